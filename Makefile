@@ -1,0 +1,44 @@
+# One target a job; `make` alone lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check fix bench docs clean
+
+help:            ## list the targets
+	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch numpy
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+install: $(VENV)/.installed ## everything into .venv
+
+demo: install    ## the headline comparison, end to end, in under 10 minutes
+	$(BIN)/plait reproduce headline -o runs/headline
+
+test: install    ## the test suite
+	$(BIN)/pytest -n 2
+
+check: install   ## ruff, pyright, import-linter, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -n 2
+
+fix: install     ## format and repair what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install   ## the benchmark behind each claim of speed
+	$(BIN)/plait bench engine
+
+docs: install    ## remake the tables of docs/results.md from results/
+	$(BIN)/plait --help
+
+clean:           ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build

@@ -1,0 +1,1 @@
+"""plait: a laboratory for hybrid sequence models."""

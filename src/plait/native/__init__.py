@@ -1,0 +1,5 @@
+"""The compiled part: one shared library, built on first use where a C++ compiler is at hand."""
+
+from plait.native import library
+
+__all__ = ["library"]
