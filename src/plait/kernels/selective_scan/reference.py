@@ -1,0 +1,57 @@
+"""The selective scan, one position after the other, in plain PyTorch.
+
+    state_t = exp(dt_t A) * state_{t-1} + dt_t B_t x_t          one state a channel and state index
+    y_t     = sum over the state index of C_t * state_t + D x_t
+
+Source: Gu and Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", arXiv 2312.00752,
+section 3. Every faster kernel is tested against this file.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def selective_scan(
+    x: Float[Tensor, "*batch time d_inner"],
+    *,
+    dt: Float[Tensor, "*batch time d_inner"],
+    A: Float[Tensor, "*members d_inner d_state"],
+    B: Float[Tensor, "*batch time d_state"],
+    C: Float[Tensor, "*batch time d_state"],
+    D: Float[Tensor, "*members d_inner"],
+) -> Float[Tensor, "*batch time d_inner"]:
+    """The outputs `y` of a scan from a zero state.
+
+    Args:
+        x: inputs; with a members axis in `A` and `D`, `*batch` starts with the same axis.
+        dt: step sizes, positive (after softplus).
+        A: decay rates, negative.
+        B: what of the input each state takes up.
+        C: what of each state the output reads.
+        D: the skip from input to output.
+    """
+    state = x.new_zeros(*x.shape[:-2], x.shape[-1], A.shape[-1])
+    outputs: list[Tensor] = []
+    for position in range(x.shape[-2]):
+        here = (..., position, slice(None))
+        y, state = selective_step(x[here], state, dt=dt[here], A=A, B=B[here], C=C[here], D=D)
+        outputs.append(y)
+    return torch.stack(outputs, dim=-2) if outputs else torch.zeros_like(x)
+
+
+def selective_step(
+    x: Float[Tensor, "*batch d_inner"],
+    state: Float[Tensor, "*batch d_inner d_state"],
+    *,
+    dt: Float[Tensor, "*batch d_inner"],
+    A: Float[Tensor, "*members d_inner d_state"],
+    B: Float[Tensor, "*batch d_state"],
+    C: Float[Tensor, "*batch d_state"],
+    D: Float[Tensor, "*members d_inner"],
+) -> tuple[Float[Tensor, "*batch d_inner"], Float[Tensor, "*batch d_inner d_state"]]:
+    """One position of the scan: its output and the state after it."""
+    decay = torch.exp(dt.unsqueeze(-1) * A.unsqueeze(-3))
+    state = decay * state + (dt * x).unsqueeze(-1) * B.unsqueeze(-2)
+    y = (state * C.unsqueeze(-2)).sum(-1) + D.unsqueeze(-2) * x
+    return y, state

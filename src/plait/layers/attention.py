@@ -1,0 +1,118 @@
+"""Causal attention inside a sliding window, with rotary positions: the attention of GPT-NeoX.
+
+A query sees the last `window` positions, its own included; `window=1` reads only the present.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from plait.layers import rope
+from plait.layers.dropout import dropout
+from plait.layers.linear import Linear
+from plait.layers.precision import wide
+from plait.layers.spec import LayerSpec
+from plait.random import Stream
+
+_QUERIES = 256
+"""Queries treated at once, at least: bounds the scores held to this many rows, or to the window."""
+
+
+class Attention(nn.Module):
+    """Projections for all heads, each head's query, key and value side by side as GPT-NeoX stores them."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.query_key_value = Linear(spec.d_model, 3 * spec.d_model, bias=True)
+        self.dense = Linear(spec.d_model, spec.d_model, bias=True)
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "*batch time d_model"],
+        *,
+        dropout_stream: Stream | None = None,
+        draw: int = 0,
+    ) -> Float[Tensor, "*batch time d_model"]:
+        """All positions at once."""
+        query, key, value = self.heads(hidden).chunk(3, dim=-1)
+        turn = self.turn(0, hidden.shape[-2], hidden.device)
+        query, key = rope.rotate(query, turn), rope.rotate(key, turn)
+        if dropout_stream is not None and self.spec.dropout > 0.0:
+            weights = attention_weights(query, key, window=self.spec.window)
+            weights = dropout(weights, rate=self.spec.dropout, stream=dropout_stream, draw=draw)
+            mixed = weights.to(value.dtype) @ value
+        else:
+            mixed = attend(query, key, value, window=self.spec.window)
+        return self.dense(mixed.transpose(-3, -2).flatten(-2))
+
+    def step(
+        self, hidden: Float[Tensor, "*batch 1 d_model"], cache: Float[Tensor, "*batch held kv"]
+    ) -> tuple[Float[Tensor, "*batch 1 d_model"], Float[Tensor, "*batch held_after kv"]]:
+        """One position, and the keys and values that the next one needs.
+
+        Keys are held as they were before rotation and turned by their place in the cache, since scores
+        depend on distances alone: so no position is counted, and no angle grows with the stream.
+        """
+        heads = self.heads(hidden)
+        d_head = self.spec.d_head
+        entry = heads[..., d_head:].transpose(-3, -2).flatten(-2)
+        seen = torch.cat((cache, entry), dim=-2)
+        key, value = seen.unflatten(-1, (self.spec.n_heads, 2 * d_head)).transpose(-3, -2).chunk(2, dim=-1)
+        turn = self.turn(0, seen.shape[-2], hidden.device)
+        query = rope.rotate(heads[..., :d_head], turn[-1:])
+        mixed = attend(query, rope.rotate(key, turn), value, window=None)
+        if self.spec.window is not None and seen.shape[-2] >= self.spec.window:
+            seen = torch.cat((cache[..., 1:, :], entry), dim=-2) if self.spec.window > 1 else cache
+        return self.dense(mixed.transpose(-3, -2).flatten(-2)), seen
+
+    def heads(self, hidden: Float[Tensor, "*batch time d_model"]) -> Float[Tensor, "*batch n_heads time qkv"]:
+        """Query, key and value of each head, side by side."""
+        return (
+            self.query_key_value(hidden)
+            .unflatten(-1, (self.spec.n_heads, 3 * self.spec.d_head))
+            .transpose(-3, -2)
+        )
+
+    def turn(self, start: int, stop: int, device: torch.device) -> Tensor:
+        """Rotary angles of the positions from `start` to `stop`."""
+        positions = torch.arange(start, stop, dtype=torch.float64, device=device)
+        return rope.angles(positions, d_rotary=self.spec.d_rotary, base=self.spec.rotary_base)
+
+
+def attention_weights(
+    query: Float[Tensor, "*batch queries d_head"],
+    key: Float[Tensor, "*batch keys d_head"],
+    *,
+    window: int | None,
+) -> Float[Tensor, "*batch queries keys"]:
+    """Softmax over the visible keys, in float32 or better; the last query stands at the last key."""
+    exact = wide(query.dtype)
+    scores = (query.to(exact) @ key.to(exact).mT) * query.shape[-1] ** -0.5
+    n_queries, n_keys = scores.shape[-2:]
+    if n_queries == 1 and (window is None or n_keys <= window):
+        return scores.softmax(dim=-1)
+    own = torch.arange(n_keys - n_queries, n_keys, device=query.device)
+    distance = own.unsqueeze(-1) - torch.arange(n_keys, device=query.device)
+    hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
+    return scores.masked_fill(hidden, float("-inf")).softmax(dim=-1)
+
+
+def attend(
+    query: Float[Tensor, "*batch queries d_head"],
+    key: Float[Tensor, "*batch keys d_head"],
+    value: Float[Tensor, "*batch keys d_head"],
+    *,
+    window: int | None,
+) -> Float[Tensor, "*batch queries d_head"]:
+    """Values weighted by `attention_weights`, a block of queries after the other."""
+    n_queries, n_keys = query.shape[-2], key.shape[-2]
+    block = max(_QUERIES, window or 0)
+    mixed: list[Tensor] = []
+    for start in range(0, n_queries, block):
+        stop = min(start + block, n_queries)
+        last = n_keys - n_queries + stop
+        first = 0 if window is None else max(0, last - (stop - start) - window + 1)
+        weights = attention_weights(query[..., start:stop, :], key[..., first:last, :], window=window)
+        mixed.append(weights.to(value.dtype) @ value[..., first:last, :])
+    return mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=-2) if mixed else torch.zeros_like(query)

@@ -1,0 +1,148 @@
+"""The SSM layer: a pre-RMSNorm Mamba-1 block with its residual; parameters named as in MambaBlock.
+
+    x, gate   = in_proj(norm(hidden))
+    x         = silu(conv1d(x))                        causal, depthwise, the last d_conv positions
+    dt, B, C  = x_proj(x);  dt = softplus(dt_proj(dt))
+    y         = selective_scan(x, dt, -exp(A_log), B, C, D)
+    hidden    = hidden + out_proj(y * silu(gate))
+
+Source: arXiv 2312.00752, figure 3 and algorithm 2; `transformers.models.mamba`. The scan runs in float32 or
+better, and so is its state held.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from plait.kernels.selective_scan.reference import selective_scan, selective_step
+from plait.layers.convolution import CausalConvolution
+from plait.layers.initial import fill_linear, fill_uniform
+from plait.layers.linear import Linear
+from plait.layers.norm import RMSNorm
+from plait.layers.precision import wide
+from plait.layers.protocol import State
+from plait.layers.spec import LayerSpec
+from plait.random import Stream
+
+_DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 1e-1, 1e-4
+
+
+class _ScanInputs(NamedTuple):
+    x: Tensor
+    dt: Tensor
+    B: Tensor
+    C: Tensor
+
+
+class MambaMixer(nn.Module):
+    """The block between norm and residual."""
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__()
+        self.dt_rank, self.d_state = spec.dt_rank, spec.d_state
+        self.in_proj = Linear(spec.d_model, 2 * spec.d_inner, bias=False)
+        self.conv1d = CausalConvolution(spec.d_inner, spec.d_conv)
+        self.x_proj = Linear(spec.d_inner, spec.dt_rank + 2 * spec.d_state, bias=False)
+        self.dt_proj = Linear(spec.dt_rank, spec.d_inner, bias=True)
+        self.A_log = nn.Parameter(torch.empty(spec.d_inner, spec.d_state))
+        self.D = nn.Parameter(torch.empty(spec.d_inner))
+        self.out_proj = Linear(spec.d_inner, spec.d_model, bias=False)
+
+    def scan_inputs(self, x: Tensor) -> _ScanInputs:
+        """What the scan takes, from the convolution's output."""
+        x = F.silu(x)
+        dt, B, C = self.x_proj(x).split((self.dt_rank, self.d_state, self.d_state), dim=-1)
+        exact = wide(x.dtype)
+        # Above 40 softplus is its argument to the last bit of float64 (PyTorch's own threshold, 20, is not).
+        dt = F.softplus(self.dt_proj(dt).to(exact), threshold=40.0)
+        return _ScanInputs(x.to(exact), dt, B.to(exact), C.to(exact))
+
+    def rates(self) -> Tensor:
+        return -torch.exp(self.A_log.to(wide(self.A_log.dtype)))
+
+    def skip(self) -> Tensor:
+        return self.D.to(wide(self.D.dtype))
+
+
+class MambaLayer(nn.Module):
+    """Constant memory a sequence: `d_inner * d_state` scalars of state and the last `d_conv - 1` inputs."""
+
+    members_axis = True
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.norm = RMSNorm(spec.d_model, eps=spec.norm_eps)
+        self.mixer = MambaMixer(spec)
+
+    def forward(
+        self, hidden: Float[Tensor, "*members batch time d_model"]
+    ) -> Float[Tensor, "*members batch time d_model"]:
+        return self.reference_forward(hidden)
+
+    def reference_forward(
+        self, hidden: Float[Tensor, "*members batch time d_model"]
+    ) -> Float[Tensor, "*members batch time d_model"]:
+        """The layer in plain PyTorch operations."""
+        mixer = self.mixer
+        x, gate = mixer.in_proj(self.norm(hidden)).chunk(2, dim=-1)
+        x = mixer.conv1d(x, x.new_zeros(*x.shape[:-2], self.spec.d_conv - 1, x.shape[-1]))
+        x, dt, B, C = mixer.scan_inputs(x)
+        y = selective_scan(x, dt=dt, A=mixer.rates(), B=B, C=C, D=mixer.skip())
+        return hidden + mixer.out_proj((y * F.silu(gate)).to(gate.dtype))
+
+    def init_state(self, batch: int | tuple[int, ...], *, dtype: torch.dtype, device: torch.device) -> State:
+        """Zeros; `batch` may be `(members, batch)`."""
+        axes = (batch,) if isinstance(batch, int) else batch
+        spec = self.spec
+        return {
+            "ssm_state": torch.zeros(*axes, spec.d_inner, spec.d_state, dtype=wide(dtype), device=device),
+            "conv_tail": torch.zeros(*axes, spec.d_conv - 1, spec.d_inner, dtype=dtype, device=device),
+        }
+
+    def step(
+        self, hidden: Float[Tensor, "*members batch d_model"], state: State
+    ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
+        mixer = self.mixer
+        x, gate = mixer.in_proj(self.norm(hidden.unsqueeze(-2))).chunk(2, dim=-1)
+        tail = torch.cat((state["conv_tail"], x), dim=-2)[..., 1:, :].contiguous()
+        inputs = mixer.scan_inputs(mixer.conv1d(x, state["conv_tail"]))
+        x, dt, B, C = (tensor.squeeze(-2) for tensor in inputs)
+        y, ssm_state = selective_step(x, state["ssm_state"], dt=dt, A=mixer.rates(), B=B, C=C, D=mixer.skip())
+        y = (y.unsqueeze(-2) * F.silu(gate)).to(gate.dtype)
+        hidden = hidden + mixer.out_proj(y).squeeze(-2)
+        return hidden, {"ssm_state": ssm_state, "conv_tail": tail}
+
+    def state_size(self, seq_len: int) -> dict[str, int]:
+        """The same at every length."""
+        spec = self.spec
+        return {"ssm_state": spec.d_inner * spec.d_state, "conv_tail": spec.d_inner * (spec.d_conv - 1)}
+
+    @torch.no_grad()
+    def reset_parameters(self, stream: Stream) -> None:
+        """Mamba's own values for A_log, D and dt_proj; the rest by `spec.init`.
+
+        "paper": linear weights normal(0, 0.02). "mamba": uniform within 1/sqrt(inputs), PyTorch's default,
+        which the original Mamba keeps. The convolution is uniform within 1/sqrt(d_conv) in both; its bias is
+        zero in "paper" (as `transformers` sets it) and drawn like the weights in "mamba" (as PyTorch does).
+        """
+        mixer, init = self.mixer, self.spec.init
+        self.norm.reset()
+        fill_linear(mixer.in_proj, stream, draw=0, init=init)
+        fill_linear(mixer.x_proj, stream, draw=1, init=init)
+        fill_linear(mixer.out_proj, stream, draw=2, init=init)
+        fill_uniform(mixer.conv1d.weight, stream, draw=3, bound=self.spec.d_conv**-0.5)
+        mixer.conv1d.bias.fill_(0.0)
+        if init == "mamba":
+            fill_uniform(mixer.conv1d.bias, stream, draw=4, bound=self.spec.d_conv**-0.5)
+        mixer.A_log.copy_(torch.arange(1, self.spec.d_state + 1, dtype=torch.float64).log())
+        mixer.D.fill_(1.0)
+        fill_uniform(mixer.dt_proj.weight, stream, draw=5, bound=self.spec.dt_rank**-0.5)
+        exponent = stream.uniform((self.spec.d_inner,), draw=6) * math.log(_DT_MAX / _DT_MIN)
+        dt = (_DT_MIN * torch.exp(exponent)).clamp(min=_DT_FLOOR)
+        assert mixer.dt_proj.bias is not None
+        mixer.dt_proj.bias.copy_(dt + torch.log(-torch.expm1(-dt)))

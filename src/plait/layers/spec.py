@@ -1,0 +1,49 @@
+"""What a layer is told about its size: the dimensions that a model's config gives one layer."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpec:
+    """Dimensions of one layer, checked where they are made (`HybridConfig`).
+
+    Attributes:
+        d_model: width of the residual stream.
+        window: tokens that attention sees, the query itself included; None for all.
+        d_state: states a channel of an SSM layer.
+        d_inner: channels of an SSM layer.
+        dt_rank: rank of the step sizes' projection.
+        d_conv: taps of the causal convolution, the present token included.
+        n_heads: attention heads, each of width `d_model / n_heads`.
+        rotary_fraction: share of a head's dimensions that turn with the position.
+        rotary_base: the k-th turning dimension has frequency `rotary_base ** (-k / d_rotary)`, k = 0, 2, ..
+        d_mlp: hidden units of the MLP; 0 for none.
+        dropout: probability of a zero wherever the layer has dropout, in training.
+        norm_eps: added to the variance in norms.
+        init: "paper" or "mamba".
+        index: the layer's place in the model, from 0.
+    """
+
+    d_model: int
+    window: int | None
+    d_state: int
+    d_inner: int
+    dt_rank: int
+    d_conv: int
+    n_heads: int
+    rotary_fraction: float
+    rotary_base: float
+    d_mlp: int
+    dropout: float
+    norm_eps: float
+    init: str
+    index: int
+
+    @property
+    def d_head(self) -> int:
+        return self.d_model // self.n_heads
+
+    @property
+    def d_rotary(self) -> int:
+        """Rounded down, as in GPT-NeoX; an odd value turns one dimension more (see `plait.layers.rope`)."""
+        return int(self.rotary_fraction * self.d_head)

@@ -1,0 +1,87 @@
+"""The TF layer: a GPT-NeoX block with parallel residual; parameters named as in GPTNeoXLayer.
+
+    hidden = hidden + attention(input_layernorm(hidden)) + mlp(post_attention_layernorm(hidden))
+
+Source: Black et al., "GPT-NeoX-20B", arXiv 2204.06745; `transformers.models.gpt_neox`.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from plait.layers.attention import Attention
+from plait.layers.dropout import dropout
+from plait.layers.initial import fill_linear
+from plait.layers.mlp import MLP
+from plait.layers.norm import LayerNorm
+from plait.layers.protocol import State
+from plait.layers.spec import LayerSpec
+from plait.random import Stream
+
+
+class TransformerLayer(nn.Module):
+    """Holds keys and values of the last `window - 1` tokens of a sequence; of all, where `window` is None."""
+
+    members_axis = True
+    uses_dropout = True
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.input_layernorm = LayerNorm(spec.d_model, eps=spec.norm_eps)
+        self.post_attention_layernorm = LayerNorm(spec.d_model, eps=spec.norm_eps)
+        self.attention = Attention(spec)
+        self.mlp = MLP(spec.d_model, spec.d_mlp)
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "*members batch time d_model"],
+        dropout_stream: Stream | None = None,
+    ) -> Float[Tensor, "*members batch time d_model"]:
+        return self.reference_forward(hidden, dropout_stream)
+
+    def reference_forward(
+        self,
+        hidden: Float[Tensor, "*members batch time d_model"],
+        dropout_stream: Stream | None = None,
+    ) -> Float[Tensor, "*members batch time d_model"]:
+        """The layer in plain PyTorch operations.
+
+        With a stream, `spec.dropout` acts on attention weights and on what attention and MLP give: draws
+        `1 + 3 * index` and the two after it.
+        """
+        draw, rate = 1 + 3 * self.spec.index, self.spec.dropout
+        attended = self.attention(self.input_layernorm(hidden), dropout_stream=dropout_stream, draw=draw)
+        attended = dropout(attended, rate=rate, stream=dropout_stream, draw=draw + 1)
+        thought = self.mlp(self.post_attention_layernorm(hidden))
+        thought = dropout(thought, rate=rate, stream=dropout_stream, draw=draw + 2)
+        return thought + attended + hidden
+
+    def init_state(self, batch: int | tuple[int, ...], *, dtype: torch.dtype, device: torch.device) -> State:
+        """An empty cache; `batch` may be `(members, batch)`."""
+        axes = (batch,) if isinstance(batch, int) else batch
+        return {"kv_cache": torch.zeros(*axes, 0, 2 * self.spec.d_model, dtype=dtype, device=device)}
+
+    def step(
+        self, hidden: Float[Tensor, "*members batch d_model"], state: State
+    ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
+        here = hidden.unsqueeze(-2)
+        attended, cache = self.attention.step(self.input_layernorm(here), state["kv_cache"])
+        thought = self.mlp(self.post_attention_layernorm(here))
+        return (thought + attended + here).squeeze(-2), {"kv_cache": cache}
+
+    def state_size(self, seq_len: int) -> dict[str, int]:
+        """A key and a value of each head for every token held."""
+        window = self.spec.window
+        held = seq_len if window is None else min(seq_len, window - 1)
+        return {"kv_cache": 2 * self.spec.d_model * held}
+
+    @torch.no_grad()
+    def reset_parameters(self, stream: Stream) -> None:
+        """Linear weights normal(0, 0.02), biases zero, for both values of `spec.init`."""
+        self.input_layernorm.reset()
+        self.post_attention_layernorm.reset()
+        fill_linear(self.attention.query_key_value, stream, draw=0)
+        fill_linear(self.attention.dense, stream, draw=1)
+        fill_linear(self.mlp.dense_h_to_4h, stream, draw=2)
+        fill_linear(self.mlp.dense_4h_to_h, stream, draw=3)

@@ -1,0 +1,205 @@
+"""The dimensions of a hybrid, checked where they are made."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+from plait.layers import LayerSpec
+from plait.layers.rope import turning_dimensions
+from plait.model.pattern import expand_pattern
+from plait.names import unknown
+
+_LARGEST = 2**31 - 1
+_INITS = ("paper", "mamba")
+
+
+@dataclass(frozen=True)
+class HybridConfig:
+    """A model: embedding, the layers of `pattern`, LayerNorm, unembedding tied to the embedding.
+
+    Attributes:
+        vocab_size: tokens; None where a task fills it in.
+        pattern: the layers from input to output (see `plait.model.pattern`).
+        d_model: width of the residual stream.
+        window: tokens that attention sees, the query included; None for all; or a tuple, one entry a layer.
+        d_state: states a channel of SSM layers.
+        expand: channels of SSM layers over `d_model`, where `d_inner` is None.
+        d_inner: channels of SSM layers; None for `expand * d_model`.
+        dt_rank: rank of the step sizes; None for `d_model / 16` rounded up.
+        d_conv: taps of the causal convolution.
+        n_heads: attention heads.
+        rotary_fraction: share of a head's dimensions that turn with the position, rounded down to whole ones.
+        rotary_base: base of the rotary frequencies.
+        mlp_factor: MLP units over `d_model`, where `d_mlp` is None.
+        d_mlp: MLP units (0: none); None for `mlp_factor * d_model`; or a tuple, one entry a layer.
+        dropout: one rate for embedding, attention weights, and the outputs of attention and MLP, in training.
+        norm_eps: added to the variance in every norm.
+        init: "paper" (normal(0, 0.02)) or "mamba" (uniform as in PyTorch inside SSM layers).
+
+    Raises:
+        ValueError: a value out of its range or of a wrong type, `d_model` that heads do not divide, a tuple
+            of another length than the pattern, a pattern that cannot be read.
+    """
+
+    vocab_size: int | None = None
+    _: KW_ONLY
+    pattern: str = "SSM-TF"
+    d_model: int
+    window: int | tuple[int | None, ...] | None = None
+    d_state: int = 16
+    expand: int = 2
+    d_inner: int | None = None
+    dt_rank: int | None = None
+    d_conv: int = 4
+    n_heads: int = 1
+    rotary_fraction: float = 0.25
+    rotary_base: float = 10000.0
+    mlp_factor: int = 2
+    d_mlp: int | tuple[int | None, ...] | None = None
+    dropout: float = 0.0
+    norm_eps: float = 1e-5
+    init: str = "paper"
+
+    def __post_init__(self) -> None:
+        for name in ("d_model", "d_state", "expand", "d_conv", "n_heads"):
+            _check_int(name, getattr(self, name), least=1)
+        _check_int("mlp_factor", self.mlp_factor, least=0)
+        for name in ("vocab_size", "d_inner", "dt_rank"):
+            if getattr(self, name) is not None:
+                _check_int(name, getattr(self, name), least=1)
+        if not isinstance(self.pattern, str):
+            raise ValueError(f"pattern must be a string such as SSM-TF, got {self.pattern!r}")
+        n_layers = len(expand_pattern(self.pattern))
+        self._set("window", _per_layer("window", self.window, n_layers=n_layers, least=1))
+        self._set("d_mlp", _per_layer("d_mlp", self.d_mlp, n_layers=n_layers, least=0))
+        for name, (low, high, form) in _RANGES.items():
+            self._set(name, _checked_float(name, getattr(self, name), low=low, high=high, form=form))
+        if self.init not in _INITS:
+            raise ValueError(f"init must be one of {', '.join(_INITS)}, got {self.init!r}")
+        if self.d_model % self.n_heads:
+            raise ValueError(
+                f"d_model must be divisible by n_heads, got d_model {self.d_model} and n_heads {self.n_heads}"
+            )
+        spec = self.layer_specs()[0]
+        turning = turning_dimensions(spec.d_rotary)
+        if turning > spec.d_head:
+            raise ValueError(
+                f"rotary_fraction {self.rotary_fraction} turns {turning} dimensions (always even) of heads "
+                f"that have {spec.d_head}: a smaller fraction is needed"
+            )
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The name of every layer, input first."""
+        return expand_pattern(self.pattern)
+
+    @property
+    def n_layers(self) -> int:
+        return len(self.layers)
+
+    def layer_specs(self) -> tuple[LayerSpec, ...]:
+        """The dimensions of every layer, defaults worked out."""
+        n_layers = self.n_layers
+        windows = self.window if isinstance(self.window, tuple) else (self.window,) * n_layers
+        mlps = self.d_mlp if isinstance(self.d_mlp, tuple) else (self.d_mlp,) * n_layers
+        return tuple(
+            LayerSpec(
+                d_model=self.d_model,
+                window=window,
+                d_state=self.d_state,
+                d_inner=self.expand * self.d_model if self.d_inner is None else self.d_inner,
+                dt_rank=math.ceil(self.d_model / 16) if self.dt_rank is None else self.dt_rank,
+                d_conv=self.d_conv,
+                n_heads=self.n_heads,
+                rotary_fraction=self.rotary_fraction,
+                rotary_base=self.rotary_base,
+                d_mlp=self.mlp_factor * self.d_model if d_mlp is None else d_mlp,
+                dropout=self.dropout,
+                norm_eps=self.norm_eps,
+                init=self.init,
+                index=index,
+            )
+            for index, (window, d_mlp) in enumerate(zip(windows, mlps, strict=True))
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, as JSON has it (tuples as lists)."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "HybridConfig":
+        """The config of these fields; absent ones take their defaults.
+
+        Raises:
+            ValueError: no JSON object, an unknown field, `d_model` missing, or a value that is refused.
+        """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"a config must be a JSON object of fields, got {type(values).__name__}")
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise ValueError(unknown("field", name, known))
+        if "d_model" not in values:
+            raise ValueError(f"a config needs d_model, got only {', '.join(map(str, values)) or 'no field'}")
+        return cls(**values)
+
+    @classmethod
+    def parse(cls, text: str) -> "HybridConfig":
+        """The config written as JSON text.
+
+        Raises:
+            ValueError: text that is no JSON, or what `from_json` refuses.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"a config must be JSON: {error}") from error
+        return cls.from_json(values)
+
+
+_RANGES = {
+    "rotary_fraction": (0.0, 1.0, "in [0, 1]"),
+    "rotary_base": (0.0, math.inf, "positive and finite"),
+    "dropout": (0.0, 1.0, "in [0, 1)"),
+    "norm_eps": (0.0, math.inf, "positive and finite"),
+}
+
+
+def _check_int(name: str, value: object, *, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _LARGEST:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {_shown(value)}")
+
+
+def _checked_float(name: str, value: object, *, low: float, high: float, form: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        above = value > low if form.startswith("positive") else value >= low
+        below = value < high if form.endswith((")", "finite")) else value <= high
+        if above and below and value < _LARGEST:
+            return float(value)
+    raise ValueError(f"{name} must be a number {form}, got {_shown(value)}")
+
+
+def _per_layer(name: str, value: object, *, n_layers: int, least: int) -> object:
+    """One checked value, or one a layer as a tuple; None passes."""
+    if isinstance(value, list | tuple):
+        if len(value) != n_layers:
+            raise ValueError(f"{name} must be one value or one a layer ({n_layers}), got {len(value)} values")
+        for entry in value:
+            if entry is not None:
+                _check_int(f"each {name}", entry, least=least)
+        return tuple(value)
+    if value is not None:
+        _check_int(name, value, least=least)
+    return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,205 @@
+"""The model: embedding -> layers -> LayerNorm -> unembedding tied to the embedding (paper, section 5)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from plait.layers import Layer, State, layer_class
+from plait.layers.dropout import dropout
+from plait.layers.initial import fill_normal
+from plait.layers.linear import linear
+from plait.layers.norm import LayerNorm
+from plait.model.config import HybridConfig
+from plait.random import INIT, Stream
+
+ModelState: TypeAlias = tuple[State, ...]
+"""What streaming carries from token to token: one `State` a layer."""
+
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.uint8)
+
+
+class _Embedding(nn.Module):
+    def __init__(self, vocab_size: int, d_model: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocab_size, d_model))
+
+
+class HybridLM(nn.Module):
+    """A sequence model over tokens in [0, vocab_size).
+
+    Args:
+        config: its dimensions.
+        seed: of the initial weights; None leaves every weight NaN, for weights that are about to be set.
+        dtype: of all weights; activations follow it, norms, softmax and scans take float32 at least.
+
+    Every parameter may carry a leading members axis (through `torch.func.functional_call`); tokens, hidden
+    states, logits and streaming state then start with that axis too. `members_axis`: whether all layers can.
+
+    Raises:
+        ValueError: no vocab_size, a layer that cannot be imported, or more weights than memory.
+    """
+
+    def __init__(
+        self, config: HybridConfig, seed: int | None = 0, *, dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__()
+        if config.vocab_size is None:
+            raise ValueError("a model needs vocab_size, and its config leaves it open (a task fills it in)")
+        self.config = config
+        try:
+            self.embedding = _Embedding(config.vocab_size, config.d_model)
+            self.layers = nn.ModuleList(
+                layer_class(name)(spec)
+                for name, spec in zip(config.layers, config.layer_specs(), strict=True)
+            )
+            self.final_norm = LayerNorm(config.d_model, eps=config.norm_eps)
+            self.to(dtype)
+        except RuntimeError as error:
+            raise ValueError(f"a model of {config} does not fit: {str(error).splitlines()[0]}") from error
+        if seed is None:
+            with torch.no_grad():
+                for parameter in self.parameters():
+                    parameter.fill_(float("nan"))
+        else:
+            self.reset_parameters(seed)
+
+    def reset_parameters(self, seed: int) -> None:
+        """The initial weights of `seed`: embedding normal(0, 0.02), layers their own; alike on all devices."""
+        fill_normal(self.embedding.weight, Stream(seed, 0, INIT), draw=0)
+        for index, layer in enumerate(self.each_layer()):
+            layer.reset_parameters(Stream(seed, index + 1, INIT))
+        self.final_norm.reset()
+
+    @property
+    def members_axis(self) -> bool:
+        """Whether every layer takes a members axis; otherwise members are run one by one."""
+        return all(layer.members_axis for layer in self.each_layer())
+
+    def each_layer(self) -> Iterator[Layer]:
+        for layer in self.layers:
+            yield cast(Layer, layer)
+
+    def forward(
+        self, tokens: Int[Tensor, "*batch time"], dropout_stream: Stream | None = None
+    ) -> Float[Tensor, "*batch time vocab"]:
+        """Logits at every position, each from the tokens up to it.
+
+        Args:
+            tokens: `(batch, time)`, or `(members, batch, time)` when the weights have a members axis.
+            dropout_stream: randomness of dropout, needed in training mode when the config's rate is not 0.
+
+        Raises:
+            ValueError: tokens that are no integers or out of range (not looked for on a GPU), or no stream.
+        """
+        hidden = self._embed(tokens)
+        stream = self._active_dropout(dropout_stream)
+        hidden = dropout(hidden, rate=self.config.dropout, stream=stream, draw=0)
+        for layer in self.layers:
+            if stream is not None and getattr(layer, "uses_dropout", False):
+                hidden = layer(hidden, stream)
+            else:
+                hidden = layer(hidden)
+        return self._unembed(hidden)
+
+    def init_state(self, batch: int | tuple[int, ...]) -> ModelState:
+        """The state before the first token of `batch` sequences, or of `(members, batch)`."""
+        states: list[State] = []
+        for layer in self.each_layer():
+            weight = next(cast(nn.Module, layer).parameters(), self.embedding.weight)
+            states.append(layer.init_state(cast(int, batch), dtype=weight.dtype, device=weight.device))
+        return tuple(states)
+
+    @torch.no_grad()
+    def step(
+        self, tokens: Int[Tensor, "*batch"], state: ModelState
+    ) -> tuple[Float[Tensor, "*batch vocab"], ModelState]:
+        """Logits after one more token of each sequence, and the state then; without gradients or dropout.
+
+        Memory and time a token stop growing once the windows are full; with `window=None` they never do.
+
+        Raises:
+            ValueError: as in `forward`, or a state of another number of layers.
+        """
+        if len(state) != len(self.layers):
+            raise ValueError(f"a state of {len(self.layers)} layers is needed, got one of {len(state)}")
+        hidden = self._embed(tokens.unsqueeze(-1)).squeeze(-2)
+        after: list[State] = []
+        for layer, layer_state in zip(self.each_layer(), state, strict=True):
+            hidden, layer_state = layer.step(hidden, layer_state)
+            after.append(layer_state)
+        return self._unembed(hidden.unsqueeze(-2)).squeeze(-2), tuple(after)
+
+    def save(self, folder: str | Path) -> None:
+        """Write `config.json` and `model.safetensors` into `folder` (see `plait.model.checkpoint`)."""
+        from plait.model.checkpoint import save
+
+        save(self, folder)
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        if tokens.dtype not in _INTEGERS:
+            raise ValueError(f"tokens must be integers, got {tokens.dtype}")
+        weight = self.embedding.weight
+        if weight.ndim == 2:
+            try:
+                return F.embedding(tokens.long(), weight)
+            except IndexError:
+                raise ValueError(_out_of_range(tokens, weight.shape[0])) from None
+        n_members, vocab_size, d_model = weight.shape
+        if tokens.shape[0] != n_members:
+            raise ValueError(
+                f"weights of {n_members} members need tokens that start with that axis, got shape "
+                f"{tuple(tokens.shape)}"
+            )
+        if tokens.device.type == "cpu" and tokens.numel():
+            low, high = (int(bound) for bound in torch.aminmax(tokens))
+            if low < 0 or high >= vocab_size:
+                raise ValueError(_out_of_range(tokens, vocab_size))
+        offset = torch.arange(n_members, device=tokens.device).mul(vocab_size)
+        rows = tokens.long() + offset.view(-1, *(1,) * (tokens.ndim - 1))
+        return F.embedding(rows, weight.reshape(-1, d_model))
+
+    def _unembed(self, hidden: Tensor) -> Tensor:
+        hidden = self.final_norm(hidden)
+        return linear(hidden.to(self.embedding.weight.dtype), self.embedding.weight)
+
+    def _active_dropout(self, stream: Stream | None) -> Stream | None:
+        if not self.training or self.config.dropout == 0.0:
+            return None
+        if stream is None:
+            raise ValueError(
+                f"dropout {self.config.dropout} in training mode needs a dropout_stream, "
+                "Stream(seed, step, DROPOUT); eval() runs without"
+            )
+        return stream
+
+
+def initial_parameters(
+    config: HybridConfig, seeds: list[int], *, dtype: torch.dtype = torch.float32
+) -> dict[str, Float[Tensor, "members *shape"]]:
+    """The initial weights of many seeds, stacked: member i is bitwise `HybridLM(config, seeds[i])`.
+
+    Raises:
+        ValueError: no seed, or what `HybridLM` refuses.
+    """
+    if not seeds:
+        raise ValueError("at least one seed is needed, got none")
+    model = HybridLM(config, seed=None, dtype=dtype)
+    stacked = {
+        name: torch.empty(len(seeds), *parameter.shape, dtype=dtype)
+        for name, parameter in model.named_parameters()
+    }
+    for member, seed in enumerate(seeds):
+        model.reset_parameters(seed)
+        for name, parameter in model.named_parameters():
+            stacked[name][member] = parameter.detach()
+    return stacked
+
+
+def _out_of_range(tokens: Tensor, vocab_size: int) -> str:
+    wrong: Any = tokens[(tokens < 0) | (tokens >= vocab_size)].flatten()[0].item()
+    return f"tokens must be in [0, {vocab_size}), got {wrong}"

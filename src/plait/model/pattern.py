@@ -1,0 +1,110 @@
+"""Patterns: the layers of a model in a word, read from input to output.
+
+    pattern = item ("-" item)*     item = layer ["*" count]     layer = name | module:Class | "(" pattern ")"
+
+`SSM-TF-TF` is three layers, `(SSM*5-TF)*2` twelve, `my_pkg.my_layer:MyLayer-TF` has a user's own layer.
+"""
+
+import re
+from functools import cache
+
+from plait.layers import LAYERS
+from plait.names import unknown
+
+MAX_LAYERS = 4096
+
+_TOKEN = re.compile(r"\s*(?:([A-Za-z_][\w.]*(?::[A-Za-z_]\w*)?)|(\d+)|([-*()]))")
+
+
+@cache
+def expand_pattern(pattern: str) -> tuple[str, ...]:
+    """The names of all layers, input first.
+
+    Raises:
+        ValueError: text that is no pattern (says where), an unknown layer (a class named `module:Class` is
+            looked up when the model is built), or more than `MAX_LAYERS` layers.
+    """
+    return _Parser(pattern).parse()
+
+
+class _Parser:
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        self.at = 0
+        self.start = 0
+        self.token = ""
+        self.depth = 0
+        self.advance()
+
+    def advance(self) -> None:
+        """Read the next token; the empty one stands for the end."""
+        rest = self.pattern[self.at :]
+        if not rest.strip():
+            self.start, self.token = len(self.pattern), ""
+            return
+        match = _TOKEN.match(self.pattern, self.at)
+        if match is None:
+            self.start = self.at + len(rest) - len(rest.lstrip())
+            raise self.error(f"unexpected {self.pattern[self.start]!r}")
+        self.token = match.group(match.lastindex or 0)
+        self.start = match.start(match.lastindex or 0)
+        self.at = match.end()
+
+    def error(self, what: str) -> ValueError:
+        shown = self.pattern if len(self.pattern) <= 80 else f"{self.pattern[:77]}..."
+        known = ", ".join(LAYERS)
+        return ValueError(
+            f"pattern {shown!r}, character {self.start + 1}: {what} "
+            f"(a pattern looks like SSM-TF or (SSM*5-TF)*2; layers: {known}, module:Class)"
+        )
+
+    def parse(self) -> tuple[str, ...]:
+        layers = self.sequence()
+        if self.token:
+            raise self.error(f"expected '-' or the end, got {self.token!r}")
+        return layers
+
+    def sequence(self) -> tuple[str, ...]:
+        layers = self.item()
+        while self.token == "-":
+            self.advance()
+            layers = self.checked(layers, self.item())
+        return layers
+
+    def item(self) -> tuple[str, ...]:
+        layers = self.atom()
+        while self.token == "*":
+            self.advance()
+            if not self.token.isdecimal() or int(self.token[:9]) == 0:
+                raise self.error(f"expected a count of at least 1 after '*', got {self.token or 'the end'!r}")
+            count = int(self.token[:9])
+            if count * len(layers) > MAX_LAYERS:
+                raise self.error(f"at most {MAX_LAYERS} layers are possible")
+            layers *= count
+            self.advance()
+        return layers
+
+    def atom(self) -> tuple[str, ...]:
+        name = self.token
+        if name == "(":
+            self.depth += 1
+            if self.depth > 64:
+                raise self.error("brackets deeper than 64")
+            self.advance()
+            layers = self.sequence()
+            if self.token != ")":
+                raise self.error(f"expected ')', got {self.token or 'the end'!r}")
+            self.depth -= 1
+        elif name and (name[0].isalpha() or name[0] == "_"):
+            if ":" not in name and name not in LAYERS:
+                raise self.error(unknown("layer", name, (*LAYERS, "module:Class")))
+            layers = (name,)
+        else:
+            raise self.error(f"expected a layer, got {name or 'the end'!r}")
+        self.advance()
+        return layers
+
+    def checked(self, left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
+        if len(left) + len(right) > MAX_LAYERS:
+            raise self.error(f"at most {MAX_LAYERS} layers are possible")
+        return left + right
