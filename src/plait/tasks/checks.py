@@ -1,0 +1,33 @@
+"""Checks of the values that tasks are made of."""
+
+
+def check_integer(name: str, value: object, *, least: int, most: int | None = None) -> None:
+    """Refuse what is no integer in [least, most].
+
+    Raises:
+        ValueError: it is not.
+    """
+    limits = f">= {least}" if most is None else f"in [{least}, {most}]"
+    too_large = most is not None and isinstance(value, int) and value > most
+    if not isinstance(value, int) or isinstance(value, bool) or value < least or too_large:
+        raise ValueError(f"{name} must be an integer {limits}, got {value!r}")
+
+
+def check_probability(name: str, value: object) -> None:
+    """Refuse what is no number in [0, 1].
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be a probability in [0, 1], got {value!r}")
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse what is not one of `choices`.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")

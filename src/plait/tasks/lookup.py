@@ -1,0 +1,54 @@
+"""What followed the latest earlier occurrence of a key: the lookup of all recall tasks.
+
+On the CPU one compiled pass over each row; elsewhere, or without a compiler, a sort and a binary search, so
+that memory grows with the length and not with its square. Both give the same integers.
+"""
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from plait.native import library
+from plait.tasks.base import Targets
+
+
+def follow_latest(
+    tokens: Int[Tensor, "*batch time"],
+    keys: Int[Tensor, "*batch time"],
+    queries: Int[Tensor, "*batch time"],
+    *,
+    n_keys: int,
+    inclusive: bool = False,
+) -> Targets:
+    """At i, `tokens[j + 1]` for the latest j < i with `keys[j] == queries[i]`; not scored where there is
+    none.
+
+    Keys and queries are below `n_keys`; a negative key records nothing, a negative query asks for nothing.
+    With `inclusive`, j may be i itself if a position i + 1 exists. `n_keys * time` must be below 2^63.
+    """
+    n_table = max(4096, 4 * tokens.numel())
+    lib = library.load() if tokens.device.type == "cpu" and n_keys <= n_table else None
+    if lib is None:
+        return _by_search(tokens, keys, queries, inclusive=inclusive)
+    tokens, keys, queries = tokens.contiguous(), keys.contiguous(), queries.contiguous()
+    targets, scored = torch.empty_like(tokens), torch.empty_like(tokens, dtype=torch.bool)
+    latest = torch.zeros(n_keys, dtype=torch.int64)
+    time = tokens.shape[-1]
+    lib.plait_follow_latest(
+        *(tensor.data_ptr() for tensor in (targets, scored, tokens, keys, queries, latest)),
+        tokens.numel() // time,
+        time,
+        inclusive,
+    )
+    return Targets(targets, scored)
+
+
+def _by_search(tokens: Tensor, keys: Tensor, queries: Tensor, *, inclusive: bool) -> Targets:
+    time = tokens.shape[-1]
+    positions = torch.arange(time, device=tokens.device)
+    recorded = (keys * time + positions).sort(-1).values
+    # The greatest (key, position) below (query, i) is the match if it has that key.
+    place = torch.searchsorted(recorded, queries * time + positions + int(inclusive)) - 1
+    match = recorded.gather(-1, place.clamp(min=0)) - queries * time
+    scored = (queries >= 0) & (place >= 0) & (match >= 0) & (match < time - 1)
+    return Targets(tokens.gather(-1, (match + 1) * scored) * scored, scored)

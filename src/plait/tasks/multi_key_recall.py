@@ -1,0 +1,114 @@
+"""Multi-key associative recall: what came after these k words the last time?
+
+    tokens    a  b  c  b  c  d  b  c  a  b      k = 2
+    targets   -  -  -  -  b  -  -  d  -  -      - = not scored: the key is new
+
+The last position shows the rule for the start: keys are recorded from position k on (0-based), so the key `a
+b` that ended at position 1 is not found. Source: arXiv 2603.08859, Figure 6 (MKAR) and the released
+generator.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from plait.random import Stream
+from plait.tasks.base import (
+    MOST_WORDS,
+    SPECIALS,
+    BuiltInTask,
+    Composition,
+    Targets,
+    letters_or_numbers,
+)
+from plait.tasks.checks import check_integer
+from plait.tasks.lookup import follow_latest
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiKeyRecall(BuiltInTask):
+    """Uniform words out of `n_words`; a key is `key_length` words in a row.
+
+    The target is the token after the latest earlier occurrence of the last `key_length` words; not scored
+    where there is none. Occurrences that end before position `key_length` (0-based) do not count.
+
+    Raises:
+        ValueError: n_words or key_length below 1.
+    """
+
+    name: ClassVar[str] = "multi-key-recall"
+    composition: ClassVar[Composition | None] = Composition(
+        control="the last key_length words up to and including the position",
+        content="for each key, the token that followed its latest occurrence that ended before the position",
+        lookup="the content at the control",
+    )
+
+    n_words: int = 8
+    key_length: int = 2
+
+    def __post_init__(self) -> None:
+        check_integer("n_words", self.n_words, least=1, most=MOST_WORDS)
+        check_integer("key_length", self.key_length, least=1, most=2**31 - 1)
+
+    @property
+    def ordinary_tokens(self) -> int:
+        return self.n_words
+
+    @property
+    def token_names(self) -> tuple[str, ...]:
+        return (*letters_or_numbers(self.n_words), *SPECIALS)
+
+    def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
+        time = tokens.shape[-1]
+        if time <= self.key_length:
+            return Targets(torch.zeros_like(tokens), torch.zeros_like(tokens, dtype=torch.bool))
+        keys, n_keys = self._keys(tokens, most=2**62 // time)
+        positions = torch.arange(time, device=tokens.device)
+        recorded = torch.where(positions >= self.key_length, keys, -1)
+        return follow_latest(tokens, recorded, recorded, n_keys=n_keys)
+
+    def control(
+        self, tokens: Int[Tensor, "*batch time"]
+    ) -> tuple[Int[Tensor, "*batch time"], Bool[Tensor, "*batch time"]]:
+        """The key as a number in base `n_words`, first word highest; undefined (0) before key_length - 1.
+
+        Raises:
+            ValueError: as `targets`, or a key that does not fit into 63 bits.
+        """
+        tokens = self.check_tokens(tokens)
+        if self.n_words ** min(self.key_length, 64) > 2**63:
+            raise ValueError(
+                f"a control must fit into 63 bits, got {self.n_words} words to the power {self.key_length}"
+            )
+        positions = torch.arange(tokens.shape[-1], device=tokens.device)
+        defined = (positions >= self.key_length - 1).expand(tokens.shape)
+        keys, _ = self._keys(tokens, most=2**63)
+        return keys * defined, defined
+
+    def _keys(self, tokens: Tensor, *, most: int) -> tuple[Tensor, int]:
+        """Integers below the second result (at most `most`) that are equal where the keys are.
+
+        They mean something from position key_length - 1 on. As long as they stay below `most`, they are the
+        keys as numbers in base n_words; longer keys are renumbered within their row.
+        """
+        keys, n_keys = tokens, self.n_words
+        for _ in range(min(self.key_length, tokens.shape[-1]) - 1):
+            if n_keys * self.n_words > most:
+                keys, n_keys = _ranks(keys), keys.shape[-1]
+            longer = keys.roll(1, -1).mul_(self.n_words).add_(tokens)
+            keys, n_keys = longer, n_keys * self.n_words
+        return keys, n_keys
+
+    def _draw(self, stream: Stream, batch: int, seq_len: int) -> Int[Tensor, "*members batch time"]:
+        return stream.integers(self.n_words, (batch, seq_len), draw=0)
+
+
+def _ranks(keys: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
+    """For each row, its distinct values renumbered 0, 1, .. in their order."""
+    ordered, places = keys.sort(-1)
+    steps = torch.zeros_like(keys)
+    steps[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    return torch.empty_like(keys).scatter_(-1, places, steps.cumsum(-1))

@@ -1,0 +1,167 @@
+"""Tasks by name: the built-in ones, and a user's own as `module:Class`; also how a task is written as JSON.
+
+parse_task("selective-copying", {"numbers": [1, 2]})        a built-in task with its parameters
+parse_task("my_pkg.my_task:MyTask", {"n_words": 8})         a class with the members of `Task`
+task_to_json(task)  ->  {"task": name, "params": {...}}     and back by task_from_json
+"""
+
+import dataclasses
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from plait.names import unknown
+from plait.tasks.associative_recall import AssociativeRecall
+from plait.tasks.base import Task
+from plait.tasks.decoding_recall import DecodingRecall
+from plait.tasks.multi_key_recall import MultiKeyRecall
+from plait.tasks.needle import Needle
+from plait.tasks.selective_copying import SelectiveCopying
+
+TASKS: Mapping[str, type[Task]] = MappingProxyType(
+    {
+        task.name: task
+        for task in (SelectiveCopying, DecodingRecall, AssociativeRecall, MultiKeyRecall, Needle)
+    }
+)
+"""The built-in tasks by the name that the command line knows them by."""
+
+_MEMBERS = ("vocab_size", "token_names", "sample", "targets")
+
+
+def parse_task(name: str, params: Mapping[str, object] | None = None) -> Task:
+    """The task of that name with these parameters, which may come from JSON (lists become tuples).
+
+    Args:
+        name: a key of `TASKS`, or `module:Class`, the module importable or a file in the working folder
+            (which stays on `sys.path`, at its end, from then on).
+        params: the constructor's keyword arguments.
+
+    Raises:
+        ValueError: an unknown task, module, class or parameter, a missing one, a value that the task refuses,
+            or a class that lacks a member of `Task`.
+    """
+    task_class = _own_class(name) if isinstance(name, str) and ":" in name else TASKS.get(name)
+    if task_class is None:
+        raise ValueError(f"{unknown('task', name, TASKS)} (a task of your own: module:Class)")
+    given = {key: _frozen(value) for key, value in (params or {}).items()}
+    _check_parameters(name, task_class, given)
+    try:
+        task = task_class(**given)
+    except ValueError:
+        raise
+    except Exception as error:  # a user's constructor may fail in any way
+        raise ValueError(f"task {name} refused {given}: {_one_line(error)}") from error
+    _check_members(name, task)
+    return task
+
+
+def task_name(task: Task) -> str:
+    """The name by which `parse_task` finds the task's class again.
+
+    Raises:
+        ValueError: a class that cannot be imported from a module.
+    """
+    task_class = type(task)
+    for name, known in TASKS.items():
+        if known is task_class:
+            return name
+    if task_class.__module__ == "__main__" or "<locals>" in task_class.__qualname__:
+        raise ValueError(
+            f"a task is stored as module:Class, so {task_class.__qualname__} must stand at the top of a "
+            f"module that can be imported, got {task_class.__module__}"
+        )
+    return f"{task_class.__module__}:{task_class.__qualname__}"
+
+
+def task_to_json(task: Task) -> dict[str, object]:
+    """`{"task": name, "params": {...}}` with every parameter, defaults included, as plain JSON values.
+
+    Raises:
+        ValueError: as `task_name`, or a class whose parameters cannot be read back from its attributes.
+    """
+    names = [name for name, _ in _parameters(type(task))]
+    lacking = [name for name in names if not hasattr(task, name)]
+    if lacking:
+        raise ValueError(
+            f"to be stored, {type(task).__name__} must keep its parameters as attributes (a dataclass does), "
+            f"got none named {', '.join(lacking)}"
+        )
+    return {"task": task_name(task), "params": {name: _plain(getattr(task, name)) for name in names}}
+
+
+def task_from_json(document: Mapping[str, object]) -> Task:
+    """The task that `task_to_json` wrote.
+
+    Raises:
+        ValueError: not such a document, or as `parse_task`.
+    """
+    name, params = document.get("task"), document.get("params", {})
+    if set(document) - {"task", "params"} or not isinstance(name, str) or not isinstance(params, Mapping):
+        raise ValueError(f'a task must read {{"task": name, "params": {{..}}}}, got {dict(document)!r}')
+    return parse_task(name, params)
+
+
+def _own_class(name: str) -> type[Task]:
+    module_name, _, class_name = name.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), *class_name.split("."))):
+        raise ValueError(f"a task of your own must be named module:Class, got {name!r}")
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        found: object = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # a user's module may fail in any way
+        raise ValueError(f"task {name}: importing {module_name} failed: {_one_line(error)}") from error
+    for part in class_name.split("."):
+        classes = [key for key, value in vars(found).items() if inspect.isclass(value)]
+        if part not in classes:
+            raise ValueError(f"task {name}: {unknown('class', part, classes)}")
+        found = getattr(found, part)
+    return found  # pyright: ignore[reportReturnType]  # its members are checked on the instance
+
+
+def _parameters(task_class: type) -> list[tuple[str, bool]]:
+    """The constructor's keyword parameters, each with whether it must be given."""
+    parameters = list(inspect.signature(task_class).parameters.values())
+    keywords = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [(p.name, p.default is inspect.Parameter.empty) for p in parameters if p.kind in keywords]
+
+
+def _check_parameters(name: str, task_class: type, given: Mapping[str, object]) -> None:
+    known = _parameters(task_class)
+    for key in given:
+        if key not in dict(known):
+            raise ValueError(f"task {name}: {unknown('parameter', key, dict(known))}")
+    missing = [key for key, required in known if required and key not in given]
+    if missing:
+        raise ValueError(f"task {name} needs the parameter {', '.join(missing)}")
+
+
+def _check_members(name: str, task: Task) -> None:
+    lacking = [member for member in _MEMBERS if not hasattr(task, member)]
+    if lacking:
+        raise ValueError(f"task {name} needs the members {', '.join(_MEMBERS)}, lacks {', '.join(lacking)}")
+    size, names = task.vocab_size, task.token_names
+    n_names = len(names) if isinstance(names, tuple | list) else None
+    if not isinstance(size, int) or size < 1 or n_names != size:
+        raise ValueError(
+            f"task {name} needs a vocab_size >= 1 and a tuple of as many token_names, "
+            f"got {size!r} and {n_names}"
+        )
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _frozen(value: object) -> object:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
