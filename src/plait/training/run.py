@@ -1,0 +1,156 @@
+"""A run: one task, one model and one training protocol, everything that decides a trained member's number.
+
+Protocol: arXiv 2603.08859, section 5 (docs/theory.md lists what is built differently and why).
+"""
+
+import dataclasses
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from plait.model import HybridConfig
+from plait.names import unknown
+from plait.tasks import Task, task_from_json, task_to_json
+
+DTYPES = ("float32", "float64", "bfloat16")
+"""What a member's arithmetic can be done in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """How a member is trained and measured.
+
+    Args:
+        steps: optimiser steps.
+        batch: sequences a step.
+        seq_len: tokens a sequence, in training and in both evaluations.
+        lr: peak learning rate of AdamW.
+        seed: decides initial weights and every token of this member.
+        warmup: steps of linear warm-up before the linear decay to 0; more than `steps` ends while rising.
+        weight_decay: AdamW's, a step and unit of learning rate.
+        clip: the gradient's norm is cut to this.
+        test_sequences: fresh sequences behind the reported accuracy.
+        select_sequences: separate fresh sequences, by which a learning rate is chosen.
+        dtype: one of `DTYPES`.
+
+    Raises:
+        ValueError: a count below 1, a warm-up below 0, a rate, decay or clip that is not finite or out of
+            its range, a seed outside [0, 2^63), or an unknown dtype.
+    """
+
+    steps: int = 4000
+    batch: int = 8
+    seq_len: int = 100
+    lr: float = 1e-2
+    seed: int = 0
+    warmup: int = 100
+    weight_decay: float = 0.1
+    clip: float = 1.0
+    test_sequences: int = 1024
+    select_sequences: int = 256
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "seq_len", "test_sequences", "select_sequences"):
+            self._set(name, _integer(name, getattr(self, name), least=1))
+        self._set("warmup", _integer("warmup", self.warmup, least=0))
+        self._set("seed", _integer("seed", self.seed, least=0))
+        if self.seed >= 2**63:
+            raise ValueError(f"seed must be below 2^63, got {self.seed}")
+        self._set("lr", _number("lr", self.lr, zero=False))
+        self._set("weight_decay", _number("weight_decay", self.weight_decay, zero=True))
+        self._set("clip", _number("clip", self.clip, zero=False))
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: object) -> "Train":
+        """The inverse of `to_json`; an unknown field is an error that lists the known ones."""
+        return cls(**_known_fields("train", data, tuple(field.name for field in dataclasses.fields(cls))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One member: `model` trained on `task` as `train` says.
+
+    The model's `vocab_size` is taken from the task where it is None.
+
+    Raises:
+        ValueError: the model's vocabulary is not the task's.
+    """
+
+    task: Task
+    model: HybridConfig
+    train: Train = field(default_factory=Train)
+
+    def __post_init__(self) -> None:
+        size = getattr(self.task, "vocab_size", None)
+        if not isinstance(size, int):
+            raise ValueError(f"a run's task must have a vocab_size, got {self.task!r}")
+        for name, kind in (("model", HybridConfig), ("train", Train)):
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(f"a run needs {name}={kind.__name__}(...), got {getattr(self, name)!r}")
+        if self.model.vocab_size is None:
+            object.__setattr__(self, "model", replace(self.model, vocab_size=size))
+        elif self.model.vocab_size != size:
+            raise ValueError(
+                f"the model's vocab_size must be the task's, {size}, or None; got {self.model.vocab_size}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"task": {"task": name, "params": ..}, "model": .., "train": ..}`, plain JSON values.
+
+        Raises:
+            ValueError: a task of the user's own that cannot be found again by module:Class.
+        """
+        return {"task": task_to_json(self.task), "model": self.model.to_json(), "train": self.train.to_json()}
+
+    @classmethod
+    def from_json(cls, data: object) -> "Run":
+        """The inverse of `to_json`; an unknown field is an error that lists the known ones."""
+        fields = _known_fields("run", data, ("task", "model", "train"))
+        for name in ("task", "model"):
+            if not isinstance(fields.get(name), Mapping):
+                raise ValueError(f"a run needs the JSON object {name!r}, got {fields.get(name)!r}")
+        return cls(
+            task=task_from_json(fields["task"]),
+            model=HybridConfig.from_json(fields["model"]),
+            train=Train.from_json(fields.get("train", {})),
+        )
+
+
+def _known_fields(what: str, data: object, known: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{what} must be a JSON object, got {type(data).__name__}")
+    for name in data:
+        if name not in known:
+            raise ValueError(unknown(f"{what} field", name, known))
+    return dict(data)
+
+
+def _integer(name: str, value: object, *, least: int) -> int:
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return number
+
+
+def _number(name: str, value: object, *, zero: bool) -> float:
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
+        raise ValueError(f"{name} must be finite and {'at least' if zero else 'above'} 0, got {value!r}")
+    return number
