@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from plait.kernels.call import usable, with_members
+from plait.kernels.mamba import MAX_CONV, mamba_layer
 from plait.kernels.selective_scan.reference import selective_scan, selective_step
 from plait.layers.convolution import CausalConvolution
 from plait.layers.initial import fill_linear, fill_uniform
@@ -82,7 +84,31 @@ class MambaLayer(nn.Module):
     def forward(
         self, hidden: Float[Tensor, "*members batch time d_model"]
     ) -> Float[Tensor, "*members batch time d_model"]:
+        parameters = self._parameters_in_order()
+        if hidden.ndim in (3, 4) and self.spec.d_conv <= MAX_CONV and usable(hidden, *parameters):
+            return with_members(
+                lambda h, p: mamba_layer(h, p, eps=self.spec.norm_eps),
+                hidden,
+                parameters,
+                self.mixer.D.ndim == 1,
+            )
         return self.reference_forward(hidden)
+
+    def _parameters_in_order(self) -> tuple[Tensor, ...]:
+        mixer = self.mixer
+        assert mixer.dt_proj.bias is not None
+        return (
+            self.norm.weight,
+            mixer.in_proj.weight,
+            mixer.conv1d.weight,
+            mixer.conv1d.bias,
+            mixer.x_proj.weight,
+            mixer.dt_proj.weight,
+            mixer.dt_proj.bias,
+            mixer.A_log,
+            mixer.D,
+            mixer.out_proj.weight,
+        )
 
     def reference_forward(
         self, hidden: Float[Tensor, "*members batch time d_model"]
@@ -109,7 +135,7 @@ class MambaLayer(nn.Module):
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
         mixer = self.mixer
         x, gate = mixer.in_proj(self.norm(hidden.unsqueeze(-2))).chunk(2, dim=-1)
-        tail = torch.cat((state["conv_tail"], x), dim=-2)[..., 1:, :].contiguous()
+        tail = torch.cat((state["conv_tail"], x), dim=-2)[..., 1:, :].clone()
         inputs = mixer.scan_inputs(mixer.conv1d(x, state["conv_tail"]))
         x, dt, B, C = (tensor.squeeze(-2) for tensor in inputs)
         y, ssm_state = selective_step(x, state["ssm_state"], dt=dt, A=mixer.rates(), B=B, C=C, D=mixer.skip())

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from plait.kernels.call import usable, with_members
+from plait.kernels.transformer import transformer_layer
 from plait.layers.attention import Attention
 from plait.layers.dropout import dropout
 from plait.layers.initial import fill_linear
@@ -38,7 +40,27 @@ class TransformerLayer(nn.Module):
         hidden: Float[Tensor, "*members batch time d_model"],
         dropout_stream: Stream | None = None,
     ) -> Float[Tensor, "*members batch time d_model"]:
-        return self.reference_forward(hidden, dropout_stream)
+        parameters = self._parameters_in_order()
+        drops = dropout_stream is not None and self.spec.dropout > 0.0
+        if drops or hidden.ndim not in (3, 4) or not usable(hidden, *parameters):
+            return self.reference_forward(hidden, dropout_stream)
+        turn = self.attention.turn(0, hidden.shape[-2], hidden.device).T
+        rotation = turn.cos(), turn.sin()
+        spec = self.spec
+
+        def layer(hidden: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
+            return transformer_layer(
+                hidden, parameters, rotation, n_heads=spec.n_heads, window=spec.window, eps=spec.norm_eps
+            )
+
+        return with_members(layer, hidden, parameters, self.input_layernorm.weight.ndim == 1)
+
+    def _parameters_in_order(self) -> tuple[Tensor, ...]:
+        attention, mlp = self.attention, self.mlp
+        linears = (attention.query_key_value, attention.dense, mlp.dense_h_to_4h, mlp.dense_4h_to_h)
+        norms = (self.input_layernorm, self.post_attention_layernorm)
+        pairs = [(module.weight, module.bias) for module in (*norms, *linears)]
+        return tuple(tensor for pair in pairs for tensor in pair if tensor is not None)
 
     def reference_forward(
         self,

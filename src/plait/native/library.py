@@ -19,14 +19,39 @@ import warnings
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-pthread", "-fno-math-errno", "-fno-trapping-math")
+_FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-fPIC",
+    "-shared",
+    "-pthread",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-Wno-psabi",
+)
 _CPU_FLAGS = (("-march=native",), ("-mcpu=native",), ())
 
 _P, _I, _D = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 _SIGNATURES: dict[str, tuple[type, ...]] = {
     "plait_philox": (_P, _P, _I, _I, _I, _I, _I),
+    "plait_copy_back": (_P, _P, _P, _P, _I, _I),
+    "plait_follow_latest": (_P, _P, _P, _P, _P, _P, _I, _I, _I),
+    "plait_bit_register": (_P, _P, _I, _I, _I, _I),
 }
-"""Arguments of each exported function: pointers, integers, floats; all return nothing."""
+_TYPED_SIGNATURES: dict[str, tuple[type, ...]] = {
+    "plait_scan_forward": (_P, _P, _P, _P, _P, _P, _P, _P, _I),
+    "plait_scan_backward": (*(_P,) * 12, _I),
+    "plait_mamba_forward": (_P, _D, _P, _P, _P, _P, _I),
+    "plait_mamba_backward": (_P, _D, _P, _P, _P, _P, _P, _P, _I, _I),
+    "plait_transformer_forward": (_P, _D, _P, _P, _P, _P, _P, _P, _I),
+    "plait_transformer_backward": (_P, _D, _P, _P, _P, _P, _P, _P, _P, _P, _I, _I),
+    "plait_head_loss": (_P, _D, *(_P,) * 11, _I),
+    "plait_embed": (_P, _P, _I, _P, _P, _I),
+    "plait_embed_backward": (_P, _P, _P, _P, _I),
+    "plait_adamw": (_I, _I, _P, _P, _P, _P, _P, _P, _P, _I),
+}
+"""Arguments of each exported function: pointers, integers, floats; all return nothing. Those of the second table
+exist as `NAME_float` and `NAME_double`."""
 
 
 @functools.cache
@@ -41,7 +66,8 @@ def load() -> ctypes.CDLL | None:
             f"plait runs without its compiled kernels, many times slower: {_first_line(error)}", stacklevel=2
         )
         return None
-    for name, arguments in _SIGNATURES.items():
+    typed = {f"{name}_{kind}": a for name, a in _TYPED_SIGNATURES.items() for kind in ("float", "double")}
+    for name, arguments in {**_SIGNATURES, **typed}.items():
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, None
     return library
@@ -63,13 +89,15 @@ def _build() -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         built = Path(folder) / "library.so"
+        failure = ""
         for cpu in _CPU_FLAGS:
             command = [compiler, *_FLAGS, *cpu, f"-I{_PACKAGE}", "-o", str(built), *map(str, sources)]
             done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
             if done.returncode == 0:
                 built.rename(target)
                 return target
-    raise OSError(f"{compiler} failed: {done.stderr.strip()}")
+            failure = done.stderr.strip()
+    raise OSError(f"{compiler} failed: {failure}")
 
 
 def _identity(compiler: str, sources: list[Path]) -> str:

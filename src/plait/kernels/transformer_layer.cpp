@@ -1,0 +1,249 @@
+// A whole GPT-NeoX layer (two LayerNorms, rotary sliding-window attention and a SiLU MLP in parallel, residual),
+// one sequence at a time; backward recomputes the forward pass of the sequence.
+// The plain version is TransformerLayer.reference_forward in plait/layers/attention.py.
+#include "kernels/attention.hpp"
+#include "kernels/lanes.hpp"
+#include "kernels/layer_norm.hpp"
+#include "kernels/pool.hpp"
+
+namespace plait {
+namespace {
+
+enum Parameter {
+  kNorm1, kNorm1Bias, kNorm2, kNorm2Bias, kQkv, kQkvBias, kDense, kDenseBias, kUp, kUpBias, kDown, kDownBias,
+  kParameters
+};
+
+struct Shape {
+  int64_t time, d_model, n_heads, d_mlp, window, pairs;  // `pairs` rotated pairs of dimensions in every head
+  double eps;
+  int64_t lanes() const { return padded(time); }
+  int64_t d_head() const { return d_model / n_heads; }
+  int64_t reach() const { return std::min(window, time); }
+  int64_t size(int parameter) const {
+    const int64_t sizes[] = {d_model, d_model, d_model, d_model, 3 * d_model * d_model, 3 * d_model,
+                             d_model * d_model, d_model, d_mlp * d_model, d_mlp, d_model * d_mlp, d_model};
+    return sizes[parameter];
+  }
+  int64_t total() const {
+    int64_t sum = 0;
+    for (int i = 0; i < kParameters; ++i) sum += size(i);
+    return sum;
+  }
+};
+
+template <class T>
+struct Rotation {
+  const T *cos, *sin;  // (pairs, lanes)
+};
+
+template <class T>
+Signal<T> framed(Scratch& scratch, int64_t features, int64_t head, int64_t lanes) {
+  const int64_t stride = head + lanes + kLanes;
+  Signal<T> signal{scratch.take<T>(features * stride) + head, stride};
+  for (int64_t f = 0; f < features; ++f) {
+    std::memset(signal[f] - head, 0, head * sizeof(T));
+    std::memset(signal[f] + lanes, 0, kLanes * sizeof(T));
+  }
+  return signal;
+}
+
+template <class T>
+struct Pass {
+  Signal<T> x, normal, first, second, qkv, attended, up, active;
+  T* scale;
+  Pass(Scratch& scratch, const Shape& s) {
+    const int64_t n = s.lanes();
+    auto signal = [&](int64_t features) { return Signal<T>{scratch.take<T>(features * n), n}; };
+    x = signal(s.d_model), normal = signal(s.d_model), first = signal(s.d_model), second = signal(s.d_model);
+    qkv = framed<T>(scratch, 3 * s.d_model, padded(s.reach()), n);
+    attended = signal(s.d_model);
+    up = signal(s.d_mlp), active = signal(s.d_mlp);
+    scale = scratch.take<T>(n);
+  }
+};
+
+template <class T>
+void rotate(const Shape& s, Rotation<T> r, Signal<T> head, T direction) {
+  const int64_t n = s.lanes();
+  for (int64_t k = 0; k < s.pairs; ++k)
+    for (int64_t at = 0; at < n; at += kLanes) {
+      const Lanes<T> a = load(head[k] + at), b = load(head[k + s.pairs] + at);
+      const Lanes<T> cos = load(r.cos + k * n + at), sin = load(r.sin + k * n + at) * direction;
+      store(head[k] + at, a * cos - b * sin);
+      store(head[k + s.pairs] + at, b * cos + a * sin);
+    }
+}
+
+template <class T>
+void scale_rows(Signal<T> rows, int64_t count, int64_t lanes, T factor) {
+  for (int64_t f = 0; f < count; ++f)
+    for (int64_t at = 0; at < lanes; at += kLanes) store(rows[f] + at, load(rows[f] + at) * factor);
+}
+
+// Norms, projections, rotation and the MLP's hidden units: all but the attention itself.
+template <class T>
+void prepare(const Shape& s, const T* const* w, Rotation<T> r, const T* hidden, Pass<T>& p) {
+  const int64_t n = s.lanes(), d = s.d_model, width = s.d_head();
+  gather(hidden, s.time, d, p.x, n);
+  normalise(p.x, d, n, s.eps, p.normal, p.scale);
+  affine(p.normal, d, n, w[kNorm1], w[kNorm1Bias], p.first);
+  affine(p.normal, d, n, w[kNorm2], w[kNorm2Bias], p.second);
+  apply(matrix(w[kQkv], 3 * d, d), p.first, p.qkv, n, w[kQkvBias]);
+  for (int64_t h = 0; h < s.n_heads; ++h) {
+    rotate(s, r, p.qkv.from(3 * h * width), T(1));
+    rotate(s, r, p.qkv.from((3 * h + 1) * width), T(1));
+    scale_rows(p.qkv.from(3 * h * width), width, n, T(1) / std::sqrt(T(width)));
+  }
+  apply(matrix(w[kUp], s.d_mlp, d), p.second, p.up, n, w[kUpBias]);
+  for (int64_t u = 0; u < s.d_mlp; ++u)
+    for (int64_t at = 0; at < n; at += kLanes) {
+      const Lanes<T> value = load(p.up[u] + at);
+      store(p.active[u] + at, value * sigmoid<T>(value));
+    }
+}
+
+template <class T>
+void forward_row(const Shape& s, const T* const* w, Rotation<T> r, const T* hidden, T* out) {
+  Scratch scratch;
+  Pass<T> p(scratch, s);
+  prepare(s, w, r, hidden, p);
+  const int64_t n = s.lanes(), d = s.d_model, width = s.d_head();
+  T* weights = scratch.take<T>(padded(s.reach()) * kLanes);
+  for (int64_t h = 0; h < s.n_heads; ++h) {
+    const Signal<T> q = p.qkv.from(3 * h * width), k = q.from(width), v = q.from(2 * width);
+    for (int64_t at = 0; at < n; at += kLanes) {
+      const int64_t count = offsets(s.reach(), at);
+      probabilities(q, k, width, at, count, weights, kLanes);
+      mix(weights, kLanes, v, width, at, count, p.attended.from(h * width));
+    }
+  }
+  apply_add(matrix(w[kDense], d, d), p.attended, p.x, n);
+  apply_add(matrix(w[kDown], d, s.d_mlp), p.active, p.x, n);
+  for (int64_t f = 0; f < d; ++f) {
+    const T bias = w[kDenseBias][f] + w[kDownBias][f];
+    for (int64_t at = 0; at < n; at += kLanes) store(p.x[f] + at, load(p.x[f] + at) + bias);
+  }
+  scatter(p.x, s.time, d, out);
+}
+
+template <class T>
+void attention_backward(const Shape& s, Scratch& scratch, const Pass<T>& p, Signal<T> dattended, Signal<T> dqkv) {
+  const int64_t n = s.lanes(), width = s.d_head(), reach = s.reach(), stride = n + kLanes;
+  T *weights = scratch.take<T>(reach * stride), *dscores = scratch.take<T>(reach * stride);
+  for (int64_t j = 0; j < reach; ++j) {
+    std::memset(weights + j * stride + n, 0, kLanes * sizeof(T));
+    std::memset(dscores + j * stride + n, 0, kLanes * sizeof(T));
+  }
+  for (int64_t h = 0; h < s.n_heads; ++h) {
+    const Signal<T> q = p.qkv.from(3 * h * width), k = q.from(width), v = q.from(2 * width);
+    const Signal<T> dq = dqkv.from(3 * h * width), dk = dq.from(width), dv = dq.from(2 * width);
+    const Signal<T> dout = dattended.from(h * width);
+    for (int64_t at = 0; at < n; at += kLanes) {
+      const int64_t count = offsets(reach, at);
+      probabilities(q, k, width, at, count, weights + at, stride);
+      mix(weights + at, stride, v, width, at, count, p.attended.from(h * width));
+      scores(dout, v, width, at, count, dscores + at, stride);
+      softmax_backward(weights + at, dscores + at, count, stride);
+      mix(dscores + at, stride, k, width, at, count, dq);
+    }
+    for (int64_t at = 0; at < n; at += kLanes) {
+      const int64_t count = std::min(reach, n - at);
+      mix_back(dscores, stride, q, width, at, count, dk);
+      mix_back(weights, stride, dout, width, at, count, dv);
+    }
+  }
+}
+
+template <class T>
+void backward_row(const Shape& s, const T* const* w, Rotation<T> r, const T* hidden, const T* dout_rows, T* dhidden,
+                  T* const* g) {
+  Scratch scratch;
+  Pass<T> p(scratch, s);
+  prepare(s, w, r, hidden, p);
+  const int64_t n = s.lanes(), d = s.d_model, width = s.d_head();
+  auto signal = [&](int64_t features) { return Signal<T>{scratch.take<T>(features * n), n}; };
+  Signal<T> dout = signal(d), dqkv = signal(3 * d), dfirst = signal(d), dsecond = signal(d), dup = signal(s.d_mlp);
+  Signal<T> dattended = framed<T>(scratch, d, 0, n);
+  gather(dout_rows, s.time, d, dout, n);
+  sum_add(g[kDenseBias], d, dout, n);
+  sum_add(g[kDownBias], d, dout, n);
+  apply(matrix(w[kDense], d, d).transposed(), dout, dattended, n);
+  attention_backward(s, scratch, p, dattended, dqkv);
+  outer_add(g[kDense], d, d, dout, p.attended, n);
+  for (int64_t h = 0; h < s.n_heads; ++h) {
+    scale_rows(dqkv.from(3 * h * width), width, n, T(1) / std::sqrt(T(width)));
+    rotate(s, r, dqkv.from(3 * h * width), T(-1));
+    rotate(s, r, dqkv.from((3 * h + 1) * width), T(-1));
+  }
+  outer_add(g[kQkv], 3 * d, d, dqkv, p.first, n);
+  sum_add(g[kQkvBias], 3 * d, dqkv, n);
+  apply(matrix(w[kQkv], 3 * d, d).transposed(), dqkv, dfirst, n);
+  outer_add(g[kDown], d, s.d_mlp, dout, p.active, n);
+  apply(matrix(w[kDown], d, s.d_mlp).transposed(), dout, dup, n);
+  for (int64_t u = 0; u < s.d_mlp; ++u)
+    for (int64_t at = 0; at < n; at += kLanes) {
+      const Lanes<T> value = load(p.up[u] + at), gate = sigmoid<T>(value);
+      store(dup[u] + at, load(dup[u] + at) * (gate * (T(1) + value * (T(1) - gate))));
+    }
+  outer_add(g[kUp], s.d_mlp, d, dup, p.second, n);
+  sum_add(g[kUpBias], s.d_mlp, dup, n);
+  apply(matrix(w[kUp], s.d_mlp, d).transposed(), dup, dsecond, n);
+  affine_backward(dfirst, p.normal, d, n, w[kNorm1], g[kNorm1], g[kNorm1Bias]);
+  affine_backward(dsecond, p.normal, d, n, w[kNorm2], g[kNorm2], g[kNorm2Bias]);
+  for (int64_t f = 0; f < d; ++f)
+    for (int64_t at = 0; at < n; at += kLanes) store(dfirst[f] + at, load(dfirst[f] + at) + load(dsecond[f] + at));
+  normalise_backward_add(dfirst, p.normal, p.scale, d, n, dout);
+  scatter(dout, s.time, d, dhidden);
+}
+
+template <class T>
+void forward(const Shape& s, const T* const* w, const int64_t* strides, Rotation<T> r, int64_t members, int64_t batch,
+             const T* hidden, T* out, int64_t threads) {
+  parallel(members * batch, threads, [&](int64_t task) {
+    const int64_t member = task / batch, row = task * s.time * s.d_model;
+    const T* own[kParameters];
+    for (int i = 0; i < kParameters; ++i) own[i] = w[i] + member * strides[i];
+    forward_row(s, own, r, hidden + row, out + row);
+  });
+}
+
+template <class T>
+void backward(const Shape& s, const T* const* w, const int64_t* strides, Rotation<T> r, int64_t members,
+              int64_t batch, const T* hidden, const T* dout, T* dhidden, T* gradients, int64_t group,
+              int64_t threads) {
+  const int64_t groups = (batch + group - 1) / group, total = s.total();
+  parallel(members * groups, threads, [&](int64_t task) {
+    const int64_t member = task / groups, first = task % groups * group;
+    const T* own[kParameters];
+    T* own_gradients[kParameters];
+    T* at = gradients + task * total;
+    std::memset(at, 0, total * sizeof(T));
+    for (int i = 0; i < kParameters; at += s.size(i++)) own[i] = w[i] + member * strides[i], own_gradients[i] = at;
+    for (int64_t b = first; b < batch && b < first + group; ++b) {
+      const int64_t row = (member * batch + b) * s.time * s.d_model;
+      backward_row(s, own, r, hidden + row, dout + row, dhidden + row, own_gradients);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace plait
+
+#define PLAIT_TRANSFORMER(T, suffix)                                                                                 \
+  extern "C" void plait_transformer_forward_##suffix(const int64_t* shape, double eps, const T* const* w,            \
+                                                     const int64_t* strides, const T* cos, const T* sin,             \
+                                                     const T* hidden, T* out, int64_t threads) {                     \
+    const plait::Shape s{shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], eps};                           \
+    plait::forward<T>(s, w, strides, {cos, sin}, shape[0], shape[1], hidden, out, threads);                          \
+  }                                                                                                                  \
+  extern "C" void plait_transformer_backward_##suffix(                                                               \
+      const int64_t* shape, double eps, const T* const* w, const int64_t* strides, const T* cos, const T* sin,       \
+      const T* hidden, const T* dout, T* dhidden, T* gradients, int64_t group, int64_t threads) {                    \
+    const plait::Shape s{shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], eps};                           \
+    plait::backward<T>(s, w, strides, {cos, sin}, shape[0], shape[1], hidden, dout, dhidden, gradients, group,       \
+                       threads);                                                                                     \
+  }
+
+PLAIT_TRANSFORMER(float, float)
+PLAIT_TRANSFORMER(double, double)

@@ -1,0 +1,140 @@
+"""Many models of one config, advanced as one: all weights in one flat tensor `(members, size)`.
+
+A member's numbers do not depend on its neighbours. The compiled kernels treat every member by itself, in an order
+fixed by the shapes; where they cannot be used on a CPU, members are run one after the other.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from plait.kernels import call
+from plait.kernels.head import Scores, embed, head_loss
+from plait.model import HybridConfig, HybridLM, initial_parameters
+from plait.random import Stream
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+
+
+class Ensemble:
+    """One member per entry of `seeds`, with the initial weights of that seed.
+
+    Attributes:
+        parameters: `(members, size)`, the weights of each member in the order of `names`.
+        gradients: the same shape, filled by `differentiate`.
+    """
+
+    def __init__(
+        self,
+        config: HybridConfig,
+        seeds: Sequence[int],
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        stacked = initial_parameters(config, list(seeds), dtype=dtype)
+        self.config = config
+        self.shapes = {name: tensor.shape[1:] for name, tensor in stacked.items()}
+        self.parameters = torch.cat([tensor.flatten(1) for tensor in stacked.values()], dim=1).to(device)
+        self.gradients = torch.zeros_like(self.parameters)
+        self.model = HybridLM(config, seed=None, dtype=dtype).to(device)
+        for name, view in self._split(self.parameters).items():
+            owner, _, last = name.rpartition(".")
+            setattr(self.model.get_submodule(owner), last, nn.Parameter(view))
+
+    def _split(self, flat: Tensor) -> dict[str, Tensor]:
+        parts = flat.detach().split([shape.numel() for shape in self.shapes.values()], dim=1)
+        return {
+            name: part.view(-1, *shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def __len__(self) -> int:
+        return self.parameters.shape[0]
+
+    @property
+    def size(self) -> int:
+        """Parameters of one member."""
+        return self.parameters.shape[1]
+
+    @property
+    def compiled(self) -> bool:
+        """Whether embedding and head run in the compiled kernels here."""
+        return call.usable(self.parameters)
+
+    def member(self, index: int) -> HybridLM:
+        """A model of its own with the weights of one member, on the CPU, in evaluation mode."""
+        model = HybridLM(self.config, seed=None, dtype=self.parameters.dtype)
+        parts = self._split(self.parameters[index : index + 1].cpu())
+        model.load_state_dict({name: part[0].clone() for name, part in parts.items()})
+        return model.eval()
+
+    def scores(
+        self,
+        tokens: Int[Tensor, "members batch time"],
+        targets: tuple[Int[Tensor, "members batch time"], Bool[Tensor, "members batch time"]],
+        *,
+        dropout_stream: Stream | None = None,
+    ) -> Scores:
+        """Loss and counts of every member on its own sequences; the losses can be differentiated."""
+        self.model.train(dropout_stream is not None)
+        if self.compiled and dropout_stream is None:
+            model = self.model
+            hidden = embed(model.embedding.weight, tokens)
+            for index, layer in enumerate(model.each_layer()):
+                hidden = layer.forward(hidden) if layer.members_axis else self._one_by_one(index, hidden)
+            norm = model.final_norm
+            return head_loss(
+                hidden, (norm.weight, norm.bias), model.embedding.weight, targets, eps=self.config.norm_eps
+            )
+        if self.model.members_axis and self.parameters.device.type != "cpu":
+            return plain_scores(self.model(tokens, dropout_stream), *targets)
+        return self._members_in_turn(tokens, targets, dropout_stream)
+
+    def differentiate(self, losses: Float[Tensor, "members"]) -> None:
+        """Fill `gradients` with the derivatives of each member's loss."""
+        weights = [self.model.get_parameter(name) for name in self.shapes]
+        parts = torch.autograd.grad(losses.sum(), weights, materialize_grads=True)
+        torch.cat([part.flatten(1) for part in parts], dim=1, out=self.gradients)
+
+    def _one_by_one(self, index: int, hidden: Tensor) -> Tensor:
+        """A layer without members axis, once for each member."""
+        layer = self.model.layers[index]
+        names = [name for name, _ in layer.named_parameters()]
+        outputs: list[Tensor] = []
+        for member in range(len(self)):
+            own = {name: layer.get_parameter(name)[member] for name in names}
+            outputs.append(functional_call(layer, own, (hidden[member],)))
+        return torch.stack(outputs)
+
+    def _members_in_turn(
+        self, tokens: Tensor, targets: tuple[Tensor, Tensor], dropout_stream: Stream | None
+    ) -> Scores:
+        """The plain path on a CPU: each member alone, so that its numbers are what they are alone."""
+        rows: list[Scores] = []
+        for member in range(len(self)):
+            own = {name: self.model.get_parameter(name)[member] for name in self.shapes}
+            stream = None
+            if dropout_stream is not None:
+                assert isinstance(dropout_stream.seed, Tensor)
+                seed = int(dropout_stream.seed[member])
+                stream = Stream(seed, dropout_stream.step, dropout_stream.purpose)
+            logits = functional_call(self.model, own, (tokens[member], stream))
+            rows.append(plain_scores(logits.unsqueeze(0), *(t[member : member + 1] for t in targets)))
+        return Scores(*(torch.cat(column) for column in zip(*rows, strict=True)))
+
+
+def plain_scores(
+    logits: Float[Tensor, "members batch time vocab"],
+    targets: Int[Tensor, "members batch time"],
+    scored: Bool[Tensor, "members batch time"],
+) -> Scores:
+    """What `head_loss` computes, from logits, in plain operations."""
+    nats = F.cross_entropy(logits.float().movedim(-1, 1), targets, reduction="none") * scored
+    counts = scored.sum((1, 2))
+    hits = (logits.argmax(-1) == targets) & scored & logits.isfinite().all(-1)
+    return Scores(nats.sum((1, 2)).double() / counts.clamp(min=1), hits.sum((1, 2)), counts)

@@ -1,0 +1,222 @@
+"""Training an ensemble: AdamW, linear warm-up and decay, each member with its own seed and learning rate.
+
+Protocol: arXiv 2603.08859, section 5. Member i's tokens come from `Stream(seed_i, step, TRAIN)`, its tests from
+the streams SELECT and TEST, its initial weights from INIT: nothing depends on who trains beside it.
+"""
+
+import hashlib
+import itertools
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from plait.kernels.adamw import AdamWRule, adamw
+from plait.random import DROPOUT, SELECT, TEST, TRAIN, Stream
+from plait.tasks.base import sample_labelled
+from plait.training import checkpoint as files
+from plait.training.ensemble import DTYPES, Ensemble
+from plait.training.evaluate import accuracy_counts
+from plait.training.result import Member, Result
+from plait.training.run import Run, Train
+
+Watch = Callable[[int, int, list[float]], None]
+"""Called now and then with (steps done, steps in all, each member's latest mean loss)."""
+
+_CURVE_POINTS = 100
+
+
+def train(
+    run: Run,
+    *,
+    seeds: Sequence[int] | None = None,
+    lrs: Sequence[float] | None = None,
+    device: str = "auto",
+    progress: Watch | None = None,
+    checkpoint: Path | str | None = None,
+    checkpoint_every: int = 500,
+) -> Result:
+    """Train every learning rate with every seed as one ensemble, then measure each member.
+
+    Args:
+        run: task, model and protocol; its own lr and seed stand in where `lrs` or `seeds` is None.
+        device: "cpu", "cuda", or "auto" (a GPU where there is one).
+        progress: called about a hundred times.
+        checkpoint: a file to resume from if it exists, written every `checkpoint_every` steps, removed by nobody.
+
+    Raises:
+        ValueError: no seed or rate, one that is repeated or refused, a device that is not there, or a checkpoint of
+            another run.
+        OSError: the checkpoint cannot be written.
+    """
+    members = _members(run, seeds, lrs)
+    place = resolve_device(device)
+    return _Trainer(run, members, place).run(progress, checkpoint, checkpoint_every)
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device asked for; only "auto" may fall back to the CPU.
+
+    Raises:
+        ValueError: an unknown name, or a GPU that is not there.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu or cuda, got {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            "device cuda was asked for, and no CUDA device is there (auto falls back to the CPU)"
+        )
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def learning_rate_factor(step: int, *, steps: int, warmup: int) -> float:
+    """The share of the peak learning rate at step 0, 1, ..: linear up over `warmup`, then linear down to 0."""
+    if step < warmup:
+        return step / warmup
+    return max(0.0, (steps - step) / max(1, steps - warmup))
+
+
+def _members(run: Run, seeds: Sequence[int] | None, lrs: Sequence[float] | None) -> list[Train]:
+    rates = [run.train.lr] if lrs is None else list(lrs)
+    chosen = [run.train.seed] if seeds is None else list(seeds)
+    for name, values in (("seed", chosen), ("learning rate", rates)):
+        if not values:
+            raise ValueError(f"at least one {name} is needed, got none")
+        if len(set(values)) < len(values):
+            raise ValueError(f"each {name} may be given once, got {values}")
+    return [replace(run.train, lr=lr, seed=seed) for lr, seed in itertools.product(rates, chosen)]
+
+
+class _Trainer:
+    def __init__(self, run: Run, members: list[Train], device: torch.device) -> None:
+        self.spec, self.members, self.device = run, members, device
+        self.seeds = torch.tensor([m.seed for m in members], device=device)
+        self.peaks = torch.tensor([m.lr for m in members], dtype=torch.float64, device=device)
+        self.ensemble = Ensemble(
+            run.model, [m.seed for m in members], dtype=DTYPES[run.train.dtype], device=device
+        )
+        self.rule = AdamWRule(weight_decay=run.train.weight_decay, clip=run.train.clip)
+        self.interval = max(1, run.train.steps // _CURVE_POINTS)
+
+    def run(self, watch: Watch | None, path: Path | str | None, every: int) -> Result:
+        train, state = self.spec.train, self._fresh()
+        file = None if path is None else Path(path)
+        if file is not None and (found := files.restore(file, state, self._identity())) is not None:
+            self.ensemble.parameters.copy_(found.parameters)
+            state = replace(found, parameters=self.ensemble.parameters)
+        while state.step < train.steps:
+            self._step(state)
+            if state.step % self.interval == 0 or state.step == train.steps:
+                self._close_interval(state)
+                if watch is not None:
+                    watch(state.step, train.steps, state.losses[-1].tolist())
+            if file is not None and state.step % every == 0 and state.step < train.steps:
+                files.save(file, state, self._identity())
+        return self._result(state)
+
+    def _fresh(self) -> files.Progress:
+        n, parameters = len(self.ensemble), self.ensemble.parameters
+        return files.Progress(
+            step=0,
+            parameters=parameters,
+            first=torch.zeros_like(parameters),
+            second=torch.zeros_like(parameters),
+            active=torch.ones(n, dtype=torch.bool, device=self.device),
+            diverged_at=torch.full((n,), -1, dtype=torch.int64, device=self.device),
+            losses=torch.zeros(0, n, dtype=torch.float64),
+            loss_sum=torch.zeros(n, dtype=torch.float64, device=self.device),
+        )
+
+    def _step(self, state: files.Progress) -> None:
+        train, ensemble = self.spec.train, self.ensemble
+        stream = Stream(self.seeds, state.step, TRAIN)
+        tokens, targets = sample_labelled(self.spec.task, stream, batch=train.batch, seq_len=train.seq_len)
+        drops = Stream(self.seeds, state.step, DROPOUT) if self.spec.model.dropout > 0 else None
+        losses = ensemble.scores(tokens, targets, dropout_stream=drops).loss
+        ensemble.differentiate(losses)
+        losses = losses.detach()
+        before = state.active.clone()
+        state.active &= losses.isfinite()
+        factor = learning_rate_factor(state.step, steps=train.steps, warmup=train.warmup)
+        adamw(
+            ensemble.parameters,
+            ensemble.gradients,
+            (state.first, state.second),
+            lr=self.peaks * factor,
+            active=state.active,
+            rule=self.rule,
+            step=state.step + 1,
+        )
+        state.diverged_at.masked_fill_(before & ~state.active, state.step)
+        state.loss_sum += losses
+        state.step += 1
+
+    def _close_interval(self, state: files.Progress) -> None:
+        steps = state.step - len(state.losses) * self.interval
+        state.losses = torch.cat((state.losses, (state.loss_sum / steps).cpu().unsqueeze(0)))
+        state.loss_sum.zero_()
+
+    def _identity(self) -> str:
+        text = json.dumps([self.spec.to_json(), [[m.lr, m.seed] for m in self.members]], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _result(self, state: files.Progress) -> Result:
+        train, counts = self.spec.train, []
+        for purpose, sequences in ((TEST, train.test_sequences), (SELECT, train.select_sequences)):
+            counts += accuracy_counts(
+                self.ensemble,
+                self.spec.task,
+                self.seeds,
+                sequences=sequences,
+                seq_len=train.seq_len,
+                purpose=purpose,
+            )
+        loss_steps = (*range(self.interval, train.steps, self.interval), train.steps)
+        members = tuple(
+            self._member(index, [int(c[index]) for c in counts], state, loss_steps)
+            for index in range(len(self.members))
+        )
+        return Result(
+            run=self.spec,
+            members=members,
+            device=_device_name(self.device),
+            versions=versions(),
+            ensemble=self.ensemble,
+        )
+
+    def _member(
+        self, index: int, counts: list[int], state: files.Progress, loss_steps: tuple[int, ...]
+    ) -> Member:
+        correct, scored, select_correct, select_scored = counts
+        diverged_at = int(state.diverged_at[index])
+        return Member(
+            lr=self.members[index].lr,
+            seed=self.members[index].seed,
+            parameters=self.ensemble.size,
+            accuracy=correct / scored if scored else 0.0,
+            correct=correct,
+            scored=scored,
+            select_accuracy=select_correct / select_scored if select_scored else 0.0,
+            select_correct=select_correct,
+            select_scored=select_scored,
+            diverged_at=None if diverged_at < 0 else diverged_at,
+            loss_steps=loss_steps,
+            losses=tuple(state.losses[:, index].tolist()),
+        )
+
+
+def versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {"plait": version("plait"), "torch": torch.__version__, "python": platform.python_version()}
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"
+
+
+__all__ = ["Tensor", "learning_rate_factor", "resolve_device", "train", "versions"]

@@ -1,0 +1,55 @@
+"""What training gives: one record a member, and its weights."""
+
+from dataclasses import dataclass, field
+
+from plait.model import HybridLM
+from plait.training.ensemble import Ensemble
+from plait.training.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A trained member.
+
+    Attributes:
+        lr, seed: what it differs in.
+        parameters: trainable parameters of the model.
+        accuracy: `correct / scored` on fresh test sequences; 0 where nothing was scored.
+        select_accuracy: the same on the separate sequences that choose a learning rate.
+        diverged_at: the step whose loss or gradient was not finite, from where its weights stood still; None if
+            all were finite. Its accuracies are those of the weights where it stopped.
+        loss_steps, losses: mean training loss in nats since the step before, at about a hundred steps.
+    """
+
+    lr: float
+    seed: int
+    parameters: int
+    accuracy: float
+    correct: int
+    scored: int
+    select_accuracy: float
+    select_correct: int
+    select_scored: int
+    diverged_at: int | None
+    loss_steps: tuple[int, ...]
+    losses: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """All members of one ensemble, learning rates in the outer order and seeds in the inner.
+
+    Attributes:
+        versions: of plait, torch and Python.
+        device: where it ran: the processor's kind, or the GPU's name.
+    """
+
+    run: Run
+    members: tuple[Member, ...]
+    device: str
+    versions: dict[str, str]
+    ensemble: Ensemble = field(repr=False)
+
+    def model(self, index: int) -> HybridLM:
+        """The trained model of one member, on the CPU."""
+        return self.ensemble.member(index)
