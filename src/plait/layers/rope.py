@@ -1,7 +1,8 @@
 """Rotary positions of GPT-NeoX (Su et al., "RoFormer", arXiv 2104.09864), on the first dimensions of a head.
 
 With r = d_rotary the frequencies are base^(-k/r) for k = 0, 2, .. < r; the first half of the turning
-dimensions is paired with the second. An odd r therefore turns r + 1 dimensions, as in the `transformers` block.
+dimensions is paired with the second. An odd r therefore turns r + 1 dimensions, as the `transformers` block
+does.
 """
 
 import torch

@@ -70,6 +70,8 @@ class HybridConfig:
         for name in ("vocab_size", "d_inner", "dt_rank"):
             if getattr(self, name) is not None:
                 _check_int(name, getattr(self, name), least=1)
+        _check_int("expand * d_model", self.expand * self.d_model, least=1)
+        _check_int("mlp_factor * d_model", self.mlp_factor * self.d_model, least=0)
         if not isinstance(self.pattern, str):
             raise ValueError(f"pattern must be a string such as SSM-TF, got {self.pattern!r}")
         n_layers = len(expand_pattern(self.pattern))
@@ -174,7 +176,7 @@ _RANGES = {
 
 def _check_int(name: str, value: object, *, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _LARGEST:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {_shown(value)}")
+        raise ValueError(f"{name} must be an integer of at least {least}, below 2^31, got {_shown(value)}")
 
 
 def _checked_float(name: str, value: object, *, low: float, high: float, form: str) -> float:

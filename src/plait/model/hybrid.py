@@ -15,6 +15,7 @@ from plait.layers.initial import fill_normal
 from plait.layers.linear import linear
 from plait.layers.norm import LayerNorm
 from plait.model.config import HybridConfig
+from plait.model.members import forward_each, init_state_each, step_each
 from plait.random import INIT, Stream
 
 ModelState: TypeAlias = tuple[State, ...]
@@ -38,7 +39,7 @@ class HybridLM(nn.Module):
         dtype: of all weights; activations follow it, norms, softmax and scans take float32 at least.
 
     Every parameter may carry a leading members axis (through `torch.func.functional_call`); tokens, hidden
-    states, logits and streaming state then start with that axis too. `members_axis`: whether all layers can.
+    states, logits and streaming state then start with that axis too.
 
     Raises:
         ValueError: no vocab_size, a layer that cannot be imported, or more weights than memory.
@@ -60,7 +61,7 @@ class HybridLM(nn.Module):
             self.final_norm = LayerNorm(config.d_model, eps=config.norm_eps)
             self.to(dtype)
         except RuntimeError as error:
-            raise ValueError(f"a model of {config} does not fit: {str(error).splitlines()[0]}") from error
+            raise ValueError(f"a model of {config} cannot be made: {str(error).splitlines()[0]}") from error
         if seed is None:
             with torch.no_grad():
                 for parameter in self.parameters():
@@ -69,16 +70,11 @@ class HybridLM(nn.Module):
             self.reset_parameters(seed)
 
     def reset_parameters(self, seed: int) -> None:
-        """The initial weights of `seed`: embedding normal(0, 0.02), layers their own; alike on all devices."""
+        """The weights of `seed`: embedding normal(0, 0.02), layers their own. Alike on all devices."""
         fill_normal(self.embedding.weight, Stream(seed, 0, INIT), draw=0)
         for index, layer in enumerate(self.each_layer()):
             layer.reset_parameters(Stream(seed, index + 1, INIT))
         self.final_norm.reset()
-
-    @property
-    def members_axis(self) -> bool:
-        """Whether every layer takes a members axis; otherwise members are run one by one."""
-        return all(layer.members_axis for layer in self.each_layer())
 
     def each_layer(self) -> Iterator[Layer]:
         for layer in self.layers:
@@ -100,19 +96,24 @@ class HybridLM(nn.Module):
         stream = self._active_dropout(dropout_stream)
         hidden = dropout(hidden, rate=self.config.dropout, stream=stream, draw=0)
         for layer in self.layers:
-            if stream is not None and getattr(layer, "uses_dropout", False):
+            if self._one_by_one(layer):
+                hidden = forward_each(layer, hidden)
+            elif stream is not None and getattr(layer, "uses_dropout", False):
                 hidden = layer(hidden, stream)
             else:
                 hidden = layer(hidden)
         return self._unembed(hidden)
 
-    def init_state(self, batch: int | tuple[int, ...]) -> ModelState:
+    def init_state(self, batch: int | tuple[int, int]) -> ModelState:
         """The state before the first token of `batch` sequences, or of `(members, batch)`."""
-        states: list[State] = []
-        for layer in self.each_layer():
-            weight = next(cast(nn.Module, layer).parameters(), self.embedding.weight)
-            states.append(layer.init_state(cast(int, batch), dtype=weight.dtype, device=weight.device))
-        return tuple(states)
+        return tuple(self._layer_state(layer, batch) for layer in self.each_layer())
+
+    def _layer_state(self, layer: Layer, batch: int | tuple[int, int]) -> State:
+        weight = next(cast(nn.Module, layer).parameters(), self.embedding.weight)
+        dtype, device = weight.dtype, weight.device
+        if isinstance(batch, tuple) and not layer.members_axis:
+            return init_state_each(layer, *batch, dtype=dtype, device=device)
+        return layer.init_state(cast(int, batch), dtype=dtype, device=device)
 
     @torch.no_grad()
     def step(
@@ -129,8 +130,9 @@ class HybridLM(nn.Module):
             raise ValueError(f"a state of {len(self.layers)} layers is needed, got one of {len(state)}")
         hidden = self._embed(tokens.unsqueeze(-1)).squeeze(-2)
         after: list[State] = []
-        for layer, layer_state in zip(self.each_layer(), state, strict=True):
-            hidden, layer_state = layer.step(hidden, layer_state)
+        for layer, layer_state in zip(self.layers, state, strict=True):
+            step = step_each if self._one_by_one(layer) else _step
+            hidden, layer_state = step(layer, hidden, layer_state)
             after.append(layer_state)
         return self._unembed(hidden.unsqueeze(-2)).squeeze(-2), tuple(after)
 
@@ -139,6 +141,9 @@ class HybridLM(nn.Module):
         from plait.model.checkpoint import save
 
         save(self, folder)
+
+    def _one_by_one(self, layer: nn.Module) -> bool:
+        return self.embedding.weight.ndim == 3 and not cast(Layer, layer).members_axis
 
     def _embed(self, tokens: Tensor) -> Tensor:
         if tokens.dtype not in _INTEGERS:
@@ -178,26 +183,8 @@ class HybridLM(nn.Module):
         return stream
 
 
-def initial_parameters(
-    config: HybridConfig, seeds: list[int], *, dtype: torch.dtype = torch.float32
-) -> dict[str, Float[Tensor, "members *shape"]]:
-    """The initial weights of many seeds, stacked: member i is bitwise `HybridLM(config, seeds[i])`.
-
-    Raises:
-        ValueError: no seed, or what `HybridLM` refuses.
-    """
-    if not seeds:
-        raise ValueError("at least one seed is needed, got none")
-    model = HybridLM(config, seed=None, dtype=dtype)
-    stacked = {
-        name: torch.empty(len(seeds), *parameter.shape, dtype=dtype)
-        for name, parameter in model.named_parameters()
-    }
-    for member, seed in enumerate(seeds):
-        model.reset_parameters(seed)
-        for name, parameter in model.named_parameters():
-            stacked[name][member] = parameter.detach()
-    return stacked
+def _step(layer: nn.Module, hidden: Tensor, state: State) -> tuple[Tensor, State]:
+    return cast(Layer, layer).step(hidden, state)
 
 
 def _out_of_range(tokens: Tensor, vocab_size: int) -> str:

@@ -1,0 +1,95 @@
+"""Initial weights: the stated distributions, Mamba's own for A_log, D and dt, every draw apart."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from plait.layers import LAYERS, MambaLayer, TransformerLayer
+from plait.model import HybridConfig
+from plait.random import INIT, Stream
+
+
+def initial(kind: str, *, init: str = "paper", seed: int = 0, d_model: int = 96) -> dict[str, Tensor]:
+    layer = LAYERS[kind](HybridConfig(5, pattern=kind, d_model=d_model, init=init).layer_specs()[0]).double()
+    layer.reset_parameters(Stream(seed, 1, INIT))
+    return {name: value.detach() for name, value in layer.named_parameters()}
+
+
+def assert_normal(value: Tensor, std: float) -> None:
+    """Mean and deviation within five standard errors, so wrong with probability below 1e-5."""
+    n = value.numel()
+    assert abs(value.mean().item()) < 5 * std / math.sqrt(n)
+    assert abs(value.std().item() / std - 1) < 5 / math.sqrt(2 * n)
+    assert value.abs().max().item() > 2.5 * std
+
+
+def assert_uniform(value: Tensor, bound: float) -> None:
+    assert value.abs().max().item() <= bound
+    assert abs(value.std().item() * math.sqrt(3) / bound - 1) < 5 / math.sqrt(value.numel())
+    assert value.abs().max().item() > 0.8 * bound
+
+
+@pytest.mark.parametrize("init", ["paper", "mamba"])
+def test_transformer_weights_are_normal_with_zero_biases(init: str):
+    for name, value in initial("TF", init=init).items():
+        if "layernorm" in name:
+            assert torch.equal(value, torch.ones_like(value) if name.endswith("weight") else 0 * value)
+        elif name.endswith("bias"):
+            assert not value.any(), name
+        else:
+            assert_normal(value, 0.02)
+
+
+def test_mamba_weights_by_the_paper():
+    weights = initial("SSM")
+    for name in ("in_proj", "x_proj", "out_proj"):
+        assert_normal(weights[f"mixer.{name}.weight"], 0.02)
+    assert not weights["mixer.conv1d.bias"].any()
+    assert_uniform(weights["mixer.conv1d.weight"], 4**-0.5)
+
+
+def test_mamba_weights_by_the_original():
+    weights = initial("SSM", init="mamba")
+    for name, d_in in (("in_proj", 96), ("x_proj", 192), ("out_proj", 192)):
+        assert_uniform(weights[f"mixer.{name}.weight"], d_in**-0.5)
+    assert_uniform(weights["mixer.conv1d.weight"], 4**-0.5)
+    assert_uniform(weights["mixer.conv1d.bias"], 4**-0.5)
+
+
+@pytest.mark.parametrize("init", ["paper", "mamba"])
+def test_mambas_own_values(init: str):
+    weights = initial("SSM", init=init)
+    states = torch.arange(1, 17, dtype=torch.float64)
+    torch.testing.assert_close(weights["mixer.A_log"].exp(), states.expand(192, 16))
+    assert torch.equal(weights["mixer.D"], torch.ones(192, dtype=torch.float64))
+    assert_uniform(weights["mixer.dt_proj.weight"], 6**-0.5)
+    log_dt = torch.nn.functional.softplus(weights["mixer.dt_proj.bias"]).log()
+    low, high = math.log(1e-3), math.log(1e-1)
+    assert low <= log_dt.min() < low + 0.1 * (high - low)
+    assert high - 0.1 * (high - low) < log_dt.max() <= high
+    assert abs(log_dt.mean().item() - (low + high) / 2) < 5 * (high - low) / math.sqrt(12 * 192)
+
+
+@pytest.mark.parametrize("kind", ["SSM", "TF"])
+@pytest.mark.parametrize("init", ["paper", "mamba"])
+def test_every_parameter_has_its_own_draws(kind: str, init: str):
+    """Compared by the order of the first eight values, which no scaling changes."""
+    orders: dict[str, tuple[int, ...]] = {}
+    for seed in (0, 1):
+        for name, value in initial(kind, init=init, seed=seed, d_model=32).items():
+            if name != "mixer.A_log" and value.unique().numel() > 5:
+                orders[f"{name} of seed {seed}"] = tuple(value.flatten()[:8].argsort().tolist())
+    assert len(orders) == {"SSM": 12 + 2 * (init == "mamba"), "TF": 8}[kind]
+    assert len(set(orders.values())) == len(orders)
+
+
+def test_a_layer_resets_every_parameter():
+    for kind in (MambaLayer, TransformerLayer):
+        layer = kind(HybridConfig(5, d_model=8, pattern="SSM").layer_specs()[0])
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                parameter.fill_(float("nan"))
+        layer.reset_parameters(Stream(3, 1, INIT))
+        assert all(parameter.isfinite().all() for parameter in layer.parameters())
