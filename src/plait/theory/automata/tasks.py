@@ -1,0 +1,109 @@
+"""The tasks as machines that remember more than they must: the start of every exact count.
+
+Each keeps the plainest record of the past (the last tokens; a table of what followed what) and answers by the
+definition in arXiv 2603.08859 as restated in docs/theory.md, section 1.
+"""
+
+from functools import singledispatch
+
+from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.theory.automata.machine import Machine, State, Symbol
+
+Move = tuple[State, Symbol] | None
+
+
+@singledispatch
+def task_machine(task: object) -> Machine:
+    """The task as a machine over its token ids, words and marks only.
+
+    Raises:
+        ValueError: a task without one.
+    """
+    raise ValueError(f"needed a task of plait, got {type(task).__name__}")
+
+
+@task_machine.register
+def _(task: SelectiveCopying) -> Machine:
+    longest = max(task.numbers)
+
+    def step(state, token) -> Move:
+        past, steps_back = state
+        past = (*past, token)[-longest - 1 :]
+        if token >= task.n_words:
+            steps_back = task.numbers[token - task.n_words]
+        known = steps_back is not None and len(past) > steps_back
+        answer = past[-1 - steps_back] if known else None
+        return (past[-longest:], steps_back), answer
+
+    return Machine(start=((), None), step=step, symbols=tuple(range(task.ordinary_tokens)))
+
+
+@task_machine.register
+def _(task: AssociativeRecall) -> Machine:
+    return _follower_machine(task.n_words, 1, first_recorded=0)
+
+
+@task_machine.register
+def _(task: MultiKeyRecall) -> Machine:
+    return _follower_machine(task.n_words, task.key_length, first_recorded=task.key_length)
+
+
+def _follower_machine(n_words: int, key_length: int, *, first_recorded: int) -> Machine:
+    """State: the last key's tokens, how many tokens were read (up to those that matter), follower of each key."""
+    most = max(first_recorded, key_length) + 1
+
+    def step(state, token) -> Move:
+        recent, read, followers = state
+        if read >= key_length and read - 1 >= first_recorded:
+            key = _number(recent, n_words)
+            followers = (*followers[:key], token, *followers[key + 1 :])
+        recent = (*recent, token)[-key_length:]
+        answer = followers[_number(recent, n_words)] if len(recent) == key_length else None
+        return (recent, min(read + 1, most), followers), answer
+
+    empty = (None,) * n_words**key_length
+    return Machine(start=((), 0, empty), step=step, symbols=tuple(range(n_words)))
+
+
+def _number(digits: tuple[int, ...], base: int) -> int:
+    value = 0
+    for digit in digits:
+        value = value * base + digit
+    return value
+
+
+@task_machine.register
+def _(task: DecodingRecall) -> Machine:
+    """Of the variant `last` the rows are words and then `n_bits` bits, and only the last position answers."""
+    n_words, in_order = task.n_words, task.variant == "last"
+
+    def step(state, token) -> Move:
+        last, register, bits, followers = state
+        if last is not None and last < n_words:
+            followers = (*followers[:last], token, *followers[last + 1 :])
+        if token >= n_words:
+            register, bits = (2 * register + token - n_words) % n_words, bits + in_order
+        elif bits:
+            return None
+        if bits > task.n_bits:
+            return None
+        scored = not in_order or bits == task.n_bits
+        return (token, register, bits, followers), followers[register] if scored else None
+
+    start = (None, 0, 0, (None,) * n_words)
+    return Machine(start=start, step=step, symbols=tuple(range(n_words + 2)))
+
+
+@task_machine.register
+def _(task: Needle) -> Machine:
+    """Rows hold one marker A with a word after it; marker B comes after that, and the state outlives it."""
+    marker_a, marker_b = task.n_words, task.n_words + 1
+
+    def step(state, token) -> Move:
+        if state == "before":
+            return {marker_a: ("marked", None), marker_b: None}.get(token, ("before", None))
+        if state == "marked":
+            return (token, token) if token < task.n_words else None
+        return None if token == marker_a else (state, state)
+
+    return Machine(start="before", step=step, symbols=tuple(range(task.ordinary_tokens)))

@@ -1,0 +1,75 @@
+"""Closed forms: the least number of states of a model that is right on every defined position of every input.
+
+selective copying     (M + K)^m + (K - 1) M^m     M words, K numbers, m the largest (M >= 2)
+associative recall    W^(W - 1)                   rooted trees on W words
+multi-key recall      n^(n^k - 1)                 spanning in-trees of the de Bruijn graph of n words, keys of k
+decoding recall       2^b (W + 2)^(W - 2) (5 W + 4)     forests, register, and a word that waits for its follower
+needle                W + 1                       a word, or marker A just read
+
+Source: docs/theory.md, Theorems 2.5 to 2.9; each is checked against `plait.theory.automata` by the tests.
+"""
+
+from functools import singledispatch
+
+from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.theory.integers import Factor
+
+MOST_DIGITS = 10_000_000
+"""Bits beyond which a number of states is kept as a product of powers only."""
+
+
+@singledispatch
+def state_factors(task: object) -> tuple[Factor, ...]:
+    """The least number of states as a product of powers: (base, exponent) pairs.
+
+    Raises:
+        ValueError: a task without a closed form.
+    """
+    raise ValueError(
+        f"{type(task).__name__} has no closed form; a task of your own has only what find_state_bits finds"
+    )
+
+
+def state_count(task: object) -> int | None:
+    """The least number of states; None where it has more than ten million bits.
+
+    Raises:
+        ValueError: a task without a closed form.
+    """
+    factors = state_factors(task)
+    if sum(base.bit_length() * exponent for base, exponent in factors) > MOST_DIGITS:
+        return None
+    count = 1
+    for base, exponent in factors:
+        count *= base**exponent
+    return count
+
+
+@state_factors.register
+def _(task: SelectiveCopying) -> tuple[Factor, ...]:
+    words, numbers, m = task.n_words, len(task.numbers), max(task.numbers)
+    older = numbers - 1 if words > 1 else 0  # with one word, an older number leaves no trace
+    return (((words + numbers) ** m + older * words**m, 1),)
+
+
+@state_factors.register
+def _(task: AssociativeRecall) -> tuple[Factor, ...]:
+    return ((task.n_words, task.n_words - 1),)
+
+
+@state_factors.register
+def _(task: MultiKeyRecall) -> tuple[Factor, ...]:
+    return ((task.n_words, task.n_words**task.key_length - 1),)
+
+
+@state_factors.register
+def _(task: DecodingRecall) -> tuple[Factor, ...]:
+    words = task.n_words
+    if task.variant == "last":
+        return ((words, words - 1),)
+    return ((2, task.n_bits), (words + 2, words - 2), (5 * words + 4, 1))
+
+
+@state_factors.register
+def _(task: Needle) -> tuple[Factor, ...]:
+    return ((task.n_words + 1 if task.n_words > 1 else 1, 1),)  # one word: nothing to remember
