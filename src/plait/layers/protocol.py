@@ -1,6 +1,6 @@
 """What a pattern can name: any `torch.nn.Module` with these members is a layer."""
 
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ State: TypeAlias = dict[str, Tensor]
 """What one layer carries from token to token; every tensor starts with the batch axis (after members)."""
 
 
+@runtime_checkable
 class Layer(Protocol):
     """A layer of a hybrid: norm, mixer and residual together.
 

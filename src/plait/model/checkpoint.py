@@ -4,8 +4,8 @@
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -16,9 +16,6 @@ from torch import Tensor
 from plait.files import write_whole
 from plait.model.config import HybridConfig
 from plait.model.hybrid import HybridLM
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -52,19 +49,15 @@ def load(folder: str | Path) -> HybridLM:
     folder = Path(folder)
     try:
         config = HybridConfig.parse(_read(folder / CONFIG).decode())
-    except ValueError as error:
-        raise ValueError(f"{folder / CONFIG}: {error}") from error
-    path = folder / WEIGHTS
-    try:
-        tensors = parse_tensors(_read(path))
-    except SafetensorError as error:
-        raise ValueError(f"{path}: no whole safetensors file: {error}") from error
-    try:
         with torch.device("meta"):
             model = HybridLM(config, seed=None)
+    except ValueError as error:
+        raise ValueError(f"{folder / CONFIG}: {error}") from error
+    try:
+        tensors = _parse(_read(folder / WEIGHTS))
         _check_tensors(model.state_dict(), tensors)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{folder / WEIGHTS}: {error}") from error
     model.load_state_dict(tensors, assign=True)
     return model.eval()
 
@@ -73,10 +66,19 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ValueError(f"cannot be read: {error.strerror or error}") from error
 
 
-def _check_tensors(wanted: "Mapping[str, Tensor]", got: "Mapping[str, Tensor]") -> None:
+def _parse(data: bytes) -> dict[str, Tensor]:
+    """The tensors of a safetensors file; its parser has several errors for data that it cannot follow."""
+    try:
+        return parse_tensors(data)
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"no whole safetensors file: {reason}") from error
+
+
+def _check_tensors(wanted: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> None:
     if missing := sorted(wanted.keys() - got.keys()):
         raise ValueError(f"tensors missing for this config: {_listed(missing)}")
     if extra := sorted(got.keys() - wanted.keys()):

@@ -80,7 +80,7 @@ class HybridConfig:
         for name, (low, high, form) in _RANGES.items():
             self._set(name, _checked_float(name, getattr(self, name), low=low, high=high, form=form))
         if self.init not in _INITS:
-            raise ValueError(f"init must be one of {', '.join(_INITS)}, got {self.init!r}")
+            raise ValueError(unknown("init", self.init, _INITS))
         if self.d_model % self.n_heads:
             raise ValueError(
                 f"d_model must be divisible by n_heads, got d_model {self.d_model} and n_heads {self.n_heads}"
@@ -149,7 +149,7 @@ class HybridConfig:
             if name not in known:
                 raise ValueError(unknown("field", name, known))
         if "d_model" not in values:
-            raise ValueError(f"a config needs d_model, got only {', '.join(map(str, values)) or 'no field'}")
+            raise ValueError(f"a config needs d_model, got {', '.join(map(str, values)) or 'no field'}")
         return cls(**values)
 
     @classmethod
@@ -183,7 +183,7 @@ def _checked_float(name: str, value: object, *, low: float, high: float, form: s
     if isinstance(value, int | float) and not isinstance(value, bool):
         above = value > low if form.startswith("positive") else value >= low
         below = value < high if form.endswith((")", "finite")) else value <= high
-        if above and below and value < _LARGEST:
+        if above and below and value < 1e300:
             return float(value)
     raise ValueError(f"{name} must be a number {form}, got {_shown(value)}")
 

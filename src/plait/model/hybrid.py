@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, cast
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from plait.layers import Layer, State, layer_class
@@ -61,7 +61,10 @@ class HybridLM(nn.Module):
             self.final_norm = LayerNorm(config.d_model, eps=config.norm_eps)
             self.to(dtype)
         except RuntimeError as error:
-            raise ValueError(f"a model of {config} cannot be made: {str(error).splitlines()[0]}") from error
+            reason = str(error).splitlines()[0]
+            raise ValueError(
+                f"a model of d_model {config.d_model} and pattern {config.pattern} cannot be made: {reason}"
+            ) from error
         if seed is None:
             with torch.no_grad():
                 for parameter in self.parameters():
@@ -81,7 +84,7 @@ class HybridLM(nn.Module):
             yield cast(Layer, layer)
 
     def forward(
-        self, tokens: Int[Tensor, "*batch time"], dropout_stream: Stream | None = None
+        self, tokens: Shaped[Tensor, "*batch time"], dropout_stream: Stream | None = None
     ) -> Float[Tensor, "*batch time vocab"]:
         """Logits at every position, each from the tokens up to it.
 
@@ -117,7 +120,7 @@ class HybridLM(nn.Module):
 
     @torch.no_grad()
     def step(
-        self, tokens: Int[Tensor, "*batch"], state: ModelState
+        self, tokens: Shaped[Tensor, "*batch"], state: ModelState
     ) -> tuple[Float[Tensor, "*batch vocab"], ModelState]:
         """Logits after one more token of each sequence, and the state then; without gradients or dropout.
 

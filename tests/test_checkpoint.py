@@ -1,0 +1,251 @@
+"""Models on disk: what was saved comes back bit by bit, and every broken folder is refused in one line."""
+
+import json
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from plait import HybridConfig, HybridLM, load
+from plait.files import write_whole
+
+CONFIG = HybridConfig(13, pattern="SSM-TF", d_model=8, window=5)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        HybridConfig(
+            13, pattern="TF*2-SSM", d_model=12, window=(3, None, 1), d_mlp=0, n_heads=2, dropout=0.1
+        ),
+        HybridConfig(13, pattern="SSM-SSM", d_model=4, d_conv=1, d_state=1, init="mamba"),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_round_trip(tmp_path: Path, config: HybridConfig, dtype: torch.dtype):
+    model = HybridLM(config, 3, dtype=dtype)
+    folder = tmp_path / "deep" / "folder"
+    model.save(folder)
+    again = load(folder)
+    assert again.config == config
+    assert not again.training
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+    state = again.state_dict()
+    assert state.keys() == model.state_dict().keys()
+    for name, tensor in model.state_dict().items():
+        assert state[name].dtype == dtype
+        assert torch.equal(state[name], tensor), name
+    rows = torch.arange(13).unsqueeze(0)
+    assert torch.equal(again(rows), model.eval()(rows))
+    assert all(parameter.requires_grad for parameter in again.parameters())
+
+
+def test_a_model_of_two_precisions_comes_back_as_it_was(tmp_path: Path):
+    model = HybridLM(CONFIG)
+    model.layers[1].to(torch.bfloat16)
+    model.save(tmp_path)
+    again = load(tmp_path)
+    assert again.layers[0].get_parameter("norm.weight").dtype == torch.float32
+    assert again.layers[1].get_parameter("mlp.dense_h_to_4h.weight").dtype == torch.bfloat16
+
+
+def test_saving_twice_replaces(tmp_path: Path):
+    HybridLM(CONFIG, 1).save(tmp_path)
+    HybridLM(HybridConfig(7, pattern="TF", d_model=4), 2).save(tmp_path)
+    assert load(tmp_path).config.vocab_size == 7
+
+
+def change_tensors(change: Callable[[dict[str, Tensor]], object]) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        tensors = load_file(folder / "model.safetensors")
+        change(tensors)
+        save_file(tensors, folder / "model.safetensors")
+
+    return apply
+
+
+def change_config(text: Callable[[str], str]) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        path = folder / "config.json"
+        path.write_text(text(path.read_text()))
+
+    return apply
+
+
+def change_weights(data: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        path = folder / "model.safetensors"
+        path.write_bytes(data(path.read_bytes()))
+
+    return apply
+
+
+def spoil(name: str, value: float) -> Callable[[dict[str, Tensor]], None]:
+    def change(tensors: dict[str, Tensor]) -> None:
+        tensors[name][0] = value
+
+    return change
+
+
+BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no config": (
+        lambda folder: (folder / "config.json").unlink(),
+        "config.json: cannot be read: No such file",
+    ),
+    "no weights": (
+        lambda folder: (folder / "model.safetensors").unlink(),
+        "model.safetensors: .*No such file",
+    ),
+    "not JSON": (change_config(lambda text: text[:20]), "config.json: a config must be JSON"),
+    "not text": (
+        lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe{}"),
+        "config.json: .*can't decode",
+    ),
+    "a list": (change_config(lambda _: "[]"), "config.json: a config must be a JSON object"),
+    "unknown field": (
+        change_config(lambda text: text.replace("d_state", "d_stat")),
+        "unknown field 'd_stat'; known: .*; nearest: d_state",
+    ),
+    "unknown layer": (
+        change_config(lambda text: text.replace("SSM-TF", "SSM-TG")),
+        "config.json: pattern 'SSM-TG', character 5: unknown layer 'TG'",
+    ),
+    "absent module": (
+        change_config(lambda text: text.replace("SSM-TF", "absent_module:Layer-TF")),
+        "needs a module 'absent_module'",
+    ),
+    "no vocabulary": (change_config(lambda text: text.replace("13", "null", 1)), "needs vocab_size"),
+    "another width": (
+        change_config(lambda text: text.replace('"d_model": 8', '"d_model": 16')),
+        "must have shape",
+    ),
+    "another pattern": (change_config(lambda text: text.replace("SSM-TF", "TF-SSM")), "tensors missing"),
+    "fewer layers": (
+        change_config(lambda text: text.replace("SSM-TF", "SSM")),
+        "tensors that this config does not",
+    ),
+    "enormous": (
+        change_config(lambda text: text.replace('"d_model": 8', '"d_model": 1000000000')),
+        "config.json: a model of d_model 1000000000 and pattern SSM-TF cannot be made",
+    ),
+    "truncated": (change_weights(lambda data: data[:-1]), "model.safetensors: no whole safetensors file"),
+    "header cut": (change_weights(lambda data: data[:30]), "no whole safetensors file"),
+    "empty": (change_weights(lambda _: b""), "no whole safetensors file"),
+    "garbage": (change_weights(lambda data: os.urandom(64) + data), "no whole safetensors file"),
+    "too long": (change_weights(lambda data: data + b"more"), "no whole safetensors file"),
+    "missing tensor": (
+        change_tensors(lambda tensors: tensors.pop("layers.0.mixer.D")),
+        "tensors missing for this config: layers.0.mixer.D",
+    ),
+    "extra tensor": (
+        change_tensors(lambda tensors: tensors.update(extra=torch.zeros(1))),
+        "tensors that this config does not have: extra",
+    ),
+    "wrong shape": (
+        change_tensors(lambda tensors: tensors.update({"final_norm.bias": torch.zeros(9)})),
+        r"tensor final_norm.bias must have shape \(8,\), got \(9,\)",
+    ),
+    "integers": (
+        change_tensors(
+            lambda tensors: tensors.update({"final_norm.bias": torch.zeros(8, dtype=torch.int64)})
+        ),
+        "tensor final_norm.bias must hold floating-point numbers",
+    ),
+    "NaN": (change_tensors(spoil("layers.1.attention.dense.bias", float("nan"))), "not finite"),
+    "infinity": (change_tensors(spoil("layers.0.mixer.D", float("inf"))), "layers.0.mixer.D .*not finite"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_checkpoint_is_refused(tmp_path: Path, name: str):
+    HybridLM(CONFIG).save(tmp_path)
+    break_it, message = BROKEN[name]
+    break_it(tmp_path)
+    with pytest.raises(ValueError, match=message) as caught:
+        load(tmp_path)
+    assert type(caught.value) is ValueError
+    assert "\n" not in str(caught.value)
+
+
+def test_any_changed_byte_gives_a_model_or_a_value_error(tmp_path: Path):
+    HybridLM(HybridConfig(2, pattern="TF", d_model=1)).save(tmp_path)
+    path = tmp_path / "model.safetensors"
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    refused = 0
+    for _ in range(400):
+        data = bytearray(whole)
+        for _ in range(rng.choice((1, 1, 3))):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        path.write_bytes(data)
+        try:
+            load(tmp_path)
+        except ValueError as error:
+            refused += 1
+            assert "\n" not in str(error)  # noqa: PT017
+    assert refused > 100
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"absent.*No such file"):
+        load(tmp_path / "absent")
+    (tmp_path / "file").write_text("{}")
+    with pytest.raises(ValueError, match="Not a directory"):
+        load(tmp_path / "file")
+
+
+def test_stopped_while_saving_the_folder_holds_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whichever rename is the last to happen, what can be loaded is one of the two models, whole."""
+    HybridLM(CONFIG, 1).save(tmp_path)
+    for allowed in (0, 1):
+        done: list[str] = []
+
+        def replace(source: str, target: str, allowed: int = allowed, done: list[str] = done) -> None:
+            if len(done) == allowed:
+                raise OSError(28, "No space left on device")
+            done.append(str(target))
+            os.rename(source, target)
+
+        monkeypatch.setattr("plait.files.os.replace", replace)
+        with pytest.raises(OSError, match="No space left"):
+            HybridLM(HybridConfig(13, pattern="SSM-TF", d_model=8, window=6), 2).save(tmp_path)
+        with pytest.raises(ValueError, match=r"config\.json"):
+            load(tmp_path)
+        assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part"))
+    monkeypatch.undo()
+    HybridLM(CONFIG, 1).save(tmp_path)
+    assert load(tmp_path).config == CONFIG
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("plait.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_written_file_has_the_usual_permissions(tmp_path: Path):
+    plain, whole = tmp_path / "plain", tmp_path / "whole"
+    plain.write_bytes(b"")
+    write_whole(whole, b"data")
+    assert plain.stat().st_mode == whole.stat().st_mode
+
+
+def test_config_json_is_plain(tmp_path: Path):
+    HybridLM(CONFIG).save(tmp_path)
+    values = json.loads((tmp_path / "config.json").read_text())
+    assert values["pattern"] == "SSM-TF"
+    assert values == CONFIG.to_json()
