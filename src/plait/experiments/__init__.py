@@ -1,0 +1,47 @@
+"""Experiments as values, the store of their results, and what the results say."""
+
+from plait.experiments.bootstrap import Interval
+from plait.experiments.cells import Cell, cells
+from plait.experiments.errors import StoreError
+from plait.experiments.identity import NUMERICS, member_id, shard_id
+from plait.experiments.left_out import cell_label, left_out
+from plait.experiments.progress import LiveProgress
+from plait.experiments.query import aggregated, filtered, query
+from plait.experiments.ratio import Ratio, headline_ratio
+from plait.experiments.runner import Stopped, run_experiment
+from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
+from plait.experiments.shards import MAX_MEMBERS, Shard, plan
+from plait.experiments.spec import Experiment
+from plait.experiments.statistics import Difference, Summary, paired_difference, summarise
+from plait.experiments.store import Store
+
+__all__ = [
+    "COLUMNS",
+    "MAX_MEMBERS",
+    "NUMERICS",
+    "SCHEMA_VERSION",
+    "Cell",
+    "Difference",
+    "Experiment",
+    "Interval",
+    "LiveProgress",
+    "Ratio",
+    "Shard",
+    "Stopped",
+    "Store",
+    "StoreError",
+    "Summary",
+    "aggregated",
+    "cell_label",
+    "cells",
+    "filtered",
+    "headline_ratio",
+    "left_out",
+    "member_id",
+    "paired_difference",
+    "plan",
+    "query",
+    "run_experiment",
+    "shard_id",
+    "summarise",
+]

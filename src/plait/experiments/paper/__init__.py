@@ -1,0 +1,29 @@
+from plait.experiments.paper.catalogue import CATALOGUE, find_experiment
+from plait.experiments.paper.grids import LR_GRID, SEEDS
+from plait.experiments.paper.headline import HEADLINE
+from plait.experiments.paper.reference import (
+    PAPER,
+    PAPER_SOURCE,
+    RATIOS,
+    RERUN,
+    RERUN_SOURCE,
+    Reference,
+    ReferenceRatio,
+    nearest,
+)
+
+__all__ = [
+    "CATALOGUE",
+    "HEADLINE",
+    "LR_GRID",
+    "PAPER",
+    "PAPER_SOURCE",
+    "RATIOS",
+    "RERUN",
+    "RERUN_SOURCE",
+    "SEEDS",
+    "Reference",
+    "ReferenceRatio",
+    "find_experiment",
+    "nearest",
+]

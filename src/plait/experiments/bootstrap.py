@@ -1,0 +1,66 @@
+"""95% intervals over seeds, by bootstrap.
+
+The learning rate is chosen anew inside every bootstrap sample, so that an interval carries the luck of that
+choice. A percentile interval of n seeds is too narrow by about sqrt((n-1)/n) and by the normal quantile in
+place of Student's; its levels are widened by both (the "expanded" percentile interval of Hesterberg, The
+American Statistician 69 (2015) 371-386).
+"""
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plait.experiments.selection import choose
+from plait.experiments.student import student_quantile
+from plait.random import Stream
+
+BOOTSTRAP = 100
+"""Purpose of the streams behind bootstrap samples, apart from every stream of training."""
+
+SAMPLES = 10_000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    low: float
+    high: float
+
+
+def mean_interval(
+    select: NDArray[np.float64], accuracy: NDArray[np.float64], *, samples: int = SAMPLES, seed: int = 0
+) -> Interval | None:
+    """Of the mean accuracy at the chosen learning rate; tables of shape `(n_lrs, n_seeds)`."""
+    n_seeds = accuracy.shape[-1]
+    if n_seeds < 2:
+        return None
+    resampled = bootstrap_means(select, accuracy, resamples(n_seeds, samples=samples, seed=seed))
+    return interval_of(resampled, n_seeds)
+
+
+def resamples(n_seeds: int, *, samples: int = SAMPLES, seed: int = 0) -> NDArray[np.int64]:
+    """Which seeds each sample takes, `(samples, n_seeds)`: the same for every cell of as many seeds."""
+    return Stream(seed, n_seeds, BOOTSTRAP).integers(n_seeds, (samples, n_seeds)).numpy()
+
+
+def bootstrap_means(
+    select: NDArray[np.float64], accuracy: NDArray[np.float64], taken: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The mean accuracy of each bootstrap sample, at the learning rate which that sample chooses."""
+    # (n_lrs, samples, n_seeds) -> (samples, n_lrs, n_seeds)
+    chosen = choose(select[:, taken].swapaxes(0, 1))
+    means = np.nan_to_num(accuracy, nan=0.0)[:, taken].mean(axis=-1)
+    return np.take_along_axis(means, chosen[np.newaxis], axis=0)[0]
+
+
+def interval_of(resampled: NDArray[np.float64], n_seeds: int) -> Interval:
+    """The expanded percentile interval of bootstrap values that came from `n_seeds` seeds each."""
+    quantile = student_quantile((1 + CONFIDENCE) / 2, n_seeds - 1)
+    tail = NormalDist().cdf(-math.sqrt(n_seeds / (n_seeds - 1)) * quantile)
+    ordered = np.sort(resampled)
+    # Order statistics, no interpolation: the values may hold infinities.
+    cut = math.floor(tail * (len(ordered) - 1))
+    return Interval(low=float(ordered[cut]), high=float(ordered[len(ordered) - 1 - cut]))

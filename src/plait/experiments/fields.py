@@ -1,0 +1,57 @@
+"""Dotted paths into a run: `model.d_model`, `task.numbers`, `train.lr`."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from plait.names import unknown
+from plait.training.run import Run
+
+PARTS = ("task", "model", "train")
+
+
+def known_paths(run: Run) -> tuple[str, ...]:
+    """Every path that `with_fields` can set: the three parts, and each part's own fields."""
+    paths = list(PARTS)
+    for part in PARTS:
+        value = getattr(run, part)
+        fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+        paths += [f"{part}.{field.name}" for field in fields if field.init]
+    return tuple(paths)
+
+
+def check_path(run: Run, path: str) -> None:
+    """Raises:
+    ValueError: the run has no such field; the message names the nearest and lists the part's own.
+    """
+    known = known_paths(run)
+    if path in known:
+        return
+    part = path.split(".", maxsplit=1)[0]
+    listed = [name for name in known if name.startswith(f"{part}.")] if part in PARTS else known
+    raise ValueError(unknown("field", path, listed))
+
+
+def get_field(run: Run, path: str) -> Any:
+    check_path(run, path)
+    value: Any = run
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def with_fields(run: Run, changes: Mapping[str, Any]) -> Run:
+    """`run` with every change made at once, so that fields which only fit together can be set together.
+
+    A changed task takes its own vocabulary into the model.
+    """
+    for path in changes:
+        check_path(run, path)
+    parts = {part: changes.get(part, getattr(run, part)) for part in PARTS}
+    for part in PARTS:
+        inner = {path.split(".")[1]: value for path, value in changes.items() if path.startswith(f"{part}.")}
+        if part == "model" and parts["task"] is not run.task and "model" not in changes:
+            inner.setdefault("vocab_size", None)
+        if inner:
+            parts[part] = dataclasses.replace(parts[part], **inner)
+    return Run(**parts)

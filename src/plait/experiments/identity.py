@@ -1,0 +1,43 @@
+"""Who a member is: a hash of everything that decides its numbers, whichever experiment asks for it."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from plait.training.run import Run
+
+NUMERICS = 1
+"""Version of the arithmetic. Raised whenever the same run would give other numbers than before, so that
+members stored before are recomputed instead of being mixed with new ones."""
+
+_DIGITS = 20
+
+
+def canonical_json(value: Any) -> str:
+    """One text for equal values: keys sorted, tuples as lists, and 1, 1.0 and 1e0 the same."""
+    return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def member_id(run: Run, *, numerics: int = NUMERICS) -> str:
+    """80 bits, in hexadecimal, of the hash of the run (learning rate and seed included)."""
+    return _hash(canonical_json({"run": run.to_json(), "numerics": numerics}))
+
+
+def shard_id(members: Iterable[str]) -> str:
+    """The name of a shard: a hash of its members' identities, whatever their order."""
+    return _hash(canonical_json(sorted(members)))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -1,0 +1,57 @@
+"""What a slice of an experiment leaves out, in words."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plait.experiments.fields import get_field
+from plait.experiments.shards import cell_key, cells_of
+from plait.experiments.spec import Experiment
+from plait.training.run import Run
+
+
+def left_out(whole: Experiment, kept: Experiment) -> tuple[str, ...]:
+    """One line for all members, one for each group of cells cut alike, one for the cells not run at all.
+
+    Empty where nothing is left out.
+    """
+    all_cells = {cell_key(runs[0]): runs for runs in cells_of(whole.expand())}
+    kept_cells = {cell_key(runs[0]): runs for runs in cells_of(kept.expand())}
+    n_all, n_kept = (sum(map(len, cells.values())) for cells in (all_cells, kept_cells))
+    if n_kept == n_all:
+        return ()
+    cut: dict[str, list[str]] = {}
+    for key, runs in all_cells.items():
+        text = _cut(runs, kept_cells[key]) if key in kept_cells else "not run"
+        if text:
+            cut.setdefault(text, []).append(cell_label(settings_of(whole, runs[0])))
+    lines = [f"{', '.join(labels)}: {text}" for text, labels in cut.items()]
+    return (f"{n_kept} of the {n_all} members of the full experiment", *lines)
+
+
+def settings_of(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """The values of what the experiment varies."""
+    return {path: get_field(run, path) for path in experiment.varied}
+
+
+def cell_label(settings: Mapping[str, Any]) -> str:
+    """`SSM-TF d_model 8`: a pattern stands for itself, other fields carry their names."""
+    names = {path: "" if path == "model.pattern" else f"{path.split('.')[-1]} " for path in settings}
+    words = [f"{names[path]}{value}" for path, value in settings.items()]
+    return " ".join(words) or "the base run"
+
+
+def _cut(whole: Sequence[Run], kept: Sequence[Run]) -> str:
+    parts = []
+    for name, path in (("learning rates", "train.lr"), ("seeds", "train.seed")):
+        values, chosen = (sorted({get_field(run, path) for run in runs}) for runs in (whole, kept))
+        if len(chosen) < len(values):
+            parts.append(f"{name} {_listed(chosen)} of {len(values)}")
+    return "; ".join(parts)
+
+
+def _listed(values: Sequence[float]) -> str:
+    steps = {b - a for a, b in itertools.pairwise(values)}
+    if len(values) > 2 and steps == {1}:
+        return f"{values[0]}..{values[-1]}"
+    return ", ".join(f"{value:g}" for value in values)

@@ -1,0 +1,103 @@
+"""How an experiment goes on, on a terminal: one bar with the time that is left, one line a finished shard."""
+
+import math
+from collections.abc import Sequence
+from types import TracebackType
+
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+
+from plait.experiments.estimate import Estimate
+from plait.experiments.left_out import cell_label, settings_of
+from plait.experiments.shards import Shard
+from plait.experiments.spec import Experiment
+
+
+class LiveProgress:
+    """A `Watch` for `run_experiment`, to be entered as a context; the bar goes when it is left."""
+
+    def __init__(self, experiment: Experiment, console: Console) -> None:
+        self._experiment = experiment
+        self._console = console
+        self._shards = self._stored = 0
+        self._estimate = Estimate(())
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID = self._bar.add_task("", total=None, left="")
+
+    def __enter__(self) -> "LiveProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def planned(self, shards: Sequence[Shard]) -> None:
+        self._shards, self._estimate = len(shards), Estimate(shards)
+        self._bar.update(self._task, total=self._estimate.total)
+
+    def began(self, shard: Shard, part: Shard) -> None:
+        self._estimate.begin(shard, part)
+        self._show(f"{self._label(part)}, {_members(len(part.runs))}")
+
+    def advanced(self, steps: int, losses: Sequence[float]) -> None:
+        self._estimate.advance(steps)
+        self._show()
+
+    def finished(self, shard: Shard, rows: pl.DataFrame | None) -> None:
+        self._estimate.finish(shard)
+        self._stored += 1
+        if rows is not None:
+            self._console.print(escape(f"{self._label(shard)}: {_outcome(rows)}"), highlight=False)
+        self._show()
+
+    def waiting(self, shards: int) -> None:
+        self._show(f"waiting for another process to finish {shards} of {self._shards} shards")
+
+    def _label(self, shard: Shard) -> str:
+        return cell_label(settings_of(self._experiment, shard.runs[0]))
+
+    def _show(self, description: str | None = None) -> None:
+        rate = self._estimate.rate
+        words = [f"{self._stored} of {self._shards} shards"]
+        if (left := self._estimate.seconds_left()) is not None:
+            words.append(f"{duration(left)} left")
+        if rate is not None:
+            words.append(f"{rate:,.0f} model-steps/s")
+        self._bar.update(
+            self._task,
+            completed=self._estimate.done,
+            description=None if description is None else escape(description),
+            left=" · ".join(words),
+        )
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 05 min`, rounded up."""
+    if seconds < 60:
+        return f"{math.ceil(seconds)} s"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _outcome(rows: pl.DataFrame) -> str:
+    """The mean accuracy at the learning rate that these members' separate sequences choose."""
+    by_lr = rows.group_by("lr").agg(pl.col("select_accuracy", "accuracy").fill_nan(0.0).mean())
+    best = by_lr.sort("select_accuracy", "lr", descending=[True, False]).row(0, named=True)
+    return (
+        f"{_members(len(rows))} trained, mean accuracy {best['accuracy']:.3f} at learning rate {best['lr']:g}"
+    )
+
+
+def _members(n: int) -> str:
+    return f"{n} member{'' if n == 1 else 's'}"

@@ -1,0 +1,114 @@
+"""The headline ratio: how many times the hybrid's parameters a pure model needs to reach the same accuracy.
+
+Between two measured widths the mean accuracy is taken as linear in the logarithm of the parameters. Outside
+of the measured widths nothing is guessed: a curve that starts above the accuracy reaches it with at most its
+first parameters, one that ends below reaches it with more than its last, and the ratio becomes a bound.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plait.experiments.bootstrap import SAMPLES, Interval, bootstrap_means, interval_of, resamples
+from plait.experiments.cells import Cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crossing:
+    """Between `low` and `high` parameters; equal where the accuracy is reached inside the measured widths."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """Pure over hybrid parameters at `accuracy`.
+
+    The ratio lies in `[low, high]`: a single number where both sides are measured, `high` infinite where no
+    pure model got there, `low` 0 where no hybrid did. `interval` is the 95% bootstrap interval over seeds of
+    the same quantity, from the smallest `low` to the largest `high` that it keeps.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    interval: Interval | None
+    seeds: int
+
+
+def crossing(parameters: Sequence[int], means: NDArray[np.float64], accuracy: float) -> Crossing:
+    """Where a curve first reaches `accuracy`; `parameters` ascending."""
+    for i, mean in enumerate(means):
+        if mean >= accuracy:
+            if i == 0:
+                return Crossing(low=0.0, high=float(parameters[0]))
+            share = (accuracy - means[i - 1]) / (mean - means[i - 1])
+            before, after = math.log(parameters[i - 1]), math.log(parameters[i])
+            exact = math.exp(before + share * (after - before))
+            return Crossing(low=exact, high=exact)
+    return Crossing(low=float(parameters[-1]), high=math.inf)
+
+
+def headline_ratio(
+    pure: Sequence[Cell], hybrid: Sequence[Cell], accuracy: float, *, samples: int = SAMPLES // 5
+) -> Ratio:
+    """The ratio at one accuracy, over every pattern of each side.
+
+    Cells with as many seeds share their bootstrap samples, so shared seeds stay paired.
+
+    Raises:
+        ValueError: no cells on a side, or an accuracy outside (0, 1].
+    """
+    if not pure or not hybrid:
+        raise ValueError("a ratio needs at least one pure and one hybrid cell")
+    if not 0 < accuracy <= 1:
+        raise ValueError(f"a ratio needs an accuracy in (0, 1], got {accuracy}")
+    low, high = _ratios(_curves(pure, None), _curves(hybrid, None), accuracy)
+    n_seeds = min(len(cell.seeds) for cell in (*pure, *hybrid))
+    interval = None
+    if n_seeds >= 2:
+        lows, highs = _ratios(_curves(pure, samples), _curves(hybrid, samples), accuracy)
+        interval = Interval(low=interval_of(lows, n_seeds).low, high=interval_of(highs, n_seeds).high)
+    return Ratio(accuracy=accuracy, low=float(low[0]), high=float(high[0]), interval=interval, seeds=n_seeds)
+
+
+Curve = tuple[tuple[int, ...], NDArray[np.float64]]
+
+
+def _curves(cells: Sequence[Cell], samples: int | None) -> list[Curve]:
+    """By pattern: ascending parameters, and means of shape `(samples or 1, n_widths)`."""
+    patterns: dict[str, list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: cell.parameters):
+        patterns.setdefault(cell.pattern, []).append(cell)
+    return [
+        (tuple(cell.parameters for cell in row), np.stack([_means(cell, samples) for cell in row], axis=1))
+        for row in patterns.values()
+    ]
+
+
+def _means(cell: Cell, samples: int | None) -> NDArray[np.float64]:
+    n_seeds = len(cell.seeds)
+    taken = np.arange(n_seeds)[np.newaxis] if samples is None else resamples(n_seeds, samples=samples)
+    return bootstrap_means(cell.select, cell.accuracy, taken)
+
+
+def _ratios(
+    pure: list[Curve], hybrid: list[Curve], accuracy: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    pure_low, pure_high = _smallest(pure, accuracy)
+    hybrid_low, hybrid_high = _smallest(hybrid, accuracy)
+    with np.errstate(divide="ignore"):
+        low = np.where(np.isinf(hybrid_high), 0.0, pure_low / hybrid_high)
+        high = np.where(hybrid_low == 0.0, np.inf, pure_high / hybrid_low)
+    return low, high
+
+
+def _smallest(curves: list[Curve], accuracy: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    found = [[crossing(parameters, row, accuracy) for row in means] for parameters, means in curves]
+    lows = np.min([[c.low for c in row] for row in found], axis=0)
+    highs = np.min([[c.high for c in row] for row in found], axis=0)
+    return lows, highs

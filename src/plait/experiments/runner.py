@@ -1,0 +1,152 @@
+"""Runs an experiment: trains what the store does not hold, shard by shard, and can be stopped at any time."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from plait.experiments.errors import writing
+from plait.experiments.identity import member_id
+from plait.experiments.schema import TrainedShard, rows_of
+from plait.experiments.shards import MAX_MEMBERS, Shard, plan
+from plait.experiments.spec import Experiment
+from plait.experiments.store import Store
+from plait.training.run import Run
+
+POLL_SECONDS = 0.5
+"""How often a shard that another process is training is looked at again."""
+
+
+class Trainer(Protocol):
+    """`plait.training.train`, or what stands in for it."""
+
+    def __call__(
+        self,
+        run: Run,
+        *,
+        seeds: Sequence[int],
+        lrs: Sequence[float],
+        device: str,
+        progress: Callable[[int, int, Sequence[float]], None] | None,
+        checkpoint: Path | None,
+    ) -> TrainedShard: ...
+
+
+class Watch(Protocol):
+    """Is told how an experiment goes on."""
+
+    def planned(self, shards: Sequence[Shard]) -> None:
+        """These shards make the experiment."""
+
+    def began(self, shard: Shard, part: Shard) -> None:
+        """A planned shard is being trained, or the part of it that is not stored yet."""
+
+    def advanced(self, steps: int, losses: Sequence[float]) -> None:
+        """So many model-steps of that part are made, in all its members together."""
+
+    def finished(self, shard: Shard, rows: pl.DataFrame | None) -> None:
+        """A planned shard is stored; `rows` are those trained now, None if it was stored before."""
+
+    def waiting(self, shards: int) -> None:
+        """What is left, so many shards, is in the hands of other processes."""
+
+
+class Unwatched:
+    """Says nothing."""
+
+    def planned(self, shards: Sequence[Shard]) -> None: ...
+    def began(self, shard: Shard, part: Shard) -> None: ...
+    def advanced(self, steps: int, losses: Sequence[float]) -> None: ...
+    def finished(self, shard: Shard, rows: pl.DataFrame | None) -> None: ...
+    def waiting(self, shards: int) -> None: ...
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C; the message is one line that says what is stored."""
+
+
+def run_experiment(
+    experiment: Experiment,
+    folder: str | os.PathLike[str],
+    *,
+    train: Trainer | None = None,
+    device: str = "auto",
+    max_members: int = MAX_MEMBERS,
+    watch: Watch | None = None,
+) -> pl.DataFrame:
+    """The experiment's rows, sorted by identity, after training those that `folder` does not hold.
+
+    Other processes may work on the same folder: each shard is trained by one of them.
+
+    Raises:
+        ValueError: a slice that leaves nothing, or what training refuses.
+        StoreError: the folder cannot be read or written, or holds a damaged shard.
+        Stopped: on Ctrl-C.
+    """
+    runs = experiment.expand()
+    shards = plan(runs, max_members=max_members)
+    store = Store.for_writing(folder)
+    work = _Work(store=store, train=train or _plait_train(), device=device, watch=watch or Unwatched())
+    work.watch.planned(shards)
+    try:
+        left = [shard for shard in shards if not work.do(shard)]
+        while left:
+            work.watch.waiting(len(left))
+            time.sleep(POLL_SECONDS)
+            left = [shard for shard in left if not work.do(shard)]
+    except KeyboardInterrupt:
+        stored = store.stored()
+        n_stored = sum(stored.issuperset(shard.members) for shard in shards)
+        stored_now = f"{n_stored} of {len(shards)} shards are stored in {str(folder)!r}"
+        raise Stopped(f"stopped: {stored_now}; the same command goes on") from None
+    wanted = [member_id(run) for run in runs]
+    return store.read().filter(pl.col("member").is_in(wanted))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    store: Store
+    train: Trainer
+    device: str
+    watch: Watch
+
+    def do(self, shard: Shard) -> bool:
+        """Sees to it that `shard` is stored; False, at once, if another process is at one of its members."""
+        with self.store.claim(shard.members) as free:
+            if not free:
+                return False
+            # Only under the claim is it certain that nobody has stored it meanwhile.
+            missing = shard.without(self.store.stored())
+            rows = [self._train(shard, part) for part in missing]
+            self.store.sweep(shard)
+        self.watch.finished(shard, pl.concat(rows) if rows else None)
+        return True
+
+    def _train(self, shard: Shard, part: Shard) -> pl.DataFrame:
+        def progress(done: int, total: int, losses: Sequence[float]) -> None:
+            self.watch.advanced(done * len(part.runs), losses)
+
+        self.watch.began(shard, part)
+        with writing(self.store.folder):
+            result = self.train(
+                part.runs[0],
+                seeds=part.seeds,
+                lrs=part.lrs,
+                device=self.device,
+                progress=progress,
+                checkpoint=self.store.checkpoint(part),
+            )
+        rows = rows_of(part, result)
+        self.store.add(part, rows)
+        self.store.sweep(part)
+        return rows
+
+
+def _plait_train() -> Trainer:
+    from plait.training import train
+
+    return train

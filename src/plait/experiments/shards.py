@@ -1,0 +1,105 @@
+"""Shards: what one ensemble trains in one go, and what is stored as one file.
+
+A shard is a rectangle, learning rates x seeds, of one cell. Cells are cut into shards before anything is
+known of what is stored, so that an interrupted sweep is cut the same way again and finds its checkpoints.
+"""
+
+import itertools
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+from plait.experiments.identity import canonical_json, member_id, shard_id
+from plait.training.run import Run
+
+MAX_MEMBERS = 32
+"""Members of one ensemble, unless the caller says otherwise."""
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """`runs` differ in `train.lr` and `train.seed` alone, and hold every pair of the two."""
+
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        return tuple(member_id(run) for run in self.runs)
+
+    @cached_property
+    def id(self) -> str:
+        return shard_id(self.members)
+
+    @property
+    def lrs(self) -> tuple[float, ...]:
+        return tuple(dict.fromkeys(run.train.lr for run in self.runs))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(run.train.seed for run in self.runs))
+
+    @property
+    def steps(self) -> int:
+        """Model-steps: those of one member, times the members."""
+        return self.runs[0].train.steps * len(self.runs)
+
+    def without(self, stored: Collection[str]) -> tuple["Shard", ...]:
+        """What is left to train: this shard, nothing, or the rectangles of what is missing."""
+        left = tuple(run for run, member in zip(self.runs, self.members, strict=True) if member not in stored)
+        return (self,) if left == self.runs else tuple(_rectangles(left))
+
+
+def cell_key(run: Run) -> str:
+    """Equal for the members of one cell: the run without its learning rate and seed."""
+    return canonical_json(replace(run, train=replace(run.train, lr=1.0, seed=0)).to_json())
+
+
+def cells_of(runs: Iterable[Run]) -> tuple[tuple[Run, ...], ...]:
+    """The runs by cell, in order of first appearance."""
+    cells: dict[str, list[Run]] = {}
+    for run in runs:
+        cells.setdefault(cell_key(run), []).append(run)
+    return tuple(tuple(cell) for cell in cells.values())
+
+
+def plan(runs: Iterable[Run], *, max_members: int = MAX_MEMBERS) -> tuple[Shard, ...]:
+    """The shards of an experiment's runs, of at most `max_members` members and about equal size in a cell.
+
+    Raises:
+        ValueError: `max_members` below 1.
+    """
+    if max_members < 1:
+        raise ValueError(f"a shard needs at least one member, got max_members={max_members}")
+    shards: list[Shard] = []
+    for cell in cells_of(runs):
+        for rectangle in _rectangles(cell):
+            for rates in _even_chunks(rectangle.lrs, max_members):
+                for seeds in _even_chunks(rectangle.seeds, max_members // len(rates)):
+                    shards.append(_cut(rectangle, rates, seeds))
+    return tuple(shards)
+
+
+def _rectangles(runs: Sequence[Run]) -> Iterable[Shard]:
+    """Seeds that want the same learning rates go together."""
+    rates: dict[int, list[float]] = {}
+    for run in runs:
+        rates.setdefault(run.train.seed, []).append(run.train.lr)
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for seed, lrs in rates.items():
+        groups.setdefault(tuple(lrs), []).append(seed)
+    whole = Shard(runs=tuple(runs))
+    return [_cut(whole, lrs, seeds) for lrs, seeds in groups.items()]
+
+
+def _cut(shard: Shard, lrs: Sequence[float], seeds: Sequence[int]) -> Shard:
+    by_pair = {(run.train.lr, run.train.seed): run for run in shard.runs}
+    return Shard(runs=tuple(by_pair[pair] for pair in itertools.product(lrs, seeds)))
+
+
+def _even_chunks(values: Sequence[_Value], most: int) -> list[Sequence[_Value]]:
+    n_chunks = -(-len(values) // most)
+    edges = [round(i * len(values) / n_chunks) for i in range(n_chunks + 1)]
+    return [values[a:b] for a, b in itertools.pairwise(edges)]

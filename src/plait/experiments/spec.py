@@ -1,0 +1,157 @@
+"""An experiment as a value: a base run, what is varied, and the learning rates and seeds of each cell.
+
+A cell is one task, one architecture and one protocol; `sweep` makes the members of its ensembles.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from plait.experiments.fields import check_path, get_field, with_fields
+from plait.names import unknown
+from plait.training.run import Run
+
+SWEPT = ("train.lr", "train.seed")
+"""What may differ among the members of one ensemble."""
+
+Key = str | tuple[str, ...]
+Where = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A question, and the runs that answer it.
+
+    Args:
+        name: what `plait reproduce` calls it.
+        question: what it asks, a sentence.
+        base: the run that every other is made from.
+        vary: values of a field (`"model.d_model"`) or of several set together
+            (`("model.pattern", "model.d_model")`, each value a tuple); their product makes the cells.
+        sweep: values of `train.lr` and `train.seed`, the members of each cell.
+        select: the field chosen by the best mean over seeds on separate sequences.
+        quick: what the quick form keeps: slices, a run being kept that one of them admits.
+        slices: what `where` has asked for so far; a run must be admitted by every entry.
+
+    Raises:
+        ValueError: an unknown field (the nearest is named), a field varied twice, no values, a repeated
+            value, a tuple of the wrong length, or a sweep of anything but `SWEPT`.
+    """
+
+    name: str
+    question: str
+    base: Run
+    vary: Mapping[Key, Sequence[Any]] = field(default_factory=dict)
+    sweep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    select: str = "train.lr"
+    quick: tuple[Where, ...] = ()
+    slices: tuple[tuple[Where, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for key, values in (*self.vary.items(), *self.sweep.items()):
+            for path in paths_of(key):
+                check_path(self.base, path)
+                if path in seen:
+                    raise ValueError(f"experiment {self.name!r} sets {path} twice")
+                seen.add(path)
+            _check_values(key, values)
+        if strangers := [path for path in self.sweep if path not in SWEPT]:
+            raise ValueError(f"sweep takes {' and '.join(SWEPT)}, got {strangers[0]}; put it under vary")
+        if swept := [path for path in SWEPT if path in seen and path not in self.sweep]:
+            raise ValueError(f"{swept[0]} makes the members of an ensemble: put it under sweep")
+        if self.select != "train.lr":
+            raise ValueError(f"select must be 'train.lr', got {self.select!r}")
+        for where in (*self.quick, *itertools.chain.from_iterable(self.slices)):
+            self._check_where(where)
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The paths that tell the cells apart."""
+        return tuple(path for key in self.vary for path in paths_of(key))
+
+    def values(self, path: str) -> tuple[Any, ...]:
+        """The distinct values that the whole experiment gives to `path`, in order."""
+        for key, values in (*self.vary.items(), *self.sweep.items()):
+            if path in paths_of(key):
+                column = paths_of(key).index(path)
+                return tuple(dict.fromkeys(v[column] if isinstance(key, tuple) else v for v in values))
+        return (get_field(self.base, path),)
+
+    def expand(self) -> tuple[Run, ...]:
+        """Every member as a run of its own, cell by cell, learning rates before seeds.
+
+        Raises:
+            ValueError: the slices leave nothing.
+        """
+        runs = tuple(self._runs())
+        if not runs:
+            raise ValueError(f"the slice leaves no run of experiment {self.name!r}")
+        return runs
+
+    def where(self, *alternatives: Where) -> "Experiment":
+        """The runs that at least one of `alternatives` admits (field -> allowed values)."""
+        return replace(self, slices=(*self.slices, alternatives))
+
+    def quick_form(self) -> "Experiment":
+        """What the quick form keeps; the whole experiment where it has none."""
+        return self.where(*self.quick) if self.quick else self
+
+    def with_values(self, path: str, *values: Any) -> "Experiment":
+        """More values for a field varied by itself: `with_values("model.pattern", "my.mod:Mix-TF")`."""
+        if path not in self.vary:
+            alone = [key for key in self.vary if isinstance(key, str)]
+            raise ValueError(unknown(f"separately varied field of experiment {self.name!r}", path, alone))
+        return replace(self, vary={**self.vary, path: (*self.vary[path], *values)})
+
+    def _runs(self) -> Iterator[Run]:
+        keys = (*self.vary, *(path for path in SWEPT if path in self.sweep))
+        columns = [*self.vary.values(), *(self.sweep[path] for path in SWEPT if path in self.sweep)]
+        for combination in itertools.product(*columns):
+            changes: dict[str, Any] = {}
+            for key, value in zip(keys, combination, strict=True):
+                changes.update(zip(paths_of(key), value if isinstance(key, tuple) else (value,), strict=True))
+            if all(any(_admits(where, changes) for where in level) for level in self.slices):
+                yield with_fields(self.base, changes)
+
+    def _check_where(self, where: Where) -> None:
+        settable = (*self.varied, *self.sweep)
+        for path, wanted in where.items():
+            if path not in settable:
+                raise ValueError(unknown(f"varied field of experiment {self.name!r}", path, settable))
+            known = self.values(path)
+            for value in wanted:
+                if not any(same(value, other) for other in known):
+                    listed = ", ".join(map(str, known))
+                    raise ValueError(f"{path}={value} is not in experiment {self.name!r}; it has {listed}")
+
+
+def paths_of(key: Key) -> tuple[str, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
+def same(value: Any, other: Any) -> bool:
+    """Equal; numbers also to 1%, so that 0.00316 finds 10^-2.5."""
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (value, other))
+    if numbers and (isinstance(value, float) or isinstance(other, float)):
+        return math.isclose(value, other, rel_tol=0.01)
+    return value == other
+
+
+def _admits(where: Where, changes: Mapping[str, Any]) -> bool:
+    return all(any(same(value, changes[path]) for value in wanted) for path, wanted in where.items())
+
+
+def _check_values(key: Key, values: Sequence[Any]) -> None:
+    name = " with ".join(paths_of(key))
+    if len(values) == 0:
+        raise ValueError(f"{name} needs at least one value")
+    if isinstance(values, str):
+        raise ValueError(f"{name} needs a sequence of values, got the text {values!r}")
+    for value in values:
+        if isinstance(key, tuple) and (not isinstance(value, tuple) or len(value) != len(key)):
+            raise ValueError(f"{name} needs tuples of {len(key)} values, got {value!r}")
+    if len({repr(value) for value in values}) < len(values):
+        raise ValueError(f"{name} repeats a value in {tuple(values)!r}")

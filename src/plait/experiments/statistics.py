@@ -1,0 +1,94 @@
+"""What a cell's seeds say: centre, spread, interval, and paired comparison with another cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plait.experiments.bootstrap import (
+    SAMPLES,
+    Interval,
+    bootstrap_means,
+    interval_of,
+    mean_interval,
+    resamples,
+)
+from plait.experiments.cells import Cell
+from plait.experiments.selection import choose
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A cell at its chosen learning rate.
+
+    `sd` is the standard deviation over seeds (n - 1 below the sum; None for one seed), `above_90` and
+    `above_99` are the shares of seeds with an accuracy of at least that, `diverged` counts seeds at `lr`;
+    `interval` is None for fewer than two seeds.
+    """
+
+    cell: Cell
+    lr: float
+    seeds: int
+    mean: float
+    sd: float | None
+    p10: float
+    p90: float
+    above_90: float
+    above_99: float
+    diverged: int
+    interval: Interval | None
+
+
+def summarise(cell: Cell, *, samples: int = SAMPLES) -> Summary:
+    chosen = int(choose(cell.select))
+    accuracy = np.nan_to_num(cell.accuracy[chosen], nan=0.0)
+    n_seeds = len(accuracy)
+    return Summary(
+        cell=cell,
+        lr=cell.lrs[chosen],
+        seeds=n_seeds,
+        mean=float(accuracy.mean()),
+        sd=float(accuracy.std(ddof=1)) if n_seeds > 1 else None,
+        p10=float(np.quantile(accuracy, 0.1)),
+        p90=float(np.quantile(accuracy, 0.9)),
+        above_90=float((accuracy >= 0.9).mean()),
+        above_99=float((accuracy >= 0.99).mean()),
+        diverged=int(cell.diverged[chosen].sum()),
+        interval=mean_interval(cell.select, cell.accuracy, samples=samples),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Mean of `first - second` over the `seeds` that both cells have, each at its chosen learning rate."""
+
+    mean: float
+    interval: Interval | None
+    seeds: int
+
+
+def paired_difference(first: Cell, second: Cell, *, samples: int = SAMPLES) -> Difference:
+    """Seed by seed, so that what two architectures share (data, luck of the stream) cancels.
+
+    Raises:
+        ValueError: no seed is shared.
+    """
+    shared = [seed for seed in first.seeds if seed in second.seeds]
+    if not shared:
+        raise ValueError(
+            f"no seed is shared by {first.pattern} ({first.seeds}) and {second.pattern} ({second.seeds})"
+        )
+    tables = [_at_seeds(cell, shared) for cell in (first, second)]
+    alone = np.arange(len(shared))[np.newaxis]
+    mean = float(bootstrap_means(*tables[0], alone)[0] - bootstrap_means(*tables[1], alone)[0])
+    if len(shared) < 2:
+        return Difference(mean=mean, interval=None, seeds=1)
+    taken = resamples(len(shared), samples=samples)
+    differences = bootstrap_means(*tables[0], taken) - bootstrap_means(*tables[1], taken)
+    return Difference(mean=mean, interval=interval_of(differences, len(shared)), seeds=len(shared))
+
+
+def _at_seeds(cell: Cell, seeds: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    columns = [cell.seeds.index(seed) for seed in seeds]
+    return cell.select[:, columns], cell.accuracy[:, columns]

@@ -1,0 +1,156 @@
+"""A folder of results: Parquet files, each written whole when a shard is finished, one row a trained member.
+
+    runs/fig4/
+      3f0c….parquet        a finished shard (see schema.py)
+      checkpoints/9ab2…    a shard in the middle of its training
+      members.lock         who is training what (see claims.py)
+
+A file appears under its name only when it is complete and on the disk, so a process that is killed at any
+instant leaves either the whole shard or none of it.
+"""
+
+import io
+import os
+import shutil
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import polars as pl
+
+from plait.experiments.claims import claim
+from plait.experiments.errors import StoreError, writing
+from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
+from plait.experiments.shards import Shard
+from plait.files import write_whole
+
+LOCK = "members.lock"
+CHECKPOINTS = "checkpoints"
+
+
+class Store:
+    """Read and write one folder of results.
+
+    Reading never changes the folder. `for_writing` makes it and finds out at once whether it can be written.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._members: dict[tuple[Path, int, int], frozenset[str]] = {}
+
+    @classmethod
+    def for_writing(cls, folder: str | os.PathLike[str]) -> "Store":
+        """Raises:
+        StoreError: the folder cannot be made or written.
+        """
+        store = cls(folder)
+        with writing(store.folder):
+            (store.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+            probe = store.folder / f".probe.{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        return store
+
+    @classmethod
+    def for_reading(cls, folder: str | os.PathLike[str]) -> "Store":
+        """Raises:
+        StoreError: the folder is not there, or holds no results.
+        """
+        store = cls(folder)
+        if not store.folder.is_dir():
+            raise StoreError(f"no results folder {str(store.folder)!r}")
+        if not store.files():
+            raise StoreError(f"{str(store.folder)!r} holds no results: no finished shard (*.parquet) in it")
+        return store
+
+    def files(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("*.parquet") if not path.name.startswith("."))
+
+    def read(self) -> pl.DataFrame:
+        """Every stored member once, sorted by identity.
+
+        Raises:
+            StoreError: a file that is damaged, foreign, or of another version.
+        """
+        frames = [read_shard(path) for path in self.files()]
+        if not frames:
+            return pl.DataFrame(schema=COLUMNS)
+        return pl.concat(frames).unique("member", keep="first", maintain_order=True).sort("member")
+
+    def stored(self) -> frozenset[str]:
+        """The identities of the stored members. A file that has not changed is not read again."""
+        found: set[str] = set()
+        for path in self.files():
+            status = path.stat()
+            version = (path, status.st_size, status.st_mtime_ns)
+            if version not in self._members:
+                self._members[version] = frozenset(read_shard(path, columns=["member"])["member"])
+            found |= self._members[version]
+        return frozenset(found)
+
+    def add(self, shard: Shard, rows: pl.DataFrame) -> Path:
+        """Store a finished shard: whole and on the disk when this returns, otherwise not there at all.
+
+        Raises:
+            StoreError: the disk is full or the folder cannot be written; what was stored stays.
+        """
+        path = self.folder / f"{shard.id}.parquet"
+        content = io.BytesIO()
+        rows.write_parquet(content, compression="zstd")
+        with writing(self.folder):
+            write_whole(path, content.getvalue())
+        return path
+
+    def checkpoint(self, shard: Shard) -> Path:
+        """Where a shard keeps its state while it is being trained."""
+        return self.folder / CHECKPOINTS / shard.id
+
+    def sweep(self, shard: Shard) -> None:
+        """Remove what a finished shard leaves: its checkpoint, and parts of files from before a kill.
+
+        For the one who holds the shard's claim.
+        """
+        leftovers = [*self.folder.glob(f".{shard.id}.*"), *(self.folder / CHECKPOINTS).glob(f"*{shard.id}*")]
+        with writing(self.folder):
+            for path in leftovers:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+
+    def claim(self, members: Collection[str]) -> AbstractContextManager[bool]:
+        """True while no other process trains one of `members`."""
+        return claim(self.folder / LOCK, members)
+
+
+def read_shard(path: Path, *, columns: list[str] | None = None) -> pl.DataFrame:
+    """One file's rows, after its version and columns were checked.
+
+    Raises:
+        StoreError: a damaged file, another version, or columns that are not the schema's.
+    """
+    advice = "move it away, and the next run trains its members again"
+    try:
+        found = pl.read_parquet_schema(path)
+        versions = pl.read_parquet(path, columns=["schema_version"]) if "schema_version" in found else None
+        if versions is None:
+            raise StoreError(f"{str(path)!r} is a Parquet file but not a shard of plait's: {advice}")
+        strange = [v for v in versions["schema_version"].unique() if v != SCHEMA_VERSION]
+        if strange:
+            raise StoreError(_other_version(path, strange[0]))
+        if dict(found) != COLUMNS:
+            raise StoreError(f"{str(path)!r} has not the columns of version {SCHEMA_VERSION}: {advice}")
+        return pl.read_parquet(path, columns=columns)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise StoreError(f"{str(path)!r} is damaged ({reason}): {advice}") from None
+    except OSError as error:
+        raise StoreError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+
+
+def _other_version(path: Path, version: object) -> str:
+    newer = isinstance(version, int) and version > SCHEMA_VERSION
+    advice = (
+        "update plait to read it" if newer else "read it with the plait that wrote it, or use another folder"
+    )
+    return f"{str(path)!r} is of schema version {version}, this plait reads {SCHEMA_VERSION}: {advice}"

@@ -1,0 +1,129 @@
+"""SIGKILL at any instant, then again from the start of the command: the rows of an undisturbed run, bitwise."""
+
+import contextlib
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from fake_training import FakeTrainer, small_experiment
+
+from plait.experiments import Experiment, Store, run_experiment
+
+CONTEXT = multiprocessing.get_context("forkserver")
+EXPERIMENT = small_experiment(steps=16, seeds=range(24))
+N_KILLS = 30
+
+
+def start(target, *arguments) -> multiprocessing.Process:
+    CONTEXT.set_forkserver_preload(["plait.experiments"])
+    process = CONTEXT.Process(target=target, args=arguments)
+    process.start()
+    return process  # pyright: ignore
+
+
+def work(folder: str, seconds: float) -> None:
+    trainer = FakeTrainer(seconds=seconds, log=Path(folder).parent / "calls")
+    run_experiment(EXPERIMENT, folder, train=trainer, max_members=4)
+
+
+def wait_for_training(log: Path, process: multiprocessing.Process) -> None:
+    """Until the process has begun to train a shard, so that kills do not all fall into its start."""
+    before = log.stat().st_size if log.exists() else 0
+    while process.exitcode is None and (log.stat().st_size if log.exists() else 0) == before:
+        time.sleep(0.002)
+
+
+def undisturbed(experiment: Experiment, folder: Path):
+    return run_experiment(experiment, folder, train=FakeTrainer(), max_members=4)
+
+
+def test_thirty_kills_at_random_moments(tmp_path):
+    folder, chance = tmp_path / "killed", random.Random(0)
+    stored: frozenset[str] = frozenset()
+    kills = 0
+    while kills < N_KILLS:
+        process = start(work, str(folder), 0.003)
+        if kills % 3:
+            wait_for_training(tmp_path / "calls", process)
+        process.join(chance.uniform(0.0, 0.25))
+        if process.exitcode is None:
+            kills += 1
+        assert process.pid is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        now = Store(folder).stored() if folder.exists() else frozenset()
+        assert now >= stored, "a stored shard was lost"
+        assert len(now) % 4 == 0, "a shard is half-written"
+        stored = now
+    assert stored, "some shards were finished between the kills"
+    assert len(stored) < 288, "the kills came while there was work to do"
+    work(str(folder), 0.0)
+    rows = Store(folder).read()
+    assert rows.equals(undisturbed(EXPERIMENT, tmp_path / "undisturbed"))
+    assert rows["member"].n_unique() == len(rows) == 288
+    names = {path.name for path in folder.iterdir()}
+    assert names == {path.name for path in (tmp_path / "undisturbed").iterdir()}, (
+        "nothing is left lying about"
+    )
+    for path in folder.glob("*.parquet"):
+        assert path.read_bytes() == (tmp_path / "undisturbed" / path.name).read_bytes()
+    assert list((folder / "checkpoints").iterdir()) == []
+
+
+INSTANTS = ("before the file is written", "before it has its name", "before its checkpoint is removed")
+TINY = small_experiment(steps=8, widths=(4,), seeds=range(2))
+
+
+def die_at(folder: str, instant: str) -> None:
+    def die(*_args, **_keywords):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if instant == INSTANTS[0]:
+        os.fsync = die
+    elif instant == INSTANTS[1]:
+        replace = os.replace
+        os.replace = lambda a, b: die() if str(b).endswith(".parquet") else replace(a, b)
+    else:
+        Store.sweep = die
+    run_experiment(TINY, folder, train=FakeTrainer(), max_members=4)
+
+
+@pytest.mark.parametrize("instant", INSTANTS)
+def test_a_kill_at_the_worst_instant(tmp_path, instant):
+    folder = tmp_path / "killed"
+    process = start(die_at, str(folder), instant)
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert len(Store(folder).stored()) == (4 if instant == INSTANTS[2] else 0)
+    rows = run_experiment(TINY, folder, train=FakeTrainer(), max_members=4)
+    assert rows.equals(undisturbed(TINY, tmp_path / "undisturbed"))
+    assert {p.name for p in folder.iterdir()} == {p.name for p in (tmp_path / "undisturbed").iterdir()}
+    assert list((folder / "checkpoints").iterdir()) == []
+
+
+def hold(folder: str, held) -> None:
+    store = Store.for_writing(folder)
+    with store.claim(["0a", "0b"]) as free:
+        assert free
+        held.set()
+        signal.pause()
+
+
+def test_a_claim_goes_with_its_process(tmp_path):
+    held = CONTEXT.Event()
+    process = start(hold, str(tmp_path), held)
+    assert held.wait(60)
+    store = Store(tmp_path)
+    with store.claim(["0b", "0c"]) as free:
+        assert not free
+    with store.claim(["0c"]) as free:
+        assert free
+    process.kill()
+    process.join()
+    with store.claim(["0b", "0c"]) as free:
+        assert free
