@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from plait.kernels.call import usable, with_members
 from plait.kernels.mamba import MAX_CONV, mamba_layer
-from plait.kernels.selective_scan.reference import selective_scan, selective_step
+from plait.kernels.selective_scan.reference import selective_step
+from plait.kernels.selective_scan.scan import selective_scan
 from plait.layers.convolution import CausalConvolution
 from plait.layers.initial import fill_linear, fill_uniform
 from plait.layers.linear import Linear

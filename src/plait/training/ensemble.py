@@ -14,7 +14,9 @@ from torch.func import functional_call
 
 from plait.kernels import call
 from plait.kernels.head import Scores, embed, head_loss
+from plait.layers.precision import wide
 from plait.model import HybridConfig, HybridLM, initial_parameters
+from plait.model.members import forward_each
 from plait.random import Stream
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
@@ -85,13 +87,15 @@ class Ensemble:
         if self.compiled and dropout_stream is None:
             model = self.model
             hidden = embed(model.embedding.weight, tokens)
-            for index, layer in enumerate(model.each_layer()):
-                hidden = layer.forward(hidden) if layer.members_axis else self._one_by_one(index, hidden)
+            for layer in model.layers:
+                hidden = (
+                    layer(hidden) if getattr(layer, "members_axis", False) else forward_each(layer, hidden)
+                )
             norm = model.final_norm
             return head_loss(
                 hidden, (norm.weight, norm.bias), model.embedding.weight, targets, eps=self.config.norm_eps
             )
-        if self.model.members_axis and self.parameters.device.type != "cpu":
+        if self.parameters.device.type != "cpu":
             return plain_scores(self.model(tokens, dropout_stream), *targets)
         return self._members_in_turn(tokens, targets, dropout_stream)
 
@@ -100,16 +104,6 @@ class Ensemble:
         weights = [self.model.get_parameter(name) for name in self.shapes]
         parts = torch.autograd.grad(losses.sum(), weights, materialize_grads=True)
         torch.cat([part.flatten(1) for part in parts], dim=1, out=self.gradients)
-
-    def _one_by_one(self, index: int, hidden: Tensor) -> Tensor:
-        """A layer without members axis, once for each member."""
-        layer = self.model.layers[index]
-        names = [name for name, _ in layer.named_parameters()]
-        outputs: list[Tensor] = []
-        for member in range(len(self)):
-            own = {name: layer.get_parameter(name)[member] for name in names}
-            outputs.append(functional_call(layer, own, (hidden[member],)))
-        return torch.stack(outputs)
 
     def _members_in_turn(
         self, tokens: Tensor, targets: tuple[Tensor, Tensor], dropout_stream: Stream | None
@@ -134,7 +128,7 @@ def plain_scores(
     scored: Bool[Tensor, "members batch time"],
 ) -> Scores:
     """What `head_loss` computes, from logits, in plain operations."""
-    nats = F.cross_entropy(logits.float().movedim(-1, 1), targets, reduction="none") * scored
+    nats = F.cross_entropy(logits.to(wide(logits.dtype)).movedim(-1, 1), targets, reduction="none") * scored
     counts = scored.sum((1, 2))
     hits = (logits.argmax(-1) == targets) & scored & logits.isfinite().all(-1)
     return Scores(nats.sum((1, 2)).double() / counts.clamp(min=1), hits.sum((1, 2)), counts)

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from plait.kernels.adamw import AdamWRule, adamw
 from plait.random import DROPOUT, SELECT, TEST, TRAIN, Stream
@@ -53,9 +52,8 @@ def train(
             another run.
         OSError: the checkpoint cannot be written.
     """
-    members = _members(run, seeds, lrs)
-    place = resolve_device(device)
-    return _Trainer(run, members, place).run(progress, checkpoint, checkpoint_every)
+    trainer = Trainer(run, seeds=seeds, lrs=lrs, device=resolve_device(device))
+    return trainer.run(progress, checkpoint, checkpoint_every)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -91,8 +89,24 @@ def _members(run: Run, seeds: Sequence[int] | None, lrs: Sequence[float] | None)
     return [replace(run.train, lr=lr, seed=seed) for lr, seed in itertools.product(rates, chosen)]
 
 
-class _Trainer:
-    def __init__(self, run: Run, members: list[Train], device: torch.device) -> None:
+class Trainer:
+    """An ensemble in training, step by step.
+
+    Args:
+        run: task, model and protocol.
+        seeds, lrs: members are every rate with every seed, rates in the outer order; None = the run's own.
+        device: where all of it lies.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        seeds: Sequence[int] | None = None,
+        lrs: Sequence[float] | None = None,
+        device: torch.device,
+    ) -> None:
+        members = _members(run, seeds, lrs)
         self.spec, self.members, self.device = run, members, device
         self.seeds = torch.tensor([m.seed for m in members], device=device)
         self.peaks = torch.tensor([m.lr for m in members], dtype=torch.float64, device=device)
@@ -101,15 +115,17 @@ class _Trainer:
         )
         self.rule = AdamWRule(weight_decay=run.train.weight_decay, clip=run.train.clip)
         self.interval = max(1, run.train.steps // _CURVE_POINTS)
+        self.state = self._fresh()
 
     def run(self, watch: Watch | None, path: Path | str | None, every: int) -> Result:
-        train, state = self.spec.train, self._fresh()
+        """Train to the end, or from a checkpoint to the end, and measure (see `train`)."""
+        train, state = self.spec.train, self.state
         file = None if path is None else Path(path)
         if file is not None and (found := files.restore(file, state, self._identity())) is not None:
             self.ensemble.parameters.copy_(found.parameters)
-            state = replace(found, parameters=self.ensemble.parameters)
+            self.state = state = replace(found, parameters=self.ensemble.parameters)
         while state.step < train.steps:
-            self._step(state)
+            self.step()
             if state.step % self.interval == 0 or state.step == train.steps:
                 self._close_interval(state)
                 if watch is not None:
@@ -131,8 +147,9 @@ class _Trainer:
             loss_sum=torch.zeros(n, dtype=torch.float64, device=self.device),
         )
 
-    def _step(self, state: files.Progress) -> None:
-        train, ensemble = self.spec.train, self.ensemble
+    def step(self) -> None:
+        """Fresh data, forward, backward and update of every member."""
+        train, ensemble, state = self.spec.train, self.ensemble, self.state
         stream = Stream(self.seeds, state.step, TRAIN)
         tokens, targets = sample_labelled(self.spec.task, stream, batch=train.batch, seq_len=train.seq_len)
         drops = Stream(self.seeds, state.step, DROPOUT) if self.spec.model.dropout > 0 else None
@@ -217,6 +234,3 @@ def versions() -> dict[str, str]:
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"
-
-
-__all__ = ["Tensor", "learning_rate_factor", "resolve_device", "train", "versions"]

@@ -7,7 +7,7 @@ namespace plait {
 namespace {
 
 struct Shape {
-  int64_t batch, time, channels, d_state;
+  int64_t batch, time, channels, d_state, per_member;  // sequences; those of one member share A
   int64_t lanes() const { return padded(time); }
   int64_t states() const { return padded(d_state); }
 };
@@ -40,7 +40,8 @@ void forward(const Shape& s, const T* x, const T* dt, const T* A, const T* B, co
   parallel(s.batch, threads, [&](int64_t b) {
     Scratch scratch;
     const int64_t by_channel = b * s.time * s.channels, by_state = b * s.time * s.d_state, states = s.states();
-    Inputs<T> in(scratch, s, x + by_channel, dt + by_channel, A, B + by_state, C + by_state);
+    const T* member_A = A + b / s.per_member * s.channels * s.d_state;
+    Inputs<T> in(scratch, s, x + by_channel, dt + by_channel, member_A, B + by_state, C + by_state);
     Signal<T> out{scratch.take<T>(s.channels * s.lanes()), s.lanes()};
     T* ends = scratch.take<T>(states);
     for (int64_t c = 0; c < s.channels; ++c) {
@@ -60,7 +61,8 @@ void backward(const Shape& s, const T* x, const T* dt, const T* A, const T* B, c
     Scratch scratch;
     const int64_t by_channel = b * s.time * s.channels, by_state = b * s.time * s.d_state, n = s.lanes();
     const int64_t states = s.states();
-    Inputs<T> in(scratch, s, x + by_channel, dt + by_channel, A, B + by_state, C + by_state);
+    const T* member_A = A + b / s.per_member * s.channels * s.d_state;
+    Inputs<T> in(scratch, s, x + by_channel, dt + by_channel, member_A, B + by_state, C + by_state);
     auto signal = [&](int64_t features) { return Signal<T>{scratch.take<T>(features * n), n}; };
     Signal<T> dout = signal(s.channels), by_dt = signal(s.channels), by_dtx = signal(s.channels), y = signal(1);
     T *decay = scratch.take<T>(n * states), *hidden = scratch.take<T>(n * states);
@@ -95,12 +97,12 @@ void backward(const Shape& s, const T* x, const T* dt, const T* A, const T* B, c
 #define PLAIT_SCAN(T, suffix)                                                                                        \
   extern "C" void plait_scan_forward_##suffix(const int64_t* shape, const T* x, const T* dt, const T* A, const T* B, \
                                               const T* C, T* y, T* last, int64_t threads) {                          \
-    plait::forward<T>({shape[0], shape[1], shape[2], shape[3]}, x, dt, A, B, C, y, last, threads);                   \
+    plait::forward<T>({shape[0], shape[1], shape[2], shape[3], shape[4]}, x, dt, A, B, C, y, last, threads);                   \
   }                                                                                                                  \
   extern "C" void plait_scan_backward_##suffix(const int64_t* shape, const T* x, const T* dt, const T* A,            \
                                                const T* B, const T* C, const T* dy, T* dx, T* ddt, T* dA, T* dB,     \
                                                T* dC, int64_t threads) {                                             \
-    plait::backward<T>({shape[0], shape[1], shape[2], shape[3]}, x, dt, A, B, C, dy, dx, ddt, dA, dB, dC, threads);  \
+    plait::backward<T>({shape[0], shape[1], shape[2], shape[3], shape[4]}, x, dt, A, B, C, dy, dx, ddt, dA, dB, dC, threads);  \
   }
 
 PLAIT_SCAN(float, float)

@@ -1,0 +1,63 @@
+"""The selective scan in compiled code for the CPU (see `scan.hpp`), forward and backward."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from plait.kernels import call
+
+
+def selective_scan(
+    x: Float[Tensor, "*batch time d_inner"],
+    *,
+    dt: Float[Tensor, "*batch time d_inner"],
+    A: Float[Tensor, "*members d_inner d_state"],
+    B: Float[Tensor, "*batch time d_state"],
+    C: Float[Tensor, "*batch time d_state"],
+    D: Float[Tensor, "*members d_inner"],
+) -> Float[Tensor, "*batch time d_inner"]:
+    """What `reference.selective_scan` gives, in float32 or float64."""
+    rows = x.shape[:-2].numel()
+    rates = A.reshape(-1, *A.shape[-2:])
+    y = _Scan.apply(
+        x.reshape(rows, *x.shape[-2:]),
+        dt.reshape(rows, *dt.shape[-2:]),
+        rates,
+        B.reshape(rows, *B.shape[-2:]),
+        C.reshape(rows, *C.shape[-2:]),
+    )
+    return y.reshape(x.shape) + D.reshape(*D.shape[:-1], *(1,) * (x.ndim - D.ndim), D.shape[-1]) * x  # pyright: ignore
+
+
+class _Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+        inputs = tuple(tensor.contiguous() for tensor in (x, dt, A, B, C))
+        ctx.save_for_backward(*inputs)
+        y = torch.empty_like(inputs[0])
+        last = x.new_empty(x.shape[0], *A.shape[1:])
+        call.function("plait_scan_forward", x.dtype)(
+            _shape(inputs), *(t.data_ptr() for t in inputs), y.data_ptr(), last.data_ptr(), call.threads()
+        )
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
+        inputs = ctx.saved_tensors
+        x, _, A = inputs[:3]
+        dy = dy.contiguous()
+        dx, ddt, dB, dC = (torch.empty_like(t) for t in (x, inputs[1], *inputs[3:]))
+        dA = x.new_empty(x.shape[0], *A.shape[1:])
+        call.function("plait_scan_backward", x.dtype)(
+            _shape(inputs), *(t.data_ptr() for t in (*inputs, dy, dx, ddt, dA, dB, dC)), call.threads()
+        )
+        return dx, ddt, dA.view(A.shape[0], -1, *A.shape[1:]).sum(1), dB, dC
+
+
+def _shape(inputs: tuple[Tensor, ...]) -> Any:
+    x, _, A = inputs[:3]
+    return call.integers((*x.shape, A.shape[-1], max(1, x.shape[0] // A.shape[0])))

@@ -1,0 +1,192 @@
+"""A member's numbers are its own: alone, among others, beside a neighbour that diverges, on any number of threads."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from plait import HybridConfig, HybridLM
+from plait.native import library
+from plait.random import TRAIN, Stream
+from plait.tasks import MultiKeyRecall, SelectiveCopying
+from plait.training import Member, Run, Train, train
+from plait.training.ensemble import Ensemble
+from plait.training.loop import learning_rate_factor
+
+SHORT = Train(steps=6, warmup=2, batch=4, seq_len=24, test_sequences=70, select_sequences=8)
+
+
+def short_run(pattern: str = "SSM-TF", train: Train = SHORT) -> Run:
+    model = HybridConfig(pattern=pattern, d_model=8, window=6)
+    return Run(task=SelectiveCopying(n_words=5, numbers=(1, 3)), model=model, train=train)
+
+
+def member_of(members: tuple[Member, ...], lr: float, seed: int) -> Member:
+    return next(m for m in members if (m.lr, m.seed) == (lr, seed))
+
+
+@pytest.mark.parametrize("pattern", ["SSM-TF", "TF-TF", "SSM-SSM-TF"])
+def test_alone_is_bitwise_the_same_as_among_others(pattern: str) -> None:
+    run = short_run(pattern)
+    together = train(run, seeds=[3, 4, 9], lrs=[1e-2, 3e-1])
+    for index, member in enumerate(together.members):
+        alone = train(run, seeds=[member.seed], lrs=[member.lr])
+        assert alone.members[0] == member
+        assert torch.equal(alone.ensemble.parameters[0], together.ensemble.parameters[index])
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            results.append(train(short_run(), seeds=[1, 2, 3], lrs=[1e-2]))
+    finally:
+        torch.set_num_threads(before)
+    assert results[0].members == results[1].members
+    assert torch.equal(results[0].ensemble.parameters, results[1].ensemble.parameters)
+
+
+def test_a_member_that_diverges_is_frozen_and_harms_nobody() -> None:
+    run = short_run(train=replace(SHORT, steps=12, clip=1e30, warmup=0, weight_decay=0.0))
+    wild, calm = 1e25, 1e-2
+    both = train(run, seeds=[5], lrs=[wild, calm])
+    assert member_of(both.members, calm, 5) == train(run, seeds=[5], lrs=[calm]).members[0]
+    lost = member_of(both.members, wild, 5)
+    assert lost.diverged_at is not None
+    assert lost.diverged_at < 12
+    assert lost.scored == member_of(both.members, calm, 5).scored > 0
+    assert lost.accuracy < 0.5
+    assert both.ensemble.parameters[0].isfinite().all()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_trains_as_a_plain_loop_with_torch_adamw_does(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled:
+        monkeypatch.setenv("PLAIT_NATIVE", "0")
+        monkeypatch.setattr("plait.native.library.load", lambda: None)
+    elif not library.available():
+        pytest.skip("no C++ compiler")
+    run = short_run(train=replace(SHORT, dtype="float64", lr=3e-2))
+    result = train(run, seeds=[7])
+    model = HybridLM(run.model, seed=7, dtype=torch.float64)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1.0, weight_decay=0.1)
+    for step in range(SHORT.steps):
+        tokens = run.task.sample(Stream(7, step, TRAIN), batch=4, seq_len=24)
+        targets, scored = run.task.targets(tokens)
+        logits = model(tokens)
+        loss = torch.nn.functional.cross_entropy(logits[scored], targets[scored])
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.param_groups[0]["lr"] = 3e-2 * learning_rate_factor(step, steps=6, warmup=2)
+        optimiser.step()
+        assert result.members[0].losses[step] == pytest.approx(loss.item(), rel=1e-9)
+    wanted = torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert torch.allclose(result.ensemble.parameters[0], wanted, rtol=1e-8, atol=1e-10)
+
+
+def test_the_model_handed_out_scores_what_the_member_scored() -> None:
+    result = train(short_run(), seeds=[1, 2], lrs=[3e-2])
+    model = result.model(1)
+    tokens = result.run.task.sample(Stream(2, 0, 2), batch=64, seq_len=24)
+    rest = result.run.task.sample(Stream(2, 1, 2), batch=6, seq_len=24)
+    hits = seen = 0
+    for rows in (tokens, rest):
+        targets, scored = result.run.task.targets(rows)
+        hits += int(((model(rows).argmax(-1) == targets) & scored).sum())
+        seen += int(scored.sum())
+    assert (result.members[1].correct, result.members[1].scored) == (hits, seen)
+
+
+def test_resumes_bitwise_from_a_checkpoint(tmp_path: Path) -> None:
+    class StopHereError(Exception):
+        pass
+
+    def stop_after(step: int, total: int, losses: list[float]) -> None:
+        if step == 5:
+            raise StopHereError
+
+    run, file = short_run(train=replace(SHORT, steps=8)), tmp_path / "run.safetensors"
+    members = {"seeds": [1, 2], "lrs": [1e-2, 1e-1]}
+    whole = train(run, **members)
+    with pytest.raises(StopHereError):
+        train(run, **members, progress=stop_after, checkpoint=file, checkpoint_every=2)
+    assert file.exists()
+    steps: list[int] = []
+    resumed = train(run, **members, progress=lambda s, *_: steps.append(s), checkpoint=file)
+    assert steps[0] == 5
+    assert resumed.members == whole.members
+    assert torch.equal(resumed.ensemble.parameters, whole.ensemble.parameters)
+    with pytest.raises(ValueError, match="another run"):
+        train(run, seeds=[1, 3], lrs=[1e-2, 1e-1], checkpoint=file)
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(ValueError, match="no whole checkpoint"):
+        train(run, **members, checkpoint=file)
+
+
+def test_members_of_a_pattern_with_a_layer_that_knows_no_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    monkeypatch.syspath_prepend(str(examples))
+    run = short_run("my_layer:GatedLinearAttention-TF")
+    together = train(run, seeds=[1, 2], lrs=[1e-2])
+    assert together.members[1] == train(run, seeds=[2], lrs=[1e-2]).members[0]
+    assert together.members[0].losses[-1] < together.members[0].losses[0]
+
+
+@pytest.mark.parametrize("change", [{"dropout": 0.2}, {"init": "mamba"}])
+def test_dropout_and_initialisation_keep_members_apart(change: dict[str, object]) -> None:
+    run = short_run(train=replace(SHORT, steps=3))
+    run = replace(run, model=replace(run.model, **change))  # type: ignore[arg-type]
+    together = train(run, seeds=[1, 2], lrs=[1e-2])
+    assert together.members[1] == train(run, seeds=[2], lrs=[1e-2]).members[0]
+    assert together.members[0].losses != together.members[1].losses
+
+
+def test_selection_and_test_sequences_differ_from_each_other_and_from_training() -> None:
+    task = MultiKeyRecall()
+    draws: list[Tensor] = [task.sample(Stream(3, 0, purpose), batch=8, seq_len=50) for purpose in range(3)]
+    for i in range(3):
+        for j in range(i):
+            assert not torch.equal(draws[i], draws[j])
+
+
+def test_the_learning_rate_rises_and_falls_in_straight_lines() -> None:
+    factors = [learning_rate_factor(step, steps=10, warmup=4) for step in range(10)]
+    assert factors[:5] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert factors[5:] == pytest.approx([5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+
+
+def test_flat_parameters_are_the_model_s_own() -> None:
+    config = HybridConfig(11, d_model=4)
+    ensemble = Ensemble(config, [0, 1])
+    assert ensemble.size == sum(p.numel() for p in HybridLM(config).parameters())
+    assert torch.equal(ensemble.member(1).embedding.weight, HybridLM(config, seed=1).embedding.weight)
+    ensemble.parameters[1] = 0.5
+    assert (ensemble.model.embedding.weight[1] == 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seeds": []}, "at least one seed"),
+        ({"lrs": []}, "at least one learning rate"),
+        ({"seeds": [1, 1]}, "may be given once"),
+        ({"lrs": [float("nan")]}, "lr"),
+        ({"device": "tpu"}, "auto, cpu or cuda"),
+    ],
+)
+def test_refused_arguments(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(short_run(), **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="no CUDA device"):
+        train(short_run(), device="cuda")
