@@ -1,0 +1,87 @@
+"""The residual stream as the proofs see it: named orthonormal subspaces beside the all-ones direction.
+
+    hidden = amplitude * (bias * (1, .., 1) + sum over the named subspaces of their signals)
+
+The subspaces lie in the hyperplane orthogonal to (1, .., 1). RMSNorm keeps the ones direction, which so is a
+constant that Mamba's bias-free projections can read; LayerNorm's mean subtraction removes it and nothing else.
+Source: docs/theory.md, section 6.1.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residual:
+    """The layout of a residual stream.
+
+    Args:
+        subspaces: name and width of every subspace, in the order of the basis.
+        amplitude: what a signal of 1 measures in the stream.
+        bias: the constant along the ones direction, in the same unit.
+    """
+
+    subspaces: tuple[tuple[str, int], ...]
+    amplitude: float = 1.0
+    bias: float = 1.0
+
+    @property
+    def d_model(self) -> int:
+        return 1 + sum(width for _, width in self.subspaces)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.subspaces)
+
+    def width(self, name: str) -> int:
+        return dict(self.subspaces)[name]
+
+    def basis(self) -> Float[Tensor, "signals d_model"]:
+        """Orthonormal rows, all orthogonal to the ones: a Householder reflection without its first row.
+
+        The reflection swaps the first unit vector and the ones direction, so its other rows are what is left.
+        """
+        d = self.d_model
+        normal = torch.full((d,), d**-0.5, dtype=torch.float64)
+        normal[0] -= 1.0
+        square = float(normal @ normal)
+        identity = torch.eye(d, dtype=torch.float64)
+        return (identity - 2.0 * torch.outer(normal, normal) / square if square else identity)[1:]
+
+    def rows(self, name: str) -> Float[Tensor, "width d_model"]:
+        """The basis of one subspace."""
+        start = 0
+        for other, width in self.subspaces:
+            if other == name:
+                return self.basis()[start : start + width]
+            start += width
+        raise ValueError(f"no subspace {name!r}; there are {', '.join(self.names)}")
+
+    def constant_row(self) -> Float[Tensor, " d_model"]:
+        """Reads the constant: its product with the stream is `amplitude * bias` whatever the signals are."""
+        return torch.full((self.d_model,), 1.0 / self.d_model, dtype=torch.float64)
+
+    def embed(self, signals: Mapping[str, Float[Tensor, "tokens width"]]) -> Float[Tensor, "tokens d_model"]:
+        """Rows of the stream that hold these signals and the constant."""
+        total = self.bias * torch.ones(self.d_model, dtype=torch.float64)
+        for name, values in signals.items():
+            total = total + values.to(torch.float64) @ self.rows(name)
+        return self.amplitude * total
+
+    def read(self, hidden: Float[Tensor, "*batch d_model"], name: str) -> Float[Tensor, "*batch width"]:
+        """What a subspace holds, in units of the signals."""
+        return hidden.to(torch.float64) @ self.rows(name).T / self.amplitude
+
+    def rms_factor(self, square: float, *, eps: float) -> float:
+        """What RMSNorm multiplies a signal of 1 by, where the signals' squares sum up to `square`."""
+        mean = self.amplitude**2 * (self.bias**2 + square / self.d_model)
+        return self.amplitude / math.sqrt(mean + eps)
+
+    def layer_factor(self, square: float, *, eps: float) -> float:
+        """What LayerNorm multiplies a signal of 1 by, where the signals' squares sum up to `square`."""
+        return self.amplitude / math.sqrt(self.amplitude**2 * square / self.d_model + eps)
