@@ -44,7 +44,7 @@ class Stream:
     """Random numbers of one (seed, step).
 
     Args:
-        seed: in [0, 2^63); a one-dimensional integer tensor adds a leading members axis to every draw.
+        seed: in [0, 2^63); a one-dimensional int64 tensor adds a leading members axis to every draw.
         step: in [0, 2^32), the training step or another counter.
         purpose: keeps streams of one seed apart (`TRAIN`, `SELECT`, `TEST`, `INIT`, `DROPOUT`, or any number
             in [0, 2^32)).
@@ -52,7 +52,8 @@ class Stream:
     A draw is told from the others of its stream by `draw`, in [0, 2^32).
 
     Raises:
-        ValueError: a value outside its range, or a seed tensor that is not one-dimensional and integer.
+        ValueError: a value outside its range (of a seed tensor checked on the CPU alone: elsewhere it would make
+            the device wait), or a seed tensor that is not one-dimensional and int64.
     """
 
     seed: int | Tensor
@@ -66,6 +67,8 @@ class Stream:
                     f"seed must be an integer or an int64 tensor of one axis (members), "
                     f"got {self.seed.dtype} of shape {tuple(self.seed.shape)}"
                 )
+            if self.seed.device.type == "cpu" and self.seed.numel() > 0 and int(self.seed.min()) < 0:
+                raise ValueError(f"seeds must be in [0, 2^63), got {int(self.seed.min())}")
         elif not _is_int(self.seed) or not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be an integer in [0, 2^63), got {self.seed!r}")
         for name in ("step", "purpose"):
@@ -83,7 +86,13 @@ class Stream:
         return self.seed.device if isinstance(self.seed, Tensor) else torch.device("cpu")
 
     def bits(self, shape: Sequence[int], *, draw: int = 0) -> Tensor:
-        """Uniform integers in [0, 2^32) as int64, of shape `(*members, *shape)`."""
+        """Uniform integers in [0, 2^32) as int64, of shape `(*members, *shape)`.
+
+        Raises:
+            ValueError: a draw outside [0, 2^32).
+        """
+        if not 0 <= draw <= _MASK:
+            raise ValueError(f"draw must be an integer in [0, 2^32), got {draw!r}")
         n = math.prod(shape)
         seeds = self.seed if isinstance(self.seed, Tensor) else torch.tensor([self.seed], dtype=torch.int64)
         words = _philox_words(seeds, n, (draw, self.step, self.purpose))
@@ -94,11 +103,23 @@ class Stream:
         return (self.bits(shape, draw=draw).to(torch.float64) + 0.5) * 2.0**-32
 
     def bernoulli(self, p: float, shape: Sequence[int], *, draw: int = 0) -> Tensor:
-        """True with probability `p`, exact to 2^-32."""
+        """True with probability `p`, exact to 2^-32.
+
+        Raises:
+            ValueError: p outside [0, 1].
+        """
+        if not 0 <= p <= 1:
+            raise ValueError(f"p must be a probability in [0, 1], got {p!r}")
         return self.bits(shape, draw=draw) < round(p * 2**32)
 
     def integers(self, n: int, shape: Sequence[int], *, draw: int = 0) -> Tensor:
-        """Integers in [0, n), each with probability 1/n up to 2^-32."""
+        """Integers in [0, n), each with probability 1/n up to 2^-32.
+
+        Raises:
+            ValueError: n outside [1, 2^31].
+        """
+        if not 1 <= n <= 2**31:
+            raise ValueError(f"n must be an integer in [1, 2^31], got {n!r}")
         return (self.bits(shape, draw=draw) * n) >> 32
 
     def normal(self, shape: Sequence[int], *, draw: int = 0) -> Tensor:

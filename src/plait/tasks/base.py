@@ -147,28 +147,30 @@ def sample_labelled(
     tokens = task.sample(stream, batch=batch, seq_len=seq_len)
     if isinstance(task, BuiltInTask):
         return tokens, task._label(tokens)
-    targets = Targets(*task.targets(tokens))
     shape = (*stream.members, batch, seq_len)
-    _check_own("sample", tokens, shape, task)
-    _check_own("targets.tokens", targets.tokens, shape, task)
-    if tuple(targets.scored.shape) != shape or targets.scored.dtype != torch.bool:
-        raise ValueError(
-            f"{type(task).__name__}: targets.scored must be a bool tensor of shape {shape}, "
-            f"got {targets.scored.dtype} of {tuple(targets.scored.shape)}"
-        )
-    return tokens, targets
+    _check_own("sample", tokens, shape, torch.int64, task)
+    found = task.targets(tokens)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise ValueError(f"{type(task).__name__}: targets must be Targets(tokens, scored), got {type(found)}")
+    _check_own("targets.tokens", found[0], shape, torch.int64, task)
+    _check_own("targets.scored", found[1], shape, torch.bool, task)
+    return tokens, Targets(*found)
 
 
-def _check_own(what: str, tokens: Tensor, shape: tuple[int, ...], task: Task) -> None:
-    if tuple(tokens.shape) != shape or tokens.dtype != torch.int64:
-        raise ValueError(
-            f"{type(task).__name__}: {what} must be an int64 tensor of shape {shape} (members, batch, time), "
-            f"got {tokens.dtype} of {tuple(tokens.shape)}"
+def _check_own(what: str, tensor: object, shape: tuple[int, ...], dtype: torch.dtype, task: Task) -> None:
+    name = f"{type(task).__name__}: {what}"
+    if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape or tensor.dtype != dtype:
+        got = (
+            f"{tensor.dtype} of {tuple(tensor.shape)}"
+            if isinstance(tensor, Tensor)
+            else type(tensor).__name__
         )
-    least, most = (int(end) for end in tokens.aminmax())
-    if least < 0 or most >= task.vocab_size:
-        got = least if least < 0 else most
-        raise ValueError(f"{type(task).__name__}: {what} must be in [0, {task.vocab_size}), got {got}")
+        raise ValueError(f"{name} must be {dtype} of shape {shape} (members, batch, time), got {got}")
+    if dtype == torch.int64:
+        least, most = (int(end) for end in tensor.aminmax())
+        if least < 0 or most >= task.vocab_size:
+            got = least if least < 0 else most
+            raise ValueError(f"{name} must be in [0, {task.vocab_size}), got {got}")
 
 
 def words_and_marks(

@@ -13,14 +13,15 @@ def check_integer(name: str, value: object, *, least: int, most: int | None = No
         raise ValueError(f"{name} must be an integer {limits}, got {value!r}")
 
 
-def check_probability(name: str, value: object) -> None:
-    """Refuse what is no number in [0, 1].
+def check_probability(name: str, value: object) -> float:
+    """The value as a float, so that 1 and 1.0 are written alike; what is no number in [0, 1] is refused.
 
     Raises:
         ValueError: it is not.
     """
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ValueError(f"{name} must be a probability in [0, 1], got {value!r}")
+    return float(value)
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -60,7 +60,7 @@ class DecodingRecall(BuiltInTask):
 
     def __post_init__(self) -> None:
         check_integer("n_bits", self.n_bits, least=1, most=20)
-        check_probability("p_bit", self.p_bit)
+        object.__setattr__(self, "p_bit", check_probability("p_bit", self.p_bit))
         check_choice("variant", self.variant, VARIANTS)
 
     @property

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from plait.names import unknown
 from plait.tasks.associative_recall import AssociativeRecall
@@ -105,14 +106,14 @@ def task_from_json(document: Mapping[str, object]) -> Task:
     return parse_task(name, params)
 
 
-def _own_class(name: str) -> type[Task]:
+def _own_class(name: str) -> type:
     module_name, _, class_name = name.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), *class_name.split("."))):
         raise ValueError(f"a task of your own must be named module:Class, got {name!r}")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        found: object = importlib.import_module(module_name)
+        found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a user's module may fail in any way
         raise ValueError(f"task {name}: importing {module_name} failed: {_one_line(error)}") from error
     for part in class_name.split("."):
@@ -120,7 +121,7 @@ def _own_class(name: str) -> type[Task]:
         if part not in classes:
             raise ValueError(f"task {name}: {unknown('class', part, classes)}")
         found = getattr(found, part)
-    return found  # pyright: ignore[reportReturnType]  # its members are checked on the instance
+    return found
 
 
 def _parameters(task_class: type) -> list[tuple[str, bool]]:

@@ -76,7 +76,7 @@ class SelectiveCopying(BuiltInTask):
         if len(set(self.numbers)) < len(self.numbers):
             raise ValueError(f"numbers must be distinct, got {list(self.numbers)}")
         object.__setattr__(self, "numbers", tuple(self.numbers))
-        check_probability("p_number", self.p_number)
+        object.__setattr__(self, "p_number", check_probability("p_number", self.p_number))
         check_choice("variant", self.variant, VARIANTS)
 
     @property

@@ -1,0 +1,47 @@
+"""The shapes in the signatures, executed: every task sampled and labelled with jaxtyping's checks switched on."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+from jaxtyping import TypeCheckError, install_import_hook
+
+with install_import_hook(["plait.tasks", "plait.random"], "beartype.beartype"):
+    import torch
+    from plait.random import Stream
+    from plait.tasks import *
+    from plait.tasks.lookup import follow_latest
+
+every = [
+    *(SelectiveCopying(variant=v) for v in ("uniform", "adversarial", "repetitive")),
+    *(DecodingRecall(variant=v) for v in ("interleaved", "last")),
+    AssociativeRecall(), MultiKeyRecall(), MultiKeyRecall(key_length=30), Needle(), Needle(score_marker=True),
+]
+for task in every:
+    for seed in (5, torch.tensor([1, 2, 3])):
+        tokens, targets = sample_labelled(task, Stream(seed), batch=2, seq_len=40)
+        task.targets(tokens[..., 0, :].to(torch.int16))
+        if task.composition is not None and getattr(task, "key_length", 0) < 20:
+            task.control(tokens)
+    assert parse_task(task.name, task_to_json(task)["params"]) == task
+try:
+    follow_latest(torch.zeros(2, 3).long(), torch.zeros(2, 3).long(), torch.zeros(2, 4).long(), n_keys=1)
+except TypeCheckError:
+    print("checked", len(every))
+"""
+
+
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_shapes_are_as_stated(native):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SCRIPT],
+        env={**os.environ, "PLAIT_NATIVE": native},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout == "checked 10\n", done.stderr[-2000:]

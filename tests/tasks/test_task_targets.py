@@ -1,0 +1,303 @@
+"""Targets of every task against plain Python loops written from the tasks' definitions."""
+
+import itertools
+import re
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plait.native import library
+from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+
+INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
+def copying_loop(task, row):
+    answers, back = [], None
+    for i, token in enumerate(row):
+        if token >= task.n_words:
+            back = task.numbers[token - task.n_words]
+        answers.append(row[i - back] if back is not None and i - back >= 0 else None)
+    return answers
+
+
+def decoding_loop(task, row):
+    answers, register, follower = [], 0, {}
+    for i, token in enumerate(row):
+        if i > 0:
+            follower[row[i - 1]] = token
+        if token >= 2**task.n_bits:
+            register = (2 * register + token - 2**task.n_bits) % 2**task.n_bits
+        answers.append(follower.get(register))
+    if task.variant == "last":
+        answers[:-1] = [None] * (len(row) - 1)
+    return answers
+
+
+def associative_loop(task, row):
+    answers = []
+    for i, token in enumerate(row):
+        earlier = [j for j in range(i) if row[j] == token]
+        answers.append(row[earlier[-1] + 1] if earlier else None)
+    return answers
+
+
+def multi_key_loop(task, row):
+    k, answers = task.key_length, []
+    for i in range(len(row)):
+        key = row[i - k + 1 : i + 1] if i >= k - 1 else None
+        earlier = [j for j in range(k, i) if row[j - k + 1 : j + 1] == key]
+        answers.append(row[earlier[-1] + 1] if earlier else None)
+    return answers
+
+
+def needle_loop(task, row):
+    answers = []
+    for i in range(len(row)):
+        last = i if task.score_marker else i - 1
+        markers = [j for j in range(last + 1) if row[j] == task.n_words and j + 1 < len(row)]
+        if task.score_marker and row[i] == task.n_words and i + 1 == len(row):
+            markers = []
+        answers.append(row[markers[-1] + 1] if markers else None)
+    return answers
+
+
+LOOPS = {
+    SelectiveCopying: copying_loop,
+    DecodingRecall: decoding_loop,
+    AssociativeRecall: associative_loop,
+    MultiKeyRecall: multi_key_loop,
+    Needle: needle_loop,
+}
+
+TASKS = st.one_of(
+    st.builds(
+        SelectiveCopying,
+        n_words=st.integers(1, 5),
+        numbers=st.lists(st.integers(1, 12) | st.just(2**31 - 1), min_size=1, max_size=4, unique=True).map(
+            tuple
+        ),
+    ),
+    st.builds(DecodingRecall, n_bits=st.integers(1, 4), variant=st.sampled_from(["interleaved", "last"])),
+    st.builds(AssociativeRecall, n_words=st.integers(1, 6)),
+    st.builds(
+        MultiKeyRecall,
+        n_words=st.integers(1, 3),
+        key_length=st.integers(1, 5) | st.sampled_from([40, 63, 64, 200, 2**31 - 1]),
+    ),
+    st.builds(Needle, n_words=st.integers(1, 4), score_marker=st.booleans()),
+)
+
+
+@st.composite
+def tasks_and_rows(draw):
+    """A task, and rows of its tokens with any leading axes: short or long, of few distinct tokens or of many."""
+    task = draw(TASKS)
+    axes = draw(st.sampled_from([(), (1,), (3,), (2, 2), (2, 1, 2), (0,)]))
+    length = draw(st.integers(1, 12) | st.integers(1, 60))
+    tokens = draw(st.lists(st.integers(0, task.ordinary_tokens - 1), min_size=1, max_size=4, unique=True))
+    n = length * torch.Size(axes).numel()
+    flat = draw(st.lists(st.sampled_from(tokens), min_size=n, max_size=n))
+    dtype = draw(st.sampled_from(INTEGER_DTYPES))
+    return task, torch.tensor(flat, dtype=dtype).reshape(*axes, length)
+
+
+def check(task, tokens):
+    targets = task.targets(tokens)
+    assert targets.tokens.shape == targets.scored.shape == tokens.shape
+    assert targets.tokens.dtype == torch.int64
+    assert targets.scored.dtype == torch.bool
+    assert not targets.tokens[~targets.scored].any()
+    time = tokens.shape[-1]
+    rows = tokens.reshape(-1, time).tolist()
+    found = zip(
+        targets.tokens.reshape(-1, time).tolist(), targets.scored.reshape(-1, time).tolist(), strict=True
+    )
+    for row, (answers, scored) in zip(rows, found, strict=True):
+        shown = [answer if defined else None for answer, defined in zip(answers, scored, strict=True)]
+        assert shown == LOOPS[type(task)](task, row), row
+
+
+@pytest.fixture(params=["compiled", "tensor operations"])
+def path(request, monkeypatch):
+    if request.param == "compiled" and not library.available():
+        pytest.skip("no compiled library here")
+    if request.param == "tensor operations":
+        monkeypatch.setattr(library, "load", lambda: None)
+
+
+@pytest.mark.usefixtures("path")
+class TestBothPaths:
+    @given(tasks_and_rows())
+    @settings(max_examples=700, deadline=None)
+    def test_targets_equal_the_loop(self, case):
+        check(*case)
+
+    @pytest.mark.parametrize(
+        "task",
+        [
+            SelectiveCopying(n_words=2, numbers=(1, 2)),
+            SelectiveCopying(n_words=2, numbers=(3,)),
+            DecodingRecall(n_bits=1),
+            DecodingRecall(n_bits=1, variant="last"),
+            AssociativeRecall(n_words=3),
+            MultiKeyRecall(n_words=3, key_length=1),
+            MultiKeyRecall(n_words=3, key_length=2),
+            Needle(n_words=2),
+            Needle(n_words=2, score_marker=True),
+        ],
+        ids=repr,
+    )
+    def test_every_short_row(self, task):
+        for length in range(1, 7):
+            rows = itertools.product(range(task.ordinary_tokens), repeat=length)
+            check(task, torch.tensor(list(rows)))
+
+    def test_strided_rows(self):
+        tokens = torch.arange(60).reshape(12, 5).t() % 3
+        check(AssociativeRecall(n_words=3), tokens)
+        check(MultiKeyRecall(n_words=3), tokens[:, ::2])
+        check(Needle(n_words=2), tokens.expand(2, 5, 12))
+
+    def test_a_table_too_large_is_not_made(self):
+        """8^20 keys: found by search, or by keys renumbered, and not by a table of one entry a key."""
+        tokens = torch.tensor([[0, 1, 2, 3, 4, 5, 6, 7] * 12])
+        check(MultiKeyRecall(key_length=20), tokens)
+        check(MultiKeyRecall(key_length=30), tokens)
+        check(AssociativeRecall(n_words=2**24), tokens * 2_000_000)
+
+
+def one(task, row):
+    targets = task.targets(torch.tensor(row))
+    return [t if s else None for t, s in zip(targets.tokens.tolist(), targets.scored.tolist(), strict=True)]
+
+
+def test_edges_of_selective_copying():
+    task = SelectiveCopying(n_words=3, numbers=(1, 2))  # tokens 3 and 4 are the numbers 1 and 2
+    assert one(task, [0]) == [None]
+    assert one(task, [4]) == [None]
+    assert one(task, [0, 1, 2]) == [None, None, None]
+    assert one(task, [4, 1, 2]) == [None, None, 4]
+    assert one(task, [0, 3, 4]) == [None, 0, 0]
+    assert one(task, [3, 3, 3]) == [None, 3, 3]
+
+
+def test_edges_of_decoding_recall():
+    task = DecodingRecall(n_bits=2)  # words 0..3, 4 and 5 are bit 0 and bit 1
+    assert one(task, [0]) == [None]
+    assert one(task, [0, 1]) == [None, 1]
+    assert one(task, [2, 5, 4]) == [None, None, 5]
+    assert one(task, [1, 2, 1, 3, 5]) == [None, None, None, None, 3]
+    last = DecodingRecall(n_bits=2, variant="last")
+    assert one(last, [3, 2, 3, 5, 5]) == [None, None, None, None, 5]
+    assert one(last, [3, 2, 0, 5, 5]) == [None, None, None, None, 2]
+    assert one(last, [1, 2, 0, 5, 5]) == [None] * 5
+
+
+def test_edges_of_the_other_recalls():
+    assert one(AssociativeRecall(n_words=3), [1, 1, 1]) == [None, 1, 1]
+    assert one(AssociativeRecall(n_words=3), [1, 2, 1, 0, 1]) == [None, None, 2, None, 0]
+    pairs = MultiKeyRecall(n_words=3)
+    assert one(pairs, [0, 1, 2, 0, 1]) == [None] * 5  # the key that ends at position 1 is not recorded
+    assert one(pairs, [2, 0, 1, 2, 0, 1]) == [None, None, None, None, None, 2]
+    assert one(pairs, [0, 0, 0, 0]) == [None, None, None, 0]
+    assert one(MultiKeyRecall(n_words=3, key_length=1), [0, 1, 0, 0]) == [None, None, None, 0]
+
+
+def test_edges_of_the_needle():
+    task, early = Needle(n_words=3), Needle(n_words=3, score_marker=True)  # 3 is marker A, 4 is marker B
+    assert one(task, [0, 3, 1, 2, 4]) == [None, None, 1, 1, 1]
+    assert one(early, [0, 3, 1, 2, 4]) == [None, 1, 1, 1, 1]
+    assert one(task, [0, 1, 4]) == [None] * 3
+    assert one(task, [3, 1, 3, 2]) == [None, 1, 1, 2]
+    assert one(early, [3, 1, 3, 2]) == [1, 1, 2, 2]
+    assert one(task, [3, 3, 1]) == [None, 3, 1]
+    assert one(early, [3, 1, 3]) == [1, 1, None]
+    assert one(task, [3]) == one(early, [3]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        (SelectiveCopying(n_words=6, numbers=(5, 2)), None),
+        (DecodingRecall(n_bits=2), {"a": 0, "b": 1, "c": 2, "d": 3, "0": 4, "1": 5}),
+        (AssociativeRecall(n_words=4), None),
+        (MultiKeyRecall(n_words=4), None),
+        (Needle(n_words=4), None),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_the_picture_of_each_module_is_true(task, names):
+    text = sys.modules[type(task).__module__].__doc__
+    names = names or {name: token for token, name in enumerate(task.token_names)}
+    n = len(re.search(r"^    tokens +(.*?)(?:   .*)?$", text, re.M)[1].split())
+    lines = {
+        line: re.search(rf"^    {line} +(.*)$", text, re.M)[1].split()[:n] for line in ("tokens", "targets")
+    }
+    expected = [None if name == "-" else names[name] for name in lines["targets"]]
+    assert one(task, [names[name] for name in lines["tokens"]]) == expected
+    if isinstance(task, DecodingRecall):
+        register = re.search(r"^    register +(.*)$", text, re.M)[1].split()[:n]
+        control, defined = task.control(torch.tensor([names[name] for name in lines["tokens"]]))
+        assert control.tolist() == [names[name] for name in register]
+        assert defined.all()
+
+
+@pytest.mark.usefixtures("path")
+class TestControls:
+    """The stated composition: the control alone says where in the content the answer stands."""
+
+    @given(st.lists(st.integers(0, 5), min_size=1, max_size=30))
+    @settings(max_examples=100, deadline=None)
+    def test_selective_copying(self, row):
+        task = SelectiveCopying(n_words=3, numbers=(4, 1, 2))
+        control, defined = task.control(torch.tensor(row))
+        numbers = [token for token in row if token >= 3]
+        latest = None
+        for i, token in enumerate(row):
+            latest = task.numbers[token - 3] if token >= 3 else latest
+            assert (control[i].item() if defined[i] else None) == latest
+        assert defined.sum() == 0 or numbers
+
+    @given(st.lists(st.integers(0, 9), min_size=1, max_size=30))
+    @settings(max_examples=100, deadline=None)
+    def test_decoding_recall(self, row):
+        control, defined = DecodingRecall(n_bits=3).control(torch.tensor(row))
+        assert defined.all()
+        for i in range(len(row)):
+            bits = [0, 0, 0, *(token - 8 for token in row[: i + 1] if token >= 8)]
+            assert control[i] == int("".join(map(str, bits[-3:])), 2)
+
+    @given(st.lists(st.integers(0, 4), min_size=1, max_size=20), st.integers(1, 6))
+    @settings(max_examples=100, deadline=None)
+    def test_multi_key_recall(self, row, key_length):
+        control, defined = MultiKeyRecall(n_words=5, key_length=key_length).control(torch.tensor(row))
+        for i in range(len(row)):
+            key = row[i - key_length + 1 : i + 1] if i >= key_length - 1 else None
+            assert bool(defined[i]) == (key is not None)
+            assert control[i] == (0 if key is None else int("".join(map(str, key)), 5))
+
+    def test_associative_recall(self):
+        control, defined = AssociativeRecall(n_words=5).control(torch.tensor([3, 0, 4]))
+        assert control.tolist() == [3, 0, 4]
+        assert defined.all()
+
+
+def test_a_key_of_63_bits_is_a_control_and_a_longer_one_is_refused():
+    row = torch.tensor([1] * 70)
+    control, defined = MultiKeyRecall(n_words=2, key_length=63).control(row)
+    assert control[defined].unique().tolist() == [2**63 - 1]
+    for length in (64, 2**31 - 1):
+        with pytest.raises(ValueError, match="63 bits"):
+            MultiKeyRecall(n_words=2, key_length=length).control(row)
+
+
+def test_only_the_needle_states_no_composition():
+    for task in (SelectiveCopying(), DecodingRecall(), AssociativeRecall(), MultiKeyRecall()):
+        assert task.composition is not None
+        assert callable(task.control)
+    assert Needle.composition is None
+    assert not hasattr(Needle(), "control")
