@@ -11,8 +11,6 @@ from fractions import Fraction
 
 from plait.theory.integers import Factor, log2_ceil, log2_floor
 
-_MOST_SHELLS = 4096
-
 
 @dataclass(frozen=True, kw_only=True)
 class Retrieval:
@@ -49,14 +47,16 @@ def counting_states(game: Retrieval, error: Fraction) -> int:
         ValueError: an error outside [0, 1).
     """
     check_error(error)
-    wrong = error * game.queries
+    wrong, scale = error.numerator * game.queries, error.denominator
     best, shell, ball, weight = 1, 1, 0, 0
-    for e in range(min(game.queries, _MOST_SHELLS) + 1):
+    for e in range(game.queries + 1):
         ball += shell
         weight += ball
-        if e + 1 > wrong:
-            best = max(best, _ceil((e + 1 - wrong) * game.size / weight))
+        need = -((wrong - (e + 1) * scale) * game.size // (scale * weight))
         shell = shell * (game.queries - e) * (game.answers - 1) // (e + 1)
+        best = max(best, need)
+        if 0 < need < best:  # the bounds rise with e and then fall
+            break
     return best
 
 

@@ -31,8 +31,7 @@ def _(task: SelectiveCopying) -> Machine:
         past = (*past, token)[-longest - 1 :]
         if token >= task.n_words:
             steps_back = task.numbers[token - task.n_words]
-        known = steps_back is not None and len(past) > steps_back
-        answer = past[-1 - steps_back] if known else None
+        answer = past[-1 - steps_back] if steps_back is not None and len(past) > steps_back else None
         return (past[-longest:], steps_back), answer
 
     return Machine(start=((), None), step=step, symbols=tuple(range(task.ordinary_tokens)))

@@ -1,0 +1,6 @@
+"""The certificate checker: stands alone, and shares no code with what makes certificates."""
+
+from plait.theory.check.checker import check, check_file
+from plait.theory.check.verdict import Verdict
+
+__all__ = ["Verdict", "check", "check_file"]

@@ -1,0 +1,77 @@
+"""The checker's own exact arithmetic; it shares no code with what makes certificates."""
+
+from fractions import Fraction
+from math import comb
+
+GRID = 2**24
+
+
+def floor_log2_thousandths(number: int) -> Fraction:
+    """`log2(number)` in bits, rounded down to thousandths; of a number of more than 2,000 bits, its first 2,000."""
+    dropped = max(0, number.bit_length() - 2000)
+    return dropped + Fraction(((number >> dropped) ** 1000).bit_length() - 1, 1000)
+
+
+def certain_share(good: int, trials: int, alpha: Fraction) -> Fraction:
+    """The lower Clopper-Pearson limit: a true share below it makes `good` of `trials` less likely than alpha."""
+    low, high = 0, GRID
+    while high > low + 1:
+        middle = (low + high) // 2
+        if _at_least(good, trials, middle) * alpha.denominator <= alpha.numerator * GRID**trials:
+            low = middle
+        else:
+            high = middle
+    return Fraction(low, GRID)
+
+
+def _at_least(good: int, trials: int, p: int) -> int:
+    """P(binomial >= good) times GRID^trials, for the success probability p / GRID."""
+    q = GRID - p
+    if good > trials // 2:
+        total = 0
+        for failures in range(trials - good + 1):
+            total = total * p + comb(trials, failures) * q**failures
+        return total * p**good
+    total = 0
+    for successes in range(good):
+        total = total * q + comb(trials, successes) * p**successes
+    return GRID**trials - total * q ** (trials - good + 1)
+
+
+def states_at_error(contents: int, queries: int, answers: int, error: Fraction) -> int:
+    """Least states with which an average error of `error` over all (content, query) pairs is possible.
+
+    One state has one answer to each query. `C(queries, i) (answers - 1)^i` contents differ from that table in i
+    places at most; filling the nearest places first makes the fewest errors. (docs/theory.md, Theorem 2.2)
+    """
+    if error == 0:
+        return contents
+    wrong, share = error.numerator * queries, error.denominator
+    best, at_distance, total, weighted = 1, 1, 0, 0
+    for distance in range(queries + 1):
+        total += at_distance
+        weighted += total
+        need = -((wrong - (distance + 1) * share) * contents // (share * weighted))
+        if best > need > 0:
+            break
+        best = max(best, need)
+        at_distance = at_distance * (queries - distance) * (answers - 1) // (distance + 1)
+    return best
+
+
+def birthday_states(draws: int, alpha: Fraction) -> int:
+    """The greatest s such that `draws` states drawn from s all differ with probability at most alpha.
+
+    However the draws are distributed over s - 1 or s states, equal shares make a repetition least likely.
+    """
+    low, high = 1, draws * draws
+    while high > low + 1:
+        middle = (low + high) // 2
+        falling = 1
+        for i in range(draws):
+            falling *= max(0, middle - i)
+        if falling * alpha.denominator <= alpha.numerator * middle**draws:
+            low = middle
+        else:
+            high = middle
+    return low

@@ -1,0 +1,1 @@
+"""Contents as prefixes, and back from answers."""

@@ -1,0 +1,116 @@
+"""What a codec is: numbers in [0, size) written as prefixes of one length, and read back from answers.
+
+Nothing about a codec is trusted: it counts only how often `decode(answers to encode(i)) = i`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from plait.theory.check.document import Refused
+
+MOST_LENGTH = 20_000
+MOST_DIGITS = 200_000
+"""Bits of a codec's size."""
+
+AskQuery = Callable[[int], int]
+"""The answer to a query, given by its index."""
+
+
+class UndefinedAnswer(Exception):  # noqa: N818  # ends one decoding
+    """A query was asked whose target is undefined there."""
+
+
+class Codec(ABC):
+    """`size` contents as prefixes of `length` tokens."""
+
+    size: int
+    length: int
+
+    @property
+    def work(self) -> int:
+        """Steps to write and read one content, beside the queries."""
+        return self.length
+
+    @abstractmethod
+    def encode(self, index: int) -> list[int] | None:
+        """The prefix of a content; None where it does not fit."""
+
+    @abstractmethod
+    def decode(self, ask: AskQuery) -> int | None:
+        """The content that the answers spell; None where they spell none."""
+
+
+class Reader:
+    """Fields of a certificate's object, each checked as it is taken; `done` refuses what is left.
+
+    Args:
+        fields: the JSON object.
+        where: how messages call it.
+        n_tokens: tokens are in [0, n_tokens).
+        n_queries: queries are in [0, n_queries).
+        tables: the certificate's shared lists of tokens; an integer in place of a list names one.
+    """
+
+    def __init__(
+        self, fields: object, *, where: str, n_tokens: int, n_queries: int, tables: list[list[int]]
+    ) -> None:
+        if not isinstance(fields, dict):
+            raise Refused(f"{where} must be an object")
+        self.fields, self.where = dict(fields), where
+        self.n_tokens, self.n_queries, self.tables = n_tokens, n_queries, tables
+
+    def inner(self, fields: object, where: str) -> "Reader":
+        """A reader of an object within this one."""
+        return Reader(
+            fields, where=where, n_tokens=self.n_tokens, n_queries=self.n_queries, tables=self.tables
+        )
+
+    def take(self, name: str) -> object:
+        if name not in self.fields:
+            raise Refused(f"{self.where} lacks {name!r}")
+        return self.fields.pop(name)
+
+    def integer(self, name: str, *, least: int, most: int) -> int:
+        value = self.take(name)
+        if not _is_int(value) or not least <= value <= most:  # pyright: ignore
+            raise Refused(f"{self.where}: {name} must be an integer in [{least}, {most}], got {value!r:.60}")
+        return value  # pyright: ignore
+
+    def tokens(self, name: str, *, most: int = MOST_LENGTH) -> list[int]:
+        value = self.take(name)
+        if _is_int(value):
+            if not 0 <= value < len(self.tables):  # pyright: ignore
+                raise Refused(f"{self.where}: {name} names table {value}, there are {len(self.tables)}")
+            value = self.tables[value]  # pyright: ignore
+        return self.checked(value, name, below=self.n_tokens, most=most)
+
+    def positions(self, name: str, *, below: int) -> list[int]:
+        positions = self.checked(self.take(name), name, below=below, most=MOST_LENGTH)
+        if len(set(positions)) < len(positions):
+            raise Refused(f"{self.where}: {name} repeats a position")
+        return positions
+
+    def queries(self, name: str) -> list[int]:
+        return self.checked(self.take(name), name, below=self.n_queries, most=MOST_LENGTH)
+
+    def objects(self, name: str) -> list[object]:
+        value = self.take(name)
+        if not isinstance(value, list):
+            raise Refused(f"{self.where}: {name} must be a list")
+        return value
+
+    def checked(self, value: object, name: str, *, below: int, most: int) -> list[int]:
+        """A list of integers in [0, below), at most `most` of them."""
+        if not isinstance(value, list) or len(value) > most:
+            raise Refused(f"{self.where}: {name} must be a list of at most {most} integers")
+        if not all(_is_int(item) and 0 <= item < below for item in value):
+            raise Refused(f"{self.where}: {name} must hold integers in [0, {below})")
+        return value
+
+    def done(self) -> None:
+        if self.fields:
+            raise Refused(f"{self.where} has an unknown field {sorted(self.fields)[0]!r}")
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

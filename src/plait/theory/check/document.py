@@ -1,0 +1,156 @@
+"""Reading a certificate without trusting it: size, nesting, numbers and digest are checked before anything else.
+
+A certificate is plain JSON. Nothing in it is ever run, imported or opened.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+MOST_BYTES = 8 * 2**20
+MOST_DEPTH = 12
+MOST_VALUES = 2_000_000
+MOST_INTEGER = 2**40
+MOST_NUMBER_LENGTH = 40
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # an end that may lack keeps the search linear
+_BRACKET = re.compile(rb"[\[\]{}]")
+
+
+class Refused(Exception):  # noqa: N818  # an outcome, not a fault
+    """The certificate is refused; the message is the reason."""
+
+
+def read_file(path: str | os.PathLike[str]) -> object:
+    """The JSON document in a file, read no further than the limit.
+
+    Raises:
+        Refused: a file that cannot be read, is too long, or is no such JSON.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise Refused(f"cannot read {os.fspath(path)}: {error.strerror}") from error
+    return read_text(text)
+
+
+def read_text(text: bytes | str) -> object:
+    """The JSON document in a text.
+
+    Raises:
+        Refused: too long, nested too deep, not JSON, a repeated key, or a number without limits.
+    """
+    if len(text) > MOST_BYTES:
+        raise Refused(f"a certificate has at most {MOST_BYTES} bytes, this one has more")
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", raw)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MOST_DEPTH:
+            raise Refused(f"a certificate is nested at most {MOST_DEPTH} deep, this one is deeper")
+    try:
+        return json.loads(
+            raw.decode("utf-8"),
+            parse_int=_integer,
+            parse_float=_decimal,
+            parse_constant=_no_constant,
+            object_pairs_hook=_no_repeats,
+        )
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"not a JSON document: {error}") from error
+
+
+def plain(document: object) -> dict[str, object]:
+    """The document as dicts, lists, strings, ints, Fractions, bools and None, its digest found right and removed.
+
+    Raises:
+        Refused: another type, too deep or too many values, a number without limits, no digest or a wrong one.
+    """
+    left = [MOST_VALUES]
+    copy = _plain(document, 1, left)
+    if not isinstance(copy, dict):
+        raise Refused(f"a certificate is a JSON object, got {type(document).__name__}")
+    digest = copy.pop("digest", None)
+    if digest is None:
+        raise Refused("the certificate has no digest")
+    if digest != hashlib.sha256(_canonical(copy).encode()).hexdigest():
+        raise Refused("the digest is wrong: the certificate was changed after it was made")
+    return copy
+
+
+def _plain(value: object, depth: int, left: list[int]) -> object:
+    left[0] -= 1
+    if depth > MOST_DEPTH:
+        raise Refused(f"a certificate is nested at most {MOST_DEPTH} deep, this one is deeper")
+    if left[0] < 0:
+        raise Refused(f"a certificate has at most {MOST_VALUES} values, this one has more")
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if len(value) > 1000:
+            raise Refused("a string of more than 1000 characters")
+        return value
+    if isinstance(value, int):
+        if abs(value) > MOST_INTEGER:
+            raise Refused(f"an integer beyond {MOST_INTEGER}")
+        return int(value)
+    if isinstance(value, float | Fraction):
+        return _short(Fraction(repr(value)) if isinstance(value, float) and _finite(value) else value)
+    if isinstance(value, list | tuple):
+        return [_plain(item, depth + 1, left) for item in value]
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) and len(key) <= 100 for key in value):
+            raise Refused("a key that is not a short string")
+        return {str(key): _plain(item, depth + 1, left) for key, item in value.items()}
+    raise Refused(f"a value of type {type(value).__name__}")
+
+
+def _short(value: object) -> Fraction:
+    if not isinstance(value, Fraction):
+        raise Refused("a number that is not finite")
+    if abs(value) > MOST_INTEGER or value.denominator > 10**MOST_NUMBER_LENGTH:
+        raise Refused("a number beyond all limits")
+    return value
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0
+
+
+def _canonical(value: object) -> str:
+    """One spelling for each document: sorted keys, no blanks, every number a fraction in lowest terms."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_canonical, value)) + "]"
+    if isinstance(value, Fraction) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(Fraction(value))
+    return json.dumps(value)
+
+
+def _integer(text: str) -> int:
+    if len(text) > MOST_NUMBER_LENGTH:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _decimal(text: str) -> Fraction:
+    exponent = re.search(r"[eE]([+-]?\d+)$", text)
+    if len(text) > MOST_NUMBER_LENGTH or (exponent and len(exponent[1]) > 3):
+        raise ValueError(f"a number of {len(text)} characters, beyond all limits")
+    return Fraction(text)
+
+
+def _no_constant(text: str) -> object:
+    raise ValueError(f"{text} is no number")
+
+
+def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return document

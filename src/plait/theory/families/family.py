@@ -1,0 +1,75 @@
+"""A family of contents that a model must be able to tell apart after reading it, ready to be put into a certificate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+Query = tuple[int, int]
+"""Number of a suffix, position in it."""
+
+MOST_KEYS = 5_000
+"""Keys beyond which a family is not written out (the checker's own limit)."""
+
+MOST_LENGTH = 20_000
+"""Tokens beyond which a family is not written out (the checker's own limit)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """`size` contents written as prefixes of one length, and the queries that tell them apart.
+
+    Args:
+        description: what is chosen freely, for people.
+        size: how many contents the codec numbers.
+        prefix_length: tokens before the cut.
+        suffixes: what may follow the cut.
+        queries: (suffix, position in it) of each question.
+        codec: how contents are written and read, as the checker's codecs want it.
+        tables: lists of tokens that the codec refers to by number.
+        answers: the tokens that can be right answers, if every query has a defined one; else None.
+        share: at least this share of the contents fits into the prefix and is read back.
+        confidence: 1 where `share` is proved.
+    """
+
+    description: str
+    size: int
+    prefix_length: int
+    suffixes: Sequence[Sequence[int]]
+    queries: Sequence[Query]
+    codec: Mapping[str, object]
+    tables: Sequence[Sequence[int]] = field(default=())
+    answers: Sequence[int] | None = None
+    share: Fraction = Fraction(1)
+    confidence: Fraction = Fraction(1)
+
+    @property
+    def length(self) -> int:
+        """Tokens that prefix and longest suffix take together."""
+        return self.prefix_length + max(len(suffix) for suffix in self.suffixes)
+
+    @property
+    def contents(self) -> int:
+        """Contents that are told apart: `share` of `size`, rounded up."""
+        return -(-self.share.numerator * self.size // self.share.denominator)
+
+
+class Suffixes:
+    """A growing list of suffixes and queries without repetitions."""
+
+    def __init__(self) -> None:
+        self.suffixes: list[list[int]] = []
+        self.queries: list[Query] = []
+        self._suffix_number: dict[tuple[int, ...], int] = {}
+        self._query_number: dict[Query, int] = {}
+
+    def ask(self, suffix: Sequence[int], position: int | None = None) -> int:
+        """The number of the query at a position of a suffix (default: its last)."""
+        key = tuple(suffix)
+        number = self._suffix_number.setdefault(key, len(self.suffixes))
+        if number == len(self.suffixes):
+            self.suffixes.append(list(key))
+        query = (number, len(key) - 1 if position is None else position)
+        if query not in self._query_number:
+            self._query_number[query] = len(self.queries)
+            self.queries.append(query)
+        return self._query_number[query]

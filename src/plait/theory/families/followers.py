@@ -1,0 +1,171 @@
+"""Last followers as spanning in-trees and as paths, for associative recall and multi-key recall.
+
+    text     c  a  b  a  d          last followers: c -> a, b -> a, a -> d: a tree whose root is the last word, d
+    reading  a                      d answers itself: the root
+
+With keys of k letters the tree spans the de Bruijn graph, and a key is read behind two different fillers z: the follower
+of the root, which was last, is z. Source: docs/theory.md, Theorems 2.6, 2.7, 4.4 and 4.5.
+"""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from plait.tasks import AssociativeRecall, MultiKeyRecall
+from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, Family, Suffixes
+from plait.theory.families.leaves import best_word_count, share_with_few_leaves
+from plait.theory.families.walks import path_factors, share_that_fits, worst_walk
+
+
+def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterator[Family]:
+    """The families that fit into `seq_len` tokens (None: any length)."""
+    room = MOST_LENGTH if seq_len is None else min(seq_len - 1, MOST_LENGTH)
+    words = min(task.n_words, MOST_KEYS)
+    if room < 1 or (seq_len is None and words < task.n_words):
+        return
+
+    def value(m: int) -> tuple[int, Fraction]:
+        return m ** (m - 1), share_with_few_leaves(m - 1, 1, most=room - m + 1)
+
+    m = best_word_count(words, room=room + 1, roots=0, value=value)
+    size, share = value(m)
+    asked = Suffixes()
+    reads = [[asked.ask([word])] for word in range(m)]
+    length = min(room, max(1, 2 * m - 2))
+    yield Family(
+        description=f"which of {m} words followed each of them last: all rooted trees",
+        size=size,
+        prefix_length=length,
+        suffixes=asked.suffixes,
+        queries=asked.queries,
+        codec=_trees(range(m), 1, reads, lead=0, length=length, root=None),
+        answers=range(m),
+        share=share,
+    )
+    if m < words:
+        yield from distinct_words(words, [[word] for word in range(words)], room=room)
+
+
+def distinct_words(n_words: int, readers: Sequence[Sequence[int]], *, room: int) -> Iterator[Family]:
+    """Texts of at most `room` distinct words, the first one given; `readers[w]` reads what followed word w."""
+    steps = min(n_words, room) - 1
+    if steps < 1:
+        return
+    asked = Suffixes()
+    reads = [[asked.ask(reader)] for reader in readers]
+    factors = [n_words - 1 - i for i in range(steps)]
+    what = f"{steps + 1} distinct words in a row"
+    yield _paths(what, range(n_words), 1, reads, asked, 0, steps, factors)
+
+
+def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[Family]:
+    """The families that fit into `seq_len` tokens (None: any length); keys are read behind a filler."""
+    k = task.key_length
+    room = MOST_LENGTH if seq_len is None else min(seq_len - k - 1, MOST_LENGTH)
+    least = task.n_words if seq_len is None else 2
+    for n in sorted({n for n in range(least, task.n_words + 1) if n**k <= min(MOST_KEYS, room)})[-2:]:
+        length = min(room, 1 + worst_walk(n, k))
+        for root in (None, 0):
+            yield from _spanning_trees(task, n, root=root, length=length)
+    if seq_len is not None and task.n_words**k <= MOST_KEYS and room - k - 1 >= 1:
+        yield from _key_paths(task, room - k - 1)
+
+
+def _spanning_trees(task: MultiKeyRecall, n: int, *, root: int | None, length: int) -> Iterator[Family]:
+    """Trees on n letters; with the root given, one query a key is enough and none is wasted."""
+    k = task.key_length
+    asked, reads = Suffixes(), []
+    for number in range(n**k):
+        key = [number // n**place % n for place in reversed(range(k))]
+        fillers = _fillers(key, task.n_words)[: 2 if root is None else 1]
+        if root is None and len(fillers) < 2:
+            return
+        reads.append([] if number == root else [asked.ask([filler, *key]) for filler in fillers])
+    share, confidence = share_that_fits(n, k, most=length - 1, root=root)
+    if share == 0 or not asked.queries:
+        return
+    trees = n ** (n**k - k - 1)
+    yield Family(
+        description=f"what followed each of the {n**k} keys on {n} words last: all spanning in-trees"
+        + ("" if root is None else " with one root"),
+        size=trees * (n**k if root is None else 1),
+        prefix_length=length,
+        suffixes=asked.suffixes,
+        queries=asked.queries,
+        codec=_trees(range(n), k, reads, lead=1, length=length, root=root),
+        answers=range(task.n_words) if root is None else range(n),
+        share=share,
+        confidence=confidence,
+    )
+
+
+def _key_paths(task: MultiKeyRecall, steps: int) -> Iterator[Family]:
+    n, k = task.n_words, task.key_length
+    asked, reads = Suffixes(), []
+    for number in range(n**k):
+        key = [number // n**place % n for place in reversed(range(k))]
+        fillers = _fillers(key, n)[:1]
+        if not fillers:
+            return
+        reads.append([asked.ask([fillers[0], *key])])
+    steps = min(steps, n**k - 1)
+    factors, share, confidence = path_factors(n, k, steps)
+    if share:
+        family = _paths(f"{steps} words, no key of {k} twice", range(n), k, reads, asked, 1, steps, factors)
+        yield Family(**{**family.__dict__, "share": share, "confidence": confidence})
+
+
+def _fillers(key: Sequence[int], n_words: int) -> list[int]:
+    """Words that can stand before a key at the cut without making it earlier, whatever stands before them.
+
+    The key would begin t tokens before the filler z if z is its letter t + 1 and what remains is its own beginning.
+    """
+    k = len(key)
+    taken = {key[t] for t in range(k) if tuple(key[t + 1 :]) == tuple(key[: k - 1 - t])}
+    return [word for word in range(n_words) if word not in taken]
+
+
+def _trees(
+    letters: Sequence[int], k: int, reads: list[list[int]], *, lead: int, length: int, root: int | None
+) -> dict[str, object]:
+    return {
+        "kind": "trees",
+        "letters": list(letters),
+        "key_length": k,
+        "lead": lead,
+        "length": length,
+        "root": root,
+        "reads": reads,
+    }
+
+
+def _paths(
+    description: str,
+    letters: Sequence[int],
+    k: int,
+    reads: list[list[int]],
+    asked: Suffixes,
+    lead: int,
+    steps: int,
+    factors: list[int],
+) -> Family:
+    size = 1
+    for factor in factors:
+        size *= factor
+    codec = {
+        "kind": "paths",
+        "letters": list(letters),
+        "key_length": k,
+        "lead": lead,
+        "reads": reads,
+        "steps": steps,
+        "start": 1 if len(letters) > 1 else 0,
+        "factors": factors,
+    }
+    return Family(
+        description=description,
+        size=size,
+        prefix_length=lead + k + steps,
+        suffixes=asked.suffixes,
+        queries=asked.queries,
+        codec=codec,
+    )

@@ -1,0 +1,122 @@
+"""Texts that realise spanning in-trees of the de Bruijn graph, and how long they get.
+
+A tree needs one way out of each key, and for every key with no way in (but the first) an extra way that comes from a key
+with too many: through `k` letters, fewer where the one key ends as the other begins. Trees are sampled as they arise: the
+last followers of a long random text are a uniform spanning in-tree (Aldous, Broder). Source: docs/theory.md, Theorem 4.4.
+"""
+
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+
+from plait.random import Stream
+from plait.theory.confidence import least_success_rate
+
+SAMPLES = 400
+ALPHA = Fraction(1, 10**6)
+"""One minus the confidence of a sampled share."""
+
+
+def worst_walk(n: int, k: int) -> int:
+    """Tokens that are enough for every spanning in-tree of B(n, k)."""
+    keys = n**k
+    most_leaves = keys - -(-(keys - 1) // n) if n > 1 else 0
+    return k + keys - 1 + k * max(0, most_leaves - 1)
+
+
+def share_that_fits(n: int, k: int, *, most: int, root: int | None) -> tuple[Fraction, Fraction]:
+    """A share of the spanning in-trees that texts of `most` tokens surely hold, and the confidence of that."""
+    if most >= worst_walk(n, k):
+        return Fraction(1), Fraction(1)
+    if most < n**k + k - 1:
+        return Fraction(0), Fraction(1)
+    trees = (_random_tree(n, k, root, sample) for sample in range(SAMPLES))
+    fits = sum(walk_length(*tree, n=n, k=k) <= most for tree in trees)
+    return least_success_rate(fits, SAMPLES, ALPHA), 1 - ALPHA
+
+
+def walk_length(followers: list[int], root: int, *, n: int, k: int) -> int:
+    """Tokens of the shortest text found for the in-tree, `followers[key]` being the letter after each key."""
+    keys = n**k
+    ways_in = Counter((key * n + followers[key]) % keys for key in range(keys) if key != root)
+    leaves = [key for key in range(keys) if key != root and not ways_in[key]]
+    spare = [key for key in range(keys) for _ in range(ways_in[key] - 1)]
+    extra = 0
+    for shared in range(k - 1, -1, -1):
+        groups: dict[int, list[int]] = {}
+        for leaf in leaves:
+            groups.setdefault(leaf // n ** (k - shared), []).append(leaf)
+        unmatched = []
+        for key in spare:
+            group = groups.get(key % n**shared)
+            if group:
+                group.pop()
+                extra += k - shared
+            else:
+                unmatched.append(key)
+        spare, leaves = unmatched, sorted(leaf for group in groups.values() for leaf in group)
+    return k + keys - 1 + extra
+
+
+def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fraction]:
+    """How many contents paths of `steps` steps without a repeated key can number, as factors below 2^31.
+
+    Returns the factors, the share of numbers that surely fits, and the confidence of that.
+    """
+    numbers = Stream(n * 1009 + k, 1).bits((2 * SAMPLES, steps)).tolist()
+    products = sorted(_path(n, k, steps, digits)[0] for digits in numbers[:SAMPLES])
+    # A number fits if it is below the product of the radices that it meets.
+    _, rank = max((product * (SAMPLES - i), i) for i, product in enumerate(products))
+    size = products[rank]
+    if size < 2:
+        return [], Fraction(0), Fraction(1)
+    shift = max(0, size.bit_length() - 20)
+    factors = [2**30] * (shift // 30) + [2 ** (shift % 30), size >> shift]
+    size = (size >> shift) << shift
+    fits = 0
+    for digits in numbers[SAMPLES:]:
+        index = sum(digit << 32 * place for place, digit in enumerate(digits)) * size >> 32 * steps
+        fits += _path(n, k, steps, index)[1]
+    return factors, least_success_rate(fits, SAMPLES, ALPHA), 1 - ALPHA
+
+
+def _path(n: int, k: int, steps: int, choices: list[int] | int) -> tuple[int, bool]:
+    """The product of the radices that a path meets, and whether nothing is left of the index at its end.
+
+    `choices` is an index, or random words below 2^32.
+    """
+    keys = n**k
+    key, seen, product = 1 % keys, {1 % keys}, 1
+    index = choices if isinstance(choices, int) else 0
+    for step in range(steps):
+        free = [letter for letter in range(n) if (key * n + letter) % keys not in seen]
+        if not free:
+            return 0, False
+        product *= len(free)
+        if isinstance(choices, int):
+            index, choice = divmod(index, len(free))
+        else:
+            choice = choices[step] * len(free) >> 32
+        key = (key * n + free[choice]) % keys
+        seen.add(key)
+    return product, index == 0
+
+
+def _random_tree(n: int, k: int, root: int | None, sample: int) -> tuple[list[int], int]:
+    """The last followers of a random text, and its last key; with a root, that key is set to it."""
+    keys, draw = n**k, 0
+    letters = np.empty(0, dtype=np.int64)
+    while True:
+        more = Stream(n * 1009 + k, sample, 7).integers(n, (40 * keys + k,), draw=draw).numpy()
+        letters, draw = np.concatenate([more, letters]), draw + 1
+        if root is not None:
+            letters[-k:] = [root // n**place % n for place in reversed(range(k))]
+        windows = np.zeros(len(letters) - k + 1, dtype=np.int64)
+        for place in range(k):
+            windows = windows * n + letters[place : len(letters) - k + 1 + place]
+        last = np.full(keys, -1, dtype=np.int64)
+        np.maximum.at(last, windows, np.arange(len(windows)))
+        if (last >= 0).all():
+            followers = letters[np.minimum(last + k, len(letters) - 1)]
+            return followers.tolist(), int(windows[-1])

@@ -1,0 +1,109 @@
+"""How many bits a recurrent model must carry to solve a task: `ssm_state_bits`.
+
+Source: docs/theory.md, section 2.
+"""
+
+from fractions import Fraction
+
+from plait.theory.bound import Bound, PrintedTheorem
+from plait.theory.certificate import state_certificate
+from plait.theory.families import Family, families
+from plait.theory.integers import exact_fraction, log2_floor
+from plait.theory.repaired import Retrieval, check_error, counting_states
+from plait.theory.states import state_count, state_factors
+
+_PARTS = 1000
+
+
+def ssm_state_bits(task: object, error: float | Fraction | str = 0, seq_len: int | None = None) -> Bound:
+    """Bits of state without which no recurrent model, whatever its weights, solves the task.
+
+    At error 0 and any length it is the exact number of states (`states`) and its logarithm; at a length, the best
+    family of contents that fits into it; at an error, what counting answer tables (Theorem 2.2) leaves of it.
+    "State" is everything that is carried from one token to the next: SSM states, convolution tails, caches.
+
+    Args:
+        task: a task of plait.
+        error: the average error that is allowed over the contents and queries of the family, in [0, 1); a float is
+            taken as its decimal.
+        seq_len: the length of the inputs, in tokens; None for any.
+
+    Raises:
+        ValueError: a task without a family, an error outside [0, 1), or a seq_len below 1.
+    """
+    rate = exact_fraction(error, "error")
+    check_error(rate)
+    if seq_len is not None and (not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 1):
+        raise ValueError(f"seq_len must be an integer of at least 1, got {seq_len!r}")
+    factors = state_factors(task)
+    usable = [
+        family
+        for family in families(task, seq_len)
+        if family.contents > 1 and (not rate or family.answers is not None)
+    ]
+    best = max(usable, key=lambda family: _states(family, rate), default=None)
+    if best is None:
+        value = log2_floor(factors, parts=_PARTS) if seq_len is None and not rate else Fraction(0)
+        exact = state_count(task) if seq_len is None and not rate else None
+        return Bound(
+            quantity="state bits", value=value, states=exact, statement=_statement(task, None, rate, seq_len)
+        )
+    states = _states(best, rate)
+    exact = state_count(task) if not rate else None
+    is_exact = exact is not None and states == exact
+    certificate, certified = state_certificate(task, best, rate)
+    return Bound(
+        quantity="state bits",
+        value=log2_floor(factors if is_exact else [(states, 1)], parts=_PARTS),
+        states=exact if is_exact else None,
+        confidence=best.confidence,
+        statement=_statement(task, best, rate, seq_len),
+        certificate=certificate,
+        certified=certified,
+        printed=printed_state_bits(task, seq_len),
+    )
+
+
+def printed_state_bits(task: object, seq_len: int | None = None) -> PrintedTheorem:
+    """Theorem 3.3 as printed, `log2|U| - q log2|Y|`, on the family that loses least by it. Never positive.
+
+    Raises:
+        ValueError: a task without a family.
+    """
+    best = Fraction(0)
+    values = [
+        log2_floor([(family.contents, 1), (len(family.answers), -len(family.queries))], parts=_PARTS)
+        for family in families(task, seq_len)
+        if family.answers is not None
+    ]
+    if values:
+        best = max(values)
+    return PrintedTheorem(
+        value=min(best, Fraction(0)),
+        why=(
+            "its assumption that the q answers tell all contents u apart means |Y|^q >= |U|, so m log|V| - q log|Y| "
+            "<= 0: where the theorem applies it says nothing"
+        ),
+    )
+
+
+def _states(family: Family, error: Fraction) -> int:
+    if not error or family.answers is None:
+        return family.contents
+    game = Retrieval(size=family.contents, queries=len(family.queries), answers=len(family.answers))
+    return counting_states(game, error)
+
+
+def _statement(task: object, family: Family | None, error: Fraction, seq_len: int | None) -> str:
+    length = "of any length" if seq_len is None else f"of {seq_len} tokens"
+    if family is None:
+        return f"A model right at every scored position of every input {length}: the closed form, without a family."
+    right = (
+        f"A model right at every scored position of every input {length}"
+        if not error
+        else f"A model whose average error over the family is at most {float(error):g}, on inputs {length},"
+    )
+    note = ""
+    if getattr(task, "variant", None) == "repetitive":
+        note = " The inputs are all rows of the task's tokens, not only those with repeated words."
+    return f"{right} carries this much over the cut after token {family.prefix_length}: {family.description}.{note}"
