@@ -1,0 +1,72 @@
+"""What a family's reader returns, and the pieces that most families share."""
+
+from dataclasses import dataclass
+
+from plait.memory.huggingface.blocks import Attention, Block, Layer, norm
+from plait.memory.huggingface.fields import Fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """Layers and the parts outside them, as a family's reader found them."""
+
+    d_model: int
+    vocab_size: int
+    layers: tuple[Layer, ...]
+    outside: tuple[Block, ...]
+    notes: tuple[str, ...] = ()
+
+
+def around(
+    d_model: int, vocab_size: int, *, tied: bool, norm_bias: bool = False, extra: int = 0
+) -> tuple[Block, ...]:
+    """Embedding, last norm and unembedding; `extra` counts further parameters beside them."""
+    table = d_model * vocab_size
+    return (
+        Block(part="embedding", weights=table),
+        norm(d_model, bias=norm_bias),
+        Block(part="norm", weights=extra),
+        Block(part="unembedding", weights=0 if tied else table, matrices=table),
+    )
+
+
+def decoder(
+    f: Fields, layers: tuple[Layer, ...], *, d_model: int, vocab_size: int, tied: bool | None = False
+) -> Body:
+    """The usual body: table, RMSNorm, unembedding.
+
+    Args:
+        tied: default of tie_word_embeddings; None = the class never ties, whatever the file says.
+    """
+    n = f.integer("vocab_size", default=vocab_size)
+    tied = False if tied is None else f.flag("tie_word_embeddings", default=tied)
+    return Body(d_model=d_model, vocab_size=n, layers=layers, outside=around(d_model, n, tied=tied))
+
+
+def window_of(f: Fields, kind: str, *, default: int | None) -> int | None:
+    """sliding_window for a layer of a sliding kind, else None.
+
+    Raises:
+        ValueError: a sliding layer in a file without a window.
+    """
+    if kind not in ("sliding_attention", "hybrid_sliding"):
+        return None
+    window = f.optional("sliding_window", default=default)
+    if window is None:
+        raise f.refuse("sliding_window must be an integer of at least 1 where a layer slides, got None")
+    return window
+
+
+def attention_of(
+    f: Fields, d_model: int, *, n_heads: int, n_kv: int | None = None, d_head: int | None = None
+) -> Attention:
+    """The file's heads without window or bias.
+
+    Args:
+        n_heads: default of num_attention_heads.
+        n_kv: default of num_key_value_heads; None = as many as query heads.
+        d_head: default of head_dim; None = hidden_size / num_attention_heads.
+    """
+    n, kv = f.heads(default=n_heads, default_kv=n_kv)
+    width = f.d_head(d_model, n) if d_head is None else f.integer("head_dim", default=d_head)
+    return Attention(d_model=d_model, n_heads=n, n_kv=kv, d_head=width)

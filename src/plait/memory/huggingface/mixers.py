@@ -1,0 +1,169 @@
+"""Token mixers with a state of fixed size, as numbers."""
+
+from dataclasses import dataclass
+
+from plait.memory.huggingface.blocks import Block
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mamba1:
+    """Mamba-1 (arXiv 2312.00752, section 3.4).
+
+    Args:
+        inner_norms: norms of dt, B and C (Jamba).
+    """
+
+    d_model: int
+    d_inner: int
+    d_state: int
+    d_conv: int
+    dt_rank: int
+    conv_bias: bool = True
+    bias: bool = False
+    inner_norms: bool = False
+
+    @property
+    def block(self) -> Block:
+        """The sums."""
+        d, inner, read = self.d_model, self.d_inner, self.dt_rank + 2 * self.d_state
+        matrices = 3 * d * inner + read * inner + self.dt_rank * inner
+        small = inner * (self.d_conv + self.conv_bias + self.d_state + 2)
+        small += self.bias * (2 * inner + d) + self.inner_norms * read
+        return Block(
+            part="recurrent",
+            weights=matrices + small,
+            matrices=matrices,
+            recurrent=inner * self.d_state,
+            conv=inner * self.d_conv,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mamba2:
+    """Mamba-2 (arXiv 2405.21060, section 7): one convolution over x, B and C together.
+
+    Args:
+        bias: of the input projection.
+        out_bias: of the output projection.
+        gated_norm: a norm before the output projection.
+    """
+
+    d_model: int
+    n_heads: int
+    d_head: int
+    d_state: int
+    n_groups: int
+    d_conv: int
+    conv_bias: bool = True
+    bias: bool = False
+    out_bias: bool = False
+    gated_norm: bool = True
+
+    @property
+    def block(self) -> Block:
+        """The sums."""
+        inner = self.n_heads * self.d_head
+        mixed = inner + 2 * self.n_groups * self.d_state
+        projected = inner + mixed + self.n_heads
+        matrices = self.d_model * (projected + inner)
+        small = mixed * (self.d_conv + self.conv_bias) + 3 * self.n_heads + self.gated_norm * inner
+        return Block(
+            part="recurrent",
+            weights=matrices + small + self.bias * projected + self.out_bias * self.d_model,
+            matrices=matrices,
+            recurrent=inner * self.d_state,
+            conv=mixed * self.d_conv,
+        )
+
+
+def gated_delta(d_model: int, *, n_keys: int, n_values: int, d_key: int, d_value: int, d_conv: int) -> Block:
+    """Gated delta rule (arXiv 2412.06464): a matrix of keys by values for each value head."""
+    d_mixed = 2 * n_keys * d_key + n_values * d_value
+    matrices = d_model * (d_mixed + n_values * d_value + 2 * n_values) + n_values * d_value * d_model
+    return Block(
+        part="recurrent",
+        weights=matrices + d_mixed * d_conv + 2 * n_values + d_value,
+        matrices=matrices,
+        recurrent=n_values * d_key * d_value,
+        conv=d_mixed * d_conv,
+    )
+
+
+def kimi_delta(d_model: int, *, n_heads: int, d_head: int, d_conv: int, low_rank: bool) -> Block:
+    """Kimi delta attention (arXiv 2510.26692): a forget gate for each channel.
+
+    Args:
+        low_rank: the two gates' matrices have rank `d_head`; else full.
+    """
+    inner = n_heads * d_head
+    gate = d_head * (d_model + inner) if low_rank else d_model * inner
+    matrices = 3 * d_model * inner + 2 * gate + d_model * n_heads + inner * d_model
+    return Block(
+        part="recurrent",
+        weights=matrices + 3 * inner * d_conv + inner + n_heads + d_head,
+        matrices=matrices,
+        recurrent=inner * d_head,
+        conv=3 * inner * d_conv,
+    )
+
+
+def lightning(d_model: int, *, n_heads: int, d_head: int) -> Block:
+    """Lightning attention (arXiv 2501.08313): linear attention of fixed decay, state in the model's dtype."""
+    inner = n_heads * d_head
+    return Block(
+        part="recurrent",
+        weights=5 * d_model * inner + inner,
+        matrices=5 * d_model * inner,
+        recurrent=inner * d_head,
+        recurrent_float32=False,
+    )
+
+
+def short_conv(d_model: int, *, d_conv: int, bias: bool) -> Block:
+    """A gated short convolution; nothing else is remembered."""
+    return Block(
+        part="convolution",
+        weights=4 * d_model**2 + d_model * d_conv + bias * 5 * d_model,
+        matrices=4 * d_model**2,
+        conv=d_model * d_conv,
+    )
+
+
+def rg_lru(d_model: int, *, d_lru: int, n_heads: int, d_conv: int) -> Block:
+    """Real-gated linear recurrence (arXiv 2402.19427, section 2.4).
+
+    Its convolution keeps `d_conv - 1` columns, in a view of `d_conv` after a decode step.
+    """
+    gates = 2 * n_heads * (d_lru // n_heads) ** 2
+    matrices = 3 * d_model * d_lru + gates
+    small = 2 * d_lru + d_model + d_lru * (d_conv + 1) + d_lru + 2 * n_heads * (d_lru // n_heads)
+    return Block(
+        part="recurrent",
+        weights=matrices + small,
+        matrices=matrices,
+        recurrent=d_lru,
+        conv=d_lru * (d_conv - 1),
+        conv_spare=d_lru,
+    )
+
+
+def rwkv4(d_model: int, *, d_inner: int) -> Block:
+    """RWKV-4 time mixing (arXiv 2305.13048, section 3).
+
+    Each channel keeps numerator, denominator and running maximum in float32, and the last token's input,
+    which counts as a convolution tail.
+    """
+    matrices = 3 * d_model * d_inner + d_inner * d_model
+    return Block(
+        part="recurrent",
+        weights=matrices + 2 * d_inner + 3 * d_model,
+        matrices=matrices,
+        recurrent=3 * d_model,
+        conv=d_model,
+    )
+
+
+def rwkv4_channel_mix(d_model: int, d_mlp: int) -> Block:
+    """RWKV-4 channel mixing: a feed-forward part that also remembers the last token's input."""
+    matrices = 2 * d_model * d_mlp + d_model**2
+    return Block(part="mlp", weights=matrices + 2 * d_model, matrices=matrices, conv=d_model)

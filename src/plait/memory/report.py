@@ -1,0 +1,164 @@
+"""What a model holds: parameters, and working memory by layer and in total."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+_DTYPE_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+
+
+def dtype_name(dtype: object) -> str:
+    """`float32` for `torch.float32`, "float32" or "torch.float32".
+
+    Raises:
+        ValueError: not one of float64, float32, bfloat16, float16.
+    """
+    name = str(dtype).removeprefix("torch.")
+    if name not in _DTYPE_BYTES:
+        raise ValueError(f"dtype must be one of {', '.join(_DTYPE_BYTES)}, got {dtype!r}")
+    return name
+
+
+def dtype_bytes(dtype: object) -> int:
+    """Bytes of one scalar of `dtype`."""
+    return _DTYPE_BYTES[dtype_name(dtype)]
+
+
+def check_count(name: str, value: object, *, least: int = 1) -> int:
+    """`value`, which must be an integer of at least `least`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerMemory:
+    """What one layer holds, for one sequence.
+
+    Args:
+        index: place in the stack, 0 at the input.
+        kind: the layer's name in the pattern or in the config file.
+        parameters: scalars that this layer owns (weights shared with an earlier layer are counted there).
+        ssm_state: scalars of recurrent state.
+        conv_tail: scalars of the convolutions' memory of the last tokens.
+        kv_cache: scalars of cached keys and values.
+        state_bytes: bytes of these scalars.
+        stored_bytes: bytes of the storage that holds them: more where a tensor is a view of a larger one.
+    """
+
+    index: int
+    kind: str
+    parameters: int
+    ssm_state: int
+    conv_tail: int
+    kv_cache: int
+    state_bytes: int
+    stored_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryReport:
+    """Parameters and working memory of a model after `seq_len` tokens.
+
+    Scalars and bytes are those of one sequence; `batch_bytes` is for the whole batch.
+
+    Args:
+        model: the pattern, or the family's name.
+        convention: whose streaming state is counted: "plait" or "transformers".
+        dtype: the model's; a state kept in another one says so in its bytes.
+        phase: "decode" after a step of one token, "prefill" after one pass over all tokens.
+        notes: what a reader of the figures must know.
+    """
+
+    model: str
+    convention: str
+    seq_len: int
+    batch: int
+    dtype: str
+    phase: str
+    parameters_by_part: Mapping[str, int]
+    layers: tuple[LayerMemory, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def parameters(self) -> int:
+        """Scalars that do not depend on the input."""
+        return sum(self.parameters_by_part.values())
+
+    @property
+    def parameter_bytes(self) -> int:
+        """Bytes of the parameters in `dtype`."""
+        return self.parameters * dtype_bytes(self.dtype)
+
+    @property
+    def ssm_state(self) -> int:
+        """Scalars of recurrent state of one sequence."""
+        return sum(layer.ssm_state for layer in self.layers)
+
+    @property
+    def conv_tail(self) -> int:
+        """Scalars that the convolutions keep of the last tokens of one sequence."""
+        return sum(layer.conv_tail for layer in self.layers)
+
+    @property
+    def kv_cache(self) -> int:
+        """Scalars of cached keys and values of one sequence."""
+        return sum(layer.kv_cache for layer in self.layers)
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of recurrent state, convolution tail and cache of one sequence."""
+        return sum(layer.state_bytes for layer in self.layers)
+
+    @property
+    def state_bits(self) -> int:
+        """Eight times `state_bytes`: a state of B bits takes at most 2^B values."""
+        return 8 * self.state_bytes
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the storage behind the state of one sequence."""
+        return sum(layer.stored_bytes for layer in self.layers)
+
+    @property
+    def batch_bytes(self) -> int:
+        """`state_bytes` for all sequences of the batch."""
+        return self.batch * self.state_bytes
+
+    def to_json(self) -> dict[str, object]:
+        """Every figure, as plain JSON."""
+        totals = ("parameters", "parameter_bytes", "ssm_state", "conv_tail", "kv_cache")
+        totals += ("state_bytes", "state_bits", "stored_bytes", "batch_bytes")
+        plain = asdict(self)
+        plain["parameters_by_part"] = dict(self.parameters_by_part)
+        plain["layers"] = [asdict(layer) for layer in self.layers]
+        plain["notes"] = list(self.notes)
+        return plain | {name: getattr(self, name) for name in totals}
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row a run of like layers and one for the total: columns of a table."""
+        table: list[dict[str, object]] = []
+        for first, last in _runs(self.layers):
+            layer, n = self.layers[first], last - first + 1
+            where = str(first) if n == 1 else f"{first}-{last}"
+            table.append(
+                {"layers": where, "kind": layer.kind, **{k: n * getattr(layer, k) for k in _COLUMNS}}
+            )
+        outside = self.parameters - sum(layer.parameters for layer in self.layers)
+        beside = dict.fromkeys(_COLUMNS, 0) | {"parameters": outside}
+        table.append({"layers": "", "kind": "outside the layers", **beside})
+        table.append({"layers": "", "kind": "total", **{k: getattr(self, k) for k in _COLUMNS}})
+        return table
+
+
+_COLUMNS = ("parameters", "ssm_state", "conv_tail", "kv_cache", "state_bytes", "stored_bytes")
+
+
+def _runs(layers: tuple[LayerMemory, ...]) -> list[tuple[int, int]]:
+    """First and last index of every run of layers that differ in their index alone."""
+    runs: list[tuple[int, int]] = []
+    for i, layer in enumerate(layers):
+        if runs and all(getattr(layer, k) == getattr(layers[i - 1], k) for k in ("kind", *_COLUMNS)):
+            runs[-1] = (runs[-1][0], i)
+        else:
+            runs.append((i, i))
+    return runs

@@ -1,0 +1,127 @@
+"""Tiny instances of the real classes of `transformers`, and what their caches hold."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+FIXTURES = Path(__file__).parent / "fixtures"
+RECURRENT, CONV, KV = "ssm_state", "conv_tail", "kv_cache"
+
+
+def fixture(name: str) -> dict[str, object]:
+    return json.loads((FIXTURES / f"{name}.json").read_text())
+
+
+def build(config: Mapping[str, object], dtype: torch.dtype, device: str = "cpu") -> nn.Module:
+    """The causal language model of a config file's content, with random weights."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    fields = {
+        k: v for k, v in config.items() if k not in ("model_type", "architectures", "dtype", "torch_dtype")
+    }
+    text = AutoConfig.for_model(str(config["model_type"]), **fields).get_text_config(decoder=True)
+    torch.manual_seed(0)
+    with torch.device(device):
+        return AutoModelForCausalLM.from_config(text, dtype=dtype).eval()
+
+
+@dataclass(frozen=True)
+class Held:
+    """One state tensor of one layer (None: of all layers together)."""
+
+    layer: int | None
+    kind: str
+    tensor: Tensor
+
+
+def prefill_then_steps(model: nn.Module, *, prefill: int, steps: int, batch: int = 1) -> list[Held]:
+    """The state after a pass over `prefill` tokens and `steps` single ones."""
+    tokens = torch.arange(batch * (prefill + steps)).view(batch, -1) * 7 % model.config.vocab_size
+    pieces = [tokens[:, :prefill], *(tokens[:, i : i + 1] for i in range(prefill, prefill + steps))]
+    name, cache = _empty_cache(model)
+    for piece in pieces:
+        out = model(piece, use_cache=True, **({} if cache is None else {name: cache}))
+        cache = cache if model.config.model_type == "recurrent_gemma" else getattr(out, name)
+    return list(_held(model, cache))
+
+
+def _empty_cache(model: nn.Module) -> tuple[str, object]:
+    """The argument that carries the state, and its first value."""
+    from transformers import DynamicCache
+
+    match model.config.model_type:
+        case "rwkv":
+            return "state", None
+        case "mamba" | "mamba2" | "falcon_mamba":
+            return "cache_params", None
+        case "recurrent_gemma":
+            return "past_key_values", DynamicCache(config=model.config)
+        case _:
+            return "past_key_values", None
+
+
+def _held(model: nn.Module, cache: object) -> Iterator[Held]:
+    if isinstance(cache, list):  # RWKV: one tensor a kind of state, layers along the last axis
+        for i, tensor in enumerate(cache):
+            yield Held(None, CONV if i < 2 else RECURRENT, tensor)
+        return
+    for i, layer in enumerate(cache.layers):
+        for name in ("keys", "values"):
+            if getattr(layer, name, None) is not None:
+                yield Held(i, KV, getattr(layer, name))
+        for name, kind in (("conv_states", CONV), ("recurrent_states", RECURRENT)):
+            for tensor in getattr(layer, name, {}).values():
+                if tensor is not None:
+                    yield Held(i, kind, tensor)
+    for i, tensor in enumerate(getattr(cache, "linear_cache", [])):  # MiniMax
+        if len(tensor):
+            yield Held(i, RECURRENT, tensor)
+    if model.config.model_type == "recurrent_gemma":
+        for i, layer in enumerate(model.model.layers):
+            if hasattr(layer.temporal_block, "rg_lru"):
+                yield Held(i, CONV, layer.temporal_block.conv1d_state)
+                yield Held(i, RECURRENT, layer.temporal_block.rg_lru.recurrent_states)
+
+
+def totals(held: list[Held], layer: int | None = None) -> dict[str, int]:
+    """Scalars by kind, bytes of the scalars and bytes of the storage, of one layer or of all."""
+    mine = [h for h in held if layer is None or h.layer == layer]
+    sums = {k: sum(h.tensor.numel() for h in mine if h.kind == k) for k in (RECURRENT, CONV, KV)}
+    sums["state_bytes"] = sum(h.tensor.numel() * h.tensor.element_size() for h in mine)
+    sums["stored_bytes"] = sum(h.tensor.untyped_storage().nbytes() for h in mine)
+    return sums
+
+
+_NOT_MATRICES = ("A_log", "time_mix", "D", "temp")
+
+
+def matrices_of_one_token(model: nn.Module) -> int:
+    """Entries of matrices that multiply one token, counted on a real pass: those of visited modules."""
+    seen: list[nn.Module] = []
+    hooks = [m.register_forward_hook(lambda m, *_: seen.append(m)) for m in model.modules()]
+    model(torch.tensor([[1]]), use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    # The Mamba-1 mixers read dt_proj's weight without calling the module.
+    seen += [m for name, m in model.named_modules() if name.endswith("dt_proj") and m not in seen]
+    return sum(_matrices(module, model.config) for module in seen)
+
+
+def _matrices(module: nn.Module, config: object) -> int:
+    if isinstance(module, nn.Embedding | nn.Conv1d):
+        return 0
+    n = sum(
+        p.numel()
+        for name, p in module.named_parameters(recurse=False)
+        if p.ndim >= 2 and not name.startswith(_NOT_MATRICES) and "bias" not in name
+    )
+    if type(module).__name__.endswith("Experts"):
+        n_experts = (
+            module.gate_up_proj.shape[0] if hasattr(module, "gate_up_proj") else module.up_proj.shape[0]
+        )
+        return n * min(config.num_experts_per_tok, n_experts) // n_experts
+    return n

@@ -1,0 +1,142 @@
+"""Drawn configurations and each family's defaults, against the real classes."""
+
+from pathlib import Path
+
+import hf_instances as hf
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from plait.memory.huggingface import FAMILIES, read_config
+
+SIZES: dict[str, st.SearchStrategy[object]] = {
+    "vocab_size": st.integers(60, 130),
+    "intermediate_size": st.sampled_from([16, 32, 40, 64]),
+    "moe_intermediate_size": st.sampled_from([8, 16, 24]),
+    "shared_expert_intermediate_size": st.integers(1, 20),
+    "shared_intermediate_size": st.integers(1, 20),
+    "moe_shared_expert_intermediate_size": st.integers(1, 20),
+    "num_experts": st.integers(2, 6),
+    "num_local_experts": st.integers(2, 6),
+    "n_routed_experts": st.integers(2, 6),
+    "num_key_value_heads": st.sampled_from([1, 2, 4]),
+    "head_dim": st.sampled_from([4, 8, 12]),
+    "sliding_window": st.integers(2, 12),
+    "attention_window_size": st.integers(2, 12),
+    "mamba_d_state": st.integers(1, 9),
+    "state_size": st.integers(1, 9),
+    "ssm_state_size": st.integers(1, 9),
+    "mamba_d_conv": st.integers(2, 5),
+    "conv_kernel": st.integers(2, 5),
+    "conv1d_width": st.integers(2, 5),
+    "conv_L_cache": st.integers(2, 5),
+    "linear_conv_kernel_dim": st.integers(2, 5),
+    "short_conv_kernel_size": st.integers(2, 5),
+    "linear_key_head_dim": st.integers(2, 9),
+    "linear_value_head_dim": st.integers(2, 9),
+    "linear_head_dim": st.integers(2, 9),
+    "linear_num_heads": st.integers(1, 4),
+    "kv_lora_rank": st.integers(1, 9),
+    "qk_nope_head_dim": st.integers(1, 9),
+    "v_head_dim": st.integers(1, 9),
+    "mamba_n_groups": st.sampled_from([1, 2, 3]),
+    "mamba_ngroups": st.sampled_from([1, 2, 3]),
+    "adapter_rank": st.integers(1, 6),
+    "num_mem_blocks": st.integers(1, 3),
+    "mamba_dt_rank": st.integers(1, 5),
+    "time_step_rank": st.integers(1, 5),
+    "attn_layer_offset": st.integers(0, 1),
+    "expert_layer_offset": st.integers(0, 1),
+    "full_attention_interval": st.integers(1, 4),
+    "layer_group_size": st.integers(1, 4),
+    "decoder_sparse_step": st.integers(1, 3),
+    "num_dense_layers": st.integers(0, 3),
+    "first_k_dense_replace": st.integers(0, 3),
+    "max_window_layers": st.integers(0, 4),
+    "q_lora_rank": st.one_of(st.none(), st.integers(1, 9)),
+    "moe_latent_size": st.one_of(st.none(), st.sampled_from([8, 16])),
+    "tie_word_embeddings": st.booleans(),
+    "attention_bias": st.booleans(),
+    "mlp_bias": st.booleans(),
+    "use_bias": st.booleans(),
+    "use_conv_bias": st.booleans(),
+    "conv_bias": st.booleans(),
+    "mamba_conv_bias": st.booleans(),
+    "mamba_proj_bias": st.booleans(),
+    "projectors_bias": st.booleans(),
+    "mamba_rms_norm": st.booleans(),
+    "add_bias_linear": st.booleans(),
+    "use_shared_attention_adapter": st.booleans(),
+    "use_attention_gate": st.booleans(),
+    "use_sandwich_norm": st.booleans(),
+    "block_auto_adjust_ff_dim": st.booleans(),
+    "use_sliding_window": st.booleans(),
+}
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+FIXED = {
+    "mamba2": {"head_dim"},
+    "kimi_linear": {"num_key_value_heads"},
+    "bailing_hybrid": {"num_key_value_heads"},
+    "zamba2": {"num_key_value_heads"},
+}
+
+SHORTER: dict[str, dict[str, object]] = {
+    "zamba": {"num_hidden_layers": 11},
+    "zamba2": {"layers_block_type": ["mamba", "hybrid", "hybrid"], "num_hidden_layers": 3},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
+}
+
+
+def fields_of(model_type: str) -> set[str]:
+    """Names that a saved file of this family has."""
+    from transformers import AutoConfig
+
+    return set(AutoConfig.for_model(model_type).to_dict())
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+@settings(
+    max_examples=4,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(data=st.data())
+@torch.no_grad()
+def test_drawn_sizes(name: str, data: st.DataObject) -> None:
+    config = hf.fixture(name)
+    for field in sorted((fields_of(name) & set(SIZES)) - FIXED.get(name, set())):
+        if field in EXPERTS and field not in config:  # another name of a field that the fixture has
+            continue
+        config[field] = data.draw(SIZES[field], label=field)
+    model = hf.build(config, torch.float32)
+    read = read_config(config)
+    assert read.parameters == sum(p.numel() for p in model.parameters()), config
+    prefill, steps = data.draw(st.integers(2, 15)), data.draw(st.integers(0, 3))
+    held = hf.totals(hf.prefill_then_steps(model, prefill=prefill, steps=steps))
+    report = read.memory(prefill + steps, phase="decode" if steps else "prefill")
+    assert held == {k: getattr(report, k) for k in held}, config
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_defaults_of_absent_fields(name: str) -> None:
+    """A file with little more than its model type: every default is the class's own."""
+    config: dict[str, object] = {"model_type": name}
+    if name not in ("zamba", "zamba2", "nemotron_h"):
+        config["num_hidden_layers"] = 4
+    config |= SHORTER.get(name, {})
+    model = hf.build(config, torch.float32, device="meta")
+    read = read_config(config)
+    assert read.parameters == sum(p.numel() for p in model.parameters())
+    assert len(read.layers) == model.config.num_hidden_layers
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_a_file_that_transformers_saved(name: str, tmp_path: Path) -> None:
+    """Saved files also hold derived fields, under names of their own."""
+    fixture = hf.fixture(name)
+    hf.build(fixture, torch.float32, device="meta").config.save_pretrained(tmp_path)
+    saved, ours = read_config(tmp_path), read_config(fixture)
+    assert (saved.layers, saved.outside) == (ours.layers, ours.outside)
