@@ -130,7 +130,7 @@ class TestProgress:
         with LiveProgress(EXPERIMENT, console) as watch:
             run_experiment(EXPERIMENT, tmp_path, train=FakeTrainer(seconds=0.01), watch=watch)
         shown = text.getvalue()
-        assert "SSM-TF d_model 4: 8 members trained, mean accuracy" in shown
+        assert "SSM-TF d4: 8 members trained, mean accuracy" in shown
         assert "of 6 shards" in shown
         assert " s left" in shown
         assert "model-steps/s" in shown

@@ -21,8 +21,8 @@ Row = Mapping[str, Any]
 class Cell:
     """One task, architecture and protocol.
 
-    `select`, `accuracy` and `diverged` have shape `(n_lrs, n_seeds)`; `seeds` are those that every learning
-    rate has, `pending` counts the members that are missing or belong to a seed without all of them.
+    `select`, `accuracy` and `diverged` have shape `(n_lrs, n_seeds)`: `lrs` are those with anything stored,
+    `seeds` those that each of them has, `unused` counts stored members whose seed lacks a rate.
     A diverged member's accuracy is the one measured with its frozen weights: it counts like any other.
     """
 
@@ -34,7 +34,7 @@ class Cell:
     select: NDArray[np.float64]
     accuracy: NDArray[np.float64]
     diverged: NDArray[np.bool_]
-    pending: int = 0
+    unused: int = 0
 
     @property
     def pattern(self) -> str:
@@ -50,14 +50,14 @@ def cells(experiment: Experiment, rows: pl.DataFrame) -> tuple[Cell, ...]:
 
 
 def _cell(experiment: Experiment, runs: tuple[Run, ...], stored: Mapping[str, Row]) -> Cell | None:
-    lrs = tuple(sorted({run.train.lr for run in runs}))
-    members = {(run.train.lr, run.train.seed): stored.get(member_id(run)) for run in runs}
-    wanted = dict.fromkeys(run.train.seed for run in runs)
-    seeds = tuple(seed for seed in wanted if all(members.get((lr, seed)) for lr in lrs))
+    found = {(r.train.lr, r.train.seed): row for r in runs if (row := stored.get(member_id(r))) is not None}
+    lrs = tuple(sorted({lr for lr, _ in found}))
+    seeds = tuple(
+        seed for seed in sorted({seed for _, seed in found}) if all((lr, seed) in found for lr in lrs)
+    )
     if not seeds:
         return None
-
-    table = [[complete for seed in seeds if (complete := members[lr, seed])] for lr in lrs]
+    table = [[found[lr, seed] for seed in seeds] for lr in lrs]
     return Cell(
         run=runs[0],
         settings={path: get_field(runs[0], path) for path in experiment.varied},
@@ -67,5 +67,5 @@ def _cell(experiment: Experiment, runs: tuple[Run, ...], stored: Mapping[str, Ro
         select=np.array([[row["select_accuracy"] for row in rows] for rows in table]),
         accuracy=np.array([[row["accuracy"] for row in rows] for rows in table]),
         diverged=np.array([[row["diverged_at"] is not None for row in rows] for rows in table]),
-        pending=len(runs) - len(lrs) * len(seeds),
+        unused=len(found) - len(lrs) * len(seeds),
     )

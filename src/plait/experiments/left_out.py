@@ -1,7 +1,7 @@
 """What a slice of an experiment leaves out, in words."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from plait.experiments.fields import get_field
@@ -10,13 +10,13 @@ from plait.experiments.spec import Experiment
 from plait.training.run import Run
 
 
-def left_out(whole: Experiment, kept: Experiment) -> tuple[str, ...]:
+def left_out(whole: Experiment, kept: Iterable[Run]) -> tuple[str, ...]:
     """One line for all members, one for each group of cells cut alike, one for the cells not run at all.
 
     Empty where nothing is left out.
     """
     all_cells = {cell_key(runs[0]): runs for runs in cells_of(whole.expand())}
-    kept_cells = {cell_key(runs[0]): runs for runs in cells_of(kept.expand())}
+    kept_cells = {cell_key(runs[0]): runs for runs in cells_of(kept)}
     n_all, n_kept = (sum(map(len, cells.values())) for cells in (all_cells, kept_cells))
     if n_kept == n_all:
         return ()
@@ -35,9 +35,9 @@ def settings_of(experiment: Experiment, run: Run) -> dict[str, Any]:
 
 
 def cell_label(settings: Mapping[str, Any]) -> str:
-    """`SSM-TF d_model 8`: a pattern stands for itself, other fields carry their names."""
-    names = {path: "" if path == "model.pattern" else f"{path.split('.')[-1]} " for path in settings}
-    words = [f"{names[path]}{value}" for path, value in settings.items()]
+    """`SSM-TF d8`, `SSM-TF d8 window 20`: other fields than pattern and width carry their names."""
+    short = {"model.pattern": "", "model.d_model": "d"}
+    words = [f"{short.get(path, path.split('.')[-1] + ' ')}{value}" for path, value in settings.items()]
     return " ".join(words) or "the base run"
 
 

@@ -5,7 +5,6 @@ of the measured widths nothing is guessed: a curve that starts above the accurac
 first parameters, one that ends below reaches it with more than its last, and the ratio becomes a bound.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,15 +41,8 @@ class Ratio:
 
 def crossing(parameters: Sequence[int], means: NDArray[np.float64], accuracy: float) -> Crossing:
     """Where a curve first reaches `accuracy`; `parameters` ascending."""
-    for i, mean in enumerate(means):
-        if mean >= accuracy:
-            if i == 0:
-                return Crossing(low=0.0, high=float(parameters[0]))
-            share = (accuracy - means[i - 1]) / (mean - means[i - 1])
-            before, after = math.log(parameters[i - 1]), math.log(parameters[i])
-            exact = math.exp(before + share * (after - before))
-            return Crossing(low=exact, high=exact)
-    return Crossing(low=float(parameters[-1]), high=math.inf)
+    low, high = _crossings(parameters, means[np.newaxis], accuracy)
+    return Crossing(low=float(low[0]), high=float(high[0]))
 
 
 def headline_ratio(
@@ -108,7 +100,22 @@ def _ratios(
 
 
 def _smallest(curves: list[Curve], accuracy: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    found = [[crossing(parameters, row, accuracy) for row in means] for parameters, means in curves]
-    lows = np.min([[c.low for c in row] for row in found], axis=0)
-    highs = np.min([[c.high for c in row] for row in found], axis=0)
-    return lows, highs
+    lows, highs = zip(*(_crossings(parameters, means, accuracy) for parameters, means in curves), strict=True)
+    return np.min(lows, axis=0), np.min(highs, axis=0)
+
+
+def _crossings(
+    parameters: Sequence[int], means: NDArray[np.float64], accuracy: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`crossing` for each row of `means`, as its two ends."""
+    sizes, rows = np.log(parameters), np.arange(len(means))
+    reached = means >= accuracy
+    first = reached.argmax(axis=1)
+    before = np.maximum(first - 1, 0)
+    step = means[rows, first] - means[rows, before]
+    share = (accuracy - means[rows, before]) / np.where(step == 0.0, 1.0, step)
+    exact = np.exp(sizes[before] + share * (sizes[first] - sizes[before]))
+    never, at_once = ~reached.any(axis=1), reached[:, 0]
+    low = np.where(never, parameters[-1], np.where(at_once, 0.0, exact))
+    high = np.where(never, np.inf, np.where(at_once, parameters[0], exact))
+    return low, high

@@ -1,0 +1,123 @@
+"""What a report is made of: sections of text, tables and figures, the same for terminal, HTML and JSON."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """`brief` columns are shown on a terminal too; `numeric` ones stand to the right."""
+
+    name: str
+    title: str
+    brief: bool = True
+    numeric: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One cell of a table: how it reads, and its value in JSON."""
+
+    text: str
+    value: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of as many entries as there are columns.
+
+    Raises:
+        ValueError: a row of another length.
+    """
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"a table of {len(self.columns)} columns got a row of {len(row)} entries")
+
+    def to_json(self) -> dict[str, Any]:
+        names = [column.name for column in self.columns]
+        rows = [dict(zip(names, (_plain(entry.value) for entry in row), strict=True)) for row in self.rows]
+        return {"caption": self.caption, "rows": rows, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A drawing as SVG text, with what it shows in words for those who do not see it."""
+
+    caption: str
+    alt: str
+    svg: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"caption": self.caption, "alt": self.alt}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """Lines of text; `code` for commands."""
+
+    lines: tuple[str, ...]
+    code: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {"lines": list(self.lines)}
+
+
+Block = Table | Figure | Lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    title: str
+    blocks: tuple[Block, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"title": self.title, "blocks": [block.to_json() for block in self.blocks]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A title, a line below it, and sections in order."""
+
+    title: str
+    question: str
+    sections: tuple[Section, ...]
+
+    def with_sections(self, *sections: Section, before: str | None = None) -> "Report":
+        """More sections, at the end or before the section titled `before`.
+
+        Raises:
+            ValueError: no section of that title.
+        """
+        titles = [section.title for section in self.sections]
+        if before is not None and before not in titles:
+            raise ValueError(f"no section {before!r} in this report; it has {', '.join(titles)}")
+        place = len(titles) if before is None else titles.index(before)
+        joined = (*self.sections[:place], *sections, *self.sections[place:])
+        return Report(title=self.title, question=self.question, sections=joined)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; an infinite number becomes None."""
+        return {
+            "title": self.title,
+            "question": self.question,
+            "sections": [section.to_json() for section in self.sections],
+        }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,175 @@
+"""Tables of results: ours beside the paper's and the independent rerun's."""
+
+import math
+from collections.abc import Sequence
+
+from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, headline_ratio
+from plait.experiments.bootstrap import FEW_SEEDS
+from plait.experiments.paper import Reference, ReferenceRatio, nearest
+from plait.report.document import Column, Entry, Table
+
+RATIO_ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+_RESULTS = (
+    Column(name="model", title="model", numeric=False),
+    Column(name="parameters", title="params"),
+    Column(name="mean", title="mean"),
+    Column(name="sd", title="sd"),
+    Column(name="p10_p90", title="10%-90%", brief=False),
+    Column(name="interval", title="95% interval"),
+    Column(name="above_90", title="seeds >= .9", brief=False),
+    Column(name="above_99", title="seeds >= .99", brief=False),
+    Column(name="seeds", title="seeds"),
+    Column(name="diverged", title="diverged", brief=False),
+    Column(name="lr", title="lr"),
+    Column(name="lrs", title="of lrs", brief=False),
+    Column(name="paper", title="paper"),
+    Column(name="rerun", title="rerun"),
+)
+
+
+def results_table(
+    summaries: Sequence[Summary], *, paper: Sequence[Reference] = (), rerun: Sequence[Reference] = ()
+) -> Table:
+    """One row a cell, in the given order; a reference stands where pattern and size (within 1.3) agree."""
+    notes = [
+        "accuracy on fresh test sequences at the learning rate with the best mean on separate sequences; "
+        "95% intervals by bootstrap over seeds with the rate chosen in each sample; diverged members count "
+        "with their frozen weights"
+    ]
+    if any(summary.seeds < FEW_SEEDS for summary in summaries):
+        notes.append(f"intervals from fewer than {FEW_SEEDS} seeds are narrower than 95%")
+    notes += [
+        f"{summary_label(s)}: {s.cell.unused} stored members are not used, their seeds lack a learning rate"
+        for s in summaries
+        if s.cell.unused
+    ]
+    at_the_edge = [s for s in summaries if len(s.cell.lrs) > 1 and s.lr in (s.cell.lrs[0], s.cell.lrs[-1])]
+    if at_the_edge:
+        listed = ", ".join(summary_label(summary) for summary in at_the_edge)
+        notes.append(
+            f"the chosen rate is the smallest or largest tried, a better one may lie outside: {listed}"
+        )
+    return Table(
+        caption="Accuracy: ours, the paper's, and an independent rerun's",
+        columns=_RESULTS,
+        rows=tuple(_results_row(summary, paper, rerun) for summary in summaries),
+        notes=tuple(notes),
+    )
+
+
+def ratio_table(cells: Sequence[Cell], *, reported: Sequence[ReferenceRatio] = ()) -> Table | None:
+    """How many times the hybrid's parameters a pure model needs, by accuracy; None without both kinds."""
+    hybrid = [cell for cell in cells if not is_pure(cell)]
+    pure = [cell for cell in cells if is_pure(cell)]
+    if not hybrid or not pure:
+        return None
+    patterns = list(dict.fromkeys(cell.pattern for cell in pure))
+    sides = {"any": pure} | {pattern: [c for c in pure if c.pattern == pattern] for pattern in patterns}
+    columns = [Column(name="accuracy", title="accuracy")]
+    columns += [Column(name=name, title="smallest pure" if name == "any" else name) for name in sides]
+    columns.append(Column(name="reported", title="reported", brief=False, numeric=False))
+    rows = []
+    for accuracy in RATIO_ACCURACIES:
+        ratios = {name: headline_ratio(side, hybrid, accuracy) for name, side in sides.items()}
+        there = [ratio for ratio in reported if math.isclose(ratio.accuracy, accuracy)]
+        rows.append(
+            (Entry(text=f"{accuracy:g}", value=accuracy), *map(_ratio, ratios.values()), _reported(there))
+        )
+    return Table(
+        caption="Parameters of the smallest pure model that reaches an accuracy, over those of the smallest hybrid",
+        columns=tuple(columns),
+        rows=tuple(rows),
+        notes=(
+            "between widths the mean is taken as linear in log parameters; outside of the measured widths the "
+            "ratio is a bound (>=, <=); in brackets the 95% bootstrap interval over seeds",
+        ),
+    )
+
+
+def is_pure(cell: Cell) -> bool:
+    return len(set(cell.run.model.layers)) == 1
+
+
+def summary_label(summary: Summary) -> str:
+    return cell_label(summary.cell.settings)
+
+
+def _results_row(
+    summary: Summary, paper: Sequence[Reference], rerun: Sequence[Reference]
+) -> tuple[Entry, ...]:
+    cell = summary.cell
+    where = {"pattern": cell.pattern, "parameters": cell.parameters}
+    return (
+        Entry(text=summary_label(summary), value=dict(cell.settings)),
+        Entry(text=f"{cell.parameters:,}", value=cell.parameters),
+        _accuracy(summary.mean),
+        _accuracy(summary.sd),
+        Entry(text=f"{decimals(summary.p10)}-{decimals(summary.p90)}", value=[summary.p10, summary.p90]),
+        interval_entry(summary.interval),
+        Entry(text=f"{summary.above_90:.0%}", value=summary.above_90),
+        Entry(text=f"{summary.above_99:.0%}", value=summary.above_99),
+        Entry(text=str(summary.seeds), value=summary.seeds),
+        Entry(text=str(summary.diverged), value=summary.diverged),
+        Entry(text=f"{summary.lr:g}", value=summary.lr),
+        Entry(text=str(len(cell.lrs)), value=list(cell.lrs)),
+        _reference(nearest(paper, **where), approximate=True),
+        _reference(nearest(rerun, **where), approximate=False),
+    )
+
+
+def interval_entry(interval: Interval | None) -> Entry:
+    if interval is None:
+        return Entry(text="-")
+    text = f"{decimals(interval.low)}-{decimals(interval.high)}"
+    return Entry(text=text, value=[interval.low, interval.high])
+
+
+def _accuracy(value: float | None) -> Entry:
+    return Entry(text="-") if value is None else Entry(text=decimals(value), value=value)
+
+
+def _reference(reference: Reference | None, *, approximate: bool) -> Entry:
+    if reference is None:
+        return Entry(text="-")
+    size = f"{reference.parameters / 1000:.0f}k" if approximate else f"{reference.parameters / 1000:.1f}k"
+    accuracy = decimals(reference.accuracy, max(3, len(f"{reference.accuracy:g}") - 2))
+    value = {"accuracy": reference.accuracy, "parameters": reference.parameters, "source": reference.source}
+    return Entry(text=f"{accuracy} ({size})", value=value)
+
+
+def decimals(accuracy: float, places: int = 3) -> str:
+    """`.846`, `1.000`: as the paper writes accuracies."""
+    text = f"{accuracy:.{places}f}"
+    return text.removeprefix("0") if text.startswith("0.") else text
+
+
+def _ratio(ratio: Ratio) -> Entry:
+    value = {"low": ratio.low, "high": ratio.high}
+    if ratio.interval is not None:
+        value["interval"] = [ratio.interval.low, ratio.interval.high]  # pyright: ignore
+    if ratio.low == ratio.high:
+        text = f"{ratio.low:.2f}"
+    elif ratio.low > 0:
+        text = f">= {ratio.low:.2f}"
+    elif math.isfinite(ratio.high):
+        text = f"<= {ratio.high:.2f}"
+    else:
+        return Entry(text="-", value=value)
+    if ratio.interval is not None:
+        ends = [_end(ratio.interval.low, "0"), _end(ratio.interval.high, "..")]
+        text += f" [{ends[0]}, {ends[1]}]"
+    return Entry(text=text, value=value)
+
+
+def _end(value: float, unbounded: str) -> str:
+    return f"{value:.2f}" if math.isfinite(value) and value > 0 else unbounded
+
+
+def _reported(ratios: Sequence[ReferenceRatio]) -> Entry:
+    if not ratios:
+        return Entry(text="-")
+    texts = [f"{ratio.pure} {ratio.ratio:g} ({ratio.source.split(':')[0]})" for ratio in ratios]
+    return Entry(
+        text="; ".join(texts), value=[{"pure": r.pure, "ratio": r.ratio, "source": r.source} for r in ratios]
+    )

@@ -1,0 +1,324 @@
+"""Reports: one file without a network, the same numbers on the terminal, in HTML and in JSON."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+from rich.console import Console
+
+from plait.experiments import SCHEMA_VERSION, Cell, StoreError, member_id, summarise
+from plait.experiments.paper import HEADLINE, PAPER, RATIOS, RERUN
+from plait.experiments.schema import COLUMNS
+from plait.model import HybridConfig
+from plait.report import (
+    LEFT_OUT,
+    ORIGIN,
+    RESULTS,
+    Column,
+    Entry,
+    Figure,
+    Lines,
+    Report,
+    Section,
+    Table,
+    accuracy_alt,
+    accuracy_plot,
+    experiment_report,
+    folder_report,
+    html_text,
+    print_report,
+    ratio_table,
+    results_table,
+    svg_text,
+    write_html,
+)
+from plait.tasks import SelectiveCopying
+from plait.training.run import Run
+
+
+def cell(pattern, d_model, parameters, accuracy, *, unused=0) -> Cell:
+    table = np.asarray(accuracy, dtype=np.float64)
+    return Cell(
+        run=Run(task=SelectiveCopying(), model=HybridConfig(pattern=pattern, d_model=d_model)),
+        settings={"model.pattern": pattern, "model.d_model": d_model},
+        parameters=parameters,
+        lrs=tuple(10.0 ** -(3 - i) for i in range(len(table))),
+        seeds=tuple(range(table.shape[1])),
+        select=table,
+        accuracy=table,
+        diverged=np.zeros(table.shape, dtype=bool),
+        unused=unused,
+    )
+
+
+CELLS = (
+    cell("SSM-TF", 8, 2_192, [[0.5] * 6, [0.99, 1.0, 0.995, 0.985, 0.9, 1.0], [0.1] * 6]),
+    cell("TF-TF", 10, 2_180, [[0.3] * 6, [0.2] * 6]),
+    cell("TF-TF", 26, 12_324, [[0.9] * 4, [0.95] * 4], unused=2),
+)
+SUMMARIES = [summarise(one) for one in CELLS]
+
+
+def rows_of(experiment) -> pl.DataFrame:
+    """Stored rows of an experiment with made-up outcomes."""
+    rows = []
+    for run in experiment.expand():
+        luck = int(member_id(run), 16) % 1000 / 20_000
+        base = 0.94 if run.model.pattern == "SSM-TF" else 0.3 + 0.02 * run.model.d_model
+        given = {"member": member_id(run), "pattern": run.model.pattern, "d_model": run.model.d_model}
+        given |= {"lr": run.train.lr, "seed": run.train.seed, "accuracy": base + luck, "steps": 4_000}
+        given |= {"select_accuracy": base + luck, "parameters": 2_000 + run.model.d_model, "task": "x"}
+        given |= {"plait": "0.1.0", "torch": "2.13.0", "python": "3.11.7", "device": "cpu"}
+        given |= {"schema_version": SCHEMA_VERSION}
+        rows.append({name: given.get(name) for name in COLUMNS})
+    return pl.DataFrame(rows, schema=COLUMNS)
+
+
+QUICK_ROWS = rows_of(HEADLINE.quick_form())
+
+
+class TestTables:
+    def test_ours_stand_beside_the_papers_and_the_reruns(self):
+        table = results_table(SUMMARIES, paper=PAPER["headline"], rerun=RERUN["headline"])
+        shown = [[entry.text for entry in row] for row in table.rows]
+        names = [column.name for column in table.columns]
+        first = dict(zip(names, shown[0], strict=True))
+        assert first["model"] == "SSM-TF d8"
+        assert (first["mean"], first["lr"], first["lrs"], first["seeds"]) == (".978", "0.01", "3", "6")
+        assert (first["paper"], first["rerun"]) == (".999 (2k)", ".99998 (2.2k)")
+        last = dict(zip(names, shown[2], strict=True))
+        assert (last["parameters"], last["paper"], last["rerun"]) == ("12,324", ".923 (12k)", ".846 (10.6k)")
+
+    def test_what_a_reader_must_know_is_noted(self):
+        notes = results_table(SUMMARIES).notes
+        assert "intervals from fewer than 6 seeds are narrower than 95%" in notes
+        assert any(note.startswith("TF-TF d26: 2 stored members are not used") for note in notes)
+        (edge,) = [note for note in notes if "smallest or largest tried" in note]
+        assert edge.endswith(": TF-TF d10, TF-TF d26")
+        assert len(results_table(SUMMARIES[:1]).notes) == 1
+
+    def test_values_are_plain_json(self):
+        data = results_table(SUMMARIES, paper=PAPER["headline"]).to_json()
+        again = json.loads(json.dumps(data, allow_nan=False))
+        assert again["rows"][0]["mean"] == pytest.approx(SUMMARIES[0].mean)
+        assert again["rows"][0]["paper"]["accuracy"] == 0.999
+
+    def test_ratios_say_when_they_are_bounds(self):
+        table = ratio_table(CELLS, reported=RATIOS["headline"])
+        assert table is not None
+        by_accuracy = {row[0].value: [entry.text for entry in row] for row in table.rows}
+        assert by_accuracy[0.9][1].startswith(">= ")
+        assert by_accuracy[0.99][1] == "-"
+        assert by_accuracy[0.9][-1] == "TF-TF 8.3 (independent rerun); SSM-SSM 9.6 (independent rerun)"
+        json.dumps(table.to_json(), allow_nan=False)
+
+    def test_no_ratio_without_both_kinds(self):
+        assert ratio_table(CELLS[1:]) is None
+
+    def test_a_ragged_row_is_refused(self):
+        columns = (Column(name="a", title="a"), Column(name="b", title="b"))
+        with pytest.raises(ValueError, match="a table of 2 columns got a row of 1 entries"):
+            Table(caption="", columns=columns, rows=((Entry(text="1"),),))
+
+
+class TestPlot:
+    def test_the_points_are_the_means(self):
+        (axes,) = accuracy_plot(SUMMARIES).axes
+        drawn = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+        assert drawn["SSM-TF"] == [[2_192, pytest.approx(SUMMARIES[0].mean)]]
+        assert drawn["TF-TF"] == [[2_180, pytest.approx(0.3)], [12_324, pytest.approx(0.95)]]
+
+    def test_patterns_differ_in_colour_and_in_shape(self):
+        (axes,) = accuracy_plot(SUMMARIES, paper=PAPER["headline"]).axes
+        ours = [line for line in axes.lines if not line.get_label().startswith("_")]
+        assert (
+            len({line.get_color() for line in ours}) == len({line.get_marker() for line in ours}) == len(ours)
+        )
+
+    def test_the_papers_points_are_marked(self):
+        (axes,) = accuracy_plot(SUMMARIES, paper=PAPER["headline"]).axes
+        hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+        points = {tuple(point) for line in hollow for point in line.get_xydata().tolist()}
+        assert points == {(r.parameters, r.accuracy) for r in PAPER["headline"]}
+
+    def test_in_words(self):
+        words = accuracy_alt(SUMMARIES)
+        assert "TF-TF with 12,324 parameters: 0.950" in words
+
+    def test_svg_is_an_element_and_the_same_twice(self):
+        first, second = (svg_text(accuracy_plot(SUMMARIES), name="a") for _ in range(2))
+        assert first == second
+        assert first.startswith("<svg")
+        assert first.rstrip().endswith("</svg>")
+
+    def test_matplotlib_waits_until_it_is_needed(self):
+        code = "import sys, plait.report, plait.experiments; print('matplotlib' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "False"
+
+
+class Page(HTMLParser):
+    """Collects what a page loads, and whether its elements are closed."""
+
+    VOID = ("meta", "link", "br", "hr", "img", "input")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.labels: list[str] = []
+        self.cells: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag in ("script", "link", "img", "iframe"):
+            self.loads.append(tag)
+        for name in ("src", "href", "xlink:href"):
+            if not (given.get(name) or "#").startswith("#"):
+                self.loads.append(given[name])
+        if given.get("role") == "img":
+            self.labels.append(given.get("aria-label", ""))
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "td":
+            self.cells.append(data)
+
+
+class TestHtml:
+    report = experiment_report(HEADLINE, QUICK_ROWS, commands=("plait reproduce headline -o runs/headline",))
+
+    def test_the_page_stands_alone(self):
+        text = html_text(self.report)
+        page = Page(text)
+        assert page.open == []
+        assert page.loads == []
+        assert "@import" not in text
+        assert re.findall(r"url\((?!#)", text) == []
+
+    def test_it_holds_numbers_figure_words_versions_and_commands(self):
+        text = html_text(self.report)
+        page = Page(text)
+        (table, *_) = [block for block in self.report.sections[0].blocks if isinstance(block, Table)]
+        for row in table.rows:
+            for entry in row:
+                assert entry.text in page.cells or "&gt;" in entry.text
+        (label,) = page.labels
+        assert label.startswith("Mean accuracy against the number of parameters. SSM-TF with")
+        assert "<svg" in text
+        for words in (
+            "PyTorch 2.13.0",
+            "plait reproduce headline -o runs/headline",
+            "102 of the 1440 members",
+        ):
+            assert words in text
+
+    def test_text_is_escaped(self):
+        block = Lines(lines=("<script>alert(1)</script>",))
+        evil = Report(title="<b>", question="a & b", sections=(Section(title="<i>", blocks=(block,)),))
+        text = html_text(evil)
+        assert "<script>" not in text
+        assert "<title>&lt;b&gt;</title>" in text
+        assert "a &amp; b" in text
+
+    def test_the_same_report_gives_the_same_bytes(self, tmp_path):
+        again = experiment_report(
+            HEADLINE, QUICK_ROWS, commands=("plait reproduce headline -o runs/headline",)
+        )
+        first, second = (
+            write_html(r, tmp_path / str(i) / "r.html") for i, r in enumerate((self.report, again))
+        )
+        assert first.read_bytes() == second.read_bytes()
+
+    def test_a_page_that_cannot_be_written_is_one_line(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(StoreError, match=r"cannot write the report '.*r.html': ") as caught:
+            write_html(self.report, tmp_path / "file" / "r.html")
+        assert "\n" not in str(caught.value)
+
+
+class TestExperimentReport:
+    def test_sections(self):
+        report = experiment_report(HEADLINE, QUICK_ROWS)
+        assert [section.title for section in report.sections] == [RESULTS, LEFT_OUT, ORIGIN]
+        assert report.question == HEADLINE.question
+        kinds = [type(block).__name__ for block in report.sections[0].blocks]
+        assert kinds == ["Table", "Lines", "Figure", "Table"]
+
+    def test_nothing_is_left_out_of_the_whole(self):
+        small = replace(HEADLINE, sweep={"train.lr": (1e-2,), "train.seed": range(2)}, quick=())
+        assert LEFT_OUT not in [s.title for s in experiment_report(small, rows_of(small)).sections]
+
+    def test_rows_of_other_experiments_are_ignored(self):
+        other = replace(HEADLINE, base=replace(HEADLINE.base, train=replace(HEADLINE.base.train, steps=10)))
+        mixed = pl.concat([QUICK_ROWS, rows_of(other.quick_form())])
+        assert (
+            experiment_report(HEADLINE, mixed).to_json() == experiment_report(HEADLINE, QUICK_ROWS).to_json()
+        )
+
+    def test_no_results_are_refused(self):
+        with pytest.raises(StoreError, match="no results of experiment 'headline' to report yet"):
+            experiment_report(HEADLINE, QUICK_ROWS.clear())
+
+    def test_more_sections_find_their_place(self):
+        report = experiment_report(HEADLINE, QUICK_ROWS)
+        bounds = Section(title="Bounds", blocks=(Lines(lines=("at least 12 bits",)),))
+        titles = [s.title for s in report.with_sections(bounds, before=LEFT_OUT).sections]
+        assert titles == [RESULTS, "Bounds", LEFT_OUT, ORIGIN]
+        assert [s.title for s in report.with_sections(bounds).sections][-1] == "Bounds"
+        with pytest.raises(ValueError, match="no section 'Bonds' in this report; it has Results, "):
+            report.with_sections(bounds, before="Bonds")
+
+    def test_json_holds_the_numbers(self):
+        data = json.loads(json.dumps(experiment_report(HEADLINE, QUICK_ROWS).to_json(), allow_nan=False))
+        rows = data["sections"][0]["blocks"][0]["rows"]
+        assert [row["seeds"] for row in rows] == [8, 8, 8, 5, 5]
+        assert all(0 < row["interval"][0] <= row["mean"] <= row["interval"][1] for row in rows)
+
+    def test_a_terminal_of_80_columns_is_enough(self):
+        text = io.StringIO()
+        print_report(experiment_report(HEADLINE, QUICK_ROWS), Console(file=text, width=80))
+        shown = text.getvalue()
+        assert max(map(len, shown.splitlines())) <= 80
+        for words in ("SSM-SSM d22", ".99998 (2.2k)", ".352 (2k)", "--full trains the rest"):
+            assert words in shown
+        assert "…" not in shown
+
+
+class TestFolderReport:
+    def test_experiments_and_other_members(self, tmp_path):
+        tiny = HEADLINE.where({"train.lr": (1e-2,), "train.seed": (0, 1), "model.d_model": (8, 10)})
+        short = replace(tiny, base=replace(tiny.base, train=replace(tiny.base.train, steps=3)))
+        rows_of(short).write_parquet(tmp_path / "short.parquet")
+        report = folder_report(tmp_path)
+        assert [section.title for section in report.sections] == ["Other members"]
+        rows_of(tiny).write_parquet(tmp_path / "tiny.parquet")
+        report = folder_report(tmp_path)
+        assert [section.title for section in report.sections] == [
+            "headline: Results",
+            "headline: Left out",
+            "headline: How this was made",
+            "Other members",
+        ]
+        html_text(report)
+
+    def test_an_empty_folder_is_refused(self, tmp_path):
+        with pytest.raises(StoreError, match="holds no results"):
+            folder_report(tmp_path)
+
+
+def test_a_figure_says_what_it_shows_in_json():
+    assert Figure(caption="c", alt="a", svg="<svg/>").to_json() == {"caption": "c", "alt": "a"}
