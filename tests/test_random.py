@@ -1,5 +1,6 @@
 """Randomness: the published generator, the same integers by every path, and exact normal quantiles."""
 
+import functools
 import math
 import statistics
 
@@ -9,7 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait.native import library
-from plait.random import DROPOUT, INIT, SELECT, TEST, TRAIN, Stream, normal_quantile, philox4x32
+from plait.random import (
+    _CENTRE,
+    _MIDDLE,
+    _TAIL,
+    DROPOUT,
+    INIT,
+    SELECT,
+    TEST,
+    TRAIN,
+    Stream,
+    _sqrt,
+    normal_quantile,
+    philox4x32,
+)
 
 # Salmon et al., known-answer vectors of Random123 for philox4x32-10: counter, key, result.
 VECTORS = (
@@ -45,6 +59,29 @@ def philox_in_integers(counter, key):
         x = [high1 ^ x[1] ^ k[0], low1, high0 ^ x[3] ^ k[1], low0]
         k = [(k[0] + 0x9E3779B9) % 2**32, (k[1] + 0xBB67AE85) % 2**32]
     return tuple(x)
+
+
+def quantile_in_floats(p):
+    """Wichura's AS 241 by the steps of `normal_quantile`."""
+
+    def ratio(rows, x):
+        top, bottom = (functools.reduce(lambda value, c: value * x + c, row) for row in rows)
+        return top / bottom
+
+    q = p - 0.5
+    if abs(q) <= 0.425:
+        return ratio(_CENTRE, 0.180625 - q * q) * q
+    mantissa, exponent = math.frexp(p if q < 0 else 1.0 - p)
+    if mantissa < math.sqrt(0.5):
+        mantissa, exponent = mantissa * 2.0, exponent - 1
+    s = (mantissa - 1.0) / (mantissa + 1.0)
+    series = functools.reduce(lambda value, odd: value * (s * s) + 1.0 / odd, range(25, 0, -2), 1.0 / 27.0)
+    x = -(exponent * math.log(2.0) + 2.0 * s * series)
+    r = 1.5 + x * 0.0625
+    for _ in range(7):
+        r = (r + x / r) * 0.5
+    tail = ratio(_MIDDLE, r - 1.6) if r <= 5.0 else ratio(_TAIL, r - 5.0)
+    return -tail if q < 0 else tail
 
 
 def compiled_words(seed, n, tail):
@@ -165,6 +202,20 @@ def test_normal_quantile_equals_the_standard_library():
     exact = statistics.NormalDist()
     for p, quantile in zip(probabilities.tolist(), normal_quantile(probabilities).tolist(), strict=True):
         assert math.isclose(quantile, exact.inv_cdf(p), rel_tol=2e-15, abs_tol=1e-15)
+
+
+def test_the_square_root_of_the_tails_is_within_an_ulp():
+    x = torch.linspace(2.5, 750.0, 100_001, dtype=torch.float64)
+    for value, root in zip(x.tolist(), _sqrt(x).tolist(), strict=True):
+        assert abs(root - math.sqrt(value)) <= math.ulp(root)
+
+
+def test_normal_quantile_is_made_of_exact_operations_alone():
+    """The same steps on Python floats, whose operations IEEE 754 defines: equal to the last bit."""
+    edges = torch.tensor([2.0**-33, 0.075, 0.925, 1e-300], dtype=torch.float64)
+    probabilities = torch.cat((Stream(8).uniform((20_000,)), edges))
+    for p, quantile in zip(probabilities.tolist(), normal_quantile(probabilities).tolist(), strict=True):
+        assert quantile == quantile_in_floats(p)
 
 
 def test_normal_quantile_is_odd():

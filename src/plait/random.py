@@ -172,12 +172,12 @@ _TAIL = (
 def normal_quantile(p: Tensor) -> Tensor:
     """The standard normal quantile of float64 `p` in (0, 1), to about 1e-15 (Wichura's AS 241).
 
-    Built from additions, products, quotients, square roots and exact scalings alone, each correctly rounded,
-    so the result does not depend on the device or on how a tensor is split among threads.
+    Built from additions, products, quotients and exact scalings alone, each correctly rounded, so the result
+    does not depend on the device or on how a tensor is split among threads.
     """
     q = p - 0.5
     centre = _ratio(_CENTRE, 0.180625 - q * q) * q
-    r = torch.sqrt(-_log(torch.where(q < 0, p, 1.0 - p)))
+    r = _sqrt(-_log(torch.where(q < 0, p, 1.0 - p)))
     tail = torch.where(r <= 5.0, _ratio(_MIDDLE, r - 1.6), _ratio(_TAIL, r - 5.0))
     return torch.where(q.abs() <= 0.425, centre, torch.where(q < 0, -tail, tail))
 
@@ -190,6 +190,18 @@ def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Tensor)
             value = value * x + coefficient
         values.append(value)
     return values[0] / values[1]
+
+
+def _sqrt(x: Tensor) -> Tensor:
+    """The square root of float64 `x` in [2.5, 750], to about an ulp, by Heron's rule.
+
+    That covers the tails of `normal_quantile`; its centre does not look at the result. `torch.sqrt` will not do:
+    on the CPU it may come from a vector library that is not correctly rounded.
+    """
+    root = 1.5 + x * 0.0625
+    for _ in range(7):
+        root = (root + x / root) * 0.5
+    return root
 
 
 def _log(x: Tensor) -> Tensor:
