@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from plait.native import library
+from plait.native import gpu, library
 
 TRAIN, SELECT, TEST, INIT, DROPOUT = range(5)
 """What a stream is for: training tokens, learning-rate selection, final test, initial weights, dropout."""
@@ -45,7 +45,8 @@ class Stream:
 
     Args:
         seed: in [0, 2^63); a one-dimensional int64 tensor adds a leading members axis to every draw.
-        step: in [0, 2^32), the training step or another counter.
+        step: in [0, 2^32), the training step or another counter; an int64 tensor without axes is read where it
+            lies when a draw is made, so that a captured graph can count on.
         purpose: keeps streams of one seed apart (`TRAIN`, `SELECT`, `TEST`, `INIT`, `DROPOUT`, or any number
             in [0, 2^32)).
 
@@ -57,7 +58,7 @@ class Stream:
     """
 
     seed: int | Tensor
-    step: int = 0
+    step: int | Tensor = 0
     purpose: int = TRAIN
 
     def __post_init__(self) -> None:
@@ -73,6 +74,13 @@ class Stream:
             raise ValueError(f"seed must be an integer in [0, 2^63), got {self.seed!r}")
         for name in ("step", "purpose"):
             value = getattr(self, name)
+            if (
+                name == "step"
+                and isinstance(value, Tensor)
+                and value.ndim == 0
+                and value.dtype == torch.int64
+            ):
+                continue
             if not _is_int(value) or not 0 <= value <= _MASK:
                 raise ValueError(f"{name} must be an integer in [0, 2^32), got {value!r}")
 
@@ -131,9 +139,13 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int, int]) -> Tensor:
-    """`(members, n)` words: compiled where possible on the CPU, else integer tensor operations."""
-    if seeds.device.type == "cpu":
+def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int | Tensor, int]) -> Tensor:
+    """`(members, n)` words: in a compiled kernel where there is one, else integer tensor operations."""
+    if seeds.is_cuda and gpu.available():
+        from plait.native.philox_gpu import philox_words
+
+        return philox_words(seeds, n, tail)
+    if seeds.device.type == "cpu" and not isinstance(tail[1], Tensor):
         lib = library.load()
         if lib is not None:
             words = torch.empty(len(seeds), n, dtype=torch.int64)
@@ -141,7 +153,7 @@ def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int, int]) -> Tensor:
             lib.plait_philox(words.data_ptr(), contiguous.data_ptr(), len(seeds), n, *tail)
             return words
     blocks = torch.arange((n + 3) // 4, device=seeds.device).unsqueeze(0)
-    counter = (blocks, *(torch.full_like(blocks, word) for word in tail))
+    counter = (blocks, *(torch.zeros_like(blocks) + word for word in tail))
     key = ((seeds & _MASK).unsqueeze(1), ((seeds >> 32) & _MASK).unsqueeze(1))
     words = torch.stack(torch.broadcast_tensors(*philox4x32(counter, key)), dim=-1)
     return words.reshape(len(seeds), -1)[:, :n]

@@ -5,13 +5,14 @@ Source: Loshchilov and Hutter, arXiv 1711.05101, in the order of operations of `
 """
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.kernels import call
+from plait.native import gpu
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +34,22 @@ def adamw(
     lr: Float[Tensor, "members"],
     active: Bool[Tensor, "members"],
     rule: AdamWRule,
-    step: int,
+    step: int | Int[Tensor, ""],
 ) -> None:
     """One update in place of the active members; `step` counts from 1, `lr` is float64.
 
+    A tensor `step` is read where it lies.
+
     A member whose gradient is not finite is not updated, and `active` turns false for it.
     """
-    correction = 1.0 - rule.beta1**step, 1.0 - rule.beta2**step
+    if gpu.usable(parameters, gradients, *moments):
+        from plait.kernels.triton import adamw as on_gpu
+
+        held = step if isinstance(step, Tensor) else torch.full_like(active, step, dtype=torch.int64)
+        on_gpu.adamw(parameters, gradients, moments, lr=lr, active=active, step=held, constants=astuple(rule))
+        return
+    count = step.double() if isinstance(step, Tensor) else step
+    correction = 1.0 - rule.beta1**count, 1.0 - rule.beta2**count
     if call.usable(parameters, gradients, *moments):
         constants = (rule.beta1, rule.beta2, rule.eps, rule.weight_decay, rule.clip, *correction)
         call.function("plait_adamw", parameters.dtype)(

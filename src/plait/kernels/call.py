@@ -14,6 +14,10 @@ ROWS_PER_GROUP = 8
 """Sequences whose gradients one task adds up before groups are added: fixed, so that sums do not depend on threads."""
 
 
+WIDEST_ON_GPU = 128
+"""Features that the Triton kernels hold in one tile, at most; wider layers are products that PyTorch does well."""
+
+
 def usable(*tensors: Tensor) -> bool:
     """Whether the compiled kernels can take these tensors: float32 or float64 on the CPU, all alike."""
     first = tensors[0]

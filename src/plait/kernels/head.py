@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels import call
+from plait.native import gpu
 
 
 class Scores(NamedTuple):
@@ -16,6 +17,13 @@ class Scores(NamedTuple):
     loss: Float[Tensor, "members"]
     correct: Int[Tensor, "members"]
     scored: Int[Tensor, "members"]
+
+
+def usable(embedding: Tensor) -> bool:
+    """Whether `embed` and `head_loss` can take embeddings `(members, vocab, d_model)` like this one."""
+    if embedding.is_cuda:
+        return embedding.shape[-1] <= call.WIDEST_ON_GPU and gpu.usable(embedding)
+    return call.usable(embedding)
 
 
 def head_loss(
@@ -30,6 +38,10 @@ def head_loss(
 
     A token counts as correct when its target is the first of the largest logits, as `argmax` has it.
     """
+    if hidden.is_cuda:
+        from plait.kernels.triton import head
+
+        return Scores(*head.head_loss(hidden, norm, embedding, targets, eps=eps))
     return Scores(*_HeadLoss.apply(hidden, *norm, embedding, *targets, eps))  # type: ignore[misc]
 
 
@@ -82,6 +94,10 @@ def embed(
     table: Float[Tensor, "members vocab d_model"], tokens: Int[Tensor, "members batch time"]
 ) -> Float[Tensor, "members batch time d_model"]:
     """The rows of each member's table; tokens must lie in [0, vocab)."""
+    if table.is_cuda:
+        from plait.kernels.triton import head
+
+        return head.embed(table, tokens)
     return _Embed.apply(table, tokens)  # type: ignore[no-any-return]
 
 

@@ -8,9 +8,20 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels import call
+from plait.native import gpu
 
 MAX_CONV = 16
 """Longest convolution that the compiled layer reads."""
+
+
+def usable(hidden: Tensor, parameters: tuple[Tensor, ...]) -> bool:
+    """Whether `mamba_layer` can take these tensors: their type, device and sizes."""
+    if hidden.ndim not in (3, 4) or parameters[2].shape[-1] > MAX_CONV:
+        return False
+    if hidden.is_cuda:
+        sizes = hidden.shape[-1], *parameters[7].shape[-2:]
+        return max(sizes) <= call.WIDEST_ON_GPU and gpu.usable(hidden, *parameters)
+    return call.usable(hidden, *parameters)
 
 
 def mamba_layer(
@@ -24,6 +35,10 @@ def mamba_layer(
             dt_rank), dt bias (d_inner), A_log (d_inner, d_state), D (d_inner), out_proj (d_model, d_inner).
         eps: of the RMSNorm.
     """
+    if hidden.is_cuda:
+        from plait.kernels.triton import mamba
+
+        return mamba.mamba_layer(hidden, parameters, eps=eps)
     return _MambaLayer.apply(hidden, eps, *parameters)  # type: ignore[no-any-return]
 
 

@@ -8,6 +8,17 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels import call
+from plait.native import gpu
+
+
+def usable(hidden: Tensor, parameters: tuple[Tensor, ...]) -> bool:
+    """Whether `transformer_layer` can take these tensors: their type, device and sizes."""
+    if hidden.ndim not in (3, 4):
+        return False
+    if hidden.is_cuda:
+        sizes = hidden.shape[-1], parameters[9].shape[-1]
+        return max(sizes) <= call.WIDEST_ON_GPU and gpu.usable(hidden, *parameters)
+    return call.usable(hidden, *parameters)
 
 
 def transformer_layer(
@@ -29,6 +40,12 @@ def transformer_layer(
         window: tokens that a query sees, itself included; None = all.
         eps: of the LayerNorms.
     """
+    if hidden.is_cuda:
+        from plait.kernels.triton import transformer
+
+        return transformer.transformer_layer(
+            hidden, parameters, rotation, n_heads=n_heads, window=window, eps=eps
+        )
     time = hidden.shape[2]
     lanes = -(-time // 16) * 16
     cos, sin = (torch.nn.functional.pad(r.to(hidden.dtype), (0, lanes - time)).contiguous() for r in rotation)

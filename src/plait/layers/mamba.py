@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from plait.kernels.call import usable, with_members
-from plait.kernels.mamba import MAX_CONV, mamba_layer
+from plait.kernels.call import with_members
+from plait.kernels.mamba import mamba_layer, usable
 from plait.kernels.selective_scan.reference import selective_step
 from plait.kernels.selective_scan.scan import selective_scan
 from plait.layers.convolution import CausalConvolution
@@ -86,7 +86,7 @@ class MambaLayer(nn.Module):
         self, hidden: Float[Tensor, "*members batch time d_model"]
     ) -> Float[Tensor, "*members batch time d_model"]:
         parameters = self._parameters_in_order()
-        if hidden.ndim in (3, 4) and self.spec.d_conv <= MAX_CONV and usable(hidden, *parameters):
+        if usable(hidden, parameters):
             return with_members(
                 lambda h, p: mamba_layer(h, p, eps=self.spec.norm_eps),
                 hidden,

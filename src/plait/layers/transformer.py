@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from plait.kernels.call import usable, with_members
-from plait.kernels.transformer import transformer_layer
+from plait.kernels.call import with_members
+from plait.kernels.transformer import transformer_layer, usable
 from plait.layers.attention import Attention
 from plait.layers.dropout import dropout
 from plait.layers.initial import fill_linear
@@ -42,7 +42,7 @@ class TransformerLayer(nn.Module):
     ) -> Float[Tensor, "*members batch time d_model"]:
         parameters = self._parameters_in_order()
         drops = dropout_stream is not None and self.spec.dropout > 0.0
-        if drops or hidden.ndim not in (3, 4) or not usable(hidden, *parameters):
+        if drops or not usable(hidden, parameters):
             return self.reference_forward(hidden, dropout_stream)
         turn = self.attention.turn(0, hidden.shape[-2], hidden.device).T
         rotation = turn.cos(), turn.sin()

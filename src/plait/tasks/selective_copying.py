@@ -7,6 +7,7 @@ At `a` the 5 points two places before the start; from the 2 on, the target is th
 whatever it is. Source: arXiv 2603.08859, Definition 4.1 and the released generator.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -123,9 +124,7 @@ class SelectiveCopying(BuiltInTask):
 
     def _values(self, device: torch.device) -> Tensor:
         """For each token, the value of a number and 0 for a word."""
-        values = torch.zeros(self.ordinary_tokens, dtype=torch.int64, device=device)
-        values[self.n_words :] = torch.tensor(self.numbers, device=device)
-        return values
+        return _value_of_token(self.n_words, self.numbers, device)
 
     def _draw(self, stream: Stream, batch: int, seq_len: int) -> Int[Tensor, "*members batch time"]:
         if seq_len <= max(self.numbers):
@@ -150,3 +149,11 @@ class SelectiveCopying(BuiltInTask):
                 number, stream.integers(len(self.numbers), shape, draw=1) + self.n_words, words
             )
         return words_and_marks(stream, number, n_words=self.n_words, n_marks=len(self.numbers), draw=1)
+
+
+@functools.cache
+def _value_of_token(n_words: int, numbers: tuple[int, ...], device: torch.device) -> Tensor:
+    """Made once a device: a graph under capture cannot copy from the CPU."""
+    values = torch.zeros(n_words + len(numbers), dtype=torch.int64, device=device)
+    values[n_words:] = torch.tensor(numbers, device=device)
+    return values

@@ -12,8 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from plait.kernels import call
-from plait.kernels.head import Scores, embed, head_loss
+from plait.kernels.head import Scores, embed, head_loss, usable
 from plait.layers.precision import wide
 from plait.model import HybridConfig, HybridLM, initial_parameters
 from plait.model.members import forward_each
@@ -66,7 +65,7 @@ class Ensemble:
     @property
     def compiled(self) -> bool:
         """Whether embedding and head run in the compiled kernels here."""
-        return call.usable(self.parameters)
+        return usable(self.model.get_parameter("embedding.weight"))
 
     def member(self, index: int) -> HybridLM:
         """A model of its own with the weights of one member, on the CPU, in evaluation mode."""

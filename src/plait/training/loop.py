@@ -13,13 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from plait.kernels.adamw import AdamWRule, adamw
+from plait.layers import LAYERS
 from plait.random import DROPOUT, SELECT, TEST, TRAIN, Stream
-from plait.tasks.base import sample_labelled
+from plait.tasks.base import BuiltInTask, sample_labelled
 from plait.training import checkpoint as files
 from plait.training.ensemble import DTYPES, Ensemble
 from plait.training.evaluate import accuracy_counts
+from plait.training.replay import Replay
 from plait.training.result import Member, Result
 from plait.training.run import Run, Train
 
@@ -116,6 +119,7 @@ class Trainer:
         self.rule = AdamWRule(weight_decay=run.train.weight_decay, clip=run.train.clip)
         self.interval = max(1, run.train.steps // _CURVE_POINTS)
         self.state = self._fresh()
+        self._replay = self._replayed() if self._can_replay() else None
 
     def run(self, watch: Watch | None, path: Path | str | None, every: int) -> Result:
         """Train to the end, or from a checkpoint to the end, and measure (see `train`)."""
@@ -132,6 +136,7 @@ class Trainer:
                     watch(state.step, train.steps, state.losses[-1].tolist())
             if file is not None and state.step % every == 0 and state.step < train.steps:
                 files.save(file, state, self._identity())
+        self._replay = None
         return self._result(state)
 
     def _fresh(self) -> files.Progress:
@@ -147,18 +152,42 @@ class Trainer:
             loss_sum=torch.zeros(n, dtype=torch.float64, device=self.device),
         )
 
+    def _can_replay(self) -> bool:
+        """Whether a step is device work alone: on a GPU, with the package's own task and layers."""
+        own = isinstance(self.spec.task, BuiltInTask) and set(self.spec.model.layers) <= LAYERS.keys()
+        return self.device.type == "cuda" and own
+
+    def _replayed(self) -> Replay:
+        train = self.spec.train
+        factors = torch.tensor(
+            [
+                learning_rate_factor(step, steps=train.steps, warmup=train.warmup)
+                for step in range(train.steps)
+            ],
+            dtype=torch.float64,
+            device=self.device,
+        )
+        return Replay(lambda clock: self._advance(clock, factors.index_select(0, clock.view(1))), self.device)
+
     def step(self) -> None:
         """Fresh data, forward, backward and update of every member."""
+        if self._replay is not None:
+            self._replay.step(self.state.step)
+        else:
+            train, step = self.spec.train, self.state.step
+            self._advance(step, learning_rate_factor(step, steps=train.steps, warmup=train.warmup))
+        self.state.step += 1
+
+    def _advance(self, step: int | Tensor, factor: float | Tensor) -> None:
         train, ensemble, state = self.spec.train, self.ensemble, self.state
-        stream = Stream(self.seeds, state.step, TRAIN)
+        stream = Stream(self.seeds, step, TRAIN)
         tokens, targets = sample_labelled(self.spec.task, stream, batch=train.batch, seq_len=train.seq_len)
-        drops = Stream(self.seeds, state.step, DROPOUT) if self.spec.model.dropout > 0 else None
+        drops = Stream(self.seeds, step, DROPOUT) if self.spec.model.dropout > 0 else None
         losses = ensemble.scores(tokens, targets, dropout_stream=drops).loss
         ensemble.differentiate(losses)
         losses = losses.detach()
         before = state.active.clone()
         state.active &= losses.isfinite()
-        factor = learning_rate_factor(state.step, steps=train.steps, warmup=train.warmup)
         adamw(
             ensemble.parameters,
             ensemble.gradients,
@@ -166,11 +195,10 @@ class Trainer:
             lr=self.peaks * factor,
             active=state.active,
             rule=self.rule,
-            step=state.step + 1,
+            step=step + 1,
         )
-        state.diverged_at.masked_fill_(before & ~state.active, state.step)
+        state.diverged_at.copy_(torch.where(before & ~state.active, step, state.diverged_at))
         state.loss_sum += losses
-        state.step += 1
 
     def _close_interval(self, state: files.Progress) -> None:
         steps = state.step - len(state.losses) * self.interval

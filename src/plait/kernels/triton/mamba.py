@@ -1,0 +1,156 @@
+"""A whole Mamba-1 layer on a GPU, forward and backward: what `mamba_layer.cpp` is on the CPU."""
+# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+
+from typing import Any
+
+import torch
+import triton
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from plait.kernels import call
+from plait.kernels.selective_scan.triton import scan_backward, scan_forward
+from plait.kernels.triton import mamba_backward, mamba_forward
+from plait.kernels.triton.reduce import sum_parts
+from plait.kernels.triton.tiles import TILING, Tiling, padded
+
+
+def mamba_layer(
+    hidden: Float[Tensor, "members batch time d_model"],
+    parameters: tuple[Tensor, ...],
+    *,
+    eps: float,
+    tiling: Tiling = TILING,
+) -> Float[Tensor, "members batch time d_model"]:
+    """What `plait.kernels.mamba.mamba_layer` computes, with the same arguments."""
+    return _MambaLayer.apply(hidden, eps, tiling, *parameters)  # type: ignore[no-any-return]
+
+
+class _MambaLayer(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, eps: float, tiling: Tiling, *parameters: Tensor) -> Tensor:
+        hidden = hidden.contiguous()
+        parameters = tuple(call.by_member(p) for p in parameters)
+        cut = _Cut(hidden, parameters, eps, tiling)
+        out, kept = _forward(cut, hidden, parameters)
+        ctx.save_for_backward(hidden, *kept, *parameters)
+        ctx.cut = cut
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, *saved = ctx.saved_tensors
+        parameters = tuple(saved[-_PARAMETERS:])
+        dhidden, flat = _backward(ctx.cut, hidden, tuple(saved[:-_PARAMETERS]), parameters, dout.contiguous())
+        return dhidden, None, None, *call.split_gradients(flat.unsqueeze(1), parameters)
+
+
+_PARAMETERS = 10
+
+
+class _Cut:
+    """Sizes of a layer and of its programs."""
+
+    def __init__(self, hidden: Tensor, parameters: tuple[Tensor, ...], eps: float, tiling: Tiling) -> None:
+        self.members, self.batch, self.time, self.D = hidden.shape
+        self.I, self.N = parameters[7].shape[1:]
+        self.taps, self.R = parameters[2].shape[-1], parameters[5].shape[-1]
+        self.rows, self.eps, self.tiling = self.batch * self.time, eps, tiling
+        self.channels = min(tiling.channels, padded(self.I, 1))
+        self.blocks = triton.cdiv(self.I, self.channels)
+        self.model = {"D": self.D, "I": self.I, "D_PAD": padded(self.D), "I_PAD": padded(self.I)}
+        self.states = {
+            "I": self.I, "N": self.N, "R": self.R, "TAPS": self.taps, "I_PAD": padded(self.I), "N_PAD": padded(self.N),
+            "R_PAD": padded(self.R),
+        }  # fmt: skip
+        self.tile = {
+            "ROWS": tiling.rows,
+            "PRECISION": tiling.precision,
+            "num_warps": tiling.warps,
+            "num_stages": 1,
+        }
+        self.scan = {
+            "I": self.I, "N": self.N, "CHANNELS": self.channels, "STATES": padded(self.N, 1), "CHUNK": tiling.chunk,
+            "LOG": True, "num_warps": 1,
+        }  # fmt: skip
+
+    @property
+    def tiles(self) -> tuple[int, int]:
+        return self.members, triton.cdiv(self.rows, self.tiling.rows)
+
+    @property
+    def sequences(self) -> tuple[int, int]:
+        return self.members * self.batch, self.blocks
+
+
+def _forward(cut: _Cut, hidden: Tensor, parameters: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    norm, in_proj, conv, conv_bias, x_proj, dt_proj, dt_bias, A_log, skip, out_proj = parameters
+
+    def empty(width: int) -> Tensor:
+        return hidden.new_empty(cut.members, cut.rows, width)
+
+    projected, u, x, dt, y = empty(2 * cut.I), empty(cut.I), empty(cut.I), empty(cut.I), empty(cut.I)
+    low, B, C = empty(cut.R), empty(cut.N), empty(cut.N)
+    chunks = triton.cdiv(cut.time, cut.tiling.chunk)
+    kept = hidden.new_empty(cut.members * cut.batch, chunks, cut.N, cut.I)
+    mamba_forward.project[cut.tiles](
+        hidden,
+        norm,
+        in_proj,
+        projected,
+        norm.stride(0),
+        in_proj.stride(0),
+        cut.rows,
+        cut.eps,
+        **cut.model,
+        **cut.tile,
+    )
+    mamba_forward.convolve[cut.tiles](
+        projected, conv, conv_bias, x_proj, dt_proj, dt_bias, u, x, low, B, C, dt, conv.stride(0), conv_bias.stride(0),
+        x_proj.stride(0), dt_proj.stride(0), dt_bias.stride(0), cut.rows, cut.time, **cut.states, **cut.tile,
+    )  # fmt: skip
+    scan_forward[cut.sequences](x, dt, A_log, B, C, y, kept, A_log.stride(0), cut.batch, cut.time, **cut.scan)
+    out = torch.empty_like(hidden)
+    mamba_forward.gather[cut.tiles](
+        hidden, projected, x, y, skip, out_proj, out, skip.stride(0), out_proj.stride(0), cut.rows, **cut.model,
+        **cut.tile,
+    )  # fmt: skip
+    return out, (projected, u, x, dt, y, low, B, C, kept)
+
+
+def _backward(
+    cut: _Cut, hidden: Tensor, kept: tuple[Tensor, ...], parameters: tuple[Tensor, ...], dout: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The gradient of `hidden`, and those of the parameters `(members, total)`."""
+    norm, in_proj, conv, _, x_proj, dt_proj, dt_bias, A_log, skip, out_proj = parameters
+    projected, u, x, dt, y, low, B, C, states = kept
+    sizes = [p[0].numel() for p in parameters]
+    total, at = sum(sizes), [sum(sizes[:i]) for i in range(_PARAMETERS)]
+    packed = hidden.new_empty(cut.members, cut.tiling.parts, total)
+    parts = cut.members, cut.tiling.parts
+    dy, dgate, dx, ddt, du = (torch.empty_like(x) for _ in range(5))
+    mamba_backward.gather_backward[parts](
+        dout, projected, x, y, skip, out_proj, dy, dgate, packed, skip.stride(0), out_proj.stride(0), cut.rows, total,
+        at[8], at[9], **cut.model, **cut.tile,
+    )  # fmt: skip
+    dB, dC = (B.new_empty(cut.members, cut.rows, cut.blocks, cut.N) for _ in range(2))
+    dA = B.new_empty(cut.members, cut.batch, cut.I * cut.N)
+    scan_backward[cut.sequences](
+        x, dt, A_log, B, C, states, dy, dx, ddt, dA, dB, dC, A_log.stride(0), cut.batch, cut.time, **cut.scan
+    )
+    mamba_backward.convolve_backward[parts](
+        projected, u, low, dy, ddt, dx, dB, dC, x_proj, dt_proj, dt_bias, skip, du, packed, x_proj.stride(0),
+        dt_proj.stride(0), dt_bias.stride(0), skip.stride(0), cut.rows, cut.time, cut.blocks, total, at[2], at[3],
+        at[4], at[5], at[6], TAPS_PAD=padded(cut.taps, 1), **cut.states, **cut.tile,
+    )  # fmt: skip
+    dhidden = torch.empty_like(hidden)
+    mamba_backward.project_backward[parts](
+        hidden, dout, du, dgate, norm, in_proj, conv, dhidden, packed, norm.stride(0), in_proj.stride(0),
+        conv.stride(0), cut.rows, cut.time, total, at[0], at[1], cut.eps, TAPS=cut.taps, **cut.model, **cut.tile,
+    )  # fmt: skip
+    flat = hidden.new_empty(cut.members, total)
+    sum_parts(packed, flat)
+    sum_parts(dA, flat[:, at[7] : at[8]])
+    return dhidden, flat

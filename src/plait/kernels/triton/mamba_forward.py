@@ -1,0 +1,104 @@
+"""The stages of a Mamba-1 layer around its scan, each a kernel over tiles of tokens of one member.
+
+    project    projected = in_proj(RMSNorm(hidden))                             the input's half, then the gate's
+    convolve   u = conv(projected), x = silu(u), dt_low B C = x_proj(x), dt = softplus(dt_proj(dt_low))
+    (scan)     y
+    gather     out = hidden + out_proj((y + D x) * silu(gate))
+
+Everything named here stays in memory for the backward pass; what is one function call away is computed again.
+"""
+# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+
+import triton
+import triton.language as tl
+
+from plait.kernels.triton.tiles import load_rows, load_transposed, load_vector, sigmoid, softplus, store_rows
+
+
+@triton.jit
+def project(
+    hidden, norm, in_proj, projected, norm_stride, in_proj_stride, rows, eps,
+    D: tl.constexpr, I: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):  # fmt: skip
+    member = tl.program_id(0).to(tl.int64)
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+    f, c = tl.arange(0, D_PAD), tl.arange(0, I_PAD)
+    x = load_rows(hidden + member * rows * D, row, f, rows, D)
+    scale = tl.rsqrt(tl.sum(x * x, axis=1) / D + eps)
+    normed = x * scale[:, None] * load_vector(norm + member * norm_stride, f, D)[None, :]
+    weights = in_proj + member * in_proj_stride
+    projected += member * rows * 2 * I
+    for half in tl.static_range(2):
+        weight = load_transposed(weights + half * I * D, c, f, I, D)
+        value = tl.dot(normed, weight, input_precision=PRECISION)
+        mask = (row < rows)[:, None] & (c < I)[None, :]
+        tl.store(projected + row[:, None] * (2 * I) + half * I + c[None, :], value, mask=mask)
+
+
+@triton.jit
+def convolve(
+    projected, conv, conv_bias, x_proj, dt_proj, dt_bias, u_out, x_out, low_out, B_out, C_out, dt_out,
+    conv_stride, conv_bias_stride, x_proj_stride, dt_proj_stride, dt_bias_stride, rows, time,
+    I: tl.constexpr, N: tl.constexpr, R: tl.constexpr, TAPS: tl.constexpr, I_PAD: tl.constexpr,
+    N_PAD: tl.constexpr, R_PAD: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    member = tl.program_id(0).to(tl.int64)
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+    c, n, r = tl.arange(0, I_PAD), tl.arange(0, N_PAD), tl.arange(0, R_PAD)
+    start = member * rows
+    taps = conv + member * conv_stride
+    u = (
+        tl.zeros([ROWS, I_PAD], tl.float32)
+        + load_vector(conv_bias + member * conv_bias_stride, c, I)[None, :]
+    )
+    for back in tl.static_range(TAPS):
+        tap = tl.load(taps + c * TAPS + (TAPS - 1 - back), mask=c < I, other=0.0)
+        u += tap[None, :] * load_earlier(projected + start * 2 * I, row, back, c, rows, time, I, 2 * I)
+    x = u * sigmoid(u)
+    store_rows(u_out + start * I, u, row, c, rows, I)
+    store_rows(x_out + start * I, x, row, c, rows, I)
+    weights = x_proj + member * x_proj_stride
+    low = tl.dot(x, load_transposed(weights, r, c, R, I), input_precision=PRECISION)
+    B = tl.dot(x, load_transposed(weights + R * I, n, c, N, I), input_precision=PRECISION)
+    C = tl.dot(x, load_transposed(weights + (R + N) * I, n, c, N, I), input_precision=PRECISION)
+    store_rows(low_out + start * R, low, row, r, rows, R)
+    store_rows(B_out + start * N, B, row, n, rows, N)
+    store_rows(C_out + start * N, C, row, n, rows, N)
+    weight = load_transposed(dt_proj + member * dt_proj_stride, c, r, I, R)
+    before = tl.dot(low, weight, input_precision=PRECISION)
+    before += load_vector(dt_bias + member * dt_bias_stride, c, I)[None, :]
+    store_rows(dt_out + start * I, softplus(before), row, c, rows, I)
+
+
+@triton.jit
+def gather(
+    hidden, projected, x, y, D_skip, out_proj, out, skip_stride, out_proj_stride, rows,
+    D: tl.constexpr, I: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):  # fmt: skip
+    member = tl.program_id(0).to(tl.int64)
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+    f, c = tl.arange(0, D_PAD), tl.arange(0, I_PAD)
+    start = member * rows
+    mask = (row < rows)[:, None] & (c < I)[None, :]
+    gate = tl.load(projected + start * 2 * I + row[:, None] * (2 * I) + I + c[None, :], mask=mask, other=0.0)
+    skip = load_vector(D_skip + member * skip_stride, c, I)
+    y_tile = load_rows(y + start * I, row, c, rows, I) + skip[None, :] * load_rows(
+        x + start * I, row, c, rows, I
+    )
+    mixed = y_tile * gate * sigmoid(gate)
+    weight = load_transposed(out_proj + member * out_proj_stride, f, c, D, I)
+    value = tl.dot(mixed, weight, input_precision=PRECISION)
+    value += load_rows(hidden + start * D, row, f, rows, D)
+    store_rows(out + start * D, value, row, f, rows, D)
+
+
+@triton.jit
+def load_earlier(
+    pointer, row, back: tl.constexpr, column, rows, time, N_COLUMNS: tl.constexpr, STRIDE: tl.constexpr
+):
+    """Each row's value `back` positions earlier in its sequence; zero before the start."""
+    there = (row < rows) & (row % time >= back)
+    mask = there[:, None] & (column < N_COLUMNS)[None, :]
+    return tl.load(pointer + (row - back)[:, None] * STRIDE + column[None, :], mask=mask, other=0.0)

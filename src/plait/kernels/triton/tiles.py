@@ -1,0 +1,116 @@
+"""What the Triton kernels share: scalar functions, the two norms, and how a layer is cut into programs.
+
+A program holds a tile of tokens by features in registers, padded to powers of two; what lies outside is masked
+to zero. Triton is imported here and in the modules beside, never by `import plait`.
+"""
+# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+
+from dataclasses import dataclass
+
+import triton
+import triton.language as tl
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiling:
+    """How the work of a layer is cut up; it changes a member's numbers by rounding alone.
+
+    Attributes:
+        rows: tokens of a member that a program holds at once.
+        parts: programs that share a member's tokens where weight gradients are summed.
+        warps: warps of a program that holds rows.
+        precision: of products of tiles: "ieee", "tf32x3" (about as exact) or "tf32".
+        channels, chunk: channels of a program of the scan, and positions between two stored states.
+        queries, keys: of a tile of attention weights.
+        attention_warps: warps of a program of the attention.
+        words: entries of the vocabulary that a program of the head holds at once, at most.
+    """
+
+    rows: int = 32
+    parts: int = 4
+    warps: int = 2
+    precision: str = "tf32x3"
+    channels: int = 16
+    chunk: int = 4
+    queries: int = 32
+    keys: int = 32
+    attention_warps: int = 1
+    words: int = 64
+
+
+TILING = Tiling()
+"""The cut that was fastest on an H200 (benchmarks/gpu_engine.py)."""
+
+
+def padded(size: int, least: int = 16) -> int:
+    """The power of two that holds `size`; products of tiles need at least 16."""
+    return max(least, triton.next_power_of_2(max(size, 1)))
+
+
+@triton.jit
+def sigmoid(x):
+    return 1.0 / (1.0 + tl.exp(-x))
+
+
+@triton.jit
+def softplus(x):
+    """`max(x, 0) + log(1 + exp(-|x|))`, the logarithm as the series of 2 artanh(e / (2 + e)): exact for small e."""
+    e = tl.exp(-tl.abs(x))
+    s = e / (2.0 + e)
+    square = s * s
+    series = square * (1.0 / 15.0) + 1.0 / 13.0
+    series = series * square + 1.0 / 11.0
+    series = series * square + 1.0 / 9.0
+    series = series * square + 1.0 / 7.0
+    series = series * square + 1.0 / 5.0
+    series = series * square + 1.0 / 3.0
+    series = series * square + 1.0
+    return tl.maximum(x, 0.0) + 2.0 * s * series
+
+
+@triton.jit
+def silu_slope(x):
+    gate = sigmoid(x)
+    return gate * (1.0 + x * (1.0 - gate))
+
+
+@triton.jit
+def load_rows(pointer, row, column, n_rows, N_COLUMNS: tl.constexpr):
+    """The tile `[row, column]` of a matrix `(n_rows, N_COLUMNS)`, zero outside."""
+    mask = ((row >= 0) & (row < n_rows))[:, None] & (column < N_COLUMNS)[None, :]
+    return tl.load(pointer + row[:, None] * N_COLUMNS + column[None, :], mask=mask, other=0.0)
+
+
+@triton.jit
+def store_rows(pointer, value, row, column, n_rows, N_COLUMNS: tl.constexpr):
+    mask = (row < n_rows)[:, None] & (column < N_COLUMNS)[None, :]
+    tl.store(pointer + row[:, None] * N_COLUMNS + column[None, :], value, mask=mask)
+
+
+@triton.jit
+def load_transposed(pointer, row, column, n_rows, N_COLUMNS: tl.constexpr):
+    """The same elements as `load_rows`, as the tile `[column, row]`."""
+    mask = (column < N_COLUMNS)[:, None] & (row < n_rows)[None, :]
+    return tl.load(pointer + row[None, :] * N_COLUMNS + column[:, None], mask=mask, other=0.0)
+
+
+@triton.jit
+def load_vector(pointer, index, size):
+    return tl.load(pointer + index, mask=index < size, other=0.0)
+
+
+@triton.jit
+def normalise(x, inside, D: tl.constexpr, eps):
+    """Mean 0 and variance 1 along each row, and the factor that did it."""
+    mean = tl.sum(x, axis=1) / D
+    centred = tl.where(inside[None, :], x - mean[:, None], 0.0)
+    scale = tl.rsqrt(tl.sum(centred * centred, axis=1) / D + eps)
+    return centred * scale[:, None], scale
+
+
+@triton.jit
+def normalise_backward(dnormal, normal, scale, D: tl.constexpr):
+    """The gradient before `normalise` from the one behind it; both zero outside the columns."""
+    mean = tl.sum(dnormal, axis=1) / D
+    along = tl.sum(dnormal * normal, axis=1) / D
+    return (dnormal - mean[:, None] - normal * along[:, None]) * scale[:, None]

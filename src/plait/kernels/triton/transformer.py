@@ -1,0 +1,179 @@
+"""A whole GPT-NeoX layer on a GPU, forward and backward: what `transformer_layer.cpp` is on the CPU."""
+# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+
+from typing import Any
+
+import torch
+import triton
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from plait.kernels import call
+from plait.kernels.triton import transformer_backward, transformer_forward
+from plait.kernels.triton.attention import attend, attend_backward_keys, attend_backward_queries
+from plait.kernels.triton.reduce import sum_parts
+from plait.kernels.triton.tiles import TILING, Tiling, padded
+
+_PARAMETERS = 12
+
+
+def transformer_layer(
+    hidden: Float[Tensor, "members batch time d_model"],
+    parameters: tuple[Tensor, ...],
+    rotation: tuple[Float[Tensor, "pairs time"], Float[Tensor, "pairs time"]],
+    *,
+    n_heads: int,
+    window: int | None,
+    eps: float,
+    tiling: Tiling = TILING,
+) -> Float[Tensor, "members batch time d_model"]:
+    """What `plait.kernels.transformer.transformer_layer` computes, with the same arguments."""
+    cos, sin = _by_dimension(rotation, hidden.shape[-1] // n_heads, hidden.dtype)
+    size = n_heads, min(window or hidden.shape[2], hidden.shape[2]), rotation[0].shape[0]
+    return _TransformerLayer.apply(hidden, cos, sin, size, eps, tiling, *parameters)  # type: ignore[no-any-return]
+
+
+def _by_dimension(rotation: tuple[Tensor, Tensor], width: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """`(time, width)`: what multiplies a dimension itself, and what multiplies its partner."""
+    cos, sin = (table.to(dtype).T for table in rotation)
+    rest = cos.shape[0], width - 2 * cos.shape[1]
+    return (
+        torch.cat((cos, cos, cos.new_ones(rest)), dim=1),
+        torch.cat((-sin, sin, sin.new_zeros(rest)), dim=1),
+    )
+
+
+class _TransformerLayer(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        size: tuple[int, int, int],
+        eps: float,
+        tiling: Tiling,
+        *parameters: Tensor,
+    ) -> Tensor:
+        hidden = hidden.contiguous()
+        parameters = tuple(call.by_member(p) for p in parameters)
+        cut = _Cut(hidden, parameters, size, eps, tiling)
+        out, kept = _forward(cut, hidden, (cos, sin), parameters)
+        ctx.save_for_backward(hidden, cos, sin, *kept, *parameters)
+        ctx.cut = cut
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, cos, sin, *saved = ctx.saved_tensors
+        kept, parameters = tuple(saved[:-_PARAMETERS]), tuple(saved[-_PARAMETERS:])
+        dhidden, flat = _backward(ctx.cut, hidden, (cos, sin), kept, parameters, dout.contiguous())
+        return dhidden, *(None,) * 5, *call.split_gradients(flat.unsqueeze(1), parameters)
+
+
+class _Cut:
+    """Sizes of a layer and of its programs."""
+
+    def __init__(
+        self,
+        hidden: Tensor,
+        parameters: tuple[Tensor, ...],
+        size: tuple[int, int, int],
+        eps: float,
+        tiling: Tiling,
+    ) -> None:
+        self.members, self.batch, self.time, self.D = hidden.shape
+        self.heads, self.window, self.pairs = size
+        self.rows, self.eps, self.tiling = self.batch * self.time, eps, tiling
+        self.width = self.D // self.heads
+        self.scale = self.width**-0.5
+        self.tile = {
+            "D": self.D, "D_PAD": padded(self.D), "ROWS": tiling.rows, "PRECISION": tiling.precision,
+            "num_warps": tiling.warps, "num_stages": 1,
+        }  # fmt: skip
+        U = parameters[9].shape[1]
+        self.mlp = {"U": U, "U_PAD": padded(U)}
+        self.attention = {
+            "D": self.D, "HEADS": self.heads, "WIDTH": self.width, "WIDTH_PAD": padded(self.width),
+            "PAIRS": self.pairs, "QUERIES": tiling.queries, "KEYS": tiling.keys, "PRECISION": tiling.precision,
+            "num_warps": tiling.attention_warps, "num_stages": 1,
+        }  # fmt: skip
+
+    @property
+    def tiles(self) -> tuple[int, int]:
+        return self.members, triton.cdiv(self.rows, self.tiling.rows)
+
+    def attention_tiles(self, length: int) -> tuple[int, int, int]:
+        return self.members * self.batch, self.heads, triton.cdiv(self.time, length)
+
+
+def _forward(
+    cut: _Cut, hidden: Tensor, rotation: tuple[Tensor, Tensor], parameters: tuple[Tensor, ...]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    strides = [p.stride(0) for p in parameters]
+    norm1, norm1_bias, norm2, norm2_bias, qkv_weight, qkv_bias, *rest = parameters
+    qkv = hidden.new_empty(cut.members, cut.rows, 3 * cut.D)
+    transformer_forward.heads[cut.tiles](
+        hidden,
+        norm1,
+        norm1_bias,
+        qkv_weight,
+        qkv_bias,
+        qkv,
+        *strides[:2],
+        *strides[4:6],
+        cut.rows,
+        cut.eps,
+        **cut.tile,
+    )
+    attended = torch.empty_like(hidden)
+    lse = hidden.new_empty(cut.members * cut.batch, cut.heads, cut.time)
+    attend[cut.attention_tiles(cut.tiling.queries)](
+        qkv, *rotation, attended, lse, cut.time, cut.window, cut.scale, **cut.attention
+    )
+    out = torch.empty_like(hidden)
+    transformer_forward.combine[cut.tiles](
+        hidden, attended, norm2, norm2_bias, *rest, out, *strides[2:4], *strides[6:], cut.rows, cut.eps, **cut.tile,
+        **cut.mlp,
+    )  # fmt: skip
+    return out, (qkv, attended, lse)
+
+
+def _backward(
+    cut: _Cut,
+    hidden: Tensor,
+    rotation: tuple[Tensor, Tensor],
+    kept: tuple[Tensor, ...],
+    parameters: tuple[Tensor, ...],
+    dout: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The gradient of `hidden`, and those of the parameters `(members, total)`."""
+    norm1, norm1_bias, norm2, norm2_bias, qkv_weight, _, dense, _, up, up_bias, down, _ = parameters
+    strides = [p.stride(0) for p in parameters]
+    qkv, attended, lse = kept
+    sizes = [p[0].numel() for p in parameters]
+    total, at = sum(sizes), [sum(sizes[:i]) for i in range(_PARAMETERS)]
+    parts = cut.members, cut.tiling.parts
+    packed = hidden.new_empty(*parts, total)
+    dattended, dhidden, dqkv = torch.empty_like(hidden), torch.empty_like(hidden), torch.empty_like(qkv)
+    transformer_backward.combine_backward[parts](
+        hidden, attended, dout, norm2, norm2_bias, dense, up, up_bias, down, dattended, dhidden, packed, *strides[2:4],
+        strides[6], strides[8], strides[9], strides[10], cut.rows, total, at[2], at[6], at[8], cut.eps, **cut.tile,
+        **cut.mlp,
+    )  # fmt: skip
+    for kernel, length in (
+        (attend_backward_queries, cut.tiling.queries),
+        (attend_backward_keys, cut.tiling.keys),
+    ):
+        kernel[cut.attention_tiles(length)](
+            qkv, *rotation, attended, lse, dattended, dqkv, cut.time, cut.window, cut.scale, **cut.attention
+        )
+    transformer_backward.heads_backward[parts](
+        hidden, dqkv, *rotation, norm1, norm1_bias, qkv_weight, dhidden, packed, *strides[:2], strides[4], cut.rows,
+        cut.time, total, at[0], at[4], cut.eps, WIDTH=cut.width, PAIRS=cut.pairs, **cut.tile,
+    )  # fmt: skip
+    flat = hidden.new_empty(cut.members, total)
+    sum_parts(packed, flat)
+    return dhidden, flat

@@ -1,0 +1,71 @@
+"""The stages of a GPT-NeoX layer around its attention, each a kernel over tiles of tokens of one member.
+
+heads     qkv = query_key_value(LayerNorm(hidden))
+(attend)  attended
+combine   out = hidden + dense(attended) + MLP(LayerNorm(hidden))
+"""
+# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+
+import triton
+import triton.language as tl
+
+from plait.kernels.triton.tiles import (
+    load_rows,
+    load_transposed,
+    load_vector,
+    normalise,
+    sigmoid,
+    store_rows,
+)  # fmt: skip
+
+
+@triton.jit
+def heads(
+    hidden, norm, norm_bias, weight, bias, qkv, norm_stride, norm_bias_stride, weight_stride, bias_stride, rows, eps,
+    D: tl.constexpr, D_PAD: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    member = tl.program_id(0).to(tl.int64)
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+    f = tl.arange(0, D_PAD)
+    normal, _ = normalise(load_rows(hidden + member * rows * D, row, f, rows, D), f < D, D, eps)
+    normed = normal * load_vector(norm + member * norm_stride, f, D)[None, :]
+    normed += load_vector(norm_bias + member * norm_bias_stride, f, D)[None, :]
+    weight += member * weight_stride
+    bias += member * bias_stride
+    qkv += member * rows * 3 * D
+    mask = (row < rows)[:, None] & (f < D)[None, :]
+    for third in tl.static_range(3):
+        matrix = load_transposed(weight + third * D * D, f, f, D, D)
+        value = (
+            tl.dot(normed, matrix, input_precision=PRECISION) + load_vector(bias + third * D, f, D)[None, :]
+        )
+        tl.store(qkv + row[:, None] * (3 * D) + (third * D + f)[None, :], value, mask=mask)
+
+
+@triton.jit
+def combine(
+    hidden, attended, norm, norm_bias, dense, dense_bias, up, up_bias, down, down_bias, out, norm_stride,
+    norm_bias_stride, dense_stride, dense_bias_stride, up_stride, up_bias_stride, down_stride, down_bias_stride,
+    rows, eps,
+    D: tl.constexpr, U: tl.constexpr, D_PAD: tl.constexpr, U_PAD: tl.constexpr, ROWS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):  # fmt: skip
+    member = tl.program_id(0).to(tl.int64)
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+    f, unit = tl.arange(0, D_PAD), tl.arange(0, U_PAD)
+    start = member * rows * D
+    x = load_rows(hidden + start, row, f, rows, D)
+    matrix = load_transposed(dense + member * dense_stride, f, f, D, D)
+    value = x + tl.dot(load_rows(attended + start, row, f, rows, D), matrix, input_precision=PRECISION)
+    value += load_vector(dense_bias + member * dense_bias_stride, f, D)[None, :]
+    value += load_vector(down_bias + member * down_bias_stride, f, D)[None, :]
+    normal, _ = normalise(x, f < D, D, eps)
+    normed = normal * load_vector(norm + member * norm_stride, f, D)[None, :]
+    normed += load_vector(norm_bias + member * norm_bias_stride, f, D)[None, :]
+    if U > 0:
+        matrix = load_transposed(up + member * up_stride, unit, f, U, D)
+        raised = tl.dot(normed, matrix, input_precision=PRECISION)
+        raised += load_vector(up_bias + member * up_bias_stride, unit, U)[None, :]
+        matrix = load_transposed(down + member * down_stride, f, unit, D, U)
+        value += tl.dot(raised * sigmoid(raised), matrix, input_precision=PRECISION)
+    store_rows(out + start, value, row, f, rows, D)

@@ -1,0 +1,51 @@
+"""Training steps on a GPU without a launch for each of their kernels: one step captured as a CUDA graph, replayed.
+
+A graph repeats the same work on the same addresses, so the step's number lies on the device, and the step advances
+it itself. The first steps run uncaptured: kernels compile, tables are made, memory settles.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+_UNCAPTURED = 3
+
+
+class Replay:
+    """`advance(clock)` must do step number `clock` and write nothing but what it finds in place.
+
+    Args:
+        advance: a step as device work alone: no value read by the host, no memory shared with another step's inputs.
+    """
+
+    def __init__(self, advance: Callable[[Int[Tensor, ""]], None], device: torch.device) -> None:
+        self._advance = advance
+        self._clock = torch.zeros((), dtype=torch.int64, device=device)
+        self._next = 0
+        self._count = 0
+        self._side = torch.cuda.Stream(device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def step(self, number: int) -> None:
+        """Do step `number`; steps mostly come one after the other."""
+        if number != self._next:
+            self._clock.fill_(number)
+        self._next = number + 1
+        if self._graph is None and self._count == _UNCAPTURED:
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph):
+                self._work()
+        self._count += 1
+        if self._graph is not None:
+            self._graph.replay()
+            return
+        self._side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._side):
+            self._work()
+        torch.cuda.current_stream().wait_stream(self._side)
+
+    def _work(self) -> None:
+        self._advance(self._clock)
+        self._clock += 1
