@@ -1,8 +1,11 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and JSON that is read with care."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
+
+MOST_JSON_BYTES = 256 * 2**20
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -25,6 +28,31 @@ def write_whole(path: Path, data: bytes) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def read_json(path: Path) -> object:
+    """The document in a JSON file.
+
+    Raises:
+        ValueError: a file of more than `MOST_JSON_BYTES`, or one that is no JSON.
+        OSError: it cannot be read.
+    """
+    size = path.stat().st_size
+    if size > MOST_JSON_BYTES:
+        raise ValueError(f"{path}: a JSON file of at most {MOST_JSON_BYTES} bytes is needed, got {size}")
+    return parse_json(path.read_bytes(), str(path))
+
+
+def parse_json(text: bytes, name: str) -> object:
+    """The document in `text`, which came from `name`.
+
+    Raises:
+        ValueError: no JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: no JSON: {error}") from None
 
 
 def _umask() -> int:

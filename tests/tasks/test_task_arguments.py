@@ -81,10 +81,8 @@ def test_a_task_is_a_frozen_keyword_only_value(task_class):
 @pytest.mark.parametrize("task_class", TASKS.values())
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, None, "8"])
 def test_batch_and_length_are_refused(task_class, value):
-    refuses(lambda: task_class().sample(Stream(0), batch=value), "batch must be an integer >= 1", repr(value))
-    refuses(
-        lambda: task_class().sample(Stream(0), seq_len=value), "seq_len must be an integer >= 1", repr(value)
-    )
+    refuses(lambda: task_class().sample(Stream(0), batch=value), "batch must be an integer", repr(value))
+    refuses(lambda: task_class().sample(Stream(0), seq_len=value), "seq_len must be an integer", repr(value))
 
 
 @pytest.mark.parametrize(

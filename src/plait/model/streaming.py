@@ -1,6 +1,5 @@
-"""A model read token by token: an answer as soon as its token is there, in constant memory."""
+"""A model read token by token: an answer as soon as its token is there."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,30 +9,37 @@ from plait.model.hybrid import HybridLM
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the model predicts after a token: the most likely one, and how far it is ahead of the next (nats)."""
+    """What a model predicts after a token.
+
+    Attributes:
+        token: the most likely one, of equals the first.
+        gap: how far its logit is ahead of the next (nats); infinite in a vocabulary of one.
+    """
 
     token: int
     gap: float
 
 
-def answers(model: HybridLM, tokens: Iterable[int | None]) -> Iterator[Answer | None]:
-    """One answer a token; None starts a new sequence and is answered by None.
+class StreamReader:
+    """One sequence, fed a token at a time; memory stops growing once the windows are full."""
 
-    Raises:
+    def __init__(self, model: HybridLM) -> None:
+        self.model = model
+        self.vocab_size = model.embedding.weight.shape[0]
+        self.restart()
+
+    def restart(self) -> None:
+        """The next token is the first of a new sequence."""
+        self._state = self.model.init_state(1)
+
+    def read(self, token: int) -> Answer:
+        """Raises:
         ValueError: a token outside the vocabulary.
-    """
-    vocab_size, device = model.embedding.weight.shape[0], model.embedding.weight.device
-    state = model.init_state(1)
-    for token in tokens:
-        if token is None:
-            state = model.init_state(1)
-            yield None
-            continue
-        if not 0 <= token < vocab_size:
-            raise ValueError(f"tokens must be in [0, {vocab_size}), got {token}")
-        logits, state = model.step(torch.tensor([token], device=device), state)
-        best = logits[0].topk(min(2, vocab_size))
-        values = best.values.tolist()
-        yield Answer(
-            token=int(best.indices[0]), gap=values[0] - values[1] if len(values) > 1 else float("inf")
-        )
+        """
+        if not 0 <= token < self.vocab_size:
+            raise ValueError(f"tokens must be in [0, {self.vocab_size}), got {token}")
+        device = self.model.embedding.weight.device
+        logits, self._state = self.model.step(torch.tensor([token], device=device), self._state)
+        best = logits[0].topk(min(2, self.vocab_size)).values.tolist()
+        gap = best[0] - best[1] if len(best) > 1 else float("inf")
+        return Answer(token=int(logits[0].argmax()), gap=gap)

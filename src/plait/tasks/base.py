@@ -89,10 +89,10 @@ class BuiltInTask(ABC):
         """Sequences of the task's distribution, `batch` of them for each member, `seq_len` tokens each.
 
         Raises:
-            ValueError: a batch or seq_len below 1, or a seq_len too short for the task's parameters.
+            ValueError: a batch or seq_len outside [1, 2^31), or a seq_len too short for the task's parameters.
         """
         for name, value in (("batch", batch), ("seq_len", seq_len)):
-            check_integer(name, value, least=1)
+            check_integer(name, value, least=1, most=2**31 - 1)
         return self._draw(stream, batch, seq_len)
 
     def targets(self, tokens: Tensor) -> Targets:

@@ -50,7 +50,7 @@ def measure(
     if sequences < 1:
         raise ValueError(f"sequences must be an integer of at least 1, got {sequences}")
     correct = scored = 0
-    seeds = torch.tensor([checked_seed(seed)], device=device)
+    seeds = torch.tensor([Stream(seed).seed], device=device)
     for index, first in enumerate(range(0, sequences, CHUNK)):
         stream = Stream(seeds, index, TEST)
         tokens, targets = sample_labelled(task, stream, batch=min(CHUNK, sequences - first), seq_len=seq_len)
@@ -60,15 +60,6 @@ def measure(
             correct += int(scores.correct)
             scored += int(scores.scored)
     return Accuracy(correct=correct, scored=scored, sequences=sequences, seq_len=seq_len)
-
-
-def checked_seed(seed: int) -> int:
-    """Raises:
-    ValueError: a seed outside [0, 2^63).
-    """
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be an integer in [0, 2^63), got {seed}")
-    return seed
 
 
 def wilson_interval(correct: int, trials: int, *, z: float = 1.959963984540054) -> tuple[float, float]:

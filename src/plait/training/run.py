@@ -36,8 +36,8 @@ class Train:
         dtype: one of `DTYPES`.
 
     Raises:
-        ValueError: a count below 1, a warm-up below 0, a rate, decay or clip that is not finite or out of
-            its range, a seed outside [0, 2^63), or an unknown dtype.
+        ValueError: a count outside [1, 2^31), a warm-up below 0, a rate, decay or clip that is not finite or out
+            of its range, a seed outside [0, 2^63), or an unknown dtype.
     """
 
     steps: int = 4000
@@ -56,9 +56,7 @@ class Train:
         for name in ("steps", "batch", "seq_len", "test_sequences", "select_sequences"):
             self._set(name, _integer(name, getattr(self, name), least=1))
         self._set("warmup", _integer("warmup", self.warmup, least=0))
-        self._set("seed", _integer("seed", self.seed, least=0))
-        if self.seed >= 2**63:
-            raise ValueError(f"seed must be below 2^63, got {self.seed}")
+        self._set("seed", _integer("seed", self.seed, least=0, bits=63))
         self._set("lr", _number("lr", self.lr, zero=False))
         self._set("weight_decay", _number("weight_decay", self.weight_decay, zero=True))
         self._set("clip", _number("clip", self.clip, zero=False))
@@ -136,13 +134,15 @@ def _known_fields(what: str, data: object, known: tuple[str, ...]) -> dict[str, 
     return dict(data)
 
 
-def _integer(name: str, value: object, *, least: int) -> int:
+def _integer(name: str, value: object, *, least: int, bits: int = 31) -> int:
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         number = None
     if number is None or isinstance(value, bool) or number < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    if number.bit_length() > bits:
+        raise ValueError(f"{name} must be below 2^{bits}, got {number}")
     return number
 
 

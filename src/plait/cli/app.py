@@ -1,0 +1,49 @@
+"""The commands by name."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from plait.cli import bench, results, stream, tasks, train
+from plait.cli.errors import Commands
+from plait.cli.output import print_line
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print_line(version("plait"))
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="plait",
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it and stop.")
+    ] = False,
+) -> None:
+    """A laboratory for hybrid sequence models. `plait COMMAND --help` shows each command with an example."""
+
+
+app.command()(tasks.tasks)
+app.command()(tasks.label)
+app.command()(train.train)
+app.command("eval")(train.evaluate)
+app.command()(stream.stream)
+app.command()(results.results)
+app.command()(bench.bench)
+
+
+def main() -> None:
+    """The program `plait`."""
+    app()

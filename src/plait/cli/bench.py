@@ -1,0 +1,64 @@
+"""`plait bench`: the program behind a claim of speed."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plait.cli.options import Device, JsonFlag
+from plait.cli.output import print_json, print_line
+from plait.names import unknown
+
+
+def bench(
+    name: Annotated[
+        str | None, typer.Argument(help="A program of benchmarks/; left out, all are listed.")
+    ] = None,
+    options: Annotated[list[str] | None, typer.Argument(help="The program's own, after --.")] = None,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """Runs a program of benchmarks/ and prints its table.
+
+    \b
+    plait bench engine
+    plait bench engine -- --rounds 3 --d-model 8
+    """
+    from plait.training.loop import resolve_device
+
+    place = resolve_device(device)
+    programs = _programs()
+    if name is None:
+        print_json(sorted(programs)) if json else print_line("\n".join(sorted(programs)))
+        return
+    if name not in programs:
+        raise ValueError(unknown("benchmark", name, sorted(programs)))
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if place.type == "cpu" else {}
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, str(programs[name]), *(options or ())],
+        env=os.environ | hidden,
+        stdout=subprocess.PIPE if json else None,
+        text=True,
+        check=False,
+    )
+    if json and done.returncode == 0:
+        seconds = round(time.monotonic() - began, 3)
+        print_json({"benchmark": name, "seconds": seconds, "output": done.stdout.splitlines()})
+    if done.returncode:
+        raise typer.Exit(done.returncode if done.returncode > 0 else 1)
+
+
+def _programs() -> dict[str, Path]:
+    """By name: those of the working folder, else those beside the source of an editable installation."""
+    import plait
+
+    for root in (Path.cwd(), Path(plait.__file__).parents[2]):
+        found = {path.stem: path for path in (root / "benchmarks").glob("*.py") if path.stem[0] != "_"}
+        if found:
+            return found
+    raise ValueError("no folder benchmarks/ with programs is here: run this in plait's source tree")

@@ -1,0 +1,105 @@
+"""The one place where a mistake becomes one line on stderr and an exit code.
+
+0 done, 1 a check that failed (or nobody reads our output), 2 what was asked for cannot be done, 130 Ctrl-C.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from plait.names import unknown
+
+CHECK_FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+
+
+class Commands(TyperGroup):
+    """A group of commands that ends in a line and an exit code where Python would show a traceback."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        args = (sys.argv[1:] if args is None else args) or ["--help"]
+        try:
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            sys.stdout.flush()
+        except typer.TyperException as error:
+            _say(_usage_line(error))
+            code = error.exit_code
+        except BrokenPipeError:
+            _drop_output()
+            code = CHECK_FAILED
+        sys.exit(code or 0)
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            _see_working_folder()
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            _say(str(stop) or "interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            raise
+        except (ValueError, OSError, MemoryError) as error:
+            _say(error_line(error))
+            raise typer.Exit(REFUSED) from None
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+            _say(f"not enough memory: {_folded(str(error))}")
+            raise typer.Exit(REFUSED) from None
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            ctx.fail(unknown("command", args[0], self.commands))
+        return super().resolve_command(ctx, args)
+
+
+def _see_working_folder() -> None:
+    """Tasks and layers named `module:Class` may be files of the working folder, as under `python -m`."""
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
+def error_line(error: Exception) -> str:
+    """What went wrong, in one line; a file's error begins with its name."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _folded(f"{where}{error.strerror}")
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    return _folded(str(error) or type(error).__name__)
+
+
+def _usage_line(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context is not None else ""
+    return f"{_folded(error.format_message())}{hint}"
+
+
+def _say(line: str) -> None:
+    print(f"plait: {line}", file=sys.stderr)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """PyTorch tells so in the text alone."""
+    text = str(error).lower()
+    return "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
+
+
+def _drop_output() -> None:
+    """What is still to be flushed goes nowhere: its reader has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

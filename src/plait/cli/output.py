@@ -1,0 +1,75 @@
+"""What is printed: one JSON document, or tables; progress and remarks go to stderr."""
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def print_json(document: object) -> None:
+    """The document as JSON; numbers that are not finite become null."""
+    sys.stdout.write(json.dumps(plain(document), indent=2, allow_nan=False) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table whose numbers stand to the right."""
+    table = Table(title=escape(title) or None, title_justify="left", box=SIMPLE, pad_edge=False)
+    rows = [list(row) for row in rows]
+    for index, name in enumerate(columns):
+        numeric = all(isinstance(row[index], int | float | Fraction | None) for row in rows)
+        table.add_column(escape(name), justify="right" if numeric and rows else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(shown(value)) for value in row))
+    out().print(table)
+
+
+def print_line(text: str = "") -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def out() -> Console:
+    """Where tables go; wide where no terminal sets the width."""
+    return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+def messages() -> Console:
+    """Progress and remarks."""
+    return Console(file=sys.stderr, highlight=False)
+
+
+def shown(value: object) -> str:
+    """A value as a table has it: four digits of a share, `-` for nothing."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(shown(item) for item in value)
+    return str(value)
+
+
+def plain(value: Any) -> Any:
+    """The value in JSON's own types; a fraction that is no integer becomes a decimal number."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Fraction):
+        return value.numerator if value.denominator == 1 else float(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset | range):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int) else str(value)

@@ -1,0 +1,89 @@
+"""`plait results`: what a folder of results holds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plait.cli.options import Device, JsonFlag
+from plait.cli.output import messages, print_json, print_table
+from plait.cli.values import parse_fields, parse_names
+
+if TYPE_CHECKING:
+    import polars as pl
+
+COLUMNS = (
+    "member",
+    "task",
+    "pattern",
+    "d_model",
+    "parameters",
+    "lr",
+    "seed",
+    "steps",
+    "accuracy",
+    "diverged_at",
+)
+
+ORDER = ("task", "pattern", "d_model", "window", "lr", "seed", "member")
+
+
+def results(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that train or reproduce wrote.")],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=JSON", help="Only members with this value; may be repeated."),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,..", help="Means over the members that agree in these columns."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,..", help="What to show of each member; `all` for everything."),
+    ] = None,
+    sql: Annotated[
+        str | None,
+        typer.Option(metavar="QUERY", help="A SELECT over the table `members` instead of the above."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Rows to print at most; --json prints all.")] = 40,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """What a folder of results holds: its members, filtered, averaged, or asked in SQL.
+
+    \b
+    plait results runs/headline --by pattern,d_model,lr
+    plait results runs/headline --where pattern=SSM-TF --where seed=0 --columns lr,accuracy,losses
+    plait results runs/headline --sql "SELECT pattern, MAX(accuracy) FROM members GROUP BY pattern"
+    """
+    from plait.experiments import Store, StoreError, aggregated, filtered, query
+    from plait.names import unknown
+    from plait.training.loop import resolve_device
+
+    resolve_device(device)
+    conditions = parse_fields("--where", where)
+    if sql is not None:
+        if conditions or by is not None or columns is not None:
+            raise ValueError("--sql takes the place of --where, --by and --columns")
+        frame = query(folder, sql)
+    else:
+        frame = filtered(Store.for_reading(folder).read(), conditions).sort(*ORDER)
+        if by is not None:
+            frame = aggregated(frame, parse_names(by, ()))
+        elif columns != "all":
+            names = parse_names(columns, COLUMNS)
+            for name in names:
+                if name not in frame.columns:
+                    raise StoreError(unknown("column", name, frame.columns))
+            frame = frame.select(names)
+    if json:
+        print_json(frame.to_dicts())
+        return
+    _print_frame(frame, limit)
+
+
+def _print_frame(frame: "pl.DataFrame", limit: int) -> None:
+    print_table("", frame.columns, frame.head(limit).rows())
+    if len(frame) > limit:
+        messages().print(f"{limit} of {len(frame)} rows; --limit {len(frame)} prints all")

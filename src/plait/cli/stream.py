@@ -1,0 +1,155 @@
+"""`plait stream`: a model in a pipe."""
+
+import re
+import sys
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from io import BufferedReader
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from plait.cli.options import Device, JsonFlag, Params
+from plait.cli.output import plain
+from plait.cli.values import parse_fields
+from plait.names import unknown
+
+if TYPE_CHECKING:
+    from plait.model.streaming import StreamReader
+
+CHUNK_BYTES = 2**16
+LONGEST_WORD = 128
+MOST_LISTED = 64
+
+_PIECE = re.compile(r"\n|\S+(?=\s)|\S+$")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+class Mark(Enum):
+    """What comes between words."""
+
+    LINE = "the line ends"
+    RESTART = "an empty line ends: a new sequence begins"
+    PAUSE = "nothing more is there to read yet"
+
+
+def stream(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="TASK", help="Read and write the names of this task's tokens, not numbers."),
+    ] = None,
+    param: Params = None,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """Tokens from stdin, an answer to each as it comes, in constant memory where windows are bounded.
+
+    Tokens stand apart by spaces or line ends, and their answers likewise; an empty line starts a new sequence.
+    With --json the answers are a list of {"token", "answer", "gap"}, the gap being how far the answer is ahead
+    of the next best (nats); null stands for a new sequence.
+
+    \b
+    echo 0 26 1 2 3 4 5 6 | plait stream my-model
+    echo "a 5' b c d e f g" | plait stream my-model --task selective-copying
+    """
+    from plait.model import load
+    from plait.model.streaming import StreamReader
+    from plait.tasks import parse_task
+    from plait.training.loop import resolve_device
+
+    place = resolve_device(device)
+    if task is None and param:
+        raise ValueError("--param needs --task")
+    names = None if task is None else parse_task(task, parse_fields("--param", param)).token_names
+    model = load(folder).to(place)
+    if names is not None and len(names) != model.config.vocab_size:
+        raise ValueError(
+            f"the model must have the task's vocab_size, {len(names)}, got {model.config.vocab_size}"
+        )
+    (_answer_json if json else _answer_text)(
+        StreamReader(model), names, words(cast(BufferedReader, sys.stdin.buffer))
+    )
+
+
+def words(source: BufferedReader) -> Iterator[str | Mark]:
+    """The words of a byte stream, each as soon as the space after it is there, and what comes between them.
+
+    Raises:
+        ValueError: a word of more than `LONGEST_WORD` letters, or bytes that are no UTF-8.
+    """
+    decoder = getincrementaldecoder("utf-8")()
+    pending, empty = "", True  # a word that may go on; whether this line has had none so far
+    while chunk := source.read1(CHUNK_BYTES):
+        text = pending + decoder.decode(chunk)
+        pending = ""
+        for match in _PIECE.finditer(text):
+            if match[0] == "\n":
+                yield Mark.RESTART if empty else Mark.LINE
+                empty = True
+            elif match.end() == len(text):
+                pending = match[0]
+            else:
+                yield match[0]
+                empty = False
+        if len(pending) > LONGEST_WORD:
+            raise ValueError(f"tokens of at most {LONGEST_WORD} letters are needed, got {pending[:20]!r}...")
+        yield Mark.PAUSE
+    if pending:
+        yield pending
+
+
+def _answer_text(reader: "StreamReader", names: Sequence[str] | None, source: Iterator[str | Mark]) -> None:
+    number, write, space = _numbering(names), sys.stdout.write, ""
+    for word in source:
+        if word is Mark.PAUSE:
+            sys.stdout.flush()
+        elif isinstance(word, Mark):
+            write("\n")
+            space = ""
+            if word is Mark.RESTART:
+                reader.restart()
+        else:
+            answer = reader.read(number(word)).token
+            write(f"{space}{answer if names is None else names[answer]}")
+            space = " "
+    write("\n" if space else "")
+
+
+def _answer_json(reader: "StreamReader", names: Sequence[str] | None, source: Iterator[str | Mark]) -> None:
+    number, write, comma = _numbering(names), sys.stdout.write, ""
+    write("[")
+    for word in source:
+        if word is Mark.PAUSE:
+            sys.stdout.flush()
+        elif word is Mark.RESTART:
+            reader.restart()
+            write(f"{comma}null")
+            comma = ",\n "
+        elif isinstance(word, str):
+            token = number(word)
+            answer = reader.read(token)
+            told = (token, answer.token) if names is None else (word, names[answer.token])
+            entry = {"token": told[0], "answer": told[1], "gap": answer.gap}
+            write(f"{comma}{dumps(plain(entry), ensure_ascii=False)}")
+            comma = ",\n "
+    write("]\n")
+
+
+def _numbering(names: Sequence[str] | None) -> Callable[[str], int]:
+    """From a word to its token; a word that is no token is a ValueError."""
+    tokens = {name: token for token, name in enumerate(names or ())}
+
+    def number(word: str) -> int:
+        if names is None and _NUMBER.fullmatch(word):
+            return int(word)
+        if names is None:
+            raise ValueError(f"tokens must be integers of at least 0 (names need --task), got {word!r}")
+        if word not in tokens:
+            raise ValueError(unknown("token", word, names[:MOST_LISTED]))
+        return tokens[word]
+
+    return number

@@ -1,0 +1,187 @@
+"""`plait train` and `plait eval`: one ensemble trained, one saved model measured."""
+
+from contextlib import nullcontext
+from json import dumps as to_json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plait.cli.options import Device, JsonFlag, Params, TaskOption
+from plait.cli.output import messages, print_json, print_line, print_table
+from plait.cli.values import parse_fields, parse_integers, parse_numbers, parse_seeds
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from plait.experiments import Experiment
+    from plait.training import Run
+
+
+def train(
+    task: TaskOption = "selective-copying",
+    param: Params = None,
+    pattern: Annotated[
+        str, typer.Option(help="Layers, input first: SSM-TF, (SSM*5-TF)*2, module:Class-TF.")
+    ] = "SSM-TF",
+    d_model: Annotated[int, typer.Option(help="Width.")] = 8,
+    window: Annotated[
+        str, typer.Option(metavar="N|full", help="Tokens that attention sees, the query included.")
+    ] = "20",
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 4000,
+    batch: Annotated[int, typer.Option(help="Sequences a step.")] = 8,
+    seq_len: Annotated[int, typer.Option(help="Tokens a sequence.")] = 100,
+    seeds: Annotated[
+        str, typer.Option(metavar="A..B|A,B,..", help="One member of the ensemble for each.")
+    ] = "0",
+    lrs: Annotated[
+        str, typer.Option(metavar="X,Y,..", help="Learning rates, each trained with every seed.")
+    ] = "0.01",
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=JSON", help="Any other field of HybridConfig.")
+    ] = None,
+    train: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=JSON", help="Any other field of Train.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Keep the results; go on where they end."),
+    ] = None,
+    save_models: Annotated[
+        bool, typer.Option("--save-models", help="Keep the trained models in DIR/models.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """Trains one run, or an ensemble of seeds and learning rates, and measures it on fresh sequences.
+
+    \b
+    plait train --steps 400 --seeds 0..3
+    plait train --task needle --pattern TF-TF --d-model 16 --window full --lrs 0.003,0.01 --seeds 0..7 -o runs/needle
+    plait train --param numbers=[1,2,3] --model n_heads=2 --train clip=0.5 -o runs/mine --save-models
+    """
+    from plait.cli.runs import make_run
+    from plait.experiments import Experiment
+    from plait.training.loop import resolve_device
+    from plait.training.preflight import check_run
+
+    given = {"pattern": pattern, "d_model": d_model, "window": _window(window)}
+    protocol = {"steps": steps, "batch": batch, "seq_len": seq_len}
+    run = make_run(
+        task,
+        parse_fields("--param", param),
+        model=given | parse_fields("--model", model),
+        train=protocol | parse_fields("--train", train),
+    )
+    experiment = Experiment(
+        name="train",
+        question="How well is this run learnt?",
+        base=run,
+        vary={("model.pattern", "model.d_model"): ((run.model.pattern, run.model.d_model),)},
+        sweep={"train.lr": parse_numbers("--lrs", lrs), "train.seed": parse_seeds(seeds)},
+    )
+    members = experiment.expand()
+    if save_models and output is None:
+        raise ValueError("--save-models needs a folder to keep them in: -o DIR")
+    resolve_device(device)
+    parameters = check_run(members[0])
+    if dry_run:
+        _print_plan(run, parameters, len(members), json=json)
+        return
+    with nullcontext(output) if output is not None else TemporaryDirectory() as folder:
+        rows = _trained(experiment, Path(folder), device=device, save_models=save_models)
+    _print_rows(experiment, rows, output if save_models else None, json=json)
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
+    task: TaskOption,
+    param: Params = None,
+    seq_len: Annotated[str, typer.Option(metavar="N,M,..", help="Lengths to measure at, in tokens.")] = "100",
+    sequences: Annotated[int, typer.Option(help="Fresh sequences at each length.")] = 1024,
+    seed: Annotated[int, typer.Option(help="Of the sequences.")] = 0,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """The accuracy of a saved model, on any length and distribution of a task with its vocabulary.
+
+    \b
+    plait eval runs/mine/models/4be1a0c2d4e5f6071829 --task selective-copying --seq-len 100,200,400
+    plait eval my-model --task selective-copying --param variant=adversarial --json
+    """
+    from plait.model import load
+    from plait.tasks import parse_task
+    from plait.training.loop import resolve_device
+    from plait.training.measure import measure
+
+    place = resolve_device(device)
+    wanted = parse_task(task, parse_fields("--param", param))
+    lengths = parse_integers("--seq-len", seq_len)
+    model = load(folder).to(place)
+    found = [measure(model, wanted, sequences=sequences, seq_len=n, seed=seed) for n in lengths]
+    columns = ("seq_len", "sequences", "correct", "scored", "accuracy", "interval")
+    rows = [{name: getattr(entry, name) for name in columns} for entry in found]
+    if json:
+        print_json({"model": str(folder), "task": task, "seed": seed, "results": rows})
+        return
+    print_table(f"{folder} on {task}", columns, [list(row.values()) for row in rows])
+    print_line("interval: Wilson, 95%, with the scored tokens taken as independent")
+
+
+def _window(text: str) -> int | None:
+    if text == "full":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"--window must be an integer of at least 1, or full, got {text!r}") from None
+
+
+def _trained(experiment: "Experiment", folder: Path, *, device: str, save_models: bool) -> "pl.DataFrame":
+    from plait.experiments import LiveProgress, run_experiment
+    from plait.experiments.saved_models import check_models, saving_train
+
+    if save_models:
+        check_models(folder, experiment.expand())
+    saving = saving_train(folder) if save_models else None
+    with LiveProgress(experiment, messages()) as watch:
+        return run_experiment(experiment, folder, train=saving, device=device, watch=watch)
+
+
+def _print_plan(run: "Run", parameters: int, members: int, *, json: bool) -> None:
+    document = run.to_json() | {"parameters": parameters, "members": members}
+    if json:
+        print_json(document)
+        return
+    for name, value in document.items():
+        text = " ".join(f"{k}={to_json(v)}" for k, v in value.items()) if isinstance(value, dict) else value
+        print_line(f"{name:<12}{text}")
+
+
+def _print_rows(experiment: "Experiment", rows: "pl.DataFrame", folder: Path | None, *, json: bool) -> None:
+    from plait.experiments import cells, summarise
+    from plait.experiments.saved_models import model_folder
+
+    columns = ("lr", "seed", "parameters", "accuracy", "correct", "scored", "select_accuracy", "diverged_at")
+    rows = rows.sort("lr", "seed")
+    (cell,) = cells(experiment, rows)
+    best = summarise(cell)
+    members: list[dict[str, Any]] = rows.select("member", *columns, "loss_steps", "losses").to_dicts()
+    if folder is not None:
+        for row in members:
+            row["model"] = str(model_folder(folder, row["member"]))
+    if json:
+        chosen = {
+            "lr": best.lr, "seeds": best.seeds, "mean": best.mean, "sd": best.sd, "interval": best.interval
+        }  # fmt: skip
+        print_json({"run": experiment.base.to_json(), "members": members, "chosen": chosen})
+        return
+    listed = (*columns, *(("model",) if folder is not None else ()))
+    print_table("", listed, [[row[name] for name in listed] for row in members])
+    spread = "" if best.sd is None else f", standard deviation {best.sd:.4f}"
+    print_line(
+        f"learning rate {best.lr:g}, the best on separate sequences: mean accuracy {best.mean:.4f} "
+        f"over {best.seeds} seed{'s' if best.seeds > 1 else ''}{spread}"
+    )

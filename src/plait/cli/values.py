@@ -1,0 +1,83 @@
+"""How values are written on the command line."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+MOST_SEEDS = 100_000
+
+_WORD = re.compile(r"[A-Za-z(][\w.:*()-]*")
+
+
+def parse_fields(option: str, entries: Iterable[str] | None) -> dict[str, Any]:
+    """`NAME=JSON` entries as a dict; a bare word stands for the text that it is.
+
+    Raises:
+        ValueError: no name, a name given twice, or a value that is neither JSON nor a word.
+    """
+    fields: dict[str, Any] = {}
+    for entry in entries or ():
+        name, equals, text = entry.partition("=")
+        if not equals or not name:
+            raise ValueError(f"{option} must read NAME=JSON, got {entry!r}")
+        if name in fields:
+            raise ValueError(f"{option} {name} is given twice")
+        fields[name] = _value(f"{option} {name}", text)
+    return fields
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """`0..7`, `3`, or `0..3,8,10..12`: both ends are included.
+
+    Raises:
+        ValueError: anything else, or more than `MOST_SEEDS`.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dots, last = part.partition("..")
+        ends = (first, last) if dots else (first, first)
+        if not all(re.fullmatch(r"\s*\d{1,19}\s*", end) for end in ends) or int(ends[0]) > int(ends[1]):
+            raise ValueError(f"seeds must read like 0..7 or 0,3,5 (integers of at least 0), got {text!r}")
+        low, high = map(int, ends)
+        if high - low + len(seeds) >= MOST_SEEDS:
+            raise ValueError(f"at most {MOST_SEEDS} seeds can be asked for at once, got {text!r}")
+        seeds += range(low, high + 1)
+    return tuple(seeds)
+
+
+def parse_numbers(option: str, text: str) -> tuple[float, ...]:
+    """Numbers with commas between them, such as `0.001,0.003`.
+
+    Raises:
+        ValueError: anything else.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"{option} must be numbers with commas between them, got {text!r}") from None
+
+
+def parse_integers(option: str, text: str) -> tuple[int, ...]:
+    """Integers with commas between them, such as `50,100`.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if not all(re.fullmatch(r"\s*-?\d{1,18}\s*", part) for part in text.split(",")):
+        raise ValueError(f"{option} must be integers with commas between them, got {text!r}")
+    return tuple(int(part) for part in text.split(","))
+
+
+def parse_names(text: str | None, otherwise: Sequence[str]) -> tuple[str, ...]:
+    """Names with commas between them; `otherwise` where none are given."""
+    return tuple(otherwise) if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def _value(what: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        if _WORD.fullmatch(text):
+            return text
+        raise ValueError(f"{what} must be JSON (a text in quotes) or one word, got {text[:60]!r}") from None
