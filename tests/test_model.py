@@ -258,3 +258,10 @@ def test_import_loads_nothing_heavy():
     code = f"import sys, plait; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_dropout_acts_on_the_embedding_too():
+    """SSM layers have none of their own."""
+    model, rows = loud(HybridConfig(13, pattern="SSM", d_model=8, dropout=0.5)), tokens(2, 9)
+    first, second = (model(rows, dropout_stream=Stream(0, step, DROPOUT)) for step in (0, 1))
+    assert not torch.equal(first, second)

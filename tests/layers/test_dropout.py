@@ -43,16 +43,45 @@ def test_a_zero_is_a_zero_even_where_the_input_is_not_finite():
     assert not dropped.isnan().any()
 
 
-def test_in_a_layer_it_acts_on_weights_attention_and_mlp():
+def test_in_a_layer_it_is_reproducible_and_right_on_average():
     layer = layer_cases.transformer(d_model=8, dropout=0.5)
     hidden = layer_cases.inputs(2, 9, 8)
-    calm = layer(hidden)
-    first = layer(hidden, Stream(0, 1, DROPOUT))
+    calm, first = layer(hidden), layer(hidden, Stream(0, 1, DROPOUT))
     assert torch.equal(first, layer(hidden, Stream(0, 1, DROPOUT)))
     assert not torch.equal(first, layer(hidden, Stream(0, 2, DROPOUT)))
-    assert not torch.equal(first, calm)
     mean = torch.stack([layer(hidden, Stream(seed, 0, DROPOUT)) for seed in range(500)]).mean(0)
     assert (mean - calm).abs().max() < 0.3 * (first - calm).abs().max()
+
+
+def test_in_a_layer_it_acts_apart_on_the_outputs_of_attention_and_mlp():
+    """Outputs of 1 and of 4: what is added to the input is one of 0, 2, 8, 10, each in a quarter of the places."""
+    layer = layer_cases.transformer(d_model=8, dropout=0.5)
+    with torch.no_grad():
+        for name, output in (("attention.dense", 1.0), ("mlp.dense_4h_to_h", 4.0)):
+            layer.get_parameter(f"{name}.weight").fill_(0.0)
+            layer.get_parameter(f"{name}.bias").fill_(output)
+    hidden = layer_cases.inputs(4, 50, 8)
+    added = layer(hidden, Stream(0, 1, DROPOUT)) - hidden
+    values, counts = added.round(decimals=9).unique(return_counts=True)
+    assert values.tolist() == [0.0, 2.0, 8.0, 10.0]
+    assert ((counts / added.numel() - 0.25).abs() < 5 * (3 / 16 / added.numel()) ** 0.5).all()
+
+
+def test_in_a_layer_it_acts_on_the_weights_of_attention():
+    """Values that are all one: the sum of what is left of the weights, doubled, comes out, one number a head."""
+    layer = layer_cases.transformer(d_model=8, dropout=0.5)
+    attention = layer.attention
+    with torch.no_grad():
+        attention.query_key_value.weight[16:].fill_(0.0)
+        attention.query_key_value.bias[16:].fill_(1.0)
+        attention.dense.weight.copy_(torch.eye(8))
+        attention.dense.bias.fill_(0.0)
+    hidden = layer_cases.inputs(4, 9, 8)
+    mixed = attention(hidden, dropout_stream=Stream(0, 1, DROPOUT), draw=1)
+    torch.testing.assert_close(mixed, mixed[..., :1].expand_as(mixed))
+    torch.testing.assert_close(attention(hidden), torch.ones_like(mixed))
+    assert mixed[:, 0].unique().tolist() == [0.0, 2.0]
+    assert not torch.equal(mixed[0], mixed[1])
 
 
 def test_each_layer_of_a_model_draws_its_own_masks():
