@@ -112,7 +112,7 @@ class SelectiveCopying(BuiltInTask):
         # Position and value in one integer: its running maximum carries the latest number's value along.
         bits = max(self.numbers).bit_length()
         stamps = torch.arange(1, tokens.shape[-1] + 1, device=tokens.device) << bits
-        stamps = (stamps + self._values(tokens.device)[tokens]) * (tokens >= self.n_words)
+        stamps = (stamps + self._values(tokens.device).take(tokens)) * (tokens >= self.n_words)
         latest = stamps.cummax(-1).values
         return latest & ((1 << bits) - 1), latest > 0
 
@@ -144,7 +144,7 @@ class SelectiveCopying(BuiltInTask):
             number = stream.bernoulli(self.p_number, shape, draw=0)
         if self.variant == "repetitive":
             tile = stream.integers(self.n_words, (batch, TILE), draw=2)
-            words = tile[..., torch.arange(seq_len, device=tile.device) % TILE]
+            words = tile.index_select(-1, torch.arange(seq_len, device=tile.device) % TILE)
             return torch.where(
                 number, stream.integers(len(self.numbers), shape, draw=1) + self.n_words, words
             )
