@@ -2,5 +2,6 @@
 
 from plait.model import HybridConfig, HybridLM, load
 from plait.random import Stream
+from plait.training import train
 
-__all__ = ["HybridConfig", "HybridLM", "Stream", "load"]
+__all__ = ["HybridConfig", "HybridLM", "Stream", "load", "train"]
