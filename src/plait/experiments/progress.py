@@ -30,6 +30,7 @@ class LiveProgress:
             TextColumn("{task.fields[left]}"),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._task: TaskID = self._bar.add_task("", total=None, left="")
 

@@ -1,0 +1,71 @@
+import json
+
+import pytest
+
+from plait.experiments import Store
+
+SMALL = ("--steps", 2, "--train", "test_sequences=4", "--train", "select_sequences=2", "--d-model", 4)
+
+
+@pytest.fixture
+def store(plait, tmp_path):
+    result = plait("train", *SMALL, "--seeds", "0..1", "--lrs", "0.01,0.1", "-o", "r")
+    assert result.exit_code == 0, result.output
+    return tmp_path / "r"
+
+
+def test_results_are_the_store(plait, plait_json, store):
+    found = plait_json("results", "r", "--columns", "all")
+    rows = Store.for_reading(store).read().sort("lr", "seed").to_dicts()
+    assert found == json.loads(json.dumps(rows))
+    table = plait("results", "r").stdout
+    assert all(row["member"] in table for row in rows)
+
+
+def test_results_can_be_filtered_averaged_and_asked(plait_json, store):
+    only = plait_json("results", "r", "--where", "seed=1", "--where", "lr=0.1", "--columns", "seed,lr")
+    assert only == [{"seed": 1, "lr": 0.1}]
+    means = plait_json("results", "r", "--by", "lr")
+    assert [(row["lr"], row["members"]) for row in means] == [(0.01, 2), (0.1, 2)]
+    sql = "SELECT seed, COUNT(*) AS n FROM members GROUP BY seed ORDER BY seed"
+    assert plait_json("results", "r", "--sql", sql) == [{"seed": 0, "n": 2}, {"seed": 1, "n": 2}]
+    assert plait_json("results", "r", "--where", "diverged_at=null", "--columns", "seed")
+
+
+def test_long_tables_say_what_they_leave_out(plait, store):
+    result = plait("results", "r", "--limit", 3)
+    assert "3 of 4 rows" in result.stderr
+    assert result.stdout.count("selective-copying") == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--columns", "sed"), "nearest: seed"),
+        (("--by", "sed"), "nearest: seed"),
+        (("--where", "sed=1"), "nearest: seed"),
+        (("--where", "seed"), "NAME=JSON"),
+        (("--where", "seed=[1"), "JSON"),
+        (("--sql", "SELECT sed FROM members"), "sed"),
+        (("--sql", "SELECT * FROM elsewhere"), "elsewhere"),
+        (("--sql", "DROP TABLE members"), "SELECT"),
+        (("--sql", "SELECT * FROM read_csv('/etc/passwd')"), "members"),
+        (("--sql", ""), "SELECT"),
+        (("--sql", "SELECT 1", "--by", "seed"), "--sql"),
+        (("--limit", -1), "--limit"),
+    ],
+)
+def test_questions_that_are_refused(refused, store, args, said):
+    assert said in refused("results", "r", *args)
+
+
+def test_folders_that_are_refused(refused, store, tmp_path):
+    assert "nowhere" in refused("results", "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "no results" in refused("results", "empty")
+    (shard,) = store.glob("*.parquet")
+    content = shard.read_bytes()
+    for broken in (b"", b"PAR1", content[:-20], content[:100] + b"\0" * (len(content) - 100)):
+        shard.write_bytes(broken)
+        assert shard.name in refused("results", "r")
+        assert shard.name in refused("train", *SMALL, "-o", "r")

@@ -1,0 +1,262 @@
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from plait import HybridConfig, load
+from plait.experiments import Store
+from plait.tasks import SelectiveCopying
+from plait.training import Run, Train
+from plait.training import train as library_train
+
+SMALL = ("--steps", 3, "--train", "test_sequences=8", "--train", "select_sequences=4", "--d-model", 4)
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_train_gives_what_the_library_gives(plait_json):
+    found = plait_json("train", *SMALL, "--seeds", "0,2", "--lrs", "0.01,0.03")
+    run = Run(
+        task=SelectiveCopying(),
+        model=HybridConfig(pattern="SSM-TF", d_model=4, window=20),
+        train=Train(steps=3, test_sequences=8, select_sequences=4),
+    )
+    assert Run.from_json(found["run"]) == run
+    members = library_train(run, seeds=(0, 2), lrs=(0.01, 0.03)).members
+    fields = ("lr", "seed", "parameters", "correct", "scored", "accuracy", "select_accuracy")
+    rows = [tuple(row[name] for name in fields) for row in found["members"]]
+    assert rows == [tuple(getattr(member, name) for name in fields) for member in members]
+    assert [tuple(row["losses"]) for row in found["members"]] == [member.losses for member in members]
+    assert found["chosen"]["seeds"] == 2
+
+
+def test_train_prints_a_table_and_keeps_nothing_by_itself(plait, tmp_path):
+    result = plait("train", *SMALL, "--seeds", "0..2")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1].split()[:3] == ["lr", "seed", "parameters"]
+    assert "over 3 seeds" in result.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_goes_on_where_its_folder_ends(plait, plait_json, tmp_path):
+    first = plait_json("train", *SMALL, "-o", "r", "--seeds", "0..1")
+    (shard,) = (tmp_path / "r").glob("*.parquet")
+    written = shard.stat().st_mtime_ns
+    again = plait_json("train", *SMALL, "-o", "r", "--seeds", "0..2")
+    assert shard.stat().st_mtime_ns == written
+    assert again["members"][:2] == first["members"]
+    assert len(Store.for_reading(tmp_path / "r").read()) == 3
+
+
+def test_saved_models_answer_as_they_were_measured(plait_json, tmp_path):
+    found = plait_json("train", *SMALL, "-o", "r", "--save-models", "--seeds", "0..1", "--train", "lr=0.1")
+    for row in found["members"]:
+        assert load(tmp_path / row["model"]).config == HybridConfig(34, d_model=4, window=20)
+        args = ("--task", "selective-copying", "--sequences", 8, "--seed", row["seed"])
+        (entry,) = plait_json("eval", row["model"], *args)["results"]
+        assert (entry["correct"], entry["scored"]) == (row["correct"], row["scored"])
+        assert entry["interval"][0] < entry["accuracy"] < entry["interval"][1]
+
+
+def test_models_cannot_be_asked_of_members_that_were_stored_without(plait, refused):
+    assert plait("train", *SMALL, "-o", "r").exit_code == 0
+    assert "without their models" in refused("train", *SMALL, "-o", "r", "--save-models")
+
+
+def test_any_field_can_be_set(plait_json):
+    found = plait_json(
+        "train", "--dry-run", "--task", "needle", "--param", "n_words=5", "--pattern", "(SSM-TF)*2", "--window",
+        "full", "--model", "d_state=3", "--model", 'init="mamba"', "--train", "clip=0.5", "--train", "warmup=7",
+        "--seeds", "0..9,20", "--lrs", "0.1,0.2",
+    )  # fmt: skip
+    assert found["task"]["params"]["n_words"] == 5
+    assert found["model"] | {"pattern": "(SSM-TF)*2", "window": None, "d_state": 3, "init": "mamba"} == found["model"]
+    assert found["train"] | {"clip": 0.5, "warmup": 7} == found["train"]
+    assert found["members"] == 22
+    assert found["parameters"] > 0
+
+
+def test_a_dry_run_writes_nothing(plait, tmp_path):
+    result = plait("train", "--dry-run", "-o", "r")
+    assert result.exit_code == 0
+    assert "parameters  2192" in result.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_eval_at_several_lengths(plait, plait_json, saved_model):
+    args = (saved_model, "--task", "selective-copying", "--seq-len", "10,30", "--sequences", 70)
+    found = plait_json("eval", *args)["results"]
+    assert [row["seq_len"] for row in found] == [10, 30]
+    assert all(0 < row["scored"] < 70 * row["seq_len"] for row in found)
+    assert "Wilson" in plait("eval", *args).stdout
+
+
+def test_eval_where_nothing_is_scored(plait_json, saved_model):
+    args = ("--task", "selective-copying", "--param", "p_number=0", "--sequences", 3)
+    (row,) = plait_json("eval", saved_model, *args)["results"]
+    assert row["scored"] == 0
+    assert row["accuracy"] is None
+    assert row["interval"] is None
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="examples are not there")
+def test_own_task_and_own_layer_of_the_working_folder(plait_json, tmp_path):
+    for name in ("my_task.py", "my_layer.py"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    found = plait_json(
+        "train", *SMALL, "--seq-len", 12, "--task", "my_task:DelayedCopy", "--param", "lag=3",
+        "--pattern", "my_layer:GatedLinearAttention-TF", "-o", "r", "--save-models", "--seeds", "0..1",
+    )  # fmt: skip
+    assert found["run"]["task"] == {"task": "my_task:DelayedCopy", "params": {"n_words": 8, "lag": 3}}
+    model = found["members"][0]["model"]
+    (row,) = plait_json("eval", model, "--task", "my_task:DelayedCopy", "--seq-len", 9)["results"]
+    assert row["scored"] > 0
+    assert plait_json("results", "r", "--columns", "task,pattern")[0]["task"] == "my_task:DelayedCopy"
+
+
+REFUSED = [
+    (("--task", "selective-copyng"), "nearest: selective-copying"),
+    (("--task", "needle", "--param", "words=3"), "nearest: n_words"),
+    (("--pattern", "SSM-FT"), "nearest: TF"),
+    (("--pattern", ""), "pattern"),
+    (("--pattern", "SSM--TF"), "character 5"),
+    (("--pattern", "(SSM-TF"), "expected ')'"),
+    (("--pattern", "SSM*0"), "count"),
+    (("--pattern", "SSM*5000"), "4096"),
+    (("--pattern", "no_such_module:Layer"), "no_such_module"),
+    (("--pattern", "json:JSONDecoder"), "torch.nn.Module"),
+    (("--pattern", "torch.nn:Linear"), "protocol"),
+    (("--model", "d_modl=3"), "nearest: d_model"),
+    (("--model", "d_model"), "NAME=JSON"),
+    (("--train", "stepz=3"), "nearest: steps"),
+    (("--d-model", 0), "d_model"),
+    (("--d-model", -8), "d_model"),
+    (("--d-model", 2**40), "d_model"),
+    (("--d-model", "x"), "--d-model"),
+    (("--model", "n_heads=3"), "divisible"),
+    (("--model", "dropout=1"), "dropout"),
+    (("--model", "dropout=NaN"), "dropout"),
+    (("--window", 0), "window"),
+    (("--window", -1), "window"),
+    (("--window", "wide"), "full"),
+    (("--model", "window=[1,2,3]"), "window"),
+    (("--lrs", "0"), "lr"),
+    (("--lrs", "-0.1"), "lr"),
+    (("--lrs", "nan"), "lr"),
+    (("--lrs", "inf"), "lr"),
+    (("--lrs", "0.1,0.1"), "repeats"),
+    (("--lrs", "fast"), "--lrs"),
+    (("--lrs", ""), "--lrs"),
+    (("--seeds", "3..1"), "0..7"),
+    (("--seeds", "-1"), "seeds"),
+    (("--seeds", "0,0"), "repeats"),
+    (("--seeds", "0..999999999"), "at most"),
+    (("--seeds", str(2**63)), "seed"),
+    (("--steps", 0), "steps"),
+    (("--batch", 0), "batch"),
+    (("--batch", -3), "batch"),
+    (("--seq-len", 0), "seq_len"),
+    (("--seq-len", 9), "exceed every number"),
+    (("--seq-len", 10**30), "seq_len"),
+    (("--param", "p_number=-0.1"), "[0, 1]"),
+    (("--param", "numbers=[2,2]"), "distinct"),
+    (("--param", "numbers=[200]"), "exceed every number"),
+    (("--train", "dtype=float8"), "dtype"),
+    (("--device", "cuda:0"), "auto, cpu or cuda"),
+    (("--save-models",), "-o DIR"),
+    (("-o", "/proc/nowhere"), "/proc"),
+    (("--step", 3), "--steps"),
+    (("extra",), "extra"),
+]
+
+
+@pytest.mark.parametrize(("args", "said"), REFUSED, ids=lambda value: str(value)[:40])
+def test_what_train_refuses(refused, args, said):
+    keep = () if "-o" in args or "--save-models" in args else ("-o", "r")
+    assert said in refused("train", *keep, *args)
+
+
+def test_a_missing_gpu_is_told(refused, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "no CUDA device" in refused("train", "--device", "cuda", "-o", "r")
+
+
+def test_an_output_that_is_a_file(refused, tmp_path):
+    (tmp_path / "r").write_text("mine")
+    assert "'r'" in refused("train", *SMALL, "-o", "r")
+    assert (tmp_path / "r").read_text() == "mine"
+
+
+def test_a_task_that_fails_on_its_own(refused, tmp_path):
+    (tmp_path / "failing_task.py").write_text(
+        "class Fails:\n    vocab_size = 1\n    token_names = ('x',)\n    targets = None\n"
+        "    def sample(self, stream, batch, seq_len):\n        return 1 / 0\n"
+    )
+    assert "ZeroDivisionError" in refused("train", "--task", "failing_task:Fails", "-o", "r")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: (f / "config.json").unlink(), "config.json"),
+        (lambda f: (f / "config.json").write_text("{"), "JSON"),
+        (lambda f: (f / "config.json").write_text("[]"), "JSON object"),
+        (lambda f: change_config(f, d_model=8), "shape"),
+        (lambda f: change_config(f, pattern="SSM-TF-TF"), "missing"),
+        (lambda f: change_config(f, pattern="SSM"), "does not have"),
+        (lambda f: change_config(f, d_modl=8), "nearest: d_model"),
+        (lambda f: change_config(f, vocab_size=None), "vocab_size"),
+        (lambda f: (f / "model.safetensors").unlink(), "model.safetensors"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"xx"), "safetensors"),
+        (lambda f: cut(f / "model.safetensors"), "safetensors"),
+        (lambda f: change_tensor(f, lambda tensors: tensors.pop("final_norm.bias")), "final_norm.bias"),
+        (lambda f: change_tensor(f, lambda tensors: tensors.update(more=tensors["final_norm.bias"])), "more"),
+        (lambda f: change_tensor(f, lambda tensors: tensors["final_norm.bias"].fill_(float("nan"))), "finite"),
+    ],
+)
+@pytest.mark.parametrize("command", ["eval", "stream"])
+def test_broken_checkpoints(refused, saved_model, tmp_path, command, change, said):
+    shutil.copytree(saved_model, tmp_path / "m")
+    change(tmp_path / "m")
+    assert said in refused(command, "m", "--task", "selective-copying")
+
+
+def change_config(folder, **fields):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | fields))
+
+
+def change_tensor(folder, change):
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file({name: tensor.clone() for name, tensor in tensors.items()}, folder / "model.safetensors")
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--task", "needle"), "105"),
+        (("--task", "nedle"), "nearest: needle"),
+        (("--task", "selective-copying", "--sequences", 0), "sequences"),
+        (("--task", "selective-copying", "--seq-len", "0"), "seq_len"),
+        (("--task", "selective-copying", "--seq-len", "ten"), "--seq-len"),
+        (("--task", "selective-copying", "--seed", -1), "seed"),
+        ((), "--task"),
+    ],
+)
+def test_what_eval_refuses(refused, saved_model, args, said):
+    assert said in refused("eval", saved_model, *args)
+
+
+def test_diverged_members_are_told_in_valid_json(plait_json):
+    found = plait_json("train", *SMALL, "--steps", 30, "--lrs", "1e300", "--train", "warmup=0")
+    (row,) = found["members"]
+    assert row["diverged_at"] is not None
+    assert isinstance(pl.DataFrame(found["members"])["losses"][0][0], float)
