@@ -1,0 +1,19 @@
+"""What models hold: parameters, streaming state, cache, and what a pass costs."""
+
+from plait.memory.architecture import Architecture
+from plait.memory.cost import Cost, cost
+from plait.memory.count import architecture_of, count
+from plait.memory.huggingface import known_model_types, read_config
+from plait.memory.report import LayerMemory, MemoryReport
+
+__all__ = [
+    "Architecture",
+    "Cost",
+    "LayerMemory",
+    "MemoryReport",
+    "architecture_of",
+    "cost",
+    "count",
+    "known_model_types",
+    "read_config",
+]

@@ -1,7 +1,6 @@
 """What Hugging Face models hold, from their config.json alone."""
 
-from plait.memory.huggingface.architecture import Architecture
 from plait.memory.huggingface.families import FAMILIES, Family
 from plait.memory.huggingface.read import known_model_types, read_config
 
-__all__ = ["FAMILIES", "Architecture", "Family", "known_model_types", "read_config"]
+__all__ = ["FAMILIES", "Family", "known_model_types", "read_config"]

@@ -1,4 +1,4 @@
-"""Parts of a layer as numbers: what each stores, multiplies with every token, and remembers.
+"""Attention, feed-forward and expert parts of Hugging Face models, as numbers.
 
 Every count equals that of the class of `transformers` 5.23 that the family using it names; tests/memory run
 tiny instances of each.
@@ -6,49 +6,7 @@ tiny instances of each.
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """One part of a layer.
-
-    Args:
-        part: what the parameters are listed under.
-        weights: parameters that are stored here (0 where the weights are those of an earlier layer).
-        matrices: matrix entries that multiply every token; an expert that a token does not visit has none.
-        recurrent: scalars of recurrent state, of one sequence.
-        recurrent_float32: the recurrent state is kept in float32 whatever the dtype of the model.
-        conv: scalars that convolutions keep of the last tokens, in the dtype of the model.
-        conv_float32: those are kept in float32 instead.
-        conv_spare: scalars of storage beyond `conv` after a decode step, where `conv` is a view.
-        kv_per_token: scalars of keys and values for one cached token.
-        window: tokens that the attention of this block sees, itself included; None = all.
-        score: multiplications of one query with one cached token, scores and mixing together.
-    """
-
-    part: str
-    weights: int
-    matrices: int = 0
-    recurrent: int = 0
-    recurrent_float32: bool = True
-    conv: int = 0
-    conv_float32: bool = False
-    conv_spare: int = 0
-    kv_per_token: int = 0
-    window: int | None = None
-    score: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layer:
-    """One layer: its name in the config file and its parts."""
-
-    kind: str
-    blocks: tuple[Block, ...]
-
-
-def norm(d: int, n: int = 1, *, bias: bool = False) -> Block:
-    """`n` RMSNorms of width `d`, or LayerNorms if they have a bias."""
-    return Block(part="norm", weights=n * d * (2 if bias else 1))
+from plait.memory.block import Block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,8 +121,11 @@ class Experts:
         """The sums."""
         one = mlp(self.latent or self.d_model, self.d_mlp, gated=self.gated, bias=self.bias)
         around = self.d_model * (self.n_experts + 2 * (self.latent or 0))
+        n_visited = min(self.per_token, self.n_experts)
         return Block(
             part="experts",
             weights=self.n_experts * one.weights + around + self.router_bias * self.n_experts,
-            matrices=min(self.per_token, self.n_experts) * one.matrices + around,
+            matrices=n_visited * one.matrices + around,
+            visited=n_visited * one.weights,
+            idle=(self.n_experts - n_visited) * one.weights,
         )

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from plait.memory.huggingface.blocks import Attention, Block, Layer, norm
+from plait.memory.block import Block, Layer, norm
+from plait.memory.huggingface.blocks import Attention
 from plait.memory.huggingface.fields import Fields
 
 
@@ -23,7 +24,7 @@ def around(
     """Embedding, last norm and unembedding; `extra` counts further parameters beside them."""
     table = d_model * vocab_size
     return (
-        Block(part="embedding", weights=table),
+        Block(part="embedding", weights=table, lookup=d_model),
         norm(d_model, bias=norm_bias),
         Block(part="norm", weights=extra),
         Block(part="unembedding", weights=0 if tied else table, matrices=table),

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from plait.memory.huggingface.blocks import Block, Layer, mlp, norm
+from plait.memory.block import Block, Layer, norm
+from plait.memory.huggingface.blocks import mlp
 from plait.memory.huggingface.body import Body, attention_of, decoder, window_of
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.mixers import Mamba2, gated_delta

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from plait.memory.huggingface.blocks import Attention, Block, Experts, LatentAttention, Layer, mlp, norm
+from plait.memory.block import Block, Layer, norm
+from plait.memory.huggingface.blocks import Attention, Experts, LatentAttention, mlp
 from plait.memory.huggingface.body import Body, attention_of, decoder
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.mixers import gated_delta, kimi_delta, lightning

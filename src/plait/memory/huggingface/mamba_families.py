@@ -3,7 +3,8 @@
 from dataclasses import replace
 from math import ceil
 
-from plait.memory.huggingface.blocks import Attention, Experts, Layer, mlp, norm
+from plait.memory.block import Layer, norm
+from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import Body, attention_of, decoder
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.mixers import Mamba1, Mamba2

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plait.memory.huggingface.blocks import Block
+from plait.memory.block import Block
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from math import ceil
 
-from plait.memory.huggingface.blocks import Attention, Block, Experts, Layer, mlp, norm
+from plait.memory.block import Block, Layer, norm
+from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import Body, around, attention_of, decoder, window_of
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.mixers import rg_lru, rwkv4, rwkv4_channel_mix, short_conv

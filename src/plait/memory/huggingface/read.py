@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
-from plait.memory.huggingface.architecture import Architecture
+from plait.memory.architecture import Architecture
+from plait.memory.block import TRANSFORMERS
 from plait.memory.huggingface.body import Body
 from plait.memory.huggingface.families import FAMILIES, WRAPPERS
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.generic import read_generic
 from plait.memory.report import dtype_name
+from plait.names import unknown
 
 MOST_BYTES = 16 * 2**20
 TEXT_ONLY = "only the language model of text_config is counted, without the other inputs' encoders"
@@ -46,7 +47,9 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
     fields = Fields(data, model_type)
     family = FAMILIES.get(model_type)
     if family is None and not generic:
-        raise ValueError(_unknown(model_type))
+        raise ValueError(
+            f"{unknown('model_type', model_type, known_model_types())} (or ask for a generic reading)"
+        )
     body = read_generic(fields) if family is None else family.read(fields)
     dtype = data.get("dtype") or data.get("torch_dtype")
     if dtype is None:
@@ -67,6 +70,7 @@ def _assemble(
     return Architecture(
         model_type=model_type,
         title=title,
+        convention=TRANSFORMERS,
         verified=verified,
         d_model=body.d_model,
         vocab_size=body.vocab_size,
@@ -106,10 +110,3 @@ def _model_type(data: Mapping[str, object]) -> str:
     raise ValueError(
         "config file must have model_type or architectures, got neither: not a Hugging Face config.json?"
     )
-
-
-def _unknown(model_type: str) -> str:
-    near = get_close_matches(model_type, known_model_types(), n=1)
-    hint = f" (nearest: {near[0]})" if near else ""
-    known = ", ".join(known_model_types())
-    return f"model_type must be one of {known}, got {model_type!r}{hint}; a generic reading must be asked for"

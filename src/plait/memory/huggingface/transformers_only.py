@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from plait.memory.huggingface.blocks import Attention, Block, Experts, Layer, mlp, norm
+from plait.memory.block import Block, Layer, norm
+from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import Body, around, attention_of, decoder, window_of
 from plait.memory.huggingface.fields import Fields
 

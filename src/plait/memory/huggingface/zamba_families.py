@@ -6,7 +6,8 @@
 from dataclasses import replace
 from math import ceil
 
-from plait.memory.huggingface.blocks import Attention, Block, Layer, mlp, norm
+from plait.memory.block import Block, Layer, norm
+from plait.memory.huggingface.blocks import Attention, mlp
 from plait.memory.huggingface.body import Body, decoder
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.mixers import Mamba1, Mamba2

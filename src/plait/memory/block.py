@@ -1,0 +1,150 @@
+"""Parts of a layer as numbers: what each stores, multiplies with every token, and remembers."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from plait.memory.report import LayerMemory, dtype_bytes
+
+PLAIT, TRANSFORMERS = "plait", "transformers"
+"""Whose streaming state a figure describes."""
+
+FLOAT32_BYTES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cached:
+    """How long a cache of keys and values is after `seq_len` tokens.
+
+    Args:
+        convention: whose cache it is.
+        phase: "decode" (the last token came alone) or "prefill" (all came in one pass).
+    """
+
+    seq_len: int
+    convention: str
+    phase: str
+
+    def tokens(self, window: int | None) -> int:
+        """Tokens held: a window of W keeps W - 1 of them, since the query brings the last one itself.
+
+        In `transformers` a window of 1 keeps all: the slice that drops old tokens is then `[-0:]`
+        (`DynamicSlidingWindowLayer.update`, 5.23).
+        """
+        if window is None or self._never_drops(window):
+            return self.seq_len
+        return min(self.seq_len, window - 1)
+
+    def stored(self, window: int | None) -> int:
+        """Tokens in the storage behind it: in `transformers` a slice keeps what it was cut from until the
+        next step, so all tokens after a pass, and the one that was just dropped after a step."""
+        if window is None or self.convention == PLAIT or self._never_drops(window):
+            return self.tokens(window)
+        return self.seq_len if self.phase == "prefill" else min(self.seq_len, window)
+
+    def _never_drops(self, window: int) -> bool:
+        return window == 1 and self.convention == TRANSFORMERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """One part of a layer.
+
+    Args:
+        part: what the parameters are listed under.
+        weights: parameters that are stored here (0 where the weights are those of an earlier layer).
+        matrices: matrix entries that multiply every token; an expert that a token does not visit has none.
+        recurrence: floating-point operations of one token beside matrix products: state update and convolution.
+        recurrent: scalars of recurrent state, of one sequence.
+        recurrent_float32: the recurrent state is kept in float32 at least, whatever the dtype of the model.
+        conv: scalars that convolutions keep of the last tokens, in the dtype of the model.
+        conv_float32: those are kept in float32 at least.
+        conv_spare: scalars of storage beyond `conv` after a decode step, where `conv` is a view.
+        kv_per_token: scalars of keys and values for one cached token.
+        window: tokens that the attention of this block sees, itself included; None = all.
+        score: multiplications of one query with one visible token, scores and mixing together.
+        lookup: scalars of the one row that a token reads, in a table.
+        visited: weights of the experts that one token visits.
+        idle: weights of the experts that it does not visit.
+    """
+
+    part: str
+    weights: int
+    matrices: int = 0
+    recurrence: int = 0
+    recurrent: int = 0
+    recurrent_float32: bool = True
+    conv: int = 0
+    conv_float32: bool = False
+    conv_spare: int = 0
+    kv_per_token: int = 0
+    window: int | None = None
+    score: int = 0
+    lookup: int = 0
+    visited: int = 0
+    idle: int = 0
+
+    def weights_read(self, n_tokens: int) -> int:
+        """Scalars of weights read by a pass over `n_tokens` tokens: for experts at most, for all else exactly.
+
+        Weights shared with an earlier layer are read again.
+        """
+        if self.lookup:
+            return n_tokens * self.lookup
+        if self.idle:
+            return self.weights - max(0, self.idle - (n_tokens - 1) * self.visited)
+        return max(self.weights, self.matrices)
+
+
+class AnyLayer(Protocol):
+    """What an architecture needs of a layer."""
+
+    @property
+    def kind(self) -> str:
+        """Its name in pattern or config file."""
+        ...
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Its parts."""
+        ...
+
+    def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
+        """What it holds as layer `index` of a model in `dtype`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A layer that is the sum of its parts: its name in pattern or config file, and these."""
+
+    kind: str
+    blocks: tuple[Block, ...]
+
+    def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
+        """The sums over the blocks."""
+        n_bytes = dtype_bytes(dtype)
+        wide = max(n_bytes, FLOAT32_BYTES)
+        held = spare = kv = 0
+        for b in self.blocks:
+            conv_bytes = wide if b.conv_float32 else n_bytes
+            tokens = b.kv_per_token * cached.tokens(b.window)
+            held += b.recurrent * (wide if b.recurrent_float32 else n_bytes) + b.conv * conv_bytes
+            held += tokens * n_bytes
+            spare += b.kv_per_token * cached.stored(b.window) * n_bytes - tokens * n_bytes
+            spare += b.conv_spare * conv_bytes if cached.phase == "decode" else 0
+            kv += tokens
+        return LayerMemory(
+            index=index,
+            kind=self.kind,
+            parameters=sum(b.weights for b in self.blocks),
+            ssm_state=sum(b.recurrent for b in self.blocks),
+            conv_tail=sum(b.conv for b in self.blocks),
+            kv_cache=kv,
+            state_bytes=held,
+            stored_bytes=held + spare,
+        )
+
+
+def norm(d: int, n: int = 1, *, bias: bool = False) -> Block:
+    """`n` RMSNorms of width `d`, or LayerNorms if they have a bias."""
+    return Block(part="norm", weights=n * d * (2 if bias else 1))

@@ -1,0 +1,142 @@
+"""What a plait config holds: closed forms, equal byte for byte to the streaming state of `HybridLM`."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import nn
+
+from plait.layers import Layer as LayerModule
+from plait.layers import LayerSpec, layer_class
+from plait.memory.architecture import Architecture
+from plait.memory.block import PLAIT, AnyLayer, Block, Cached, Layer, norm
+from plait.memory.report import LayerMemory, MemoryReport
+from plait.model import HybridConfig
+
+
+def count(config: HybridConfig, seq_len: int, dtype: object = "float32") -> MemoryReport:
+    """Parameters and working memory of `HybridLM(config)` after `seq_len` streamed tokens, for one sequence.
+
+    Args:
+        config: with a vocabulary; a user's own layer answers through its `state_size`.
+        dtype: of the weights, a `torch.dtype` or its name; the recurrent state is float32 at least.
+
+    Raises:
+        ValueError: no vocab_size, a length below 1, an unknown dtype, a layer that cannot be imported.
+    """
+    return architecture_of(config).memory(seq_len, dtype=dtype)
+
+
+def architecture_of(config: HybridConfig) -> Architecture:
+    """The numbers of `HybridLM(config)`.
+
+    Raises:
+        ValueError: no vocab_size, a layer that cannot be imported.
+    """
+    if config.vocab_size is None:
+        raise ValueError(
+            "a memory count needs vocab_size, and this config leaves it open (a task fills it in)"
+        )
+    table = config.vocab_size * config.d_model
+    return Architecture(
+        model_type="plait",
+        title=config.pattern,
+        convention=PLAIT,
+        verified=True,
+        d_model=config.d_model,
+        vocab_size=config.vocab_size,
+        dtype="float32",
+        layers=tuple(
+            plait_layer(name, spec) for name, spec in zip(config.layers, config.layer_specs(), strict=True)
+        ),
+        outside=(
+            Block(part="embedding", weights=table, lookup=config.d_model),
+            norm(config.d_model, bias=True),
+            Block(part="unembedding", weights=0, matrices=table),
+        ),
+    )
+
+
+def plait_layer(name: str, spec: LayerSpec) -> AnyLayer:
+    """The layer of that name in a pattern."""
+    match name:
+        case "SSM":
+            return Layer(kind=name, blocks=(norm(spec.d_model), mamba_block(spec)))
+        case "TF":
+            blocks = (norm(spec.d_model, 2, bias=True), attention_block(spec), mlp_block(spec))
+            return Layer(kind=name, blocks=blocks)
+        case _:
+            return _OwnLayer(kind=name, spec=spec)
+
+
+def mamba_block(spec: LayerSpec) -> Block:
+    """Mamba-1; its convolution keeps `d_conv - 1` inputs.
+
+    One token's recurrence, as in arXiv 2312.00752, algorithm 2: for each state, the decay (product and
+    exponential), the input (product), the update (product, sum), the read-out (product, sum); for each
+    channel dt x, the skip (product, sum), and a product and a sum for each tap of the convolution.
+    """
+    d, inner, n, k, rank = spec.d_model, spec.d_inner, spec.d_state, spec.d_conv, spec.dt_rank
+    matrices = 3 * d * inner + inner * (rank + 2 * n) + rank * inner
+    return Block(
+        part="ssm",
+        weights=matrices + inner * (k + 1) + inner * n + 2 * inner,
+        matrices=matrices,
+        recurrence=inner * (7 * n + 3 + 2 * k),
+        recurrent=inner * n,
+        conv=inner * (k - 1),
+    )
+
+
+def attention_block(spec: LayerSpec) -> Block:
+    """GPT-NeoX attention: a key and a value of all heads for every token held."""
+    d = spec.d_model
+    return Block(
+        part="attention",
+        weights=4 * d * (d + 1),
+        matrices=4 * d * d,
+        kv_per_token=2 * d,
+        window=spec.window,
+        score=2 * d,
+    )
+
+
+def mlp_block(spec: LayerSpec) -> Block:
+    """Two linear maps with biases; the second bias stays when there are no units."""
+    d, units = spec.d_model, spec.d_mlp
+    return Block(part="mlp", weights=2 * d * units + units + d, matrices=2 * d * units)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OwnLayer:
+    """A user's layer, which is asked: sizes from `state_size`, dtypes from `init_state`, on no real memory."""
+
+    kind: str
+    spec: LayerSpec
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (Block(part=self.kind, weights=sum(p.numel() for p in self._module().parameters())),)
+
+    def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
+        layer = cast(LayerModule, self._module())
+        sizes = layer.state_size(cached.seq_len)
+        held = layer.init_state(1, dtype=getattr(torch, dtype), device=torch.device("meta"))
+        n_bytes = sum(
+            n * (held[name].dtype if name in held else getattr(torch, dtype)).itemsize
+            for name, n in sizes.items()
+        )
+        return LayerMemory(
+            index=index,
+            kind=self.kind,
+            parameters=self.blocks[0].weights,
+            ssm_state=sizes.get("ssm_state", 0),
+            conv_tail=sizes.get("conv_tail", 0),
+            kv_cache=sizes.get("kv_cache", 0),
+            state_bytes=n_bytes,
+            stored_bytes=n_bytes,
+        )
+
+    def _module(self) -> nn.Module:
+        with torch.device("meta"):
+            return layer_class(self.kind)(self.spec)

@@ -1,0 +1,119 @@
+"""Costs by formula against counters on real passes."""
+
+from collections import Counter
+
+import pytest
+import torch
+from drawn_configs import configs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from plait import HybridConfig, HybridLM
+from plait.kernels.selective_scan.reference import selective_step
+from plait.layers.convolution import CausalConvolution
+from plait.memory import cost, count
+
+
+def matmul_flops(model: HybridLM, tokens: torch.Tensor, *, stream: bool) -> int:
+    """What PyTorch's counter sees: products of matrices."""
+    if stream:
+        state = model.init_state(1)
+        for token in tokens[:, :-1].T:
+            _, state = model.step(token, state)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        if stream:
+            model.step(tokens[:, -1], state)
+        else:
+            model(tokens)
+    return counter.get_total_flops()
+
+
+@settings(max_examples=40, deadline=None)
+@given(config=configs(), seq_len=st.integers(1, 9))
+def test_decode_step(config: HybridConfig, seq_len: int) -> None:
+    tokens = torch.zeros(1, seq_len, dtype=torch.int64)
+    ours = cost(config, seq_len)
+    assert ours.matmul_flops + ours.attention_flops == matmul_flops(HybridLM(config), tokens, stream=True)
+
+
+@settings(max_examples=30, deadline=None)
+@given(config=configs(), seq_len=st.integers(1, 12))
+def test_prefill_is_the_sum_of_its_steps(config: HybridConfig, seq_len: int) -> None:
+    steps = [cost(config, t) for t in range(1, seq_len + 1)]
+    whole = cost(config, seq_len, phase="prefill")
+    for name in ("matmul_flops", "attention_flops", "recurrence_flops"):
+        assert getattr(whole, name) == sum(getattr(step, name) for step in steps)
+
+
+@pytest.mark.parametrize("pattern", ["SSM", "TF", "SSM-TF-TF"])
+@pytest.mark.parametrize("seq_len", [1, 7, 32])
+def test_prefill_pass(pattern: str, seq_len: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In plain PyTorch operations; a masked product computes all pairs, where the formula has those needed."""
+    from plait.layers import MambaLayer, TransformerLayer
+
+    for layer in (MambaLayer, TransformerLayer):
+        monkeypatch.setattr(layer, "forward", layer.reference_forward)
+    config = HybridConfig(11, pattern=pattern, d_model=8)
+    counted = matmul_flops(HybridLM(config), torch.zeros(1, seq_len, dtype=torch.int64), stream=False)
+    ours = cost(config, seq_len, phase="prefill")
+    all_pairs = ours.attention_flops * 2 * seq_len // (seq_len + 1)
+    assert counted == ours.matmul_flops + all_pairs
+
+
+class Elementwise(TorchDispatchMode):
+    """Counts one operation for every element that a product, sum or exponential makes or takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name in ("mul", "add", "exp"):
+            self.counts[name] += out.numel()
+        elif name == "sum":
+            self.counts[name] += args[0].numel()
+        return out
+
+
+@pytest.mark.parametrize(("inner", "n_states", "taps"), [(6, 4, 4), (1, 1, 1), (5, 3, 2)])
+def test_recurrence_of_one_token(inner: int, n_states: int, taps: int) -> None:
+    conv = CausalConvolution(inner, taps)
+    x, dt, D = torch.rand(3, 1, inner)
+    A, B, C = torch.rand(inner, n_states), torch.rand(1, n_states), torch.rand(1, n_states)
+    state = torch.rand(1, inner, n_states)
+    with Elementwise() as counter, torch.no_grad():
+        conv(torch.rand(1, 1, inner), torch.rand(1, taps - 1, inner))
+        selective_step(x, state, dt=dt, A=A, B=B, C=C, D=D.squeeze(0))
+    config = HybridConfig(2, pattern="SSM", d_model=3, d_inner=inner, d_state=n_states, d_conv=taps)
+    assert cost(config, 5).recurrence_flops == sum(counter.counts.values())
+
+
+def test_bytes_of_a_decode_step() -> None:
+    """Weights once (one row of the tied table more), the state read and written, the cache read and grown."""
+    config = HybridConfig(11, pattern="SSM-TF", d_model=8, window=6)
+    model, before = HybridLM(config), count(config, 19)
+    weights = sum(p.numel() for p in model.parameters()) + 8
+    ours = cost(config, 20, batch=4)
+    assert ours.weight_bytes == 4 * weights + 3 * 4 * 8
+    fixed = 4 * (before.ssm_state + before.conv_tail)
+    assert ours.state_bytes == 2 * fixed + 4 * before.kv_cache + 4 * 16
+    assert ours.bytes_per_token * 4 == ours.weight_bytes + 4 * ours.state_bytes
+
+
+def test_a_half_precision_model_moves_half_the_weights() -> None:
+    config = HybridConfig(11, pattern="TF", d_model=8)
+    assert cost(config, 9).weight_bytes == 2 * cost(config, 9, dtype="bfloat16").weight_bytes
+
+
+def test_refused() -> None:
+    config = HybridConfig(11, pattern="test_count:Averager-TF", d_model=8)
+    with pytest.raises(ValueError, match="layer 0 is test_count:Averager"):
+        cost(config, 9)
+    with pytest.raises(ValueError, match='phase must be "decode" or "prefill", got \'training\''):
+        cost(HybridConfig(11, d_model=8), 9, phase="training")
+    with pytest.raises(ValueError, match="batch must be an integer of at least 1, got 0"):
+        cost(HybridConfig(11, d_model=8), 9, batch=0)
