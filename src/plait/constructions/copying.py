@@ -146,7 +146,8 @@ class CopyingPlan:
             [(pair, rows, weight) for pair, rows in zip(self.turns.used, held, strict=True)],
             sharpness=self.sharpness,
         )
-        block.copy(torch.cat((residual.rows("flag"), residual.rows("code"))), gain=self.gain)
+        token = torch.cat((residual.rows("flag"), residual.rows("code")))
+        block.copy(token, into=token, gain=self.gain)
         return block.tensors()
 
     def build(self) -> HybridLM:

@@ -41,7 +41,7 @@ class MambaWriter:
 
     Args:
         residual: the stream that the block reads and writes.
-        factor: what RMSNorm multiplies a signal of 1 by.
+        factor: what RMSNorm makes of a signal of 1; the norm's weights undo it, so rows read signals as they are.
         d_conv: taps of the convolution.
     """
 
@@ -58,7 +58,7 @@ class MambaWriter:
     ) -> int:
         """A channel of value `silu(signal + bias)`, the signal being that along `reads`, `lag` tokens ago."""
         row = torch.zeros(self.residual.d_model, dtype=torch.float64) if reads is None else reads
-        self._channels.append(_Channel(reads=row / self.factor, bias=bias, lag=lag))
+        self._channels.append(_Channel(reads=row, bias=bias, lag=lag))
         return len(self._channels) - 1
 
     def constant(self) -> int:
@@ -97,13 +97,13 @@ class MambaWriter:
     def tensors(self) -> dict[str, Tensor]:
         """The block's parameters, in float64."""
         channels, d_model = self._channels, self.residual.d_model
-        gate = self.residual.constant_row() * SILU_ONE / (self.factor * self.residual.bias)
+        gate = self.residual.constant_row() * SILU_ONE / self.residual.bias
         taps = torch.zeros(len(channels), 1, self.d_conv, dtype=torch.float64)
         for index, channel in enumerate(channels):
             taps[index, 0, self.d_conv - 1 - channel.lag] = 1.0
         zero = torch.zeros(d_model, dtype=torch.float64)
         return {
-            "norm.weight": torch.ones(d_model, dtype=torch.float64),
+            "norm.weight": torch.full((d_model,), 1.0 / self.factor, dtype=torch.float64),
             "mixer.in_proj.weight": torch.stack([*(c.reads for c in channels), *[gate] * len(channels)]),
             "mixer.conv1d.weight": taps,
             "mixer.conv1d.bias": _vector(c.bias for c in channels),

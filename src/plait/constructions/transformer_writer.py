@@ -3,6 +3,7 @@
 Source: docs/theory.md, section 6.3.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,13 +14,17 @@ from torch import Tensor
 from plait.constructions.residual import Residual
 
 
+SETTLED = 24.0
+"""A step's sharpness: silu differs from max(x, 0) by less than 10^-9 beyond it."""
+
+
 @dataclass
 class TransformerWriter:
     """Collects what the head reads and writes and the MLP's units, and gives the block's tensors.
 
     Args:
         residual: the stream that the block reads and writes.
-        factor: what LayerNorm multiplies a signal of 1 by.
+        factor: what LayerNorm makes of a signal of 1; the norms' weights undo it, so rows read signals as they are.
         n_pairs: rotary pairs of dimensions, at the head's start.
     """
 
@@ -30,6 +35,7 @@ class TransformerWriter:
 
     def __post_init__(self) -> None:
         d = self.residual.d_model
+        self._used = 2 * self.n_pairs
         self._weights = {name: torch.zeros(d, d, dtype=torch.float64) for name in ("query", "key", "value")}
         self._biases = {name: torch.zeros(d, dtype=torch.float64) for name in ("query", "key", "value")}
         self._dense = torch.zeros(d, d, dtype=torch.float64)
@@ -44,27 +50,91 @@ class TransformerWriter:
         `steps` holds, for each frequency w, its rotary pair, the rows that read (c, s), and its weight. The
         key is a constant; the query (c, -s) turned by w times its position meets it at the angle w t.
         """
-        scale = sharpness * self.residual.d_model**0.5 / self.factor
+        scale = sharpness * self.residual.d_model**0.5
         for pair, rows, weight in steps:
             self._weights["query"][pair] += scale * weight * rows[0]
             self._weights["query"][pair + self.n_pairs] -= scale * weight * rows[1]
             self._biases["key"][pair] = 1.0
 
-    def copy(self, rows: Float[Tensor, "width d_model"], *, gain: float) -> None:
-        """What the signals along `rows` are where the head attends, times `gain`, is added along `rows`."""
-        for dimension, row in enumerate(rows):
-            self._weights["value"][dimension] = row / self.factor
-            self._dense[:, dimension] = gain * self.residual.amplitude * row
+    def attend_at_fixed_distance(
+        self, distance: int, *, pair: int, frequency: float, sharpness: float
+    ) -> None:
+        """Adds `sharpness * cos(frequency * (t - distance))` to the score at distance t."""
+        scale = sharpness * self.residual.d_model**0.5
+        self._biases["query"][pair] += scale * math.cos(frequency * distance)
+        self._biases["query"][pair + self.n_pairs] -= scale * math.sin(frequency * distance)
+        self._biases["key"][pair] = 1.0
+
+    def prefer_recent(self, *, pair: int, sharpness: float) -> None:
+        """Adds `sharpness * cos(w t + pi / 4)` to the score at distance t, w being the pair's frequency."""
+        scale = sharpness * self.residual.d_model**0.5 * 0.5**0.5
+        self._biases["query"][pair] += scale
+        self._biases["query"][pair + self.n_pairs] += scale
+        self._biases["key"][pair] = 1.0
+
+    def match(
+        self,
+        queries: Float[Tensor, "width d_model"],
+        keys: Float[Tensor, "width d_model"],
+        *,
+        sharpness: float,
+        offset: Float[Tensor, " width"] | None = None,
+    ) -> None:
+        """Adds `sharpness * sum of (query signal + offset) * key signal` to the score."""
+        first, scale = self._next_dimension(len(queries)), sharpness * self.residual.d_model**0.5
+        for place, (query, key) in enumerate(zip(queries, keys, strict=True)):
+            self._weights["query"][first + place] = scale * query
+            self._weights["key"][first + place] = key
+            self._biases["query"][first + place] = 0.0 if offset is None else scale * float(offset[place])
+
+    def _next_dimension(self, width: int) -> int:
+        first = self._used
+        self._used += width
+        if self._used > self.residual.d_model:
+            raise ValueError(f"a head of {self.residual.d_model} dimensions cannot hold {self._used} queries")
+        return first
+
+    def copy(
+        self, rows: Float[Tensor, "width d_model"], *, into: Float[Tensor, "width d_model"], gain: float
+    ) -> None:
+        """What the signals along `rows` are where the head attends, times `gain`, is added along `into`."""
+        for dimension, (row, target) in enumerate(zip(rows, into, strict=True)):
+            self._weights["value"][dimension] = row
+            self._dense[:, dimension] = gain * self.residual.amplitude * target
+
+    def add(self, direction: Float[Tensor, " d_model"]) -> None:
+        """Adds a constant signal along `direction` at every position."""
+        self._dense_bias += self.residual.amplitude * direction
+
+    def think(self, direction: Float[Tensor, " d_model"]) -> None:
+        """Lets the MLP add a constant signal along `direction` at every position."""
+        self._mlp_bias += self.residual.amplitude * direction
+
+    def step(
+        self, reads: Float[Tensor, " d_model"], *, low: float, high: float, into: Float[Tensor, " d_model"]
+    ) -> None:
+        """Adds 0 where the signal along `reads` is well below `low`, all of `into` where well above `high`.
+
+        silu(a (y - t1)) - silu(a (y - t2)), which rises from 0 to a (t2 - t1) between t1 and t2: a third and
+        two thirds of the way from `low` to `high`, `a` such that it has settled at either end.
+        """
+        third = (high - low) / 3.0
+        slope = SETTLED / third
+        for sign, threshold in ((1.0, low + third), (-1.0, high - third)):
+            self._units.append(
+                (slope * reads, -slope * threshold, sign / SETTLED * self.residual.amplitude * into)
+            )
 
     def tensors(self) -> dict[str, Tensor]:
         """The block's parameters, in float64."""
         d = self.residual.d_model
-        one, zero = torch.ones(d, dtype=torch.float64), torch.zeros(d, dtype=torch.float64)
+        zero = torch.zeros(d, dtype=torch.float64)
+        undo = torch.full((d,), 1.0 / self.factor, dtype=torch.float64)
         parts = ("query", "key", "value")
         return {
-            "input_layernorm.weight": one,
+            "input_layernorm.weight": undo,
             "input_layernorm.bias": zero,
-            "post_attention_layernorm.weight": one.clone(),
+            "post_attention_layernorm.weight": undo.clone(),
             "post_attention_layernorm.bias": zero.clone(),
             "attention.query_key_value.weight": torch.cat([self._weights[part] for part in parts]),
             "attention.query_key_value.bias": torch.cat([self._biases[part] for part in parts]),

@@ -1,0 +1,37 @@
+"""A score that falls with the distance, on one slow rotary frequency (docs/theory.md, Lemma 7.5).
+
+sharpness * cos(w t + pi / 4) with w = pi / (2 window) falls on the window from cos(pi/4) to cos(3 pi/4), by at
+least sharpness * 2 sin(w / 2) sin(pi / 4 + w / 2) at every step.
+"""
+
+import math
+from dataclasses import dataclass
+
+from plait.constructions.rotary import Frequencies, frequencies
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recency:
+    """Prefers the later of two matches by `nats` a position, over a window of `window` positions."""
+
+    window: int
+    nats: float
+
+    @property
+    def turns(self) -> Frequencies:
+        return frequencies(1, period=4 * self.window)
+
+    @property
+    def sharpness(self) -> float:
+        w = self.turns.values[0]
+        return self.nats / (2.0 * math.sin(w / 2.0) * math.sin(math.pi / 4.0 + w / 2.0))
+
+    @property
+    def content_lead(self) -> float:
+        """By how much a match must lead on content: the whole fall, and `nats` over all others together."""
+        return math.sqrt(2.0) * self.sharpness + self.nats + math.log(self.window)
+
+    @property
+    def miss(self) -> float:
+        """The softmax mass beside the latest match: earlier matches, then all others."""
+        return math.exp(-self.nats) * (1.0 + 1.0 / (1.0 - math.exp(-self.nats)))

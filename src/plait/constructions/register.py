@@ -1,0 +1,122 @@
+"""A register of bits in decaying states: how far apart the last bits of two histories keep them.
+
+A channel with decay `d` that takes up one bit a bit token holds `sum over k of d^k bit_k`, bit_0 the newest.
+A few channels and a linear map give `n` numbers, whose response to the bit k places back is
+`sum over channels of map * decay^k`. Bits older than the last `n_bits` are a tail, bounded and unknown.
+Source: docs/theory.md, section 7.2.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+MOST_DIFFERENCES_BITS = 12
+"""Registers of more than one number are compared pair by pair, 3^bits of them: up to this many bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Register:
+    """`n_bits` bits read as `len(maps)` numbers from channels of these decays.
+
+    Args:
+        n_bits: bits that matter.
+        decays: what one bit token leaves of each channel's state, in (0, 1).
+        maps: for every number, the weight of every channel.
+    """
+
+    n_bits: int
+    decays: tuple[float, ...]
+    maps: tuple[tuple[float, ...], ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.maps)
+
+    def response(self, first: int, stop: int) -> Float[Tensor, "width lags"]:
+        """What the numbers get from a bit 1 that is `first` .. `stop - 1` bit tokens old."""
+        lags = torch.arange(first, stop, dtype=torch.float64)
+        decays = torch.tensor(self.decays, dtype=torch.float64)
+        return torch.tensor(self.maps, dtype=torch.float64) @ decays.unsqueeze(-1) ** lags
+
+    @cached_property
+    def horizon(self) -> int:
+        """Lags from here on respond with less than 2^-80 in all."""
+        slowest = max(self.decays)
+        total = max(sum(abs(weight) for weight in row) for row in self.maps) / (1.0 - slowest)
+        return self.n_bits + max(1, math.ceil((math.log(total) + 80 * math.log(2)) / -math.log(slowest)))
+
+    @cached_property
+    def tail(self) -> Float[Tensor, "width lags"]:
+        """The response to bits that no longer matter."""
+        return self.response(self.n_bits, self.horizon)
+
+    @cached_property
+    def middle(self) -> Float[Tensor, " width"]:
+        """The numbers halfway between all bits 0 and all bits 1."""
+        return self.response(0, self.horizon).sum(-1) / 2
+
+    @cached_property
+    def reach(self) -> float:
+        """The largest deviation of any number from its middle."""
+        return float(self.response(0, self.horizon).abs().sum(-1).max()) / 2
+
+    def levels(self) -> Float[Tensor, "words width"]:
+        """For every word, the numbers less their middle, the tail being at its own middle."""
+        words = torch.arange(2**self.n_bits)
+        bits = torch.stack([words >> k & 1 for k in range(self.n_bits)], dim=-1).to(torch.float64)
+        return (bits - 0.5) @ self.response(0, self.n_bits).T
+
+    @cached_property
+    def spacing(self) -> float:
+        """The least distance between two words' levels."""
+        return math.sqrt(2 * self._least(tail=0.0))
+
+    @cached_property
+    def lead(self) -> float:
+        """The least of `(|x - other level|^2 - |x - own level|^2) / 2` over words and histories; positive if
+        the nearest level is always the register's word."""
+        return self._least(tail=1.0)
+
+    def lead_with_error(self, error: float) -> float:
+        """`lead`, where every number is known up to `error`."""
+        return self._least(tail=1.0, error=error * math.sqrt(self.width))
+
+    def _least(self, *, tail: float, error: float = 0.0) -> float:
+        """Least over pairs of words of |delta|^2 / 2 less what the tail can take: sum_k |delta . r_k| / 2."""
+        if self.width == 1:
+            delta = self.levels()[:, 0].sort().values.diff().unsqueeze(-1)
+        else:
+            delta = _differences(self.n_bits) @ self.response(0, self.n_bits).T
+        own = delta.square().sum(-1) / 2 - delta.norm(dim=-1) * error
+        return float((own - tail * (delta @ self.tail).abs().sum(-1) / 2).min())
+
+
+def _differences(n_bits: int) -> Float[Tensor, "pairs bits"]:
+    """Differences of two words' bits, one of each pair of opposite ones."""
+    if n_bits > MOST_DIFFERENCES_BITS:
+        raise ValueError(
+            f"registers of several numbers are compared up to {MOST_DIFFERENCES_BITS} bits, got {n_bits}"
+        )
+    index = torch.arange((3**n_bits - 1) // 2)
+    return torch.stack([index // 3**k % 3 - 1 for k in range(n_bits)], dim=-1).to(torch.float64)
+
+
+def single_decay(n_bits: int) -> Register:
+    """One channel, one number: a Cantor set, with the decay that spreads the levels best (Lemma 7.4)."""
+    b = 2 * n_bits - 2
+    root = math.sqrt((3 * b + 3) ** 2 - 4 * b * (2 * b + 4))
+    decay = max((3 * b + 3 - root) / (2 * (2 * b + 4)), math.exp(-128.0))
+    return Register(n_bits=n_bits, decays=(decay,), maps=((1.0 - decay,),))
+
+
+def widest_gap_decay(n_bits: int) -> Register:
+    """One channel, one number, with the decay of the widest gap between any two levels (Lemma 7.3)."""
+    if n_bits == 1:
+        return single_decay(1)
+    b, c = 3 * n_bits - 2, n_bits - 1
+    decay = (b - math.sqrt(b * b - 8 * c * c)) / (4 * c)
+    return Register(n_bits=n_bits, decays=(decay,), maps=((1.0 - decay,),))
