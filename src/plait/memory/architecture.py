@@ -87,6 +87,13 @@ class Architecture:
             notes=self.notes,
         )
 
+    def state_bytes(self, seq_len: int, *, dtype: str) -> int:
+        """Bytes held for one sequence after `seq_len` tokens (0: before the first)."""
+        cached = Cached(seq_len=seq_len, convention=self.convention, phase="decode")
+        return sum(
+            layer.memory(i, cached=cached, dtype=dtype).state_bytes for i, layer in enumerate(self.layers)
+        )
+
     def checked_dtype(self, dtype: object) -> str:
         """The name of `dtype`, or of the config's own for None.
 

@@ -1,0 +1,113 @@
+"""From which length on a hybrid holds less than the same model with full attention in every layer."""
+
+from dataclasses import asdict, dataclass, replace
+
+from plait.memory.architecture import Architecture
+from plait.memory.block import AnyLayer, Block, Layer
+from plait.memory.count import architecture_of
+from plait.model import HybridConfig
+
+NO_ATTENTION = "the model has no attention: compared with multi-head attention of its width"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crossing:
+    """Where two memories cross, for one sequence.
+
+    Args:
+        length: the least length (tokens) at which the model holds fewer bytes; None = at none.
+        fixed_bytes: what the model holds at length 0 already: recurrent state and convolution tails.
+        bytes_per_token: growth of the model's cache once its windows are full.
+        full_bytes_per_token: growth of the cache with full attention in every layer.
+        notes: what the comparison assumes.
+    """
+
+    model: str
+    dtype: str
+    length: int | None
+    fixed_bytes: int
+    bytes_per_token: int
+    full_bytes_per_token: int
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Every figure, as plain JSON."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+
+def crossing(model: HybridConfig | Architecture, *, dtype: object = None) -> Crossing:
+    """Compare a model with the same one with full attention in every layer.
+
+    The difference `full - model` is convex in the length (a window's `min(L, W - 1)` is concave, all else is
+    linear) and not positive at length 0: once positive it stays so, and a bisection finds where.
+
+    Raises:
+        ValueError: an unknown dtype, a user's own layer (its growth is not known).
+    """
+    ours = model if isinstance(model, Architecture) else architecture_of(model)
+    full = with_full_attention(ours)
+    name = ours.checked_dtype(dtype)
+
+    def saved(length: int) -> int:
+        return full.state_bytes(length, dtype=name) - ours.state_bytes(length, dtype=name)
+
+    settled = max((b.window or 0 for b in ours.blocks), default=0) + 1
+    growth = ours.state_bytes(settled + 1, dtype=name) - ours.state_bytes(settled, dtype=name)
+    full_growth = full.state_bytes(2, dtype=name) - full.state_bytes(1, dtype=name)
+    length = None
+    if full_growth > growth:
+        high = settled
+        while saved(high) <= 0:
+            high *= 2
+        low = 0
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if saved(middle) > 0 else (middle, high)
+        length = high
+    return Crossing(
+        model=ours.title,
+        dtype=name,
+        length=length,
+        fixed_bytes=ours.state_bytes(0, dtype=name),
+        bytes_per_token=growth,
+        full_bytes_per_token=full_growth,
+        notes=() if _reference(ours) else (NO_ATTENTION,),
+    )
+
+
+def with_full_attention(model: Architecture) -> Architecture:
+    """The same model, its own attention without a window in place of every other token mixer.
+
+    A layer that has attention beside a recurrence keeps the attention alone. The parameters of attention that
+    takes a mixer's place are those of the attention layer it is copied from.
+
+    Raises:
+        ValueError: a user's own layer.
+    """
+    reference = _reference(model) or _multi_head(model.d_model)
+    layers = tuple(_full(layer, index, reference) for index, layer in enumerate(model.layers))
+    return replace(model, title=f"{model.title}, full attention", layers=layers)
+
+
+def _reference(model: Architecture) -> Block | None:
+    """The model's first attention block, without its window."""
+    attention = next((b for b in model.blocks if b.kv_per_token), None)
+    return attention and replace(attention, window=None)
+
+
+def _multi_head(d_model: int) -> Block:
+    matrices = 4 * d_model * d_model
+    return Block(
+        part="attention", weights=matrices, matrices=matrices, kv_per_token=2 * d_model, score=2 * d_model
+    )
+
+
+def _full(layer: AnyLayer, index: int, reference: Block) -> Layer:
+    if not isinstance(layer, Layer):
+        raise ValueError(f"a comparison needs layers with a formula (SSM, TF), layer {index} is {layer.kind}")
+    mixers = [b for b in layer.blocks if b.part in ("ssm", "recurrent", "convolution")]
+    attends = any(b.kv_per_token for b in layer.blocks)
+    kept = tuple(replace(b, window=None) for b in layer.blocks if b not in mixers)
+    if mixers and not attends:
+        return Layer(kind="full_attention", blocks=(*kept, reference))
+    return replace(layer, blocks=kept)
