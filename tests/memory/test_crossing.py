@@ -52,7 +52,7 @@ def test_a_pure_recurrent_model_says_what_it_is_compared_with() -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "times"), [("qwen3_next", 3.65), ("jamba", 7.8)])
+@pytest.mark.parametrize(("name", "times"), [("qwen3_next", 3.65), ("jamba", 7.76)])
 def test_counting_every_layer_as_attention_overstates(name: str, times: float) -> None:
     """What a calculator that knows attention only makes of the default sizes, at 32k tokens in bfloat16."""
     ours = read_config({"model_type": name, "dtype": "bfloat16"})
