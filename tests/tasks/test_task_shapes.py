@@ -28,7 +28,7 @@ for task in every:
             task.control(tokens)
     assert parse_task(task.name, task_to_json(task)["params"]) == task
 try:
-    follow_latest(torch.zeros(2, 3).long(), torch.zeros(2, 3).long(), torch.zeros(2, 4).long(), n_keys=1)
+    follow_latest(torch.zeros(2, 3).long(), torch.zeros(2, 3).long(), torch.zeros(2, 4).long())
 except TypeCheckError:
     print("checked", len(every))
 """

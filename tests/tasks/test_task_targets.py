@@ -162,8 +162,8 @@ class TestBothPaths:
         check(MultiKeyRecall(n_words=3), tokens[:, ::2])
         check(Needle(n_words=2), tokens.expand(2, 5, 12))
 
-    def test_a_table_too_large_is_not_made(self):
-        """8^20 keys: found by search, or by keys renumbered, and not by a table of one entry a key."""
+    def test_many_keys(self):
+        """8^20 keys, 8^30 renumbered, and words of 24 bits: no table of one entry a key is made."""
         tokens = torch.tensor([[0, 1, 2, 3, 4, 5, 6, 7] * 12])
         check(MultiKeyRecall(key_length=20), tokens)
         check(MultiKeyRecall(key_length=30), tokens)

@@ -16,19 +16,32 @@ extern "C" void plait_copy_back(int64_t* targets, uint8_t* scored, const int64_t
 }
 
 // The token after the latest position, before `i` (or at `i`, if inclusive), whose key is the query at `i`. Keys and
-// queries below 0 match nothing. `latest` holds one zero for each key: positions are counted on from row to row,
-// so that what earlier rows left there is never taken for this row's.
+// queries below 0 match nothing. A hash table of 2^bits slots, at least twice `time`, holds each key of the row and
+// one more than its latest position. Positions are counted on from row to row, so that a slot that an earlier row
+// filled reads as empty, and the table (`latest` all 0 at first) is never cleared.
 extern "C" void plait_follow_latest(int64_t* targets, uint8_t* scored, const int64_t* tokens, const int64_t* keys,
-                                    const int64_t* queries, int64_t* latest, int64_t rows, int64_t time,
-                                    int64_t inclusive) {
+                                    const int64_t* queries, int64_t* held, int64_t* latest, int64_t bits,
+                                    int64_t rows, int64_t time, int64_t inclusive) {
+  const uint64_t last = (uint64_t(1) << bits) - 1;
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t start = row * time;
+    const auto slot = [&](int64_t key) {
+      uint64_t at = (uint64_t(key) * 0x9E3779B97F4A7C15u) >> (64 - bits);
+      while (latest[at] > start && held[at] != key) at = (at + 1) & last;
+      return at;
+    };
+    const auto record = [&](int64_t i) {
+      if (keys[i] < 0) return;
+      const uint64_t at = slot(keys[i]);
+      held[at] = keys[i];
+      latest[at] = i + 1;
+    };
     for (int64_t i = start; i < start + time; ++i) {
-      if (inclusive && keys[i] >= 0) latest[keys[i]] = i + 1;
-      const int64_t next = queries[i] >= 0 ? latest[queries[i]] : 0;
+      if (inclusive) record(i);
+      const int64_t next = queries[i] >= 0 ? latest[slot(queries[i])] : 0;
       scored[i] = next > start && next < start + time;
       targets[i] = scored[i] ? tokens[next] : 0;
-      if (!inclusive && keys[i] >= 0) latest[keys[i]] = i + 1;
+      if (!inclusive) record(i);
     }
   }
 }

@@ -35,7 +35,7 @@ _P, _I, _D = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 _SIGNATURES: dict[str, tuple[type, ...]] = {
     "plait_philox": (_P, _P, _I, _I, _I, _I, _I),
     "plait_copy_back": (_P, _P, _P, _P, _I, _I),
-    "plait_follow_latest": (_P, _P, _P, _P, _P, _P, _I, _I, _I),
+    "plait_follow_latest": (*(_P,) * 7, *(_I,) * 4),
     "plait_bit_register": (_P, _P, _I, _I, _I, _I),
 }
 _TYPED_SIGNATURES: dict[str, tuple[type, ...]] = {

@@ -58,7 +58,7 @@ class AssociativeRecall(BuiltInTask):
         return (*letters_or_numbers(self.n_words), *SPECIALS)
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
-        return follow_latest(tokens, tokens, tokens, n_keys=self.n_words)
+        return follow_latest(tokens, tokens, tokens)
 
     def control(
         self, tokens: Int[Tensor, "*batch time"]

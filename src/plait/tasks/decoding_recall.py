@@ -76,7 +76,7 @@ class DecodingRecall(BuiltInTask):
         return (*(f"w{word}" for word in range(self.n_words)), "0", "1", *SPECIALS)
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
-        targets = follow_latest(tokens, tokens, self._register(tokens), n_keys=self.ordinary_tokens)
+        targets = follow_latest(tokens, tokens, self._register(tokens))
         if self.variant == "last":
             targets.tokens[..., :-1] = 0
             targets.scored[..., :-1] = False

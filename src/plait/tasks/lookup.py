@@ -17,29 +17,25 @@ def follow_latest(
     keys: Int[Tensor, "*batch time"],
     queries: Int[Tensor, "*batch time"],
     *,
-    n_keys: int,
     inclusive: bool = False,
 ) -> Targets:
     """At i, `tokens[j + 1]` for the latest j < i with `keys[j] == queries[i]`; not scored where there is
     none.
 
-    Keys and queries are below `n_keys`; a negative key records nothing, a negative query asks for nothing.
-    With `inclusive`, j may be i itself if a position i + 1 exists. `n_keys * time` must be below 2^63.
+    A negative key records nothing, a negative query asks for nothing; (greatest key + 1) * time must be below
+    2^63. With `inclusive`, j may be i itself if a position i + 1 exists.
     """
-    n_table = max(4096, 4 * tokens.numel())
-    lib = library.load() if tokens.device.type == "cpu" and n_keys <= n_table else None
+    lib = library.load() if tokens.device.type == "cpu" else None
     if lib is None:
         return _by_search(tokens, keys, queries, inclusive=inclusive)
     tokens, keys, queries = tokens.contiguous(), keys.contiguous(), queries.contiguous()
     targets, scored = torch.empty_like(tokens), torch.empty_like(tokens, dtype=torch.bool)
-    latest = torch.zeros(n_keys, dtype=torch.int64)
     time = tokens.shape[-1]
-    lib.plait_follow_latest(
-        *(tensor.data_ptr() for tensor in (targets, scored, tokens, keys, queries, latest)),
-        tokens.numel() // time,
-        time,
-        inclusive,
-    )
+    bits = time.bit_length() + 1
+    table = torch.zeros(2, 1 << bits, dtype=torch.int64)
+    arrays = (targets, scored, tokens, keys, queries, table[0], table[1])
+    pointers = (array.data_ptr() for array in arrays)
+    lib.plait_follow_latest(*pointers, bits, tokens.numel() // time, time, inclusive)
     return Targets(targets, scored)
 
 

@@ -65,10 +65,10 @@ class MultiKeyRecall(BuiltInTask):
         time = tokens.shape[-1]
         if time <= self.key_length:
             return Targets(torch.zeros_like(tokens), torch.zeros_like(tokens, dtype=torch.bool))
-        keys, n_keys = self._keys(tokens, most=2**62 // time)
+        keys = self._keys(tokens, most=2**62 // time)
         positions = torch.arange(time, device=tokens.device)
         recorded = torch.where(positions >= self.key_length, keys, -1)
-        return follow_latest(tokens, recorded, recorded, n_keys=n_keys)
+        return follow_latest(tokens, recorded, recorded)
 
     def control(
         self, tokens: Int[Tensor, "*batch time"]
@@ -85,11 +85,10 @@ class MultiKeyRecall(BuiltInTask):
             )
         positions = torch.arange(tokens.shape[-1], device=tokens.device)
         defined = (positions >= self.key_length - 1).expand(tokens.shape)
-        keys, _ = self._keys(tokens, most=2**63)
-        return keys * defined, defined
+        return self._keys(tokens, most=2**63) * defined, defined
 
-    def _keys(self, tokens: Tensor, *, most: int) -> tuple[Tensor, int]:
-        """Integers below the second result (at most `most`) that are equal where the keys are.
+    def _keys(self, tokens: Tensor, *, most: int) -> Tensor:
+        """Integers below `most` that are equal where the keys are.
 
         They mean something from position key_length - 1 on. As long as they stay below `most`, they are the
         keys as numbers in base n_words; longer keys are renumbered within their row.
@@ -98,9 +97,8 @@ class MultiKeyRecall(BuiltInTask):
         for _ in range(min(self.key_length, tokens.shape[-1]) - 1):
             if n_keys * self.n_words > most:
                 keys, n_keys = _ranks(keys), keys.shape[-1]
-            longer = keys.roll(1, -1).mul_(self.n_words).add_(tokens)
-            keys, n_keys = longer, n_keys * self.n_words
-        return keys, n_keys
+            keys, n_keys = keys.roll(1, -1).mul_(self.n_words).add_(tokens), n_keys * self.n_words
+        return keys
 
     def _draw(self, stream: Stream, batch: int, seq_len: int) -> Int[Tensor, "*members batch time"]:
         return stream.integers(self.n_words, (batch, seq_len), draw=0)

@@ -63,7 +63,7 @@ class Needle(BuiltInTask):
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
         markers = (tokens == self.n_words).to(torch.int64) - 1
-        return follow_latest(tokens, markers, torch.zeros_like(tokens), n_keys=1, inclusive=self.score_marker)
+        return follow_latest(tokens, markers, torch.zeros_like(tokens), inclusive=self.score_marker)
 
     def _draw(self, stream: Stream, batch: int, seq_len: int) -> Int[Tensor, "*members batch time"]:
         if seq_len < 3:
