@@ -71,7 +71,10 @@ def test_any_field_can_be_set(plait_json):
         "--seeds", "0..9,20", "--lrs", "0.1,0.2",
     )  # fmt: skip
     assert found["task"]["params"]["n_words"] == 5
-    assert found["model"] | {"pattern": "(SSM-TF)*2", "window": None, "d_state": 3, "init": "mamba"} == found["model"]
+    assert (
+        found["model"] | {"pattern": "(SSM-TF)*2", "window": None, "d_state": 3, "init": "mamba"}
+        == found["model"]
+    )
     assert found["train"] | {"clip": 0.5, "warmup": 7} == found["train"]
     assert found["members"] == 22
     assert found["parameters"] > 0
@@ -212,7 +215,10 @@ def test_a_task_that_fails_on_its_own(refused, tmp_path):
         (lambda f: cut(f / "model.safetensors"), "safetensors"),
         (lambda f: change_tensor(f, lambda tensors: tensors.pop("final_norm.bias")), "final_norm.bias"),
         (lambda f: change_tensor(f, lambda tensors: tensors.update(more=tensors["final_norm.bias"])), "more"),
-        (lambda f: change_tensor(f, lambda tensors: tensors["final_norm.bias"].fill_(float("nan"))), "finite"),
+        (
+            lambda f: change_tensor(f, lambda tensors: tensors["final_norm.bias"].fill_(float("nan"))),
+            "finite",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", ["eval", "stream"])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from plait.cli import bench, results, stream, tasks, train
+from plait.cli import bench, memory, reproduce, results, stream, tasks, theory, train
 from plait.cli.errors import Commands
 from plait.cli.output import print_line
 
@@ -40,7 +40,12 @@ app.command()(tasks.label)
 app.command()(train.train)
 app.command("eval")(train.evaluate)
 app.command()(stream.stream)
+app.command()(theory.bounds)
+app.command()(theory.check)
+app.command()(memory.memory)
+app.command()(reproduce.reproduce)
 app.command()(results.results)
+app.command()(reproduce.report)
 app.command()(bench.bench)
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 def print_json(document: object) -> None:
     """The document as JSON; numbers that are not finite become null."""
-    sys.stdout.write(json.dumps(plain(document), indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(_laid_out(plain(document)) + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -53,7 +53,10 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, float):
+    if isinstance(value, Fraction) and value.denominator == 1:
+        return f"{value.numerator:,}"
+    if isinstance(value, float | Fraction):
+        value = float(value)
         return f"{value:.4f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.4g}"
     if isinstance(value, list | tuple):
         return ", ".join(shown(item) for item in value)
@@ -73,3 +76,20 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset | range):
         return [plain(item) for item in value]
     return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def _laid_out(value: Any, indent: str = "") -> str:
+    """JSON with a line an entry, but a list of plain values on one."""
+    inner = indent + "  "
+    if isinstance(value, dict) and value:
+        ends, entries = "{}", [f"{_text(key)}: {_laid_out(item, inner)}" for key, item in value.items()]
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        ends, entries = "[]", [_laid_out(item, inner) for item in value]
+    else:
+        return _text(value)
+    lines = ",\n".join(f"{inner}{entry}" for entry in entries)
+    return f"{ends[0]}\n{lines}\n{indent}{ends[1]}"
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)

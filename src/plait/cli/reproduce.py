@@ -1,0 +1,101 @@
+"""`plait reproduce` and `plait report`: an experiment of the paper, and pages of what a folder holds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plait.cli.options import Device, JsonFlag
+from plait.cli.output import messages, out, print_json, print_line
+from plait.cli.values import parse_fields
+
+REPORT = "report.html"
+
+
+def reproduce(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="headline, or another name that an error lists.")
+    ],
+    full: Annotated[bool, typer.Option("--full", help="All of it, where the plain form leaves out.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=JSON", help="Only these values of a field that it varies; may be repeated."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Its results; runs/NAME if left out.")
+    ] = None,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """Trains an experiment of the paper, prints ours beside the paper's, and writes DIR/report.html.
+
+    Stopped at any time, the same command goes on.
+
+    \b
+    plait reproduce headline
+    plait reproduce headline --full -o runs/full
+    plait reproduce headline --only model.pattern=SSM-TF --only train.seed=[0,1]
+    """
+    from plait.experiments import LiveProgress, Store, run_experiment
+    from plait.experiments.paper import find_experiment
+    from plait.report import experiment_report, print_report, write_html
+    from plait.training.loop import resolve_device
+
+    resolve_device(device)
+    whole = find_experiment(name)
+    chosen = whole if full else whole.quick_form()
+    fields = parse_fields("--only", only)
+    if fields:
+        chosen = chosen.where({path: _values(value) for path, value in fields.items()})
+    folder = output or Path("runs") / name
+    with LiveProgress(chosen, messages()) as watch:
+        run_experiment(chosen, folder, device=device, watch=watch)
+    command = " ".join(
+        [
+            "plait reproduce",
+            name,
+            *(["--full"] if full else []),
+            *(f"--only {entry}" for entry in only or ()),
+            f"-o {folder}",
+        ]
+    )
+    report = experiment_report(whole, Store.for_reading(folder).read(), commands=(command,))
+    page = write_html(report, folder / REPORT)
+    if json:
+        print_json(report.to_json() | {"results": str(folder), "page": str(page)})
+        return
+    print_report(report, out())
+    print_line(f"\nresults {folder}, report {page}")
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that train or reproduce wrote.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="A page of tables and plots.")
+    ] = None,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """Tables of what a folder holds, and with -o one HTML page of tables and plots that needs no network.
+
+    \b
+    plait report runs/headline -o headline.html
+    """
+    from plait.report import folder_report, print_report, write_html
+    from plait.training.loop import resolve_device
+
+    resolve_device(device)
+    found = folder_report(folder)
+    page = None if output is None else write_html(found, output)
+    if json:
+        print_json(found.to_json() | {"page": None if page is None else str(page)})
+        return
+    print_report(found, out())
+    if page is not None:
+        print_line(f"\nreport {page}")
+
+
+def _values(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)

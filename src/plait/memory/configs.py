@@ -1,0 +1,34 @@
+"""A config file of either kind: plait's own, or Hugging Face's."""
+
+from pathlib import Path
+
+from plait.files import read_json
+from plait.memory.architecture import Architecture
+from plait.memory.count import architecture_of
+from plait.memory.huggingface import read_config
+from plait.model import HybridConfig
+
+
+def read_architecture(path: str | Path, *, generic: bool = False) -> Architecture:
+    """The architecture in a config.json, or in the folder that holds one.
+
+    It is plait's where it has a `pattern` and no `model_type` or `architectures`.
+
+    Args:
+        generic: read an unknown Hugging Face model type by the usual field names.
+
+    Raises:
+        ValueError: no JSON object, or a config that its reader refuses.
+        OSError: it cannot be read.
+    """
+    file = Path(path) / "config.json" if Path(path).is_dir() else Path(path)
+    values = read_json(file)
+    if not isinstance(values, dict):
+        raise ValueError(f"{file}: a config must be a JSON object, got {type(values).__name__}")
+    own = "pattern" in values and not {"model_type", "architectures"} & values.keys()
+    try:
+        return (
+            architecture_of(HybridConfig.from_json(values)) if own else read_config(values, generic=generic)
+        )
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error

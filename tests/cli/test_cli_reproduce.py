@@ -1,0 +1,89 @@
+from types import MappingProxyType
+
+import pytest
+
+from plait.experiments import Experiment, Store
+from plait.experiments.paper import catalogue
+from plait.model import HybridConfig
+from plait.report import experiment as reports
+from plait.tasks import SelectiveCopying
+from plait.training import Run, Train
+
+TINY = Experiment(
+    name="tiny",
+    question="Does the command work?",
+    base=Run(
+        task=SelectiveCopying(),
+        model=HybridConfig(pattern="SSM-TF", d_model=4, window=20),
+        train=Train(steps=2, test_sequences=4, select_sequences=2),
+    ),
+    vary={"model.pattern": ("SSM-TF", "TF-TF")},
+    sweep={"train.lr": (0.01, 0.1), "train.seed": range(3)},
+    quick=({"train.seed": range(2)},),
+)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    known = MappingProxyType({"tiny": TINY})
+    monkeypatch.setattr(catalogue, "CATALOGUE", known)
+    monkeypatch.setattr(reports, "CATALOGUE", known)
+
+
+def test_reproduce_trains_reports_and_says_what_it_leaves_out(plait, tmp_path):
+    result = plait("reproduce", "tiny")
+    assert result.exit_code == 0
+    assert "8 of the 12 members" in result.stdout
+    assert "SSM-TF" in result.stderr
+    assert len(Store.for_reading(tmp_path / "runs/tiny").read()) == 8
+    page = (tmp_path / "runs/tiny/report.html").read_text()
+    assert "<svg" in page
+    assert "plait reproduce tiny -o runs/tiny" in page
+
+
+def test_the_full_form_goes_on_from_the_quick_one(plait, plait_json, tmp_path):
+    assert plait("reproduce", "tiny", "-o", "r").exit_code == 0
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "r").glob("*.parquet")}
+    found = plait_json("reproduce", "tiny", "--full", "-o", "r")
+    assert found["title"] == "plait: tiny"
+    assert len(Store.for_reading(tmp_path / "r").read()) == 12
+    assert all(path.stat().st_mtime_ns == at for path, at in written.items())
+
+
+def test_a_slice_can_be_asked_for(plait, tmp_path):
+    args = ("--only", "model.pattern=SSM-TF", "--only", "train.seed=[0,1]", "--only", "train.lr=0.1")
+    assert plait("reproduce", "tiny", "-o", "r", *args).exit_code == 0
+    assert len(Store.for_reading(tmp_path / "r").read()) == 2
+
+
+def test_report_makes_a_page_of_a_folder(plait, plait_json, tmp_path):
+    plait("reproduce", "tiny", "-o", "r")
+    result = plait("report", "r", "-o", "page.html")
+    assert result.exit_code == 0
+    assert "page.html" in result.stdout
+    assert "<svg" in (tmp_path / "page.html").read_text()
+    assert plait_json("report", "r")["title"] == "plait: results"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("reproduce", "tinny"), "nearest: tiny"),
+        (("reproduce",), "NAME"),
+        (("reproduce", "tiny", "--only", "train.sed=1"), "nearest: train.seed"),
+        (("reproduce", "tiny", "--only", "train.seed=7"), "not in experiment"),
+        (("reproduce", "tiny", "--only", "train.seed=[]"), "leaves no run"),
+        (("reproduce", "tiny", "--device", "tpu"), "auto, cpu or cuda"),
+        (("reproduce", "tiny", "-o", "/proc/nowhere"), "/proc/nowhere"),
+        (("report", "nowhere"), "nowhere"),
+        (("report", "."), "no results"),
+    ],
+)
+def test_what_is_refused(refused, args, said):
+    assert said in refused(*args)
+
+
+def test_a_report_that_cannot_be_written(plait, refused, tmp_path):
+    plait("reproduce", "tiny", "-o", "r")
+    (tmp_path / "folder").mkdir()
+    assert "folder" in refused("report", "r", "-o", "folder")

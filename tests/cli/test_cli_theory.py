@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from plait import HybridConfig
+from plait.cli.output import plain
+from plait.memory import count, read_config
+from plait.tasks import TASKS, parse_task
+from plait.theory import bounds_table
+
+JAMBA = Path(__file__).parents[1] / "memory" / "fixtures" / "jamba.json"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_bounds_are_the_library_s(plait, plait_json, name):
+    found = plait_json("bounds", name, "--seq-len", 40)["bounds"]
+    rows = bounds_table(parse_task(name), 40)
+    assert [row["value"] for row in found] == [plain(row.value) for row in rows]
+    assert [row["model"] for row in found] == [row.model for row in rows]
+    text = plait("bounds", name, "--seq-len", 40).stdout
+    assert all(row.note in text for row in rows)
+
+
+def test_certificates_are_written_and_accepted(plait, plait_json, tmp_path):
+    args = ("associative-recall", "--param", "n_words=6", "--seq-len", 30)
+    found = plait_json("bounds", *args, "--error", "0.05", "-o", "certificates")["bounds"]
+    files = [row["file"] for row in found if row["file"]]
+    assert len(files) == len(set(files)) >= 2
+    for file in files:
+        verdict = plait_json("check", file)
+        assert verdict["accepted"]
+        assert verdict["confidence"] > 0.99
+        assert plait("check", file).stdout.startswith("accepted: ")
+
+
+def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json):
+    found = plait_json("bounds", "needle", "--seq-len", 20, "-o", ".")
+    file = Path(next(row["file"] for row in found["bounds"] if row["file"]))
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps(document | {"bits": 100.0}))
+    result = plait("check", file, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["accepted"] is False
+    assert plait("check", file).stdout.startswith("refused: ")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("bounds",), "TASK"),
+        (("bounds", "neddle"), "nearest: needle"),
+        (("bounds", "needle", "--error", "1"), "[0, 1)"),
+        (("bounds", "needle", "--error", "-0.1"), "[0, 1)"),
+        (("bounds", "needle", "--error", "nan"), "error"),
+        (("bounds", "needle", "--error", "some"), "error"),
+        (("bounds", "needle", "--seq-len", "0"), "seq_len"),
+        (("check", "absent.json"), "absent.json: No such file"),
+        (("check", "."), "directory"),
+        (("check", "x", "--param", "n_words=3"), "--task"),
+        (("memory", "absent"), "absent: No such file"),
+        (("memory", "."), "config.json: No such file"),
+        (("memory", JAMBA, "--seq-len", "0"), "seq_len"),
+        (("memory", JAMBA, "--seq-len", "x"), "--seq-len"),
+        (("memory", JAMBA, "--batch", "0"), "batch"),
+        (("memory", JAMBA, "--dtype", "int8"), "dtype"),
+        (("memory", JAMBA, "--phase", "middle"), "phase"),
+    ],
+)
+def test_what_is_refused(refused, args, said):
+    assert said in refused(*args)
+
+
+def test_memory_of_a_plait_model(plait, plait_json, saved_model):
+    found = plait_json("memory", saved_model, "--seq-len", "3,50", "--cost")
+    config = HybridConfig.parse((saved_model / "config.json").read_text())
+    for entry, seq_len in zip(found["lengths"], (3, 50), strict=True):
+        wanted = plain(count(config, seq_len).to_json())
+        assert {name: entry[name] for name in wanted} == wanted
+        assert entry["cost"]["seq_len"] == seq_len
+    assert f"{count(config, 50).parameters:,}" in plait("memory", saved_model).stdout
+
+
+def test_memory_of_a_hugging_face_config(plait, plait_json):
+    found = plait_json("memory", JAMBA, "--seq-len", 64, "--dtype", "bfloat16", "--batch", 3)
+    wanted = read_config(JAMBA).memory(64, batch=3, dtype="bfloat16")
+    assert found["lengths"] == [plain(wanted.to_json())]
+    assert (
+        f"{wanted.batch_bytes:,}"
+        in plait("memory", JAMBA, "--seq-len", "64,128", "--batch", 3, "--dtype", "bfloat16").stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[", "no JSON"),
+        ("[]", "JSON object"),
+        ("{}", "model_type"),
+        ('{"model_type": "lama"}', "nearest: llama"),
+        ('{"pattern": "SSM-TF", "d_model": 8}', "vocab_size"),
+        ('{"pattern": "SSM-TF", "d_modl": 8}', "nearest: d_model"),
+        ('{"pattern": "SSM-TF", "d_model": 8, "n_heads": 3, "vocab_size": 5}', "divisible"),
+    ],
+)
+def test_configs_that_are_refused(refused, tmp_path, content, said):
+    (tmp_path / "config.json").write_text(content)
+    assert said in refused("memory", "config.json")
