@@ -1,0 +1,30 @@
+"""Lower bounds that can be computed, checked and attacked: docs/theory.md in code."""
+
+from plait.theory.bound import Bound, PrintedTheorem
+from plait.theory.certificate import sealed
+from plait.theory.check import Verdict, check, check_file
+from plait.theory.reach import attention_reach
+from plait.theory.recurrent import printed_state_bits, ssm_state_bits
+from plait.theory.repaired import Retrieval, all_right_states, counting_states, fano_bits, fano_bits_ceil
+from plait.theory.states import state_count
+from plait.theory.table import BoundRow, bounds_table
+
+__all__ = [
+    "Bound",
+    "BoundRow",
+    "PrintedTheorem",
+    "Retrieval",
+    "Verdict",
+    "all_right_states",
+    "attention_reach",
+    "bounds_table",
+    "check",
+    "check_file",
+    "counting_states",
+    "fano_bits",
+    "fano_bits_ceil",
+    "printed_state_bits",
+    "sealed",
+    "ssm_state_bits",
+    "state_count",
+]

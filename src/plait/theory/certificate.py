@@ -19,12 +19,14 @@ from plait.theory.families.family import Family
 from plait.theory.integers import log2_floor
 from plait.theory.repaired import Retrieval, counting_states
 
-TRIALS = 2000
+MOST_TRIALS, FEWEST_TRIALS = 2000, 100
 ALPHA = Fraction(1, 10**6)
 EXHAUSTIVE = 20_000
 """Contents up to which the checker tries them all, so that nothing is lost to sampling."""
 
 _STEP = 1000
+_WORK = 8_000_000
+"""Tokens that the checker may read, beyond which the certificate asks for fewer trials."""
 
 
 def state_certificate(task: object, family: Family, error: Fraction) -> tuple[dict[str, object], Fraction]:
@@ -34,16 +36,19 @@ def state_certificate(task: object, family: Family, error: Fraction) -> tuple[di
     million times.
     """
     contents, confidence = family.contents, Fraction(1)
+    cost = family.prefix_length + sum(position + 4 for _, position in family.queries)
+    trials = max(FEWEST_TRIALS, min(MOST_TRIALS, _WORK // cost))
     if family.size > EXHAUSTIVE:
-        rate = least_success_rate(_pessimistic(family.share), TRIALS, ALPHA)
-        contents, confidence = -(-rate.numerator * family.size // rate.denominator), 1 - ALPHA
+        rate = least_success_rate(_pessimistic(family.share, trials), trials, ALPHA)
+        contents = max(1, -(-rate.numerator * family.size // rate.denominator))
+        confidence = 1 - ALPHA
     bits = claimed_bits(contents, family, error)
     document = {
         **_head("state bits", task),
         "bits": float(bits),
         "error": float(error),
         "confidence": float(confidence),
-        "trials": TRIALS,
+        "trials": trials,
         "tables": [list(table) for table in family.tables],
         "suffixes": [list(suffix) for suffix in family.suffixes],
         "queries": [list(query) for query in family.queries],
@@ -92,9 +97,9 @@ def _described(task: object) -> dict[str, object]:
         return {"task": f"{own.__module__}:{own.__qualname__}", "params": {}}
 
 
-def _pessimistic(share: Fraction) -> int:
+def _pessimistic(share: Fraction, trials: int) -> int:
     """Successes among the trials that are missed with a probability below 10^-6 (five deviations)."""
-    mean, variance = TRIALS * share, TRIALS * share * (1 - share)
+    mean, variance = trials * share, trials * share * (1 - share)
     return max(0, int(mean - 5 * Fraction(float(variance) ** 0.5) - (share < 1)))
 
 

@@ -42,21 +42,19 @@ def ssm_state_bits(task: object, error: float | Fraction | str = 0, seq_len: int
         if family.contents > 1 and (not rate or family.answers is not None)
     ]
     best = max(usable, key=lambda family: _states(family, rate), default=None)
-    if best is None:
-        value = log2_floor(factors, parts=_PARTS) if seq_len is None and not rate else Fraction(0)
-        exact = state_count(task) if seq_len is None and not rate else None
-        return Bound(
-            quantity="state bits", value=value, states=exact, statement=_statement(task, None, rate, seq_len)
-        )
-    states = _states(best, rate)
+    states = 1 if best is None else _states(best, rate)
     exact = state_count(task) if not rate else None
-    is_exact = exact is not None and states == exact
-    certificate, certified = state_certificate(task, best, rate)
+    value = log2_floor([(states, 1)], parts=_PARTS)
+    if not rate and (seq_len is None or states == exact):
+        value = log2_floor(factors, parts=_PARTS)
+    else:
+        exact = None
+    certificate, certified = (None, None) if best is None else state_certificate(task, best, rate)
     return Bound(
         quantity="state bits",
-        value=log2_floor(factors if is_exact else [(states, 1)], parts=_PARTS),
-        states=exact if is_exact else None,
-        confidence=best.confidence,
+        value=value,
+        states=exact,
+        confidence=1 if exact or best is None else best.confidence,
         statement=_statement(task, best, rate, seq_len),
         certificate=certificate,
         certified=certified,

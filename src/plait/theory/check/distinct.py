@@ -1,8 +1,8 @@
 """Prefixes that a table of suffixes tells apart, two by two: a plain list of them, or fresh random ones.
 
 Prefixes p and p' are told apart by a query to which both have a defined answer, not the same. N prefixes of one length
-that are all told apart need N states. N prefixes drawn at random that all need different states are unlikely where there
-are few: with |S| states the probability is at most `prod_(i < N) (1 - i / |S|)` (birthday bound).
+that are all told apart need N states. N prefixes drawn at random that all need different states are unlikely where
+there are few: with |S| states the probability is at most `prod_(i < N) (1 - i / |S|)` (birthday bound).
 Source: docs/theory.md, Theorems 4.1 and 4.7.
 """
 

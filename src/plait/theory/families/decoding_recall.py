@@ -18,11 +18,12 @@ from plait.theory.families.leaves import best_word_count, forest_count, share_wi
 
 def decoding_families(task: DecodingRecall, seq_len: int | None) -> Iterator[Family]:
     """The families that fit into `seq_len` tokens (None: any length)."""
-    if task.n_words > MOST_KEYS or (seq_len is not None and seq_len <= task.n_bits):
+    if task.n_words > MOST_KEYS if seq_len is None else seq_len <= task.n_bits:
         return
     if seq_len is not None and seq_len - task.n_bits < 2 * task.n_words:
-        spelled = [_spell(task, word) for word in range(task.n_words)]
-        yield from distinct_words(task.n_words, spelled, room=seq_len - task.n_bits)
+        words = min(task.n_words, MOST_KEYS)
+        spelled = [_spell(task, word) for word in range(words)]
+        yield from distinct_words(words, spelled, room=seq_len - task.n_bits)
     if task.variant == "last":
         yield from _before_the_bits(task, seq_len)
         return
@@ -48,7 +49,7 @@ def _forests(task: DecodingRecall, seq_len: int | None, *, states: bool) -> Iter
 
     if room - spelled < 2:
         return
-    m = best_word_count(task.n_words, room=room - spelled, roots=2, value=value)
+    m = best_word_count(min(task.n_words, MOST_KEYS), room=room - spelled, roots=2, value=value)
     size, share = value(m)
     length = min(room, 2 * m + spelled)
     asked = Suffixes()
@@ -97,7 +98,7 @@ def _before_the_bits(task: DecodingRecall, seq_len: int | None) -> Iterator[Fami
     def value(m: int) -> tuple[int, Fraction]:
         return m ** (m - 1), share_with_few_leaves(m - 1, 1, most=room - m + 1)
 
-    m = best_word_count(task.n_words, room=room + 1, roots=0, value=value)
+    m = best_word_count(min(task.n_words, MOST_KEYS), room=room + 1, roots=0, value=value)
     size, share = value(m)
     length = max(1, 2 * m - 2) if seq_len is None else room  # only the last position of a row is scored
     asked = Suffixes()

@@ -3,8 +3,8 @@
     text     c  a  b  a  d          last followers: c -> a, b -> a, a -> d: a tree whose root is the last word, d
     reading  a                      d answers itself: the root
 
-With keys of k letters the tree spans the de Bruijn graph, and a key is read behind two different fillers z: the follower
-of the root, which was last, is z. Source: docs/theory.md, Theorems 2.6, 2.7, 4.4 and 4.5.
+With keys of k letters the tree spans the de Bruijn graph, and a key is read behind two different fillers z: the
+follower of the root, which was last, is z. Source: docs/theory.md, Theorems 2.6, 2.7, 4.4 and 4.5.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from fractions import Fraction
 from plait.tasks import AssociativeRecall, MultiKeyRecall
 from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, Family, Suffixes
 from plait.theory.families.leaves import best_word_count, share_with_few_leaves
-from plait.theory.families.walks import path_factors, share_that_fits, worst_walk
+from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
 
 
 def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterator[Family]:
@@ -61,13 +61,16 @@ def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[Fa
     """The families that fit into `seq_len` tokens (None: any length); keys are read behind a filler."""
     k = task.key_length
     room = MOST_LENGTH if seq_len is None else min(seq_len - k - 1, MOST_LENGTH)
-    least = task.n_words if seq_len is None else 2
-    for n in sorted({n for n in range(least, task.n_words + 1) if n**k <= min(MOST_KEYS, room)})[-2:]:
+    writable = max((n for n in range(1, min(task.n_words, MOST_KEYS) + 1) if n**k <= MOST_KEYS), default=1)
+    if seq_len is None and writable < task.n_words:
+        return
+    typical = max((n for n in range(1, writable + 1) if 1 + typical_walk(n, k) <= room), default=1)
+    for n in {task.n_words} if seq_len is None else {typical, min(typical + 1, writable)} - {1}:
         length = min(room, 1 + worst_walk(n, k))
         for root in (None, 0):
             yield from _spanning_trees(task, n, root=root, length=length)
-    if seq_len is not None and task.n_words**k <= MOST_KEYS and room - k - 1 >= 1:
-        yield from _key_paths(task, room - k - 1)
+    if seq_len is not None and writable**k > 0.7 * room > 0.7 * (k + 1):
+        yield from _key_paths(task, writable, room - k - 1)
 
 
 def _spanning_trees(task: MultiKeyRecall, n: int, *, root: int | None, length: int) -> Iterator[Family]:
@@ -98,12 +101,13 @@ def _spanning_trees(task: MultiKeyRecall, n: int, *, root: int | None, length: i
     )
 
 
-def _key_paths(task: MultiKeyRecall, steps: int) -> Iterator[Family]:
-    n, k = task.n_words, task.key_length
+def _key_paths(task: MultiKeyRecall, n: int, steps: int) -> Iterator[Family]:
+    """Paths on n letters that repeat no key."""
+    k = task.key_length
     asked, reads = Suffixes(), []
     for number in range(n**k):
         key = [number // n**place % n for place in reversed(range(k))]
-        fillers = _fillers(key, n)[:1]
+        fillers = _fillers(key, task.n_words)[:1]
         if not fillers:
             return
         reads.append([asked.ask([fillers[0], *key])])

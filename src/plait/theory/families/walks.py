@@ -1,8 +1,9 @@
 """Texts that realise spanning in-trees of the de Bruijn graph, and how long they get.
 
-A tree needs one way out of each key, and for every key with no way in (but the first) an extra way that comes from a key
-with too many: through `k` letters, fewer where the one key ends as the other begins. Trees are sampled as they arise: the
-last followers of a long random text are a uniform spanning in-tree (Aldous, Broder). Source: docs/theory.md, Theorem 4.4.
+A tree needs one way out of each key, and for every key with no way in (but the first) an extra way that comes from a
+key with too many: through `k` letters, fewer where the one key ends as the other begins. Trees are sampled as they
+arise: the last followers of a long random text are a uniform spanning in-tree (Aldous, Broder). Source:
+docs/theory.md, Theorem 4.4.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ import numpy as np
 from plait.random import Stream
 from plait.theory.confidence import least_success_rate
 
-SAMPLES = 400
+MOST_SAMPLES = 400
 ALPHA = Fraction(1, 10**6)
 """One minus the confidence of a sampled share."""
 
@@ -25,15 +26,26 @@ def worst_walk(n: int, k: int) -> int:
     return k + keys - 1 + k * max(0, most_leaves - 1)
 
 
+def typical_walk(n: int, k: int) -> int:
+    """Tokens that about half of the spanning in-trees of B(n, k) need: a leaf is a key that none of n others chose."""
+    keys = n**k
+    return k + keys - 1 + int(keys * (1 - 1 / n) ** n * (1 + 0.25 * (k - 1)))
+
+
+def _samples(keys: int) -> int:
+    return max(60, min(MOST_SAMPLES, 50_000 // keys))
+
+
 def share_that_fits(n: int, k: int, *, most: int, root: int | None) -> tuple[Fraction, Fraction]:
     """A share of the spanning in-trees that texts of `most` tokens surely hold, and the confidence of that."""
     if most >= worst_walk(n, k):
         return Fraction(1), Fraction(1)
     if most < n**k + k - 1:
         return Fraction(0), Fraction(1)
-    trees = (_random_tree(n, k, root, sample) for sample in range(SAMPLES))
+    samples = _samples(n**k)
+    trees = (_random_tree(n, k, root, sample) for sample in range(samples))
     fits = sum(walk_length(*tree, n=n, k=k) <= most for tree in trees)
-    return least_success_rate(fits, SAMPLES, ALPHA), 1 - ALPHA
+    return least_success_rate(fits, samples, ALPHA), 1 - ALPHA
 
 
 def walk_length(followers: list[int], root: int, *, n: int, k: int) -> int:
@@ -64,10 +76,11 @@ def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fract
 
     Returns the factors, the share of numbers that surely fits, and the confidence of that.
     """
-    numbers = Stream(n * 1009 + k, 1).bits((2 * SAMPLES, steps)).tolist()
-    products = sorted(_path(n, k, steps, digits)[0] for digits in numbers[:SAMPLES])
+    samples = _samples(steps * n // 8)
+    numbers = Stream(n * 1009 + k, 1).bits((2 * samples, steps)).tolist()
+    products = sorted(_path(n, k, steps, digits)[0] for digits in numbers[:samples])
     # A number fits if it is below the product of the radices that it meets.
-    _, rank = max((product * (SAMPLES - i), i) for i, product in enumerate(products))
+    _, rank = max((product * (samples - i), i) for i, product in enumerate(products))
     size = products[rank]
     if size < 2:
         return [], Fraction(0), Fraction(1)
@@ -75,10 +88,10 @@ def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fract
     factors = [2**30] * (shift // 30) + [2 ** (shift % 30), size >> shift]
     size = (size >> shift) << shift
     fits = 0
-    for digits in numbers[SAMPLES:]:
+    for digits in numbers[samples:]:
         index = sum(digit << 32 * place for place, digit in enumerate(digits)) * size >> 32 * steps
         fits += _path(n, k, steps, index)[1]
-    return factors, least_success_rate(fits, SAMPLES, ALPHA), 1 - ALPHA
+    return factors, least_success_rate(fits, samples, ALPHA), 1 - ALPHA
 
 
 def _path(n: int, k: int, steps: int, choices: list[int] | int) -> tuple[int, bool]:

@@ -1,0 +1,7 @@
+"""Finite-state machines: stacks of them, and the least one for a task."""
+
+from plait.theory.automata.machine import Machine, compose, reachable
+from plait.theory.automata.minimal import Minimal, minimise
+from plait.theory.automata.tasks import task_machine
+
+__all__ = ["Machine", "Minimal", "compose", "minimise", "reachable", "task_machine"]
