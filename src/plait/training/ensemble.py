@@ -4,7 +4,7 @@ A member's numbers do not depend on its neighbours. The compiled kernels treat e
 fixed by the shapes; where they cannot be used on a CPU, members are run one after the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.
 
 
 class Ensemble:
-    """One member per entry of `seeds`, with the initial weights of that seed.
+    """One member per entry of `seeds`, with the initial weights of that seed, or those stacked in `start`.
 
     Attributes:
         parameters: `(members, size)`, the weights of each member in the order of `names`.
@@ -36,8 +36,9 @@ class Ensemble:
         *,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        start: Mapping[str, Tensor] | None = None,
     ) -> None:
-        stacked = initial_parameters(config, list(seeds), dtype=dtype)
+        stacked = initial_parameters(config, list(seeds), dtype=dtype) if start is None else start
         self.config = config
         self.shapes = {name: tensor.shape[1:] for name, tensor in stacked.items()}
         self.parameters = torch.cat([tensor.flatten(1) for tensor in stacked.values()], dim=1).to(device)
@@ -50,7 +51,7 @@ class Ensemble:
     def _split(self, flat: Tensor) -> dict[str, Tensor]:
         parts = flat.detach().split([shape.numel() for shape in self.shapes.values()], dim=1)
         return {
-            name: part.view(-1, *shape)
+            name: part.view(len(part), *shape)
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 

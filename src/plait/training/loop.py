@@ -113,9 +113,11 @@ class Trainer:
         self.spec, self.members, self.device = run, members, device
         self.seeds = torch.tensor([m.seed for m in members], device=device)
         self.peaks = torch.tensor([m.lr for m in members], dtype=torch.float64, device=device)
-        self.ensemble = Ensemble(
-            run.model, [m.seed for m in members], dtype=DTYPES[run.train.dtype], device=device
+        seeds, dtype = [m.seed for m in members], DTYPES[run.train.dtype]
+        start = run.start and run.start.parameters(
+            run.task, run.model, seeds, seq_len=run.train.seq_len, dtype=dtype
         )
+        self.ensemble = Ensemble(run.model, seeds, dtype=dtype, device=device, start=start)
         self.rule = AdamWRule(weight_decay=run.train.weight_decay, clip=run.train.clip)
         self.interval = max(1, run.train.steps // _CURVE_POINTS)
         self.state = self._fresh()
@@ -255,9 +257,13 @@ class Trainer:
 
 
 def versions() -> dict[str, str]:
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    return {"plait": version("plait"), "torch": torch.__version__, "python": platform.python_version()}
+    try:
+        own = version("plait")
+    except PackageNotFoundError:
+        own = "not installed"
+    return {"plait": own, "torch": torch.__version__, "python": platform.python_version()}
 
 
 def _device_name(device: torch.device) -> str:

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 
+import torch
+
 from plait.model import HybridLM
 from plait.training.ensemble import Ensemble
+from plait.training.evaluate import accuracy_counts
+from plait.training.evaluation import PURPOSE, Evaluation
 from plait.training.run import Run
 
 
@@ -49,6 +53,18 @@ class Result:
     device: str
     versions: dict[str, str]
     ensemble: Ensemble = field(repr=False)
+
+    def evaluate(self, evaluation: Evaluation) -> tuple[tuple[int, int], ...]:
+        """Correct and scored tokens of every member where `evaluation` asks for them."""
+        correct, scored = accuracy_counts(
+            self.ensemble,
+            evaluation.of(self.run.task).task,
+            torch.tensor([m.seed for m in self.members], device=self.ensemble.parameters.device),
+            sequences=evaluation.sequences,
+            seq_len=evaluation.seq_len,
+            purpose=PURPOSE,
+        )
+        return tuple(zip(correct.tolist(), scored.tolist(), strict=True))
 
     def model(self, index: int) -> HybridLM:
         """The trained model of one member, on the CPU."""

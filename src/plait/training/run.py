@@ -13,6 +13,7 @@ from typing import Any
 from plait.model import HybridConfig
 from plait.names import unknown
 from plait.tasks import Task, task_from_json, task_to_json
+from plait.training.start import Start
 
 DTYPES = ("float32", "float64", "bfloat16")
 """What a member's arithmetic can be done in."""
@@ -77,7 +78,7 @@ class Train:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One member: `model` trained on `task` as `train` says.
+    """One member: `model` trained on `task` as `train` says, from random weights or from those of `start`.
 
     The model's `vocab_size` is taken from the task where it is None.
 
@@ -88,14 +89,16 @@ class Run:
     task: Task
     model: HybridConfig
     train: Train = field(default_factory=Train)
+    start: Start | None = None
 
     def __post_init__(self) -> None:
         size = getattr(self.task, "vocab_size", None)
         if not isinstance(size, int):
             raise ValueError(f"a run's task must have a vocab_size, got {self.task!r}")
-        for name, kind in (("model", HybridConfig), ("train", Train)):
-            if not isinstance(getattr(self, name), kind):
-                raise ValueError(f"a run needs {name}={kind.__name__}(...), got {getattr(self, name)!r}")
+        for name, kind in (("model", HybridConfig), ("train", Train), ("start", Start)):
+            value = getattr(self, name)
+            if not isinstance(value, kind) and not (name == "start" and value is None):
+                raise ValueError(f"a run needs {name}={kind.__name__}(...), got {value!r}")
         if self.model.vocab_size is None:
             object.__setattr__(self, "model", replace(self.model, vocab_size=size))
         elif self.model.vocab_size != size:
@@ -106,15 +109,23 @@ class Run:
     def to_json(self) -> dict[str, Any]:
         """`{"task": {"task": name, "params": ..}, "model": .., "train": ..}`, plain JSON values.
 
+        `start` stands there only where there is one.
+
         Raises:
             ValueError: a task of the user's own that cannot be found again by module:Class.
         """
-        return {"task": task_to_json(self.task), "model": self.model.to_json(), "train": self.train.to_json()}
+        start = {} if self.start is None else {"start": self.start.to_json()}
+        parts = {
+            "task": task_to_json(self.task),
+            "model": self.model.to_json(),
+            "train": self.train.to_json(),
+        }
+        return parts | start
 
     @classmethod
     def from_json(cls, data: object) -> "Run":
         """The inverse of `to_json`; an unknown field is an error that lists the known ones."""
-        fields = _known_fields("run", data, ("task", "model", "train"))
+        fields = _known_fields("run", data, ("task", "model", "train", "start"))
         for name in ("task", "model"):
             if not isinstance(fields.get(name), Mapping):
                 raise ValueError(f"a run needs the JSON object {name!r}, got {fields.get(name)!r}")
@@ -122,6 +133,7 @@ class Run:
             task=task_from_json(fields["task"]),
             model=HybridConfig.from_json(fields["model"]),
             train=Train.from_json(fields.get("train", {})),
+            start=None if fields.get("start") is None else Start.from_json(fields["start"]),
         )
 
 
