@@ -12,39 +12,39 @@ import triton.language as tl
 @triton.jit
 def scan_forward(
     x, dt, A, B, C, y, kept, A_stride, batch, time,
-    I: tl.constexpr, N: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, CHUNK: tl.constexpr,
+    INNER: tl.constexpr, N: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, CHUNK: tl.constexpr,
     LOG: tl.constexpr,
 ):  # fmt: skip
-    """`y` without the skip; `kept` `(sequences, chunks, N, I)`. With LOG, `A` holds the logarithms of `-A`."""
+    """`y` without the skip; `kept` `(sequences, chunks, N, INNER)`. With LOG, `A` holds the logarithms of `-A`."""
     sequence = tl.program_id(0).to(tl.int64)
     c = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     n = tl.arange(0, STATES)
-    inside = (n < N)[:, None] & (c < I)[None, :]
+    inside = (n < N)[:, None] & (c < INNER)[None, :]
     rate = _rates(A + (sequence // batch) * A_stride, c, n, inside, N, LOG)
-    x, dt, y = x + sequence * time * I, dt + sequence * time * I, y + sequence * time * I
+    x, dt, y = x + sequence * time * INNER, dt + sequence * time * INNER, y + sequence * time * INNER
     B, C = B + sequence * time * N, C + sequence * time * N
-    kept += sequence * tl.cdiv(time, CHUNK) * N * I
+    kept += sequence * tl.cdiv(time, CHUNK) * N * INNER
     state = tl.zeros([STATES, CHANNELS], tl.float32)
     for first in range(0, time, CHUNK):
-        tl.store(kept + (first // CHUNK) * N * I + n[:, None] * I + c[None, :], state, mask=inside)
+        tl.store(kept + (first // CHUNK) * N * INNER + n[:, None] * INNER + c[None, :], state, mask=inside)
         xs, dts, Bs, Cs = (), (), (), ()
         for i in tl.static_range(CHUNK):
-            xs = xs + (tl.load(x + (first + i) * I + c, mask=(first + i < time) & (c < I), other=0.0),)
-            dts = dts + (tl.load(dt + (first + i) * I + c, mask=(first + i < time) & (c < I), other=0.0),)
-            Bs = Bs + (tl.load(B + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
-            Cs = Cs + (tl.load(C + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
+            xs += (tl.load(x + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
+            dts += (tl.load(dt + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
+            Bs += (tl.load(B + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
+            Cs += (tl.load(C + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
         ys = ()
         for i in tl.static_range(CHUNK):
             state = tl.exp(dts[i][None, :] * rate) * state + (dts[i] * xs[i])[None, :] * Bs[i][:, None]
-            ys = ys + (tl.sum(state * Cs[i][:, None], axis=0),)
+            ys += (tl.sum(state * Cs[i][:, None], axis=0),)
         for i in tl.static_range(CHUNK):
-            tl.store(y + (first + i) * I + c, ys[i], mask=(first + i < time) & (c < I))
+            tl.store(y + (first + i) * INNER + c, ys[i], mask=(first + i < time) & (c < INNER))
 
 
 @triton.jit
 def scan_backward(
     x, dt, A, B, C, kept, dy, dx, ddt, dA, dB, dC, A_stride, batch, time,
-    I: tl.constexpr, N: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, CHUNK: tl.constexpr,
+    INNER: tl.constexpr, N: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, CHUNK: tl.constexpr,
     LOG: tl.constexpr,
 ):  # fmt: skip
     """Gradients of `scan_forward`; `dA` for each sequence, `dB` and `dC` `(rows, blocks of channels, N)`."""
@@ -52,50 +52,56 @@ def scan_backward(
     block, n_blocks = tl.program_id(1), tl.num_programs(1)
     c = block * CHANNELS + tl.arange(0, CHANNELS)
     n = tl.arange(0, STATES)
-    inside = (n < N)[:, None] & (c < I)[None, :]
+    inside = (n < N)[:, None] & (c < INNER)[None, :]
     rate = _rates(A + (sequence // batch) * A_stride, c, n, inside, N, LOG)
-    x, dt, dy = x + sequence * time * I, dt + sequence * time * I, dy + sequence * time * I
-    dx, ddt = dx + sequence * time * I, ddt + sequence * time * I
+    x, dt, dy = x + sequence * time * INNER, dt + sequence * time * INNER, dy + sequence * time * INNER
+    dx, ddt = dx + sequence * time * INNER, ddt + sequence * time * INNER
     B, C = B + sequence * time * N, C + sequence * time * N
     dB, dC = dB + (sequence * time * n_blocks + block) * N, dC + (sequence * time * n_blocks + block) * N
     n_chunks = tl.cdiv(time, CHUNK)
-    kept += sequence * n_chunks * N * I
+    kept += sequence * n_chunks * N * INNER
     by_state = tl.zeros([STATES, CHANNELS], tl.float32)
     by_rate = tl.zeros([STATES, CHANNELS], tl.float32)
     for back in range(n_chunks):
         chunk = n_chunks - 1 - back
         first = chunk * CHUNK
-        at = kept + chunk * N * I + n[:, None] * I + c[None, :]
+        at = kept + chunk * N * INNER + n[:, None] * INNER + c[None, :]
         states = (tl.load(at, mask=inside, other=0.0),)
         xs, dts, Bs, Cs, dys = (), (), (), (), ()
         for i in tl.static_range(CHUNK):
-            xs = xs + (tl.load(x + (first + i) * I + c, mask=(first + i < time) & (c < I), other=0.0),)
-            dts = dts + (tl.load(dt + (first + i) * I + c, mask=(first + i < time) & (c < I), other=0.0),)
-            dys = dys + (tl.load(dy + (first + i) * I + c, mask=(first + i < time) & (c < I), other=0.0),)
-            Bs = Bs + (tl.load(B + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
-            Cs = Cs + (tl.load(C + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
+            xs += (tl.load(x + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
+            dts += (tl.load(dt + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
+            dys += (tl.load(dy + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
+            Bs += (tl.load(B + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
+            Cs += (tl.load(C + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
         for i in tl.static_range(CHUNK):
             new = tl.exp(dts[i][None, :] * rate) * states[i] + (dts[i] * xs[i])[None, :] * Bs[i][:, None]
-            states = states + (new,)
+            states += (new,)
         dxs, ddts, dBs, dCs = (), (), (), ()
         for i in tl.static_range(CHUNK - 1, -1, -1):
             by_state += Cs[i][:, None] * dys[i][None, :]
-            dCs = (tl.sum(states[i + 1] * dys[i][None, :], axis=1),) + dCs
-            dBs = (tl.sum(by_state * (dts[i] * xs[i])[None, :], axis=1),) + dBs
+            dCs += (tl.sum(states[i + 1] * dys[i][None, :], axis=1),)
+            dBs += (tl.sum(by_state * (dts[i] * xs[i])[None, :], axis=1),)
             by_input = tl.sum(by_state * Bs[i][:, None], axis=0)
             by_state = by_state * tl.exp(dts[i][None, :] * rate)
             carried = by_state * states[i]
             by_rate += carried * dts[i][None, :]
-            ddts = (tl.sum(carried * rate, axis=0) + by_input * xs[i],) + ddts
-            dxs = (by_input * dts[i],) + dxs
+            ddts += (tl.sum(carried * rate, axis=0) + by_input * xs[i],)
+            dxs += (by_input * dts[i],)
         for i in tl.static_range(CHUNK):
-            tl.store(dx + (first + i) * I + c, dxs[i], mask=(first + i < time) & (c < I))
-            tl.store(ddt + (first + i) * I + c, ddts[i], mask=(first + i < time) & (c < I))
-            tl.store(dB + (first + i) * n_blocks * N + n, dBs[i], mask=(first + i < time) & (n < N))
-            tl.store(dC + (first + i) * n_blocks * N + n, dCs[i], mask=(first + i < time) & (n < N))
+            tl.store(dx + (first + i) * INNER + c, dxs[CHUNK - 1 - i], mask=(first + i < time) & (c < INNER))
+            tl.store(
+                ddt + (first + i) * INNER + c, ddts[CHUNK - 1 - i], mask=(first + i < time) & (c < INNER)
+            )
+            tl.store(
+                dB + (first + i) * n_blocks * N + n, dBs[CHUNK - 1 - i], mask=(first + i < time) & (n < N)
+            )
+            tl.store(
+                dC + (first + i) * n_blocks * N + n, dCs[CHUNK - 1 - i], mask=(first + i < time) & (n < N)
+            )
     if LOG:
         by_rate = by_rate * rate
-    tl.store(dA + sequence * I * N + c[None, :] * N + n[:, None], by_rate, mask=inside)
+    tl.store(dA + sequence * INNER * N + c[None, :] * N + n[:, None], by_rate, mask=inside)
 
 
 @triton.jit

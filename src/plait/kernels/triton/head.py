@@ -13,7 +13,7 @@ from plait.kernels import call
 from plait.kernels.triton import embedding as kernels_of_embedding
 from plait.kernels.triton import head_kernels
 from plait.kernels.triton.reduce import sum_parts
-from plait.kernels.triton.tiles import TILING, Tiling, padded
+from plait.kernels.triton.tiles import Tiling, padded, tiling_for
 
 
 def head_loss(
@@ -23,9 +23,10 @@ def head_loss(
     targets: tuple[Int[Tensor, "members batch time"], Bool[Tensor, "members batch time"]],
     *,
     eps: float,
-    tiling: Tiling = TILING,
+    tiling: Tiling | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss (float64), right answers and scored tokens (int64) of each member."""
+    tiling = tiling or tiling_for(hidden.shape[-1])
     return _HeadLoss.apply(hidden, *norm, embedding, *targets, eps, tiling)  # type: ignore[no-any-return]
 
 
@@ -100,10 +101,10 @@ def embed(
     table: Float[Tensor, "members vocab d_model"],
     tokens: Int[Tensor, "members batch time"],
     *,
-    tiling: Tiling = TILING,
+    tiling: Tiling | None = None,
 ) -> Float[Tensor, "members batch time d_model"]:
     """The rows of each member's table; tokens must lie in [0, vocab)."""
-    return _Embed.apply(table, tokens, tiling)  # type: ignore[no-any-return]
+    return _Embed.apply(table, tokens, tiling or tiling_for(table.shape[-1]))  # type: ignore[no-any-return]
 
 
 class _Embed(torch.autograd.Function):

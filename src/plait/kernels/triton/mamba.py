@@ -13,7 +13,7 @@ from plait.kernels import call
 from plait.kernels.selective_scan.triton import scan_backward, scan_forward
 from plait.kernels.triton import mamba_backward, mamba_forward
 from plait.kernels.triton.reduce import sum_parts
-from plait.kernels.triton.tiles import TILING, Tiling, padded
+from plait.kernels.triton.tiles import Tiling, padded, tiling_for
 
 
 def mamba_layer(
@@ -21,9 +21,10 @@ def mamba_layer(
     parameters: tuple[Tensor, ...],
     *,
     eps: float,
-    tiling: Tiling = TILING,
+    tiling: Tiling | None = None,
 ) -> Float[Tensor, "members batch time d_model"]:
     """What `plait.kernels.mamba.mamba_layer` computes, with the same arguments."""
+    tiling = tiling or tiling_for(parameters[8].shape[-1])
     return _MambaLayer.apply(hidden, eps, tiling, *parameters)  # type: ignore[no-any-return]
 
 
@@ -55,15 +56,15 @@ class _Cut:
 
     def __init__(self, hidden: Tensor, parameters: tuple[Tensor, ...], eps: float, tiling: Tiling) -> None:
         self.members, self.batch, self.time, self.D = hidden.shape
-        self.I, self.N = parameters[7].shape[1:]
+        self.inner, self.N = parameters[7].shape[1:]
         self.taps, self.R = parameters[2].shape[-1], parameters[5].shape[-1]
         self.rows, self.eps, self.tiling = self.batch * self.time, eps, tiling
-        self.channels = min(tiling.channels, padded(self.I, 1))
-        self.blocks = triton.cdiv(self.I, self.channels)
-        self.model = {"D": self.D, "I": self.I, "D_PAD": padded(self.D), "I_PAD": padded(self.I)}
+        self.channels = min(tiling.channels, padded(self.inner, 1))
+        self.blocks = triton.cdiv(self.inner, self.channels)
+        self.model = {"D": self.D, "INNER": self.inner, "D_PAD": padded(self.D), "I_PAD": padded(self.inner)}
         self.states = {
-            "I": self.I, "N": self.N, "R": self.R, "TAPS": self.taps, "I_PAD": padded(self.I), "N_PAD": padded(self.N),
-            "R_PAD": padded(self.R),
+            "INNER": self.inner, "N": self.N, "R": self.R, "TAPS": self.taps, "I_PAD": padded(self.inner),
+            "N_PAD": padded(self.N), "R_PAD": padded(self.R),
         }  # fmt: skip
         self.tile = {
             "ROWS": tiling.rows,
@@ -72,8 +73,8 @@ class _Cut:
             "num_stages": 1,
         }
         self.scan = {
-            "I": self.I, "N": self.N, "CHANNELS": self.channels, "STATES": padded(self.N, 1), "CHUNK": tiling.chunk,
-            "LOG": True, "num_warps": 1,
+            "INNER": self.inner, "N": self.N, "CHANNELS": self.channels, "STATES": padded(self.N, 1),
+            "CHUNK": tiling.chunk, "LOG": True, "num_warps": 1,
         }  # fmt: skip
 
     @property
@@ -91,10 +92,16 @@ def _forward(cut: _Cut, hidden: Tensor, parameters: tuple[Tensor, ...]) -> tuple
     def empty(width: int) -> Tensor:
         return hidden.new_empty(cut.members, cut.rows, width)
 
-    projected, u, x, dt, y = empty(2 * cut.I), empty(cut.I), empty(cut.I), empty(cut.I), empty(cut.I)
+    projected, u, x, dt, y = (
+        empty(2 * cut.inner),
+        empty(cut.inner),
+        empty(cut.inner),
+        empty(cut.inner),
+        empty(cut.inner),
+    )
     low, B, C = empty(cut.R), empty(cut.N), empty(cut.N)
     chunks = triton.cdiv(cut.time, cut.tiling.chunk)
-    kept = hidden.new_empty(cut.members * cut.batch, chunks, cut.N, cut.I)
+    kept = hidden.new_empty(cut.members * cut.batch, chunks, cut.N, cut.inner)
     mamba_forward.project[cut.tiles](
         hidden,
         norm,
@@ -136,7 +143,7 @@ def _backward(
         at[8], at[9], **cut.model, **cut.tile,
     )  # fmt: skip
     dB, dC = (B.new_empty(cut.members, cut.rows, cut.blocks, cut.N) for _ in range(2))
-    dA = B.new_empty(cut.members, cut.batch, cut.I * cut.N)
+    dA = B.new_empty(cut.members, cut.batch, cut.inner * cut.N)
     scan_backward[cut.sequences](
         x, dt, A_log, B, C, states, dy, dx, ddt, dA, dB, dC, A_log.stride(0), cut.batch, cut.time, **cut.scan
     )

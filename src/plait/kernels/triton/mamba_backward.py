@@ -23,36 +23,36 @@ from plait.kernels.triton.tiles import (
 def gather_backward(
     dout, projected, x, y, D_skip, out_proj, dy, dgate, packed, skip_stride, out_proj_stride, rows, total, skip_at,
     out_proj_at,
-    D: tl.constexpr, I: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
+    D: tl.constexpr, INNER: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     member, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
     parts = tl.num_programs(1)
     f, c = tl.arange(0, D_PAD), tl.arange(0, I_PAD)
     start = member * rows
-    skip = load_vector(D_skip + member * skip_stride, c, I)
-    weight = load_rows(out_proj + member * out_proj_stride, f, c, D, I)
+    skip = load_vector(D_skip + member * skip_stride, c, INNER)
+    weight = load_rows(out_proj + member * out_proj_stride, f, c, D, INNER)
     by_weight = tl.zeros([D_PAD, I_PAD], tl.float32)
     by_skip = tl.zeros([I_PAD], tl.float32)
     share = tl.cdiv(tl.cdiv(rows, ROWS), parts)
     for block in range(part * share, (part + 1) * share):
         row = block * ROWS + tl.arange(0, ROWS)
-        mask = (row < rows)[:, None] & (c < I)[None, :]
-        at = projected + start * 2 * I + row[:, None] * (2 * I) + I + c[None, :]
+        mask = (row < rows)[:, None] & (c < INNER)[None, :]
+        at = projected + start * 2 * INNER + row[:, None] * (2 * INNER) + INNER + c[None, :]
         gate_in = tl.load(at, mask=mask, other=0.0)
-        x_tile = load_rows(x + start * I, row, c, rows, I)
-        y_tile = load_rows(y + start * I, row, c, rows, I) + skip[None, :] * x_tile
+        x_tile = load_rows(x + start * INNER, row, c, rows, INNER)
+        y_tile = load_rows(y + start * INNER, row, c, rows, INNER) + skip[None, :] * x_tile
         gate = gate_in * sigmoid(gate_in)
         up = load_rows(dout + start * D, row, f, rows, D)
         by_weight += tl.dot(tl.trans(up), y_tile * gate, input_precision=PRECISION)
         dmixed = tl.dot(up, weight, input_precision=PRECISION)
         by_y = dmixed * gate
         by_skip += tl.sum(by_y * x_tile, axis=0)
-        store_rows(dy + start * I, by_y, row, c, rows, I)
-        store_rows(dgate + start * I, dmixed * y_tile * silu_slope(gate_in), row, c, rows, I)
+        store_rows(dy + start * INNER, by_y, row, c, rows, INNER)
+        store_rows(dgate + start * INNER, dmixed * y_tile * silu_slope(gate_in), row, c, rows, INNER)
     packed += (member * parts + part) * total
-    tl.store(packed + skip_at + c, by_skip, mask=c < I)
-    store_rows(packed + out_proj_at, by_weight, f, c, D, I)
+    tl.store(packed + skip_at + c, by_skip, mask=c < INNER)
+    store_rows(packed + out_proj_at, by_weight, f, c, D, INNER)
 
 
 @triton.jit
@@ -60,15 +60,15 @@ def convolve_backward(
     projected, u, low, dy, ddt, dx_scan, dB_parts, dC_parts, x_proj, dt_proj, dt_bias, D_skip, du_out, packed,
     x_proj_stride, dt_proj_stride, dt_bias_stride, skip_stride, rows, time, blocks, total, conv_at, conv_bias_at,
     x_proj_at, dt_proj_at, dt_bias_at,
-    I: tl.constexpr, N: tl.constexpr, R: tl.constexpr, TAPS: tl.constexpr, I_PAD: tl.constexpr,
+    INNER: tl.constexpr, N: tl.constexpr, R: tl.constexpr, TAPS: tl.constexpr, I_PAD: tl.constexpr,
     N_PAD: tl.constexpr, R_PAD: tl.constexpr, TAPS_PAD: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     member, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
     parts = tl.num_programs(1)
     c, n, r, k = tl.arange(0, I_PAD), tl.arange(0, N_PAD), tl.arange(0, R_PAD), tl.arange(0, TAPS_PAD)
     start = member * rows
-    skip = load_vector(D_skip + member * skip_stride, c, I)
-    bias = load_vector(dt_bias + member * dt_bias_stride, c, I)
+    skip = load_vector(D_skip + member * skip_stride, c, INNER)
+    bias = load_vector(dt_bias + member * dt_bias_stride, c, INNER)
     x_proj += member * x_proj_stride
     dt_proj += member * dt_proj_stride
     by_low = tl.zeros([R_PAD, I_PAD], tl.float32)
@@ -81,16 +81,17 @@ def convolve_backward(
     share = tl.cdiv(tl.cdiv(rows, ROWS), parts)
     for block in range(part * share, (part + 1) * share):
         row = block * ROWS + tl.arange(0, ROWS)
-        u_tile = load_rows(u + start * I, row, c, rows, I)
+        u_tile = load_rows(u + start * INNER, row, c, rows, INNER)
         x = u_tile * sigmoid(u_tile)
         low_tile = load_rows(low + start * R, row, r, rows, R)
         before = (
-            tl.dot(low_tile, load_transposed(dt_proj, c, r, I, R), input_precision=PRECISION) + bias[None, :]
+            tl.dot(low_tile, load_transposed(dt_proj, c, r, INNER, R), input_precision=PRECISION)
+            + bias[None, :]
         )
-        dbefore = load_rows(ddt + start * I, row, c, rows, I) * sigmoid(before)
+        dbefore = load_rows(ddt + start * INNER, row, c, rows, INNER) * sigmoid(before)
         by_dt_bias += tl.sum(dbefore, axis=0)
         by_dt += tl.dot(tl.trans(dbefore), low_tile, input_precision=PRECISION)
-        dlow = tl.dot(dbefore, load_rows(dt_proj, c, r, I, R), input_precision=PRECISION)
+        dlow = tl.dot(dbefore, load_rows(dt_proj, c, r, INNER, R), input_precision=PRECISION)
         dB = tl.zeros([ROWS, N_PAD], tl.float32)
         dC = tl.zeros([ROWS, N_PAD], tl.float32)
         mask = (row < rows)[:, None] & (n < N)[None, :]
@@ -101,36 +102,36 @@ def convolve_backward(
         by_low += tl.dot(tl.trans(dlow), x, input_precision=PRECISION)
         by_B += tl.dot(tl.trans(dB), x, input_precision=PRECISION)
         by_C += tl.dot(tl.trans(dC), x, input_precision=PRECISION)
-        dx = load_rows(dx_scan + start * I, row, c, rows, I)
-        dx += load_rows(dy + start * I, row, c, rows, I) * skip[None, :]
-        dx += tl.dot(dlow, load_rows(x_proj, r, c, R, I), input_precision=PRECISION)
-        dx += tl.dot(dB, load_rows(x_proj + R * I, n, c, N, I), input_precision=PRECISION)
-        dx += tl.dot(dC, load_rows(x_proj + (R + N) * I, n, c, N, I), input_precision=PRECISION)
+        dx = load_rows(dx_scan + start * INNER, row, c, rows, INNER)
+        dx += load_rows(dy + start * INNER, row, c, rows, INNER) * skip[None, :]
+        dx += tl.dot(dlow, load_rows(x_proj, r, c, R, INNER), input_precision=PRECISION)
+        dx += tl.dot(dB, load_rows(x_proj + R * INNER, n, c, N, INNER), input_precision=PRECISION)
+        dx += tl.dot(dC, load_rows(x_proj + (R + N) * INNER, n, c, N, INNER), input_precision=PRECISION)
         du = dx * silu_slope(u_tile)
-        store_rows(du_out + start * I, du, row, c, rows, I)
+        store_rows(du_out + start * INNER, du, row, c, rows, INNER)
         by_conv_bias += tl.sum(du, axis=0)
         for back in tl.static_range(TAPS):
-            seen = load_earlier(projected + start * 2 * I, row, back, c, rows, time, I, 2 * I)
+            seen = load_earlier(projected + start * 2 * INNER, row, back, c, rows, time, INNER, 2 * INNER)
             by_taps += tl.where((k == TAPS - 1 - back)[:, None], tl.sum(du * seen, axis=0)[None, :], 0.0)
     packed += (member * parts + part) * total
     tl.store(
         packed + conv_at + c[None, :] * TAPS + k[:, None],
         by_taps,
-        mask=(k < TAPS)[:, None] & (c < I)[None, :],
+        mask=(k < TAPS)[:, None] & (c < INNER)[None, :],
     )
-    tl.store(packed + conv_bias_at + c, by_conv_bias, mask=c < I)
-    store_rows(packed + x_proj_at, by_low, r, c, R, I)
-    store_rows(packed + x_proj_at + R * I, by_B, n, c, N, I)
-    store_rows(packed + x_proj_at + (R + N) * I, by_C, n, c, N, I)
-    store_rows(packed + dt_proj_at, by_dt, c, r, I, R)
-    tl.store(packed + dt_bias_at + c, by_dt_bias, mask=c < I)
+    tl.store(packed + conv_bias_at + c, by_conv_bias, mask=c < INNER)
+    store_rows(packed + x_proj_at, by_low, r, c, R, INNER)
+    store_rows(packed + x_proj_at + R * INNER, by_B, n, c, N, INNER)
+    store_rows(packed + x_proj_at + (R + N) * INNER, by_C, n, c, N, INNER)
+    store_rows(packed + dt_proj_at, by_dt, c, r, INNER, R)
+    tl.store(packed + dt_bias_at + c, by_dt_bias, mask=c < INNER)
 
 
 @triton.jit
 def project_backward(
     hidden, dout, du, dgate, norm, in_proj, conv, dhidden, packed, norm_stride, in_proj_stride, conv_stride, rows,
     time, total, norm_at, in_proj_at, eps,
-    D: tl.constexpr, I: tl.constexpr, TAPS: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr,
+    D: tl.constexpr, INNER: tl.constexpr, TAPS: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr,
     ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     member, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -152,16 +153,18 @@ def project_backward(
         normed = scaled * norm_weight[None, :]
         dinput = tl.zeros([ROWS, I_PAD], tl.float32)
         for ahead in tl.static_range(TAPS):
-            tap = tl.load(conv + c * TAPS + (TAPS - 1 - ahead), mask=c < I, other=0.0)
+            tap = tl.load(conv + c * TAPS + (TAPS - 1 - ahead), mask=c < INNER, other=0.0)
             there = (row < rows) & (row % time + ahead < time)
-            mask = there[:, None] & (c < I)[None, :]
-            at = du + start * I + (row + ahead)[:, None] * I + c[None, :]
+            mask = there[:, None] & (c < INNER)[None, :]
+            at = du + start * INNER + (row + ahead)[:, None] * INNER + c[None, :]
             dinput += tap[None, :] * tl.load(at, mask=mask, other=0.0)
-        dgate_tile = load_rows(dgate + start * I, row, c, rows, I)
+        dgate_tile = load_rows(dgate + start * INNER, row, c, rows, INNER)
         by_input += tl.dot(tl.trans(dinput), normed, input_precision=PRECISION)
         by_gate += tl.dot(tl.trans(dgate_tile), normed, input_precision=PRECISION)
-        dnormed = tl.dot(dinput, load_rows(in_proj, c, f, I, D), input_precision=PRECISION)
-        dnormed += tl.dot(dgate_tile, load_rows(in_proj + I * D, c, f, I, D), input_precision=PRECISION)
+        dnormed = tl.dot(dinput, load_rows(in_proj, c, f, INNER, D), input_precision=PRECISION)
+        dnormed += tl.dot(
+            dgate_tile, load_rows(in_proj + INNER * D, c, f, INNER, D), input_precision=PRECISION
+        )
         by_norm += tl.sum(dnormed * scaled, axis=0)
         dscaled = dnormed * norm_weight[None, :]
         along = tl.sum(dscaled * scaled, axis=1) / D
@@ -172,5 +175,5 @@ def project_backward(
         store_rows(dhidden + start * D, dx, row, f, rows, D)
     packed += (member * parts + part) * total
     tl.store(packed + norm_at + f, by_norm, mask=f < D)
-    store_rows(packed + in_proj_at, by_input, c, f, I, D)
-    store_rows(packed + in_proj_at + I * D, by_gate, c, f, I, D)
+    store_rows(packed + in_proj_at, by_input, c, f, INNER, D)
+    store_rows(packed + in_proj_at + INNER * D, by_gate, c, f, INNER, D)

@@ -18,7 +18,7 @@ from plait.kernels.triton.tiles import load_rows, load_transposed, load_vector, 
 @triton.jit
 def project(
     hidden, norm, in_proj, projected, norm_stride, in_proj_stride, rows, eps,
-    D: tl.constexpr, I: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
+    D: tl.constexpr, INNER: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     member = tl.program_id(0).to(tl.int64)
@@ -28,19 +28,19 @@ def project(
     scale = tl.rsqrt(tl.sum(x * x, axis=1) / D + eps)
     normed = x * scale[:, None] * load_vector(norm + member * norm_stride, f, D)[None, :]
     weights = in_proj + member * in_proj_stride
-    projected += member * rows * 2 * I
+    projected += member * rows * 2 * INNER
     for half in tl.static_range(2):
-        weight = load_transposed(weights + half * I * D, c, f, I, D)
+        weight = load_transposed(weights + half * INNER * D, c, f, INNER, D)
         value = tl.dot(normed, weight, input_precision=PRECISION)
-        mask = (row < rows)[:, None] & (c < I)[None, :]
-        tl.store(projected + row[:, None] * (2 * I) + half * I + c[None, :], value, mask=mask)
+        mask = (row < rows)[:, None] & (c < INNER)[None, :]
+        tl.store(projected + row[:, None] * (2 * INNER) + half * INNER + c[None, :], value, mask=mask)
 
 
 @triton.jit
 def convolve(
     projected, conv, conv_bias, x_proj, dt_proj, dt_bias, u_out, x_out, low_out, B_out, C_out, dt_out,
     conv_stride, conv_bias_stride, x_proj_stride, dt_proj_stride, dt_bias_stride, rows, time,
-    I: tl.constexpr, N: tl.constexpr, R: tl.constexpr, TAPS: tl.constexpr, I_PAD: tl.constexpr,
+    INNER: tl.constexpr, N: tl.constexpr, R: tl.constexpr, TAPS: tl.constexpr, I_PAD: tl.constexpr,
     N_PAD: tl.constexpr, R_PAD: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     member = tl.program_id(0).to(tl.int64)
@@ -50,45 +50,49 @@ def convolve(
     taps = conv + member * conv_stride
     u = (
         tl.zeros([ROWS, I_PAD], tl.float32)
-        + load_vector(conv_bias + member * conv_bias_stride, c, I)[None, :]
+        + load_vector(conv_bias + member * conv_bias_stride, c, INNER)[None, :]
     )
     for back in tl.static_range(TAPS):
-        tap = tl.load(taps + c * TAPS + (TAPS - 1 - back), mask=c < I, other=0.0)
-        u += tap[None, :] * load_earlier(projected + start * 2 * I, row, back, c, rows, time, I, 2 * I)
+        tap = tl.load(taps + c * TAPS + (TAPS - 1 - back), mask=c < INNER, other=0.0)
+        u += tap[None, :] * load_earlier(
+            projected + start * 2 * INNER, row, back, c, rows, time, INNER, 2 * INNER
+        )
     x = u * sigmoid(u)
-    store_rows(u_out + start * I, u, row, c, rows, I)
-    store_rows(x_out + start * I, x, row, c, rows, I)
+    store_rows(u_out + start * INNER, u, row, c, rows, INNER)
+    store_rows(x_out + start * INNER, x, row, c, rows, INNER)
     weights = x_proj + member * x_proj_stride
-    low = tl.dot(x, load_transposed(weights, r, c, R, I), input_precision=PRECISION)
-    B = tl.dot(x, load_transposed(weights + R * I, n, c, N, I), input_precision=PRECISION)
-    C = tl.dot(x, load_transposed(weights + (R + N) * I, n, c, N, I), input_precision=PRECISION)
+    low = tl.dot(x, load_transposed(weights, r, c, R, INNER), input_precision=PRECISION)
+    B = tl.dot(x, load_transposed(weights + R * INNER, n, c, N, INNER), input_precision=PRECISION)
+    C = tl.dot(x, load_transposed(weights + (R + N) * INNER, n, c, N, INNER), input_precision=PRECISION)
     store_rows(low_out + start * R, low, row, r, rows, R)
     store_rows(B_out + start * N, B, row, n, rows, N)
     store_rows(C_out + start * N, C, row, n, rows, N)
-    weight = load_transposed(dt_proj + member * dt_proj_stride, c, r, I, R)
+    weight = load_transposed(dt_proj + member * dt_proj_stride, c, r, INNER, R)
     before = tl.dot(low, weight, input_precision=PRECISION)
-    before += load_vector(dt_bias + member * dt_bias_stride, c, I)[None, :]
-    store_rows(dt_out + start * I, softplus(before), row, c, rows, I)
+    before += load_vector(dt_bias + member * dt_bias_stride, c, INNER)[None, :]
+    store_rows(dt_out + start * INNER, softplus(before), row, c, rows, INNER)
 
 
 @triton.jit
 def gather(
     hidden, projected, x, y, D_skip, out_proj, out, skip_stride, out_proj_stride, rows,
-    D: tl.constexpr, I: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
+    D: tl.constexpr, INNER: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     member = tl.program_id(0).to(tl.int64)
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     f, c = tl.arange(0, D_PAD), tl.arange(0, I_PAD)
     start = member * rows
-    mask = (row < rows)[:, None] & (c < I)[None, :]
-    gate = tl.load(projected + start * 2 * I + row[:, None] * (2 * I) + I + c[None, :], mask=mask, other=0.0)
-    skip = load_vector(D_skip + member * skip_stride, c, I)
-    y_tile = load_rows(y + start * I, row, c, rows, I) + skip[None, :] * load_rows(
-        x + start * I, row, c, rows, I
+    mask = (row < rows)[:, None] & (c < INNER)[None, :]
+    gate = tl.load(
+        projected + start * 2 * INNER + row[:, None] * (2 * INNER) + INNER + c[None, :], mask=mask, other=0.0
+    )
+    skip = load_vector(D_skip + member * skip_stride, c, INNER)
+    y_tile = load_rows(y + start * INNER, row, c, rows, INNER) + skip[None, :] * load_rows(
+        x + start * INNER, row, c, rows, INNER
     )
     mixed = y_tile * gate * sigmoid(gate)
-    weight = load_transposed(out_proj + member * out_proj_stride, f, c, D, I)
+    weight = load_transposed(out_proj + member * out_proj_stride, f, c, D, INNER)
     value = tl.dot(mixed, weight, input_precision=PRECISION)
     value += load_rows(hidden + start * D, row, f, rows, D)
     store_rows(out + start * D, value, row, f, rows, D)

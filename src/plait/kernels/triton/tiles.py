@@ -38,8 +38,9 @@ class Tiling:
     words: int = 64
 
 
-TILING = Tiling()
-"""The cut that was fastest on an H200 (benchmarks/gpu_engine.py)."""
+def tiling_for(width: int) -> Tiling:
+    """The cut for a layer whose widest tile has `width` features: those that were fastest on an H200."""
+    return Tiling(warps=2 if width <= 32 else 4 if width <= 64 else 8)
 
 
 def padded(size: int, least: int = 16) -> int:

@@ -13,7 +13,7 @@ from plait.kernels import call
 from plait.kernels.triton import transformer_backward, transformer_forward
 from plait.kernels.triton.attention import attend, attend_backward_keys, attend_backward_queries
 from plait.kernels.triton.reduce import sum_parts
-from plait.kernels.triton.tiles import TILING, Tiling, padded
+from plait.kernels.triton.tiles import Tiling, padded, tiling_for
 
 _PARAMETERS = 12
 
@@ -26,11 +26,12 @@ def transformer_layer(
     n_heads: int,
     window: int | None,
     eps: float,
-    tiling: Tiling = TILING,
+    tiling: Tiling | None = None,
 ) -> Float[Tensor, "members batch time d_model"]:
     """What `plait.kernels.transformer.transformer_layer` computes, with the same arguments."""
     cos, sin = _by_dimension(rotation, hidden.shape[-1] // n_heads, hidden.dtype)
     size = n_heads, min(window or hidden.shape[2], hidden.shape[2]), rotation[0].shape[0]
+    tiling = tiling or tiling_for(max(hidden.shape[-1], parameters[9].shape[-1]))
     return _TransformerLayer.apply(hidden, cos, sin, size, eps, tiling, *parameters)  # type: ignore[no-any-return]
 
 

@@ -1,0 +1,240 @@
+"""Every Triton kernel against the plain layers in float64, fresh memory being NaN.
+
+On a CUDA device they run as they are; without one, `TRITON_INTERPRET=1 pytest tests/gpu/test_triton_kernels.py` runs
+them in Triton's interpreter, where Triton is installed.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from plait import HybridConfig, Stream
+from plait.kernels.adamw import AdamWRule, adamw
+from plait.kernels.head import embed, head_loss
+from plait.layers import MambaLayer, TransformerLayer
+from plait.native import gpu
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+DEVICE = "cpu" if INTERPRETED else "cuda"
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(
+        not gpu.available() or not (INTERPRETED or torch.cuda.is_available()),
+        reason="needs Triton, and a CUDA device or TRITON_INTERPRET=1",
+    ),
+]
+
+TOLERANCE = 1e-5
+"""Norm of the difference over norm: float32 with products that keep at least 21 bits."""
+
+
+def draws(seed: int) -> Callable[..., Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+@contextmanager
+def poisoned() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def assert_near(got: Tensor, wanted: Tensor, name: str, tolerance: float = TOLERANCE) -> None:
+    got, wanted = got.detach().cpu().double(), wanted.detach().cpu().double()
+    error = float((got - wanted).norm())
+    assert error <= tolerance * max(float(wanted.norm()), 1e-12), (
+        f"{name}: {error / float(wanted.norm()):.1e}"
+    )
+
+
+class Through(nn.Module):
+    def __init__(self, layer: nn.Module, call: Callable[[Any, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer, self.call = layer, call
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.call(self.layer, hidden)
+
+
+def fast(layer: Any, hidden: Tensor) -> Tensor:
+    from plait.kernels.triton import mamba, transformer
+
+    spec, parameters = layer.spec, layer._parameters_in_order()
+    if isinstance(layer, MambaLayer):
+        return mamba.mamba_layer(hidden, parameters, eps=spec.norm_eps)
+    turn = layer.attention.turn(0, hidden.shape[-2], hidden.device).T
+    return transformer.transformer_layer(
+        hidden,
+        parameters,
+        (turn.cos(), turn.sin()),
+        n_heads=spec.n_heads,
+        window=spec.window,
+        eps=spec.norm_eps,
+    )
+
+
+def layer_of(make: type[nn.Module], d_model: int, changes: dict[str, Any]) -> nn.Module:
+    config = HybridConfig(5, pattern="SSM-TF", d_model=d_model, **changes)
+    return make(config.layer_specs()[0 if make is MambaLayer else 1])
+
+
+def weights_of(layer: nn.Module, members: int) -> dict[str, Tensor]:
+    draw = draws(0)
+    return {
+        name: float(name.endswith("norm.weight")) + 0.5 * draw(members, *value.shape)
+        for name, value in layer.named_parameters()
+    }
+
+
+def run(
+    layer: nn.Module, call: Callable[[Any, Tensor], Tensor], inputs: tuple[Tensor, Tensor, dict[str, Tensor]]
+) -> list[Tensor]:
+    """Output, and the gradients of hidden states and weights."""
+    hidden, up, weights = inputs
+    own = {f"layer.{name}": value.detach().requires_grad_() for name, value in weights.items()}
+    hidden = hidden.detach().requires_grad_()
+    out = functional_call(Through(layer, call), own, (hidden,))
+    return [out, *torch.autograd.grad((out * up).sum(), [hidden, *own.values()])]
+
+
+CASES = [
+    (MambaLayer, 8, (2, 2, 100), {}),
+    (MambaLayer, 4, (2, 3, 1), {}),
+    (MambaLayer, 12, (1, 2, 63), {}),
+    (MambaLayer, 20, (1, 1, 64), {}),
+    (MambaLayer, 24, (1, 1, 65), {}),
+    (MambaLayer, 8, (2, 1, 33), {"d_state": 1}),
+    (MambaLayer, 8, (2, 1, 18), {"d_state": 4, "d_conv": 2, "dt_rank": 3}),
+    (MambaLayer, 8, (1, 2, 10), {"d_conv": 1, "d_inner": 5, "d_state": 3}),
+    (TransformerLayer, 8, (2, 2, 100), {"window": 20}),
+    (TransformerLayer, 4, (2, 3, 1), {}),
+    (TransformerLayer, 12, (1, 2, 63), {"n_heads": 3}),
+    (TransformerLayer, 20, (1, 1, 64), {"window": 1}),
+    (TransformerLayer, 24, (1, 1, 65), {"n_heads": 2, "window": 20}),
+    (TransformerLayer, 8, (1, 2, 40), {"rotary_fraction": 1.0, "window": 1000}),
+    (TransformerLayer, 8, (1, 2, 40), {"rotary_fraction": 0.0, "d_mlp": 0}),
+]
+
+
+@pytest.mark.parametrize(("make", "d_model", "shape", "changes"), CASES)
+def test_layer(make: type[nn.Module], d_model: int, shape: tuple[int, int, int], changes: dict[str, Any]):
+    layer, draw = layer_of(make, d_model, changes), draws(1)
+    weights = weights_of(layer, shape[0])
+    hidden, up = draw(*shape, d_model), draw(*shape, d_model)
+    wanted = run(layer, lambda module, h: module.reference_forward(h), (hidden, up, weights))
+    there = {name: value.to(DEVICE, torch.float32) for name, value in weights.items()}
+    with poisoned():
+        got = run(layer, fast, (hidden.to(DEVICE, torch.float32), up.to(DEVICE, torch.float32), there))
+    for name, one, other in zip(("output", "hidden", *weights), got, wanted, strict=True):
+        assert_near(one, other, name)
+
+
+@pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
+def test_strides_and_neighbours(make: type[nn.Module]):
+    """The same bits from weights that lie apart, hidden states with strides, and a member on its own."""
+    layer, draw = layer_of(make, 8, {"window": 5}), draws(2)
+    weights = {name: value.to(DEVICE, torch.float32) for name, value in weights_of(layer, 3).items()}
+    hidden, up = draw(3, 2, 20, 8).to(DEVICE, torch.float32), draw(3, 2, 20, 8).to(DEVICE, torch.float32)
+    wanted = run(layer, fast, (hidden, up, weights))
+    flat = torch.cat([value.flatten(1) for value in weights.values()], dim=1)
+    sizes = [value[0].numel() for value in weights.values()]
+    views = {
+        name: part.view(value.shape)
+        for (name, value), part in zip(weights.items(), flat.split(sizes, dim=1), strict=True)
+    }
+    strided = hidden.transpose(1, 3).contiguous().transpose(1, 3)
+    assert not strided.is_contiguous()
+    for got, expected in zip(run(layer, fast, (strided, up, views)), wanted, strict=True):
+        assert torch.equal(got, expected)
+    alone = run(layer, fast, (hidden[1:2], up[1:2], {name: value[1:2] for name, value in weights.items()}))
+    for got, expected in zip(alone, wanted, strict=True):
+        assert torch.equal(got, expected[1:2])
+
+
+@pytest.mark.parametrize(
+    ("members", "length", "d_model", "vocab"), [(3, 65, 8, 34), (1, 40, 24, 130), (2, 1, 4, 11)]
+)
+def test_head_and_embedding(members: int, length: int, d_model: int, vocab: int):
+    from plait.kernels.triton import head
+
+    draw, generator = draws(3), torch.Generator().manual_seed(4)
+    values = [draw(members, 2, length, d_model), 1 + draw(members, d_model) / 4, draw(members, d_model) / 4]
+    values.append(draw(members, vocab, d_model))
+    tokens = torch.randint(vocab, (members, 2, length), generator=generator)
+    scored = torch.rand((members, 2, length), generator=generator) < 0.6
+    scored[-1] = members == 1
+    share = torch.linspace(0.5, 2, members, dtype=torch.float64)
+
+    def both(loss: Any, look_up: Any, device: str, dtype: torch.dtype) -> list[Tensor]:
+        hidden, weight, bias, table = (v.to(device, dtype).requires_grad_() for v in values)
+        nats, *counts = loss(hidden, (weight, bias), table, (tokens.to(device), scored.to(device)), eps=1e-5)
+        by = torch.autograd.grad((nats * share.to(device)).sum(), [hidden, weight, bias, table])
+        rows = look_up(table, tokens.to(device))
+        return [nats, *counts, *by, rows, *torch.autograd.grad((rows * hidden.detach()).sum(), table)]
+
+    wanted = both(head_loss, embed, "cpu", torch.float64)
+    with poisoned():
+        got = both(head.head_loss, head.embed, DEVICE, torch.float32)
+    names = ("loss", "correct", "scored", "hidden", "weight", "bias", "embedding", "embedded", "by embedding")
+    for name, one, other in zip(names, got, wanted, strict=True):
+        assert_near(one, other, name)
+    assert torch.equal(got[1].cpu(), wanted[1])
+    assert torch.equal(got[2].cpu(), wanted[2])
+
+
+def test_equal_logits_count_by_the_first():
+    from plait.kernels.triton import head
+
+    hidden = torch.ones(1, 1, 3, 4, device=DEVICE)
+    norm = torch.zeros(1, 4, device=DEVICE), torch.ones(1, 4, device=DEVICE)
+    table = torch.ones(1, 80, 4, device=DEVICE)
+    table[0, 0] = 0.5
+    targets = torch.tensor([[[0, 1, 70]]], device=DEVICE)
+    scores = head.head_loss(hidden, norm, table, (targets, targets >= 0), eps=1e-5)
+    assert int(scores[1]) == 1
+
+
+def test_adamw():
+    from plait.kernels.triton import adamw as there
+
+    draw, rule = draws(5), AdamWRule()
+    values = [draw(4, 1500), draw(4, 1500), draw(4, 1500) / 9, draw(4, 1500).square() / 99]
+    values[1][2, 7] = float("inf")
+    values[1][0] *= 1e-4
+    lr = torch.tensor([0.1, 0.01, 0.1, 1.0], dtype=torch.float64)
+    mine, own = ([v.clone().to(dtype) for v in values] for dtype in (torch.float32, torch.float64))
+    mine = [value.to(DEVICE) for value in mine]
+    active = [torch.tensor([True, True, True, False], device=device) for device in (DEVICE, "cpu")]
+    there.adamw(
+        mine[0], mine[1], (mine[2], mine[3]), lr=lr.to(DEVICE), active=active[0],
+        step=torch.tensor(5, device=DEVICE), constants=(0.9, 0.999, 1e-8, 0.1, 1.0),
+    )  # fmt: skip
+    adamw(own[0], own[1], (own[2], own[3]), lr=lr, active=active[1], rule=replace(rule, clip=1.0), step=5)
+    assert active[0].tolist() == active[1].tolist() == [True, True, False, False]
+    for name, one, other in zip(("weights", "gradients", "first", "second"), mine, own, strict=True):
+        for member in (0, 1, 3):
+            assert_near(one[member], other[member], f"{name} of {member}", 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n", "tail"), [(1, (0, 0, 0)), (803, (3, 2**32 - 1, 4)), (800, (2**32 - 1, 2**31, 2**32 - 1))]
+)
+def test_philox(n: int, tail: tuple[int, int, int]):
+    from plait.native.philox_gpu import philox_words
+
+    seeds = torch.tensor([0, 1, 77, 2**32, 2**63 - 1])
+    wanted = Stream(seeds, tail[1], tail[2]).bits((n,), draw=tail[0])
+    held = torch.tensor(tail[1], device=DEVICE)
+    for step in (tail[1], held):
+        assert torch.equal(philox_words(seeds.to(DEVICE), n, (tail[0], step, tail[2])).cpu(), wanted)
