@@ -10,6 +10,9 @@ PLAIT, TRANSFORMERS = "plait", "transformers"
 
 FLOAT32_BYTES = 4
 
+FIXED_MIXERS = ("ssm", "recurrent", "convolution")
+"""Parts that mix tokens through a state of fixed size."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cached:
@@ -58,6 +61,7 @@ class Block:
         recurrent_float32: the recurrent state is kept in float32 at least, whatever the dtype of the model.
         conv: scalars that convolutions keep of the last tokens, in the dtype of the model.
         conv_float32: those are kept in float32 at least.
+        conv_reach: tokens that its convolution sees before the present one, where nothing else in it sees further.
         conv_spare: scalars of storage beyond `conv` after a decode step, where `conv` is a view.
         kv_per_token: scalars of keys and values for one cached token.
         window: tokens that the attention of this block sees, itself included; None = all.
@@ -75,6 +79,7 @@ class Block:
     recurrent_float32: bool = True
     conv: int = 0
     conv_float32: bool = False
+    conv_reach: int = 0
     conv_spare: int = 0
     kv_per_token: int = 0
     window: int | None = None

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 
 from plait.memory.architecture import Architecture
-from plait.memory.block import AnyLayer, Block, Layer
+from plait.memory.block import FIXED_MIXERS, AnyLayer, Block, Layer
 from plait.memory.count import architecture_of
 from plait.model import HybridConfig
 
@@ -71,7 +71,7 @@ def crossing(model: HybridConfig | Architecture, *, dtype: object = None) -> Cro
         fixed_bytes=ours.state_bytes(0, dtype=name),
         bytes_per_token=growth,
         full_bytes_per_token=full_growth,
-        notes=() if _reference(ours) else (NO_ATTENTION,),
+        notes=() if any(b.kv_per_token for b in ours.blocks) else (NO_ATTENTION,),
     )
 
 
@@ -84,28 +84,24 @@ def with_full_attention(model: Architecture) -> Architecture:
     Raises:
         ValueError: a user's own layer.
     """
-    reference = _reference(model) or _multi_head(model.d_model)
+    reference = reference_attention(model)
     layers = tuple(_full(layer, index, reference) for index, layer in enumerate(model.layers))
     return replace(model, title=f"{model.title}, full attention", layers=layers)
 
 
-def _reference(model: Architecture) -> Block | None:
-    """The model's first attention block, without its window."""
+def reference_attention(model: Architecture) -> Block:
+    """The model's first attention without its window; multi-head attention of its width if it has none."""
     attention = next((b for b in model.blocks if b.kv_per_token), None)
-    return attention and replace(attention, window=None)
-
-
-def _multi_head(d_model: int) -> Block:
-    matrices = 4 * d_model * d_model
-    return Block(
-        part="attention", weights=matrices, matrices=matrices, kv_per_token=2 * d_model, score=2 * d_model
-    )
+    if attention is not None:
+        return replace(attention, window=None)
+    d = model.d_model
+    return Block(part="attention", weights=4 * d * d, matrices=4 * d * d, kv_per_token=2 * d, score=2 * d)
 
 
 def _full(layer: AnyLayer, index: int, reference: Block) -> Layer:
     if not isinstance(layer, Layer):
         raise ValueError(f"a comparison needs layers with a formula (SSM, TF), layer {index} is {layer.kind}")
-    mixers = [b for b in layer.blocks if b.part in ("ssm", "recurrent", "convolution")]
+    mixers = [b for b in layer.blocks if b.part in FIXED_MIXERS]
     attends = any(b.kv_per_token for b in layer.blocks)
     kept = tuple(replace(b, window=None) for b in layer.blocks if b not in mixers)
     if mixers and not attends:

@@ -126,6 +126,7 @@ def short_conv(d_model: int, *, d_conv: int, bias: bool) -> Block:
         weights=4 * d_model**2 + d_model * d_conv + bias * 5 * d_model,
         matrices=4 * d_model**2,
         conv=d_model * d_conv,
+        conv_reach=d_conv - 1,
     )
 
 
