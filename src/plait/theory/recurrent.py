@@ -14,6 +14,9 @@ from plait.theory.states import state_count, state_factors
 
 _PARTS = 1000
 
+LEAST_SHARE = Fraction(1, 8)
+"""A family of which less can be used is left out: sampling could hardly certify it."""
+
 
 def ssm_state_bits(task: object, error: float | Fraction | str = 0, seq_len: int | None = None) -> Bound:
     """Bits of state without which no recurrent model, whatever its weights, solves the task.
@@ -39,7 +42,7 @@ def ssm_state_bits(task: object, error: float | Fraction | str = 0, seq_len: int
     usable = [
         family
         for family in families(task, seq_len)
-        if family.contents > 1 and (not rate or family.answers is not None)
+        if family.contents > 1 and family.share >= LEAST_SHARE and (not rate or family.answers is not None)
     ]
     best = max(usable, key=lambda family: _states(family, rate), default=None)
     states = 1 if best is None else _states(best, rate)

@@ -8,11 +8,14 @@ follower of the root, which was last, is z. Source: docs/theory.md, Theorems 2.6
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from plait.tasks import AssociativeRecall, MultiKeyRecall
 from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, Family, Suffixes
 from plait.theory.families.leaves import best_word_count, share_with_few_leaves
+from plait.theory.families.listed import listed_trees
+from plait.theory.families.readers import key_readers
 from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
 
 
@@ -62,27 +65,28 @@ def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[Fa
     k = task.key_length
     room = MOST_LENGTH if seq_len is None else min(seq_len - k - 1, MOST_LENGTH)
     writable = max((n for n in range(1, min(task.n_words, MOST_KEYS) + 1) if n**k <= MOST_KEYS), default=1)
+    if task.n_words == 2:
+        yield from listed_trees(task, seq_len)
     if seq_len is None and writable < task.n_words:
         return
     typical = max((n for n in range(1, writable + 1) if 1 + typical_walk(n, k) <= room), default=1)
     for n in {task.n_words} if seq_len is None else {typical, min(typical + 1, writable)} - {1}:
-        length = min(room, 1 + worst_walk(n, k))
         for root in (None, 0):
-            yield from _spanning_trees(task, n, root=root, length=length)
+            yield from _spanning_trees(task, n, root=root, seq_len=seq_len)
     if seq_len is not None and writable**k > 0.7 * room > 0.7 * (k + 1):
-        yield from _key_paths(task, writable, room - k - 1)
+        yield from _key_paths(task, writable, seq_len)
 
 
-def _spanning_trees(task: MultiKeyRecall, n: int, *, root: int | None, length: int) -> Iterator[Family]:
+def _spanning_trees(
+    task: MultiKeyRecall, n: int, *, root: int | None, seq_len: int | None
+) -> Iterator[Family]:
     """Trees on n letters; with the root given, one query a key is enough and none is wasted."""
     k = task.key_length
-    asked, reads = Suffixes(), []
-    for number in range(n**k):
-        key = [number // n**place % n for place in reversed(range(k))]
-        fillers = _fillers(key, task.n_words)[: 2 if root is None else 1]
-        if root is None and len(fillers) < 2:
-            return
-        reads.append([] if number == root else [asked.ask([filler, *key]) for filler in fillers])
+    reading = key_readers(n, k, n_words=task.n_words, fillers=2 if root is None else 1, unread=root)
+    if reading is None:
+        return
+    asked, reads = reading
+    length = min(_room(asked, seq_len), 1 + worst_walk(n, k))
     share, confidence = share_that_fits(n, k, most=length - 1, root=root)
     if share == 0 or not asked.queries:
         return
@@ -101,31 +105,25 @@ def _spanning_trees(task: MultiKeyRecall, n: int, *, root: int | None, length: i
     )
 
 
-def _key_paths(task: MultiKeyRecall, n: int, steps: int) -> Iterator[Family]:
+def _key_paths(task: MultiKeyRecall, n: int, seq_len: int) -> Iterator[Family]:
     """Paths on n letters that repeat no key."""
     k = task.key_length
-    asked, reads = Suffixes(), []
-    for number in range(n**k):
-        key = [number // n**place % n for place in reversed(range(k))]
-        fillers = _fillers(key, task.n_words)[:1]
-        if not fillers:
-            return
-        reads.append([asked.ask([fillers[0], *key])])
-    steps = min(steps, n**k - 1)
-    factors, share, confidence = path_factors(n, k, steps)
+    reading = key_readers(n, k, n_words=task.n_words, fillers=1)
+    if reading is None:
+        return
+    asked, reads = reading
+    steps = min(_room(asked, seq_len) - k - 1, n**k - 1)
+    factors, share, confidence = path_factors(n, k, steps) if steps > 0 else ([], Fraction(0), Fraction(1))
     if share:
         family = _paths(f"{steps} words, no key of {k} twice", range(n), k, reads, asked, 1, steps, factors)
-        yield Family(**{**family.__dict__, "share": share, "confidence": confidence})
+        yield replace(family, share=share, confidence=confidence)
 
 
-def _fillers(key: Sequence[int], n_words: int) -> list[int]:
-    """Words that can stand before a key at the cut without making it earlier, whatever stands before them.
-
-    The key would begin t tokens before the filler z if z is its letter t + 1 and what remains is its own beginning.
-    """
-    k = len(key)
-    taken = {key[t] for t in range(k) if tuple(key[t + 1 :]) == tuple(key[: k - 1 - t])}
-    return [word for word in range(n_words) if word not in taken]
+def _room(asked: Suffixes, seq_len: int | None) -> int:
+    """Tokens for the prefix."""
+    if seq_len is None:
+        return MOST_LENGTH
+    return min(MOST_LENGTH, seq_len - max(map(len, asked.suffixes), default=0))
 
 
 def _trees(
