@@ -38,6 +38,10 @@ class Commands(TyperGroup):
         except BrokenPipeError:
             _drop_output()
             code = CHECK_FAILED
+        except OSError as error:
+            _say(f"cannot print: {error_line(error)}")
+            _drop_output()
+            code = REFUSED
         sys.exit(code or 0)
 
     def invoke(self, ctx: typer.Context) -> Any:

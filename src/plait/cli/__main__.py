@@ -1,0 +1,5 @@
+"""`python -m plait.cli`: the program `plait`."""
+
+from plait.cli.app import main
+
+main()
