@@ -33,7 +33,7 @@ def trained(shard):
 def filled(folder) -> Store:
     store = Store.for_writing(folder)
     for shard in (SHARD, OTHER):
-        store.add(shard, rows_of(shard, trained(shard)))
+        store.add(rows_of(shard, trained(shard)))
     return store
 
 
@@ -136,7 +136,7 @@ class TestDamage:
         store = filled(tmp_path)
         rows = store.read().select(change).with_columns(extra=pl.lit(1))
         rows.write_parquet(tmp_path / f"{SHARD.id}.parquet")
-        assert "has not the columns of version 1" in self.refusal(tmp_path)
+        assert "has not the columns of version 2" in self.refusal(tmp_path)
 
     @pytest.mark.parametrize(
         ("step", "advice"), [(1, "update plait to read it"), (-1, "read it with the plait")]

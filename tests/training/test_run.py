@@ -71,7 +71,7 @@ def test_json_carries_a_run(task):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mode": {}}, "unknown run field 'mode'; known: task, model, train; nearest: model"),
+        ({"mode": {}}, "unknown run field 'mode'; known: task, model, train, start; nearest: model"),
         ({"train": {"step": 5}}, "unknown train field 'step'; known: steps, .*nearest: steps"),
         ({"train": 5}, "train must be a JSON object, got int"),
         ({"model": None}, "a run needs the JSON object 'model', got None"),

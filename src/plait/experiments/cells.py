@@ -1,17 +1,20 @@
 """Cells: the stored members of an experiment, by what was varied, as tables of learning rates x seeds."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from plait.experiments.evaluations import evaluation_id
 from plait.experiments.fields import get_field
 from plait.experiments.identity import member_id
 from plait.experiments.shards import cells_of
 from plait.experiments.spec import Experiment
+from plait.tasks import task_to_json
+from plait.training.evaluation import Evaluation
 from plait.training.run import Run
 
 Row = Mapping[str, Any]
@@ -43,10 +46,70 @@ class Cell:
 
 def cells(experiment: Experiment, rows: pl.DataFrame) -> tuple[Cell, ...]:
     """The experiment's cells that have at least one complete seed, in the experiment's order."""
-    columns = ("member", "parameters", "select_accuracy", "accuracy", "diverged_at")
-    stored = {row["member"]: row for row in rows.select(columns).iter_rows(named=True)}
+    stored = _by_member(rows)
     found = (_cell(experiment, runs, stored) for runs in cells_of(experiment.expand()))
     return tuple(cell for cell in found if cell is not None)
+
+
+def evaluated_cells(
+    experiment: Experiment, rows: pl.DataFrame, evaluations: pl.DataFrame
+) -> tuple[Cell, ...]:
+    """One cell for each evaluation of each cell, with the accuracy there; `select` is still of the training task.
+
+    Its settings say where it was measured: `test.seq_len`, `test.p_bit`, whatever differs among evaluations.
+    """
+    stored = _by_member(rows)
+    measured: dict[str, dict[str, float]] = {}
+    for member, name, accuracy in evaluations.select("member", "evaluation", "accuracy").iter_rows():
+        measured.setdefault(name, {})[member] = accuracy
+    found: list[Cell] = []
+    for runs in cells_of(experiment.expand()):
+        for evaluation, settings in zip(
+            experiment.evaluations, evaluation_settings(experiment.evaluations), strict=True
+        ):
+            there = measured.get(evaluation_id(evaluation.of(runs[0].task)), {})
+            both = {m: {**row, "accuracy": there[m]} for m, row in stored.items() if m in there}
+            cell = _cell(experiment, runs, both)
+            if cell is not None:
+                found.append(replace(cell, settings={**cell.settings, **settings}))
+    return tuple(found)
+
+
+def evaluation_settings(evaluations: Sequence[Evaluation]) -> tuple[dict[str, Any], ...]:
+    """What tells each evaluation from the others, as `test.FIELD`; tasks of several classes by their names."""
+    given: list[dict[str, Any]] = []
+    for evaluation in evaluations:
+        fields: dict[str, Any] = {"test.seq_len": evaluation.seq_len, "test.sequences": evaluation.sequences}
+        if evaluation.task is not None:
+            document = task_to_json(evaluation.task)
+            fields["test.task"] = str(document["task"]).rpartition(":")[2]
+            parameters = document["params"]
+            assert isinstance(parameters, dict)
+            fields |= {f"test.{name}": value for name, value in parameters.items()}
+        given.append(fields)
+    names = dict.fromkeys(name for fields in given for name in fields if name != "test.sequences")
+    differing = [name for name in names if len({repr(fields.get(name)) for fields in given}) > 1]
+    return tuple({name: fields.get(name) for name in differing} for fields in given)
+
+
+def by_learning_rate(cell: Cell) -> tuple[Cell, ...]:
+    """Each learning rate of a cell as a cell of its own, with the setting `train.lr`."""
+    return tuple(
+        replace(
+            cell,
+            settings={**cell.settings, "train.lr": lr},
+            lrs=(lr,),
+            select=cell.select[[i]],
+            accuracy=cell.accuracy[[i]],
+            diverged=cell.diverged[[i]],
+        )
+        for i, lr in enumerate(cell.lrs)
+    )
+
+
+def _by_member(rows: pl.DataFrame) -> dict[str, Row]:
+    columns = ("member", "parameters", "select_accuracy", "accuracy", "diverged_at")
+    return {row["member"]: row for row in rows.select(columns).iter_rows(named=True)}
 
 
 def _cell(experiment: Experiment, runs: tuple[Run, ...], stored: Mapping[str, Row]) -> Cell | None:

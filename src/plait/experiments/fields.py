@@ -7,11 +7,11 @@ from typing import Any
 from plait.names import unknown
 from plait.training.run import Run
 
-PARTS = ("task", "model", "train")
+PARTS = ("task", "model", "train", "start")
 
 
 def known_paths(run: Run) -> tuple[str, ...]:
-    """Every path that `with_fields` can set: the three parts, and each part's own fields."""
+    """Every path that `with_fields` can set: the parts, and the own fields of those that the run has."""
     paths = list(PARTS)
     for part in PARTS:
         value = getattr(run, part)

@@ -15,21 +15,22 @@ _DIGITS = 20
 
 
 def canonical_json(value: Any) -> str:
-    """One text for equal values: keys sorted, tuples as lists, and 1, 1.0 and 1e0 the same."""
+    """One text for equal values: keys sorted, tuples as lists, 1, 1.0 and 1e0 the same, 12 digits of a number."""
     return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def member_id(run: Run, *, numerics: int = NUMERICS) -> str:
     """80 bits, in hexadecimal, of the hash of the run (learning rate and seed included)."""
-    return _hash(canonical_json({"run": run.to_json(), "numerics": numerics}))
+    return hashed(canonical_json({"run": run.to_json(), "numerics": numerics}))
 
 
 def shard_id(members: Iterable[str]) -> str:
     """The name of a shard: a hash of its members' identities, whatever their order."""
-    return _hash(canonical_json(sorted(members)))
+    return hashed(canonical_json(sorted(members)))
 
 
-def _hash(text: str) -> str:
+def hashed(text: str) -> str:
+    """80 bits of the text's hash, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
@@ -40,4 +41,5 @@ def _canonical(value: Any) -> Any:
         return [_canonical(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return value
+    # A computed number may differ in its last digit from one machine to the next.
+    return float(f"{value:.12g}") if isinstance(value, float) else value

@@ -10,11 +10,13 @@ from typing import Protocol
 import polars as pl
 
 from plait.experiments.errors import writing
+from plait.experiments.evaluations import MeasurableShard, evaluation_rows, wanted_evaluations
 from plait.experiments.identity import member_id
-from plait.experiments.schema import TrainedShard, rows_of
+from plait.experiments.schema import rows_of
 from plait.experiments.shards import MAX_MEMBERS, Shard, plan
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
+from plait.training.evaluation import Evaluation
 from plait.training.run import Run
 
 POLL_SECONDS = 0.5
@@ -33,7 +35,7 @@ class Trainer(Protocol):
         device: str,
         progress: Callable[[int, int, Sequence[float]], None] | None,
         checkpoint: Path | None,
-    ) -> TrainedShard: ...
+    ) -> MeasurableShard: ...
 
 
 class Watch(Protocol):
@@ -90,7 +92,13 @@ def run_experiment(
     runs = experiment.expand()
     shards = plan(runs, max_members=max_members)
     store = Store.for_writing(folder)
-    work = _Work(store=store, train=train or _plait_train(), device=device, watch=watch or Unwatched())
+    work = _Work(
+        store=store,
+        train=train or _plait_train(),
+        device=device,
+        watch=watch or Unwatched(),
+        evaluations=experiment.evaluations,
+    )
     work.watch.planned(shards)
     try:
         left = [shard for shard in shards if not work.do(shard)]
@@ -113,6 +121,7 @@ class _Work:
     train: Trainer
     device: str
     watch: Watch
+    evaluations: tuple[Evaluation, ...]
 
     def do(self, shard: Shard) -> bool:
         """Sees to it that `shard` is stored; False, at once, if another process is at one of its members."""
@@ -120,11 +129,24 @@ class _Work:
             if not free:
                 return False
             # Only under the claim is it certain that nobody has stored it meanwhile.
-            missing = shard.without(self.store.stored())
+            missing = shard.without(self._done(shard))
             rows = [self._train(shard, part) for part in missing]
             self.store.sweep(shard)
         self.watch.finished(shard, pl.concat(rows) if rows else None)
         return True
+
+    def _done(self, shard: Shard) -> frozenset[str]:
+        """The members of the shard that are stored with every evaluation that is asked for."""
+        stored = self.store.stored()
+        if not self.evaluations:
+            return stored
+        evaluated = self.store.evaluated()
+        pairs = zip(shard.members, shard.runs, strict=True)
+        return frozenset(
+            member
+            for member, run in pairs
+            if member in stored and wanted_evaluations(run, self.evaluations) <= evaluated
+        )
 
     def _train(self, shard: Shard, part: Shard) -> pl.DataFrame:
         def progress(done: int, total: int, losses: Sequence[float]) -> None:
@@ -141,7 +163,12 @@ class _Work:
                 checkpoint=self.store.checkpoint(part),
             )
         rows = rows_of(part, result)
-        self.store.add(part, rows)
+        if self.evaluations:
+            # Before the shard: a stored member then has its evaluations, wherever a kill comes between.
+            self.store.add_evaluations(evaluation_rows(part, result, self.evaluations))
+        new = rows.filter(~pl.col("member").is_in(list(self.store.stored())))
+        if len(new):
+            self.store.add(new)
         self.store.sweep(part)
         return rows
 

@@ -10,7 +10,7 @@ from plait.experiments.identity import NUMERICS, canonical_json, member_id
 from plait.experiments.shards import Shard
 from plait.training.run import Run
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a column is added, removed or changes its meaning."""
 
 COLUMNS: dict[str, pl.DataType] = {
@@ -20,6 +20,7 @@ COLUMNS: dict[str, pl.DataType] = {
     "task": pl.String(),
     "task_json": pl.String(),
     "config_json": pl.String(),
+    "start_json": pl.String(),
     "pattern": pl.String(),
     "d_model": pl.Int64(),
     "parameters": pl.Int64(),
@@ -49,7 +50,8 @@ COLUMNS: dict[str, pl.DataType] = {
     "python": pl.String(),
     "device": pl.String(),
 }
-"""`window` is `20`, `full`, or one a layer as in `20-full`; `diverged_at` is null for a member whose loss
+"""`window` is `20`, `full`, or one a layer as in `20-full`; `start_json` is null for a member that began at
+random weights; `diverged_at` is null for a member whose loss
 stayed finite, else the step at which it was frozen, and its accuracy is that of the frozen weights."""
 
 PROVENANCE = ("plait", "torch", "python", "device")
@@ -97,10 +99,14 @@ def rows_of(shard: Shard, result: TrainedShard) -> pl.DataFrame:
         raise ValueError(
             f"training was asked for {len(asked)} members and returned {len(result.members)} others"
         )
-    provenance = {name: result.versions[name] for name in ("plait", "torch", "python")}
-    provenance["device"] = result.device
+    provenance = provenance_of(result)
     rows = [_row(run, trained[run.train.lr, run.train.seed]) | provenance for run in shard.runs]
     return pl.DataFrame(rows, schema=COLUMNS)
+
+
+def provenance_of(result: TrainedShard) -> dict[str, str]:
+    """The columns `PROVENANCE`."""
+    return {name: result.versions[name] for name in ("plait", "torch", "python")} | {"device": result.device}
 
 
 def _row(run: Run, member: TrainedMember) -> dict[str, Any]:
@@ -112,6 +118,7 @@ def _row(run: Run, member: TrainedMember) -> dict[str, Any]:
         "task": data["task"]["task"],
         "task_json": canonical_json(data["task"]),
         "config_json": canonical_json(data["model"]),
+        "start_json": canonical_json(data["start"]) if "start" in data else None,
         "pattern": run.model.pattern,
         "d_model": run.model.d_model,
         "window": window_text(run.model.window),
@@ -123,10 +130,9 @@ def _row(run: Run, member: TrainedMember) -> dict[str, Any]:
 
 def run_of(row: dict[str, Any]) -> Run:
     """The run behind a stored row."""
-    train = {name: row[name] for name in _TRAIN}
-    return Run.from_json(
-        {"task": json.loads(row["task_json"]), "model": json.loads(row["config_json"]), "train": train}
-    )
+    parts = {"task": "task_json", "model": "config_json", "start": "start_json"}
+    given = {part: json.loads(row[column]) for part, column in parts.items() if row[column] is not None}
+    return Run.from_json(given | {"train": {name: row[name] for name in _TRAIN}})
 
 
 def window_text(window: int | Sequence[int | None] | None) -> str:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from plait.experiments.fields import check_path, get_field, with_fields
+from plait.experiments.view import View
 from plait.names import unknown
+from plait.training.evaluation import Evaluation
 from plait.training.run import Run
 
 SWEPT = ("train.lr", "train.seed")
@@ -34,6 +36,8 @@ class Experiment:
         select: the field chosen by the best mean over seeds on separate sequences.
         quick: what the quick form keeps: slices, a run being kept that one of them admits.
         slices: what `where` has asked for so far; a run must be admitted by every entry.
+        evaluations: where every member is measured besides its own task and length.
+        views: the plots that show it.
 
     Raises:
         ValueError: an unknown field (the nearest is named), a field varied twice, no values, a repeated
@@ -48,6 +52,8 @@ class Experiment:
     select: str = "train.lr"
     quick: tuple[Where, ...] = ()
     slices: tuple[tuple[Where, ...], ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    views: tuple[View, ...] = (View(),)
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

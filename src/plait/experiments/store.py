@@ -1,9 +1,10 @@
 """A folder of results: Parquet files, each written whole when a shard is finished, one row a trained member.
 
-    runs/fig4/
-      3f0c….parquet        a finished shard (see schema.py)
-      checkpoints/9ab2…    a shard in the middle of its training
-      members.lock         who is training what (see claims.py)
+    runs/length/
+      3f0c….parquet               a finished shard (see schema.py)
+      evaluations/3f0c….parquet   its members measured elsewhere (see evaluations.py), there before the shard is
+      checkpoints/9ab2…           a shard in the middle of its training
+      members.lock                who is training what (see claims.py)
 
 A file appears under its name only when it is complete and on the disk, so a process that is killed at any
 instant leaves either the whole shard or none of it.
@@ -20,12 +21,18 @@ import polars as pl
 
 from plait.experiments.claims import claim
 from plait.experiments.errors import StoreError, writing
+from plait.experiments.evaluations import EVALUATION_COLUMNS
+from plait.experiments.identity import shard_id
 from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
 from plait.experiments.shards import Shard
 from plait.files import write_whole
 
 LOCK = "members.lock"
 CHECKPOINTS = "checkpoints"
+EVALUATIONS = "evaluations"
+
+Columns = dict[str, pl.DataType]
+Names = tuple[str, ...]
 
 
 class Store:
@@ -36,7 +43,7 @@ class Store:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        self._members: dict[tuple[Path, int, int], frozenset[str]] = {}
+        self._known: dict[tuple[Path, int, int], frozenset[tuple[str, ...]]] = {}
 
     @classmethod
     def for_writing(cls, folder: str | os.PathLike[str]) -> "Store":
@@ -64,7 +71,10 @@ class Store:
         return store
 
     def files(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("*.parquet") if not path.name.startswith("."))
+        return _parquet_files(self.folder)
+
+    def evaluation_files(self) -> list[Path]:
+        return _parquet_files(self.folder / EVALUATIONS)
 
     def read(self) -> pl.DataFrame:
         """Every stored member once, sorted by identity.
@@ -72,32 +82,78 @@ class Store:
         Raises:
             StoreError: a file that is damaged, foreign, or of another version.
         """
-        frames = [read_shard(path) for path in self.files()]
-        if not frames:
-            return pl.DataFrame(schema=COLUMNS)
-        return pl.concat(frames).unique("member", keep="first", maintain_order=True).sort("member")
+        return _read(self.files(), COLUMNS, ("member",))
+
+    def read_evaluations(self) -> pl.DataFrame:
+        """Every stored evaluation of a member once, sorted.
+
+        Raises:
+            StoreError: a file that is damaged, foreign, or of another version.
+        """
+        return _read(self.evaluation_files(), EVALUATION_COLUMNS, ("member", "evaluation"))
 
     def stored(self) -> frozenset[str]:
         """The identities of the stored members. A file that has not changed is not read again."""
-        found: set[str] = set()
-        for path in self.files():
+        return frozenset(member for (member,) in self._keys(self.files(), COLUMNS, ("member",)))
+
+    def evaluated(self) -> frozenset[tuple[str, ...]]:
+        """The stored pairs of a member's and an evaluation's identity."""
+        return self._keys(self.evaluation_files(), EVALUATION_COLUMNS, ("member", "evaluation"))
+
+    def _keys(self, files: list[Path], columns: Columns, names: Names) -> frozenset[tuple[str, ...]]:
+        found: set[tuple[str, ...]] = set()
+        for path in files:
             status = path.stat()
             version = (path, status.st_size, status.st_mtime_ns)
-            if version not in self._members:
-                self._members[version] = frozenset(read_shard(path, columns=["member"])["member"])
-            found |= self._members[version]
+            if version not in self._known:
+                self._known[version] = frozenset(read_shard(path, columns, only=names).iter_rows())
+            found |= self._known[version]
         return frozenset(found)
 
-    def add(self, shard: Shard, rows: pl.DataFrame) -> Path:
+    def add(self, rows: pl.DataFrame) -> Path:
         """Store a finished shard: whole and on the disk when this returns, otherwise not there at all.
+
+        The file has the name of the shard that these members make.
 
         Raises:
             StoreError: the disk is full or the folder cannot be written; what was stored stays.
         """
-        path = self.folder / f"{shard.id}.parquet"
-        content = io.BytesIO()
-        rows.write_parquet(content, compression="zstd")
+        return self._write(self.folder / f"{shard_id(rows['member'])}.parquet", rows)
+
+    def add_evaluations(self, rows: pl.DataFrame) -> Path:
+        """Store the evaluations of a shard, likewise.
+
+        Raises:
+            StoreError: as `add`.
+        """
+        name = f"{shard_id(rows['member'].unique())}-{shard_id(rows['evaluation'].unique())}"
+        return self._write(self.folder / EVALUATIONS / f"{name}.parquet", rows)
+
+    def pack(self) -> None:
+        """Put what is stored into one file for members and one for evaluations, in place of the many.
+
+        Stopped at any instant, everything is still there, some of it perhaps twice, which readers count once.
+        For a folder that nobody is writing to.
+
+        Raises:
+            StoreError: a damaged shard, or a folder that cannot be written.
+        """
+        files, rows = self.files(), self.read()
+        more_files, more_rows = self.evaluation_files(), self.read_evaluations()
+        kept: list[Path] = []
+        if len(more_rows):
+            kept.append(self.add_evaluations(more_rows))
+        if len(rows):
+            kept.append(self.add(rows))
         with writing(self.folder):
+            for path in {*files, *more_files} - {*kept}:
+                path.unlink(missing_ok=True)
+
+    def _write(self, path: Path, rows: pl.DataFrame) -> Path:
+        content = io.BytesIO()
+        rows.write_parquet(content, compression="zstd", compression_level=12)
+        with writing(self.folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content.getvalue())
         return path
 
@@ -110,7 +166,11 @@ class Store:
 
         For the one who holds the shard's claim.
         """
-        leftovers = [*self.folder.glob(f".{shard.id}.*"), *(self.folder / CHECKPOINTS).glob(f"*{shard.id}*")]
+        leftovers = [
+            *self.folder.glob(f".{shard.id}.*"),
+            *(self.folder / EVALUATIONS).glob(f".{shard.id}-*"),
+            *(self.folder / CHECKPOINTS).glob(f"*{shard.id}*"),
+        ]
         with writing(self.folder):
             for path in leftovers:
                 if path.is_dir():
@@ -123,11 +183,15 @@ class Store:
         return claim(self.folder / LOCK, members)
 
 
-def read_shard(path: Path, *, columns: list[str] | None = None) -> pl.DataFrame:
+def read_shard(path: Path, columns: Columns = COLUMNS, *, only: Names | None = None) -> pl.DataFrame:
     """One file's rows, after its version and columns were checked.
 
+    Args:
+        columns: those of its table.
+        only: the columns to read; None for all.
+
     Raises:
-        StoreError: a damaged file, another version, or columns that are not the schema's.
+        StoreError: a damaged file, another version, or columns that are not the table's.
     """
     advice = "move it away, and the next run trains its members again"
     try:
@@ -138,14 +202,25 @@ def read_shard(path: Path, *, columns: list[str] | None = None) -> pl.DataFrame:
         strange = [v for v in versions["schema_version"].unique() if v != SCHEMA_VERSION]
         if strange:
             raise StoreError(_other_version(path, strange[0]))
-        if dict(found) != COLUMNS:
+        if dict(found) != columns:
             raise StoreError(f"{str(path)!r} has not the columns of version {SCHEMA_VERSION}: {advice}")
-        return pl.read_parquet(path, columns=columns)
+        return pl.read_parquet(path, columns=None if only is None else list(only))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = str(error).strip().splitlines()[0]
         raise StoreError(f"{str(path)!r} is damaged ({reason}): {advice}") from None
     except OSError as error:
         raise StoreError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+
+
+def _parquet_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+
+
+def _read(files: list[Path], columns: Columns, names: Names) -> pl.DataFrame:
+    frames = [read_shard(path, columns) for path in files]
+    if not frames:
+        return pl.DataFrame(schema=columns)
+    return pl.concat(frames).unique(names, keep="first", maintain_order=True).sort(names)
 
 
 def _other_version(path: Path, version: object) -> str:
