@@ -4,13 +4,12 @@ from pathlib import Path
 
 from plait.files import read_json
 from plait.memory.architecture import Architecture
-from plait.memory.count import architecture_of
 from plait.memory.huggingface import read_config
 from plait.model import HybridConfig
 
 
-def read_architecture(path: str | Path, *, generic: bool = False) -> Architecture:
-    """The architecture in a config.json, or in the folder that holds one.
+def read_model(path: str | Path, *, generic: bool = False) -> HybridConfig | Architecture:
+    """The model that a config.json describes, or the one of the folder that holds it.
 
     It is plait's where it has a `pattern` and no `model_type` or `architectures`.
 
@@ -27,8 +26,6 @@ def read_architecture(path: str | Path, *, generic: bool = False) -> Architectur
         raise ValueError(f"{file}: a config must be a JSON object, got {type(values).__name__}")
     own = "pattern" in values and not {"model_type", "architectures"} & values.keys()
     try:
-        return (
-            architecture_of(HybridConfig.from_json(values)) if own else read_config(values, generic=generic)
-        )
+        return HybridConfig.from_json(values) if own else read_config(values, generic=generic)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error

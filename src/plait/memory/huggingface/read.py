@@ -1,9 +1,9 @@
 """Reading a config.json of Hugging Face without `transformers`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from plait.files import read_json
 from plait.memory.architecture import Architecture
 from plait.memory.block import TRANSFORMERS
 from plait.memory.huggingface.body import Body
@@ -13,7 +13,6 @@ from plait.memory.huggingface.generic import read_generic
 from plait.memory.report import dtype_name
 from plait.names import unknown
 
-MOST_BYTES = 16 * 2**20
 TEXT_ONLY = "only the language model of text_config is counted, without the other inputs' encoders"
 NO_DTYPE = "the file names no dtype: float32 is taken"
 
@@ -86,16 +85,9 @@ def _load(path: Path) -> dict[str, object]:
     path = path / "config.json" if path.is_dir() else path
     if not path.is_file():
         raise ValueError(f"config file must exist, got {str(path)!r}")
-    if path.stat().st_size > MOST_BYTES:
-        raise ValueError(
-            f"config file must have at most {MOST_BYTES} bytes, {str(path)!r} has {path.stat().st_size}"
-        )
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{str(path)!r} must be a JSON file, got {type(error).__name__}: {error}") from None
+    data = read_json(path)
     if not isinstance(data, dict):
-        raise ValueError(f"{str(path)!r} must hold a JSON object, got {type(data).__name__}")
+        raise ValueError(f"{path}: a config must be a JSON object, got {type(data).__name__}")
     return data
 
 

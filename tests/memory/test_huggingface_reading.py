@@ -1,0 +1,285 @@
+"""Files as they are published, the traps in them, and what is refused."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import hf_instances as hf
+import pytest
+import torch
+
+from plait.memory import known_model_types, read_config
+
+PUBLISHED = sorted((hf.FIXTURES / "published").glob("*.json"))
+BILLIONS = {
+    "bamba-9b": 9.78,
+    "falcon-h1-0.5b": 0.521,
+    "falcon-mamba-7b": 7.27,
+    "gemma-3-4b": 3.88,
+    "gpt-oss-20b": 20.9,
+    "granite-4.0-h-tiny": 6.94,
+    "jamba-v0.1": 51.6,
+    "kimi-linear-48b-a3b": 49.1,
+    "lfm2-1.2b": 1.17,
+    "llama-3.1-8b": 8.03,
+    "mamba-130m": 0.129,
+    "mamba-codestral-7b": 7.29,
+    "mistral-7b": 7.24,
+    "nemotron-h-8b": 8.10,
+    "qwen3-next-80b-a3b": 79.7,
+    "recurrentgemma-2b": 2.68,
+    "zamba2-1.2b": 1.22,
+}
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda p: p.stem)
+def test_published_shapes(path: Path) -> None:
+    config = json.loads(path.read_text())
+    config.pop("time_step_limit", None)  # "Infinity" as a string is read by from_pretrained alone
+    model = hf.build(config, torch.bfloat16, device="meta")
+    read = read_config(path)
+    assert read.parameters == sum(p.numel() for p in model.parameters())
+    assert read.parameters / 1e9 == pytest.approx(BILLIONS[path.stem], rel=0.005)
+    assert read.dtype in ("bfloat16", "float32")
+    assert read.verified
+
+
+def changed(name: str, **change: object) -> dict[str, object]:
+    return hf.fixture(name) | change
+
+
+def kinds(config: Mapping[str, object]) -> list[str]:
+    return [layer.kind for layer in read_config(config).layers]
+
+
+class TestTraps:
+    """docs name them; each was seen to mislead."""
+
+    def test_recurrent_state_stays_in_float32(self) -> None:
+        half = read_config(changed("jamba", torch_dtype="bfloat16")).memory(10)
+        assert half.state_bytes == 4 * half.ssm_state + 2 * (half.conv_tail + half.kv_cache)
+
+    def test_except_where_a_model_keeps_its_own_dtype(self) -> None:
+        half = read_config(changed("minimax", torch_dtype="bfloat16")).memory(10)
+        assert half.state_bytes == 2 * (half.ssm_state + half.kv_cache)
+
+    def test_a_convolution_holds_all_its_columns_from_the_first_token(self) -> None:
+        one, many = (read_config(hf.fixture("mamba")).memory(n) for n in (1, 99))
+        assert one.conv_tail == many.conv_tail == 2 * 48 * 4
+
+    def test_a_sliding_window_keeps_one_token_less(self) -> None:
+        report = read_config(changed("mistral", sliding_window=8)).memory(20, phase="prefill")
+        assert report.kv_cache == 2 * 2 * 7 * 2 * 10
+        assert report.stored_bytes * 7 == report.state_bytes * 20
+
+    @pytest.mark.parametrize(("prefill", "steps"), [(1, 0), (2, 2), (5, 1)])
+    @torch.no_grad()
+    def test_a_window_of_one_keeps_everything(self, prefill: int, steps: int) -> None:
+        config = changed("mistral", sliding_window=1)
+        held = hf.prefill_then_steps(hf.build(config, torch.float32), prefill=prefill, steps=steps)
+        report = read_config(config).memory(prefill + steps, phase="decode" if steps else "prefill")
+        assert hf.totals(held) == {k: getattr(report, k) for k in hf.totals(held)}
+        assert report.kv_cache == 2 * 40 * (prefill + steps)
+
+    def test_nemotrons_sliding_window_changes_nothing(self) -> None:
+        plain, slid = (read_config(changed("nemotron_h", sliding_window=w)) for w in (None, 4))
+        assert plain.memory(50) == slid.memory(50)
+
+    @torch.no_grad()
+    def test_nor_does_it_in_the_real_class(self) -> None:
+        config = changed("nemotron_h", sliding_window=4)
+        held = hf.prefill_then_steps(hf.build(config, torch.float32), prefill=12, steps=1)
+        assert hf.totals(held)["kv_cache"] == read_config(config).memory(13).kv_cache == 13 * 40
+
+    def test_old_layer_names(self) -> None:
+        old = changed("granitemoehybrid", layer_types=["mamba", "attention", "mamba", "mamba"])
+        new = changed(
+            "granitemoehybrid",
+            layer_types=["linear_attention", "full_attention", "linear_attention", "linear_attention"],
+        )
+        assert kinds(old) == kinds(new)
+
+    def test_nemotron_ignores_num_hidden_layers(self) -> None:
+        assert kinds(changed("nemotron_h", num_hidden_layers=9)) == [
+            "linear_attention",
+            "mlp",
+            "linear_attention",
+            "full_attention",
+            "moe",
+        ]
+        named = changed("nemotron_h", layers_block_type=["mamba", "attention"])
+        assert kinds(named) == ["linear_attention", "full_attention"]
+
+    def test_zamba2_has_as_many_key_heads_as_heads_and_wide_ones(self) -> None:
+        report = read_config(hf.fixture("zamba2")).memory(10)
+        assert report.kv_cache == 3 * 2 * 4 * 10 * (2 * 24 // 4)
+        assert [layer.ssm_state > 0 for layer in report.layers] == [True] * 6
+
+    def test_convolution_layers_have_no_recurrent_state(self) -> None:
+        assert read_config(hf.fixture("lfm2")).memory(10).ssm_state == 0
+
+    def test_falcon_mambas_expand_is_not_its_width(self) -> None:
+        config = changed("falcon_mamba", expand=16, intermediate_size=48)
+        assert read_config(config).memory(1).ssm_state == 2 * 48 * 5
+
+    def test_a_null_window_is_no_window(self) -> None:
+        assert set(kinds(changed("mistral", sliding_window=None))) == {"full_attention"}
+        absent = hf.fixture("mistral")
+        del absent["sliding_window"]
+        assert read_config(absent).layers[0].blocks[0].window == 4096
+
+    def test_qwen2_needs_a_flag_to_slide(self) -> None:
+        assert set(kinds(changed("qwen2", use_sliding_window=False))) == {"full_attention"}
+
+    def test_text_of_a_wrapped_model(self) -> None:
+        inner = hf.fixture("gemma3_text")
+        wrapped = {"model_type": "gemma3", "text_config": inner, "torch_dtype": "bfloat16"}
+        read = read_config(wrapped)
+        assert read.layers == read_config(inner).layers
+        assert "text_config" in read.notes[0]
+        del inner["model_type"]
+        assert read_config(wrapped).layers == read.layers
+
+    def test_class_name_in_place_of_a_model_type(self) -> None:
+        config = hf.fixture("llama")
+        del config["model_type"]
+        config["architectures"] = ["LlamaForCausalLM"]
+        assert read_config(config).title == "Llama"
+
+    def test_kimi_numbers_its_layers_from_one(self) -> None:
+        nested = {"full_attn_layers": [2, 4], "kda_layers": [1, 3], "num_heads": 3, "head_dim": 6}
+        config = changed("kimi_linear", linear_attn_config=nested)
+        del config["layer_types"]
+        assert kinds(config) == ["linear_attention", "full_attention"] * 2
+        model = hf.build(config, torch.float32, device="meta")
+        assert model.config.layer_types == kinds(config)
+
+
+class TestGeneric:
+    def test_must_be_asked_for_and_says_so(self) -> None:
+        config = hf.fixture("llama") | {"model_type": "llamma"}
+        with pytest.raises(ValueError, match="unknown model_type 'llamma'; known: .*nearest: llama"):
+            read_config(config)
+        read = read_config(config, generic=True)
+        assert not read.verified
+        assert "generic" in read.title
+        assert "no figure here is tested" in read.notes[-1]
+        assert read.memory(20).kv_cache == read_config(hf.fixture("llama")).memory(20).kv_cache
+
+    @pytest.mark.parametrize("name", ["qwen3_next", "granitemoehybrid"])
+    def test_recurrent_layers_by_their_usual_fields(self, name: str) -> None:
+        known = read_config(hf.fixture(name))
+        types = [layer.kind for layer in known.layers]
+        read = read_config(hf.fixture(name) | {"model_type": "new", "layer_types": types}, generic=True)
+        assert read.memory(30).state_bytes == known.memory(30).state_bytes
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"hidden_size": None}, "hidden_size is missing"),
+            ({"layer_types": ["linear_attention", "conv"]}, "needs mamba_n_heads and mamba_d_state"),
+            ({"num_hidden_layers": None}, "needs num_hidden_layers or layer_types, got neither"),
+            ({"layer_types": ["sliding_attention"] * 2}, "sliding_window must be an integer"),
+        ],
+    )
+    def test_what_it_needs(self, change: dict[str, object], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            read_config(hf.fixture("llama") | {"model_type": "new"} | change, generic=True)
+
+
+REFUSED: list[tuple[dict[str, object], str]] = [
+    ({}, "must have model_type or architectures, got neither"),
+    ({"hidden_size": 64}, "must have model_type or architectures, got neither"),
+    ({"model_type": 7}, "must have model_type or architectures, got neither"),
+    ({"architectures": ["NewForCausalLM"]}, "unknown model_type 'NewForCausalLM'; known: "),
+    (changed("llama", hidden_size=0), "llama config: hidden_size must be an integer of at least 1, got 0"),
+    (changed("llama", hidden_size=-24), "got -24"),
+    (changed("llama", hidden_size=24.5), "got 24.5"),
+    (changed("llama", hidden_size="24"), "got '24'"),
+    (changed("llama", hidden_size=True), "got True"),
+    (changed("llama", num_hidden_layers=10**9), "num_hidden_layers must be at most 10000"),
+    (changed("llama", num_attention_heads=0), "num_attention_heads must be an integer of at least 1"),
+    (
+        changed("llama", num_key_value_heads=3),
+        "num_key_value_heads must divide num_attention_heads = 4, got 3",
+    ),
+    (changed("llama", hidden_size=2), "hidden_size must be at least num_attention_heads = 4, got 2"),
+    (changed("llama", attention_bias="yes"), "attention_bias must be true or false, got 'yes'"),
+    (changed("llama", torch_dtype="int4"), "dtype must be one of float64, float32, bfloat16, float16"),
+    (changed("llama", layer_types=["full_attention"]), "must name num_hidden_layers = 2 layers, got 1"),
+    (changed("llama", layer_types=["full_attention", "ssm"]), "must use .*, got 'ssm'"),
+    (changed("mistral", layer_types="sliding"), "layer_types must be a list of layer types"),
+    (changed("mistral", sliding_window=-1), "sliding_window must be an integer of at least 1, got -1"),
+    (changed("jamba", attn_layer_offset=3), "attn_layer_offset must be below attn_layer_period = 3, got 3"),
+    (changed("bamba", attn_layer_indices=[4]), "attn_layer_indices must list layer indices from 0 to 3"),
+    (changed("bamba", mamba_d_head=7), "mamba_n_heads \\* mamba_d_head must be 48, got 6 \\* 7"),
+    (changed("mamba2", head_dim=9), "num_heads \\* head_dim must be expand \\* hidden_size = 48, got 54"),
+    (
+        changed("mamba", expand=float("inf"), intermediate_size=None),
+        "expand must be a number above 0, got inf",
+    ),
+    (changed("zamba2", n_mamba_heads=7), "n_mamba_heads must divide mamba_expand \\* hidden_size = 48"),
+    (changed("zamba2", layers_block_type=["conv"] * 6), "layers_block_type must use mamba and hybrid"),
+    (changed("nemotron_h", hybrid_override_pattern="MX"), "must be a string of M \\* - E, got 'MX'"),
+    (changed("qwen3_next", linear_num_key_heads=3), "must divide linear_num_value_heads = 4, got 3"),
+    (changed("qwen3_next", layer_types=["conv"] * 4), "layer_types must use full_attention and linear"),
+    (changed("kimi_linear", mlp_layer_types=["dense"]), "mlp_layer_types must name 4 layers"),
+    (changed("kimi_linear", linear_attn_config=3), "linear_attn_config must be an object, got 3"),
+    (changed("recurrent_gemma", block_types=["lstm"]), "block_types must list recurrent and attention"),
+    (changed("rwkv", attention_hidden_size=12), "attention_hidden_size must be hidden_size = 24"),
+    (changed("gpt_neox", num_attention_heads=5), "num_attention_heads must divide hidden_size = 24, got 5"),
+]
+
+
+@pytest.mark.parametrize(("config", "message"), REFUSED)
+def test_refused_in_one_line(config: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        read_config(config)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "no JSON"),
+        ("[1]", "must be a JSON object, got list"),
+        ("[" * 100_000, "no JSON"),
+        ('{"model_type": "llama", "hidden_size": NaN}', "hidden_size must be an integer"),
+        ("\ufeff\x00", "no JSON"),
+    ],
+)
+def test_files_that_cannot_be_read(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_config(tmp_path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="config file must exist"):
+        read_config(tmp_path / "config.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seq_len": 0}, "seq_len must be an integer of at least 1, got 0"),
+        ({"seq_len": 5, "batch": 0}, "batch must be an integer of at least 1, got 0"),
+        ({"seq_len": 5, "phase": "train"}, "phase must be"),
+        ({"seq_len": 5, "dtype": "float64"}, "must be float32, bfloat16 or float16 for a config.json"),
+    ],
+)
+def test_refused_demands(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_config(hf.fixture("llama")).memory(**arguments)
+
+
+def test_the_library_itself_does_not_import_transformers() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, plait.memory; sys.exit('transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_known_types_are_listed() -> None:
+    assert {"llama", "jamba", "gemma3", "qwen3_next"} <= set(known_model_types())
