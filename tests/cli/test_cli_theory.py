@@ -1,15 +1,19 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from plait import HybridConfig
+from plait.advisor import capacity, plan
 from plait.cli.output import plain
-from plait.memory import count, read_config
+from plait.memory import count, crossing, read_config
+from plait.memory.configs import read_model
 from plait.tasks import TASKS, parse_task
 from plait.theory import bounds_table
 
 JAMBA = Path(__file__).parents[1] / "memory" / "fixtures" / "jamba.json"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -65,6 +69,10 @@ def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json)
         (("memory", JAMBA, "--batch", "0"), "batch"),
         (("memory", JAMBA, "--dtype", "int8"), "dtype"),
         (("memory", JAMBA, "--phase", "middle"), "phase"),
+        (("memory", JAMBA, "--plan"), "--budget"),
+        (("memory", JAMBA, "--plan", "--budget", "0", "--items", "3"), "budget"),
+        (("memory", JAMBA, "--plan", "--budget", "100", "--items", "1"), "items"),
+        (("memory", JAMBA, "--plan", "--budget", "100", "--items", "3", "--seq-len", "5,6"), "--seq-len"),
     ],
 )
 def test_what_is_refused(refused, args, said):
@@ -89,6 +97,34 @@ def test_memory_of_a_hugging_face_config(plait, plait_json):
         f"{wanted.batch_bytes:,}"
         in plait("memory", JAMBA, "--seq-len", "64,128", "--batch", 3, "--dtype", "bfloat16").stdout
     )
+
+
+def test_memory_says_where_it_pays_and_what_it_can_recall(plait, plait_json):
+    found = plait_json("memory", JAMBA)
+    model = read_config(JAMBA)
+    assert found["crossing"] == plain(crossing(model).to_json())
+    assert found["capacity"] == plain(capacity(model).to_json())
+    text = plait("memory", JAMBA).stdout
+    assert f"{found['crossing']['length']:,} tokens on" in text
+    assert f"{found['capacity']['recall_items']:,} words" in text
+
+
+def test_memory_of_an_own_layer_has_no_limits(plait, plait_json, tmp_path):
+    shutil.copy(EXAMPLES / "my_layer.py", tmp_path)
+    config = {"pattern": "my_layer:GatedLinearAttention-TF", "d_model": 8, "vocab_size": 5}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert plait_json("memory", "config.json")["capacity"] is None
+    assert "note: " in plait("memory", "config.json").stdout
+
+
+def test_a_plan_says_what_theory_rules_out(plait, plait_json, saved_model):
+    args = ("--plan", "--budget", 2000, "--items", 20, "--seq-len", 60)
+    for config in (JAMBA, saved_model):
+        found = plait_json("memory", config, *args)
+        model = read_model(config)
+        assert found == plain(plan(model, budget=2000, items=20, seq_len=60).to_json())
+        text = plait("memory", config, *args).stdout
+        assert text.count("ruled out") == sum(not row["remains"] for row in found["candidates"])
 
 
 @pytest.mark.parametrize(
