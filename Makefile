@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fix bench docs clean
+.PHONY: help install demo test lint check fix bench docs clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,12 +23,13 @@ demo: install    ## the headline comparison, end to end, in under 10 minutes
 test: install    ## the test suite
 	$(BIN)/pytest -n 2
 
-check: install   ## ruff, pyright, import-linter, tests
+lint: install    ## ruff, pyright, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -n 2
+
+check: lint test ## what a change must pass
 
 fix: install     ## format and repair what ruff can
 	$(BIN)/ruff check --fix .
