@@ -2,7 +2,7 @@
 
 from plait.theory.bound import Bound, PrintedTheorem
 from plait.theory.certificate import sealed
-from plait.theory.check import Verdict, check, check_file
+from plait.theory.check import Game, Verdict, check, check_file, open_game
 from plait.theory.reach import attention_reach
 from plait.theory.recurrent import printed_state_bits, ssm_state_bits
 from plait.theory.repaired import Retrieval, all_right_states, counting_states, fano_bits, fano_bits_ceil
@@ -12,6 +12,7 @@ from plait.theory.table import BoundRow, bounds_table
 __all__ = [
     "Bound",
     "BoundRow",
+    "Game",
     "PrintedTheorem",
     "Retrieval",
     "Verdict",
@@ -23,6 +24,7 @@ __all__ = [
     "counting_states",
     "fano_bits",
     "fano_bits_ceil",
+    "open_game",
     "printed_state_bits",
     "sealed",
     "ssm_state_bits",

@@ -4,7 +4,7 @@ Nothing about a codec is trusted: it counts only how often `decode(answers to en
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from plait.theory.check.document import Refused
 
@@ -14,6 +14,9 @@ MOST_DIGITS = 200_000
 
 AskQuery = Callable[[int], int]
 """The answer to a query, given by its index."""
+
+Tables = Callable[[Sequence[list[int]], Sequence[int]], "list[list[int | None]]"]
+"""The right answers to some queries about some prefixes."""
 
 
 class UndefinedAnswer(Exception):  # noqa: N818  # ends one decoding
@@ -77,21 +80,16 @@ class Reader:
         return value  # pyright: ignore
 
     def tokens(self, name: str, *, most: int = MOST_LENGTH) -> list[int]:
-        value = self.take(name)
-        if _is_int(value):
-            if not 0 <= value < len(self.tables):  # pyright: ignore
-                raise Refused(f"{self.where}: {name} names table {value}, there are {len(self.tables)}")
-            value = self.tables[value]  # pyright: ignore
-        return self.checked(value, name, below=self.n_tokens, most=most)
+        return self.listed(self.take(name), name, below=self.n_tokens, most=most)
 
     def positions(self, name: str, *, below: int) -> list[int]:
-        positions = self.checked(self.take(name), name, below=below, most=MOST_LENGTH)
+        positions = self.listed(self.take(name), name, below=below, most=MOST_LENGTH)
         if len(set(positions)) < len(positions):
             raise Refused(f"{self.where}: {name} repeats a position")
         return positions
 
     def queries(self, name: str) -> list[int]:
-        return self.checked(self.take(name), name, below=self.n_queries, most=MOST_LENGTH)
+        return self.listed(self.take(name), name, below=self.n_queries, most=MOST_LENGTH)
 
     def objects(self, name: str) -> list[object]:
         value = self.take(name)
@@ -99,8 +97,12 @@ class Reader:
             raise Refused(f"{self.where}: {name} must be a list")
         return value
 
-    def checked(self, value: object, name: str, *, below: int, most: int) -> list[int]:
-        """A list of integers in [0, below), at most `most` of them."""
+    def listed(self, value: object, name: str, *, below: int, most: int = MOST_LENGTH) -> list[int]:
+        """A list of at most `most` integers in [0, below), or of tokens the table that an integer names."""
+        if _is_int(value) and below == self.n_tokens:
+            if not 0 <= value < len(self.tables):  # pyright: ignore
+                raise Refused(f"{self.where}: {name} names table {value}, there are {len(self.tables)}")
+            value = self.tables[value]  # pyright: ignore
         if not isinstance(value, list) or len(value) > most:
             raise Refused(f"{self.where}: {name} must be a list of at most {most} integers")
         if not all(_is_int(item) and 0 <= item < below for item in value):

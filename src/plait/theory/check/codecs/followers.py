@@ -31,7 +31,7 @@ class _Keyed(Codec):
             raise Refused(f"at most {MOST_KEYS} keys, got {self.n} letters to the power {self.k}")
         self.lead = reader.integer("lead", least=0, most=MOST_LENGTH)
         self.reads = [
-            reader.checked(read, "reads", below=reader.n_queries, most=MOST_KEYS)
+            reader.listed(read, "reads", below=reader.n_queries, most=MOST_KEYS)
             for read in reader.objects("reads")
         ]
         if len(self.reads) != self.n_keys:
@@ -58,7 +58,7 @@ class Trees(_Keyed):
         root = reader.take("root")
         self.roots = list(range(self.n_keys))
         if root is not None:
-            self.roots = [reader.checked([root], "root", below=self.n_keys, most=1)[0]]
+            self.roots = [reader.listed([root], "root", below=self.n_keys, most=1)[0]]
         reader.done()
         self.size = len(self.roots) * prufer.tree_count(self.n, self.k)
 
@@ -131,7 +131,7 @@ class Paths(_Keyed):
         super().__init__(reader)
         self.steps = reader.integer("steps", least=1, most=MOST_LENGTH)
         self.start = reader.integer("start", least=0, most=self.n_keys - 1)
-        factors = reader.checked(reader.take("factors"), "factors", below=2**31, most=MOST_LENGTH)
+        factors = reader.listed(reader.take("factors"), "factors", below=2**31, most=MOST_LENGTH)
         reader.done()
         self.length = self.lead + self.k + self.steps
         self.size = 1

@@ -41,7 +41,7 @@ class Forests(Codec):
         if not isinstance(waiting, bool):
             raise Refused("waiting must be true or false")
         self.reads = [
-            reader.checked(read, "reads", below=reader.n_queries, most=64) for read in reader.objects("reads")
+            reader.listed(read, "reads", below=reader.n_queries, most=64) for read in reader.objects("reads")
         ]
         if len(self.reads) != len(self.words) or not all(self.reads):
             raise Refused("reads must be one or more queries for each word")

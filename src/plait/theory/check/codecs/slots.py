@@ -9,13 +9,8 @@ answers to the base with the slots before filled as decoded and this one with th
 is the value. Several slot codecs in a `union` count their contents one after the other; the first that decodes wins.
 """
 
-from collections.abc import Callable, Sequence
-
-from plait.theory.check.codecs.base import AskQuery, Codec, Reader
+from plait.theory.check.codecs.base import AskQuery, Codec, Reader, Tables
 from plait.theory.check.document import Refused
-
-Tables = Callable[[Sequence[list[int]], Sequence[int]], "list[list[int | None]]"]
-"""Answers to some queries about some prefixes."""
 
 MOST_CELLS = 1_000_000
 
@@ -145,8 +140,7 @@ def _rows(reader: Reader, name: str, *, width: int, gaps: bool = False) -> list:
     """Rows of `width` tokens; a plain list of tokens stands for rows of one, `gaps` allows null."""
     value = reader.take(name)
     if isinstance(value, int) and not isinstance(value, bool):
-        reader.fields[name] = value
-        return [[token] for token in reader.tokens(name)]
+        return [[token] for token in reader.listed(value, name, below=reader.n_tokens, most=MOST_CELLS)]
     if not isinstance(value, list) or len(value) * max(1, width) > MOST_CELLS:
         raise Refused(f"a slot's {name} must be a list of at most {MOST_CELLS} tokens in all")
     rows = [row if isinstance(row, list) else [row] for row in value]
@@ -154,5 +148,5 @@ def _rows(reader: Reader, name: str, *, width: int, gaps: bool = False) -> list:
         if len(row) != width:
             raise Refused(f"each row of a slot's {name} must have {width} entries")
         present = [item for item in row if item is not None] if gaps else row
-        reader.checked(present, name, below=reader.n_tokens, most=MOST_CELLS)
+        reader.listed(present, name, below=reader.n_tokens, most=MOST_CELLS)
     return rows

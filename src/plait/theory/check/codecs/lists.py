@@ -1,34 +1,54 @@
-"""Prefixes that a table of suffixes tells apart, two by two: a plain list of them, or fresh random ones.
+"""Prefixes without a structure: a plain list of them, or fresh random ones, told apart two by two.
 
-Prefixes p and p' are told apart by a query to which both have a defined answer, not the same. N prefixes of one length
-that are all told apart need N states. N prefixes drawn at random that all need different states are unlikely where
-there are few: with |S| states the probability is at most `prod_(i < N) (1 - i / |S|)` (birthday bound).
+Two prefixes are told apart by a query to which both have a defined answer, not the same. N prefixes of one length that
+are all told apart need N states. N prefixes drawn at random that all need different states are unlikely where there are
+few: with |S| states the probability is at most `prod_(i < N) (1 - i / |S|)` (birthday bound).
 Source: docs/theory.md, Theorems 4.1 and 4.7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from plait.theory.check.codecs.base import MOST_LENGTH, Reader
+from plait.theory.check.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader, Tables
 from plait.theory.check.document import Refused
 
 MOST_ROWS = 8_192
 _MOST_PAIRS = 20_000_000
 
 
-def listed(reader: Reader) -> list[list[int]]:
-    """The prefixes of a list codec.
+class Listed(Codec):
+    """The contents are the prefixes of the list."""
 
-    Raises:
-        Refused: none, too many, or not all of one length.
-    """
-    rows = reader.objects("prefixes")
-    reader.done()
-    if not 1 <= len(rows) <= MOST_ROWS:
-        raise Refused(f"a list has 1 to {MOST_ROWS} prefixes, got {len(rows)}")
-    prefixes = [reader.checked(row, "a prefix", below=reader.n_tokens, most=MOST_LENGTH) for row in rows]
-    if len({len(prefix) for prefix in prefixes}) != 1:
-        raise Refused("the prefixes of a list must have one length")
-    return prefixes
+    def __init__(self, reader: Reader, tables: Tables) -> None:
+        rows = reader.objects("prefixes")
+        reader.done()
+        if not 1 <= len(rows) <= MOST_ROWS:
+            raise Refused(f"a list has 1 to {MOST_ROWS} prefixes, got {len(rows)}")
+        self.prefixes = [
+            reader.listed(row, "a prefix", below=reader.n_tokens, most=MOST_LENGTH) for row in rows
+        ]
+        self.length, self.size = len(self.prefixes[0]), len(rows)
+        if any(len(prefix) != self.length for prefix in self.prefixes):
+            raise Refused("the prefixes of a list must have one length")
+        self.reads, self.tables = list(range(reader.n_queries)), tables
+        self._rows: list[list[int | None]] = []
+
+    @property
+    def rows(self) -> list[list[int | None]]:
+        """The right answers to every query about each prefix."""
+        if not self._rows:
+            self._rows = self.tables(self.prefixes, self.reads)
+        return self._rows
+
+    def encode(self, index: int) -> list[int]:
+        return self.prefixes[index]
+
+    def decode(self, ask: AskQuery) -> int | None:
+        fitting = [
+            index
+            for index, row in enumerate(self.rows)
+            if all(right is None or ask(query) == right for query, right in enumerate(row))
+        ]
+        return fitting[0] if len(fitting) == 1 else None
 
 
 class Random:
@@ -44,7 +64,7 @@ class Random:
             raise Refused("letters must be one or more tokens")
         self.length = len(self.before) + self.free + len(self.after)
 
-    def draw(self, choose) -> list[int]:
+    def draw(self, choose: Callable[[int], int]) -> list[int]:
         """One prefix; `choose(n)` gives a uniform integer below n."""
         free = [self.letters[choose(len(self.letters))] for _ in range(self.free)]
         return [*self.before, *free, *self.after]

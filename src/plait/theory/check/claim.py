@@ -1,0 +1,177 @@
+"""What a certificate claims, read field by field.
+
+    quantity "state bits": bits, error, confidence, trials, suffixes, queries, tables, answers, codec
+    quantity "reach":      tokens, inputs, confidence
+
+Whatever is not exactly as it should be is refused with the reason.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from plait.theory.check.codecs.base import MOST_LENGTH, Codec, Reader
+from plait.theory.check.codecs.followers import Paths, Trees
+from plait.theory.check.codecs.forests import Forests
+from plait.theory.check.codecs.lists import Listed, Random
+from plait.theory.check.codecs.slots import Slots, Union
+from plait.theory.check.document import Refused
+from plait.theory.check.game import Board
+from plait.theory.check.own_task import OwnTask
+from plait.theory.check.rules import Rule, rule_of
+
+FORMAT, VERSION = "plait certificate", 1
+LEAST_CONFIDENCE = Fraction(999, 1000)
+MOST_TRIALS = 20_000
+MOST_SUFFIXES = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReachClaim:
+    """Two inputs that agree on their last `tokens` tokens and have different targets at the end."""
+
+    rule: Rule
+    tokens: int
+    inputs: list[list[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateClaim:
+    """`bits` of state are needed at an average error of `error`, by the contents of `codec` on `board`."""
+
+    board: Board
+    codec: Codec | Random
+    bits: Fraction
+    error: Fraction
+    confidence: Fraction
+    trials: int
+    answers: frozenset[int] | None
+
+
+def read_claim(fields: dict[str, object], task: object) -> ReachClaim | StateClaim:
+    """The claim in a certificate's fields.
+
+    Args:
+        fields: the document without its digest.
+        task: a user's own task, or None.
+
+    Raises:
+        Refused: anything missing, unknown, of another type or out of range.
+    """
+    reader = Reader(fields, where="the certificate", n_tokens=0, n_queries=0, tables=[])
+    if reader.fields.pop("format", None) != FORMAT:
+        raise Refused(f"not a {FORMAT}")
+    version = reader.fields.pop("version", None)
+    if version is True or version != VERSION:
+        raise Refused(f"version {version!r:.40} is unknown; this checker knows version {VERSION}")
+    quantity = reader.take("quantity")
+    rule = _rule(reader.take("task"), reader.take("params"), task)
+    reader.n_tokens = rule.n_tokens
+    confidence = _number(reader, "confidence")
+    if not LEAST_CONFIDENCE <= confidence <= 1:
+        raise Refused(f"confidence must be in [{float(LEAST_CONFIDENCE)}, 1], got {float(confidence)}")
+    if quantity == "reach":
+        tokens = reader.integer("tokens", least=0, most=MOST_LENGTH)
+        inputs = _rows(reader, "inputs")
+        reader.done()
+        return ReachClaim(rule=rule, tokens=tokens, inputs=inputs)
+    if quantity != "state bits":
+        raise Refused(f"unknown quantity {quantity!r:.40}; known: state bits, reach")
+    return _state_claim(reader, rule, confidence)
+
+
+def _state_claim(reader: Reader, rule: Rule, confidence: Fraction) -> StateClaim:
+    bits, error = _number(reader, "bits"), _number(reader, "error")
+    if bits < 0 or not 0 <= error < 1:
+        raise Refused(f"bits must be at least 0 and error in [0, 1), got {float(bits)} and {float(error)}")
+    trials = reader.integer("trials", least=1, most=MOST_TRIALS)
+    tables, suffixes = _rows(reader, "tables"), _rows(reader, "suffixes")
+    queries = _queries(reader, suffixes)
+    answers, codec = reader.take("answers"), reader.take("codec")
+    reader.done()
+    inner = Reader(codec, where="the codec", n_tokens=rule.n_tokens, n_queries=len(queries), tables=tables)
+    if answers is not None:
+        answers = frozenset(inner.listed(answers, "answers", below=rule.n_tokens))
+    elif error:
+        raise Refused("an error above 0 needs the list of answers that can be right")
+    board = Board(rule=rule, suffixes=suffixes, queries=queries)
+    return StateClaim(
+        board=board,
+        codec=_codec(inner, board),
+        bits=bits,
+        error=error,
+        confidence=confidence,
+        trials=trials,
+        answers=answers,
+    )
+
+
+def _codec(inner: Reader, board: Board) -> Codec | Random:
+    kind = inner.take("kind")
+    if kind == "slots":
+        return Slots(inner, board.tables)
+    if kind == "union":
+        parts = inner.objects("parts")
+        inner.done()
+        return Union([Slots(inner.inner(part, "a part"), board.tables) for part in parts])
+    if kind == "list":
+        return Listed(inner, board.tables)
+    codecs = {"trees": Trees, "paths": Paths, "forests": Forests, "random": Random}
+    if not isinstance(kind, str) or kind not in codecs:
+        raise Refused(f"unknown codec {kind!r:.40}; known: slots, union, list, {', '.join(codecs)}")
+    return codecs[kind](inner)
+
+
+def _rule(name: object, params: object, task: object) -> Rule:
+    if not isinstance(name, str) or not isinstance(params, dict):
+        raise Refused("task must be a name, and params an object")
+    if task is not None:
+        own = type(task)
+        known = (
+            f"{own.__module__}:{own.__qualname__}" if ":" in name else getattr(own, "name", own.__qualname__)
+        )
+        if known != name:
+            raise Refused(f"the certificate is about {name:.80}, the task given is {known}")
+        for key, value in params.items():
+            if not hasattr(task, key) or _as_json(getattr(task, key)) != value:
+                raise Refused(f"the certificate has {key} = {value!r:.60}, the task given has another")
+    if ":" not in name:
+        return rule_of(name, params)
+    if task is None:
+        raise Refused(f"the certificate is about a task of your own; name it: {name:.80}")
+    return OwnTask(task)
+
+
+def _as_json(value: object) -> object:
+    """A task's parameter as a certificate holds it."""
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    return Fraction(repr(value)) if isinstance(value, float) else value
+
+
+def _rows(reader: Reader, name: str) -> list[list[int]]:
+    return [
+        reader.listed(row, name, below=reader.n_tokens, most=10**6 if name == "tables" else MOST_LENGTH)
+        for row in reader.objects(name)
+    ]
+
+
+def _queries(reader: Reader, suffixes: list[list[int]]) -> list[tuple[int, int]]:
+    pairs = reader.objects("queries")
+    if not suffixes or not pairs or max(len(suffixes), len(pairs)) > MOST_SUFFIXES:
+        raise Refused(f"suffixes and queries must be lists of 1 to {MOST_SUFFIXES}")
+    queries = []
+    for pair in pairs:
+        numbers = reader.listed(pair, "queries", below=MOST_SUFFIXES, most=2)
+        if len(numbers) != 2 or numbers[0] >= len(suffixes) or numbers[1] >= len(suffixes[numbers[0]]):
+            raise Refused("a query must be the number of a suffix and a position in it")
+        queries.append((numbers[0], numbers[1]))
+    if len(set(queries)) < len(queries):
+        raise Refused("a query occurs twice")
+    return queries
+
+
+def _number(reader: Reader, name: str) -> Fraction:
+    value = reader.take(name)
+    if isinstance(value, bool) or not isinstance(value, int | Fraction):
+        raise Refused(f"{name} must be a number, got {value!r:.60}")
+    return Fraction(value)
