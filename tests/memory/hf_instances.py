@@ -41,12 +41,19 @@ class Held:
 def prefill_then_steps(model: nn.Module, *, prefill: int, steps: int, batch: int = 1) -> list[Held]:
     """The state after a pass over `prefill` tokens and `steps` single ones."""
     tokens = torch.arange(batch * (prefill + steps)).view(batch, -1) * 7 % model.config.vocab_size
-    pieces = [tokens[:, :prefill], *(tokens[:, i : i + 1] for i in range(prefill, prefill + steps))]
+    cache = None
+    for cache in _caches(model, tokens, prefill):
+        pass
+    return list(_held(model, cache))
+
+
+def _caches(model: nn.Module, tokens: Tensor, prefill: int) -> Iterator[object]:
+    """The cache after the pass, and after every step."""
     name, cache = _empty_cache(model)
-    for piece in pieces:
+    for piece in [tokens[:, :prefill], *(tokens[:, i : i + 1] for i in range(prefill, tokens.shape[1]))]:
         out = model(piece, use_cache=True, **({} if cache is None else {name: cache}))
         cache = cache if model.config.model_type == "recurrent_gemma" else getattr(out, name)
-    return list(_held(model, cache))
+        yield cache
 
 
 def _empty_cache(model: nn.Module) -> tuple[str, object]:
@@ -56,7 +63,7 @@ def _empty_cache(model: nn.Module) -> tuple[str, object]:
     match model.config.model_type:
         case "rwkv":
             return "state", None
-        case "mamba" | "mamba2" | "falcon_mamba":
+        case "mamba" | "mamba2" | "falcon_mamba" | "xlstm":
             return "cache_params", None
         case "recurrent_gemma":
             return "past_key_values", DynamicCache(config=model.config)
@@ -68,6 +75,10 @@ def _held(model: nn.Module, cache: object) -> Iterator[Held]:
     if isinstance(cache, list):  # RWKV: one tensor a kind of state, layers along the last axis
         for i, tensor in enumerate(cache):
             yield Held(None, CONV if i < 2 else RECURRENT, tensor)
+        return
+    if hasattr(cache, "rnn_state"):  # xLSTM
+        for i, state in cache.rnn_state.items():
+            yield from (Held(i, RECURRENT, tensor) for tensor in state)
         return
     for i, layer in enumerate(cache.layers):
         for name in ("keys", "values"):
@@ -100,10 +111,12 @@ _NOT_MATRICES = ("A_log", "time_mix", "D", "temp")
 
 
 def matrices_of_one_token(model: nn.Module) -> int:
-    """Entries of matrices that multiply one token, counted on a real pass: those of visited modules."""
+    """Entries of matrices that multiply the third token of a sequence: those of the modules it visits."""
     seen: list[nn.Module] = []
+    caches = _caches(model, torch.tensor([[1, 2, 3]]), prefill=2)
+    next(caches)
     hooks = [m.register_forward_hook(lambda m, *_: seen.append(m)) for m in model.modules()]
-    model(torch.tensor([[1]]), use_cache=False)
+    next(caches)
     for hook in hooks:
         hook.remove()
     # The Mamba-1 mixers read dt_proj's weight without calling the module.

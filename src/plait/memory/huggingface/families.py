@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from plait.memory.huggingface import (
+    convolved_attention,
     linear_families,
     mamba_families,
     nemotron,
@@ -65,6 +66,9 @@ _ROWS: tuple[tuple[str, str, str, Callable[[Fields], Body]], ...] = (
     ("lfm3", "LFM3", "Lfm3", other_families.lfm3),
     ("recurrent_gemma", "RecurrentGemma", "RecurrentGemma", other_families.recurrent_gemma),
     ("rwkv", "RWKV-4", "Rwkv", other_families.rwkv),
+    ("xlstm", "xLSTM", "xLSTM", other_families.xlstm),
+    ("zaya", "Zaya", "Zaya", convolved_attention.zaya),
+    ("inkling_text", "Inkling", "Inkling", convolved_attention.inkling),
 )
 
 FAMILIES: dict[str, Family] = {
@@ -76,5 +80,6 @@ WRAPPERS: dict[str, str] = {
     "gemma3": "gemma3_text",
     "qwen3_5": "qwen3_5_text",
     "qwen3_5_moe": "qwen3_5_moe_text",
+    "inkling_mm_model": "inkling_text",
 }
 """Models with further inputs, whose language model stands in text_config."""

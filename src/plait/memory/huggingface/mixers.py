@@ -168,3 +168,22 @@ def rwkv4_channel_mix(d_model: int, d_mlp: int) -> Block:
     """RWKV-4 channel mixing: a feed-forward part that also remembers the last token's input."""
     matrices = 2 * d_model * d_mlp + d_model**2
     return Block(part="mlp", weights=matrices + 2 * d_model, matrices=matrices, conv=d_model)
+
+
+def mlstm(d_model: int, *, n_heads: int, d_keys: int, d_values: int, bias: bool) -> Block:
+    """mLSTM (arXiv 2405.04517, section 2.3): a matrix, a normaliser and a running maximum for each head.
+
+    They are kept in the model's dtype.
+
+    Args:
+        d_keys: width of the queries of all heads together, as of the keys.
+        d_values: width of the values of all heads together.
+    """
+    matrices = d_model * (2 * d_keys + 3 * d_values + 2 * n_heads)
+    return Block(
+        part="recurrent",
+        weights=matrices + 2 * n_heads + d_values + bias * (2 * d_keys + 3 * d_values + d_model),
+        matrices=matrices,
+        recurrent=d_keys * (d_values // n_heads) + d_keys + n_heads,
+        recurrent_float32=False,
+    )

@@ -1,4 +1,4 @@
-"""Families with short convolutions, real-gated recurrences, and RWKV."""
+"""Families with short convolutions, real-gated recurrences, RWKV and xLSTM."""
 
 from dataclasses import replace
 from math import ceil
@@ -7,7 +7,7 @@ from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import Body, around, attention_of, decoder, window_of
 from plait.memory.huggingface.fields import Fields
-from plait.memory.huggingface.mixers import rg_lru, rwkv4, rwkv4_channel_mix, short_conv
+from plait.memory.huggingface.mixers import mlstm, rg_lru, rwkv4, rwkv4_channel_mix, short_conv
 
 
 def lfm2(f: Fields) -> Body:
@@ -134,3 +134,27 @@ def rwkv(f: Fields) -> Body:
     vocab_size = f.integer("vocab_size", default=50277)
     outside = around(d, vocab_size, tied=f.flag("tie_word_embeddings", default=False), norm_bias=True)
     return Body(d_model=d, vocab_size=vocab_size, layers=layers, outside=outside)
+
+
+def xlstm(f: Fields) -> Body:
+    """xLSTMForCausalLM: a pure stack of mLSTM blocks.
+
+    Raises:
+        ValueError: widths of queries and values that its cache would round up to another multiple of 64.
+    """
+    d = f.integer("hidden_size", "embedding_dim", default=4096)
+    n_heads, bias = f.integer("num_heads", default=8), f.flag("use_bias", default=False)
+    widths = []
+    for name, default in (("qk_dim_factor", 0.5), ("v_dim_factor", 1.0)):
+        widths.append(int(d * f.number(name, default=default)))
+        if widths[-1] % 64 or widths[-1] % n_heads:
+            raise f.refuse(
+                f"{name} * hidden_size must be a multiple of 64 and of num_heads, got {widths[-1]}"
+            )
+    mixer = mlstm(d, n_heads=n_heads, d_keys=widths[0], d_values=widths[1], bias=bias)
+    multiple = f.integer("ffn_round_up_to_multiple_of", default=64)
+    units = multiple * ceil(int(d * f.number("ffn_proj_factor", default=2.667)) / multiple)
+    layer = Layer(kind="mlstm", blocks=(mixer, mlp(d, units, bias=bias), norm(d, 2, bias=bias)))
+    n = f.integer("num_hidden_layers", "num_blocks", default=32)
+    stack = (layer,) * Fields({"num_hidden_layers": n}, f.model_type).n_layers(n)
+    return decoder(f, stack, d_model=d, vocab_size=50304, tied=None)
