@@ -70,7 +70,7 @@ class Through(nn.Module):
 def fast(layer: Any, hidden: Tensor) -> Tensor:
     from plait.kernels.triton import mamba, transformer
 
-    spec, parameters = layer.spec, layer._parameters_in_order()
+    spec, parameters = layer.spec, layer.parameters_in_order()
     if isinstance(layer, MambaLayer):
         return mamba.mamba_layer(hidden, parameters, eps=spec.norm_eps)
     turn = layer.attention.turn(0, hidden.shape[-2], hidden.device).T

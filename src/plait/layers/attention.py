@@ -4,7 +4,7 @@ A query sees the last `window` positions, its own included; `window=1` reads onl
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from plait.layers import rope
@@ -66,6 +66,32 @@ class Attention(nn.Module):
             seen = torch.cat((cache[..., 1:, :], entry), dim=-2) if self.spec.window > 1 else cache
         return self.dense(mixed.transpose(-3, -2).flatten(-2)), seen
 
+    def margins(
+        self, hidden: Float[Tensor, "*batch time d_model"], sources: Int[Tensor, "*batch time"]
+    ) -> Float[Tensor, "*batch time"]:
+        """How far the score `sources` places back is ahead of all others in the window (nats).
+
+        Of several heads, that of the one that leads most; minus infinity where that place is not seen.
+        """
+        query, key, _ = self.heads(hidden).chunk(3, dim=-1)
+        turn = self.turn(0, hidden.shape[-2], hidden.device)
+        query, key = rope.rotate(query, turn), rope.rotate(key, turn)
+        block = max(_QUERIES, self.spec.window or 0)
+        found: list[Tensor] = []
+        for start in range(0, hidden.shape[-2], block):
+            stop = min(start + block, hidden.shape[-2])
+            first = 0 if self.spec.window is None else max(0, start - self.spec.window + 1)
+            scores = masked_scores(
+                query[..., start:stop, :], key[..., first:stop, :], window=self.spec.window
+            )
+            place = torch.arange(start - first, stop - first, device=hidden.device) - sources[..., start:stop]
+            seen = (place >= 0) & (place < stop - first)
+            place = (place * seen).unsqueeze(-2).unsqueeze(-1).expand(*scores.shape[:-1], 1)
+            own = scores.gather(-1, place).squeeze(-1).masked_fill(~seen.unsqueeze(-2), -torch.inf)
+            others = scores.scatter(-1, place, -torch.inf).max(-1).values
+            found.append((own - others).max(-2).values)
+        return torch.cat(found, dim=-1)
+
     def heads(self, hidden: Float[Tensor, "*batch time d_model"]) -> Float[Tensor, "*batch n_heads time qkv"]:
         """Query, key and value of each head, side by side."""
         return (
@@ -87,15 +113,25 @@ def attention_weights(
     window: int | None,
 ) -> Float[Tensor, "*batch queries keys"]:
     """Softmax over the visible keys, in float32 or better; the last query stands at the last key."""
+    return masked_scores(query, key, window=window).softmax(dim=-1)
+
+
+def masked_scores(
+    query: Float[Tensor, "*batch queries d_head"],
+    key: Float[Tensor, "*batch keys d_head"],
+    *,
+    window: int | None,
+) -> Float[Tensor, "*batch queries keys"]:
+    """What the softmax is taken of, minus infinity at keys that are not seen."""
     exact = wide(query.dtype)
     scores = (query.to(exact) @ key.to(exact).mT) * query.shape[-1] ** -0.5
     n_queries, n_keys = scores.shape[-2:]
     if n_queries == 1 and (window is None or n_keys <= window):
-        return scores.softmax(dim=-1)
+        return scores
     own = torch.arange(n_keys - n_queries, n_keys, device=query.device)
     distance = own.unsqueeze(-1) - torch.arange(n_keys, device=query.device)
     hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
-    return scores.masked_fill(hidden, float("-inf")).softmax(dim=-1)
+    return scores.masked_fill(hidden, float("-inf"))
 
 
 def attend(

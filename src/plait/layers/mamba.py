@@ -22,6 +22,7 @@ from plait.kernels.call import with_members
 from plait.kernels.mamba import mamba_layer, usable
 from plait.kernels.selective_scan.reference import selective_step
 from plait.kernels.selective_scan.scan import selective_scan
+from plait.kernels.streams import layers as streams
 from plait.layers.convolution import CausalConvolution
 from plait.layers.initial import fill_linear, fill_uniform
 from plait.layers.linear import Linear
@@ -85,7 +86,7 @@ class MambaLayer(nn.Module):
     def forward(
         self, hidden: Float[Tensor, "*members batch time d_model"]
     ) -> Float[Tensor, "*members batch time d_model"]:
-        parameters = self._parameters_in_order()
+        parameters = self.parameters_in_order()
         if usable(hidden, parameters):
             return with_members(
                 lambda h, p: mamba_layer(h, p, eps=self.spec.norm_eps),
@@ -95,7 +96,7 @@ class MambaLayer(nn.Module):
             )
         return self.reference_forward(hidden)
 
-    def _parameters_in_order(self) -> tuple[Tensor, ...]:
+    def parameters_in_order(self) -> tuple[Tensor, ...]:
         mixer = self.mixer
         assert mixer.dt_proj.bias is not None
         return (
@@ -134,6 +135,18 @@ class MambaLayer(nn.Module):
     def step(
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
+        parameters = self.parameters_in_order()
+        if not streams.usable(hidden, parameters):
+            return self.reference_step(hidden, state)
+        before = state["ssm_state"], state["conv_tail"]
+        batch = streams.Batch(len(hidden), 1, tiled=False)
+        hidden, after = streams.mamba_advance(hidden, before, parameters, batch=batch, eps=self.spec.norm_eps)
+        return hidden, {"ssm_state": after[0], "conv_tail": after[1]}
+
+    def reference_step(
+        self, hidden: Float[Tensor, "*members batch d_model"], state: State
+    ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
+        """The step in plain PyTorch operations."""
         mixer = self.mixer
         x, gate = mixer.in_proj(self.norm(hidden.unsqueeze(-2))).chunk(2, dim=-1)
         tail = torch.cat((state["conv_tail"], x), dim=-2)[..., 1:, :].clone()

@@ -5,6 +5,8 @@ dimensions is paired with the second. An odd r therefore turns r + 1 dimensions,
 does.
 """
 
+import functools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -31,3 +33,16 @@ def rotate(
     cos, sin = turn.cos().to(vectors.dtype), turn.sin().to(vectors.dtype)
     first, second, rest = vectors[..., :half], vectors[..., half : 2 * half], vectors[..., 2 * half :]
     return torch.cat((first * cos - second * sin, second * cos + first * sin, rest), dim=-1)
+
+
+def distances(
+    count: int, *, d_rotary: int, base: float, dtype: torch.dtype
+) -> tuple[Float[Tensor, "half at_least_count"], Float[Tensor, "half at_least_count"]]:
+    """Cosines and sines of the angles between positions 0, 1, .. apart, for `count` distances or more."""
+    return _distances(max(64, 1 << (count - 1).bit_length()), d_rotary, base, dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _distances(count: int, d_rotary: int, base: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    turn = angles(torch.arange(count, dtype=torch.float64), d_rotary=d_rotary, base=base).T
+    return turn.cos().to(dtype).contiguous(), turn.sin().to(dtype).contiguous()

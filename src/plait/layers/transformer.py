@@ -10,7 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from plait.kernels.call import with_members
+from plait.kernels.streams import layers as streams
 from plait.kernels.transformer import transformer_layer, usable
+from plait.layers import rope
 from plait.layers.attention import Attention
 from plait.layers.dropout import dropout
 from plait.layers.initial import fill_linear
@@ -40,7 +42,7 @@ class TransformerLayer(nn.Module):
         hidden: Float[Tensor, "*members batch time d_model"],
         dropout_stream: Stream | None = None,
     ) -> Float[Tensor, "*members batch time d_model"]:
-        parameters = self._parameters_in_order()
+        parameters = self.parameters_in_order()
         drops = dropout_stream is not None and self.spec.dropout > 0.0
         if drops or not usable(hidden, parameters):
             return self.reference_forward(hidden, dropout_stream)
@@ -55,7 +57,7 @@ class TransformerLayer(nn.Module):
 
         return with_members(layer, hidden, parameters, self.input_layernorm.weight.ndim == 1)
 
-    def _parameters_in_order(self) -> tuple[Tensor, ...]:
+    def parameters_in_order(self) -> tuple[Tensor, ...]:
         attention, mlp = self.attention, self.mlp
         linears = (attention.query_key_value, attention.dense, mlp.dense_h_to_4h, mlp.dense_4h_to_h)
         norms = (self.input_layernorm, self.post_attention_layernorm)
@@ -87,6 +89,21 @@ class TransformerLayer(nn.Module):
     def step(
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
+        parameters, spec, cache = self.parameters_in_order(), self.spec, state["kv_cache"]
+        if not streams.usable(hidden, parameters):
+            return self.reference_step(hidden, state)
+        held = cache.shape[-2]
+        turn = rope.distances(held + 1, d_rotary=spec.d_rotary, base=spec.rotary_base, dtype=hidden.dtype)
+        found = streams.transformer_advance(
+            hidden, cache, parameters, turn, batch=streams.Batch(len(hidden), 1, tiled=False), held=held,
+            n_heads=spec.n_heads, window=spec.window, eps=spec.norm_eps,
+        )  # fmt: skip
+        return found.hidden, {"kv_cache": found.cache}
+
+    def reference_step(
+        self, hidden: Float[Tensor, "*members batch d_model"], state: State
+    ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
+        """The step in plain PyTorch operations."""
         here = hidden.unsqueeze(-2)
         attended, cache = self.attention.step(self.input_layernorm(here), state["kv_cache"])
         thought = self.mlp(self.post_attention_layernorm(here))

@@ -48,6 +48,10 @@ _TYPED_SIGNATURES: dict[str, tuple[type, ...]] = {
     "plait_head_loss": (_P, _D, *(_P,) * 11, _I),
     "plait_embed": (_P, _P, _I, _P, _P, _I),
     "plait_embed_backward": (_P, _P, _P, _P, _I),
+    "plait_stream_mamba": (_P, _D, *(_P,) * 7, _I),
+    "plait_stream_transformer": (_P, _D, *(_P,) * 9, _I),
+    "plait_stream_embed": (_P, _P, _P, _P, _I),
+    "plait_stream_head": (_P, _D, *(_P,) * 7, _I),
     "plait_adamw": (_I, _I, _P, _P, _P, _P, _P, _P, _P, _I),
 }
 """Arguments of each exported function: pointers, integers, floats; all return nothing. Those of the second table

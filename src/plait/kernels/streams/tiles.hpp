@@ -1,0 +1,65 @@
+// Tiles: sixteen sequences side by side, one a lane, so that a step of all of them is one pass over the weights.
+//
+// A tile of F features is F x 16 numbers. Rows (sequence, feature), as PyTorch holds them, are turned into tiles and
+// back at the border; lanes past the last sequence repeat it.
+#pragma once
+#include <algorithm>
+
+#include "kernels/lanes.hpp"
+#include "kernels/pool.hpp"
+
+namespace plait {
+
+inline int64_t tiles(int64_t batch) { return (batch + kLanes - 1) / kLanes; }
+
+// The features of one position of one tile.
+template <class T>
+inline Signal<T> tile(T* data) {
+  return {data, kLanes};
+}
+
+template <class T>
+inline void rows_to_tile(const T* rows, int64_t count, int64_t features, T* out) {
+  for (int64_t i = 0; i < kLanes; ++i) {
+    const T* row = rows + std::min(i, count - 1) * features;
+    for (int64_t f = 0; f < features; ++f) out[f * kLanes + i] = row[f];
+  }
+}
+
+template <class T>
+inline void tile_to_rows(const T* in, int64_t count, int64_t features, T* rows) {
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t f = 0; f < features; ++f) rows[i * features + f] = in[f * kLanes + i];
+}
+
+// One array that a layer reads, and its successor: tiles in place, or rows that are turned into scratch and back.
+template <class T>
+class Carried {
+ public:
+  Carried(Scratch& scratch, bool tiled, const T* in, T* out, int64_t group, int64_t batch, int64_t features_in,
+          int64_t features_out)
+      : tiled_(tiled), features_out_(features_out), count_(std::min<int64_t>(kLanes, batch - group * kLanes)) {
+    if (tiled) {
+      before = in + group * features_in * kLanes;
+      after = out + group * features_out * kLanes;
+    } else {
+      T* turned = scratch.take<T>(features_in * kLanes);
+      rows_to_tile(in + group * kLanes * features_in, count_, features_in, turned);
+      before = turned;
+      after = scratch.take<T>(features_out * kLanes);
+      rows_ = out + group * kLanes * features_out;
+    }
+  }
+  void finish() const {
+    if (!tiled_) tile_to_rows(after, count_, features_out_, rows_);
+  }
+  const T* before;
+  T* after;
+
+ private:
+  bool tiled_;
+  int64_t features_out_, count_;
+  T* rows_ = nullptr;
+};
+
+}  // namespace plait

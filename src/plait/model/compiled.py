@@ -1,0 +1,171 @@
+"""A model run by the compiled layers alone: many sequences at once, from state to state, without gradients.
+
+What it computes for a sequence is the same to the last bit whatever stands beside it and however its tokens are
+cut into calls, so prefixes that sequences share may be read once.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from plait.kernels import call
+from plait.kernels.streams import Answers, Batch, embed, head, mamba_advance, transformer_advance
+from plait.layers import MambaLayer, TransformerLayer, rope
+from plait.model.hybrid import HybridLM
+
+
+class Held(NamedTuple):
+    """What one layer carries, in tiles: its tensors, and how many tokens its cache holds."""
+
+    parts: tuple[Tensor, ...]
+    tokens: int
+
+
+CompiledState: TypeAlias = tuple[Held, ...]
+
+
+class Advanced(NamedTuple):
+    """Hidden states before the head, the state after the tokens, and margins of the last attention layer."""
+
+    hidden: Float[Tensor, "tiles time d_model lanes"]
+    state: CompiledState
+    margins: Float[Tensor, "batch time"] | None
+
+
+_Layer: TypeAlias = Callable[
+    [Tensor, Held, Batch, Tensor | None], tuple[Tensor, Held, Float[Tensor, "batch time"] | None]
+]
+
+
+class CompiledModel:
+    """The weights of a model, looked up once; changes made to them in place are seen.
+
+    Raises:
+        ValueError: a model that the compiled layers cannot run (see `can_compile`).
+    """
+
+    def __init__(self, model: HybridLM) -> None:
+        if not can_compile(model):
+            raise ValueError(
+                "the compiled layers run SSM and TF layers in float32 or float64 on a CPU, with a C++ compiler"
+            )
+        self.config, self.dtype = model.config, model.embedding.weight.dtype
+        self.vocab_size = model.embedding.weight.shape[0]
+        self._table = model.embedding.weight.detach()
+        self._norm = model.final_norm.weight.detach(), model.final_norm.bias.detach()
+        self._layers = tuple(_compiled(layer) for layer in model.layers)
+        self._last_attention = max(
+            (place for place, layer in enumerate(model.layers) if isinstance(layer, TransformerLayer)),
+            default=None,
+        )
+
+    def start(self, batch: int) -> CompiledState:
+        """The state before the first token of `batch` sequences."""
+        lying = Batch(batch, 0, tiled=True)
+        state: list[Held] = []
+        for name, spec in zip(self.config.layers, self.config.layer_specs(), strict=True):
+            shapes = [(0, 2 * spec.d_model)]
+            if name == "SSM":
+                shapes = [(spec.d_inner, spec.d_state), (spec.d_conv - 1, spec.d_inner)]
+            parts = tuple(self._table.new_zeros(lying.features(*shape)) for shape in shapes)
+            state.append(Held(parts, 0))
+        return tuple(state)
+
+    @torch.no_grad()
+    def advance(
+        self,
+        tokens: Int[Tensor, "batch time"],
+        state: CompiledState,
+        *,
+        sources: Int[Tensor, "batch time"] | None = None,
+    ) -> Advanced:
+        """Read more tokens of each sequence; `state` itself is not changed.
+
+        Args:
+            tokens: int64, in the vocabulary (looked for).
+            state: of as many sequences.
+            sources: int32; how many places back the last attention layer should look, negative for nowhere.
+
+        Raises:
+            ValueError: a token outside the vocabulary.
+        """
+        if tokens.numel():
+            low, high = (int(bound) for bound in torch.aminmax(tokens))
+            if low < 0 or high >= self.vocab_size:
+                raise ValueError(f"tokens must be in [0, {self.vocab_size}), got {low if low < 0 else high}")
+        batch = Batch(*tokens.shape, tiled=True)
+        hidden = embed(self._table, tokens)
+        after: list[Held] = []
+        margins = None
+        for place, (layer, held) in enumerate(zip(self._layers, state, strict=True)):
+            asked = sources if place == self._last_attention else None
+            hidden, kept, found = layer(hidden, held, batch, asked)
+            margins = margins if found is None else found
+            after.append(kept)
+        return Advanced(hidden, tuple(after), margins)
+
+    @torch.no_grad()
+    def answers(self, hidden: Float[Tensor, "tiles time d_model lanes"], *, batch: int) -> Answers:
+        """The most likely token at every position, and its lead."""
+        return head(hidden, self._norm, self._table, batch=batch, eps=self.config.norm_eps)
+
+    @torch.no_grad()
+    def leads(
+        self, hidden: Float[Tensor, "tiles time d_model lanes"], targets: Int[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch time"]:
+        """The lead of each target's logit over the largest other one (nats), infinite for negative targets."""
+        found = head(
+            hidden, self._norm, self._table, batch=len(targets), eps=self.config.norm_eps, targets=targets
+        )
+        return found.gaps
+
+
+def can_compile(model: HybridLM) -> bool:
+    """Whether `CompiledModel` can take it: built-in layers, one type for all weights, no members axis."""
+    parameters = list(model.parameters())
+    built_in = all(type(layer) in (MambaLayer, TransformerLayer) for layer in model.layers)
+    return built_in and model.embedding.weight.ndim == 2 and call.usable(*parameters)
+
+
+def _compiled(layer: torch.nn.Module) -> _Layer:
+    if isinstance(layer, MambaLayer):
+        return _mamba(layer)
+    assert isinstance(layer, TransformerLayer)
+    return _transformer(layer)
+
+
+def _mamba(layer: MambaLayer) -> _Layer:
+    parameters = tuple(p.detach().contiguous() for p in layer.parameters_in_order())
+    eps = layer.spec.norm_eps
+
+    def advance(
+        hidden: Tensor, held: Held, batch: Batch, sources: Tensor | None
+    ) -> tuple[Tensor, Held, Tensor | None]:
+        before = held.parts[0], held.parts[1]
+        hidden, after = mamba_advance(hidden, before, parameters, batch=batch, eps=eps)
+        return hidden, Held(after, 0), None
+
+    return advance
+
+
+def _transformer(layer: TransformerLayer) -> _Layer:
+    spec = layer.spec
+    parameters = tuple(p.detach().contiguous() for p in layer.parameters_in_order())
+
+    def advance(
+        hidden: Tensor, held: Held, batch: Batch, sources: Tensor | None
+    ) -> tuple[Tensor, Held, Tensor | None]:
+        total = held.tokens + batch.time
+        seen = total if spec.window is None else min(total, spec.window)
+        turn = rope.distances(seen, d_rotary=spec.d_rotary, base=spec.rotary_base, dtype=hidden.dtype)
+        found = transformer_advance(
+            hidden, held.parts[0], parameters, turn, batch=batch, held=held.tokens, n_heads=spec.n_heads,
+            window=spec.window, eps=spec.norm_eps, sources=sources,
+        )  # fmt: skip
+        kept = total if spec.window is None else min(total, spec.window - 1)
+        return found.hidden, Held((found.cache,), kept), found.margins
+
+    return advance
