@@ -41,9 +41,7 @@ class Held:
 def prefill_then_steps(model: nn.Module, *, prefill: int, steps: int, batch: int = 1) -> list[Held]:
     """The state after a pass over `prefill` tokens and `steps` single ones."""
     tokens = torch.arange(batch * (prefill + steps)).view(batch, -1) * 7 % model.config.vocab_size
-    cache = None
-    for cache in _caches(model, tokens, prefill):
-        pass
+    *_, cache = _caches(model, tokens, prefill)
     return list(_held(model, cache))
 
 

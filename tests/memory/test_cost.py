@@ -1,6 +1,7 @@
 """Costs by formula against counters on real passes."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -12,8 +13,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from plait import HybridConfig, HybridLM
 from plait.kernels.selective_scan.reference import selective_step
+from plait.layers import MambaLayer, TransformerLayer
 from plait.layers.convolution import CausalConvolution
 from plait.memory import cost, count
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plain_operations() -> Iterator[None]:
+    """The layers in plain PyTorch operations, which alone a counter sees."""
+    with pytest.MonkeyPatch.context() as patch:
+        for layer in (MambaLayer, TransformerLayer):
+            patch.setattr(layer, "forward", layer.reference_forward)
+            patch.setattr(layer, "step", layer.reference_step)
+        yield
 
 
 def matmul_flops(model: HybridLM, tokens: torch.Tensor, *, stream: bool) -> int:
@@ -49,12 +61,8 @@ def test_prefill_is_the_sum_of_its_steps(config: HybridConfig, seq_len: int) -> 
 
 @pytest.mark.parametrize("pattern", ["SSM", "TF", "SSM-TF-TF"])
 @pytest.mark.parametrize("seq_len", [1, 7, 32])
-def test_prefill_pass(pattern: str, seq_len: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In plain PyTorch operations; a masked product computes all pairs, where the formula has those needed."""
-    from plait.layers import MambaLayer, TransformerLayer
-
-    for layer in (MambaLayer, TransformerLayer):
-        monkeypatch.setattr(layer, "forward", layer.reference_forward)
+def test_prefill_pass(pattern: str, seq_len: int) -> None:
+    """A masked product computes all pairs, where the formula has those needed."""
     config = HybridConfig(11, pattern=pattern, d_model=8)
     counted = matmul_flops(HybridLM(config), torch.zeros(1, seq_len, dtype=torch.int64), stream=False)
     ours = cost(config, seq_len, phase="prefill")

@@ -158,7 +158,7 @@ class TestTraps:
 class TestGeneric:
     def test_must_be_asked_for_and_says_so(self) -> None:
         config = hf.fixture("llama") | {"model_type": "llamma"}
-        with pytest.raises(ValueError, match="unknown model_type 'llamma'; known: .*nearest: llama"):
+        with pytest.raises(ValueError, match=r"unknown model_type 'llamma'; known: .*nearest: llama"):
             read_config(config)
         read = read_config(config, generic=True)
         assert not read.verified
