@@ -1,3 +1,4 @@
+import xml.etree.ElementTree as ElementTree
 from types import MappingProxyType
 
 import pytest
@@ -39,6 +40,9 @@ def test_reproduce_trains_reports_and_says_what_it_leaves_out(plait, tmp_path):
     page = (tmp_path / "runs/tiny/report.html").read_text()
     assert "<svg" in page
     assert "plait reproduce tiny -o runs/tiny" in page
+    picture = tmp_path / "runs/tiny/figure-1.svg"
+    assert ElementTree.parse(picture).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+    assert "figure-1.svg" in result.stdout
 
 
 def test_the_full_form_goes_on_from_the_quick_one(plait, plait_json, tmp_path):

@@ -29,7 +29,7 @@ def reproduce(
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
-    """Trains an experiment of the paper, prints ours beside the paper's, and writes DIR/report.html.
+    """Trains an experiment of the paper, prints ours beside the paper's, and draws pages and plots into DIR.
 
     Stopped at any time, the same command goes on.
 
@@ -41,6 +41,7 @@ def reproduce(
     from plait.experiments import LiveProgress, Store, run_experiment
     from plait.experiments.paper import find_experiment
     from plait.report import experiment_report, print_report, write_html
+    from plait.report.figures import write_figures
     from plait.training.loop import resolve_device
 
     resolve_device(device)
@@ -62,12 +63,15 @@ def reproduce(
         ]
     )
     report = experiment_report(whole, Store.for_reading(folder).read(), commands=(command,))
-    page = write_html(report, folder / REPORT)
+    page, figures = write_html(report, folder / REPORT), write_figures(report, folder)
     if json:
-        print_json(report.to_json() | {"results": str(folder), "page": str(page)})
+        files = {"results": str(folder), "page": str(page), "figures": [str(path) for path in figures]}
+        print_json(report.to_json() | files)
         return
     print_report(report, out())
-    print_line(f"\nresults {folder}, report {page}")
+    print_line(f"\nresults {folder}")
+    for path in (page, *figures):
+        print_line(f"written {path}")
 
 
 def report(
