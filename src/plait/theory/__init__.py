@@ -2,7 +2,7 @@
 
 from plait.theory.bound import Bound, PrintedTheorem
 from plait.theory.certificate import sealed
-from plait.theory.check import Game, Verdict, check, check_file, open_game
+from plait.theory.checker import Game, Verdict, check, check_file, open_game
 from plait.theory.reach import attention_reach
 from plait.theory.recurrent import printed_state_bits, ssm_state_bits
 from plait.theory.repaired import Retrieval, all_right_states, counting_states, fano_bits, fano_bits_ceil

@@ -21,7 +21,7 @@ from plait.theory.repaired import Retrieval, counting_states
 
 MOST_TRIALS, FEWEST_TRIALS = 2000, 100
 ALPHA = Fraction(1, 10**6)
-EXHAUSTIVE = 20_000
+EXHAUSTIVE = 10_000
 """Contents up to which the checker tries them all, so that nothing is lost to sampling."""
 
 _STEP = 1000

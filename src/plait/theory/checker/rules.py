@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Protocol
 
-from plait.theory.check.document import Refused
+from plait.theory.checker.document import Refused
 
 Tokens = Sequence[int]
 Ask = Callable[[Tokens, int], "int | None"]

@@ -9,8 +9,8 @@ answers to the base with the slots before filled as decoded and this one with th
 is the value. Several slot codecs in a `union` count their contents one after the other; the first that decodes wins.
 """
 
-from plait.theory.check.codecs.base import AskQuery, Codec, Reader, Tables
-from plait.theory.check.document import Refused
+from plait.theory.checker.codecs.base import AskQuery, Codec, Reader, Tables
+from plait.theory.checker.document import Refused
 
 MOST_CELLS = 1_000_000
 

@@ -10,13 +10,13 @@ import secrets
 from collections.abc import Mapping
 from fractions import Fraction
 
-from plait.theory.check import arithmetic, document
-from plait.theory.check.claim import ReachClaim, StateClaim, read_claim
-from plait.theory.check.codecs.base import MOST_DIGITS, Codec
-from plait.theory.check.codecs.lists import Listed, Random, first_alike
-from plait.theory.check.document import Refused
-from plait.theory.check.game import MOST_EXHAUSTIVE, MOST_WORK, play
-from plait.theory.check.verdict import Verdict
+from plait.theory.checker import arithmetic, document
+from plait.theory.checker.claim import ReachClaim, StateClaim, read_claim
+from plait.theory.checker.codecs.base import MOST_DIGITS, Codec
+from plait.theory.checker.codecs.lists import Listed, Random, first_alike
+from plait.theory.checker.document import Refused
+from plait.theory.checker.game import MOST_EXHAUSTIVE, MOST_WORK, play
+from plait.theory.checker.verdict import Verdict
 
 SURELY = Fraction(1, 2**40)
 """Least chance of a wrong claim that a sampled certificate may state."""

@@ -5,8 +5,8 @@ The task object comes from the caller, who named it; a certificate alone never l
 
 from collections.abc import Sequence
 
-from plait.theory.check.document import Refused
-from plait.theory.check.rules import Ask, Tokens
+from plait.theory.checker.document import Refused
+from plait.theory.checker.rules import Ask, Tokens
 
 _TOKENS_PER_CALL = 2_000_000
 

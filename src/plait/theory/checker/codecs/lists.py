@@ -8,8 +8,8 @@ Source: docs/theory.md, Theorems 4.1 and 4.7.
 
 from collections.abc import Callable, Sequence
 
-from plait.theory.check.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader, Tables
-from plait.theory.check.document import Refused
+from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader, Tables
+from plait.theory.checker.document import Refused
 
 MOST_ROWS = 8_192
 _MOST_PAIRS = 20_000_000

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from plait.theory.check import document
-from plait.theory.check.claim import StateClaim, read_claim
-from plait.theory.check.codecs.base import Codec, UndefinedAnswer
-from plait.theory.check.document import Refused
+from plait.theory.checker import document
+from plait.theory.checker.claim import StateClaim, read_claim
+from plait.theory.checker.codecs.base import Codec, UndefinedAnswer
+from plait.theory.checker.document import Refused
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ done, or a root. The last path ends in the waiting word, if there is one. The re
 last path (at the end, if no word waits), where it changes no follower. Source: docs/theory.md, Theorem 4.6.
 """
 
-from plait.theory.check.codecs import prufer
-from plait.theory.check.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader
-from plait.theory.check.document import Refused
+from plait.theory.checker.codecs import prufer
+from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader
+from plait.theory.checker.document import Refused
 
 MOST_WORDS = 5_000
 

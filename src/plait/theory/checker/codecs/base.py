@@ -6,7 +6,7 @@ Nothing about a codec is trusted: it counts only how often `decode(answers to en
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from plait.theory.check.document import Refused
+from plait.theory.checker.document import Refused
 
 MOST_LENGTH = 20_000
 MOST_DIGITS = 200_000

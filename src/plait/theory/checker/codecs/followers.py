@@ -9,9 +9,9 @@ each step is a digit of the index, whose radix is their number. Reading starts a
 Source: docs/theory.md, Theorems 4.4 and 4.5.
 """
 
-from plait.theory.check.codecs import prufer
-from plait.theory.check.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader
-from plait.theory.check.document import Refused
+from plait.theory.checker.codecs import prufer
+from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader
+from plait.theory.checker.document import Refused
 
 MOST_KEYS = 5_000
 

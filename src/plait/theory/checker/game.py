@@ -8,12 +8,12 @@ Source: docs/theory.md, Theorem 4.1.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from plait.theory.check.codecs.base import Codec, UndefinedAnswer
-from plait.theory.check.document import Refused
-from plait.theory.check.own_task import OwnTask
-from plait.theory.check.rules import Rule
+from plait.theory.checker.codecs.base import Codec, UndefinedAnswer
+from plait.theory.checker.document import Refused
+from plait.theory.checker.own_task import OwnTask
+from plait.theory.checker.rules import Rule
 
-MOST_EXHAUSTIVE = 20_000
+MOST_EXHAUSTIVE = 10_000
 MOST_WORK = 400_000_000
 _CHUNK = 100
 

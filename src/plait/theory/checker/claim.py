@@ -9,15 +9,15 @@ Whatever is not exactly as it should be is refused with the reason.
 from dataclasses import dataclass
 from fractions import Fraction
 
-from plait.theory.check.codecs.base import MOST_LENGTH, Codec, Reader
-from plait.theory.check.codecs.followers import Paths, Trees
-from plait.theory.check.codecs.forests import Forests
-from plait.theory.check.codecs.lists import Listed, Random
-from plait.theory.check.codecs.slots import Slots, Union
-from plait.theory.check.document import Refused
-from plait.theory.check.game import Board
-from plait.theory.check.own_task import OwnTask
-from plait.theory.check.rules import Rule, rule_of
+from plait.theory.checker.codecs.base import MOST_LENGTH, Codec, Reader
+from plait.theory.checker.codecs.followers import Paths, Trees
+from plait.theory.checker.codecs.forests import Forests
+from plait.theory.checker.codecs.lists import Listed, Random
+from plait.theory.checker.codecs.slots import Slots, Union
+from plait.theory.checker.document import Refused
+from plait.theory.checker.game import Board
+from plait.theory.checker.own_task import OwnTask
+from plait.theory.checker.rules import Rule, rule_of
 
 FORMAT, VERSION = "plait certificate", 1
 LEAST_CONFIDENCE = Fraction(999, 1000)
