@@ -1,4 +1,4 @@
-"""From written blocks to a model."""
+"""From written blocks to the parameters of a model."""
 
 from collections.abc import Sequence
 
@@ -6,30 +6,29 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.model import HybridConfig, HybridLM
-
 
 def assemble(
-    config: HybridConfig,
-    *,
-    embedding: Float[Tensor, "vocab d_model"],
+    embedding: Float[Tensor, "tokens d_model"],
     blocks: Sequence[dict[str, Tensor]],
+    *,
+    vocab_size: int,
     final_gain: float,
-    dtype: torch.dtype,
-) -> HybridLM:
-    """The model of these weights, rounded once to `dtype`, in evaluation mode.
+) -> dict[str, Tensor]:
+    """Every parameter, in float64.
 
-    `embedding` has a row for every token that may occur; the specials after them get zeros.
+    Args:
+        embedding: a row for every token that may occur; the specials after them get zeros.
+        blocks: each layer's parameters.
+        vocab_size: all tokens, specials included.
+        final_gain: every weight of the last norm.
     """
-    assert config.vocab_size is not None
-    specials = embedding.new_zeros(config.vocab_size - embedding.shape[0], config.d_model)
-    tensors = {
+    d_model = embedding.shape[1]
+    specials = torch.zeros(vocab_size - embedding.shape[0], d_model, dtype=torch.float64)
+    weights = {
         "embedding.weight": torch.cat((embedding, specials)),
-        "final_norm.weight": embedding.new_full((config.d_model,), final_gain),
-        "final_norm.bias": embedding.new_zeros(config.d_model),
+        "final_norm.weight": torch.full((d_model,), final_gain, dtype=torch.float64),
+        "final_norm.bias": torch.zeros(d_model, dtype=torch.float64),
     }
     for index, block in enumerate(blocks):
-        tensors |= {f"layers.{index}.{name}": tensor for name, tensor in block.items()}
-    model = HybridLM(config, seed=None, dtype=dtype)
-    model.load_state_dict({name: tensor.to(dtype) for name, tensor in tensors.items()})
-    return model.eval()
+        weights |= {f"layers.{index}.{name}": tensor for name, tensor in block.items()}
+    return weights

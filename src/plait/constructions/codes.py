@@ -56,3 +56,13 @@ class DigitCode:
             angle = 2.0 * math.pi * digit.to(torch.float64) / self.base
             columns += [1.0 - 2.0 * digit.to(torch.float64)] if self.base == 2 else [angle.cos(), angle.sin()]
         return torch.stack(columns, dim=-1)
+
+
+def least_base(n_points: int, digits: int) -> int:
+    """The least base, of at least 2, in which this many points take at most `digits` digits."""
+    base = max(2, round(n_points ** (1.0 / digits)))
+    while base**digits < n_points:
+        base += 1
+    while base > 2 and (base - 1) ** digits >= n_points:
+        base -= 1
+    return base

@@ -7,20 +7,31 @@
 Source: repairs Theorem 4.3 of arXiv 2603.08859.
 """
 
+import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
+from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
 from plait.constructions.residual import Residual
 from plait.constructions.rotary import Frequencies, frequencies
+from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import TransformerWriter
-from plait.model import HybridConfig, HybridLM
+from plait.model import HybridConfig
 from plait.tasks import SelectiveCopying
+
+FLAG = 64.0
+"""The flag's channel at numbers; at words it is silu(-64), below any rounding beside it."""
+
+RESERVE = 2.0
+"""Twice as sharp as exact arithmetic needs: half of the score's margin is kept for rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,23 +39,31 @@ class CopyingLayout:
     """How wide and how precise: the trade-off of Lemma 6.2.
 
     Args:
-        base: digits of the token code.
+        base: digits of the token code; 2 takes a coordinate a bit, as many as there are words one circle.
         n_frequencies: rotary frequencies of the control.
         amplitude: what a signal of 1 measures in the residual stream.
+
+    Raises:
+        ValueError: a base below 2, no frequency, or an amplitude that is not positive.
     """
 
     base: int = 2
     n_frequencies: int = 1
     amplitude: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.base < 2 or self.n_frequencies < 1 or not self.amplitude > 0.0:
+            raise ValueError(f"a layout needs base >= 2, a frequency and a positive amplitude, got {self}")
+
 
 @dataclass(frozen=True, kw_only=True)
-class CopyingPlan:
-    """Everything that decides the weights."""
+class CopyingPlan(Plan):
+    """Everything that decides the weights; each weight stands beside the lemma that it serves."""
+
+    kind: ClassVar[str] = "selective-copying"
 
     task: SelectiveCopying
-    layout: CopyingLayout
-    dtype: torch.dtype
+    layout: CopyingLayout = CopyingLayout()
 
     @property
     def code(self) -> DigitCode:
@@ -61,32 +80,11 @@ class CopyingPlan:
 
     @property
     def residual(self) -> Residual:
+        """b + 2F + 1 channels, b coordinates for flag and code and 2F for the control."""
         return Residual(
             subspaces=(("flag", 1), ("code", self.code.width), ("control", 2 * self.layout.n_frequencies)),
             amplitude=self.layout.amplitude,
         )
-
-    @property
-    def margin(self) -> float:
-        """The attention margin: how far the target's mean cosine lies above every other in the window."""
-        numbers = self.task.numbers
-        return self.turns.margin(range(-max(numbers), self.window - min(numbers)))
-
-    @property
-    def miss(self) -> float:
-        """The softmax mass that may fall beside the target."""
-        return self.code.chord / 64
-
-    @property
-    def sharpness(self) -> float:
-        """(window - 1) exp(-sharpness * margin) = miss."""
-        return math.log(max(self.window - 1, 1) / self.miss) / self.margin
-
-    @property
-    def gain(self) -> float:
-        """Of the copied code, over the token's own code and the control: a power of 2."""
-        chord = self.code.chord
-        return 2.0 ** math.ceil(math.log2(16 * (chord + 2 * self.layout.n_frequencies) / chord**2))
 
     def config(self) -> HybridConfig:
         residual = self.residual
@@ -104,42 +102,92 @@ class CopyingPlan:
             d_mlp=0,
         )
 
-    def signals(self) -> dict[str, Tensor]:
-        """What every token's embedding holds: words, then numbers."""
-        task, points = self.task, self.code.points()
-        n_numbers = len(task.numbers)
-        values = torch.tensor((0,) * task.n_words + task.numbers, dtype=torch.float64)
-        angles = torch.outer(values, torch.tensor(self.turns.values, dtype=torch.float64))
-        return {
-            "flag": torch.tensor([-1.0] * task.n_words + [1.0] * n_numbers).unsqueeze(-1),
-            "code": torch.cat((points[: task.n_words], points[:n_numbers])),
-            "control": torch.stack((angles.cos(), angles.sin()), dim=-1).flatten(-2),
-        }
+    @property
+    def margin(self) -> float:
+        """How far the target's mean cosine lies above every other in the window (Lemma 6.4)."""
+        numbers = self.task.numbers
+        return self.turns.margin(range(-max(numbers), self.window - min(numbers)))
 
     @property
     def square(self) -> float:
         """Sum of the squared signals of any token, and of any position once a number is held."""
-        return 1.0 + self.code.n_digits + self.layout.n_frequencies
+        return self.square_before + self.layout.n_frequencies
+
+    @property
+    def square_before(self) -> float:
+        """The same after Mamba where no number is held yet: the control is 0 there."""
+        return 1.0 + self.code.n_digits
+
+    @property
+    def assumed(self) -> tuple[float, float]:
+        """Factors of the norms before Mamba and attention, where signals have the usual square."""
+        eps = self.config().norm_eps
+        return self.residual.rms_factor(self.square, eps=eps), self.residual.layer_factor(
+            self.square, eps=eps
+        )
+
+    @property
+    def louder(self) -> float:
+        """How much larger signals come out of the norm before attention where no number is held yet."""
+        return self.residual.layer_factor(self.square_before, eps=self.config().norm_eps) / self.assumed[1]
+
+    @property
+    def miss(self) -> float:
+        """The softmax mass that may fall beside the target."""
+        return self.code.chord / (64.0 * self.louder)
+
+    @property
+    def sharpness(self) -> float:
+        """(window - 1) exp(-sharpness * margin) = miss, and the reserve."""
+        return RESERVE * math.log((self.window - 1) / self.miss) / self.margin
+
+    @property
+    def gain(self) -> float:
+        """Of the copied code, over the token's own code and the control: a power of 2 (Lemma 6.6)."""
+        chord = self.code.chord
+        return 2.0 ** math.ceil(math.log2(16.0 * (chord + 2.0 * self.layout.n_frequencies) / chord**2))
+
+    @property
+    def final_gain(self) -> float:
+        """Such that logits are inner products of codes."""
+        last = self.residual.layer_factor(self.gain**2 * self.square_before, eps=self.config().norm_eps)
+        return 1.0 / (self.layout.amplitude * last * self.gain)
+
+    def signals(self) -> dict[str, Float[Tensor, "tokens width"]]:
+        """What every token's embedding holds: words, then numbers."""
+        task, points = self.task, self.code.points()
+        n_numbers = len(task.numbers)
+        return {
+            "flag": torch.tensor([-1.0] * task.n_words + [1.0] * n_numbers).unsqueeze(-1).double(),
+            "code": torch.cat((points[: task.n_words], points[:n_numbers])),
+            "control": self.control(torch.tensor((0,) * task.n_words + task.numbers)),
+        }
+
+    def control(self, numbers: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch width"]:
+        """(cos w n, sin w n) for every frequency w; words have the control of 0, so all norms are alike."""
+        angles = numbers.unsqueeze(-1) * torch.tensor(self.turns.values, dtype=torch.float64)
+        return torch.stack((angles.cos(), angles.sin()), dim=-1).flatten(-2)
 
     def mamba(self) -> dict[str, Tensor]:
-        residual, eps = self.residual, self.config().norm_eps
-        mamba = MambaWriter(residual, residual.rms_factor(self.square, eps=eps))
+        """Lemma 6.3: the output is what is held less the token's own, so the control is replaced."""
+        residual = self.residual
+        mamba = MambaWriter(residual, factor=self.assumed[0])
         one = mamba.constant()
-        number = mamba.channel(32.0 * residual.rows("flag")[0])
+        number = mamba.channel(FLAG * residual.rows("flag")[0])
         mamba.step_by(number, 1.0)
         mamba.take_by(one, 1.0 / STEP)
         mamba.give_by(one, 1.0)
         for row in residual.rows("control"):
             for channel, direction in zip(mamba.pair(row), (row, -row), strict=True):
-                mamba.steps(channel, weight=(STEP - HOLD) / 32.0, bias=HOLD)
+                mamba.steps(channel, weight=(STEP - HOLD) / FLAG, bias=HOLD)
                 mamba.skip(channel, -1.0)
                 mamba.write(channel, direction)
         return mamba.tensors()
 
     def transformer(self) -> dict[str, Tensor]:
-        residual, eps = self.residual, self.config().norm_eps
-        factor = residual.layer_factor(self.square, eps=eps)
-        block = TransformerWriter(residual, factor, n_pairs=self.turns.n_pairs)
+        """Lemmas 6.4 and 6.5: the score peaks at the number held; flag and code are copied from there."""
+        residual = self.residual
+        block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=self.turns.n_pairs)
         held = residual.rows("control").unflatten(0, (-1, 2))
         weight = 1.0 / self.layout.n_frequencies
         block.attend_at_distance(
@@ -150,29 +198,109 @@ class CopyingPlan:
         block.copy(token, into=token, gain=self.gain)
         return block.tensors()
 
-    def build(self) -> HybridLM:
+    def weights(self) -> dict[str, Tensor]:
         return assemble(
-            self.config(),
-            embedding=self.residual.embed(self.signals()),
-            blocks=(self.mamba(), self.transformer()),
-            final_gain=1.0 / self.layout.amplitude,
-            dtype=self.dtype,
+            self.residual.embed(self.signals()),
+            (self.mamba(), self.transformer()),
+            vocab_size=self.task.vocab_size,
+            final_gain=self.final_gain,
         )
 
+    def margins(self) -> Margins:
+        """Theorem 6."""
+        chord, gain, miss = self.code.chord, self.gain, self.miss
+        signal = chord**2 * (1.0 - miss) / 2.0 - miss * self.louder * chord
+        signal -= (chord + 2.0 * self.layout.n_frequencies) / gain + chord**2 / 8.0
+        last = self.residual.layer_factor(self.squares()[2], eps=self.config().norm_eps)
+        return Margins(
+            attention=self.sharpness * self.margin / RESERVE,
+            target_mass=1.0 / (1.0 + miss),
+            logit_gap=self.final_gain * self.layout.amplitude * last * gain * signal,
+        )
 
-def selective_copying(
-    task: SelectiveCopying,
-    seq_len: int,
-    *,
-    dtype: torch.dtype = torch.float32,
-    layout: CopyingLayout | None = None,
-) -> HybridLM:
-    """A model that is right at every defined position of every input.
+    def factors(self) -> tuple[Factor, ...]:
+        first, second = self.assumed
+        return (
+            Factor(layer=1, norm="norm", assumed=first, low=1.0, high=1.0),
+            Factor(layer=2, norm="input_layernorm", assumed=second, low=1.0, high=self.louder),
+        )
 
-    Args:
-        task: its words and numbers.
-        seq_len: tokens of a sequence; distances are relative, so every length is served alike.
-        dtype: of the weights.
-        layout: None for one coordinate a bit and one frequency.
-    """
-    return CopyingPlan(task=task, layout=layout or CopyingLayout(), dtype=dtype).build()
+    def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
+        signals = self.signals()
+        number, held = self.task.control(tokens)
+        targets, scored = self.task.targets(tokens)
+        everywhere = torch.ones_like(scored)
+        control = self.control(number) * held.unsqueeze(-1)
+        own = {name: values[tokens] for name, values in signals.items()}
+        copied = {name: self.gain * signals[name][targets] + own[name] for name in ("flag", "code")}
+        spread = self.gain * (2.0 * self.miss * self.louder + self.louder - 1.0)
+        stages = [(0, name, "6.1", own[name], everywhere, 0.0) for name in own]
+        stages += [(1, "flag", "6.3", own["flag"], everywhere, 0.0)]
+        stages += [(1, "code", "6.3", own["code"], everywhere, 0.0)]
+        stages += [(1, "control", "6.3", control, everywhere, 0.0)]
+        stages += [(2, name, "6.5", copied[name], scored, spread) for name in copied]
+        stages += [(2, "control", "6.5", control, everywhere, 0.0)]
+        names = ("layer", "subspace", "lemma", "expected", "known", "tolerance")
+        return tuple(Holding(**dict(zip(names, stage, strict=True))) for stage in stages)  # type: ignore[arg-type]
+
+    def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
+        number, _ = self.task.control(tokens)
+        _, scored = self.task.targets(tokens)
+        margins = self.margins()
+        return (
+            Gaze(
+                layer=2,
+                lemma="6.4",
+                distance=number,
+                known=scored,
+                margin=margins.attention,
+                mass=margins.target_mass,
+            ),
+        )
+
+    def squares(self) -> tuple[float, float, float]:
+        token, control = self.square_before, float(self.layout.n_frequencies)
+        return token + control, token + control, (self.louder * self.gain + 1.0) ** 2 * token + control
+
+    def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
+        """Lemma 6.8 along the two paths: control to score, and code to logit."""
+        residual, unit = self.residual, rounding.unit
+        early, late = (rounding.read(length) for length in self.lengths()[:2])
+        gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
+        control = 4.2 * early + 14.0 * unit + gate
+        code = self.gain * self.louder * (late + 6.0 * unit)
+        return {(1, "control"): control, (2, "control"): control, (2, "flag"): code, (2, "code"): code}
+
+    def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
+        unit, chord, lengths = rounding.unit, self.code.chord, self.lengths()
+        query = math.sqrt(2.0) * (self.noise(rounding)[1, "control"] + 2.0 * rounding.read(lengths[1]))
+        code = math.sqrt(2.0) * self.noise(rounding)[2, "code"] / self.gain
+        logit = 2.0 * rounding.read(lengths[2]) * math.sqrt(self.square) / self.gain
+        return (
+            Allowance(
+                what="the score of a distance",
+                error=2.0 * (query + 6.0 * unit + rounding.d_model * rounding.wide),
+                room=self.margin / 2.0,
+            ),
+            Allowance(what="the copied code", error=chord * code + logit, room=chord**2 / 8.0),
+        )
+
+    @property
+    def name(self) -> str:
+        frequencies = self.layout.n_frequencies
+        return (
+            f"digits of base {self.layout.base}, {frequencies} frequenc{'y' if frequencies == 1 else 'ies'}"
+        )
+
+    def describe(self) -> str:
+        task = self.task
+        return f"selective copying with {task.n_words} words and numbers up to {max(task.numbers)}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "task": dataclasses.asdict(self.task),
+            "seq_len": self.seq_len,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "layout": {"name": "digits", **dataclasses.asdict(self.layout)},
+        }

@@ -1,13 +1,93 @@
-"""`decoding_recall`: the construction of a task, a length and a success rate."""
+"""Decoding recall: the construction of a task, a length, a success rate and a type."""
 
 import torch
 
-from plait.constructions.recall_long import RecallPlan
+from plait.constructions.codes import least_base
+from plait.constructions.plan import Plan
+from plait.constructions.recall_long import LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
-from plait.constructions.register import single_decay
+from plait.constructions.register import Register, single_decay, widest_gap_decay
+from plait.constructions.register_table import two_numbers
+from plait.constructions.rounding import UNITS
+from plait.constructions.two_decays import largest_lead
 from plait.constructions.window import smallest_window
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall
+
+PATTERNS = ("SSM-TF-TF", "SSM-TF")
+
+
+def recall_window(task: DecodingRecall, seq_len: int, success: float) -> int:
+    """The last window: as long as the success rate needs, and no longer than the sequence has keys.
+
+    Raises:
+        ValueError: a length below 1, or what `smallest_window` refuses.
+    """
+    if not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 1:
+        raise ValueError(f"seq_len must be an integer of at least 1, got {seq_len!r}")
+    whole = max(seq_len - 1, 1)
+    return whole if success == 1.0 else min(whole, smallest_window(task, success))
+
+
+def recall_plans(
+    task: DecodingRecall, seq_len: int, *, success: float, pattern: str, dtype: torch.dtype
+) -> list[Plan]:
+    """All layouts of a pattern, the narrowest first.
+
+    Raises:
+        ValueError: an unknown pattern, or what `recall_window` refuses.
+    """
+    window = recall_window(task, seq_len, success)
+    if pattern == "SSM-TF":
+        registers = [single_decay(task.n_bits), largest_lead(task.n_bits), two_numbers(task.n_bits)]
+        return [
+            ShortRecallPlan(task=task, seq_len=seq_len, dtype=dtype, window=window, register=register)
+            for register in registers
+            if register is not None
+        ]
+    if pattern != "SSM-TF-TF":
+        raise ValueError(f"pattern must be one of {', '.join(PATTERNS)}, got {pattern!r}")
+    bases = [max(2, least_base(task.n_words, digits)) for digits in range(1, task.n_bits + 1)]
+    return [
+        LongRecallPlan(
+            task=task,
+            seq_len=seq_len,
+            dtype=dtype,
+            window=window,
+            register=widest_gap_decay(task.n_bits),
+            base=base,
+        )
+        for base in dict.fromkeys(bases)
+    ]
+
+
+def recall_plan(
+    task: DecodingRecall,
+    seq_len: int,
+    *,
+    success: float = 0.99,
+    pattern: str = "SSM-TF-TF",
+    dtype: torch.dtype = torch.float32,
+    base: int | None = None,
+    register: Register | None = None,
+) -> Plan:
+    """The plan of `decoding_recall`: the narrowest layout that is proved, or else carried, in this type."""
+    window = recall_window(task, seq_len, success)
+    plans = recall_plans(task, seq_len, success=success, pattern=pattern, dtype=dtype)
+    if base is not None:
+        chosen = register or widest_gap_decay(task.n_bits)
+        return LongRecallPlan(
+            task=task, seq_len=seq_len, dtype=dtype, window=window, register=chosen, base=base
+        )
+    if register is not None:
+        return ShortRecallPlan(task=task, seq_len=seq_len, dtype=dtype, window=window, register=register)
+    if dtype not in UNITS:
+        return plans[0]
+    for good in (Plan.proved, Plan.carried):
+        for plan in plans:
+            if good(plan):
+                return plan
+    return min(plans, key=lambda plan: plan.tightest(usual=True).use)
 
 
 def decoding_recall(
@@ -18,9 +98,18 @@ def decoding_recall(
     pattern: str = "SSM-TF-TF",
     dtype: torch.dtype = torch.float32,
 ) -> HybridLM:
-    """A model that is right wherever the word in the register is among the keys in its last window."""
-    window = min(smallest_window(task, success), max(seq_len - 1, 1))
-    if pattern == "SSM-TF":
-        register = single_decay(task.n_bits)
-        return ShortRecallPlan(task=task, window=window, register=register, dtype=dtype).build()
-    return RecallPlan(task=task, window=window, base=task.n_words, dtype=dtype).build()
+    """A model that is right at every position whose key lies in the window of its last attention.
+
+    Args:
+        task: its number of bits, and the probability of a bit, from which the window follows.
+        seq_len: tokens of a sequence; the window never needs more than the keys before its last position.
+        success: the least probability that the key lies in the window (absent words are failures); 1 for a
+            window over the whole sequence, which is right at every scored position of every input.
+        pattern: "SSM-TF-TF", or "SSM-TF" with one layer fewer and a register known more precisely.
+        dtype: of the weights.
+
+    Raises:
+        ValueError: a task with a register that the type cannot carry (says which type would do), a success
+            rate outside (0, 1], a length below 1, or an unknown pattern.
+    """
+    return recall_plan(task, seq_len, success=success, pattern=pattern, dtype=dtype).build()

@@ -5,70 +5,59 @@
     attention 2  the token before that is this word, the latest of them; copies the code
     unembedding  finds the token of that code
 
-Source: repairs Theorem 4.6 of arXiv 2603.08859.
+Repairs Theorem 4.6 of arXiv 2603.08859.
 """
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
+from plait.constructions.plan import Factor, Gaze, Holding, Margins
+from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
 from plait.constructions.recency import Recency
-from plait.constructions.register import Register, widest_gap_decay
 from plait.constructions.residual import Residual
-from plait.constructions.transformer_writer import TransformerWriter
-from plait.model import HybridConfig, HybridLM
-from plait.tasks import DecodingRecall
+from plait.constructions.rounding import Allowance, Rounding
+from plait.constructions.transformer_writer import SETTLED, TransformerWriter
+from plait.model import HybridConfig
 
-BIT = 64.0
-PREVIOUS_GAIN = 4.0
-REGISTER_GAIN = 4.0
+PREVIOUS = 16.0
+"""Gain of the previous token's code."""
+
+REGISTER = 2.0
+"""Gain of the register's number."""
+
+PEEK = 256.0
+"""Sharpness of attention at distance 1: exp(-256 (1 - cos 1)) is beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecallPlan:
-    """Everything that decides the weights."""
+class LongRecallPlan(RecallPlan):
+    """Everything that decides the weights; each weight stands beside the lemma that it serves.
 
-    task: DecodingRecall
-    window: int
+    Args:
+        base: digits of the token code.
+    """
+
     base: int
-    dtype: torch.dtype
-    amplitude: float = 2.0**-30
 
     @property
     def code(self) -> DigitCode:
         return DigitCode(n_points=self.task.n_words, base=self.base)
 
     @property
-    def register(self) -> Register:
-        return widest_gap_decay(self.task.n_bits)
-
-    @property
     def residual(self) -> Residual:
         width = self.code.width
-        return Residual(
-            subspaces=(
-                ("flag", 1), ("code", width), ("last flag", 1), ("last code", width), ("register", 1),
-                ("wanted code", width),
-            ),
-            amplitude=self.amplitude,
-        )  # fmt: skip
-
-    @property
-    def recency(self) -> Recency:
-        return Recency(window=self.window, nats=math.log(128 / self.code.chord))
-
-    @property
-    def sharpness(self) -> float:
-        return self.recency.content_lead / (self.code.chord**2 / 2)
-
-    @property
-    def gain(self) -> float:
-        return 2.0 ** math.ceil(math.log2(64 / self.code.chord))
+        names = (("flag", 1), ("code", width), ("previous flag", 1), ("previous code", width))
+        names += (("register", 1), ("wanted code", width))
+        return Residual(subspaces=names, amplitude=self.amplitude)
 
     def config(self) -> HybridConfig:
         residual = self.residual
@@ -78,68 +67,127 @@ class RecallPlan:
             d_model=residual.d_model,
             window=(None, 2, self.window),
             d_state=1,
-            d_inner=3,
+            d_inner=2 + len(self.register.decays),
             dt_rank=1,
             d_conv=1,
             rotary_fraction=self.recency.turns.fraction(residual.d_model),
             rotary_base=self.recency.turns.base,
             d_mlp=(None, 2 * (self.task.n_words - 1), 0),
+            norm_eps=self.norm_eps,
         )
 
-    def signals(self) -> dict[str, Tensor]:
-        points = self.code.points()
-        return {
-            "flag": torch.tensor([-1.0] * self.task.n_words + [1.0] * 2).unsqueeze(-1),
-            "code": torch.cat((points, points[:2])),
-        }
+    @cached_property
+    def order(self) -> Int[Tensor, " words"]:
+        """The words by their level in the register."""
+        return self.register.levels()[:, 0].argsort()
+
+    @cached_property
+    def points(self) -> Float[Tensor, "words width"]:
+        """Codes along the register: neighbours there have neighbouring codes, so steps are small."""
+        points = torch.empty(self.task.n_words, self.code.width, dtype=torch.float64)
+        points[self.order] = self.code.points()
+        return points
+
+    @cached_property
+    def signals(self) -> dict[str, Float[Tensor, "tokens width"]]:
+        """A flag apart words and bits; a code for every word; the two bits have those of words 0 and 1."""
+        flags = torch.tensor([-1.0] * self.task.n_words + [1.0] * 2, dtype=torch.float64)
+        return {"flag": flags.unsqueeze(-1), "code": torch.cat((self.points, self.points[:2]))}
+
+    @cached_property
+    def intervals(self) -> tuple[Float[Tensor, " words"], Float[Tensor, " words"]]:
+        """The least and the greatest number that each word may show, in the order of levels (Lemma 7.3)."""
+        middle = self.register.levels()[self.order, 0] + self.register.middle[0]
+        half = float(self.register.tail.abs().sum()) / 2
+        return middle - half, middle + half
+
+    @property
+    def gap(self) -> float:
+        low, high = self.intervals
+        return float((low[1:] - high[:-1]).min())
+
+    @property
+    def miss(self) -> float:
+        return self.code.chord / 64.0
+
+    @property
+    def recency(self) -> Recency:
+        return Recency(window=self.window, miss=self.miss)
+
+    @property
+    def sharpness(self) -> float:
+        """A word's code leads by at least chord^2 / 2 over every other."""
+        return 8.0 / 7.0 * self.recency.content_lead / (self.code.chord**2 / 2)
+
+    @property
+    def gain(self) -> float:
+        """Of the copied code, over the token's own."""
+        return 2.0 ** math.ceil(math.log2(16.0 / self.code.chord))
+
+    @property
+    def assumed(self) -> tuple[float, float]:
+        return self.residual.rms_factor(0.0, eps=self.norm_eps), self.residual.layer_factor(
+            0.0, eps=self.norm_eps
+        )
+
+    def squares(self) -> tuple[float, float, float, float]:
+        token = 1.0 + self.code.n_digits
+        held = (REGISTER * 2.0 * self.register.reach) ** 2
+        both = (1.0 + PREVIOUS**2) * token + held + self.code.n_digits
+        return token, token + held, both, both + ((self.gain + 1.0) ** 2 - 1.0) * token
+
+    @property
+    def final_gain(self) -> float:
+        last = self.residual.layer_factor(self.gain**2, eps=self.norm_eps)
+        return 1.0 / (self.amplitude * last * self.gain)
 
     def mamba(self) -> dict[str, Tensor]:
+        """Lemma 7.2: channels that take up a bit at bit tokens, decay there, and hold at words."""
         residual, register = self.residual, self.register
-        mamba = MambaWriter(residual, residual.rms_factor(0.0, eps=self.config().norm_eps))
+        mamba = MambaWriter(residual, factor=self.assumed[0])
         one = mamba.constant()
-        bit = mamba.channel(32.0 * residual.rows("flag")[0])
+        bit = mamba.channel(FLAG * residual.rows("flag")[0])
         mamba.step_by(bit, 1.0)
         mamba.take_by(one, 1.0 / (STEP * BIT))
         mamba.give_by(one, 1.0)
-        zero, unit = self.code.points()[:2]
+        zero, unit = self.points[:2]
         across = 2.0 * BIT * (unit - zero) / float((unit - zero).square().sum())
-        state = mamba.channel(across @ residual.rows("code"), bias=-BIT - float(across @ zero))
-        mamba.steps(state, weight=(STEP - HOLD) / 32.0, bias=HOLD, rate=-math.log(register.decays[0]) / STEP)
-        mamba.write(state, REGISTER_GAIN * register.maps[0][0] * residual.rows("register")[0])
+        for decay, weight in zip(register.decays, register.maps[0], strict=True):
+            state = mamba.channel(across @ residual.rows("code"), bias=-BIT - float(across @ zero))
+            mamba.steps(state, weight=(STEP - HOLD) / FLAG, bias=HOLD, rate=-math.log(decay) / STEP)
+            mamba.write(state, REGISTER * weight * residual.rows("register")[0])
         return mamba.tensors()
 
     def previous_and_wanted(self) -> dict[str, Tensor]:
+        """Lemma 7.1: attention at distance 1. Lemma 7.3: a step in every gap of the register's levels."""
         residual, turns = self.residual, self.recency.turns
-        factor = residual.layer_factor(0.0, eps=self.config().norm_eps)
-        block = TransformerWriter(residual, factor, n_pairs=turns.n_pairs)
-        block.attend_at_fixed_distance(1, pair=0, frequency=1.0, sharpness=256.0)
+        block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=turns.n_pairs)
+        block.attend_at_fixed_distance(1, pair=0, frequency=1.0, sharpness=PEEK)
         block.copy(
             torch.cat((residual.rows("flag"), residual.rows("code"))),
-            into=torch.cat((residual.rows("last flag"), residual.rows("last code"))),
-            gain=PREVIOUS_GAIN,
+            into=torch.cat((residual.rows("previous flag"), residual.rows("previous code"))),
+            gain=PREVIOUS,
         )
-        levels, order = (self.register.levels()[:, 0] - self.register.levels()[0, 0]).sort()
-        tail = float(self.register.tail.sum())
-        points = self.code.points()[order] @ residual.rows("wanted code")
-        block.think(points[0])
-        reads = residual.rows("register")[0] / REGISTER_GAIN
-        for place in range(1, len(levels)):
+        codes = self.code.points() @ residual.rows("wanted code")
+        block.think(codes[0])
+        low, high = self.intervals
+        for place in range(1, self.task.n_words):
             block.step(
-                reads,
-                low=float(levels[place - 1]) + tail,
-                high=float(levels[place]),
-                into=points[place] - points[place - 1],
+                residual.rows("register")[0] / REGISTER,
+                low=float(high[place - 1]),
+                high=float(low[place]),
+                into=codes[place] - codes[place - 1],
             )
         return block.tensors()
 
     def recall(self) -> dict[str, Tensor]:
+        """Lemmas 7.5 and 7.6: the wanted code wins on content, the latest of them by recency."""
         residual, turns = self.residual, self.recency.turns
-        factor = residual.layer_factor(0.0, eps=self.config().norm_eps)
-        block = TransformerWriter(residual, factor, n_pairs=turns.n_pairs)
+        block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=turns.n_pairs)
         nothing = torch.zeros(1, residual.d_model, dtype=torch.float64)
         block.match(
             torch.cat((residual.rows("wanted code"), nothing)),
-            torch.cat((residual.rows("last code"), residual.rows("last flag"))) / PREVIOUS_GAIN,
+            torch.cat((residual.rows("previous code"), residual.rows("previous flag"))) / PREVIOUS,
             sharpness=self.sharpness,
             offset=torch.tensor([0.0] * self.code.width + [-1.0], dtype=torch.float64),
         )
@@ -148,11 +196,118 @@ class RecallPlan:
         block.copy(token, into=token, gain=self.gain)
         return block.tensors()
 
-    def build(self) -> HybridLM:
+    def weights(self) -> dict[str, Tensor]:
         return assemble(
-            self.config(),
-            embedding=self.residual.embed(self.signals()),
-            blocks=(self.mamba(), self.previous_and_wanted(), self.recall()),
-            final_gain=1.0 / self.amplitude,
-            dtype=self.dtype,
+            self.residual.embed(self.signals),
+            (self.mamba(), self.previous_and_wanted(), self.recall()),
+            vocab_size=self.task.vocab_size,
+            final_gain=self.final_gain,
         )
+
+    def margins(self) -> Margins:
+        """Theorem 7A."""
+        chord, miss = self.code.chord, self.miss
+        signal = chord**2 * (3.0 / 8.0 - miss / 2.0) - miss * chord - chord / self.gain
+        last = self.residual.layer_factor(self.squares()[3], eps=self.norm_eps)
+        return Margins(
+            attention=self.recency.kept,
+            target_mass=1.0 - miss,
+            logit_gap=self.final_gain * self.amplitude * last * self.gain * signal,
+        )
+
+    def factors(self) -> tuple[Factor, ...]:
+        return self._quiet_factors(self.squares()[:3])
+
+    def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
+        stages = self._own(tokens, layer=0, lemma="6.1") + self._own(tokens, layer=1, lemma="7.2")
+        stages += self._register(tokens, gain=REGISTER)
+        stages += self._previous(tokens, layer=2, lemma="7.1", gain=PREVIOUS, first=1.0)
+        wanted, _ = self.task.control(tokens)
+        targets, known = self._answer(tokens)
+        stages.append(
+            Holding(
+                layer=2,
+                subspace="wanted code",
+                lemma="7.3",
+                expected=self.points[wanted],
+                known=torch.ones_like(known),
+                tolerance=4.0 * SETTLED * math.exp(-SETTLED),
+            )
+        )
+        stages += [
+            Holding(
+                layer=3, subspace=name, lemma="7.6", expected=self.gain * values[targets] + values[tokens],
+                known=known, tolerance=2.0 * self.gain * self.miss,
+            )
+            for name, values in self.signals.items()
+        ]  # fmt: skip
+        return tuple(stages)
+
+    def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
+        one = torch.ones_like(tokens)
+        peek = Gaze(
+            layer=2,
+            lemma="7.1",
+            distance=one,
+            known=one.cumsum(-1) > 1,
+            margin=PEEK * (1.0 - math.cos(1.0)),
+            mass=1.0 - math.exp(-PEEK * (1.0 - math.cos(1.0))),
+        )
+        return peek, self._gaze(tokens, layer=3, lemma="7.6")
+
+    def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
+        """Lemma 7.8: what the register's channels write, what attention at distance 1 and the steps write."""
+        residual, register, unit = self.residual, self.register, rounding.unit
+        early, held, late = (rounding.read(length) for length in self.lengths()[:3])
+        gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
+        number = register.drift * (2.0 * early + 4.0 * unit) + 8.0 * unit * register.cancellation
+        number += gate * 2.0 * register.reach
+        moved = float((self.code.points()[1:] - self.code.points()[:-1]).abs().mean(0).max())
+        moved *= rounding.many(self.task.n_words - 1)
+        settling = 4.0 * SETTLED * math.exp(-SETTLED / 2.0)
+        wanted = (3.0 * rounding.d_model * rounding.wide + 12.0 * unit) / self.gap * moved + settling
+        previous, copied = PREVIOUS * (held + 4.0 * unit), self.gain * (late + 8.0 * unit)
+        return {
+            (1, "register"): REGISTER * number,
+            (2, "previous flag"): previous, (2, "previous code"): previous, (2, "wanted code"): wanted,
+            (3, "flag"): copied, (3, "code"): copied,
+        }  # fmt: skip
+
+    def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
+        unit, chord, digits = rounding.unit, self.code.chord, self.code.n_digits
+        noise, (_, held, late, last) = self.noise(rounding), map(rounding.read, self.lengths())
+        key = (noise[2, "previous code"] + late) / PREVIOUS + 4.0 * unit
+        norms = 2.0 * (1.0 - min(factor.low for factor in self.factors()))
+        sizes = (digits + 1.0) * (rounding.d_model * rounding.wide + norms + 4.0 * unit)
+        content = (math.sqrt(digits * self.code.width) + 1.0) * key + sizes
+        recency = self.recency.sharpness * (6.0 * unit + 1.5 * rounding.d_model * rounding.wide)
+        wanted = math.sqrt(2.0) * (noise[2, "wanted code"] + late)
+        code = math.sqrt(2.0) * noise[3, "code"] / self.gain
+        logit = 2.0 * last * math.sqrt(1.0 + digits) / self.gain
+        return (
+            Allowance(
+                what="the register's number",
+                error=(noise[1, "register"] + held) / REGISTER,
+                room=self.gap / 6.0,
+            ),
+            Allowance(what="the wanted code", error=2.0 * (chord * wanted + content), room=chord**2 / 16.0),
+            Allowance(
+                what="the score of two equal keys",
+                error=2.0 * (self.sharpness * content + recency),
+                room=self.recency.nats - self.recency.kept,
+            ),
+            Allowance(what="the copied code", error=chord * code + logit, room=chord**2 / 8.0),
+        )
+
+    @property
+    def name(self) -> str:
+        return f"digits of base {self.base}, {counted(len(self.register.decays), 'decay')}"
+
+    def describe(self) -> str:
+        return (
+            f"decoding recall of {self.task.n_bits} bits over a window of {self.window} in three layers, "
+            f"digits of base {self.base}"
+        )
+
+    def layout_json(self) -> dict[str, Any]:
+        return {"name": "long", "base": self.base}

@@ -1,87 +1,47 @@
 """Decoding recall in two standard blocks, SSM then TF: weights set by hand (docs/theory.md, Theorem 7B).
 
-    Mamba       holds the last bits as a few numbers, and writes the code of the token before
-    attention   the token before whose level lies nearest to these numbers, the latest of them; copies the code
+    Mamba       holds the last bits as a few numbers, and writes the signals of the token before
+    attention   the token before whose level lies nearest to these numbers, the latest of them; copies the level
     unembedding the token whose level lies nearest
 
-Source: Theorem 4.6 of arXiv 2603.08859 with one layer fewer.
+Theorem 4.6 of arXiv 2603.08859 with one layer fewer.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.constructions.assemble import assemble
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
+from plait.constructions.plan import Factor, Gaze, Holding, Margins
+from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
 from plait.constructions.recency import Recency
-from plait.constructions.register import Register
 from plait.constructions.residual import Residual
+from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import TransformerWriter
-from plait.model import HybridConfig, HybridLM
-from plait.tasks import DecodingRecall
+from plait.model import HybridConfig
 
-BIT = 64.0
-"""What the register's input channels are at bit 1; at bit 0 they are silu(-64), below any rounding of it."""
+PREVIOUS = 64.0
+"""Gain of the previous token's signals: they are compared, so they are the loudest of the stream."""
 
-PREVIOUS_GAIN = 64.0
-REGISTER_GAIN = 16.0
+REGISTER = 16.0
+"""Gain of the register's numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShortRecallPlan:
-    """Everything that decides the weights."""
-
-    task: DecodingRecall
-    window: int
-    register: Register
-    dtype: torch.dtype
-    amplitude: float = 2.0**-30
+class ShortRecallPlan(RecallPlan):
+    """Everything that decides the weights; each weight stands beside the lemma that it serves."""
 
     @property
     def residual(self) -> Residual:
         n = self.register.width
-        return Residual(
-            subspaces=(("level", n), ("height", 1), ("last level", n), ("last height", 1), ("register", n)),
-            amplitude=self.amplitude,
-        )
-
-    @property
-    def radius(self) -> float:
-        """Of the words' levels about their middle."""
-        return float(self.register.levels().norm(dim=-1).max())
-
-    def levels(self) -> Tensor:
-        """A point for every token: words where the register shows them, bits twice as far out."""
-        bits = torch.zeros(2, self.register.width, dtype=torch.float64)
-        bits[:, 0] = torch.tensor([-2.0, 2.0]) * self.radius
-        return torch.cat((self.register.levels(), bits))
-
-    def heights(self) -> Tensor:
-        """`radius^2 / 2 - |level|^2 / 2`: with it, the largest inner product is the nearest level."""
-        return (self.radius**2 - self.levels().square().sum(-1, keepdim=True)) / 2
-
-    @property
-    def recency(self) -> Recency:
-        return Recency(window=self.window, nats=math.log(64 * self.radius / self.register.spacing))
-
-    @property
-    def lead(self) -> float:
-        tail = float(self.register.tail.abs().sum(-1).norm()) / 2
-        before = self.radius**2 / 2 - tail**2 / 2
-        bits = self.radius**2 / 2 - self.radius * tail
-        return min(self.register.lead, before, bits)
-
-    @property
-    def sharpness(self) -> float:
-        return self.recency.content_lead / self.lead
-
-    @property
-    def gain(self) -> float:
-        return 2.0 ** math.ceil(
-            math.log2(64 * (2 * self.radius + 4 * self.radius**2) / self.register.spacing)
-        )
+        names = (("level", n), ("height", 1), ("previous level", n), ("previous height", 1), ("register", n))
+        return Residual(subspaces=names, amplitude=self.amplitude)
 
     def config(self) -> HybridConfig:
         residual = self.residual
@@ -97,55 +57,210 @@ class ShortRecallPlan:
             rotary_fraction=self.recency.turns.fraction(residual.d_model),
             rotary_base=self.recency.turns.base,
             d_mlp=0,
+            norm_eps=self.norm_eps,
         )
 
-    def signals(self) -> dict[str, Tensor]:
-        return {"level": self.levels(), "height": self.heights()}
+    @cached_property
+    def radius(self) -> float:
+        """Of the words' levels about their middle."""
+        return float(self.register.levels().norm(dim=-1).max())
+
+    @cached_property
+    def signals(self) -> dict[str, Float[Tensor, "tokens width"]]:
+        """Levels: words where the register shows them, bits twice as far out; heights complete Lemma 7.4."""
+        bits = torch.zeros(2, self.register.width, dtype=torch.float64)
+        bits[:, 0] = torch.tensor([-2.0, 2.0], dtype=torch.float64) * self.radius
+        levels = torch.cat((self.register.levels(), bits))
+        return {"level": levels, "height": (self.radius**2 - levels.square().sum(-1, keepdim=True)) / 2}
+
+    @property
+    def spacing(self) -> float:
+        """The least distance between two tokens' levels."""
+        return min(self.register.spacing, self.radius)
+
+    @cached_property
+    def lead(self) -> float:
+        """The least lead of the nearest level over other words, bits, and the nothing before the start."""
+        tail = float(self.register.tail.abs().sum(-1).norm()) / 2
+        return min(
+            self.register.lead,
+            self.radius**2 / 2 - self.radius * tail,
+            self.radius**2 / 2 - tail**2 / 2,
+        )
+
+    @property
+    def miss(self) -> float:
+        return self.spacing / (32.0 * self.radius)
+
+    @property
+    def recency(self) -> Recency:
+        return Recency(window=self.window, miss=self.miss)
+
+    @property
+    def sharpness(self) -> float:
+        return 8.0 / 7.0 * self.recency.content_lead / self.lead
+
+    @property
+    def gain(self) -> float:
+        """Of the copied level, over the token's own."""
+        return 2.0 ** math.ceil(math.log2(8.0 * (2 * self.radius + 3 * self.radius**3) / self.spacing))
+
+    @property
+    def assumed(self) -> tuple[float, float]:
+        return self.residual.rms_factor(0.0, eps=self.norm_eps), self.residual.layer_factor(
+            0.0, eps=self.norm_eps
+        )
+
+    def squares(self) -> tuple[float, float, float]:
+        token = (2.0 * self.radius) ** 2 + (1.5 * self.radius**2) ** 2
+        held = (REGISTER * 2.0 * self.register.reach) ** 2 * self.register.width
+        copied = (2.0 * self.radius * (self.gain + 1.0)) ** 2 + (self.gain + 1.5 * self.radius**2) ** 2
+        return token, (1.0 + PREVIOUS**2) * token + held, copied + PREVIOUS**2 * token + held
+
+    @property
+    def final_gain(self) -> float:
+        last = self.residual.layer_factor(self.gain**2, eps=self.norm_eps)
+        return 1.0 / (self.amplitude * last * self.gain)
 
     def mamba(self) -> dict[str, Tensor]:
+        """Lemmas 7.1 and 7.2: pairs that look one token back; channels that take up bits and decay."""
         residual, register, radius = self.residual, self.register, self.radius
-        mamba = MambaWriter(residual, residual.rms_factor(0.0, eps=self.config().norm_eps), d_conv=2)
+        mamba = MambaWriter(residual, factor=self.assumed[0], d_conv=2)
         one = mamba.constant()
-        # Heights of words are at least 0, of bits -3/2 radius^2: at most -32 at words and 32 at bits.
-        bit = mamba.channel(residual.rows("height")[0] * -32.0 / (0.75 * radius**2), bias=-32.0)
+        # Heights: at least 0 at words, -3/2 radius^2 at bits; the channel is then silu of -FLAG or less, and of FLAG.
+        bit = mamba.channel(residual.rows("height")[0] * -FLAG / (0.75 * radius**2), bias=-FLAG)
         mamba.step_by(bit, 1.0)
         mamba.take_by(one, 1.0 / (STEP * BIT))
         mamba.give_by(one, 1.0)
-        out = REGISTER_GAIN * torch.tensor(register.maps, dtype=torch.float64).T @ residual.rows("register")
+        out = REGISTER * torch.tensor(register.maps, dtype=torch.float64).T @ residual.rows("register")
         for decay, into in zip(register.decays, out, strict=True):
             state = mamba.channel(residual.rows("level")[0] * BIT / (2.0 * radius))
-            mamba.steps(state, weight=(STEP - HOLD) / 32.0, bias=HOLD, rate=-math.log(decay) / STEP)
+            mamba.steps(state, weight=(STEP - HOLD) / FLAG, bias=HOLD, rate=-math.log(decay) / STEP)
             mamba.write(state, into)
         token = torch.cat((residual.rows("level"), residual.rows("height")))
-        last = torch.cat((residual.rows("last level"), residual.rows("last height")))
-        for row, into in zip(token, PREVIOUS_GAIN * last, strict=True):
+        previous = torch.cat((residual.rows("previous level"), residual.rows("previous height")))
+        for row, into in zip(token, PREVIOUS * previous, strict=True):
             for channel, direction in zip(mamba.pair(row, lag=1), (into, -into), strict=True):
                 mamba.skip(channel, 1.0)
                 mamba.write(channel, direction)
         return mamba.tensors()
 
     def transformer(self) -> dict[str, Tensor]:
-        residual, n = self.residual, self.register.width
-        factor = residual.layer_factor(0.0, eps=self.config().norm_eps)
-        block = TransformerWriter(residual, factor, n_pairs=self.recency.turns.n_pairs)
+        """Lemmas 7.4 and 7.5: the nearest level wins on content, the latest of them by recency."""
+        residual = self.residual
+        block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=self.recency.turns.n_pairs)
         nothing = torch.zeros(1, residual.d_model, dtype=torch.float64)
         block.match(
-            torch.cat((residual.rows("register") / REGISTER_GAIN, nothing)),
-            torch.cat((residual.rows("last level"), residual.rows("last height"))) / PREVIOUS_GAIN,
+            torch.cat((residual.rows("register") / REGISTER, nothing)),
+            torch.cat((residual.rows("previous level"), residual.rows("previous height"))) / PREVIOUS,
             sharpness=self.sharpness,
-            offset=torch.cat((-self.register.middle, torch.ones(1))),
+            offset=torch.cat((-self.register.middle, torch.ones(1, dtype=torch.float64))),
         )
         block.prefer_recent(pair=self.recency.turns.used[0], sharpness=self.recency.sharpness)
         block.copy(residual.rows("level"), into=residual.rows("level"), gain=self.gain)
         block.add(self.gain * residual.rows("height")[0])
-        assert n >= 1
         return block.tensors()
 
-    def build(self) -> HybridLM:
+    def weights(self) -> dict[str, Tensor]:
         return assemble(
-            self.config(),
-            embedding=self.residual.embed(self.signals()),
-            blocks=(self.mamba(), self.transformer()),
-            final_gain=1.0 / self.amplitude,
-            dtype=self.dtype,
+            self.residual.embed(self.signals),
+            (self.mamba(), self.transformer()),
+            vocab_size=self.task.vocab_size,
+            final_gain=self.final_gain,
         )
+
+    def margins(self) -> Margins:
+        """Theorem 7B."""
+        radius, spacing = self.radius, self.spacing
+        signal = spacing * (
+            spacing * 7 / 16 - 4 * radius * self.miss - (2 * radius + 3 * radius**3) / self.gain
+        )
+        last = self.residual.layer_factor(self.squares()[2], eps=self.norm_eps)
+        return Margins(
+            attention=self.recency.kept,
+            target_mass=1.0 - self.miss,
+            logit_gap=self.final_gain * self.amplitude * last * self.gain * signal,
+        )
+
+    def factors(self) -> tuple[Factor, ...]:
+        return self._quiet_factors(self.squares()[:2])
+
+    def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
+        stages = self._own(tokens, layer=0, lemma="6.1") + self._own(tokens, layer=1, lemma="7.1")
+        stages += self._previous(tokens, layer=1, lemma="7.1", gain=PREVIOUS, first=0.0)
+        stages += self._register(tokens, gain=REGISTER)
+        targets, known = self._answer(tokens)
+        own, signals = {name: values[tokens] for name, values in self.signals.items()}, self.signals
+        everywhere = torch.ones_like(known)
+        copied = self.gain * signals["level"][targets] + own["level"]
+        spread = self.gain * 4.0 * self.radius * self.miss
+        stages += [
+            Holding(layer=2, subspace="level", lemma="7.4", expected=copied, known=known, tolerance=spread),
+            Holding(
+                layer=2, subspace="height", lemma="7.4", expected=self.gain + own["height"], known=everywhere,
+                tolerance=0.0,
+            ),
+        ]  # fmt: skip
+        return tuple(stages)
+
+    def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
+        return (self._gaze(tokens, layer=2, lemma="7.4"),)
+
+    def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
+        """Lemma 7.8: what the two kinds of channels write, and what is copied."""
+        residual, register, unit, radius = self.residual, self.register, rounding.unit, self.radius
+        early, late = (rounding.read(length) for length in self.lengths()[:2])
+        gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
+        steps = 2.0 * early / (0.75 * radius**2) + 4.0 * unit
+        number = register.drift * steps + 8.0 * unit * register.cancellation + gate * 2.0 * register.reach
+        placed = 2.2 * early + (12.0 * unit + gate) * 2.0 * radius
+        return {
+            (1, "register"): REGISTER * number,
+            (1, "previous level"): PREVIOUS * placed,
+            (1, "previous height"): PREVIOUS * placed,
+            (2, "level"): self.gain * (late + 8.0 * unit * radius),
+            (2, "height"): self.gain * 4.0 * unit,
+        }
+
+    def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
+        register, unit, radius, n = self.register, rounding.unit, self.radius, self.register.width
+        noise, (_, late, last) = self.noise(rounding), map(rounding.read, self.lengths())
+        number = (noise[1, "register"] + late) / REGISTER
+        placed = noise[1, "previous level"] / PREVIOUS
+        # Where a key was placed is the same for all keys of a token: it moves levels, and no two equal keys apart.
+        key = late / PREVIOUS + 4.0 * radius * unit
+        size = n * 2.0 * register.reach * 2.0 * radius + 1.5 * radius**2
+        norms = 2.0 * (1.0 - min(factor.low for factor in self.factors()))
+        content = (register.reach * n + 1.0) * key + (rounding.d_model * rounding.wide + norms) * size
+        recency = self.recency.sharpness * (6.0 * unit + 1.5 * rounding.d_model * rounding.wide)
+        level = math.sqrt(n) * noise[2, "level"] / self.gain
+        logit = 2.0 * last * math.sqrt(self.squares()[0]) / self.gain
+        return (
+            Allowance(
+                what="the register's level",
+                error=register.lead - register.lead_with_error(number + placed) + 2.0 * placed,
+                room=self.lead / 8.0,
+            ),
+            Allowance(
+                what="the score of two equal keys",
+                error=2.0 * (self.sharpness * content + recency),
+                room=self.recency.nats - self.recency.kept,
+            ),
+            Allowance(
+                what="the copied level", error=self.spacing * level + logit, room=self.spacing**2 / 16.0
+            ),
+        )
+
+    @property
+    def name(self) -> str:
+        return f"{counted(self.register.width, 'number')} from {counted(len(self.register.decays), 'decay')}"
+
+    def describe(self) -> str:
+        numbers = "one number" if self.register.width == 1 else f"{self.register.width} numbers"
+        return (
+            f"decoding recall of {self.task.n_bits} bits over a window of {self.window} in two layers, "
+            f"a register of {numbers}"
+        )
+
+    def layout_json(self) -> dict[str, Any]:
+        return {"name": "short", "register": asdict(self.register)}

@@ -9,13 +9,32 @@ from dataclasses import dataclass
 
 from plait.constructions.rotary import Frequencies, frequencies
 
+RESERVE = 3.0
+"""Recency is three times as sharp as exact arithmetic needs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recency:
-    """Prefers the later of two matches by `nats` a position, over a window of `window` positions."""
+    """Prefers the later of two matches by `nats` a position, over a window of `window` positions.
+
+    Args:
+        window: positions, the query's own included.
+        miss: the softmax mass that may fall beside the latest match (Lemma 7.5).
+    """
 
     window: int
-    nats: float
+    miss: float
+
+    @property
+    def kept(self) -> float:
+        """The nats that rounding leaves: earlier matches then take e^-kept / (1 - e^-kept), all others e^-kept,
+        together at most `miss`."""
+        return math.log(2.0 / self.miss + 1.0)
+
+    @property
+    def nats(self) -> float:
+        """What the weights give: two thirds are for rounding."""
+        return RESERVE * self.kept
 
     @property
     def turns(self) -> Frequencies:
@@ -30,8 +49,3 @@ class Recency:
     def content_lead(self) -> float:
         """By how much a match must lead on content: the whole fall, and `nats` over all others together."""
         return math.sqrt(2.0) * self.sharpness + self.nats + math.log(self.window)
-
-    @property
-    def miss(self) -> float:
-        """The softmax mass beside the latest match: earlier matches, then all others."""
-        return math.exp(-self.nats) * (1.0 + 1.0 / (1.0 - math.exp(-self.nats)))

@@ -81,9 +81,44 @@ class Register:
         the nearest level is always the register's word."""
         return self._least(tail=1.0)
 
+    @cached_property
+    def gap(self) -> float:
+        """The least gap between the intervals that two words' numbers may lie in; of a single number."""
+        spacing = self.levels()[:, 0].sort().values.diff().min()
+        return float(spacing - self.tail.abs().sum())
+
     def lead_with_error(self, error: float) -> float:
         """`lead`, where every number is known up to `error`."""
         return self._least(tail=1.0, error=error * math.sqrt(self.width))
+
+    def numbers(
+        self, bits: Float[Tensor, "*batch time"], is_bit: Float[Tensor, "*batch time"]
+    ) -> Float[Tensor, "*batch time width"]:
+        """The numbers after every position, in exact arithmetic: bits taken up where `is_bit`, else held."""
+        decays = torch.tensor(self.decays, dtype=torch.float64)
+        state = torch.zeros(*bits.shape[:-1], len(decays), dtype=torch.float64)
+        states = []
+        for position in range(bits.shape[-1]):
+            taken = decays * state + bits[..., position, None].double()
+            state = torch.where(is_bit[..., position, None], taken, state)
+            states.append(state)
+        return torch.stack(states, dim=-2) @ torch.tensor(self.maps, dtype=torch.float64).T
+
+    @cached_property
+    def drift(self) -> float:
+        """The largest change of a number when all step sizes change by the same small factor, over that."""
+        lags = torch.arange(self.horizon, dtype=torch.float64)
+        decays = torch.tensor(self.decays, dtype=torch.float64).unsqueeze(-1)
+        terms = decays**lags * (1.0 + lags * decays.log())
+        return float((torch.tensor(self.maps, dtype=torch.float64) @ terms).abs().sum(-1).max())
+
+    @cached_property
+    def cancellation(self) -> float:
+        """What the channels measure before the maps take their difference: rounding acts on that."""
+        total = torch.tensor(
+            [[abs(w) / (1 - d) for w, d in zip(row, self.decays, strict=True)] for row in self.maps]
+        )
+        return float(total.sum(-1).max())
 
     def _least(self, *, tail: float, error: float = 0.0) -> float:
         """Least over pairs of words of |delta|^2 / 2 less what the tail can take: sum_k |delta . r_k| / 2."""
@@ -105,8 +140,18 @@ def _differences(n_bits: int) -> Float[Tensor, "pairs bits"]:
     return torch.stack([index // 3**k % 3 - 1 for k in range(n_bits)], dim=-1).to(torch.float64)
 
 
+def scaled(register: Register) -> Register:
+    """The same register with numbers that deviate from their middle by at most 1/2."""
+    factor = 0.5 / register.reach
+    maps = tuple(tuple(factor * weight for weight in row) for row in register.maps)
+    return Register(n_bits=register.n_bits, decays=register.decays, maps=maps)
+
+
 def single_decay(n_bits: int) -> Register:
-    """One channel, one number: a Cantor set, with the decay that spreads the levels best (Lemma 7.4)."""
+    """One channel, one number: a Cantor set, with the decay of the largest lead (Lemma 7.4).
+
+    The lead is d^(2b-2) (1 - 2d) (1 - d) / 2; its derivative vanishes at a root of a quadratic.
+    """
     b = 2 * n_bits - 2
     root = math.sqrt((3 * b + 3) ** 2 - 4 * b * (2 * b + 4))
     decay = max((3 * b + 3 - root) / (2 * (2 * b + 4)), math.exp(-128.0))
@@ -114,9 +159,9 @@ def single_decay(n_bits: int) -> Register:
 
 
 def widest_gap_decay(n_bits: int) -> Register:
-    """One channel, one number, with the decay of the widest gap between any two levels (Lemma 7.3)."""
-    if n_bits == 1:
-        return single_decay(1)
-    b, c = 3 * n_bits - 2, n_bits - 1
-    decay = (b - math.sqrt(b * b - 8 * c * c)) / (4 * c)
+    """One channel, one number, with the decay of the widest gap between any two levels (Lemma 7.3).
+
+    The gap is d^(b-1) (1 - 2d); relative to all that the number may be.
+    """
+    decay = max((n_bits - 1) / (2 * n_bits), math.exp(-128.0))
     return Register(n_bits=n_bits, decays=(decay,), maps=((1.0 - decay,),))

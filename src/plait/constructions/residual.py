@@ -15,6 +15,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+QUIET = 2.0**-30
+"""An amplitude whose square is nothing beside the norms' epsilon: they divide by one constant, whatever they see."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Residual:
@@ -28,7 +31,7 @@ class Residual:
 
     subspaces: tuple[tuple[str, int], ...]
     amplitude: float = 1.0
-    bias: float = 1.0
+    bias: float = 0.5
 
     @property
     def d_model(self) -> int:

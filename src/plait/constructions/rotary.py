@@ -46,7 +46,7 @@ class Frequencies:
         return 1.0 - float(cosines.max()) if len(k) else 2.0
 
 
-def frequencies(n: int, *, period: int) -> Frequencies:
+def frequencies(n: int, *, period: float) -> Frequencies:
     """`n` frequencies whose slowest turns once in `period` positions.
 
     Raises:
@@ -56,5 +56,5 @@ def frequencies(n: int, *, period: int) -> Frequencies:
     n_pairs = max(n, 2)
     base = max(slowest, 1e-300) ** (-n_pairs / (n_pairs - 1))
     if not base < LARGEST_BASE:
-        raise ValueError(f"distances up to {period - 1} need a rotary base of {base:.3g}, above 2^31")
+        raise ValueError(f"distances up to {period:.0f} need a rotary base of {base:.3g}, above 2^31")
     return Frequencies(base=base, n_pairs=n_pairs, used=(1,) if n == 1 else tuple(range(n)))

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from plait.constructions.residual import Residual
 
-
 SETTLED = 24.0
 """A step's sharpness: silu differs from max(x, 0) by less than 10^-9 beyond it."""
 
@@ -55,6 +54,26 @@ class TransformerWriter:
             self._weights["query"][pair] += scale * weight * rows[0]
             self._weights["query"][pair + self.n_pairs] -= scale * weight * rows[1]
             self._biases["key"][pair] = 1.0
+
+    def attend_by_tangent(
+        self,
+        reads: Float[Tensor, " d_model"],
+        *,
+        offset: float,
+        pair: int,
+        middle: float,
+        sharpness: float,
+    ) -> None:
+        """Adds `sharpness * (cos(w t - middle) + (signal + offset) sin(w t - middle))` at distance t.
+
+        With the tangent of an angle as the signal, this is cos(w t - middle - angle) over the angle's cosine.
+        """
+        scale = sharpness * self.residual.d_model**0.5
+        self._biases["query"][pair] += scale
+        self._weights["query"][pair + self.n_pairs] -= scale * reads
+        self._biases["query"][pair + self.n_pairs] -= scale * offset
+        self._biases["key"][pair] = math.cos(middle)
+        self._biases["key"][pair + self.n_pairs] = math.sin(middle)
 
     def attend_at_fixed_distance(
         self, distance: int, *, pair: int, frequency: float, sharpness: float

@@ -1,0 +1,137 @@
+"""What a construction costs, in closed form: equal to what is counted in the built model (a test says so)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import singledispatch
+from typing import Any
+
+import torch
+
+from plait.constructions.copying import CopyingPlan
+from plait.constructions.line import LinePlan
+from plait.constructions.plan import Plan
+from plait.constructions.recall_long import LongRecallPlan
+from plait.constructions.recall_short import ShortRecallPlan
+from plait.layers.precision import wide
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Scalars of one model, and of its working memory for one sequence of `seq_len` tokens.
+
+    Args:
+        width: channels of the residual stream.
+        states_in_use: recurrent states that are ever written.
+        mlp_units: hidden units of all MLPs.
+        parameters: weights, the tied embedding once.
+        ssm_state: recurrent states held.
+        conv_tail: inputs that convolutions hold.
+        kv_cache: keys and values that attention holds.
+        state_bits: all of these in bits: recurrent states in float32 at least, the rest in the model's type.
+    """
+
+    width: int
+    states_in_use: int
+    mlp_units: int
+    parameters: int
+    ssm_state: int
+    conv_tail: int
+    kv_cache: int
+    state_bits: int
+
+    def to_json(self) -> Mapping[str, Any]:
+        return asdict(self)
+
+
+def cost(plan: Plan, seq_len: int | None = None) -> Cost:
+    """The closed forms; `seq_len` None for any length beyond the windows."""
+    return _closed_form(plan, seq_len)
+
+
+@singledispatch
+def _closed_form(plan: Plan, seq_len: int | None) -> Cost:
+    raise ValueError(f"no closed form for {type(plan).__name__}")
+
+
+@_closed_form.register
+def _(plan: CopyingPlan, seq_len: int | None) -> Cost:
+    """d = 2 + b + 2F and 4F + 2 channels: a pair a control coordinate, the flag and the constant."""
+    n_frequencies = plan.layout.n_frequencies
+    return _cost(
+        plan,
+        d=2 + plan.code.width + 2 * n_frequencies,
+        channels=4 * n_frequencies + 2,
+        in_use=4 * n_frequencies,
+        taps=1,
+        mlps=(0,),
+        held=(max(plan.task.numbers),),
+        seq_len=seq_len,
+    )
+
+
+@_closed_form.register
+def _(plan: LinePlan, seq_len: int | None) -> Cost:
+    held = (max(plan.task.numbers),)
+    return _cost(plan, d=4, channels=1, in_use=1, taps=1, mlps=(0,), held=held, seq_len=seq_len)
+
+
+@_closed_form.register
+def _(plan: ShortRecallPlan, seq_len: int | None) -> Cost:
+    """d = 3n + 3; two channels a signal of the previous token, one a decay, the flag and the constant."""
+    n, decays = plan.register.width, len(plan.register.decays)
+    return _cost(
+        plan,
+        d=3 * n + 3,
+        channels=2 * (n + 1) + decays + 2,
+        in_use=decays,
+        taps=2,
+        mlps=(0,),
+        held=(plan.window - 1,),
+        seq_len=seq_len,
+    )
+
+
+@_closed_form.register
+def _(plan: LongRecallPlan, seq_len: int | None) -> Cost:
+    """d = 3b + 4; a channel a decay, the flag and the constant; 2 (W - 1) units."""
+    decays = len(plan.register.decays)
+    return _cost(
+        plan,
+        d=3 * plan.code.width + 4,
+        channels=decays + 2,
+        in_use=decays,
+        taps=1,
+        mlps=(2 * (plan.task.n_words - 1), 0),
+        held=(1, plan.window - 1),
+        seq_len=seq_len,
+    )
+
+
+def _cost(
+    plan: Plan,
+    *,
+    d: int,
+    channels: int,
+    in_use: int,
+    taps: int,
+    mlps: tuple[int, ...],
+    held: tuple[int, ...],
+    seq_len: int | None,
+) -> Cost:
+    vocab_size = plan.config().vocab_size
+    assert vocab_size is not None
+    mamba = d + channels * (3 * d + taps + 8)
+    blocks = sum(4 * d * d + 9 * d + units * (2 * d + 1) for units in mlps)
+    kv_cache = 2 * d * sum(positions if seq_len is None else min(positions, seq_len) for positions in held)
+    tail = channels * (taps - 1)
+    stored, scanned = (torch.finfo(dtype).bits for dtype in (plan.dtype, wide(plan.dtype)))
+    return Cost(
+        width=d,
+        states_in_use=in_use,
+        mlp_units=sum(mlps),
+        parameters=vocab_size * d + mamba + blocks + 2 * d,
+        ssm_state=channels,
+        conv_tail=tail,
+        kv_cache=kv_cache,
+        state_bits=scanned * channels + stored * (tail + kv_cache),
+    )

@@ -1,0 +1,339 @@
+"""Selective copying in four channels and one number of recurrent state (docs/theory.md, Theorem 6').
+
+    signals     a point on one circle for every token, and one number for the control
+    Mamba       one channel: its value is the control, its step size writes at numbers and holds at words
+    attention   the held number is the tangent of the angle to look back by
+    unembedding the nearest point of the circle
+
+The stream is so quiet that both norms are linear: epsilon decides what they divide by (Lemma 6.1).
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from plait.constructions.assemble import assemble
+from plait.constructions.codes import DigitCode
+from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
+from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
+from plait.constructions.residual import QUIET, Residual
+from plait.constructions.rotary import Frequencies, frequencies
+from plait.constructions.rounding import Allowance, Rounding
+from plait.constructions.transformer_writer import TransformerWriter
+from plait.model import HybridConfig
+from plait.tasks import SelectiveCopying
+
+LIFT = 64.0
+"""What the one channel is lifted by: beyond 40, silu is the identity to the last bit of float64."""
+
+STEEPEST = 0.8
+"""Largest angle to look by, from the middle, in quarter turns: tangents end at one."""
+
+RESERVE = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinePlan(Plan):
+    """Everything that decides the weights.
+
+    Raises:
+        ValueError: in `check`, where the numbers span more than a tangent can tell apart.
+    """
+
+    kind: ClassVar[str] = "selective-copying"
+
+    task: SelectiveCopying
+    amplitude: float = QUIET
+
+    @property
+    def code(self) -> DigitCode:
+        n_points = self.task.n_words + len(self.task.numbers)
+        return DigitCode(n_points=n_points, base=max(n_points, 3))
+
+    @property
+    def window(self) -> int:
+        return max(self.task.numbers) + 1
+
+    @property
+    def half_span(self) -> float:
+        return (max(self.task.numbers) - min(self.task.numbers)) / 2.0
+
+    @property
+    def middle(self) -> float:
+        return (max(self.task.numbers) + min(self.task.numbers)) / 2.0
+
+    @property
+    def turns(self) -> Frequencies:
+        """One turn in a window, or slower, so that all angles stay within the steepest."""
+        slowest = 4.0 * self.half_span / STEEPEST
+        return frequencies(1, period=max(float(self.window), slowest))
+
+    @property
+    def residual(self) -> Residual:
+        return Residual(subspaces=(("code", 2), ("control", 1)), amplitude=self.amplitude)
+
+    def config(self) -> HybridConfig:
+        return HybridConfig(
+            self.task.vocab_size,
+            pattern="SSM-TF",
+            d_model=4,
+            window=self.window,
+            d_state=1,
+            d_inner=1,
+            dt_rank=1,
+            d_conv=1,
+            rotary_fraction=1.0,
+            rotary_base=self.turns.base,
+            d_mlp=0,
+        )
+
+    @staticmethod
+    def state(control: float) -> float:
+        """What the channel holds after a number of this control: step * B * value (Lemma 6.9)."""
+        value = LIFT + control
+        return (2.0 * STEP * control + HOLD) / STEP * value**2 / LIFT
+
+    @cached_property
+    def states(self) -> tuple[float, float]:
+        """The middle of the states, and half their span: of the controls from 1 to 2."""
+        low, high = self.state(1.0), self.state(2.0)
+        return (low + high) / 2.0, (high - low) / 2.0
+
+    def tangent(self, number: int) -> float:
+        """Of the angle between this number's distance and the middle one."""
+        return math.tan(self.turns.values[0] * (number - self.middle))
+
+    @cached_property
+    def steepest(self) -> float:
+        return max(self.tangent(max(self.task.numbers)), 1e-3)
+
+    @cached_property
+    def controls(self) -> tuple[float, ...]:
+        """For every number, the control in [1, 2] whose state is its tangent's."""
+        middle, half = self.states
+        wanted = (middle + half * self.tangent(number) / self.steepest for number in self.task.numbers)
+        return tuple(_invert(self.state, value) for value in wanted)
+
+    @cached_property
+    def margin(self) -> float:
+        """The least lead of the target's score, over numbers, distances, and both kinds of query (Lemma 6.9)."""
+        w = self.turns.values[0]
+        t = torch.arange(self.window, dtype=torch.float64)
+        margin = math.inf
+        for number, control in zip(self.task.numbers, self.controls, strict=True):
+            for more in (0.0, control / LIFT):
+                tangent = (1.0 + more) * self.tangent(number)
+                score = torch.cos(w * (t - self.middle)) + tangent * torch.sin(w * (t - self.middle))
+                others = torch.cat((score[:number], score[number + 1 :]))
+                margin = min(margin, float(score[number] - others.max()))
+        return margin
+
+    @property
+    def miss(self) -> float:
+        return self.code.chord / 64.0
+
+    @property
+    def sharpness(self) -> float:
+        return RESERVE * math.log((self.window - 1) / self.miss) / self.margin
+
+    @property
+    def span(self) -> float:
+        """More than the control measures anywhere after Mamba."""
+        middle, half = self.states
+        return LIFT + middle + 2.0 * half
+
+    @property
+    def gain(self) -> float:
+        """Over the token's own code, and over what the control adds to logits."""
+        chord = self.code.chord
+        return 2.0 ** math.ceil(math.log2(16.0 * (chord + 2.0 * self.span) / chord**2))
+
+    @property
+    def assumed(self) -> tuple[float, float]:
+        eps = self.config().norm_eps
+        return self.residual.rms_factor(0.0, eps=eps), self.residual.layer_factor(0.0, eps=eps)
+
+    @property
+    def final_gain(self) -> float:
+        last = self.residual.layer_factor(self.gain**2, eps=self.config().norm_eps)
+        return 1.0 / (self.amplitude * last * self.gain)
+
+    def signals(self) -> dict[str, Float[Tensor, "tokens width"]]:
+        controls = torch.tensor((0.0,) * self.task.n_words + self.controls, dtype=torch.float64)
+        return {"code": self.code.points(), "control": controls.unsqueeze(-1)}
+
+    def mamba(self) -> dict[str, Tensor]:
+        """Lemma 6.9: step sizes, B and C all come from the one channel; D takes out the token's own control."""
+        residual = self.residual
+        row = residual.rows("control")[0]
+        mamba = MambaWriter(residual, factor=self.assumed[0])
+        channel = mamba.channel(row, bias=LIFT)
+        mamba.step_by(channel, 1.0)
+        mamba.take_by(channel, 1.0 / (STEP * LIFT))
+        mamba.give_by(channel, 1.0 / LIFT)
+        mamba.steps(channel, weight=2.0 * STEP, bias=HOLD - 2.0 * STEP * LIFT)
+        mamba.skip(channel, -1.0 - self.states[0] / LIFT)
+        mamba.write(channel, row)
+        return mamba.tensors()
+
+    def transformer(self) -> dict[str, Tensor]:
+        """Lemma 6.9: query (1, tangent), key turned to the middle distance."""
+        residual, turns = self.residual, self.turns
+        block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=turns.n_pairs)
+        slope = self.steepest / self.states[1]
+        block.attend_by_tangent(
+            residual.rows("control")[0] * slope,
+            offset=LIFT * slope,
+            pair=turns.used[0],
+            middle=turns.values[0] * self.middle,
+            sharpness=self.sharpness,
+        )
+        block.copy(residual.rows("code"), into=residual.rows("code"), gain=self.gain)
+        return block.tensors()
+
+    def weights(self) -> dict[str, Tensor]:
+        return assemble(
+            self.residual.embed(self.signals()),
+            (self.mamba(), self.transformer()),
+            vocab_size=self.task.vocab_size,
+            final_gain=self.final_gain,
+        )
+
+    def margins(self) -> Margins:
+        """Theorem 6'."""
+        chord, gain, miss = self.code.chord, self.gain, self.miss
+        signal = chord**2 * (1.0 - miss) / 2.0 - miss * chord - (chord + 2.0 * self.span) / gain
+        signal -= chord**2 / 8.0
+        last = self.residual.layer_factor(self.squares()[2], eps=self.config().norm_eps)
+        return Margins(
+            attention=self.sharpness * self.margin / RESERVE,
+            target_mass=1.0 / (1.0 + miss),
+            logit_gap=self.final_gain * self.amplitude * last * gain * signal,
+        )
+
+    def factors(self) -> tuple[Factor, ...]:
+        eps, (first, second) = self.config().norm_eps, self.assumed
+        return (
+            Factor(
+                layer=1,
+                norm="norm",
+                assumed=first,
+                high=1.0,
+                low=self.residual.rms_factor(self.squares()[0], eps=eps) / first,
+            ),
+            Factor(
+                layer=2,
+                norm="input_layernorm",
+                assumed=second,
+                high=1.0,
+                low=self.residual.layer_factor(self.squares()[1], eps=eps) / second,
+            ),
+        )
+
+    def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
+        own = {name: values[tokens] for name, values in self.signals().items()}
+        number, held = self.task.control(tokens)
+        targets, scored = self.task.targets(tokens)
+        everywhere = torch.ones_like(scored)
+        middle, half = self.states
+        table = torch.zeros(self.window, dtype=torch.float64)
+        for value in self.task.numbers:
+            table[value] = half * self.tangent(value) / self.steepest
+        deviation = torch.where(held, table[number], -middle).unsqueeze(-1)
+        control = (1.0 + own["control"] / LIFT) * deviation - LIFT
+        copied = self.gain * self.signals()["code"][targets] + own["code"]
+
+        def at(
+            layer: int, name: str, lemma: str, expected: Tensor, known: Tensor, tolerance: float
+        ) -> Holding:
+            return Holding(
+                layer=layer, subspace=name, lemma=lemma, expected=expected, known=known, tolerance=tolerance
+            )
+
+        return (
+            *(at(0, name, "6.1", values, everywhere, 0.0) for name, values in own.items()),
+            at(1, "code", "6.9", own["code"], everywhere, 0.0),
+            at(1, "control", "6.9", control, everywhere, 0.0),
+            at(2, "code", "6.5", copied, scored, 2.0 * self.miss * self.gain),
+            at(2, "control", "6.5", control, everywhere, 0.0),
+        )
+
+    def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
+        number, _ = self.task.control(tokens)
+        _, scored = self.task.targets(tokens)
+        margins = self.margins()
+        return (
+            Gaze(
+                layer=2,
+                lemma="6.9",
+                distance=number,
+                known=scored,
+                margin=margins.attention,
+                mass=margins.target_mass,
+            ),
+        )
+
+    def squares(self) -> tuple[float, float, float]:
+        control = self.span**2
+        return 5.0, 1.0 + control, (self.gain + 1.0) ** 2 + control
+
+    def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
+        """Lemma 6.8: the lifted channel is squared and scaled, so its error grows with the lift."""
+        residual, unit = self.residual, rounding.unit
+        early, late = (rounding.read(length) for length in self.lengths()[:2])
+        middle, half = self.states
+        # State and output are products of at most four numbers read from the channel; steps are differences.
+        relative = (4.0 * early + 16.0 * unit * LIFT) / LIFT
+        steps = 2.0 * early + 4.0 * unit * LIFT
+        gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
+        control = (relative + gate) * (LIFT + 2.0 * (middle + half)) + steps * (middle + half)
+        code = self.gain * (late + 6.0 * unit)
+        return {(1, "control"): control, (2, "control"): control, (2, "code"): code}
+
+    def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
+        """Everything is read beside the control, which is the largest signal."""
+        unit, chord, lengths = rounding.unit, self.code.chord, self.lengths()
+        slope = self.steepest / self.states[1]
+        held = self.noise(rounding)[1, "control"] + 2.0 * rounding.read(lengths[1])
+        score = slope * held + (6.0 + 2.0 * self.steepest) * unit + 4.0 * rounding.wide
+        code = math.sqrt(2.0) * self.noise(rounding)[2, "code"] / self.gain
+        logit = 2.0 * rounding.read(lengths[2]) * math.sqrt(5.0) / self.gain
+        return (
+            Allowance(what="the score of a distance", error=2.0 * score, room=self.margin / 2.0),
+            Allowance(what="the copied code", error=chord * code + logit, room=chord**2 / 8.0),
+        )
+
+    @property
+    def name(self) -> str:
+        return "one line"
+
+    def describe(self) -> str:
+        task = self.task
+        return (
+            f"selective copying with {task.n_words} words and numbers {min(task.numbers)} to "
+            f"{max(task.numbers)} in four channels"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "task": dataclasses.asdict(self.task),
+            "seq_len": self.seq_len,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "layout": {"name": "line", "amplitude": self.amplitude},
+        }
+
+
+def _invert(rising, value: float) -> float:
+    """The argument in [1, 2] at which a rising function takes this value, by bisection."""
+    low, high = 1.0, 2.0
+    for _ in range(64):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if rising(middle) < value else (low, middle)
+    return (low + high) / 2.0

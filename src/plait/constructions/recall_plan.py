@@ -1,0 +1,142 @@
+"""What both constructions of decoding recall share (docs/theory.md, section 7)."""
+
+import dataclasses
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from plait.constructions.latest import latest_match
+from plait.constructions.plan import Factor, Gaze, Holding, Plan
+from plait.constructions.recency import Recency
+from plait.constructions.register import Register
+from plait.constructions.residual import QUIET
+from plait.tasks import DecodingRecall
+
+BIT = 64.0
+"""What a register's channel is at bit 1, and the opposite before SiLU at bit 0: silu(-64) is nothing beside it."""
+
+FLAG = 64.0
+"""The flag's channel at bits; at words it is silu of -64 or less."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecallPlan(Plan):
+    """Decoding recall whose last attention sees the keys of `window` tokens."""
+
+    kind: ClassVar[str] = "decoding-recall"
+
+    task: DecodingRecall
+    window: int
+    amplitude: float = QUIET
+    norm_eps: float = 1e-5
+
+    register: Register
+
+    @property
+    @abstractmethod
+    def recency(self) -> Recency: ...
+
+    @property
+    @abstractmethod
+    def signals(self) -> dict[str, Float[Tensor, "tokens width"]]:
+        """What every token's embedding holds: words, then bits."""
+
+    @abstractmethod
+    def layout_json(self) -> dict[str, Any]: ...
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "task": dataclasses.asdict(self.task),
+            "seq_len": self.seq_len,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "window": self.window,
+            "layout": {**self.layout_json(), "amplitude": self.amplitude, "norm_eps": self.norm_eps},
+        }
+
+    def _answer(self, tokens: Tensor) -> tuple[Int[Tensor, "*batch time"], Bool[Tensor, "*batch time"]]:
+        """The target, and where it is defined and its key in the window."""
+        register, _ = self.task.control(tokens)
+        distance, found = latest_match(tokens, register)
+        place = torch.arange(tokens.shape[-1])
+        return tokens.gather(-1, (place - distance).clamp(min=0)), found & (distance < self.window)
+
+    def _gaze(self, tokens: Tensor, *, layer: int, lemma: str) -> Gaze:
+        register, _ = self.task.control(tokens)
+        distance, found = latest_match(tokens, register)
+        return Gaze(
+            layer=layer,
+            lemma=lemma,
+            distance=distance,
+            known=found & (distance < self.window),
+            margin=self.recency.nats,
+            mass=1.0 - self.recency.miss,
+        )
+
+    def _register(self, tokens: Tensor, *, gain: float) -> list[Holding]:
+        is_bit = tokens >= self.task.n_words
+        numbers = self.register.numbers(tokens - self.task.n_words, is_bit)
+        return [
+            Holding(
+                layer=1, subspace="register", lemma="7.2", expected=gain * numbers,
+                known=torch.ones_like(is_bit), tolerance=0.0,
+            )
+        ]  # fmt: skip
+
+    def _own(self, tokens: Tensor, *, layer: int, lemma: str) -> list[Holding]:
+        everywhere = torch.ones_like(tokens, dtype=torch.bool)
+        return [
+            Holding(
+                layer=layer,
+                subspace=name,
+                lemma=lemma,
+                expected=values[tokens],
+                known=everywhere,
+                tolerance=0.0,
+            )
+            for name, values in self.signals.items()
+        ]
+
+    def _previous(
+        self, tokens: Tensor, *, layer: int, lemma: str, gain: float, first: float
+    ) -> list[Holding]:
+        """The signals of the token before; at the start, `first` times those of the token itself."""
+        everywhere = torch.ones_like(tokens, dtype=torch.bool)
+        stages: list[Holding] = []
+        for name, values in self.signals.items():
+            expected = gain * values[tokens].roll(1, -2)
+            expected[..., 0, :] = first * gain * values[tokens[..., 0]]
+            stages.append(
+                Holding(
+                    layer=layer,
+                    subspace=f"previous {name}",
+                    lemma=lemma,
+                    expected=expected,
+                    known=everywhere,
+                    tolerance=0.0,
+                )
+            )
+        return stages
+
+    def _quiet_factors(self, squares: tuple[float, ...]) -> tuple[Factor, ...]:
+        """The norms before Mamba and attention: linear but for the signals' squares beside epsilon."""
+        residual, eps = self.residual, self.norm_eps
+        first, later = residual.rms_factor(0.0, eps=eps), residual.layer_factor(0.0, eps=eps)
+        factors = [
+            Factor(
+                layer=1, norm="norm", assumed=first, high=1.0,
+                low=residual.rms_factor(squares[0], eps=eps) / first,
+            )
+        ]  # fmt: skip
+        for layer, square in enumerate(squares[1:], start=2):
+            low = residual.layer_factor(square, eps=eps) / later
+            factors.append(Factor(layer=layer, norm="input_layernorm", assumed=later, high=1.0, low=low))
+        return tuple(factors)
+
+
+def counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

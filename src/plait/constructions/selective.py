@@ -1,0 +1,90 @@
+"""Selective copying: the construction of a task and a type."""
+
+import torch
+
+from plait.constructions.codes import least_base
+from plait.constructions.copying import CopyingLayout, CopyingPlan
+from plait.constructions.line import LinePlan
+from plait.constructions.plan import Plan
+from plait.constructions.rounding import UNITS
+from plait.model import HybridLM
+from plait.tasks import SelectiveCopying
+
+FREQUENCIES = (1, 2, 4, 8)
+"""Numbers of rotary frequencies that layouts come with."""
+
+
+def copying_plans(task: SelectiveCopying, seq_len: int, *, dtype: torch.dtype) -> list[Plan]:
+    """All layouts: one line, then digits of every base on 1, 2, 4 and 8 frequencies.
+
+    Raises:
+        ValueError: a length below 1, or numbers too large for any rotary base.
+    """
+    if not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 1:
+        raise ValueError(f"seq_len must be an integer of at least 1, got {seq_len!r}")
+    points = max(task.n_words, len(task.numbers))
+    bases = dict.fromkeys(least_base(points, digits) for digits in range(1, points.bit_length() + 1))
+    layouts = [
+        CopyingLayout(base=base, n_frequencies=n_frequencies)
+        for base in bases
+        for n_frequencies in FREQUENCIES
+    ]
+    plans: list[Plan] = [LinePlan(task=task, seq_len=seq_len, dtype=dtype)]
+    plans += [CopyingPlan(task=task, seq_len=seq_len, dtype=dtype, layout=layout) for layout in layouts]
+    possible = [plan for plan in plans if _can_turn(plan)]
+    if not possible:
+        plans[-1].config()
+    return possible
+
+
+def copying_plan(
+    task: SelectiveCopying,
+    seq_len: int,
+    *,
+    dtype: torch.dtype = torch.float32,
+    layout: CopyingLayout | None = None,
+) -> Plan:
+    """The plan of `selective_copying`."""
+    if layout is not None:
+        return CopyingPlan(task=task, seq_len=seq_len, dtype=dtype, layout=layout)
+    plans = [
+        plan
+        for plan in copying_plans(task, seq_len, dtype=dtype)
+        if isinstance(plan, CopyingPlan) and plan.layout.base == 2
+    ]
+    if dtype not in UNITS:
+        return plans[0]
+    return next(
+        (plan for plan in plans if plan.carried()), min(plans, key=lambda plan: plan.tightest(usual=True).use)
+    )
+
+
+def selective_copying(
+    task: SelectiveCopying,
+    seq_len: int,
+    *,
+    dtype: torch.dtype = torch.float32,
+    layout: CopyingLayout | None = None,
+) -> HybridLM:
+    """A model that is right at every scored position of every input.
+
+    Args:
+        task: its words and numbers.
+        seq_len: tokens of a sequence; distances are relative, so every length is served alike.
+        dtype: of the weights.
+        layout: None for one coordinate a bit, and as few frequencies as the type allows.
+
+    Raises:
+        ValueError: numbers too large or words too many for the type (says which type would do), or a length
+            below 1.
+    """
+    return copying_plan(task, seq_len, dtype=dtype, layout=layout).build()
+
+
+def _can_turn(plan: Plan) -> bool:
+    """Whether a rotary base exists whose slowest frequency is slow enough."""
+    try:
+        plan.config()
+    except ValueError:
+        return False
+    return True
