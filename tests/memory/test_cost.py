@@ -1,14 +1,13 @@
 """Costs by formula against counters on real passes."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 import torch
 from drawn_configs import configs
+from elementwise import Elementwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from plait import HybridConfig, HybridLM
@@ -70,23 +69,6 @@ def test_prefill_pass(pattern: str, seq_len: int) -> None:
     assert counted == ours.matmul_flops + all_pairs
 
 
-class Elementwise(TorchDispatchMode):
-    """Counts one operation for every element that a product, sum or exponential makes or takes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.counts: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        name = func.overloadpacket.__name__
-        if name in ("mul", "add", "exp"):
-            self.counts[name] += out.numel()
-        elif name == "sum":
-            self.counts[name] += args[0].numel()
-        return out
-
-
 @pytest.mark.parametrize(("inner", "n_states", "taps"), [(6, 4, 4), (1, 1, 1), (5, 3, 2)])
 def test_recurrence_of_one_token(inner: int, n_states: int, taps: int) -> None:
     conv = CausalConvolution(inner, taps)
@@ -97,7 +79,7 @@ def test_recurrence_of_one_token(inner: int, n_states: int, taps: int) -> None:
         conv(torch.rand(1, 1, inner), torch.rand(1, taps - 1, inner))
         selective_step(x, state, dt=dt, A=A, B=B, C=C, D=D.squeeze(0))
     config = HybridConfig(2, pattern="SSM", d_model=3, d_inner=inner, d_state=n_states, d_conv=taps)
-    assert cost(config, 5).recurrence_flops == sum(counter.counts.values())
+    assert cost(config, 5).recurrence_flops == counter.count
 
 
 def test_bytes_of_a_decode_step() -> None:

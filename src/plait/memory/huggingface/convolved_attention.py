@@ -30,6 +30,7 @@ def zaya(f: Fields) -> Body:
     late = Block(
         part="convolution",
         weights=0,
+        recurrence=2 * mixed * (taps[0] + taps[1] * plain.d_head),
         recurrent=plain.n_kv * plain.d_head // 2,
         recurrent_float32=False,
         conv=mixed * (taps[0] + taps[1] - 2),
@@ -116,6 +117,7 @@ def _inkling_attention(f: Fields, d: int, taps: int, prefix: str) -> tuple[Block
     tails = Block(
         part="convolution",
         weights=convolved * taps,
+        recurrence=2 * convolved * taps,
         conv=convolved * taps,
         conv_float32=True,
         conv_reach=3 * (taps - 1),
