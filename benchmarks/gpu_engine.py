@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ BATCH, TIME, WINDOW = 8, 100, 20
 SECTIONS = ("correct", "engine", "kernels", "baseline")
 
 CUTS: dict[str, dict[str, Any]] = {
-    "default": {},
+    "auto": {},
     "ieee": {"precision": "ieee", "warps": 4},
     "tf32": {"precision": "tf32"},
     "r16w1": {"rows": 16, "warps": 1, "queries": 16, "keys": 16, "chunk": 2},
@@ -148,7 +149,7 @@ def through_triton(cut: dict[str, Any]) -> Callable[[Any, Tensor], Tensor]:
     from plait.kernels.triton.tiles import Tiling
 
     def call(layer: Any, hidden: Tensor) -> Tensor:
-        parameters, spec = layer._parameters_in_order(), layer.spec
+        parameters, spec = layer.parameters_in_order(), layer.spec
         tiling = Tiling(**cut) if cut else None
         if isinstance(layer, MambaLayer):
             return mamba.mamba_layer(hidden, parameters, eps=spec.norm_eps, tiling=tiling)
@@ -189,32 +190,39 @@ def worst(errors: dict[str, float]) -> tuple[str, float]:
     return name, errors[name]
 
 
-def correct_layers() -> object:
-    found = []
-    cases: list[tuple[type[nn.Module], int, tuple[int, int, int], dict[str, Any], dict[str, Any]]] = []
-    for make in (MambaLayer, TransformerLayer):
-        cases += [(make, 8, (3, 8, 100), {}, {"precision": p}) for p in ("ieee", "tf32x3", "tf32")]
+def layer_cases() -> list[tuple[str, int, tuple[int, int, int], dict[str, Any], dict[str, Any]]]:
+    """Layer, d_model, (members, batch, length), changes of the config, and the cut."""
+    cases: list[tuple[str, int, tuple[int, int, int], dict[str, Any], dict[str, Any]]] = []
+    for name in ("SSM", "TF"):
+        cases += [(name, 8, (3, 8, 100), {}, {"precision": p}) for p in ("ieee", "tf32x3", "tf32")]
         cases += [
-            (make, 24, (2, 8, 100), {}, {}),
-            (make, 12, (2, 3, 65), {}, {}),
-            (make, 4, (2, 2, 1), {}, {}),
+            (name, 24, (2, 8, 100), {}, {}),
+            (name, 12, (2, 3, 65), {}, {}),
+            (name, 4, (2, 2, 1), {}, {}),
         ]
-        cases += [(make, 20, (1, 2, 63), {}, {}), (make, 64, (1, 1, 64), {}, {})]
-    cases += [(MambaLayer, 8, (2, 2, 64), {"d_state": n}, {}) for n in (1, 4)]
-    cases += [(TransformerLayer, 8, (2, 2, 100), {"window": w, "n_heads": 2}, {}) for w in (1, None)]
-    for make, d_model, shape, changes, cut in cases:
-        spec = specs(d_model, **changes)[0 if make is MambaLayer else 1]
+        cases += [(name, 20, (1, 2, 63), {}, {}), (name, 64, (1, 1, 64), {}, {})]
+    cases += [("SSM", 8, (2, 2, 64), {"d_state": n}, {}) for n in (1, 4)]
+    cases += [("TF", 8, (2, 2, 100), {"window": w, "n_heads": 2}, {}) for w in (1, None)]
+    return cases
+
+
+def check_layer(index: int) -> tuple[str, float]:
+    """The worst tensor of a case and its error."""
+    name, d_model, shape, changes, cut = layer_cases()[index]
+    make = MambaLayer if name == "SSM" else TransformerLayer
+    return worst(layer_errors(make(specs(d_model, **changes)[name == "TF"]), shape, cut))
+
+
+def correct_layers(pending: list[Future[Any]], patience: float) -> object:
+    found, limit = [], time.perf_counter() + patience
+    for case, future in zip(layer_cases(), pending, strict=True):
         try:
-            name, error = worst(layer_errors(make(spec), shape, cut))
+            name, error = future.result(timeout=max(1.0, limit - time.perf_counter()))
         except Exception as problem:
-            name, error = f"{type(problem).__name__}: {str(problem).splitlines()[0][:150]}", float("nan")
-        limit = 5e-3 if cut.get("precision") == "tf32" else 2e-5
-        verdict = "ok" if error < limit else "BAD"
-        found.append([make.__name__, d_model, shape, changes, cut, name, error])
-        print(
-            f"   {verdict:3} {make.__name__:16} d {d_model:2} {shape} {changes} {cut} {name} {error:.1e}",
-            flush=True,
-        )
+            name, error = f"{type(problem).__name__}: {str(problem)[:300]}", float("nan")
+        most = 5e-3 if case[-1].get("precision") == "tf32" else 2e-5
+        found.append([*case, name, error])
+        print(f"   {'ok ' if error < most else 'BAD'} {case} {name} {error:.1e}", flush=True)
     return found
 
 
@@ -343,7 +351,7 @@ def correct_engine() -> object:
 # Speed ---------------------------------------------------------------------------------------------------------------
 
 
-def seconds_a_step(step: Callable[[], None], *, rounds: int = 5, seconds: float = 0.6) -> float:
+def seconds_a_step(step: Callable[[], object], *, rounds: int = 5, seconds: float = 0.6) -> float:
     """Median over rounds of the time a step takes, by device events around many steps."""
     for _ in range(6):
         step()
@@ -377,12 +385,9 @@ def engine_speed(widths: list[int], counts: list[int]) -> object:
             one = trainer(d_model, members, steps=100_000)
             replayed = seconds_a_step(one.step)
             peak = torch.cuda.max_memory_reserved() / 2**30
+            one._replay = None
+            launched = seconds_a_step(one.step, rounds=3)
             del one
-            torch.cuda.empty_cache()
-            other = trainer(d_model, members, steps=100_000)
-            other._replay = None
-            launched = seconds_a_step(other.step, rounds=3)
-            del other
             rows.append([d_model, members, replayed, members / replayed, launched, members / launched, peak])
             print(
                 f"   {d_model:7} {members:7} {1e3 * replayed:14.3f} {members / replayed:14.0f} {1e3 * launched:14.3f} "
@@ -410,7 +415,7 @@ def step_profile(d_model: int, members: int) -> object:
     )
     total = sum(row[1] for row in rows)
     print(f"   d_model {d_model}, {members} members: {total:.3f} ms in kernels")
-    for key, spent, count in rows[:32]:
+    for key, spent, count in rows[:14]:
         print(f"   {spent:9.3f} ms {100 * spent / total:5.1f}%  x{count:4.1f}  {key[:70]}")
     return rows
 
@@ -488,33 +493,31 @@ def compile_cut(d_model: int, name: str) -> None:
     torch.cuda.synchronize()
 
 
-def start_compiling(widths: list[int]) -> dict[tuple[int, str], subprocess.Popen[bytes]]:
-    """One process a width and cut, which leaves its kernels in Triton's cache on disk."""
-    started: dict[tuple[int, str], subprocess.Popen[bytes]] = {}
-    for d_model in widths:
-        for name in CUTS:
-            command = [sys.executable, __file__, "--compile", str(d_model), name]
-            environment = os.environ | {"OMP_NUM_THREADS": "1"}
-            started[d_model, name] = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-    return started
+def in_process(*task: object, limit: float = 400.0) -> Any:
+    """`worker(*task)` in a process of its own: what it does to its CUDA context harms no other."""
+    command = [sys.executable, __file__, "--worker", json.dumps(task)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=limit, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(" | ".join(done.stderr.strip().splitlines()[-3:]))
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def kernel_times(
-    compiling: dict[tuple[int, str], subprocess.Popen[bytes]], members: int, patience: float
-) -> object:
+def worker(kind: str, *task: Any) -> object:
+    if kind == "case":
+        return check_layer(*task)
+    return compile_cut(*task)
+
+
+def kernel_times(compiling: dict[tuple[int, str], Future[Any]], members: int, patience: float) -> object:
+    """Milliseconds of each kernel in one forward and backward pass, for each width and cut."""
     limit = time.perf_counter() + patience
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for (d_model, name), process in compiling.items():
+    for (d_model, name), future in compiling.items():
         try:
-            _, errors = process.communicate(timeout=max(1.0, limit - time.perf_counter()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            print(f"   {d_model} {name}: still compiling, left out", flush=True)
-            continue
-        if process.returncode:
-            print(f"   {d_model} {name}: {errors.decode()[-300:].strip().splitlines()[-1:]}", flush=True)
-            continue
-        try:
+            future.result(timeout=max(1.0, limit - time.perf_counter()))
             once = model_pass(d_model, members, CUTS[name])
             once()
             with KernelTimer() as timer:
@@ -523,18 +526,15 @@ def kernel_times(
             del once
             torch.cuda.empty_cache()
         except Exception as problem:
-            print(
-                f"   {d_model} {name}: {type(problem).__name__} {str(problem).splitlines()[0][:200]}",
-                flush=True,
-            )
+            print(f"   {d_model} {name}: {type(problem).__name__} {str(problem)[:300]}", flush=True)
     for d_model, by_cut in found.items():
         print(f"   microseconds a kernel, d_model {d_model}, {members} members")
-        print(f"   {'':26}" + "".join(f"{name:>9}" for name in by_cut))
+        print(f"   {'':25}" + "".join(f"{name:>8}" for name in by_cut))
         kernels = dict.fromkeys(kernel for times in by_cut.values() for kernel in times)
         for kernel in kernels:
-            line = "".join(f"{1e3 * times.get(kernel, float('nan')):9.0f}" for times in by_cut.values())
-            print(f"   {kernel:26}{line}", flush=True)
-        print(f"   {'sum':26}" + "".join(f"{1e3 * sum(times.values()):9.0f}" for times in by_cut.values()))
+            line = "".join(f"{1e3 * times.get(kernel, float('nan')):8.0f}" for times in by_cut.values())
+            print(f"   {kernel[:24]:25}{line}", flush=True)
+        print(f"   {'sum':25}" + "".join(f"{1e3 * sum(times.values()):8.0f}" for times in by_cut.values()))
     return found
 
 
@@ -590,27 +590,36 @@ def main() -> None:
     parser.add_argument(
         "--patience", type=float, default=200.0, help="seconds to wait for kernels to compile"
     )
-    parser.add_argument("--compile", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    if chosen.compile:
-        compile_cut(int(chosen.compile[0]), chosen.compile[1])
+    if chosen.worker:
+        print(json.dumps(worker(*json.loads(chosen.worker))))
         return
-    compiling = start_compiling(chosen.d_model) if "kernels" in chosen.only else {}
+    pool = ThreadPoolExecutor(max(2, (os.cpu_count() or 4) - 2))
+    count = len(layer_cases()) if "correct" in chosen.only else 0
+    cases = [pool.submit(in_process, "case", index) for index in range(count)]
+    widths = chosen.d_model if "kernels" in chosen.only else ()
+    compiling = {
+        (d_model, name): pool.submit(in_process, "cut", d_model, name) for d_model in widths for name in CUTS
+    }
     section("ceilings", ceilings)
     if "correct" in chosen.only:
-        section("correct: layers", correct_layers)
         section("correct: head, embedding, AdamW, data", correct_rest)
         section("correct: engine", correct_engine)
+        section("correct: layers", lambda: correct_layers(cases, chosen.patience))
     if "baseline" in chosen.only:
         section("baseline: transformers blocks", lambda: baseline(chosen.d_model))
     if "kernels" in chosen.only:
         section("kernels", lambda: kernel_times(compiling, 1024, chosen.patience))
+    pool.shutdown(wait=False, cancel_futures=True)
     if "engine" in chosen.only:
         for d_model in chosen.d_model:
             section(f"profile {d_model}", lambda d_model=d_model: step_profile(d_model, 1024))
         section("engine", lambda: engine_speed(chosen.d_model, chosen.members))
     if folder := os.environ.get("OUT"):
         Path(folder, "gpu_engine.json").write_text(json.dumps(FOUND, indent=1, default=str))
+    sys.stdout.flush()
+    os._exit(0)  # processes that still compile are not waited for
 
 
 if __name__ == "__main__":
