@@ -4,10 +4,11 @@
 
 One model-step is all that training does for one model in one step (see `engine.py`, whose loop over the blocks of
 `transformers` runs here on the same GPU). `kernels` times each kernel alone under several ways of cutting up the work.
-Every section reports its own failure and lets the next one run; full numbers go to `$OUT/gpu_engine.json`.
+Every section reports its own failure and lets the next one run; full numbers go to `gpu_engine.json` in `$OUT` or here.
 """
 
 import argparse
+import gc
 import json
 import os
 import statistics
@@ -85,6 +86,8 @@ CUTS: dict[str, dict[str, Any]] = {
 FOUND: dict[str, Any] = {}
 """What the script found, section by section."""
 
+REPORT = Path(os.environ.get("OUT", "."), "gpu_engine.json")
+
 
 def relative(got: Tensor, wanted: Tensor) -> float:
     got, wanted = got.detach().cpu().double(), wanted.detach().cpu().double()
@@ -103,6 +106,9 @@ def poisoned() -> Iterator[None]:
 
 
 def section(name: str, work: Callable[[], object]) -> None:
+    """Run one section; a failure that takes the CUDA context with it starts the script again behind this section."""
+    if name in FOUND:
+        return
     start = time.perf_counter()
     print(f"== {name}", flush=True)
     try:
@@ -112,6 +118,15 @@ def section(name: str, work: Callable[[], object]) -> None:
         FOUND[name] = {"error": text}
         print(f"!! {name} failed\n{text[-1500:]}", flush=True)
     print(f"   ({time.perf_counter() - start:.0f} s)", flush=True)
+    write_down()
+    try:
+        torch.ones(1, device="cuda").item()
+    except RuntimeError:
+        os.execv(sys.executable, [sys.executable, *sys.argv, "--continue"])
+
+
+def write_down() -> None:
+    REPORT.write_text(json.dumps(FOUND, indent=1, default=str))
 
 
 # Correctness ---------------------------------------------------------------------------------------------------------
@@ -380,6 +395,7 @@ def engine_speed(widths: list[int], counts: list[int]) -> object:
     )
     for d_model in widths:
         for members in counts:
+            gc.collect()
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
             one = trainer(d_model, members, steps=100_000)
@@ -591,10 +607,13 @@ def main() -> None:
         "--patience", type=float, default=200.0, help="seconds to wait for kernels to compile"
     )
     parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--continue", action="store_true", dest="again", help="leave out what the report has")
     chosen = parser.parse_args()
     if chosen.worker:
         print(json.dumps(worker(*json.loads(chosen.worker))))
         return
+    if chosen.again:
+        FOUND.update(json.loads(REPORT.read_text()))
     pool = ThreadPoolExecutor(max(2, (os.cpu_count() or 4) - 2))
     count = len(layer_cases()) if "correct" in chosen.only else 0
     cases = [pool.submit(in_process, "case", index) for index in range(count)]
@@ -606,18 +625,16 @@ def main() -> None:
     if "correct" in chosen.only:
         section("correct: head, embedding, AdamW, data", correct_rest)
         section("correct: engine", correct_engine)
+    if "engine" in chosen.only:
+        section("engine", lambda: engine_speed(chosen.d_model, chosen.members))
+        for d_model in chosen.d_model:
+            section(f"profile {d_model}", lambda d_model=d_model: step_profile(d_model, 1024))
+    if "correct" in chosen.only:
         section("correct: layers", lambda: correct_layers(cases, chosen.patience))
     if "baseline" in chosen.only:
         section("baseline: transformers blocks", lambda: baseline(chosen.d_model))
     if "kernels" in chosen.only:
         section("kernels", lambda: kernel_times(compiling, 1024, chosen.patience))
-    pool.shutdown(wait=False, cancel_futures=True)
-    if "engine" in chosen.only:
-        for d_model in chosen.d_model:
-            section(f"profile {d_model}", lambda d_model=d_model: step_profile(d_model, 1024))
-        section("engine", lambda: engine_speed(chosen.d_model, chosen.members))
-    if folder := os.environ.get("OUT"):
-        Path(folder, "gpu_engine.json").write_text(json.dumps(FOUND, indent=1, default=str))
     sys.stdout.flush()
     os._exit(0)  # processes that still compile are not waited for
 
