@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import hf_instances as hf
 import pytest
 import torch
 from drawn_configs import configs
@@ -14,7 +15,7 @@ from plait import HybridConfig, HybridLM
 from plait.kernels.selective_scan.reference import selective_step
 from plait.layers import MambaLayer, TransformerLayer
 from plait.layers.convolution import CausalConvolution
-from plait.memory import cost, count
+from plait.memory import cost, count, read_config
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,3 +108,31 @@ def test_refused() -> None:
         cost(HybridConfig(11, d_model=8), 9, phase="training")
     with pytest.raises(ValueError, match="batch must be an integer of at least 1, got 0"):
         cost(HybridConfig(11, d_model=8), 9, batch=0)
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "gpt_neox"])
+@pytest.mark.parametrize("seq_len", [3, 12])
+@torch.no_grad()
+def test_decode_step_of_a_real_class(name: str, seq_len: int) -> None:
+    """Beyond the windows and inside them; rotary angles, which are products of matrices there, left out."""
+    model = hf.build(hf.fixture(name), torch.float32)
+    model.set_attn_implementation("eager")
+    tokens = torch.ones(1, seq_len, dtype=torch.int64)
+    cache = model(tokens[:, :-1], use_cache=True).past_key_values
+    with FlopCounterMode(display=False) as counter:
+        model(tokens[:, -1:], past_key_values=cache)
+    angles = sum(
+        sum(counts.values())
+        for module, counts in counter.get_flop_counts().items()
+        if module.endswith("rotary_emb")
+    )
+    ours = cost(read_config(hf.fixture(name)), seq_len)
+    assert ours.matmul_flops + ours.attention_flops == counter.get_total_flops() - angles
+
+
+def test_experts_that_a_token_does_not_visit_are_not_read() -> None:
+    """Four experts of 2,880 weights and 2 visited by one token: at most all of them by several."""
+    model = read_config(hf.fixture("mixtral"))
+    read = [cost(model, 5, batch=n).weight_bytes // 4 for n in (1, 2, 3)]
+    everything = model.parameters - 97 * 24
+    assert read == [everything + 24 - 2 * 2 * 2880, everything + 48, everything + 72]

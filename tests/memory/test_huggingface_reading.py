@@ -283,3 +283,8 @@ def test_the_library_itself_does_not_import_transformers() -> None:
 
 def test_known_types_are_listed() -> None:
     assert {"llama", "jamba", "gemma3", "qwen3_next"} <= set(known_model_types())
+
+
+def test_a_long_value_is_cut_short() -> None:
+    with pytest.raises(ValueError, match=r"got \['x', 'x'.{1,50}\.\.\.$"):
+        read_config(changed("kimi_linear", mlp_layer_types=["x"] * 10_000))

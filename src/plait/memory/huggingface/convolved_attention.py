@@ -5,7 +5,7 @@ from dataclasses import replace
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import Body, around, attention_of, window_of
-from plait.memory.huggingface.fields import Fields
+from plait.memory.huggingface.fields import Fields, shown
 
 
 def _kinds(f: Fields, default_layers: int, slides: set[int]) -> tuple[str, ...]:
@@ -13,7 +13,7 @@ def _kinds(f: Fields, default_layers: int, slides: set[int]) -> tuple[str, ...]:
         default_layers=default_layers, default=lambda i: "hybrid_sliding" if i in slides else "hybrid"
     )
     if unknown := sorted(set(kinds) - {"hybrid", "hybrid_sliding"}):
-        raise f.refuse(f"layer_types must use hybrid and hybrid_sliding, got {unknown[0]!r}")
+        raise f.refuse(f"layer_types must use hybrid and hybrid_sliding, got {shown(unknown[0])}")
     return kinds
 
 

@@ -12,6 +12,12 @@ _KNOWN_LAYER_TYPES = frozenset(
 )
 
 
+def shown(value: object) -> str:
+    """`value` as an error shows it, on one line and not too long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 class Fields:
     """The fields of one config.json.
 
@@ -42,7 +48,7 @@ class Fields:
         if value is None:
             value = default
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self.refuse(f"{names[0]} must be an integer of at least {least}, got {value!r}")
+            raise self.refuse(f"{names[0]} must be an integer of at least {least}, got {shown(value)}")
         return value
 
     def optional(self, name: str, *, default: int | None, least: int = 1) -> int | None:
@@ -65,14 +71,14 @@ class Fields:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-            raise self.refuse(f"{name} must be a number above 0, got {value!r}")
+            raise self.refuse(f"{name} must be a number above 0, got {shown(value)}")
         return value
 
     def flag(self, *names: str, default: bool) -> bool:
         """A boolean."""
         value = self.get(*names)
         if value is not None and not isinstance(value, bool):
-            raise self.refuse(f"{names[0]} must be true or false, got {value!r}")
+            raise self.refuse(f"{names[0]} must be true or false, got {shown(value)}")
         return default if value is None else value
 
     def indices(self, name: str, n: int) -> tuple[int, ...] | None:
@@ -81,7 +87,7 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, list) or not all(type(i) is int and 0 <= i < n for i in value):
-            raise self.refuse(f"{name} must list layer indices from 0 to {n - 1}, got {value!r}")
+            raise self.refuse(f"{name} must list layer indices from 0 to {n - 1}, got {shown(value)}")
         return tuple(value)
 
     def n_layers(self, default: int) -> int:
@@ -129,13 +135,13 @@ class Fields:
         if value is None:
             return tuple(default(i) for i in range(self.n_layers(default_layers)))
         if not isinstance(value, list) or not value:
-            raise self.refuse(f"{names[0]} must be a list of layer types, got {value!r}")
+            raise self.refuse(f"{names[0]} must be a list of layer types, got {shown(value)}")
         n = self.n_layers(len(value))
         types = tuple(LEGACY_LAYER_TYPES.get(str(t), str(t)) for t in value)
         if len(types) != n:
             raise self.refuse(f"{names[0]} must name num_hidden_layers = {n} layers, got {len(types)}")
         if unknown := sorted(set(types) - _KNOWN_LAYER_TYPES):
             raise self.refuse(
-                f"{names[0]} must use {', '.join(sorted(_KNOWN_LAYER_TYPES))}, got {unknown[0]!r}"
+                f"{names[0]} must use {', '.join(sorted(_KNOWN_LAYER_TYPES))}, got {shown(unknown[0])}"
             )
         return types

@@ -6,7 +6,7 @@ from dataclasses import replace
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts, LatentAttention, mlp
 from plait.memory.huggingface.body import Body, attention_of, decoder
-from plait.memory.huggingface.fields import Fields
+from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.mixers import gated_delta, kimi_delta, lightning
 
 MixerPair = Mapping[str, Block]
@@ -25,7 +25,7 @@ def _stack(
         ValueError: a kind without a mixer.
     """
     if unknown := sorted(set(kinds) - set(mixers)):
-        raise f.refuse(f"layer_types must use {' and '.join(sorted(mixers))}, got {unknown[0]!r}")
+        raise f.refuse(f"layer_types must use {' and '.join(sorted(mixers))}, got {shown(unknown[0])}")
     return tuple(Layer(kind=kind, blocks=(mixers[kind], *others(i))) for i, kind in enumerate(kinds))
 
 
@@ -149,7 +149,7 @@ def _first_dense(
     if named is not None and (
         not isinstance(named, list) or len(named) != n_layers or set(named) - {"dense", "sparse"}
     ):
-        raise f.refuse(f"mlp_layer_types must name {n_layers} layers dense or sparse, got {named!r}")
+        raise f.refuse(f"mlp_layer_types must name {n_layers} layers dense or sparse, got {shown(named)}")
     kinds = named or ["dense" if i < first else "sparse" for i in range(n_layers)]
     return lambda i: (dense,) if kinds[i] == "dense" else sparse
 
@@ -184,7 +184,7 @@ def kimi_linear(f: Fields) -> Body:
     d, n = f.integer("hidden_size", default=2304), f.n_layers(27)
     nested = f.get("linear_attn_config")
     if nested is not None and not isinstance(nested, dict):
-        raise f.refuse(f"linear_attn_config must be an object, got {nested!r}")
+        raise f.refuse(f"linear_attn_config must be an object, got {shown(nested)}")
     inner = Fields(nested or {}, f"{f.model_type} linear_attn_config")
     linear = kimi_delta(
         d,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Experts, mlp
 from plait.memory.huggingface.body import Body, attention_of, decoder
-from plait.memory.huggingface.fields import Fields
+from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.mixers import Mamba2
 
 _PATTERN = {"M": "linear_attention", "*": "full_attention", "-": "mlp", "E": "moe"}
@@ -44,13 +44,13 @@ def _kinds(f: Fields) -> tuple[str, ...]:
     named = f.get("layers_block_type", "layer_types")
     if named is None and pattern is not None:
         if not isinstance(pattern, str) or not pattern or set(pattern) - set(_PATTERN):
-            raise f.refuse(f"hybrid_override_pattern must be a string of M * - E, got {pattern!r}")
+            raise f.refuse(f"hybrid_override_pattern must be a string of M * - E, got {shown(pattern)}")
         return tuple(_PATTERN[c] for c in pattern)
     default = ["linear_attention", "moe", "full_attention", "mlp"]
     free = Fields({"layer_types": default if named is None else named}, f.model_type)
     kinds = free.layer_types(default_layers=4, default=str)
     if unknown := sorted(set(kinds) - set(_PATTERN.values())):
-        raise f.refuse(f"layers_block_type must use {', '.join(_PATTERN.values())}, got {unknown[0]!r}")
+        raise f.refuse(f"layers_block_type must use {', '.join(_PATTERN.values())}, got {shown(unknown[0])}")
     return kinds
 
 

@@ -6,7 +6,7 @@ from math import ceil
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import Body, around, attention_of, decoder, window_of
-from plait.memory.huggingface.fields import Fields
+from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.mixers import mlstm, rg_lru, rwkv4, rwkv4_channel_mix, short_conv
 
 
@@ -108,7 +108,7 @@ def recurrent_gemma(f: Fields) -> Body:
     rest = (mlp(d, f.integer("intermediate_size", default=3 * 2560) // 2, bias=True), norm(d, 2))
     unit = f.get("block_types") or ["recurrent", "recurrent", "attention"]
     if not isinstance(unit, list) or set(unit) - {"recurrent", "attention"}:
-        raise f.refuse(f"block_types must list recurrent and attention, got {unit!r}")
+        raise f.refuse(f"block_types must list recurrent and attention, got {shown(unit)}")
     layers = tuple(
         Layer(
             kind="linear_attention" if kind == "recurrent" else "sliding_attention",

@@ -9,7 +9,7 @@ from math import ceil
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, mlp
 from plait.memory.huggingface.body import Body, decoder
-from plait.memory.huggingface.fields import Fields
+from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.mixers import Mamba1, Mamba2
 
 
@@ -23,7 +23,7 @@ def _zamba_kinds(f: Fields, default: tuple[str, ...]) -> tuple[str, ...]:
         default_layers=len(default), default=lambda i: default[i], names=("layers_block_type", "layer_types")
     )
     if unknown := sorted(set(kinds) - {"linear_attention", "hybrid"}):
-        raise f.refuse(f"layers_block_type must use mamba and hybrid, got {unknown[0]!r}")
+        raise f.refuse(f"layers_block_type must use mamba and hybrid, got {shown(unknown[0])}")
     return kinds
 
 
