@@ -1,19 +1,21 @@
 """Experiments as values, the store of their results, and what the results say."""
 
 from plait.experiments.bootstrap import Interval
-from plait.experiments.cells import Cell, cells
+from plait.experiments.cells import Cell, by_learning_rate, cells, evaluated_cells
 from plait.experiments.errors import StoreError
 from plait.experiments.identity import NUMERICS, member_id, shard_id
-from plait.experiments.left_out import cell_label, left_out
+from plait.experiments.labels import cell_label, field_name, value_text
+from plait.experiments.left_out import left_out
 from plait.experiments.progress import LiveProgress
 from plait.experiments.query import aggregated, filtered, query
-from plait.experiments.ratio import Ratio, headline_ratio
+from plait.experiments.ratio import Ratio, headline_ratio, ratio_curve
 from plait.experiments.runner import Stopped, run_experiment
 from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
 from plait.experiments.shards import MAX_MEMBERS, Shard, plan
 from plait.experiments.spec import Experiment
 from plait.experiments.statistics import Difference, Summary, paired_difference, summarise
 from plait.experiments.store import Store
+from plait.experiments.view import View
 
 __all__ = [
     "COLUMNS",
@@ -31,9 +33,13 @@ __all__ = [
     "Store",
     "StoreError",
     "Summary",
+    "View",
     "aggregated",
+    "by_learning_rate",
     "cell_label",
     "cells",
+    "evaluated_cells",
+    "field_name",
     "filtered",
     "headline_ratio",
     "left_out",
@@ -41,7 +47,9 @@ __all__ = [
     "paired_difference",
     "plan",
     "query",
+    "ratio_curve",
     "run_experiment",
     "shard_id",
     "summarise",
+    "value_text",
 ]

@@ -14,7 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.experiments.selection import choose
+from plait.experiments.selection import choose_mean
 from plait.experiments.student import student_quantile
 from plait.random import Stream
 
@@ -54,10 +54,11 @@ def bootstrap_means(
     select: NDArray[np.float64], accuracy: NDArray[np.float64], taken: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """The mean accuracy of each bootstrap sample, at the learning rate which that sample chooses."""
-    # (n_lrs, samples, n_seeds) -> (samples, n_lrs, n_seeds)
-    chosen = choose(select[:, taken].swapaxes(0, 1))
-    means = np.nan_to_num(accuracy, nan=0.0)[:, taken].mean(axis=-1)
-    return np.take_along_axis(means, chosen[np.newaxis], axis=0)[0]
+    n_seeds = taken.shape[-1]
+    shares = np.stack([(taken == seed).sum(axis=-1) for seed in range(n_seeds)], axis=-1) / n_seeds
+    # (samples, n_seeds) by (n_seeds, n_lrs)
+    by_rate, means = (shares @ np.nan_to_num(table, nan=0.0).T for table in (select, accuracy))
+    return np.take_along_axis(means, choose_mean(by_rate)[:, np.newaxis], axis=-1)[:, 0]
 
 
 def interval_of(resampled: NDArray[np.float64], n_seeds: int) -> Interval:

@@ -1,17 +1,22 @@
 """Who a member is: a hash of everything that decides its numbers, whichever experiment asks for it."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from plait.training.run import Run
+from plait.model import HybridConfig
+from plait.tasks import task_to_json
+from plait.training.run import Run, Train
+from plait.training.start import Start
 
 NUMERICS = 1
 """Version of the arithmetic. Raised whenever the same run would give other numbers than before, so that
 members stored before are recomputed instead of being mixed with new ones."""
 
 _DIGITS = 20
+_WITH_JSON = (HybridConfig, Train, Start)
 
 
 def canonical_json(value: Any) -> str:
@@ -21,7 +26,9 @@ def canonical_json(value: Any) -> str:
 
 def member_id(run: Run, *, numerics: int = NUMERICS) -> str:
     """80 bits, in hexadecimal, of the hash of the run (learning rate and seed included)."""
-    return hashed(canonical_json({"run": run.to_json(), "numerics": numerics}))
+    parts = {name: _part_json(getattr(run, name)) for name in ("model", "start", "task", "train")}
+    inside = ",".join(f'"{name}":{text}' for name, text in parts.items() if text != "null")
+    return hashed(f'{{"numerics":{numerics},"run":{{{inside}}}}}')
 
 
 def shard_id(members: Iterable[str]) -> str:
@@ -32,6 +39,21 @@ def shard_id(members: Iterable[str]) -> str:
 def hashed(text: str) -> str:
     """80 bits of the text's hash, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def _part_json(part: Any) -> str:
+    """The canonical text of a part of a run. Members of one cell share all parts but `train`."""
+    try:
+        return _remembered_json(part)
+    except TypeError:  # a user's task need not be hashable
+        return _remembered_json.__wrapped__(part)
+
+
+@functools.lru_cache(maxsize=1024)
+def _remembered_json(part: Any) -> str:
+    if part is None:
+        return "null"
+    return canonical_json(part.to_json() if isinstance(part, _WITH_JSON) else task_to_json(part))
 
 
 def _canonical(value: Any) -> Any:

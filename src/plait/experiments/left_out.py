@@ -1,10 +1,11 @@
 """What a slice of an experiment leaves out, in words."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from plait.experiments.fields import get_field
+from plait.experiments.labels import cell_label
 from plait.experiments.shards import cell_key, cells_of
 from plait.experiments.spec import Experiment
 from plait.training.run import Run
@@ -32,13 +33,6 @@ def left_out(whole: Experiment, kept: Iterable[Run]) -> tuple[str, ...]:
 def settings_of(experiment: Experiment, run: Run) -> dict[str, Any]:
     """The values of what the experiment varies."""
     return {path: get_field(run, path) for path in experiment.varied}
-
-
-def cell_label(settings: Mapping[str, Any]) -> str:
-    """`SSM-TF d8`, `SSM-TF d8 window 20`: other fields than pattern and width carry their names."""
-    short = {"model.pattern": "", "model.d_model": "d"}
-    words = [f"{short.get(path, path.split('.')[-1] + ' ')}{value}" for path, value in settings.items()]
-    return " ".join(words) or "the base run"
 
 
 def _cut(whole: Sequence[Run], kept: Sequence[Run]) -> str:

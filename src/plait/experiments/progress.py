@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from plait.experiments.estimate import Estimate
-from plait.experiments.left_out import cell_label, settings_of
+from plait.experiments.labels import cell_label
+from plait.experiments.left_out import settings_of
 from plait.experiments.shards import Shard
 from plait.experiments.spec import Experiment
 

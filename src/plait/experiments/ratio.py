@@ -55,17 +55,41 @@ def headline_ratio(
     Raises:
         ValueError: no cells on a side, or an accuracy outside (0, 1].
     """
+    return ratio_curve(pure, hybrid, (accuracy,), samples=samples)[0]
+
+
+def ratio_curve(
+    pure: Sequence[Cell],
+    hybrid: Sequence[Cell],
+    accuracies: Sequence[float],
+    *,
+    samples: int = SAMPLES // 5,
+) -> tuple[Ratio, ...]:
+    """The ratio as a function of the accuracy, from the same bootstrap samples throughout.
+
+    Raises:
+        ValueError: as `headline_ratio`.
+    """
     if not pure or not hybrid:
         raise ValueError("a ratio needs at least one pure and one hybrid cell")
-    if not 0 < accuracy <= 1:
-        raise ValueError(f"a ratio needs an accuracy in (0, 1], got {accuracy}")
-    low, high = _ratios(_curves(pure, None), _curves(hybrid, None), accuracy)
+    for accuracy in accuracies:
+        if not 0 < accuracy <= 1:
+            raise ValueError(f"a ratio needs an accuracy in (0, 1], got {accuracy}")
     n_seeds = min(len(cell.seeds) for cell in (*pure, *hybrid))
-    interval = None
-    if n_seeds >= 2:
-        lows, highs = _ratios(_curves(pure, samples), _curves(hybrid, samples), accuracy)
-        interval = Interval(low=interval_of(lows, n_seeds).low, high=interval_of(highs, n_seeds).high)
-    return Ratio(accuracy=accuracy, low=float(low[0]), high=float(high[0]), interval=interval, seeds=n_seeds)
+    means = _curves(pure, None), _curves(hybrid, None)
+    resampled = (_curves(pure, samples), _curves(hybrid, samples)) if n_seeds >= 2 else None
+    found: list[Ratio] = []
+    for accuracy in accuracies:
+        low, high = _ratios(*means, accuracy)
+        interval = None
+        if resampled is not None:
+            lows, highs = _ratios(*resampled, accuracy)
+            interval = Interval(low=interval_of(lows, n_seeds).low, high=interval_of(highs, n_seeds).high)
+        ratio = Ratio(
+            accuracy=accuracy, low=float(low[0]), high=float(high[0]), interval=interval, seeds=n_seeds
+        )
+        found.append(ratio)
+    return tuple(found)
 
 
 Curve = tuple[tuple[int, ...], NDArray[np.float64]]

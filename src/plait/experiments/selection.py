@@ -10,6 +10,10 @@ def choose(select: NDArray[np.float64]) -> NDArray[np.int64]:
     The mean over seeds decides; among equals the smallest learning rate (they are in ascending order). An
     accuracy that is not a number counts as 0.
     """
-    means = np.nan_to_num(select, nan=0.0).mean(axis=-1)
+    return choose_mean(np.nan_to_num(select, nan=0.0).mean(axis=-1))
+
+
+def choose_mean(means: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The same from means of shape `(*batch, n_lrs)`."""
     # Rounding keeps means that are equal but summed in another order from being told apart.
     return np.argmax(np.round(means, 12), axis=-1)

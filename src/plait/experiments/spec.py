@@ -10,13 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from plait.experiments.fields import check_path, get_field, with_fields
+from plait.experiments.labels import value_text
 from plait.experiments.view import View
 from plait.names import unknown
+from plait.tasks.base import BuiltInTask
 from plait.training.evaluation import Evaluation
 from plait.training.run import Run
 
 SWEPT = ("train.lr", "train.seed")
 """What may differ among the members of one ensemble."""
+
+PATTERN = "model.pattern"
 
 Key = str | tuple[str, ...]
 Where = Mapping[str, Sequence[Any]]
@@ -112,15 +116,40 @@ class Experiment:
             raise ValueError(unknown(f"separately varied field of experiment {self.name!r}", path, alone))
         return replace(self, vary={**self.vary, path: (*self.vary[path], *values)})
 
+    def with_pattern(self, pattern: str) -> "Experiment":
+        """A further pattern, such as `my_pkg.my_layer:MyLayer-TF`, with every value of whatever goes with patterns.
+
+        Raises:
+            ValueError: no pattern, one that is there already, or an experiment that varies no pattern.
+        """
+        if pattern in self.values(PATTERN):
+            raise ValueError(f"experiment {self.name!r} has the pattern {pattern} already")
+        vary = dict(self.vary)
+        for key, values in self.vary.items():
+            if PATTERN in paths_of(key):
+                vary[key] = (*values, *_with_pattern(key, values, pattern))
+        if vary == self.vary:
+            raise ValueError(f"experiment {self.name!r} does not vary the pattern")
+        quick = tuple(
+            {**where, PATTERN: (*where[PATTERN], pattern)} if PATTERN in where else where
+            for where in self.quick
+        )
+        with_fields(self.base, {PATTERN: pattern, "model.window": None, "model.d_mlp": None})
+        return replace(self, vary=vary, quick=quick)
+
     def _runs(self) -> Iterator[Run]:
-        keys = (*self.vary, *(path for path in SWEPT if path in self.sweep))
-        columns = [*self.vary.values(), *(self.sweep[path] for path in SWEPT if path in self.sweep)]
-        for combination in itertools.product(*columns):
+        members = [path for path in SWEPT if path in self.sweep]
+        for cell in itertools.product(*self.vary.values()):
             changes: dict[str, Any] = {}
-            for key, value in zip(keys, combination, strict=True):
+            for key, value in zip(self.vary, cell, strict=True):
                 changes.update(zip(paths_of(key), value if isinstance(key, tuple) else (value,), strict=True))
-            if all(any(_admits(where, changes) for where in level) for level in self.slices):
-                yield with_fields(self.base, changes)
+            base: Run | None = None
+            for values in itertools.product(*(self.sweep[path] for path in members)):
+                swept = dict(zip(members, values, strict=True))
+                if all(any(_admits(where, changes | swept) for where in level) for level in self.slices):
+                    base = base or with_fields(self.base, changes)
+                    own = {path.split(".")[1]: value for path, value in swept.items()}
+                    yield replace(base, train=replace(base.train, **own))
 
     def _check_where(self, where: Where) -> None:
         settable = (*self.varied, *self.sweep)
@@ -130,8 +159,15 @@ class Experiment:
             known = self.values(path)
             for value in wanted:
                 if not any(same(value, other) for other in known):
-                    listed = ", ".join(map(str, known))
+                    listed = ", ".join(map(value_text, known))
                     raise ValueError(f"{path}={value} is not in experiment {self.name!r}; it has {listed}")
+
+
+def _with_pattern(key: Key, values: Sequence[Any], pattern: str) -> Sequence[Any]:
+    if isinstance(key, str):
+        return (pattern,)
+    place = key.index(PATTERN)
+    return tuple(dict.fromkeys((*value[:place], pattern, *value[place + 1 :]) for value in values))
 
 
 def paths_of(key: Key) -> tuple[str, ...]:
@@ -139,10 +175,12 @@ def paths_of(key: Key) -> tuple[str, ...]:
 
 
 def same(value: Any, other: Any) -> bool:
-    """Equal; numbers also to 1%, so that 0.00316 finds 10^-2.5."""
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (value, other))
-    if numbers and (isinstance(value, float) or isinstance(other, float)):
-        return math.isclose(value, other, rel_tol=0.01)
+    """Equal; numbers also to 1%, so that 0.00316 finds 10^-2.5; a built-in task also by its name."""
+    if isinstance(value, str) and isinstance(other, BuiltInTask):
+        return value == other.name
+    numbers = [float(v) for v in (value, other) if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) == 2 and isinstance(value, float) | isinstance(other, float):
+        return math.isclose(*numbers, rel_tol=0.01)
     return value == other
 
 

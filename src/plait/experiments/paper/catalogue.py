@@ -3,13 +3,43 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from plait.experiments.paper.basin import BASIN
+from plait.experiments.paper.fig4 import FIG4
+from plait.experiments.paper.fig5 import FIG5
+from plait.experiments.paper.fig6 import FIG6
+from plait.experiments.paper.fig7 import FIG7
+from plait.experiments.paper.fig11 import FIG11
+from plait.experiments.paper.fig12 import FIG12
+from plait.experiments.paper.fig13 import FIG13
+from plait.experiments.paper.fig14 import FIG14
+from plait.experiments.paper.fig15 import FIG15
+from plait.experiments.paper.fig16 import FIG16
 from plait.experiments.paper.headline import HEADLINE
+from plait.experiments.paper.length import LENGTH
+from plait.experiments.paper.proportion import PROPORTION
+from plait.experiments.paper.shift import SHIFT
 from plait.experiments.spec import Experiment
 from plait.names import unknown
 
-CATALOGUE: Mapping[str, Experiment] = MappingProxyType(
-    {experiment.name: experiment for experiment in (HEADLINE,)}
+_ALL = (
+    HEADLINE,
+    FIG4,
+    FIG5,
+    FIG6,
+    FIG7,
+    FIG11,
+    FIG12,
+    FIG13,
+    FIG14,
+    FIG15,
+    FIG16,
+    LENGTH,
+    PROPORTION,
+    SHIFT,
+    BASIN,
 )
+
+CATALOGUE: Mapping[str, Experiment] = MappingProxyType({experiment.name: experiment for experiment in _ALL})
 
 
 def find_experiment(name: str) -> Experiment:

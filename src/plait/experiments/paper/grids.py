@@ -1,7 +1,48 @@
-"""Learning rates, widths and seeds that the paper's experiments share (arXiv 2603.08859, section 5)."""
+"""Learning rates, widths, seeds and models that the paper's experiments share (arXiv 2603.08859, section 5)."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from plait.model import HybridConfig
+from plait.training.run import Train
 
 LR_GRID = (1e-4, 3.16e-4, 1e-3, 3.16e-3, 1e-2, 3.16e-2, 1e-1, 3.16e-1, 1.0)
 """1e-4 .. 1 in factors of sqrt(10), to three digits."""
 
 SEEDS = range(32)
 """Seeds of a full experiment (the paper has 11 runs)."""
+
+SWEEP: Mapping[str, Any] = {"train.lr": LR_GRID, "train.seed": SEEDS}
+"""The members of a cell in full."""
+
+QUICK_LRS = LR_GRID[2:7]
+"""1e-3 .. 1e-1: where the best rates of these models have been found."""
+
+PATTERNS = ("TF-TF", "SSM-SSM", "TF-SSM", "SSM-TF")
+"""The two-layer models of Figures 4 and 6."""
+
+WIDTHS = (4, 8, 12, 16, 20, 24)
+
+WIDER = (32, 40)
+"""Widths of pure models beyond the paper's, where the accuracies that hybrids reach are to be found."""
+
+COPYING_WINDOW = 20
+RECALL_WINDOW = 100
+"""Windows of selective copying and of multi-key recall; the latter is the whole sequence in training."""
+
+PROTOCOL = Train(steps=4_000)
+
+
+def two_layers(*, window: int | None) -> HybridConfig:
+    """The base model of the two-layer experiments; pattern and width are varied."""
+    return HybridConfig(pattern="SSM-TF", d_model=8, window=window)
+
+
+def sizes(
+    patterns: Iterable[str], widths: Iterable[int], *, pure_widths: Iterable[int] = ()
+) -> tuple[tuple[str, int], ...]:
+    """(pattern, width) pairs: every pattern with `widths`, and TF-TF and SSM-SSM with `pure_widths` too."""
+    patterns = tuple(patterns)
+    pure = [pattern for pattern in patterns if len(set(pattern.split("-"))) == 1]
+    return (*itertools.product(patterns, widths), *itertools.product(pure, pure_widths))

@@ -10,6 +10,7 @@ are nearest to the hybrid's 2,192 and to 12,000:
 
 from plait.experiments.paper.grids import LR_GRID, SEEDS
 from plait.experiments.spec import Experiment
+from plait.experiments.view import View
 from plait.model import HybridConfig
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run, Train
@@ -42,4 +43,5 @@ HEADLINE = Experiment(
         {"model.pattern": (pattern,), "model.d_model": (d_model,), **members}
         for (pattern, d_model), members in QUICK.items()
     ),
+    views=(View(ratio=True),),
 )

@@ -1,0 +1,78 @@
+"""Training that begins at a construction's weights, disturbed: what is expressible, against what is learned.
+
+Every weight of the construction gets normal noise, relative to the root mean square of its tensor, or one part of
+it begins at random weights: the embedding, the Mamba block, or the attention. `everything` is the same model
+begun at random, with nothing of the construction left.
+"""
+
+from plait.constructions import decoding_recall, selective_copying
+from plait.experiments.paper.grids import PROTOCOL, SWEEP
+from plait.experiments.spec import Experiment
+from plait.experiments.view import View
+from plait.model import HybridConfig
+from plait.tasks import DecodingRecall, SelectiveCopying, Task
+from plait.training.run import Run
+from plait.training.start import Start
+
+NOISE = (0.0, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1.0)
+
+_Setting = tuple[Task, HybridConfig, Start]
+
+
+def _settings(
+    task: Task, config: HybridConfig, weights: str, parts: dict[str, tuple[str, ...]]
+) -> tuple[_Setting, ...]:
+    whole = ("embedding", "final_norm", *(f"layers.{i}" for i in range(config.n_layers)))
+    random = (*parts.values(), whole)
+    starts = (
+        *(Start(weights=weights, noise=noise) for noise in NOISE),
+        *(Start(weights=weights, random=names) for names in random),
+    )
+    return tuple((task, config, start) for start in starts)
+
+
+_COPYING, _RECALL = SelectiveCopying(), DecodingRecall()
+_COPIER = selective_copying(_COPYING, PROTOCOL.seq_len).config
+_RECALLER = decoding_recall(_RECALL, PROTOCOL.seq_len).config
+_PARTS = {"embedding": ("embedding",), "Mamba block": ("layers.0",), "attention": ("layers.1",)}
+
+BASIN = Experiment(
+    name="basin",
+    question="From how far does training find back to a construction?",
+    base=Run(
+        task=_COPYING,
+        model=_COPIER,
+        train=PROTOCOL,
+        start=Start(weights="plait.constructions:selective_copying"),
+    ),
+    vary={
+        ("task", "model", "start"): (
+            *_settings(_COPYING, _COPIER, "plait.constructions:selective_copying", _PARTS),
+            *_settings(
+                _RECALL,
+                _RECALLER,
+                "plait.constructions:decoding_recall",
+                _PARTS | {"attention": ("layers.1", "layers.2")},
+            ),
+        )
+    },
+    sweep=SWEEP,
+    quick=({"train.lr": (1e-4, 1e-3, 1e-2), "train.seed": range(6)},),
+    views=(
+        View(
+            x="start.noise",
+            lines=("train.lr",),
+            panels=("task",),
+            where={"start.random": ((),)},
+            log=False,
+            title="By learning rate",
+        ),
+        View(
+            x="start.noise",
+            lines=("task",),
+            where={"start.random": ((),)},
+            log=False,
+            title="At the best learning rate",
+        ),
+    ),
+)

@@ -1,0 +1,44 @@
+"""Recall with decoding, trained at each bit proportion of Table 1 and tested at all of them, at small scale.
+
+The paper's table has 12-layer models, and one column of this matrix: what is tested at 0.2.
+"""
+
+from plait.experiments.paper.fig5 import THREE_LAYERS
+from plait.experiments.paper.grids import PROTOCOL, SWEEP
+from plait.experiments.spec import Experiment
+from plait.experiments.view import View
+from plait.model import HybridConfig
+from plait.tasks import DecodingRecall
+from plait.training.evaluation import Evaluation
+from plait.training.run import Run
+
+PROPORTIONS = (0.05, 0.1, 0.3, 0.5, 0.8, 0.9)
+COLUMN = 0.2
+"""The proportion that the paper tests at."""
+N_BITS = 3
+
+PROPORTION = Experiment(
+    name="proportion",
+    question="Which model recalls at bit proportions that it was not trained at?",
+    base=Run(
+        task=DecodingRecall(n_bits=N_BITS),
+        model=HybridConfig(pattern="SSM-SSM-TF", d_model=24, window=None),
+        train=PROTOCOL,
+    ),
+    vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
+    sweep=SWEEP,
+    quick=({"train.lr": (3.16e-3, 1e-2), "train.seed": range(5)},),
+    evaluations=tuple(
+        Evaluation(task=DecodingRecall(n_bits=N_BITS, p_bit=p_bit), sequences=512)
+        for p_bit in sorted((*PROPORTIONS, COLUMN))
+    ),
+    views=(
+        View(x="test.p_bit", y="task.p_bit", panels=("model.pattern",), title="Trained by tested proportion"),
+        View(
+            x="task.p_bit",
+            where={"test.p_bit": (COLUMN,)},
+            log=False,
+            title="Tested at 0.2, the paper's column",
+        ),
+    ),
+)
