@@ -7,9 +7,10 @@ import pytest
 from plait import HybridConfig
 from plait.advisor import capacity, plan
 from plait.cli.output import plain
+from plait.constructions import cost, smallest_plan
 from plait.memory import count, crossing, read_config
 from plait.memory.configs import read_model
-from plait.tasks import TASKS, parse_task
+from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, parse_task
 from plait.theory import bounds_table
 
 JAMBA = Path(__file__).parents[1] / "memory" / "fixtures" / "jamba.json"
@@ -24,6 +25,30 @@ def test_bounds_are_the_library_s(plait, plait_json, name):
     assert [row["model"] for row in found] == [row.model for row in rows]
     text = plait("bounds", name, "--seq-len", 40).stdout
     assert all(row.note in text for row in rows)
+
+
+@pytest.mark.parametrize("task", [SelectiveCopying(), DecodingRecall(n_bits=3)])
+def test_a_proved_hybrid_stands_beside_the_bounds(plait, plait_json, task):
+    args = (task.name, "--seq-len", 40, *(("--param", "n_bits=3") if task.name == "decoding-recall" else ()))
+    plan = smallest_plan(task, 40)
+    found = plait_json("bounds", *args)["hybrid"]
+    assert found["cost"] == cost(plan, 40).to_json()
+    assert found["pattern"] == plan.config().pattern
+    text = plait("bounds", *args).stdout
+    assert f"{cost(plan, 40).state_bits:,}" in text
+    assert ("99% of all" in text) == (task.name == "decoding-recall")
+
+
+def test_a_range_of_sizes(plait, plait_json, tmp_path):
+    args = ("selective-copying", "--range", "n_words=4..20", "--seq-len", 30, "-o", "b")
+    found = plait_json("bounds", *args)
+    assert [row["size"] for row in found["sizes"]] == [4, 8, 16, 20]
+    for row in found["sizes"]:
+        wanted = bounds_table(SelectiveCopying(n_words=row["size"]), 30)
+        assert [entry["value"] for entry in row["bounds"]] == [plain(entry.value) for entry in wanted]
+    assert (tmp_path / "b" / "bounds.svg").read_text().startswith("<svg")
+    lines = plait("bounds", *args).stdout.splitlines()
+    assert [line.split()[0] for line in lines[4:8]] == ["4", "8", "16", "20"]
 
 
 def test_certificates_are_written_and_accepted(plait, plait_json, tmp_path):
@@ -59,6 +84,11 @@ def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json)
         (("bounds", "needle", "--error", "nan"), "error"),
         (("bounds", "needle", "--error", "some"), "error"),
         (("bounds", "needle", "--seq-len", "0"), "seq_len"),
+        (("bounds", "needle", "--range", "n_words"), "NAME=A..B"),
+        (("bounds", "needle", "--range", "n_words=9..3"), "go up"),
+        (("bounds", "needle", "--range", "n_words=0..3"), "go up"),
+        (("bounds", "needle", "--range", "n_word=2..3"), "nearest: n_words"),
+        (("bounds", "needle", "--range", "score_marker=2..3"), "score_marker"),
         (("check", "absent.json"), "absent.json: No such file"),
         (("check", "."), "directory"),
         (("check", "x", "--param", "n_words=3"), "--task"),

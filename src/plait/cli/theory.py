@@ -9,9 +9,10 @@ import typer
 from plait.cli.errors import CHECK_FAILED
 from plait.cli.options import Device, JsonFlag, Params, TaskName
 from plait.cli.output import plain, print_json, print_line, print_table
-from plait.cli.values import parse_fields
+from plait.cli.values import parse_fields, parse_span
 
 if TYPE_CHECKING:
+    from plait.report.bounds import SizedBounds
     from plait.theory import BoundRow
 
 
@@ -22,40 +23,49 @@ def bounds(
     error: Annotated[
         str, typer.Option(metavar="D", help="Average error allowed of the SSM, in [0, 1).")
     ] = "0",
+    span: Annotated[
+        str | None,
+        typer.Option("--range", metavar="NAME=A..B", help="Sizes of a parameter: A, 2A, 4A, .., B."),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write each bound's certificate there."),
+        typer.Option("-o", "--output", metavar="DIR", help="Certificates go there; of a range, a plot."),
     ] = None,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
-    """What pure models need at least to solve a task: state bits without attention, windows without recurrence.
+    """What pure models need at least to solve a task, beside what a proved hybrid holds, where one is known.
+
+    Pure SSMs are bounded in the state that they carry, pure windowed attention in its windows.
 
     \b
     plait bounds selective-copying --seq-len 100
     plait bounds associative-recall --param n_words=64 --error 0.01 -o certificates
+    plait bounds selective-copying --range n_words=8..1024 -o bounds
     """
+    from plait.report.bounds import bounds_of, bounds_over
     from plait.tasks import parse_task
-    from plait.theory import bounds_table
     from plait.training.loop import resolve_device
 
     resolve_device(device)
-    rows = bounds_table(parse_task(task, parse_fields("--param", param)), seq_len, error)
-    written = {} if output is None else _write_certificates(rows, output, task)
-    if json:
-        listed = [plain(row) | {"file": written.get(index)} for index, row in enumerate(rows)]
-        print_json({"task": task, "seq_len": seq_len, "error": error, "bounds": listed})
+    params = parse_fields("--param", param)
+    asked = {"task": task, "seq_len": seq_len, "error": error}
+    if span is not None:
+        field, sizes = parse_span("--range", span)
+        rows = bounds_over(task, params, field=field, sizes=sizes, seq_len=seq_len, error=error)
+        picture = None if output is None else _write_plot(rows, field, output)
+        if json:
+            print_json({**asked, "field": field, "sizes": [_brief(row) for row in rows], "plot": picture})
+        else:
+            _print_sizes(rows, field, asked, picture)
         return
-    table = [(row.model, row.needs, row.value, row.unit, _confidence(row)) for row in rows]
-    print_table(
-        f"{task}, {seq_len} tokens, error {error}",
-        ("model", "needs", "at least", "unit", "confidence"),
-        table,
-    )
-    for row in rows:
-        print_line(f"{row.model}: {row.note}")
-    for path in written.values():
-        print_line(f"certificate {path}")
+    found = bounds_of(parse_task(task, params), seq_len=seq_len, error=error)
+    written = {} if output is None else _write_certificates(found.bounds, output, task)
+    if json:
+        listed = [plain(row) | {"file": written.get(index)} for index, row in enumerate(found.bounds)]
+        print_json({**asked, "bounds": listed, "hybrid": found.hybrid})
+    else:
+        _print_bounds(found, asked, list(written.values()))
 
 
 def check(
@@ -91,6 +101,71 @@ def check(
         print_line(f"{'accepted' if verdict.accepted else 'refused'}: {verdict.reason}")
     if not verdict.accepted:
         raise typer.Exit(CHECK_FAILED)
+
+
+def _brief(row: "SizedBounds") -> dict[str, Any]:
+    """A size without statements and certificates."""
+    names = ("model", "needs", "unit", "value")
+    listed = [{name: getattr(entry, name) for name in names} for entry in row.bounds]
+    return {"size": row.size, "bounds": listed, "hybrid": row.hybrid}
+
+
+def _print_bounds(found: "SizedBounds", asked: dict[str, Any], files: list[str]) -> None:
+    rows: list[tuple[Any, ...]] = [
+        (row.model, f"needs: {row.needs}", row.value, row.unit, _confidence(row)) for row in found.bounds
+    ]
+    if found.hybrid is not None:
+        cost = found.hybrid.cost
+        name = f"hybrid {found.hybrid.pattern}, {cost.parameters:,} parameters"
+        by = "proved" if found.hybrid.proved else "usual rounding"
+        rows.append((name, "holds: state and cache together", cost.state_bits, "bits", by))
+    print_table(_title(asked), ("model", "what", "amount", "unit", "by"), rows)
+    for row in found.bounds:
+        print_line(f"{row.model}: {row.note}")
+    if found.hybrid is not None:
+        share = "every" if found.hybrid.success == 1 else f"{found.hybrid.success:.0%} of all"
+        print_line(
+            f"hybrid {found.hybrid.pattern}: right at {share} scored positions, the smallest layout that "
+            f"float32 carries: {found.hybrid.layout}"
+        )
+    for path in files:
+        print_line(f"certificate {path}")
+
+
+def _print_sizes(
+    rows: "tuple[SizedBounds, ...]", field: str, asked: dict[str, Any], plot: str | None
+) -> None:
+    first = [row.model for row in rows[0].bounds if row.bound is not None]
+    columns = [field, *first, "hybrid", "its parameters", "its state bits"]
+    table: list[list[Any]] = []
+    for row in rows:
+        values = {entry.model: entry.value for entry in row.bounds}
+        hybrid = row.hybrid
+        held = (
+            (None, None, None)
+            if hybrid is None
+            else (hybrid.pattern, hybrid.cost.parameters, hybrid.cost.state_bits)
+        )
+        table.append([row.size, *(values.get(model) for model in first), *held])
+    print_table(f"{_title(asked)}: bits of state, tokens of windows", columns, table)
+    if plot is not None:
+        print_line(f"plot {plot}")
+
+
+def _title(asked: dict[str, Any]) -> str:
+    return f"{asked['task']}, {asked['seq_len']} tokens, error {asked['error']}"
+
+
+def _write_plot(rows: "tuple[SizedBounds, ...]", field: str, folder: Path) -> str:
+    from plait.files import write_whole
+    from plait.report import svg_text
+    from plait.report.bounds import bounds_plot
+
+    path = folder / "bounds.svg"
+    svg = svg_text(bounds_plot(rows, field=field), name="bounds")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(path, svg.encode())
+    return str(path)
 
 
 def _write_certificates(rows: "tuple[BoundRow, ...]", folder: Path, task: str) -> dict[int, str]:

@@ -69,6 +69,25 @@ def parse_integers(option: str, text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
+def parse_span(option: str, text: str) -> tuple[str, tuple[int, ...]]:
+    """`NAME=A..B` as the name and the sizes A, 2A, 4A, .., B.
+
+    Raises:
+        ValueError: anything else.
+    """
+    match = re.fullmatch(r"(\w+)=(\d{1,9})\.\.(\d{1,9})", text)
+    if match is None:
+        raise ValueError(f"{option} must read NAME=A..B, such as n_words=8..1024, got {text!r}")
+    size, last = int(match[2]), int(match[3])
+    if not 1 <= size <= last:
+        raise ValueError(f"{option} must go up from at least 1, got {text!r}")
+    sizes: list[int] = []
+    while size < last:
+        sizes.append(size)
+        size *= 2
+    return match[1], (*sizes, last)
+
+
 def parse_names(text: str | None, otherwise: Sequence[str]) -> tuple[str, ...]:
     """Names with commas between them; `otherwise` where none are given."""
     return tuple(otherwise) if text is None else tuple(name.strip() for name in text.split(","))

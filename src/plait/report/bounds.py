@@ -1,0 +1,121 @@
+"""Lower bounds of the pure models beside what a proved hybrid really holds, at one size or over a range of sizes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from plait.constructions import Cost, smallest_plan
+from plait.constructions import cost as cost_of
+from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task
+from plait.theory import BoundRow, bounds_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUCCESS = 0.99
+"""What a hybrid for decoding recall must answer; its window follows from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proved:
+    """The smallest hybrid of a task that its construction gives in float32.
+
+    Args:
+        layout: in words.
+        proved: rounding included; else rounding as usually met leaves it intact.
+        success: the least share of scored positions that it answers: 1 on every input, else on the task's
+            distribution.
+    """
+
+    layout: str
+    pattern: str
+    proved: bool
+    success: float
+    cost: Cost
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedBounds:
+    """The bounds of one task.
+
+    Args:
+        size: of what is varied; None where nothing is.
+        bounds: of the pure models.
+        hybrid: None where no construction is known, or none that the dtype carries.
+    """
+
+    size: int | None
+    bounds: tuple[BoundRow, ...]
+    hybrid: Proved | None
+
+
+def bounds_of(
+    task: Task, *, seq_len: int, error: float | Fraction | str = 0, size: int | None = None
+) -> SizedBounds:
+    """Raises:
+    ValueError: as `bounds_table`.
+    """
+    rows = bounds_table(task, seq_len, error)
+    return SizedBounds(size=size, bounds=rows, hybrid=proved_hybrid(task, seq_len))
+
+
+def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
+    """The hybrid of fewest parameters that a construction gives at this length, if there is one."""
+    if not isinstance(task, SelectiveCopying | DecodingRecall):
+        return None
+    try:
+        plan = smallest_plan(task, seq_len, success=SUCCESS)
+    except ValueError:
+        return None
+    return Proved(
+        layout=plan.name,
+        pattern=plan.config().pattern,
+        proved=plan.proved(),
+        success=1.0 if isinstance(task, SelectiveCopying) else SUCCESS,
+        cost=cost_of(plan, seq_len),
+    )
+
+
+def bounds_over(
+    name: str,
+    params: Mapping[str, Any],
+    *,
+    field: str,
+    sizes: Sequence[int],
+    seq_len: int,
+    error: float | Fraction | str = 0,
+) -> tuple[SizedBounds, ...]:
+    """The bounds of the task at every size of one of its parameters.
+
+    Raises:
+        ValueError: as `parse_task` and `bounds_table`.
+    """
+    tasks = [parse_task(name, {**params, field: size}) for size in sizes]
+    return tuple(
+        bounds_of(task, seq_len=seq_len, error=error, size=size)
+        for task, size in zip(tasks, sizes, strict=True)
+    )
+
+
+def bounds_plot(rows: Sequence[SizedBounds], *, field: str) -> "Figure":
+    """State bits that a pure SSM needs, beside the bits that the proved hybrid holds, against the size."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    sizes = [row.size or 0 for row in rows]
+    axes.plot(
+        sizes, [float(row.bounds[0].value) for row in rows], color="#D55E00", marker="s",
+        label="pure SSM needs at least",
+    )  # fmt: skip
+    held = [(row.size or 0, row.hybrid.cost.state_bits) for row in rows if row.hybrid is not None]
+    if held:
+        axes.plot(*zip(*held, strict=True), color="#0072B2", marker="o", label="proved hybrid holds")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    axes.set(xlabel=field, ylabel="bits carried from token to token")
+    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+    return figure
