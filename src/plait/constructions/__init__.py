@@ -2,28 +2,46 @@
 
 from plait.constructions.copying import CopyingLayout
 from plait.constructions.cost import Cost, cost
+from plait.constructions.explain import Explanation, explain
+from plait.constructions.files import describe, load, load_plan, plan_from_json, save
+from plait.constructions.lemmas import STATEMENTS, LemmaCheck, check_lemmas
 from plait.constructions.plan import Margins, Plan, plan_of
 from plait.constructions.recall import decoding_recall, recall_plan
 from plait.constructions.selective import copying_plan, selective_copying
 from plait.constructions.smallest import layouts, smallest, smallest_plan, tradeoff
+from plait.constructions.trace import Trace, attention, logit_gaps, trace
 from plait.constructions.window import match_rate, smallest_window, success_rate
 
 __all__ = [
+    "STATEMENTS",
     "CopyingLayout",
     "Cost",
+    "Explanation",
+    "LemmaCheck",
     "Margins",
     "Plan",
+    "Trace",
+    "attention",
+    "check_lemmas",
     "copying_plan",
     "cost",
     "decoding_recall",
+    "describe",
+    "explain",
     "layouts",
+    "load",
+    "load_plan",
+    "logit_gaps",
     "match_rate",
+    "plan_from_json",
     "plan_of",
     "recall_plan",
+    "save",
     "selective_copying",
     "smallest",
     "smallest_plan",
     "smallest_window",
     "success_rate",
+    "trace",
     "tradeoff",
 ]

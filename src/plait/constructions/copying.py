@@ -1,4 +1,4 @@
-"""Selective copying in two standard blocks, SSM then TF: weights set by hand (docs/theory.md, Theorem 6).
+"""Selective copying in two standard blocks, SSM then TF: weights set by hand (docs/theory.md, Theorem 6.6).
 
     Mamba       holds the control of the latest number, in place of the token's own
     attention   looks back by the number held, and copies the code found there
@@ -61,6 +61,7 @@ class CopyingPlan(Plan):
     """Everything that decides the weights; each weight stands beside the lemma that it serves."""
 
     kind: ClassVar[str] = "selective-copying"
+    theorem: ClassVar[str] = "6.6"
 
     task: SelectiveCopying
     layout: CopyingLayout = CopyingLayout()
@@ -207,7 +208,7 @@ class CopyingPlan(Plan):
         )
 
     def margins(self) -> Margins:
-        """Theorem 6."""
+        """Theorem 6.6."""
         chord, gain, miss = self.code.chord, self.gain, self.miss
         signal = chord**2 * (1.0 - miss) / 2.0 - miss * self.louder * chord
         signal -= (chord + 2.0 * self.layout.n_frequencies) / gain + chord**2 / 8.0
@@ -263,7 +264,7 @@ class CopyingPlan(Plan):
         return token + control, token + control, (self.louder * self.gain + 1.0) ** 2 * token + control
 
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
-        """Lemma 6.8 along the two paths: control to score, and code to logit."""
+        """Lemma 6.9 along the two paths: control to score, and code to logit."""
         residual, unit = self.residual, rounding.unit
         early, late = (rounding.read(length) for length in self.lengths()[:2])
         gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit

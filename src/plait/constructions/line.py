@@ -1,4 +1,4 @@
-"""Selective copying in four channels and one number of recurrent state (docs/theory.md, Theorem 6').
+"""Selective copying in four channels and one number of recurrent state (docs/theory.md, Theorem 6.8).
 
     signals     a point on one circle for every token, and one number for the control
     Mamba       one channel: its value is the control, its step size writes at numbers and holds at words
@@ -47,6 +47,7 @@ class LinePlan(Plan):
     """
 
     kind: ClassVar[str] = "selective-copying"
+    theorem: ClassVar[str] = "6.8"
 
     task: SelectiveCopying
     amplitude: float = QUIET
@@ -95,7 +96,7 @@ class LinePlan(Plan):
 
     @staticmethod
     def state(control: float) -> float:
-        """What the channel holds after a number of this control: step * B * value (Lemma 6.9)."""
+        """What the channel holds after a number of this control: step * B * value (Lemma 6.7)."""
         value = LIFT + control
         return (2.0 * STEP * control + HOLD) / STEP * value**2 / LIFT
 
@@ -122,7 +123,7 @@ class LinePlan(Plan):
 
     @cached_property
     def margin(self) -> float:
-        """The least lead of the target's score, over numbers, distances, and both kinds of query (Lemma 6.9)."""
+        """The least lead of the target's score, over numbers, distances, and both kinds of query (Lemma 6.7)."""
         w = self.turns.values[0]
         t = torch.arange(self.window, dtype=torch.float64)
         margin = math.inf
@@ -169,7 +170,7 @@ class LinePlan(Plan):
         return {"code": self.code.points(), "control": controls.unsqueeze(-1)}
 
     def mamba(self) -> dict[str, Tensor]:
-        """Lemma 6.9: step sizes, B and C all come from the one channel; D takes out the token's own control."""
+        """Lemma 6.7: step sizes, B and C all come from the one channel; D takes out the token's own control."""
         residual = self.residual
         row = residual.rows("control")[0]
         mamba = MambaWriter(residual, factor=self.assumed[0])
@@ -183,7 +184,7 @@ class LinePlan(Plan):
         return mamba.tensors()
 
     def transformer(self) -> dict[str, Tensor]:
-        """Lemma 6.9: query (1, tangent), key turned to the middle distance."""
+        """Lemma 6.7: query (1, tangent), key turned to the middle distance."""
         residual, turns = self.residual, self.turns
         block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=turns.n_pairs)
         slope = self.steepest / self.states[1]
@@ -206,7 +207,7 @@ class LinePlan(Plan):
         )
 
     def margins(self) -> Margins:
-        """Theorem 6'."""
+        """Theorem 6.8."""
         chord, gain, miss = self.code.chord, self.gain, self.miss
         signal = chord**2 * (1.0 - miss) / 2.0 - miss * chord - (chord + 2.0 * self.span) / gain
         signal -= chord**2 / 8.0
@@ -258,8 +259,8 @@ class LinePlan(Plan):
 
         return (
             *(at(0, name, "6.1", values, everywhere, 0.0) for name, values in own.items()),
-            at(1, "code", "6.9", own["code"], everywhere, 0.0),
-            at(1, "control", "6.9", control, everywhere, 0.0),
+            at(1, "code", "6.7", own["code"], everywhere, 0.0),
+            at(1, "control", "6.7", control, everywhere, 0.0),
             at(2, "code", "6.5", copied, scored, 2.0 * self.miss * self.gain),
             at(2, "control", "6.5", control, everywhere, 0.0),
         )
@@ -271,7 +272,7 @@ class LinePlan(Plan):
         return (
             Gaze(
                 layer=2,
-                lemma="6.9",
+                lemma="6.7",
                 distance=number,
                 known=scored,
                 margin=margins.attention,
@@ -284,7 +285,7 @@ class LinePlan(Plan):
         return 5.0, 1.0 + control, (self.gain + 1.0) ** 2 + control
 
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
-        """Lemma 6.8: the lifted channel is squared and scaled, so its error grows with the lift."""
+        """Lemma 6.9: the lifted channel is squared and scaled, so its error grows with the lift."""
         residual, unit = self.residual, rounding.unit
         early, late = (rounding.read(length) for length in self.lengths()[:2])
         middle, half = self.states

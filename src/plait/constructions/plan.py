@@ -17,6 +17,7 @@ from torch import Tensor
 from plait.constructions.residual import Residual
 from plait.constructions.rounding import UNITS, USUAL, Allowance, Rounding, tightest
 from plait.model import HybridConfig, HybridLM
+from plait.tasks.base import BuiltInTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,9 @@ class Plan(ABC):
     """A construction for sequences of `seq_len` tokens in weights of `dtype`."""
 
     kind: ClassVar[str]
+    theorem: ClassVar[str]
 
+    task: BuiltInTask
     seq_len: int
     dtype: torch.dtype = torch.float32
 

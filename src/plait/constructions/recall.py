@@ -9,7 +9,7 @@ from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register, single_decay, widest_gap_decay
 from plait.constructions.register_table import two_numbers
 from plait.constructions.rounding import UNITS
-from plait.constructions.two_decays import largest_lead
+from plait.constructions.two_decays import largest_gap, largest_lead
 from plait.constructions.window import smallest_window
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall
@@ -47,17 +47,13 @@ def recall_plans(
         ]
     if pattern != "SSM-TF-TF":
         raise ValueError(f"pattern must be one of {', '.join(PATTERNS)}, got {pattern!r}")
-    bases = [max(2, least_base(task.n_words, digits)) for digits in range(1, task.n_bits + 1)]
+    bases = dict.fromkeys(least_base(task.n_words, digits) for digits in range(1, task.n_bits + 1))
+    gaps = [widest_gap_decay(task.n_bits), largest_gap(task.n_bits)]
     return [
-        LongRecallPlan(
-            task=task,
-            seq_len=seq_len,
-            dtype=dtype,
-            window=window,
-            register=widest_gap_decay(task.n_bits),
-            base=base,
-        )
-        for base in dict.fromkeys(bases)
+        LongRecallPlan(task=task, seq_len=seq_len, dtype=dtype, window=window, register=register, base=base)
+        for base in bases
+        for register in gaps
+        if register is not None
     ]
 
 

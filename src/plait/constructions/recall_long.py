@@ -1,4 +1,4 @@
-"""Decoding recall in three standard blocks, SSM-TF-TF: weights set by hand (docs/theory.md, Theorem 7A).
+"""Decoding recall in three standard blocks, SSM-TF-TF: weights set by hand (docs/theory.md, Theorem 7.6).
 
     Mamba        holds the last bits as one number
     attention 1  writes the code of the token before; its MLP turns the number into the code of a word
@@ -9,9 +9,9 @@ Repairs Theorem 4.6 of arXiv 2603.08859.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -45,6 +45,8 @@ class LongRecallPlan(RecallPlan):
     Args:
         base: digits of the token code.
     """
+
+    theorem: ClassVar[str] = "7.6"
 
     base: int
 
@@ -205,7 +207,7 @@ class LongRecallPlan(RecallPlan):
         )
 
     def margins(self) -> Margins:
-        """Theorem 7A."""
+        """Theorem 7.6."""
         chord, miss = self.code.chord, self.miss
         signal = chord**2 * (3.0 / 8.0 - miss / 2.0) - miss * chord - chord / self.gain
         last = self.residual.layer_factor(self.squares()[3], eps=self.norm_eps)
@@ -250,8 +252,8 @@ class LongRecallPlan(RecallPlan):
             lemma="7.1",
             distance=one,
             known=one.cumsum(-1) > 1,
-            margin=PEEK * (1.0 - math.cos(1.0)),
-            mass=1.0 - math.exp(-PEEK * (1.0 - math.cos(1.0))),
+            margin=PEEK * (1.0 - math.cos(1.0)) / 2.0,
+            mass=1.0 - math.exp(-PEEK * (1.0 - math.cos(1.0)) / 2.0),
         )
         return peek, self._gaze(tokens, layer=3, lemma="7.6")
 
@@ -310,4 +312,4 @@ class LongRecallPlan(RecallPlan):
         )
 
     def layout_json(self) -> dict[str, Any]:
-        return {"name": "long", "base": self.base}
+        return {"name": "long", "base": self.base, "register": asdict(self.register)}

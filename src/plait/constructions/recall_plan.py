@@ -73,7 +73,7 @@ class RecallPlan(Plan):
             lemma=lemma,
             distance=distance,
             known=found & (distance < self.window),
-            margin=self.recency.nats,
+            margin=self.recency.kept,
             mass=1.0 - self.recency.miss,
         )
 

@@ -1,4 +1,4 @@
-"""Decoding recall in two standard blocks, SSM then TF: weights set by hand (docs/theory.md, Theorem 7B).
+"""Decoding recall in two standard blocks, SSM then TF: weights set by hand (docs/theory.md, Theorem 7.7).
 
     Mamba       holds the last bits as a few numbers, and writes the signals of the token before
     attention   the token before whose level lies nearest to these numbers, the latest of them; copies the level
@@ -10,7 +10,7 @@ Theorem 4.6 of arXiv 2603.08859 with one layer fewer.
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -36,6 +36,8 @@ REGISTER = 16.0
 @dataclass(frozen=True, kw_only=True)
 class ShortRecallPlan(RecallPlan):
     """Everything that decides the weights; each weight stands beside the lemma that it serves."""
+
+    theorem: ClassVar[str] = "7.7"
 
     @property
     def residual(self) -> Residual:
@@ -170,7 +172,7 @@ class ShortRecallPlan(RecallPlan):
         )
 
     def margins(self) -> Margins:
-        """Theorem 7B."""
+        """Theorem 7.7."""
         radius, spacing = self.radius, self.spacing
         signal = spacing * (
             spacing * 7 / 16 - 4 * radius * self.miss - (2 * radius + 3 * radius**3) / self.gain

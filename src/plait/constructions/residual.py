@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-QUIET = 2.0**-30
+QUIET = 2.0**-40
 """An amplitude whose square is nothing beside the norms' epsilon: they divide by one constant, whatever they see."""
 
 

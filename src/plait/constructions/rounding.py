@@ -1,4 +1,4 @@
-"""How much a number type may err: what the exact proofs leave room for (docs/theory.md, section 6.7).
+"""How much a number type may err: what the exact proofs leave room for (docs/theory.md, section 6.6).
 
 Every bound is the standard model of rounding, first order: an operation errs by one unit roundoff of its
 result, a sum of n terms by n units of the sum of their sizes. Weights and activations are stored in the model's
@@ -42,7 +42,7 @@ class Rounding:
         return min(float(n), 4.0 * n**0.5) if self.usual else float(n)
 
     def read(self, length: float) -> float:
-        """Error of one signal read from a stream vector of this length (Lemma 6.8).
+        """Error of one signal read from a stream vector of this length (Lemma 6.9).
 
         Six roundings of stored numbers: the stream, the norm's output, its product with the norm's weight,
         the row that reads, the row's product, the sum as stored. And sums of d terms: mean, variance, product.
