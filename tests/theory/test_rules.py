@@ -2,6 +2,7 @@
 
 import ast
 import random
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ TASKS = (*SMALL_TASKS, DecodingRecall(n_bits=1, variant="last"), DecodingRecall(
 
 def rule(task):
     document = task_to_json(task)
-    return rule_of(document["task"], document["params"])
+    params = {k: Fraction(repr(v)) if isinstance(v, float) else v for k, v in document["params"].items()}
+    return rule_of(document["task"], params)
 
 
 @pytest.mark.parametrize("task", TASKS, ids=repr)
@@ -67,6 +69,7 @@ def test_rows_outside_the_domain_are_undefined():
         ("selective-copying", {"numbers": [1, 1]}, "distinct"),
         ("selective-copying", {"variant": "other"}, "one of"),
         ("decoding-recall", {"n_bits": 30}, "at most 20"),
+        ("decoding-recall", {"p_bit": 2}, "probability"),
     ],
 )
 def test_refused(name, params, said):

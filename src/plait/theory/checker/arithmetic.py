@@ -1,7 +1,6 @@
 """The checker's own exact arithmetic; it shares no code with what makes certificates."""
 
 from fractions import Fraction
-from math import comb
 
 GRID = 2**24
 
@@ -25,17 +24,20 @@ def certain_share(good: int, trials: int, alpha: Fraction) -> Fraction:
 
 
 def _at_least(good: int, trials: int, p: int) -> int:
-    """P(binomial >= good) times GRID^trials, for the success probability p / GRID."""
+    """P(binomial >= good) times GRID^trials, for the success probability p / GRID; the shorter tail is summed."""
     q = GRID - p
     if good > trials // 2:
-        total = 0
-        for failures in range(trials - good + 1):
-            total = total * p + comb(trials, failures) * q**failures
-        return total * p**good
-    total = 0
-    for successes in range(good):
-        total = total * q + comb(trials, successes) * p**successes
-    return GRID**trials - total * q ** (trials - good + 1)
+        return _first_terms(trials, trials - good, q, p) * p**good
+    return GRID**trials - (_first_terms(trials, good - 1, p, q) * q ** (trials - good + 1) if good else 0)
+
+
+def _first_terms(trials: int, last: int, one: int, other: int) -> int:
+    """`sum_(j = 0..last) C(trials, j) one^j other^(last - j)`."""
+    total, ways = 0, 1
+    for j in range(last + 1):
+        total = total * other + ways
+        ways = ways * (trials - j) * one // (j + 1)
+    return total
 
 
 def states_at_error(contents: int, queries: int, answers: int, error: Fraction) -> int:

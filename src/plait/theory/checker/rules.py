@@ -5,10 +5,13 @@ position of prefix + suffix, or None where it is undefined. Source: arXiv 2603.0
 """
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Protocol
 
 from plait.theory.checker.document import Refused
+
+MOST_WORDS = 2**24
 
 Tokens = Sequence[int]
 Ask = Callable[[Tokens, int], "int | None"]
@@ -38,6 +41,7 @@ class SelectiveCopying:
             raise Refused("numbers must be distinct integers of at least 1")
         self.numbers = numbers
         self.n_tokens = self.n_words + len(numbers)
+        _check_probability(params, "p_number")
         _one_of(params, "variant", ("uniform", "adversarial", "repetitive"))
 
     def open(self, prefix: Tokens) -> Ask:
@@ -119,6 +123,7 @@ class DecodingRecall:
             raise Refused("n_bits must be at most 20")
         self.n_words = 2**self.n_bits
         self.n_tokens = self.n_words + 2
+        _check_probability(params, "p_bit")
         self.last_only = _one_of(params, "variant", ("interleaved", "last")) == "last"
 
     def open(self, prefix: Tokens) -> Ask:
@@ -195,16 +200,22 @@ def rule_of(name: str, params: dict) -> Rule:
 
 
 def _is_positive(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 2**31
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
 
 
 def _positive(params: dict, name: str) -> int:
-    if not _is_positive(params[name]):
-        raise Refused(f"{name} must be an integer of at least 1, got {params[name]!r}")
+    if not _is_positive(params[name]) or params[name] > MOST_WORDS:
+        raise Refused(f"{name} must be an integer of at least 1 and at most 2^24, got {params[name]!r:.60}")
     return params[name]
+
+
+def _check_probability(params: dict, name: str) -> None:
+    value = params[name]
+    if isinstance(value, bool) or not isinstance(value, int | Fraction) or not 0 <= value <= 1:
+        raise Refused(f"{name} must be a probability, got {value!r:.60}")
 
 
 def _one_of(params: dict, name: str, choices: tuple[str, ...]) -> str:
     if params[name] not in choices:
-        raise Refused(f"{name} must be one of {', '.join(choices)}, got {params[name]!r}")
+        raise Refused(f"{name} must be one of {', '.join(choices)}, got {params[name]!r:.60}")
     return params[name]

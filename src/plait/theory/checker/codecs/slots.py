@@ -140,6 +140,8 @@ def _rows(reader: Reader, name: str, *, width: int, gaps: bool = False) -> list:
     """Rows of `width` tokens; a plain list of tokens stands for rows of one, `gaps` allows null."""
     value = reader.take(name)
     if isinstance(value, int) and not isinstance(value, bool):
+        if width != 1:
+            raise Refused(f"a slot's {name} must have rows of {width} tokens, a table has single ones")
         return [[token] for token in reader.listed(value, name, below=reader.n_tokens, most=MOST_CELLS)]
     if not isinstance(value, list) or len(value) * max(1, width) > MOST_CELLS:
         raise Refused(f"a slot's {name} must be a list of at most {MOST_CELLS} tokens in all")

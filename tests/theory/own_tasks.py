@@ -1,0 +1,88 @@
+"""Tasks as a user would write them: nothing but a vocabulary and targets."""
+
+from dataclasses import dataclass
+
+import torch
+
+from plait.tasks import Targets
+
+
+class Bare:
+    """What every task here shares."""
+
+    n_tokens: int
+
+    @property
+    def vocab_size(self):
+        return self.n_tokens
+
+    @property
+    def token_names(self):
+        return tuple(str(token) for token in range(self.n_tokens))
+
+    def sample(self, stream, batch=8, seq_len=100):
+        return stream.integers(self.n_tokens, (batch, seq_len))
+
+
+@dataclass(frozen=True)
+class Unless(Bare):
+    """Six content tokens 0..2, then token 3 + j asks for the j-th; if 0 1 occurs among them, every answer is 2."""
+
+    n_tokens: int = 9
+
+    def targets(self, tokens):
+        content, asked = tokens[..., :6], tokens - 3
+        spoiled = ((content[..., :-1] == 0) & (content[..., 1:] == 1)).any(-1, keepdim=True)
+        answers = content.gather(-1, asked.clamp(0, 5).reshape(*content.shape[:-1], -1))
+        scored = (asked >= 0) & (torch.arange(tokens.shape[-1]) >= 6)
+        return Targets(torch.where(spoiled, 2, answers) * scored, scored)
+
+
+@dataclass(frozen=True)
+class Parity(Bare):
+    """The sum of all tokens so far, modulo `modulus`: parity for 2, a counter else."""
+
+    modulus: int = 2
+    n_tokens: int = 2
+
+    def targets(self, tokens):
+        return Targets(tokens.cumsum(-1) % self.modulus, torch.ones_like(tokens, dtype=torch.bool))
+
+
+@dataclass(frozen=True)
+class LastTokens(Bare):
+    """The token `back` places ago: the last `back` tokens have to be kept."""
+
+    back: int = 3
+    n_tokens: int = 5
+
+    def targets(self, tokens):
+        scored = torch.zeros_like(tokens, dtype=torch.bool)
+        scored[..., self.back :] = True
+        return Targets(tokens.roll(self.back, -1) * scored, scored)
+
+
+@dataclass(frozen=True)
+class Majority(Bare):
+    """Whether most of the last `last` (odd) bits are 1: `last - 1` of them have to be kept."""
+
+    last: int = 5
+    n_tokens: int = 2
+
+    def targets(self, tokens):
+        padded = torch.nn.functional.pad(tokens, (self.last, 0)).cumsum(-1)
+        counts = padded[..., self.last :] - padded[..., : -self.last]
+        return Targets((counts > self.last // 2).to(torch.int64), torch.ones_like(tokens, dtype=torch.bool))
+
+
+@dataclass(frozen=True)
+class Hidden(Bare):
+    """A task of plait of which only the targets are shown."""
+
+    inner: object = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "n_tokens", self.inner.ordinary_tokens)
+
+    def targets(self, tokens):
+        return self.inner.targets(tokens)
