@@ -57,7 +57,7 @@ void head(const Shape& s, double eps, const T* weight, const T* bias, const T* t
       const Signal<T> x = tile(const_cast<T*>(hidden) + (group * s.time + t) * s.d_model * kLanes);
       normalise(x, s.d_model, kLanes, eps, normal, scale);
       affine(normal, s.d_model, kLanes, weight, bias, out);
-      apply(matrix(table, s.vocab, s.d_model), out, logits, kLanes);
+      times(matrix(table, s.vocab, s.d_model), out, logits);
       const Best<T> best(logits, s.vocab);
       for (int64_t i = 0; i < lanes; ++i) {
         const int64_t at = (first + i) * s.time + t;

@@ -36,15 +36,15 @@ void advance(const Shape& s, double eps, const T* const* w, const T* rates, cons
       store(out + f * kLanes, load(in + f * kLanes));
     }
     const Signal<T> newest = tile(past + (s.d_conv - 1) * I * kLanes);
-    apply(matrix(w[kInProj], I, d), normed, newest, kLanes);
-    apply(matrix(w[kInProj] + I * d, I, d), normed, gate, kLanes);
+    times(matrix(w[kInProj], I, d), normed, newest);
+    times(matrix(w[kInProj] + I * d, I, d), normed, gate);
     for (int64_t c = 0; c < I; ++c) {
       Lanes<T> sum = spread(w[kConvBias][c]);
       for (int64_t k = 0; k < s.d_conv; ++k) sum += w[kConv][c * s.d_conv + k] * load(past + (k * I + c) * kLanes);
       store(smooth[c], silu<T>(sum));
     }
-    apply(matrix(w[kXProj], s.dt_rank + 2 * N, I), smooth, parameters, kLanes);
-    apply(matrix(w[kDtProj], I, s.dt_rank), parameters, dt_in, kLanes, w[kDtBias]);
+    times(matrix(w[kXProj], s.dt_rank + 2 * N, I), smooth, parameters);
+    times(matrix(w[kDtProj], I, s.dt_rank), parameters, dt_in, w[kDtBias]);
     const Signal<T> B = parameters.from(s.dt_rank), C = B.from(N);
     for (int64_t c = 0; c < I; ++c) {
       const Lanes<T> x = load(smooth[c]), dt = softplus<T>(load(dt_in[c])), dtx = dt * x;
@@ -57,7 +57,7 @@ void advance(const Shape& s, double eps, const T* const* w, const T* rates, cons
       }
       store(mixed[c], y * silu<T>(load(gate[c])));
     }
-    apply_add(matrix(w[kOutProj], d, I), mixed, tile(out), kLanes);
+    times_add(matrix(w[kOutProj], d, I), mixed, tile(out));
   }
 }
 

@@ -18,6 +18,41 @@ inline Signal<T> tile(T* data) {
   return {data, kLanes};
 }
 
+namespace detail {
+template <class T, int R, bool Add>
+inline void times_rows(const Matrix<T>& w, int64_t row, Signal<T> x, Signal<T> y, const T* bias) {
+  Lanes<T> sum[R];
+  for (int r = 0; r < R; ++r) sum[r] = Add ? load(y[row + r]) : spread(bias ? bias[row + r] : T(0));
+  const T* weight = w.data + row * w.down;
+  for (int64_t c = 0; c < w.columns; ++c, weight += w.across) {
+    const Lanes<T> column = load(x[c]);
+    for (int r = 0; r < R; ++r) sum[r] += weight[r * w.down] * column;
+  }
+  for (int r = 0; r < R; ++r) store(y[row + r], sum[r]);
+}
+
+template <class T, bool Add>
+inline void times(const Matrix<T>& w, Signal<T> x, Signal<T> y, const T* bias) {
+  int64_t row = 0;
+  for (; row + 9 <= w.rows; row += 9) times_rows<T, 9, Add>(w, row, x, y, bias);
+  for (; row + 6 <= w.rows; row += 6) times_rows<T, 6, Add>(w, row, x, y, bias);
+  for (; row + 3 <= w.rows; row += 3) times_rows<T, 3, Add>(w, row, x, y, bias);
+  for (; row < w.rows; ++row) times_rows<T, 1, Add>(w, row, x, y, bias);
+}
+}  // namespace detail
+
+// y = w x + bias of one tile: more rows at once than `apply`, since there is one vector of lanes only.
+template <class T>
+inline void times(const Matrix<T>& w, Signal<T> x, Signal<T> y, const T* bias = nullptr) {
+  detail::times<T, false>(w, x, y, bias);
+}
+
+// y += w x of one tile.
+template <class T>
+inline void times_add(const Matrix<T>& w, Signal<T> x, Signal<T> y) {
+  detail::times<T, true>(w, x, y, nullptr);
+}
+
 template <class T>
 inline void rows_to_tile(const T* rows, int64_t count, int64_t features, T* out) {
   for (int64_t i = 0; i < kLanes; ++i) {

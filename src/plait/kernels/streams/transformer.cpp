@@ -125,7 +125,8 @@ Lanes<T> attend(const Shape& s, Rotation<T> r, const Room<T>& room, T* here, int
     for (int64_t f = 0; f < width; ++f) store(q[f], load(q[f]) * root);
     int64_t j = 0;
     for (; j + kTile <= count; j += kTile) scores<T, kTile>(s, r, q, key, j, room.turned, room.score + j * kLanes);
-    for (; j < count; ++j) scores<T, 1>(s, r, q, key, j, room.turned, room.score + j * kLanes);
+    for (; j + 2 <= count; j += 2) scores<T, 2>(s, r, q, key, j, room.turned, room.score + j * kLanes);
+    if (j < count) scores<T, 1>(s, r, q, key, j, room.turned, room.score + j * kLanes);
     if (source) {
       const Lanes<T> lead = margin(room.score, count, source, s.time, lanes);
       best = lead > best ? lead : best;
@@ -147,19 +148,19 @@ void advance(const Shape& s, double eps, const T* const* w, Rotation<T> r, const
     std::memmove(x.data, in + t * d * kLanes, d * kLanes * sizeof(T));
     normalise(x, d, kLanes, eps, room.normal, room.scale);
     affine(room.normal, d, kLanes, w[kNorm1], w[kNorm1Bias], room.first);
-    apply(matrix(w[kQkv], 3 * d, d), room.first, room.qkv, kLanes, w[kQkvBias]);
+    times(matrix(w[kQkv], 3 * d, d), room.first, room.qkv, w[kQkvBias]);
     const int64_t count = std::min(s.window, s.held + t + 1);
     const Lanes<T> lead = attend(s, r, room, seen + (s.held + t) * s.entry(), count, sources ? sources + t : nullptr,
                                  lanes);
     if (sources)
       for (int64_t i = 0; i < lanes; ++i) margins[i * s.time + t] = lead[i];
     for (int64_t f = 0; f < d; ++f) store(x[f], load(x[f]) + (w[kDenseBias][f] + w[kDownBias][f]));
-    apply_add(matrix(w[kDense], d, d), room.attended, x, kLanes);
+    times_add(matrix(w[kDense], d, d), room.attended, x);
     if (!s.d_mlp) continue;
     affine(room.normal, d, kLanes, w[kNorm2], w[kNorm2Bias], room.second);
-    apply(matrix(w[kUp], s.d_mlp, d), room.second, room.up, kLanes, w[kUpBias]);
+    times(matrix(w[kUp], s.d_mlp, d), room.second, room.up, w[kUpBias]);
     for (int64_t u = 0; u < s.d_mlp; ++u) store(room.up[u], load(room.up[u]) * sigmoid<T>(load(room.up[u])));
-    apply_add(matrix(w[kDown], d, s.d_mlp), room.up, x, kLanes);
+    times_add(matrix(w[kDown], d, s.d_mlp), room.up, x);
   }
 }
 

@@ -1,0 +1,19 @@
+"""Verification of any hybrid against the exact targets of its task."""
+
+from plait.verify.checks import MOST_INPUTS, Checks, Claims
+from plait.verify.result import Counterexample, Verification, Verified
+from plait.verify.tally import Extreme, Tally
+from plait.verify.verification import check_vocabulary, verify
+
+__all__ = [
+    "MOST_INPUTS",
+    "Checks",
+    "Claims",
+    "Counterexample",
+    "Extreme",
+    "Tally",
+    "Verification",
+    "Verified",
+    "check_vocabulary",
+    "verify",
+]

@@ -1,0 +1,106 @@
+"""The tokens that may occur, labels with what is claimed of them, and domains that are read whole."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from plait.tasks import BuiltInTask, Targets, Task
+from plait.verify.sources import source_distances
+
+
+class Labels(NamedTuple):
+    """Targets that the model is held to, those beyond its window, and where the former stand."""
+
+    targets: Targets
+    beyond: Bool[Tensor, "*batch time"] | None
+    sources: Int[Tensor, "*batch time"] | None
+
+    def last(self, count: int) -> "Labels":
+        """Of the last positions alone."""
+        targets = Targets(*(part[..., -count:] for part in self.targets))
+        beyond, sources = (None if part is None else part[..., -count:] for part in self[1:])
+        return Labels(targets, beyond, sources)
+
+
+def labels(task: Task, tokens: Int[Tensor, "*batch time"], *, window: int | None) -> Labels:
+    """Targets of the tokens; with a window, those further back than it holds are set apart.
+
+    Raises:
+        ValueError: a window of a task whose targets stand in no known place.
+    """
+    targets = task.targets(tokens)
+    sources = source_distances(task, tokens, targets)
+    if window is None:
+        return Labels(targets, None, sources)
+    if sources is None:
+        raise ValueError(
+            f"a window cannot be claimed for {type(task).__name__}: its targets have no known place"
+        )
+    beyond = sources >= window
+    held = targets.scored & ~beyond
+    return Labels(Targets(targets.tokens * held, held), beyond, torch.where(held, sources, -1))
+
+
+def occurring_tokens(task: Task) -> int:
+    """How many tokens inputs are made of: all but the specials, of a built-in task."""
+    return task.ordinary_tokens if isinstance(task, BuiltInTask) else task.vocab_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """Every input of `seq_len` tokens out of `n_tokens`."""
+
+    n_tokens: int
+    seq_len: int
+
+    @property
+    def inputs(self) -> int:
+        return self.n_tokens**self.seq_len
+
+    @property
+    def prefixes(self) -> int:
+        """Different prefixes of all lengths: the positions that differ."""
+        return sum(self.n_tokens**length for length in range(1, self.seq_len + 1))
+
+    def rows(self, first: int, stop: int) -> Int[Tensor, "inputs seq_len"]:
+        """The inputs numbered from `first` to `stop - 1`, in the order of a dictionary."""
+        return self._numbered(torch.arange(first, stop))
+
+    def spread(self, count: int) -> Int[Tensor, "inputs seq_len"]:
+        """All inputs, or about `count` of them evenly over the domain."""
+        return self._numbered(torch.arange(0, self.inputs, max(1, self.inputs // count)))
+
+    def _numbered(self, number: Int[Tensor, " inputs"]) -> Int[Tensor, "inputs seq_len"]:
+        columns: list[Tensor] = []
+        for _ in range(self.seq_len):
+            columns.append(number % self.n_tokens)
+            number = number.div(self.n_tokens, rounding_mode="floor")
+        return torch.stack(columns[::-1], dim=-1)
+
+    def blocks(self, size: int) -> Iterator[Int[Tensor, "inputs seq_len"]]:
+        """All inputs, at most `size` at once."""
+        for first in range(0, self.inputs, size):
+            yield self.rows(first, min(first + size, self.inputs))
+
+
+def count_of_inputs(domain: Domain) -> str:
+    """The number in words that a reader can take in: exactly up to 10^15, then as a power of ten."""
+    inputs = domain.inputs
+    if inputs < 10**15:
+        return f"{inputs:,} inputs"
+    text = str(inputs)
+    return f"{text[0]}.{text[1]}e{len(text) - 1} inputs ({domain.n_tokens}^{domain.seq_len})"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    for unit, size in (("years", 365.25 * 86400), ("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size:
+            return (
+                f"{seconds / size:,.0f} {unit}" if seconds < 1e15 * size else f"{seconds / size:.1e} {unit}"
+            )
+    return f"{seconds:.0f} seconds"
