@@ -4,10 +4,11 @@ import torch
 
 from plait.constructions.codes import least_base
 from plait.constructions.plan import Plan
-from plait.constructions.recall_long import LongRecallPlan
+from plait.constructions.recall_long import LOUD_REGISTER, QUIET_REGISTER, LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register, single_decay, widest_gap_decay
 from plait.constructions.register_table import two_numbers
+from plait.constructions.residual import QUIET
 from plait.constructions.rounding import UNITS
 from plait.constructions.two_decays import largest_gap, largest_lead
 from plait.constructions.window import smallest_window
@@ -50,8 +51,18 @@ def recall_plans(
     bases = dict.fromkeys(least_base(task.n_words, digits) for digits in range(1, task.n_bits + 1))
     gaps = [widest_gap_decay(task.n_bits), largest_gap(task.n_bits)]
     return [
-        LongRecallPlan(task=task, seq_len=seq_len, dtype=dtype, window=window, register=register, base=base)
+        LongRecallPlan(
+            task=task,
+            seq_len=seq_len,
+            dtype=dtype,
+            window=window,
+            register=register,
+            base=base,
+            amplitude=amplitude,
+            register_gain=register_gain,
+        )
         for base in bases
+        for amplitude, register_gain in ((1.0, LOUD_REGISTER), (QUIET, QUIET_REGISTER))
         for register in gaps
         if register is not None
     ]

@@ -20,7 +20,7 @@ from torch import Tensor
 from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
-from plait.constructions.plan import Factor, Gaze, Holding, Margins
+from plait.constructions.plan import Gaze, Holding, Margins
 from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
 from plait.constructions.recency import Recency
 from plait.constructions.residual import Residual
@@ -31,8 +31,14 @@ from plait.model import HybridConfig
 PREVIOUS = 16.0
 """Gain of the previous token's code."""
 
-REGISTER = 2.0
-"""Gain of the register's number."""
+LOUD_REGISTER = 2.0**-8
+"""Gain of the register's number in a stream of amplitude 1: it must not change what norms divide by."""
+
+QUIET_REGISTER = 2.0
+"""The same in a quiet stream, whose norms see nothing but epsilon."""
+
+UNSETTLED = 4.0 * SETTLED * math.exp(-SETTLED)
+"""What the steps on either side of the register's number may lack of 0 or 1, times the largest move of a code."""
 
 PEEK = 256.0
 """Sharpness of attention at distance 1: exp(-256 (1 - cos 1)) is beside it."""
@@ -44,11 +50,13 @@ class LongRecallPlan(RecallPlan):
 
     Args:
         base: digits of the token code.
+        register_gain: of the register's number in the stream.
     """
 
     theorem: ClassVar[str] = "7.6"
 
     base: int
+    register_gain: float = QUIET_REGISTER
 
     @property
     def code(self) -> DigitCode:
@@ -126,16 +134,20 @@ class LongRecallPlan(RecallPlan):
         """Of the copied code, over the token's own."""
         return 2.0 ** math.ceil(math.log2(16.0 / self.code.chord))
 
-    @property
-    def assumed(self) -> tuple[float, float]:
-        return self.residual.rms_factor(0.0, eps=self.norm_eps), self.residual.layer_factor(
-            0.0, eps=self.norm_eps
-        )
+    def least_squares(self) -> tuple[float, float, float]:
+        """Every token's code has one norm; what the register shows varies, and so the size of copied codes."""
+        token, residual, eps = 1.0 + self.code.n_digits, self.residual, self.norm_eps
+        copied = residual.layer_factor(self.squares()[1], eps=eps) / residual.layer_factor(token, eps=eps)
+        return token, token, (1.0 + (PREVIOUS * copied) ** 2) * token + self._wanted_square(-1.0)
+
+    def _wanted_square(self, side: float) -> float:
+        """Of the wanted code: its norm, and on either side what steps leave unsettled."""
+        return self.code.n_digits * (1.0 + side * 2.0 * UNSETTLED) ** 2
 
     def squares(self) -> tuple[float, float, float, float]:
         token = 1.0 + self.code.n_digits
-        held = (REGISTER * 2.0 * self.register.reach) ** 2
-        both = (1.0 + PREVIOUS**2) * token + held + self.code.n_digits
+        held = (self.register_gain * 2.0 * self.register.reach) ** 2
+        both = (1.0 + PREVIOUS**2) * token + held + self._wanted_square(1.0)
         return token, token + held, both, both + ((self.gain + 1.0) ** 2 - 1.0) * token
 
     @property
@@ -146,7 +158,7 @@ class LongRecallPlan(RecallPlan):
     def mamba(self) -> dict[str, Tensor]:
         """Lemma 7.2: channels that take up a bit at bit tokens, decay there, and hold at words."""
         residual, register = self.residual, self.register
-        mamba = MambaWriter(residual, factor=self.assumed[0])
+        mamba = MambaWriter(residual, factor=self.factors()[0].assumed)
         one = mamba.constant()
         bit = mamba.channel(FLAG * residual.rows("flag")[0])
         mamba.step_by(bit, 1.0)
@@ -157,13 +169,13 @@ class LongRecallPlan(RecallPlan):
         for decay, weight in zip(register.decays, register.maps[0], strict=True):
             state = mamba.channel(across @ residual.rows("code"), bias=-BIT - float(across @ zero))
             mamba.steps(state, weight=(STEP - HOLD) / FLAG, bias=HOLD, rate=-math.log(decay) / STEP)
-            mamba.write(state, REGISTER * weight * residual.rows("register")[0])
+            mamba.write(state, self.register_gain * weight * residual.rows("register")[0])
         return mamba.tensors()
 
     def previous_and_wanted(self) -> dict[str, Tensor]:
         """Lemma 7.1: attention at distance 1. Lemma 7.3: a step in every gap of the register's levels."""
         residual, turns = self.residual, self.recency.turns
-        block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=turns.n_pairs)
+        block = TransformerWriter(residual, factor=self.factors()[1].assumed, n_pairs=turns.n_pairs)
         block.attend_at_fixed_distance(1, pair=0, frequency=1.0, sharpness=PEEK)
         block.copy(
             torch.cat((residual.rows("flag"), residual.rows("code"))),
@@ -175,7 +187,7 @@ class LongRecallPlan(RecallPlan):
         low, high = self.intervals
         for place in range(1, self.task.n_words):
             block.step(
-                residual.rows("register")[0] / REGISTER,
+                residual.rows("register")[0] / self.register_gain,
                 low=float(high[place - 1]),
                 high=float(low[place]),
                 into=codes[place] - codes[place - 1],
@@ -185,7 +197,7 @@ class LongRecallPlan(RecallPlan):
     def recall(self) -> dict[str, Tensor]:
         """Lemmas 7.5 and 7.6: the wanted code wins on content, the latest of them by recency."""
         residual, turns = self.residual, self.recency.turns
-        block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=turns.n_pairs)
+        block = TransformerWriter(residual, factor=self.factors()[2].assumed, n_pairs=turns.n_pairs)
         nothing = torch.zeros(1, residual.d_model, dtype=torch.float64)
         block.match(
             torch.cat((residual.rows("wanted code"), nothing)),
@@ -208,21 +220,18 @@ class LongRecallPlan(RecallPlan):
 
     def margins(self) -> Margins:
         """Theorem 7.6."""
-        chord, miss = self.code.chord, self.miss
+        chord, miss = self.code.chord, self.miss + self.softening
         signal = chord**2 * (3.0 / 8.0 - miss / 2.0) - miss * chord - chord / self.gain
         last = self.residual.layer_factor(self.squares()[3], eps=self.norm_eps)
         return Margins(
             attention=self.recency.kept,
-            target_mass=1.0 - miss,
+            target_mass=1.0 - self.miss,
             logit_gap=self.final_gain * self.amplitude * last * self.gain * signal,
         )
 
-    def factors(self) -> tuple[Factor, ...]:
-        return self._quiet_factors(self.squares()[:3])
-
     def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
         stages = self._own(tokens, layer=0, lemma="6.1") + self._own(tokens, layer=1, lemma="7.2")
-        stages += self._register(tokens, gain=REGISTER)
+        stages += self._register(tokens, gain=self.register_gain)
         stages += self._previous(tokens, layer=2, lemma="7.1", gain=PREVIOUS, first=1.0)
         wanted, _ = self.task.control(tokens)
         targets, known = self._answer(tokens)
@@ -233,13 +242,13 @@ class LongRecallPlan(RecallPlan):
                 lemma="7.3",
                 expected=self.points[wanted],
                 known=torch.ones_like(known),
-                tolerance=4.0 * SETTLED * math.exp(-SETTLED),
+                tolerance=UNSETTLED,
             )
         )
         stages += [
             Holding(
                 layer=3, subspace=name, lemma="7.6", expected=self.gain * values[targets] + values[tokens],
-                known=known, tolerance=2.0 * self.gain * self.miss,
+                known=known, tolerance=self.gain * (2.0 * self.miss + self.softening),
             )
             for name, values in self.signals.items()
         ]  # fmt: skip
@@ -263,14 +272,14 @@ class LongRecallPlan(RecallPlan):
         early, held, late = (rounding.read(length) for length in self.lengths()[:3])
         gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
         number = register.drift * (2.0 * early + 4.0 * unit) + 8.0 * unit * register.cancellation
-        number += gate * 2.0 * register.reach
+        number += (gate + self.softening) * 2.0 * register.reach
         moved = float((self.code.points()[1:] - self.code.points()[:-1]).abs().mean(0).max())
         moved *= rounding.many(self.task.n_words - 1)
         settling = 4.0 * SETTLED * math.exp(-SETTLED / 2.0)
         wanted = (3.0 * rounding.d_model * rounding.wide + 12.0 * unit) / self.gap * moved + settling
         previous, copied = PREVIOUS * (held + 4.0 * unit), self.gain * (late + 8.0 * unit)
         return {
-            (1, "register"): REGISTER * number,
+            (1, "register"): self.register_gain * number,
             (2, "previous flag"): previous, (2, "previous code"): previous, (2, "wanted code"): wanted,
             (3, "flag"): copied, (3, "code"): copied,
         }  # fmt: skip
@@ -279,8 +288,8 @@ class LongRecallPlan(RecallPlan):
         unit, chord, digits = rounding.unit, self.code.chord, self.code.n_digits
         noise, (_, held, late, last) = self.noise(rounding), map(rounding.read, self.lengths())
         key = (noise[2, "previous code"] + late) / PREVIOUS + 4.0 * unit
-        norms = 2.0 * (1.0 - min(factor.low for factor in self.factors()))
-        sizes = (digits + 1.0) * (rounding.d_model * rounding.wide + norms + 4.0 * unit)
+        sizes = (digits + 1.0) * (rounding.d_model * rounding.wide + 4.0 * unit)
+        softer = (digits + 1.0) * sum(1.0 - factor.low for factor in self.factors())
         content = (math.sqrt(digits * self.code.width) + 1.0) * key + sizes
         recency = self.recency.sharpness * (6.0 * unit + 1.5 * rounding.d_model * rounding.wide)
         wanted = math.sqrt(2.0) * (noise[2, "wanted code"] + late)
@@ -289,13 +298,15 @@ class LongRecallPlan(RecallPlan):
         return (
             Allowance(
                 what="the register's number",
-                error=(noise[1, "register"] + held) / REGISTER,
+                error=(noise[1, "register"] + held) / self.register_gain,
                 room=self.gap / 6.0,
             ),
-            Allowance(what="the wanted code", error=2.0 * (chord * wanted + content), room=chord**2 / 16.0),
+            Allowance(
+                what="the wanted code", error=2.0 * (chord * wanted + content) + softer, room=chord**2 / 16.0
+            ),
             Allowance(
                 what="the score of two equal keys",
-                error=2.0 * (self.sharpness * content + recency),
+                error=2.0 * (self.sharpness * content + recency) + self.sharpness * softer,
                 room=self.recency.nats - self.recency.kept,
             ),
             Allowance(what="the copied code", error=chord * code + logit, room=chord**2 / 8.0),
@@ -303,7 +314,8 @@ class LongRecallPlan(RecallPlan):
 
     @property
     def name(self) -> str:
-        return f"digits of base {self.base}, {counted(len(self.register.decays), 'decay')}"
+        quiet = ", quiet" if self.amplitude < 1.0 else ""
+        return f"digits of base {self.base}, {counted(len(self.register.decays), 'decay')}{quiet}"
 
     def describe(self) -> str:
         return (
@@ -312,4 +324,9 @@ class LongRecallPlan(RecallPlan):
         )
 
     def layout_json(self) -> dict[str, Any]:
-        return {"name": "long", "base": self.base, "register": asdict(self.register)}
+        return {
+            "name": "long",
+            "base": self.base,
+            "register": asdict(self.register),
+            "register_gain": self.register_gain,
+        }

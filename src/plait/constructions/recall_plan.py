@@ -117,25 +117,32 @@ class RecallPlan(Plan):
                     lemma=lemma,
                     expected=expected,
                     known=everywhere,
-                    tolerance=0.0,
+                    tolerance=gain * self.softening,
                 )
             )
         return stages
 
-    def _quiet_factors(self, squares: tuple[float, ...]) -> tuple[Factor, ...]:
-        """The norms before Mamba and attention: linear but for the signals' squares beside epsilon."""
-        residual, eps = self.residual, self.norm_eps
-        first, later = residual.rms_factor(0.0, eps=eps), residual.layer_factor(0.0, eps=eps)
-        factors = [
-            Factor(
-                layer=1, norm="norm", assumed=first, high=1.0,
-                low=residual.rms_factor(squares[0], eps=eps) / first,
-            )
-        ]  # fmt: skip
-        for layer, square in enumerate(squares[1:], start=2):
-            low = residual.layer_factor(square, eps=eps) / later
-            factors.append(Factor(layer=layer, norm="input_layernorm", assumed=later, high=1.0, low=low))
+    @abstractmethod
+    def least_squares(self) -> tuple[float, ...]:
+        """The least sum of squared signals that each norm before a layer sees."""
+
+    def factors(self) -> tuple[Factor, ...]:
+        """Lemma 6.1: between the quietest and the loudest that a norm sees; weights assume the quietest."""
+        residual, eps, factors = self.residual, self.norm_eps, []
+        for layer, (least, most) in enumerate(
+            zip(self.least_squares(), self.squares(), strict=False), start=1
+        ):
+            factor = residual.rms_factor if layer == 1 else residual.layer_factor
+            assumed = factor(least, eps=eps)
+            name = "norm" if layer == 1 else "input_layernorm"
+            low = factor(most, eps=eps) / assumed
+            factors.append(Factor(layer=layer, norm=name, assumed=assumed, high=1.0, low=low))
         return tuple(factors)
+
+    @property
+    def softening(self) -> float:
+        """By how much, at most, a norm makes signals smaller than the weights assume."""
+        return 1.0 - min(factor.low for factor in self.factors())
 
 
 def counted(n: int, noun: str) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from plait.constructions.assemble import assemble
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
-from plait.constructions.plan import Factor, Gaze, Holding, Margins
+from plait.constructions.plan import Gaze, Holding, Margins
 from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
 from plait.constructions.recency import Recency
 from plait.constructions.residual import Residual
@@ -107,11 +107,8 @@ class ShortRecallPlan(RecallPlan):
         """Of the copied level, over the token's own."""
         return 2.0 ** math.ceil(math.log2(8.0 * (2 * self.radius + 3 * self.radius**3) / self.spacing))
 
-    @property
-    def assumed(self) -> tuple[float, float]:
-        return self.residual.rms_factor(0.0, eps=self.norm_eps), self.residual.layer_factor(
-            0.0, eps=self.norm_eps
-        )
+    def least_squares(self) -> tuple[float, float]:
+        return 0.0, 0.0
 
     def squares(self) -> tuple[float, float, float]:
         token = (2.0 * self.radius) ** 2 + (1.5 * self.radius**2) ** 2
@@ -127,7 +124,7 @@ class ShortRecallPlan(RecallPlan):
     def mamba(self) -> dict[str, Tensor]:
         """Lemmas 7.1 and 7.2: pairs that look one token back; channels that take up bits and decay."""
         residual, register, radius = self.residual, self.register, self.radius
-        mamba = MambaWriter(residual, factor=self.assumed[0], d_conv=2)
+        mamba = MambaWriter(residual, factor=self.factors()[0].assumed, d_conv=2)
         one = mamba.constant()
         # Heights: at least 0 at words, -3/2 radius^2 at bits; the channel is then silu of -FLAG or less, and of FLAG.
         bit = mamba.channel(residual.rows("height")[0] * -FLAG / (0.75 * radius**2), bias=-FLAG)
@@ -150,7 +147,9 @@ class ShortRecallPlan(RecallPlan):
     def transformer(self) -> dict[str, Tensor]:
         """Lemmas 7.4 and 7.5: the nearest level wins on content, the latest of them by recency."""
         residual = self.residual
-        block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=self.recency.turns.n_pairs)
+        block = TransformerWriter(
+            residual, factor=self.factors()[1].assumed, n_pairs=self.recency.turns.n_pairs
+        )
         nothing = torch.zeros(1, residual.d_model, dtype=torch.float64)
         block.match(
             torch.cat((residual.rows("register") / REGISTER, nothing)),
@@ -183,9 +182,6 @@ class ShortRecallPlan(RecallPlan):
             target_mass=1.0 - self.miss,
             logit_gap=self.final_gain * self.amplitude * last * self.gain * signal,
         )
-
-    def factors(self) -> tuple[Factor, ...]:
-        return self._quiet_factors(self.squares()[:2])
 
     def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
         stages = self._own(tokens, layer=0, lemma="6.1") + self._own(tokens, layer=1, lemma="7.1")
@@ -232,8 +228,9 @@ class ShortRecallPlan(RecallPlan):
         # Where a key was placed is the same for all keys of a token: it moves levels, and no two equal keys apart.
         key = late / PREVIOUS + 4.0 * radius * unit
         size = n * 2.0 * register.reach * 2.0 * radius + 1.5 * radius**2
-        norms = 2.0 * (1.0 - min(factor.low for factor in self.factors()))
-        content = (register.reach * n + 1.0) * key + (rounding.d_model * rounding.wide + norms) * size
+        content = (register.reach * n + 1.0) * key + (
+            rounding.d_model * rounding.wide + 2.0 * self.softening
+        ) * size
         recency = self.recency.sharpness * (6.0 * unit + 1.5 * rounding.d_model * rounding.wide)
         level = math.sqrt(n) * noise[2, "level"] / self.gain
         logit = 2.0 * last * math.sqrt(self.squares()[0]) / self.gain
