@@ -3,7 +3,7 @@ from types import MappingProxyType
 
 import pytest
 
-from plait.experiments import Experiment, Store
+from plait.experiments import Experiment, Store, paper
 from plait.experiments.paper import catalogue
 from plait.model import HybridConfig
 from plait.report import experiment as reports
@@ -28,6 +28,7 @@ TINY = Experiment(
 def tiny(monkeypatch):
     known = MappingProxyType({"tiny": TINY})
     monkeypatch.setattr(catalogue, "CATALOGUE", known)
+    monkeypatch.setattr(paper, "CATALOGUE", known)
     monkeypatch.setattr(reports, "CATALOGUE", known)
 
 
@@ -60,6 +61,20 @@ def test_a_slice_can_be_asked_for(plait, tmp_path):
     assert len(Store.for_reading(tmp_path / "r").read()) == 2
 
 
+def test_a_further_pattern_can_be_compared(plait, tmp_path):
+    args = ("--pattern", "TF-SSM", "--only", "train.seed=0", "--only", "train.lr=0.1")
+    result = plait("reproduce", "tiny", "-o", "r", *args)
+    assert result.exit_code == 0, result.output
+    assert set(Store.for_reading(tmp_path / "r").read()["pattern"]) == {"SSM-TF", "TF-TF", "TF-SSM"}
+    assert "--pattern TF-SSM" in (tmp_path / "r" / "report.html").read_text()
+
+
+def test_without_a_name_all_are_listed(plait, plait_json):
+    (row,) = plait_json("reproduce")
+    assert row == {"name": "tiny", "members": 8, "with --full": 12, "question": TINY.question}
+    assert TINY.question in plait("reproduce").stdout
+
+
 def test_report_makes_a_page_of_a_folder(plait, plait_json, tmp_path):
     plait("reproduce", "tiny", "-o", "r")
     result = plait("report", "r", "-o", "page.html")
@@ -73,7 +88,8 @@ def test_report_makes_a_page_of_a_folder(plait, plait_json, tmp_path):
     ("args", "said"),
     [
         (("reproduce", "tinny"), "nearest: tiny"),
-        (("reproduce",), "NAME"),
+        (("reproduce", "tiny", "--pattern", "SSM-FT"), "nearest: TF"),
+        (("reproduce", "tiny", "--pattern", "TF-TF"), "already"),
         (("reproduce", "tiny", "--only", "train.sed=1"), "nearest: train.seed"),
         (("reproduce", "tiny", "--only", "train.seed=7"), "not in experiment"),
         (("reproduce", "tiny", "--only", "train.seed=[]"), "leaves no run"),

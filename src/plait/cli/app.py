@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from plait.cli import bench, memory, reproduce, results, stream, tasks, theory, train
+from plait.cli import bench, constructions, memory, reproduce, results, stream, tasks, theory, train, verify
 from plait.cli.errors import Commands
 from plait.cli.output import print_line
 
@@ -39,6 +39,8 @@ app.command()(tasks.tasks)
 app.command()(tasks.label)
 app.command()(train.train)
 app.command("eval")(train.evaluate)
+app.command()(constructions.build)
+app.command()(verify.verify)
 app.command()(stream.stream)
 app.command()(theory.bounds)
 app.command()(theory.check)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from plait.cli.options import Device, JsonFlag
-from plait.cli.output import messages, out, print_json, print_line
+from plait.cli.output import messages, out, print_json, print_line, print_table
 from plait.cli.values import parse_fields
 
 REPORT = "report.html"
@@ -14,9 +14,12 @@ REPORT = "report.html"
 
 def reproduce(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="headline, or another name that an error lists.")
-    ],
+        str | None, typer.Argument(metavar="NAME", help="headline, fig4, ..; left out, all are listed.")
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="All of it, where the plain form leaves out.")] = False,
+    pattern: Annotated[
+        list[str] | None, typer.Option(help="A further pattern to compare, such as my_layer:MyLayer-TF.")
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,6 +40,7 @@ def reproduce(
     plait reproduce headline
     plait reproduce headline --full -o runs/full
     plait reproduce headline --only model.pattern=SSM-TF --only train.seed=[0,1]
+    plait reproduce fig4 --pattern my_layer:MyLayer-TF
     """
     from plait.experiments import LiveProgress, Store, run_experiment
     from plait.experiments.paper import find_experiment
@@ -45,7 +49,12 @@ def reproduce(
     from plait.training.loop import resolve_device
 
     resolve_device(device)
+    if name is None:
+        _print_catalogue(json=json)
+        return
     whole = find_experiment(name)
+    for further in pattern or ():
+        whole = whole.with_pattern(further)
     chosen = whole if full else whole.quick_form()
     fields = parse_fields("--only", only)
     if fields:
@@ -53,16 +62,12 @@ def reproduce(
     folder = output or Path("runs") / name
     with LiveProgress(chosen, messages()) as watch:
         run_experiment(chosen, folder, device=device, watch=watch)
-    command = " ".join(
-        [
-            "plait reproduce",
-            name,
-            *(["--full"] if full else []),
-            *(f"--only {entry}" for entry in only or ()),
-            f"-o {folder}",
-        ]
-    )
-    report = experiment_report(whole, Store.for_reading(folder).read(), commands=(command,))
+    command = ["plait reproduce", name, *(["--full"] if full else [])]
+    command += [f"--pattern {further}" for further in pattern or ()] + [
+        f"--only {entry}" for entry in only or ()
+    ]
+    command.append(f"-o {folder}")
+    report = experiment_report(whole, Store.for_reading(folder).read(), commands=(" ".join(command),))
     page, figures = write_html(report, folder / REPORT), write_figures(report, folder)
     if json:
         files = {"results": str(folder), "page": str(page), "figures": [str(path) for path in figures]}
@@ -99,6 +104,24 @@ def report(
     print_report(found, out())
     if page is not None:
         print_line(f"\nreport {page}")
+
+
+def _print_catalogue(*, json: bool) -> None:
+    from plait.experiments.paper import CATALOGUE
+
+    rows = [
+        {
+            "name": experiment.name,
+            "members": len(experiment.quick_form().expand()),
+            "with --full": len(experiment.expand()),
+            "question": experiment.question,
+        }
+        for experiment in CATALOGUE.values()
+    ]
+    if json:
+        print_json(rows)
+    else:
+        print_table("", list(rows[0]), [list(row.values()) for row in rows])
 
 
 def _values(value: object) -> tuple[object, ...]:

@@ -3,7 +3,12 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from plait.names import unknown
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_SEEDS = 100_000
 
@@ -86,6 +91,17 @@ def parse_span(option: str, text: str) -> tuple[str, tuple[int, ...]]:
         sizes.append(size)
         size *= 2
     return match[1], (*sizes, last)
+
+
+def parse_dtype(name: str, known: Sequence[str]) -> "torch.dtype":
+    """Raises:
+    ValueError: not one of the known types.
+    """
+    import torch
+
+    if name not in known:
+        raise ValueError(unknown("dtype", name, known))
+    return getattr(torch, name)
 
 
 def parse_names(text: str | None, otherwise: Sequence[str]) -> tuple[str, ...]:

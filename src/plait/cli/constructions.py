@@ -1,0 +1,78 @@
+"""`plait build` and `plait verify`: models with weights set by hand, and what they are checked for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plait.cli.options import Device, JsonFlag, Params, TaskName
+from plait.cli.output import print_json, print_line, print_table
+from plait.cli.values import parse_dtype, parse_fields
+
+if TYPE_CHECKING:
+    from plait.constructions import Plan
+
+DTYPES = ("float64", "float32", "bfloat16")
+
+
+def build(
+    task: TaskName,
+    seq_len: Annotated[int, typer.Option(help="Tokens of a sequence.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the model goes.")],
+    param: Params = None,
+    smallest: Annotated[
+        bool, typer.Option("--smallest", help="The fewest parameters that the type carries.")
+    ] = False,
+    dtype: Annotated[
+        str, typer.Option(metavar="float64|float32|bfloat16", help="Of the weights.")
+    ] = "float32",
+    success: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Of decoding-recall: the least share answered, 0.99 if left out."),
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Option(metavar="SSM-TF-TF|SSM-TF", help="Of decoding-recall: three layers, or two.")
+    ] = None,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """A model with weights set by hand and proved, in standard blocks: for selective-copying and decoding-recall.
+
+    \b
+    plait build selective-copying --seq-len 100 -o copying
+    plait build decoding-recall --param n_bits=3 --seq-len 50 --smallest -o recall
+    """
+    from plait.constructions import describe, save
+    from plait.constructions.choose import plan_for
+    from plait.tasks import parse_task
+    from plait.training.loop import resolve_device
+
+    resolve_device(device)
+    plan = plan_for(
+        parse_task(task, parse_fields("--param", param)),
+        seq_len,
+        smallest=smallest,
+        success=success,
+        pattern=pattern,
+        dtype=parse_dtype(dtype, DTYPES),
+    )
+    save(plan.build(), output)
+    if json:
+        print_json(describe(plan) | {"model": str(output), "pattern": plan.config().pattern})
+    else:
+        _print_plan(plan, output)
+
+
+def _print_plan(plan: "Plan", folder: Path) -> None:
+    from plait.constructions import cost
+
+    price, margins = cost(plan), plan.margins()
+    print_line(f"{plan.describe()}: {plan.config().pattern}, {plan.name}")
+    rounding = (
+        "proved, rounding included" if plan.proved() else "proved in exact arithmetic, rounding as usual"
+    )
+    print_line(rounding)
+    rows = [(name.replace("_", " "), value) for name, value in price.to_json().items()]
+    rows += [("attention margin (nats)", margins.attention), ("logit gap (nats)", margins.logit_gap)]
+    print_table("", ("", "value"), rows)
+    print_line(f"written {folder}")
