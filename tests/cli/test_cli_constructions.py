@@ -1,5 +1,8 @@
+import json
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from plait import Stream, load
 from plait.constructions import describe, load_plan
@@ -95,3 +98,88 @@ def test_what_is_printed_is_what_was_built(plait, tmp_path):
 )
 def test_what_cannot_be_built(refused, args, said):
     assert said in refused("build", *args)
+
+
+@pytest.mark.parametrize(
+    ("seq_len", "words", "largest", "defined", "undefined"),
+    [(4, 2, 2, 240, 16), (5, 2, 1, 211, 32), (5, 2, 2, 992, 32), (6, 1, 2, 728, 1), (6, 1, 3, 4095, 1)],
+)
+def test_verify_every_input(plait, plait_json, seq_len, words, largest, defined, undefined):
+    """The counts of small domains, known beforehand."""
+    numbers = list(range(1, largest + 1))
+    task = ("--param", f"n_words={words}", "--param", f"numbers={numbers}")
+    plait("build", "selective-copying", *task, "--seq-len", seq_len, "-o", "m")
+    args = ("verify", "m", "--task", "selective-copying", *task, "--exhaustive")
+    found = plait_json(*args, "--dtype", "float64", "--dtype", "bfloat16")
+    assert found["passed"]
+    assert [one["dtype"] for one in found["verified"]] == ["float64", "bfloat16"]
+    for one in found["verified"]:
+        tally = one["tallies"]["exhaustive"]
+        assert tally["inputs"] == (words + largest) ** seq_len
+        assert tally["checked"] == tally["right"] > 0
+        assert (tally["last_defined"], tally["last_undefined"]) == (defined, undefined)
+        assert tally["gap"]["value"] >= found["claims"]["logit_gap"] * (
+            0.5 if one["dtype"] == "bfloat16" else 1
+        )
+    text = plait(*args).stdout
+    assert f"{defined:,} inputs with a target, {undefined:,} without" in text
+    assert text.endswith("\nverified\n")
+
+
+def test_verify_samples_and_adversarial_inputs(plait, plait_json, copying):
+    args = ("verify", copying, "--task", "selective-copying", *SMALL)
+    found = plait_json(*args, "--samples", 500, "--adversarial")
+    tallies = found["verified"][0]["tallies"]
+    assert set(tallies) == {"samples", "adversarial"}
+    assert tallies["samples"]["checked"] >= 500
+    longer = plait(*args, "--samples", 500, "--seq-len", 60)
+    assert longer.exit_code == 0
+    assert "built for 30 tokens" in longer.stdout
+
+
+def test_a_changed_weight_is_caught_with_a_counterexample(plait, copying):
+    path = copying / "model.safetensors"
+    tensors = load_file(path)
+    tensors["layers.1.attention.dense.weight"].zero_()
+    save_file(tensors, path)
+    args = ("verify", copying, "--task", "selective-copying", *SMALL, "--samples", 500)
+    result = plait(*args)
+    assert result.exit_code == 1
+    assert "layers.1.attention.dense.weight" in result.stdout
+    assert "wrong after" in result.stdout
+    assert result.stdout.endswith("not verified\n")
+    found = json.loads(plait(*args, "--json").stdout)
+    assert found["passed"] is False
+    wrong = found["verified"][0]["counterexample"]
+    task = SelectiveCopying(n_words=4, numbers=(1, 3))
+    targets, scored = task.targets(torch.tensor(wrong["tokens"]))
+    assert scored[-1]
+    assert int(targets[-1]) == wrong["expected"]
+    assert int(load(copying)(torch.tensor([wrong["tokens"]]))[0, -1].argmax()) == wrong["got"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--task", "selective-copying"), "vocab_size"),
+        (("--task", "selective-copying", *SMALL, "--exhaustive"), "6^30"),
+        (
+            ("--task", "selective-copying", *SMALL, "--exhaustive", "--seq-len", 5, "--most-inputs", 100),
+            "7,776",
+        ),
+        (("--task", "selective-copying", *SMALL, "--samples", -1), "samples"),
+        (("--task", "selective-copying", *SMALL, "--samples", 0), "nothing to check"),
+        (("--task", "selective-copying", *SMALL, "--seq-len", 0), "seq_len"),
+        (("--task", "selective-copying", *SMALL, "--seq-len", 3), "exceed every number"),
+        (("--task", "selective-copying", *SMALL, "--dtype", "int8"), "int8"),
+        (("--task", "selective-copying", *SMALL, "--seed", -1), "seed"),
+    ],
+)
+def test_what_verify_refuses(refused, copying, args, said):
+    assert said in refused("verify", copying, *args)
+
+
+def test_a_window_changed_by_hand_is_refused(refused, copying):
+    config = json.loads((copying / "config.json").read_text())
+    (copying / "config.json").write_text(json.dumps(config | {"window": 3}))
+    assert "window is 3" in refused("verify", copying, "--task", "selective-copying", *SMALL)

@@ -9,7 +9,7 @@ from plait.cli import app
 COMMANDS = get_command(app).commands
 EXAMPLE = re.compile(r"^\s+(?:echo .*\| )?plait (.*)$", re.MULTILINE)
 TABLE = {
-    "tasks", "label", "stream", "bounds", "check", "memory", "train", "reproduce", "results", "report", "eval", "bench",
+    "tasks", "label", "build", "verify", "stream", "bounds", "check", "memory", "train", "reproduce", "results", "report", "eval", "bench",
 }  # fmt: skip
 
 
@@ -22,8 +22,8 @@ def test_help_teaches_with_an_example(plait, name):
     text = plait(name, "--help").stdout
     examples = [shlex.split(example) for example in EXAMPLE.findall(text)]
     assert any(words[0] == name for words in examples)
-    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
     for words in examples:
+        options = {option for parameter in COMMANDS[words[0]].params for option in parameter.opts}
         own = words[: words.index("--")] if "--" in words else words
         assert {word for word in own if word.startswith("-") and word != "-"} <= options
 

@@ -1,5 +1,6 @@
 """`plait verify`: a model against the exact targets of its task."""
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,251 +8,148 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plait.cli.errors import CHECK_FAILED
-from plait.cli.options import Device, JsonFlag, Params
-from plait.cli.output import messages, print_json, print_line, print_table, shown
-from plait.cli.values import parse_dtype, parse_fields, parse_names
+from plait.cli.options import Device, JsonFlag, Params, TaskOption
+from plait.cli.output import messages, plain, print_json, print_line, print_table
+from plait.cli.values import parse_dtype, parse_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from plait.constructions import Plan
     from plait.tasks import Task
-    from plait.verify import Constructed, Verification, Verified
-    from plait.verify.session import Progress
+    from plait.verify import Checks, Claims, Constructed, Counterexample, Verification
 
 DTYPES = ("float64", "float32", "bfloat16")
-USUAL_SAMPLES = 100_000
+COUNTS = ("inputs", "checked", "right", "wrong", "undefined", "beyond")
+SAMPLES, SEQ_LEN = 100_000, 100
 
 
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model, built or trained.")],
-    task: Annotated[
-        str | None,
-        typer.Option(metavar="TASK", help="The task; left out, that which the model was built for."),
-    ] = None,
+    task: TaskOption,
     param: Params = None,
-    exhaustive: Annotated[
-        bool, typer.Option("--exhaustive", help="Every input of --seq-len tokens, at every position.")
-    ] = False,
+    seq_len: Annotated[
+        int | None, typer.Option(help=f"Tokens of an input: what it was built for, else {SEQ_LEN}.")
+    ] = None,
+    exhaustive: Annotated[bool, typer.Option("--exhaustive", help="Every input of this length.")] = False,
     samples: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", help="Scored tokens to draw from the task's distribution, in whole sequences."
-        ),
+        typer.Option(metavar="N", help=f"Scored tokens to draw; {SAMPLES:,} if nothing else is asked."),
     ] = None,
-    adversarial: Annotated[
-        bool, typer.Option("--adversarial", help="Inputs made to break the model.")
-    ] = False,
-    seq_len: Annotated[
-        int | None, typer.Option(help="Tokens of an input; left out, what the model was built for, or 100.")
-    ] = None,
+    adversarial: Annotated[bool, typer.Option("--adversarial", help="Inputs made to break it.")] = False,
     dtype: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,..", help="float64, float32, bfloat16: convert to each; left out, the model's own."
-        ),
+        list[str] | None,
+        typer.Option(metavar="float64|float32|bfloat16", help="Its own if left out; may be repeated."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the samples and of what the others leave open.")] = 0,
-    most_inputs: Annotated[
-        int | None, typer.Option(metavar="N", help="Take larger domains than a thousand million inputs.")
-    ] = None,
+    seed: Annotated[int, typer.Option(help="Of samples and adversarial inputs.")] = 0,
+    most_inputs: Annotated[int | None, typer.Option(help="Largest domain to exhaust.")] = None,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
-    """Checks every answer of a model: on all inputs of a length, on samples, on inputs made to break it.
+    """Counts of right, wrong and undefined answers, the closest call, and the shortest wrong input found.
 
-    Without a choice it draws 100,000 scored tokens and takes the adversarial inputs. Undefined targets are
-    counted apart, and a tie is wrong. A wrong answer ends in the shortest counterexample found, and exit code 1.
+    Exits with 1 if any answer is wrong, or none was right. It reads on the CPU, whatever the device.
 
     \b
-    plait verify copying --samples 1000000 --dtype float64,float32,bfloat16
-    plait verify small --task selective-copying --param n_words=2 --param numbers=[1,2] --exhaustive --seq-len 8
+    plait verify copying --task selective-copying --adversarial
+    plait build selective-copying --param n_words=4 --param numbers=[1,2] --seq-len 6 -o small
+    plait verify small --task selective-copying --param n_words=4 --param numbers=[1,2] --exhaustive --dtype bfloat16
     """
     from plait.model import load
+    from plait.tasks import parse_task
     from plait.training.loop import resolve_device
     from plait.verify import MOST_INPUTS, Checks, Claims, constructed
-    from plait.verify import verify as run_checks
+    from plait.verify import verify as verify_model
 
-    place = resolve_device(device)
+    resolve_device(device)
+    wanted = parse_task(task, parse_fields("--param", param))
     model = load(folder)
-    built = constructed(folder, model)
-    wanted = _task(task, parse_fields("--param", param), built, folder)
-    _check_vocabulary(model.config.vocab_size, wanted, built)
-    usual = not (exhaustive or adversarial or samples is not None)
+    origin = constructed(folder, model)
+    length = seq_len if seq_len is not None else SEQ_LEN if origin is None else origin.plan.seq_len
+    drawn = samples if samples is not None else 0 if exhaustive or adversarial else SAMPLES
     checks = Checks(
-        seq_len=seq_len or (built.plan.seq_len if built is not None else 100),
+        seq_len=length,
         exhaustive=exhaustive,
-        samples=USUAL_SAMPLES if usual else samples or 0,
-        adversarial=adversarial or usual,
+        samples=drawn,
+        adversarial=adversarial,
         seed=seed,
-        most_inputs=most_inputs or MOST_INPUTS,
+        most_inputs=MOST_INPUTS if most_inputs is None else most_inputs,
     )
-    dtypes = None if dtype is None else [parse_dtype(name, DTYPES) for name in parse_names(dtype, ())]
-    with _watch(quiet=json) as progress:
-        found = run_checks(
-            model.to(place),
-            wanted,
-            checks,
-            dtypes=dtypes,
-            claims=Claims() if built is None else built.claims,
-            progress=progress,
-        )
-    remarks = _remarks(built, checks.seq_len)
+    claims = Claims() if origin is None else origin.claims
+    dtypes = [parse_dtype(name, DTYPES) for name in dtype or ()]
+    with _progress() as told:
+        found = verify_model(model, wanted, checks, dtypes=dtypes or None, claims=claims, progress=told)
     if json:
-        print_json(_document(folder, found, wanted, checks.seq_len) | {"remarks": remarks})
+        print_json(_document(found, checks, origin, wanted))
     else:
-        _print(found, wanted)
-        for remark in remarks:
-            print_line(remark)
+        _print_found(found, checks, origin, wanted)
     if not found.passed:
         raise typer.Exit(CHECK_FAILED)
 
 
-def _task(name: str | None, params: dict[str, Any], built: "Constructed | None", folder: Path) -> "Task":
-    from plait.tasks import parse_task
-
-    if name is not None:
-        return parse_task(name, params)
-    if built is None:
-        raise ValueError(f"--task is needed: {folder} does not say what it was built for")
-    if params:
-        raise ValueError("--param needs --task")
-    return _plan_task(built.plan)
-
-
-def _plan_task(plan: "Plan") -> "Task":
-    return plan.task  # type: ignore[attr-defined]
-
-
-def _check_vocabulary(vocab_size: int | None, task: "Task", built: "Constructed | None") -> None:
-    if vocab_size != task.vocab_size:
-        hint = (
-            "" if built is None else f"; it was built for {built.plan.describe()} (leave --task out for that)"
-        )
-        raise ValueError(
-            f"the model must have the task's vocab_size, {task.vocab_size}, got {vocab_size}{hint}"
-        )
-
-
-def _remarks(built: "Constructed | None", seq_len: int) -> list[str]:
-    if built is None:
-        return []
-    plan, remarks = built.plan, []
-    if built.changed:
-        names = ", ".join(built.changed[:3]) + (" .." if len(built.changed) > 3 else "")
-        remarks.append(f"weights are not those that were built ({names}): nothing is proved of them")
-    if seq_len > plan.seq_len:
-        remarks.append(
-            f"{seq_len} tokens are more than the {plan.seq_len} it was built for: positions are relative, so "
-            "the same is claimed, for targets inside its window"
-        )
-    return remarks
-
-
 @contextmanager
-def _watch(*, quiet: bool) -> "Iterator[Progress | None]":
-    """A line on the terminal that says how far it is; nothing where there is none."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, nothing elsewhere."""
+    from rich.progress import Progress
 
     console = messages()
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        lines: dict[str, Any] = {}
-
-        def told(kind: str, done: int, total: int) -> None:
-            if kind not in lines:
-                lines[kind] = bar.add_task(kind, total=total)
-            bar.update(lines[kind], completed=done)
-
-        yield told
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        line = bar.add_task("", total=None)
+        yield lambda kind, done, total: bar.update(line, description=kind, completed=done, total=total)
 
 
-def _document(folder: Path, found: "Verification", task: "Task", seq_len: int) -> dict[str, Any]:
-    names = task.token_names
-    return {
-        "model": str(folder),
-        "seq_len": seq_len,
-        "passed": found.passed,
-        "proved": {"logit_gap": found.claims.logit_gap, "attention_margin": found.claims.attention},
-        "verified": [_verified_document(one, names) for one in found.verified],
-    }
-
-
-def _verified_document(one: "Verified", names: "Sequence[str]") -> dict[str, Any]:
-    counts = ("inputs", "checked", "right", "wrong", "undefined", "beyond", "last_defined", "last_undefined")
-    checks = [
-        {"check": kind}
-        | {name: getattr(tally, name) for name in counts}
-        | {"positions_read": tally.read}
-        | {
-            name: None if extreme is None else {"value": extreme.value, "tokens": extreme.tokens}
-            for name, extreme in (("logit_gap", tally.gap), ("attention_margin", tally.margin))
+def _document(
+    found: "Verification", checks: "Checks", origin: "Constructed | None", task: "Task"
+) -> dict[str, Any]:
+    verified = []
+    for one in found.verified:
+        tallies = {
+            name: {**plain(tally), "wrong": tally.wrong, "last_undefined": tally.last_undefined}
+            for name, tally in one.tallies.items()
         }
-        for kind, tally in one.tallies.items()
-    ]
-    wrong = one.counterexample
+        wrong = None if one.counterexample is None else _named(one.counterexample, task)
+        row = {"dtype": one.dtype, "passed": one.passed, "tallies": tallies, "counterexample": wrong}
+        row |= {"difference": one.difference, "seconds": one.seconds}
+        verified.append(row)
+    changed = None if origin is None else list(origin.changed)
     return {
-        "dtype": one.dtype,
-        "passed": one.passed,
-        "checks": checks,
-        "parallel_pass": {"positions": one.parallel.read, "largest_difference": one.difference},
-        "counterexample": None
-        if wrong is None
-        else {
-            "tokens": wrong.tokens,
-            "names": [names[token] for token in wrong.tokens],
-            "expected": wrong.expected,
-            "got": wrong.got,
-            "gap": wrong.gap,
-        },
-        "seconds": round(one.seconds, 3),
-    }
+        "passed": found.passed, "seq_len": checks.seq_len, "claims": found.claims, "changed": changed,
+        "verified": verified,
+    }  # fmt: skip
 
 
-def _print(found: "Verification", task: "Task") -> None:
-    claims = found.claims
-    beyond = any(tally.beyond for one in found.verified for tally in one.tallies.values())
-    columns = ["dtype", "check", "inputs", "checked", "right", "wrong", "undefined"]
-    columns += ["beyond the window"] if beyond else []
-    rows = []
+def _named(wrong: "Counterexample", task: "Task") -> dict[str, Any]:
+    names = task.token_names
+    words = {"names": [names[token] for token in wrong.tokens]}
+    return plain(wrong) | words | {"expected_name": names[wrong.expected], "got_name": names[wrong.got]}
+
+
+def _print_found(found: "Verification", checks: "Checks", origin: "Constructed | None", task: "Task") -> None:
+    rows: list[list[Any]] = []
     for one in found.verified:
         for kind, tally in one.tallies.items():
-            row: list[object] = [one.dtype, kind, tally.inputs, tally.checked, tally.right, tally.wrong]
-            row += [tally.undefined, *([tally.beyond] if beyond else [])]
-            row += [None if extreme is None else extreme.value for extreme in (tally.gap, tally.margin)]
-            rows.append(row)
-    print_table("", [*columns, "least logit gap", "least attention margin"], rows)
-    for one in found.verified:
-        for tally in one.tallies.values():
-            if tally.last_defined is not None:
-                print_line(
-                    f"{one.dtype}: the last position is defined in {tally.last_defined:,} inputs, undefined in "
-                    f"{tally.last_undefined:,}"
-                )
-        if one.parallel.read:
+            ends = [None if end is None else end.value for end in (tally.gap, tally.margin)]
+            rows.append([one.dtype, kind, *(getattr(tally, name) for name in COUNTS), *ends])
+    rows += _proved(found.claims)
+    columns = ("dtype", "kind", *COUNTS, "logit gap", "attention margin")
+    print_table(f"inputs of {checks.seq_len:,} tokens", columns, rows)
+    for tally in found.verified[0].tallies.values():
+        if tally.last_defined is not None:
             print_line(
-                f"{one.dtype}: {one.parallel.read:,} positions read by the parallel pass too, all closest calls "
-                f"among them: leads within {one.difference:.1e} of each other"
+                f"last position: {tally.last_defined:,} inputs with a target, {tally.last_undefined:,} without"
             )
-    if claims.logit_gap is not None:
-        print_line(
-            f"proved: logit gap {shown(claims.logit_gap)}, attention margin {shown(claims.attention)} nats"
-        )
+    if origin is not None and origin.changed:
+        print_line(f"changed since it was built, so nothing is proved of it: {', '.join(origin.changed)}")
+    if origin is not None and checks.seq_len > origin.plan.seq_len:
+        print_line(f"built for {origin.plan.seq_len:,} tokens: nothing is proved of longer inputs")
     for one in found.verified:
-        _print_counterexample(one, task.token_names)
+        if one.counterexample is not None:
+            wrong = _named(one.counterexample, task)
+            print_line(
+                f"{one.dtype}, wrong after {' '.join(wrong['names'])}: the target is {wrong['expected_name']}, "
+                f"the answer {wrong['got_name']}"
+            )
+    print_line("verified" if found.passed else "not verified")
 
 
-def _print_counterexample(one: "Verified", names: "Sequence[str]") -> None:
-    wrong = one.counterexample
-    if wrong is None:
-        print_line(f"{one.dtype}: every answer right, {one.seconds:.1f} s")
-        return
-    last = " ".join(names[token] for token in wrong.tokens[-40:])
-    before = f".. ({len(wrong.tokens) - 40} tokens before) " if len(wrong.tokens) > 40 else ""
-    print_line(
-        f"{one.dtype}: WRONG, shortest counterexample found ({len(wrong.tokens)} tokens): {before}{last}"
-    )
-    print_line(f"  expected {names[wrong.expected]}, got {names[wrong.got]}, gap {shown(wrong.gap)}")
+def _proved(claims: "Claims") -> list[list[Any]]:
+    if claims.logit_gap is None and claims.attention is None:
+        return []
+    return [["proved", "every input", *([None] * len(COUNTS)), claims.logit_gap, claims.attention]]
