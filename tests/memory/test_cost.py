@@ -136,3 +136,16 @@ def test_experts_that_a_token_does_not_visit_are_not_read() -> None:
     read = [cost(model, 5, batch=n).weight_bytes // 4 for n in (1, 2, 3)]
     everything = model.parameters - 97 * 24
     assert read == [everything + 24 - 2 * 2 * 2880, everything + 48, everything + 72]
+
+
+@pytest.mark.parametrize(("name", "outputs"), [("zaya", 1), ("inkling_text", 2)])
+@torch.no_grad()
+def test_convolutions_beside_attention(name: str, outputs: int) -> None:
+    """Nothing else recurs in these families; Inkling's class also computes an output that it throws away."""
+    model = hf.build(hf.fixture(name), torch.float32)
+    cache = model(torch.ones(1, 9, dtype=torch.int64), use_cache=True).past_key_values
+    with FlopCounterMode(display=False) as counter:
+        model(torch.ones(1, 1, dtype=torch.int64), past_key_values=cache)
+    counts = counter.get_flop_counts()["Global"]
+    counted = sum(n for op, n in counts.items() if "convolution" in str(op))
+    assert cost(read_config(hf.fixture(name)), 10).recurrence_flops * outputs == counted

@@ -88,6 +88,26 @@ def test_a_layer_of_ones_own_answers_for_itself() -> None:
     assert report.parameters == sum(p.numel() for p in model.parameters())
 
 
+class Unclear(Averager):
+    """A layer that counts its state under a name of its own."""
+
+    def state_size(self, seq_len: int) -> dict[str, int]:
+        return {"memory": 3}
+
+
+class Negative(Averager):
+    """A layer that counts less than nothing."""
+
+    def state_size(self, seq_len: int) -> dict[str, int]:
+        return {"ssm_state": -1}
+
+
+@pytest.mark.parametrize(("name", "message"), [("Unclear", "got 'memory'"), ("Negative", "got -1")])
+def test_a_layer_that_answers_wrongly(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        count(HybridConfig(5, pattern=f"{__name__}:{name}", d_model=4), 6)
+
+
 @pytest.mark.parametrize(
     ("pattern", "d_model", "vocab_size", "parameters"),
     [

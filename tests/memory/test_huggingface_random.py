@@ -94,7 +94,7 @@ FIXED = {
 SHORTER: dict[str, dict[str, object]] = {
     "zamba": {"num_hidden_layers": 11},
     "zamba2": {"layers_block_type": ["mamba", "hybrid", "hybrid"], "num_hidden_layers": 3},
-    "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
+    "lfm2_moe": {"layer_types": [*["conv", "full_attention"] * 6, "conv"]},
 }
 
 
@@ -133,14 +133,21 @@ def test_drawn_sizes(name: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_defaults_of_absent_fields(name: str) -> None:
     """A file with little more than its model type: every default is the class's own."""
+    from transformers import DynamicCache
+
     config: dict[str, object] = {"model_type": name}
     if name not in ("zamba", "zamba2", "nemotron_h"):
-        config["num_hidden_layers"] = 4
+        config["num_hidden_layers"] = 13
     config |= SHORTER.get(name, {})
     model = hf.build(config, torch.float32, device="meta")
     read = read_config(config)
     assert read.parameters == sum(p.numel() for p in model.parameters())
     assert len(read.layers) == model.config.num_hidden_layers
+    if name not in ("minimax", "rwkv", "xlstm"):  # caches of their own, without windows
+        real = [getattr(layer, "sliding_window", None) for layer in DynamicCache(config=model.config).layers]
+        assert [
+            max((b.window or 0 for b in layer.blocks), default=0) or None for layer in read.layers
+        ] == real
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))

@@ -10,8 +10,10 @@ from plait.layers import Layer as LayerModule
 from plait.layers import LayerSpec, layer_class
 from plait.memory.architecture import Architecture
 from plait.memory.block import PLAIT, AnyLayer, Block, Cached, Layer, norm
-from plait.memory.report import LayerMemory, MemoryReport
+from plait.memory.report import LayerMemory, MemoryReport, check_count
 from plait.model import HybridConfig
+
+STATE_KINDS = ("ssm_state", "conv_tail", "kv_cache")
 
 
 def count(config: HybridConfig, seq_len: int, dtype: object = "float32") -> MemoryReport:
@@ -121,6 +123,10 @@ class _OwnLayer:
     def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
         layer = cast(LayerModule, self._module())
         sizes = layer.state_size(cached.seq_len)
+        for name, n in sizes.items():
+            if name not in STATE_KINDS:
+                raise ValueError(f"state_size of {self.kind} must use {', '.join(STATE_KINDS)}, got {name!r}")
+            check_count(f"{name} of {self.kind}", n, least=0)
         held = layer.init_state(1, dtype=getattr(torch, dtype), device=torch.device("meta"))
         n_bytes = sum(
             n * (held[name].dtype if name in held else getattr(torch, dtype)).itemsize

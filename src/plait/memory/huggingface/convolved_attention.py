@@ -30,7 +30,8 @@ def zaya(f: Fields) -> Body:
     late = Block(
         part="convolution",
         weights=0,
-        recurrence=2 * mixed * (taps[0] + taps[1] * plain.d_head),
+        # The cache holds what enters the first convolution, which is made anew for each tap of the second.
+        recurrence=2 * mixed * taps[1] * (taps[0] + plain.d_head),
         recurrent=plain.n_kv * plain.d_head // 2,
         recurrent_float32=False,
         conv=mixed * (taps[0] + taps[1] - 2),
