@@ -106,7 +106,7 @@ def _document(
         }
         wrong = None if one.counterexample is None else _named(one.counterexample, task)
         row = {"dtype": one.dtype, "passed": one.passed, "tallies": tallies, "counterexample": wrong}
-        row |= {"difference": one.difference, "seconds": one.seconds}
+        row |= {"parallel": one.parallel.read, "difference": one.difference, "seconds": one.seconds}
         verified.append(row)
     changed = None if origin is None else list(origin.changed)
     return {
@@ -138,8 +138,16 @@ def _print_found(found: "Verification", checks: "Checks", origin: "Constructed |
     if origin is not None and origin.changed:
         print_line(f"changed since it was built, so nothing is proved of it: {', '.join(origin.changed)}")
     if origin is not None and checks.seq_len > origin.plan.seq_len:
-        print_line(f"built for {origin.plan.seq_len:,} tokens: nothing is proved of longer inputs")
+        print_line(
+            f"built for {origin.plan.seq_len:,} tokens: positions are relative, so the same is claimed of longer "
+            "inputs, for targets inside its window"
+        )
     for one in found.verified:
+        if one.parallel.read:
+            print_line(
+                f"{one.dtype}: {one.parallel.read:,} positions, the closest calls among them, read in the parallel "
+                f"pass too: leads within {one.difference:.1e} of the compiled stream's"
+            )
         if one.counterexample is not None:
             wrong = _named(one.counterexample, task)
             print_line(
