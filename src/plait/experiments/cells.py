@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from plait.experiments.evaluations import evaluation_id
 from plait.experiments.fields import get_field
 from plait.experiments.identity import member_id
-from plait.experiments.shards import cells_of
 from plait.experiments.spec import Experiment
 from plait.tasks import task_to_json
 from plait.training.evaluation import Evaluation
@@ -47,7 +46,7 @@ class Cell:
 def cells(experiment: Experiment, rows: pl.DataFrame) -> tuple[Cell, ...]:
     """The experiment's cells that have at least one complete seed, in the experiment's order."""
     stored = _by_member(rows)
-    found = (_cell(experiment, runs, stored) for runs in cells_of(experiment.expand()))
+    found = (_cell(experiment, runs, stored) for runs in experiment.expand_cells())
     return tuple(cell for cell in found if cell is not None)
 
 
@@ -63,7 +62,7 @@ def evaluated_cells(
     for member, name, accuracy in evaluations.select("member", "evaluation", "accuracy").iter_rows():
         measured.setdefault(name, {})[member] = accuracy
     found: list[Cell] = []
-    for runs in cells_of(experiment.expand()):
+    for runs in experiment.expand_cells():
         for evaluation, settings in zip(
             experiment.evaluations, evaluation_settings(experiment.evaluations), strict=True
         ):

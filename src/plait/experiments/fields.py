@@ -33,11 +33,12 @@ def check_path(run: Run, path: str) -> None:
 
 
 def get_field(run: Run, path: str) -> Any:
+    part, _, name = path.partition(".")
+    inner = getattr(run, part, None) if part in PARTS else None
+    if name and hasattr(inner, name):
+        return getattr(inner, name)
     check_path(run, path)
-    value: Any = run
-    for name in path.split("."):
-        value = getattr(value, name)
-    return value
+    return inner
 
 
 def with_fields(run: Run, changes: Mapping[str, Any]) -> Run:

@@ -16,7 +16,7 @@ NUMERICS = 1
 members stored before are recomputed instead of being mixed with new ones."""
 
 _DIGITS = 20
-_WITH_JSON = (HybridConfig, Train, Start)
+_WITH_JSON = (HybridConfig, Start, Train)
 
 
 def canonical_json(value: Any) -> str:
@@ -26,9 +26,14 @@ def canonical_json(value: Any) -> str:
 
 def member_id(run: Run, *, numerics: int = NUMERICS) -> str:
     """80 bits, in hexadecimal, of the hash of the run (learning rate and seed included)."""
-    parts = {name: _part_json(getattr(run, name)) for name in ("model", "start", "task", "train")}
-    inside = ",".join(f'"{name}":{text}' for name, text in parts.items() if text != "null")
+    inside = f'{parts_json(run)},"train":{_remembered_json(run.train)}'
     return hashed(f'{{"numerics":{numerics},"run":{{{inside}}}}}')
+
+
+def parts_json(run: Run) -> str:
+    """The canonical text of all parts of a run but `train`, which the members of a cell share."""
+    parts = {name: _part_json(getattr(run, name)) for name in ("model", "start", "task")}
+    return ",".join(f'"{name}":{text}' for name, text in parts.items() if text != "null")
 
 
 def shard_id(members: Iterable[str]) -> str:
@@ -42,7 +47,6 @@ def hashed(text: str) -> str:
 
 
 def _part_json(part: Any) -> str:
-    """The canonical text of a part of a run. Members of one cell share all parts but `train`."""
     try:
         return _remembered_json(part)
     except TypeError:  # a user's task need not be hashable

@@ -16,7 +16,7 @@ def left_out(whole: Experiment, kept: Iterable[Run]) -> tuple[str, ...]:
 
     Empty where nothing is left out.
     """
-    all_cells = {cell_key(runs[0]): runs for runs in cells_of(whole.expand())}
+    all_cells = {cell_key(runs[0]): runs for runs in whole.expand_cells()}
     kept_cells = {cell_key(runs[0]): runs for runs in cells_of(kept)}
     n_all, n_kept = (sum(map(len, cells.values())) for cells in (all_cells, kept_cells))
     if n_kept == n_all:

@@ -13,10 +13,11 @@ from plait.experiments.errors import writing
 from plait.experiments.evaluations import MeasurableShard, evaluation_rows, wanted_evaluations
 from plait.experiments.identity import member_id
 from plait.experiments.schema import rows_of
-from plait.experiments.shards import MAX_MEMBERS, Shard, plan
+from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
 from plait.training.evaluation import Evaluation
+from plait.training.loop import resolve_device
 from plait.training.run import Run
 
 POLL_SECONDS = 0.5
@@ -77,12 +78,15 @@ def run_experiment(
     *,
     train: Trainer | None = None,
     device: str = "auto",
-    max_members: int = MAX_MEMBERS,
+    max_members: int | None = None,
     watch: Watch | None = None,
 ) -> pl.DataFrame:
     """The experiment's rows, sorted by identity, after training those that `folder` does not hold.
 
     Other processes may work on the same folder: each shard is trained by one of them.
+
+    Args:
+        max_members: members of one ensemble; None for what suits the device. It changes no number.
 
     Raises:
         ValueError: a slice that leaves nothing, or what training refuses.
@@ -90,6 +94,9 @@ def run_experiment(
         Stopped: on Ctrl-C.
     """
     runs = experiment.expand()
+    if max_members is None:
+        on_gpu = resolve_device(device).type == "cuda"
+        max_members = MAX_MEMBERS_ON_GPU if on_gpu else MAX_MEMBERS
     shards = plan(runs, max_members=max_members)
     store = Store.for_writing(folder)
     work = _Work(

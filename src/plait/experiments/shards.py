@@ -6,15 +6,21 @@ known of what is stored, so that an interrupted sweep is cut the same way again 
 
 import itertools
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from plait.experiments.identity import canonical_json, member_id, shard_id
+from plait.experiments.identity import canonical_json, member_id, parts_json, shard_id
 from plait.training.run import Run
 
 MAX_MEMBERS = 32
-"""Members of one ensemble, unless the caller says otherwise."""
+"""Members of one ensemble on a CPU, unless the caller says otherwise."""
+
+MAX_MEMBERS_ON_GPU = 288
+"""The same on a GPU, which only many members fill: 9 learning rates with 32 seeds."""
+
+WIDEST_IN_FULL = 96
+"""Of models wider than this fewer go together, so that an ensemble's memory stays bounded."""
 
 _Value = TypeVar("_Value")
 
@@ -54,7 +60,8 @@ class Shard:
 
 def cell_key(run: Run) -> str:
     """Equal for the members of one cell: the run without its learning rate and seed."""
-    return canonical_json(replace(run, train=replace(run.train, lr=1.0, seed=0)).to_json())
+    train = {name: value for name, value in vars(run.train).items() if name not in ("lr", "seed")}
+    return f"{parts_json(run)}{canonical_json(train)}"
 
 
 def cells_of(runs: Iterable[Run]) -> tuple[tuple[Run, ...], ...]:
@@ -68,6 +75,8 @@ def cells_of(runs: Iterable[Run]) -> tuple[tuple[Run, ...], ...]:
 def plan(runs: Iterable[Run], *, max_members: int = MAX_MEMBERS) -> tuple[Shard, ...]:
     """The shards of an experiment's runs, of at most `max_members` members and about equal size in a cell.
 
+    Models of twice the width `WIDEST_IN_FULL` go by half as many, and so on.
+
     Raises:
         ValueError: `max_members` below 1.
     """
@@ -75,9 +84,10 @@ def plan(runs: Iterable[Run], *, max_members: int = MAX_MEMBERS) -> tuple[Shard,
         raise ValueError(f"a shard needs at least one member, got max_members={max_members}")
     shards: list[Shard] = []
     for cell in cells_of(runs):
+        most = min(max_members, max(1, max_members * WIDEST_IN_FULL // cell[0].model.d_model))
         for rectangle in _rectangles(cell):
-            for rates in _even_chunks(rectangle.lrs, max_members):
-                for seeds in _even_chunks(rectangle.seeds, max_members // len(rates)):
+            for rates in _even_chunks(rectangle.lrs, most):
+                for seeds in _even_chunks(rectangle.seeds, most // len(rates)):
                     shards.append(_cut(rectangle, rates, seeds))
     return tuple(shards)
 

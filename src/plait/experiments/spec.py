@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from plait.experiments.fields import check_path, get_field, with_fields
@@ -96,10 +97,17 @@ class Experiment:
         Raises:
             ValueError: the slices leave nothing.
         """
-        runs = tuple(self._runs())
-        if not runs:
+        return tuple(itertools.chain.from_iterable(self.expand_cells()))
+
+    def expand_cells(self) -> tuple[tuple[Run, ...], ...]:
+        """The runs of `expand`, cell by cell.
+
+        Raises:
+            ValueError: the slices leave nothing.
+        """
+        if not self._cells:
             raise ValueError(f"the slice leaves no run of experiment {self.name!r}")
-        return runs
+        return self._cells
 
     def where(self, *alternatives: Where) -> "Experiment":
         """The runs that at least one of `alternatives` admits (field -> allowed values)."""
@@ -137,19 +145,24 @@ class Experiment:
         with_fields(self.base, {PATTERN: pattern, "model.window": None, "model.d_mlp": None})
         return replace(self, vary=vary, quick=quick)
 
-    def _runs(self) -> Iterator[Run]:
-        members = [path for path in SWEPT if path in self.sweep]
-        for cell in itertools.product(*self.vary.values()):
-            changes: dict[str, Any] = {}
-            for key, value in zip(self.vary, cell, strict=True):
-                changes.update(zip(paths_of(key), value if isinstance(key, tuple) else (value,), strict=True))
-            base: Run | None = None
-            for values in itertools.product(*(self.sweep[path] for path in members)):
-                swept = dict(zip(members, values, strict=True))
-                if all(any(_admits(where, changes | swept) for where in level) for level in self.slices):
-                    base = base or with_fields(self.base, changes)
-                    own = {path.split(".")[1]: value for path, value in swept.items()}
-                    yield replace(base, train=replace(base.train, **own))
+    @cached_property
+    def _cells(self) -> tuple[tuple[Run, ...], ...]:
+        cells = (tuple(self._members(cell)) for cell in itertools.product(*self.vary.values()))
+        return tuple(cell for cell in cells if cell)
+
+    def _members(self, cell: tuple[Any, ...]) -> Iterator[Run]:
+        """The runs of one choice of what is varied, if the slices admit them."""
+        changes: dict[str, Any] = {}
+        for key, value in zip(self.vary, cell, strict=True):
+            changes.update(zip(paths_of(key), value if isinstance(key, tuple) else (value,), strict=True))
+        base: Run | None = None
+        swept = [path for path in SWEPT if path in self.sweep]
+        for values in itertools.product(*(self.sweep[path] for path in swept)):
+            given = dict(zip(swept, values, strict=True))
+            if all(any(_admits(where, changes | given) for where in level) for level in self.slices):
+                base = base or with_fields(self.base, changes)
+                own = {path.split(".")[1]: value for path, value in given.items()}
+                yield replace(base, train=replace(base.train, **own))
 
     def _check_where(self, where: Where) -> None:
         settable = (*self.varied, *self.sweep)

@@ -1,9 +1,13 @@
 """Tables, plots and reports of what the store holds."""
 
+from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
 from plait.report.experiment import LEFT_OUT, ORIGIN, RESULTS, experiment_report, folder_report
 from plait.report.html import html_text, write_html
-from plait.report.plots import accuracy_alt, accuracy_plot, svg_text
+from plait.report.plots import accuracy_panel, accuracy_plot, panel_alt, panel_plot
+from plait.report.ratio_plot import ratio_alt, ratio_plot, ratios_by_pattern
+from plait.report.series import Line, Panel, Point, panels
+from plait.report.svg import svg_text
 from plait.report.tables import ratio_table, results_table
 from plait.report.terminal import print_report, terminal_table
 
@@ -15,17 +19,28 @@ __all__ = [
     "Column",
     "Entry",
     "Figure",
+    "Line",
     "Lines",
+    "Panel",
+    "Point",
     "Report",
     "Section",
     "Table",
-    "accuracy_alt",
+    "accuracy_panel",
     "accuracy_plot",
     "experiment_report",
     "folder_report",
     "html_text",
+    "matrix_table",
+    "paired_table",
+    "panel_alt",
+    "panel_plot",
+    "panels",
     "print_report",
+    "ratio_alt",
+    "ratio_plot",
     "ratio_table",
+    "ratios_by_pattern",
     "results_table",
     "svg_text",
     "terminal_table",

@@ -23,6 +23,11 @@ class Entry:
     text: str
     value: Any = None
 
+    @property
+    def key(self) -> float | None:
+        """The number that a table is sorted by; None for one that is sorted as text."""
+        return _number(self.value)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -111,6 +116,14 @@ class Report:
             "question": self.question,
             "sections": [section.to_json() for section in self.sections],
         }
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, Mapping):
+        return _number(next((value[name] for name in ("accuracy", "low") if name in value), None))
+    if isinstance(value, list | tuple):
+        return _number(value[0]) if value else None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _plain(value: Any) -> Any:

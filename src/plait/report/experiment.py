@@ -2,37 +2,73 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from plait.experiments import (
     NUMERICS,
     SCHEMA_VERSION,
+    Cell,
     Experiment,
     Store,
     StoreError,
-    Summary,
     aggregated,
     cells,
+    evaluated_cells,
     left_out,
     member_id,
     summarise,
 )
-from plait.experiments.paper import CATALOGUE, PAPER, RATIOS, RERUN, RERUN_SOURCE, Reference
+from plait.experiments.paper import (
+    CATALOGUE,
+    CLAIMS,
+    PAPER,
+    RATIOS,
+    RERUN,
+    RERUN_SOURCE,
+    Reference,
+    ReferenceRatio,
+)
+from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
-from plait.report.plots import accuracy_alt, accuracy_plot, svg_text
+from plait.report.plots import panel_alt, panel_plot
+from plait.report.ratio_plot import ratio_alt, ratio_plot, ratios_by_pattern
+from plait.report.series import Panel, panels
+from plait.report.svg import svg_text
 from plait.report.tables import ratio_table, results_table
 
 RESULTS, LEFT_OUT, ORIGIN = "Results", "Left out", "How this was made"
 """Titles of the sections, for `Report.with_sections(.., before=..)`."""
 
 
-def experiment_report(experiment: Experiment, rows: pl.DataFrame, *, commands: Sequence[str] = ()) -> Report:
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What a folder holds: trained members, and their evaluations elsewhere (None where none are read)."""
+
+    rows: pl.DataFrame
+    evaluations: pl.DataFrame | None = None
+
+    def cells(self, experiment: Experiment) -> tuple[Cell, ...]:
+        """The experiment's cells; measured elsewhere, where that is what the experiment asks."""
+        if not experiment.evaluations:
+            return cells(experiment, self.rows)
+        return () if self.evaluations is None else evaluated_cells(experiment, self.rows, self.evaluations)
+
+
+def experiment_report(
+    experiment: Experiment,
+    rows: pl.DataFrame,
+    *,
+    evaluations: pl.DataFrame | None = None,
+    commands: Sequence[str] = (),
+) -> Report:
     """Results, what of the whole experiment is not among `rows`, and where they come from.
 
     Args:
         experiment: the whole experiment, whatever slice of it was run.
         rows: stored members; those of other experiments are ignored.
+        evaluations: members measured elsewhere, for experiments that ask for it.
         commands: what makes these results and this report again.
 
     Raises:
@@ -41,46 +77,67 @@ def experiment_report(experiment: Experiment, rows: pl.DataFrame, *, commands: S
     return Report(
         title=f"plait: {experiment.name}",
         question=experiment.question,
-        sections=tuple(_sections(experiment, rows, commands)),
+        sections=tuple(_sections(experiment, Stored(rows=rows, evaluations=evaluations), commands)),
     )
 
 
 def folder_report(folder: str | os.PathLike[str]) -> Report:
-    """Every experiment of the catalogue that the folder holds members of, and what else it holds.
+    """The experiments of the catalogue that a folder's members come from, and what else it holds.
+
+    Experiments share members; one is shown if it accounts for members that no fuller one does, or for
+    evaluations.
 
     Raises:
         StoreError: no such folder, an empty one, or a damaged shard.
     """
-    rows = Store.for_reading(folder).read()
+    store = Store.for_reading(folder)
+    stored = Stored(rows=store.read(), evaluations=store.read_evaluations())
+    trained = set(stored.rows["member"])
+    shown, accounted = _shown(stored, trained)
     sections: list[Section] = []
-    known: set[str] = set()
-    for experiment in CATALOGUE.values():
-        found = cells(experiment, rows)
-        known |= {member_id(run) for run in experiment.expand()}
-        if found:
-            command = f"plait reproduce {experiment.name} -o {folder}"
-            sections += _sections(experiment, rows, (command,), prefix=f"{experiment.name}: ")
-    others = rows.filter(~pl.col("member").is_in(sorted(known)))
-    if len(others):
-        sections.append(Section(title="Other members", blocks=(_members_table(others),)))
+    for experiment in shown:
+        command = f"plait reproduce {experiment.name} -o {folder}"
+        sections += _sections(experiment, stored, (command,), prefix=f"{experiment.name}: ")
+    if others := trained - accounted:
+        rows = stored.rows.filter(pl.col("member").is_in(sorted(others)))
+        sections.append(Section(title="Other members", blocks=(_members_table(rows),)))
     return Report(
         title="plait: results",
-        question=f"What the folder {folder} holds: {len(rows)} trained members.",
+        question=f"What the folder {folder} holds: {len(trained)} trained members.",
         sections=tuple(sections),
     )
 
 
+def _shown(stored: Stored, trained: set[str]) -> tuple[list[Experiment], set[str]]:
+    """The experiments to show, in the catalogue's order, and the members that they account for."""
+    parts: dict[str, tuple[float, set[str]]] = {}
+    for name, experiment in CATALOGUE.items():
+        own = {member_id(run) for run in experiment.expand()}
+        if own & trained and stored.cells(experiment):
+            parts[name] = (len(own & trained) / len(own), own & trained)
+    names: set[str] = set()
+    accounted: set[str] = set()
+    for name, (_, members) in sorted(parts.items(), key=lambda item: -item[1][0]):
+        if members - accounted or CATALOGUE[name].evaluations:
+            names.add(name)
+            accounted |= members
+    return [experiment for name, experiment in CATALOGUE.items() if name in names], accounted
+
+
 def _sections(
-    experiment: Experiment, rows: pl.DataFrame, commands: Sequence[str], *, prefix: str = ""
+    experiment: Experiment,
+    stored: Stored,
+    commands: Sequence[str],
+    *,
+    prefix: str = "",
 ) -> list[Section]:
-    found = cells(experiment, rows)
+    found = stored.cells(experiment)
     if not found:
         raise StoreError(f"no results of experiment {experiment.name!r} to report yet")
-    summaries = [summarise(cell) for cell in found]
     members = {member_id(run): run for run in experiment.expand()}
-    own = rows.filter(pl.col("member").is_in(list(members)))
+    own = stored.rows.filter(pl.col("member").is_in(list(members)))
     missing = left_out(experiment, [members[member] for member in own["member"]])
-    sections = [Section(title=prefix + RESULTS, blocks=tuple(_results(experiment, summaries)))]
+    sections = [Section(title=prefix + RESULTS, blocks=tuple(_results(experiment, found)))]
     if missing:
         more = f"plait reproduce {experiment.name} --full trains the rest"
         sections.append(Section(title=prefix + LEFT_OUT, blocks=(Lines(lines=(*missing, more)),)))
@@ -88,22 +145,54 @@ def _sections(
     return sections
 
 
-def _results(experiment: Experiment, summaries: Sequence[Summary]) -> list[Block]:
-    name, patterns = experiment.name, {summary.cell.pattern for summary in summaries}
+def _results(experiment: Experiment, found: Sequence[Cell]) -> list[Block]:
+    name, patterns = experiment.name, {cell.pattern for cell in found}
     paper, rerun = (_of_patterns(source.get(name, ()), patterns) for source in (PAPER, RERUN))
-    blocks: list[Block] = [results_table(summaries, paper=paper, rerun=rerun)]
+    known = {id(cell): summarise(cell) for cell in found}
+    blocks: list[Block] = []
+    if name in CLAIMS:
+        blocks.append(Lines(lines=(f"The paper: {CLAIMS[name]}",)))
+    blocks.append(results_table(list(known.values()), paper=paper, rerun=rerun))
     if rerun:
         blocks.append(Lines(lines=(f"rerun: {RERUN_SOURCE}",)))
-    if set(experiment.varied) <= {"model.pattern", "model.d_model"}:
-        plot = accuracy_plot(summaries, paper=paper, rerun=rerun)
-        caption = "Accuracy against parameters: lines ours, bars 95% intervals over seeds"
-        caption += ", hollow marks the paper's" if paper else ""
-        caption += ", crosses the independent rerun's" if rerun else ""
-        svg = svg_text(plot, name=f"{name}-accuracy")
-        blocks.append(Figure(caption=caption, alt=accuracy_alt(summaries), svg=svg))
-        table = ratio_table([summary.cell for summary in summaries], reported=RATIOS.get(name, ()))
-        blocks += [table] if table is not None else []
+    for place, view in enumerate(experiment.views):
+        shown = panels(view, found, summary=lambda cell: known.get(id(cell)) or summarise(cell))
+        for number, panel in enumerate(shown):
+            figure_name = f"{name}-{place}-{number}"
+            blocks.append(_figure(panel, figure_name, paper, rerun))
+            if view.y is not None:
+                blocks.append(matrix_table(panel))
+            if view.ratio:
+                blocks += _ratio_blocks(panel, figure_name, RATIOS.get(name, ()))
+    if not experiment.evaluations:
+        paired = paired_table(found)
+        blocks += [paired] if paired is not None else []
     return blocks
+
+
+def _figure(panel: Panel, name: str, paper: Sequence[Reference], rerun: Sequence[Reference]) -> Figure:
+    if panel.view.x != "parameters":
+        paper = rerun = ()
+    plot = panel_plot(panel, paper=paper, rerun=rerun)
+    caption = f"{panel.title}: a" if panel.title else "A"
+    caption += f"ccuracy against {panel.x_label}"
+    caption += "" if panel.view.y else ": lines ours, bars 95% intervals over seeds"
+    caption += ", hollow marks the paper's" if paper else ""
+    caption += ", crosses the independent rerun's" if rerun else ""
+    return Figure(caption=caption, alt=panel_alt(panel), svg=svg_text(plot, name=name))
+
+
+def _ratio_blocks(panel: Panel, name: str, reported: Sequence[ReferenceRatio]) -> list[Block]:
+    found = [point.summary.cell for line in panel.lines for point in line.points]
+    ratios = ratios_by_pattern(found)
+    table = ratio_table(found, reported=reported)
+    if ratios is None or table is None:
+        return []
+    caption = (
+        "Pure over hybrid parameters, by accuracy: lines measured, open triangles lower bounds, shaded 95%"
+    )
+    svg = svg_text(ratio_plot(ratios), name=f"{name}-ratio")
+    return [table, Figure(caption=caption, alt=ratio_alt(ratios), svg=svg)]
 
 
 def _of_patterns(references: Sequence[Reference], patterns: set[str]) -> tuple[Reference, ...]:

@@ -1,28 +1,35 @@
-"""Plots, by matplotlib, in colours of Okabe and Ito that colour-blind readers tell apart, and with a shape each.
+"""Plots of what experiments found, in colours that colour-blind readers tell apart, and with a shape each.
 
-They are matplotlib figures, to be shown in a notebook or turned into SVG text.
+They are matplotlib figures, to be shown in a notebook or turned into SVG text (see `svg.py`).
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from plait.experiments import Summary
+from plait.experiments import Summary, View, field_name
 from plait.experiments.paper import Reference
+from plait.report.series import Line, Panel, panels
+from plait.report.svg import hover
+from plait.report.words import decimals, point_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_STYLES = (
-    ("#0072B2", "o"),
-    ("#D55E00", "s"),
-    ("#009E73", "^"),
-    ("#CC79A7", "D"),
-    ("#E69F00", "v"),
-    ("#56B4E9", "P"),
-    ("#000000", "X"),
+STYLES = (
+    ("#0072B2", "o", "-"),
+    ("#D55E00", "s", "-"),
+    ("#009E73", "^", "-"),
+    ("#CC79A7", "D", "-"),
+    ("#E69F00", "v", "--"),
+    ("#56B4E9", "P", "--"),
+    ("#000000", "X", "--"),
+    ("#0072B2", "*", ":"),
+    ("#D55E00", "p", ":"),
 )
+"""Colour, mark and line of each line: the colours of Okabe and Ito, so that none differs by hue alone."""
+
+Style = tuple[str, str, str]
 
 
 def accuracy_plot(
@@ -36,95 +43,149 @@ def accuracy_plot(
 
     The paper's values are hollow marks in the pattern's colour on dashed lines, the rerun's are crosses.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
+    return panel_plot(accuracy_panel(summaries, title=title), paper=paper, rerun=rerun)
 
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
-    axes = figure.subplots()
-    styles = pattern_styles(summaries, (*paper, *rerun))
+
+def accuracy_panel(summaries: Sequence[Summary], *, title: str = "") -> Panel:
+    """Accuracy against parameters, a line a pattern."""
+    known = {id(summary.cell): summary for summary in summaries}
+    cells = [summary.cell for summary in summaries]
+    found = panels(View(title=title), cells, summary=lambda cell: known[id(cell)])
+    return found[0] if found else Panel(title=title, view=View(), lines=())
+
+
+def panel_plot(panel: Panel, *, paper: Sequence[Reference] = (), rerun: Sequence[Reference] = ()) -> "Figure":
+    """A panel's lines, or its matrix where its view has a second field."""
+    if panel.view.y is not None:
+        return _matrix_plot(panel)
+    figure, axes = _figure()
+    styles = line_styles(panel, (*paper, *rerun))
+    places = _places(panel)
+    for line in panel.lines:
+        _draw_line(axes, line, styles[line.label], places)
     for pattern, style in styles.items():
-        _draw_ours(axes, [s for s in summaries if s.cell.pattern == pattern], pattern, style)
         _draw_paper(axes, [r for r in paper if r.pattern == pattern], style)
         _draw_rerun(axes, [r for r in rerun if r.pattern == pattern], style)
-    axes.set(xscale="log", xlabel="parameters", ylabel="accuracy", ylim=(-0.03, 1.05), title=title)
+    axes.set(xlabel=panel.x_label, ylabel="accuracy", ylim=(-0.03, 1.05), title=panel.title)
+    _scale(axes, panel, places)
+    _finish(axes, styles, paper=bool(paper), rerun=bool(rerun))
+    return figure
+
+
+def line_styles(panel: Panel, references: Sequence[Reference] = ()) -> Mapping[str, Style]:
+    """A colour, a mark and a line for every line, in order of appearance."""
+    labels = dict.fromkeys((*(line.label for line in panel.lines), *(r.pattern for r in references)))
+    return {label: STYLES[i % len(STYLES)] for i, label in enumerate(labels)}
+
+
+def panel_alt(panel: Panel) -> str:
+    """The panel in words."""
+    points = [point_text(line, point, panel.x_label) for line in panel.lines for point in line.points]
+    subject = panel.title or "Accuracy"
+    return f"{subject}: mean accuracy by {panel.x_label}. {'; '.join(points)}."
+
+
+def _figure() -> "tuple[Figure, Axes]":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    return figure, figure.subplots()
+
+
+Places = Mapping[object, float] | None
+
+
+def _places(panel: Panel) -> Places:
+    """Where values that are no numbers lie along the axis; None where all are numbers."""
+    values = [point.x for line in panel.lines for point in line.points]
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return None
+    return {value: float(place) for place, value in enumerate(dict.fromkeys(values))}
+
+
+def _draw_line(axes: "Axes", line: Line, style: Style, places: Places) -> None:
+    color, marker, dash = style
+    xs = [point.x if places is None else places[point.x] for point in line.points]
+    means = [point.summary.mean for point in line.points]
+    axes.plot(xs, means, color=color, linestyle=dash, marker=marker, label=line.label, zorder=3)
+    for x, point in zip(xs, line.points, strict=True):
+        summary = point.summary
+        (mark,) = axes.plot([x], [summary.mean], color=color, marker=marker, markersize=7, zorder=4)
+        hover(mark, point_text(line, point, ""))
+        if summary.interval is not None:
+            ends = (summary.interval.low, summary.interval.high)
+            axes.vlines(x, *ends, color=color, linewidth=2, alpha=0.7, zorder=2)
+
+
+def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    if places is not None:
+        axes.set_xticks(list(places.values()), [str(value) for value in places])
+        return
+    values = sorted({float(point.x) for line in panel.lines for point in line.points})
+    if panel.view.log and len(values) > 1 and values[-1] > 0:
+        positive = [value for value in values if value > 0]
+        if values[0] > 0:
+            axes.set_xscale("log")
+        else:
+            axes.set_xscale("symlog", linthresh=positive[0], linscale=0.5)
+    if panel.view.x != "parameters" and len(values) <= 12:
+        axes.set_xticks(values, [f"{value:,g}" for value in values])
+        axes.xaxis.set_minor_locator(NullLocator())
+        return
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(
         FuncFormatter(lambda value, _: f"{value:,.0f}" if f"{value:.0e}"[0] in "25" else "")
     )
-    axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    _draw_legend(axes, styles, paper=bool(paper), rerun=bool(rerun))
-    return figure
 
 
-def accuracy_alt(summaries: Sequence[Summary]) -> str:
-    """The accuracy plot in words."""
-    points = [f"{s.cell.pattern} with {s.cell.parameters:,} parameters: {s.mean:.3f}" for s in summaries]
-    return f"Mean accuracy against the number of parameters. {'; '.join(points)}."
-
-
-def pattern_styles(
-    summaries: Sequence[Summary], references: Sequence[Reference]
-) -> Mapping[str, tuple[str, str]]:
-    """A colour and a mark for every pattern, in order of appearance."""
-    patterns = dict.fromkeys((*(s.cell.pattern for s in summaries), *(r.pattern for r in references)))
-    return {pattern: _STYLES[i % len(_STYLES)] for i, pattern in enumerate(patterns)}
-
-
-def svg_text(figure: "Figure", *, name: str) -> str:
-    """The figure as an `<svg>` element to be put into a page; `name` keeps its ids apart from other figures'."""
-    from matplotlib import rc_context
-
-    text = io.StringIO()
-    with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
-
-
-def _draw_ours(axes: "Axes", summaries: Sequence[Summary], pattern: str, style: tuple[str, str]) -> None:
-    if not summaries:
+def _draw_paper(axes: "Axes", references: Sequence[Reference], style: Style) -> None:
+    if not references:
         return
-    color, marker = style
-    ordered = sorted(summaries, key=lambda summary: summary.cell.parameters)
-    sizes = [summary.cell.parameters for summary in ordered]
-    axes.plot(
-        sizes, [s.mean for s in ordered], color=color, marker=marker, markersize=7, label=pattern, zorder=3
-    )
-    for summary in ordered:
-        if summary.interval is not None:
-            ends = (summary.interval.low, summary.interval.high)
-            axes.vlines(summary.cell.parameters, *ends, color=color, linewidth=2, alpha=0.7, zorder=2)
-
-
-def _draw_paper(axes: "Axes", references: Sequence[Reference], style: tuple[str, str]) -> None:
-    if references:
-        sizes, means = zip(*((r.parameters, r.accuracy) for r in references), strict=True)
-        color, marker = style
-        axes.plot(
-            sizes,
-            means,
+    sizes, means = zip(*((r.parameters, r.accuracy) for r in references), strict=True)
+    color, marker, _ = style
+    axes.plot(sizes, means, color=color, linestyle=":", linewidth=1, alpha=0.8)
+    for reference in references:
+        (mark,) = axes.plot(
+            [reference.parameters],
+            [reference.accuracy],
             color=color,
             marker=marker,
             markerfacecolor="white",
-            linestyle=":",
-            linewidth=1,
+            linestyle="none",
             alpha=0.8,
         )
+        hover(mark, _reference_text(reference))
 
 
-def _draw_rerun(axes: "Axes", references: Sequence[Reference], style: tuple[str, str]) -> None:
-    if references:
-        sizes, means = zip(*((r.parameters, r.accuracy) for r in references), strict=True)
-        axes.plot(sizes, means, color=style[0], marker="x", markersize=8, markeredgewidth=2, linestyle="none")
+def _draw_rerun(axes: "Axes", references: Sequence[Reference], style: Style) -> None:
+    for reference in references:
+        (mark,) = axes.plot(
+            [reference.parameters],
+            [reference.accuracy],
+            color=style[0],
+            marker="x",
+            markersize=8,
+            markeredgewidth=2,
+            linestyle="none",
+        )
+        hover(mark, _reference_text(reference))
 
 
-def _draw_legend(axes: "Axes", styles: Mapping[str, tuple[str, str]], *, paper: bool, rerun: bool) -> None:
+def _reference_text(reference: Reference) -> str:
+    size = f"{reference.parameters:,} parameters"
+    return f"{reference.pattern}, {size}: {decimals(reference.accuracy)} ({reference.source.split(':')[0]})"
+
+
+def _finish(axes: "Axes", styles: Mapping[str, Style], *, paper: bool, rerun: bool) -> None:
     from matplotlib.lines import Line2D
 
+    axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
     entries = [
-        Line2D([], [], color=color, marker=marker, label=f"{pattern}")
-        for pattern, (color, marker) in styles.items()
+        Line2D([], [], color=color, marker=marker, ls=dash, label=label)
+        for label, (color, marker, dash) in styles.items()
     ]
     if paper:
         entries.append(
@@ -137,3 +198,28 @@ def _draw_legend(axes: "Axes", styles: Mapping[str, tuple[str, str]], *, paper: 
     axes.legend(
         handles=entries, frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5)
     )
+
+
+def _matrix_plot(panel: Panel) -> "Figure":
+    """A square for each cell, darker where the accuracy is higher, its mean written in it."""
+    from matplotlib import colormaps
+    from matplotlib.patches import Rectangle
+
+    figure, axes = _figure()
+    columns = list(dict.fromkeys(point.x for line in panel.lines for point in line.points))
+    for row, line in enumerate(panel.lines):
+        for point in line.points:
+            column, mean = columns.index(point.x), point.summary.mean
+            square = Rectangle(
+                (column - 0.5, row - 0.5), 1, 1, facecolor=colormaps["cividis"](mean), edgecolor="white"
+            )
+            axes.add_patch(square)
+            hover(square, point_text(line, point, panel.x_label))
+            ink = "black" if mean > 0.55 else "white"
+            axes.text(column, row, decimals(mean, 2), ha="center", va="center", color=ink, fontsize="small")
+    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(panel.lines) - 0.5, -0.5), title=panel.title)
+    axes.set_xticks(range(len(columns)), [f"{value:g}" for value in columns])
+    axes.set_yticks(range(len(panel.lines)), [line.label for line in panel.lines])
+    axes.set(xlabel=panel.x_label, ylabel=field_name(panel.view.y or ""))
+    axes.spines[:].set_visible(False)
+    return figure

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, headline_ratio
+from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, value_text
 from plait.experiments.bootstrap import FEW_SEEDS
 from plait.experiments.paper import Reference, ReferenceRatio, nearest
 from plait.report.document import Column, Entry, Table
+from plait.report.ratio_plot import ratios_by_pattern
+from plait.report.words import decimals, ratio_text
 
 RATIO_ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
@@ -23,9 +25,8 @@ _RESULTS = (
     Column(name="diverged", title="diverged", brief=False),
     Column(name="lr", title="lr"),
     Column(name="lrs", title="of lrs", brief=False),
-    Column(name="paper", title="paper"),
-    Column(name="rerun", title="rerun"),
 )
+_REFERENCES = (Column(name="paper", title="paper"), Column(name="rerun", title="rerun"))
 
 
 def results_table(
@@ -44,38 +45,41 @@ def results_table(
         for s in summaries
         if s.cell.unused
     ]
-    at_the_edge = [s for s in summaries if len(s.cell.lrs) > 1 and s.lr in (s.cell.lrs[0], s.cell.lrs[-1])]
+    at_the_edge = dict.fromkeys(
+        cell_label({path: v for path, v in s.cell.settings.items() if not path.startswith("test.")})
+        for s in summaries
+        if len(s.cell.lrs) > 1 and s.lr in (s.cell.lrs[0], s.cell.lrs[-1])
+    )
     if at_the_edge:
-        listed = ", ".join(summary_label(summary) for summary in at_the_edge)
+        listed = ", ".join(at_the_edge)
         notes.append(
             f"the chosen rate is the smallest or largest tried, a better one may lie outside: {listed}"
         )
+    beside = bool(paper or rerun)
     return Table(
-        caption="Accuracy: ours, the paper's, and an independent rerun's",
-        columns=_RESULTS,
-        rows=tuple(_results_row(summary, paper, rerun) for summary in summaries),
+        caption="Accuracy: ours, the paper's, and an independent rerun's" if beside else "Accuracy",
+        columns=(*_RESULTS, *_REFERENCES) if beside else _RESULTS,
+        rows=tuple(
+            (*_results_row(summary), *(_references(summary, paper, rerun) if beside else ()))
+            for summary in summaries
+        ),
         notes=tuple(notes),
     )
 
 
 def ratio_table(cells: Sequence[Cell], *, reported: Sequence[ReferenceRatio] = ()) -> Table | None:
     """How many times the hybrid's parameters a pure model needs, by accuracy; None without both kinds."""
-    hybrid = [cell for cell in cells if not is_pure(cell)]
-    pure = [cell for cell in cells if is_pure(cell)]
-    if not hybrid or not pure:
+    ratios = ratios_by_pattern(cells, RATIO_ACCURACIES)
+    if ratios is None:
         return None
-    patterns = list(dict.fromkeys(cell.pattern for cell in pure))
-    sides = {"any": pure} | {pattern: [c for c in pure if c.pattern == pattern] for pattern in patterns}
     columns = [Column(name="accuracy", title="accuracy")]
-    columns += [Column(name=name, title="smallest pure" if name == "any" else name) for name in sides]
+    columns += [Column(name=name.replace(" ", "_"), title=name) for name in ratios]
     columns.append(Column(name="reported", title="reported", brief=False, numeric=False))
     rows = []
-    for accuracy in RATIO_ACCURACIES:
-        ratios = {name: headline_ratio(side, hybrid, accuracy) for name, side in sides.items()}
+    for place, accuracy in enumerate(RATIO_ACCURACIES):
         there = [ratio for ratio in reported if math.isclose(ratio.accuracy, accuracy)]
-        rows.append(
-            (Entry(text=f"{accuracy:g}", value=accuracy), *map(_ratio, ratios.values()), _reported(there))
-        )
+        found = [_ratio(curve[place]) for curve in ratios.values()]
+        rows.append((Entry(text=f"{accuracy:g}", value=accuracy), *found, _reported(there)))
     return Table(
         caption="Parameters of the smallest pure model that reaches an accuracy, over those of the smallest hybrid",
         columns=tuple(columns),
@@ -87,21 +91,14 @@ def ratio_table(cells: Sequence[Cell], *, reported: Sequence[ReferenceRatio] = (
     )
 
 
-def is_pure(cell: Cell) -> bool:
-    return len(set(cell.run.model.layers)) == 1
-
-
 def summary_label(summary: Summary) -> str:
     return cell_label(summary.cell.settings)
 
 
-def _results_row(
-    summary: Summary, paper: Sequence[Reference], rerun: Sequence[Reference]
-) -> tuple[Entry, ...]:
+def _results_row(summary: Summary) -> tuple[Entry, ...]:
     cell = summary.cell
-    where = {"pattern": cell.pattern, "parameters": cell.parameters}
     return (
-        Entry(text=summary_label(summary), value=dict(cell.settings)),
+        Entry(text=summary_label(summary), value={p: _plain(v) for p, v in cell.settings.items()}),
         Entry(text=f"{cell.parameters:,}", value=cell.parameters),
         _accuracy(summary.mean),
         _accuracy(summary.sd),
@@ -113,8 +110,22 @@ def _results_row(
         Entry(text=str(summary.diverged), value=summary.diverged),
         Entry(text=f"{summary.lr:g}", value=summary.lr),
         Entry(text=str(len(cell.lrs)), value=list(cell.lrs)),
+    )
+
+
+def _references(
+    summary: Summary, paper: Sequence[Reference], rerun: Sequence[Reference]
+) -> tuple[Entry, Entry]:
+    where = {"pattern": summary.cell.pattern, "parameters": summary.cell.parameters}
+    return (
         _reference(nearest(paper, **where), approximate=True),
         _reference(nearest(rerun, **where), approximate=False),
+    )
+
+
+def _plain(value: object) -> object:
+    return (
+        value if value is None or isinstance(value, str | int | float | list | tuple) else value_text(value)
     )
 
 
@@ -138,32 +149,11 @@ def _reference(reference: Reference | None, *, approximate: bool) -> Entry:
     return Entry(text=f"{accuracy} ({size})", value=value)
 
 
-def decimals(accuracy: float, places: int = 3) -> str:
-    """`.846`, `1.000`: as the paper writes accuracies."""
-    text = f"{accuracy:.{places}f}"
-    return text.removeprefix("0") if text.startswith("0.") else text
-
-
 def _ratio(ratio: Ratio) -> Entry:
     value = {"low": ratio.low, "high": ratio.high}
     if ratio.interval is not None:
         value["interval"] = [ratio.interval.low, ratio.interval.high]  # pyright: ignore
-    if ratio.low == ratio.high:
-        text = f"{ratio.low:.2f}"
-    elif ratio.low > 0:
-        text = f">= {ratio.low:.2f}"
-    elif math.isfinite(ratio.high):
-        text = f"<= {ratio.high:.2f}"
-    else:
-        return Entry(text="-", value=value)
-    if ratio.interval is not None:
-        ends = [_end(ratio.interval.low, "0"), _end(ratio.interval.high, "..")]
-        text += f" [{ends[0]}, {ends[1]}]"
-    return Entry(text=text, value=value)
-
-
-def _end(value: float, unbounded: str) -> str:
-    return f"{value:.2f}" if math.isfinite(value) and value > 0 else unbounded
+    return Entry(text=ratio_text(ratio), value=value)
 
 
 def _reported(ratios: Sequence[ReferenceRatio]) -> Entry:

@@ -2,6 +2,7 @@ from plait.experiments.paper.catalogue import CATALOGUE, find_experiment
 from plait.experiments.paper.grids import LR_GRID, SEEDS
 from plait.experiments.paper.headline import HEADLINE
 from plait.experiments.paper.reference import (
+    CLAIMS,
     PAPER,
     PAPER_SOURCE,
     RATIOS,
@@ -14,6 +15,7 @@ from plait.experiments.paper.reference import (
 
 __all__ = [
     "CATALOGUE",
+    "CLAIMS",
     "HEADLINE",
     "LR_GRID",
     "PAPER",

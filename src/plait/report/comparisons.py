@@ -1,0 +1,80 @@
+"""Tables beside the main one: patterns compared seed by seed, and matrices."""
+
+from collections.abc import Sequence
+
+from plait.experiments import Cell, Difference, cell_label, paired_difference
+from plait.report.document import Column, Entry, Table
+from plait.report.ratio_plot import is_pure
+from plait.report.series import Panel
+from plait.report.tables import interval_entry
+from plait.report.words import decimals
+
+PATTERN = "model.pattern"
+
+_PAIRED = (
+    Column(name="setting", title="at", numeric=False),
+    Column(name="first", title="model", numeric=False),
+    Column(name="second", title="less", numeric=False),
+    Column(name="difference", title="difference"),
+    Column(name="interval", title="95% interval"),
+    Column(name="seeds", title="shared seeds"),
+)
+
+
+def paired_table(cells: Sequence[Cell]) -> Table | None:
+    """Each hybrid less each pure model in the same setting, seed by seed; None where no such pair is."""
+    settings: dict[str, list[Cell]] = {}
+    for cell in cells:
+        settings.setdefault(repr(_rest(cell)), []).append(cell)
+    rows = [
+        _paired_row(hybrid, pure)
+        for group in settings.values()
+        for hybrid in group
+        if not is_pure(hybrid)
+        for pure in group
+        if is_pure(pure) and set(pure.seeds) & set(hybrid.seeds)
+    ]
+    if not rows:
+        return None
+    return Table(
+        caption="Differences in mean accuracy at the same width, hybrid less pure, over shared seeds",
+        columns=_PAIRED,
+        rows=tuple(rows),
+        notes=("each model at its own learning rate; intervals by bootstrap over the shared seeds",),
+    )
+
+
+def matrix_table(panel: Panel) -> Table:
+    """The means of a panel whose view has a second field, its values down the side."""
+    xs = list(dict.fromkeys(point.x for line in panel.lines for point in line.points))
+    columns = [Column(name="row", title="trained at")]
+    columns += [Column(name=f"at_{x:g}", title=f"{x:g}") for x in xs]
+    rows = []
+    for line in panel.lines:
+        there = {point.x: point.summary for point in line.points}
+        entries = [_mean_entry(there[x].mean) if x in there else Entry(text="-") for x in xs]
+        rows.append((Entry(text=line.label, value=float(line.label)), *entries))
+    return Table(caption=f"{panel.title}: {panel.x_label}", columns=tuple(columns), rows=tuple(rows))
+
+
+def _rest(cell: Cell) -> dict[str, object]:
+    return {path: value for path, value in cell.settings.items() if path != PATTERN}
+
+
+def _paired_row(hybrid: Cell, pure: Cell) -> tuple[Entry, ...]:
+    difference: Difference = paired_difference(hybrid, pure)
+    mean = difference.mean
+    signed = f"{'-' if mean < 0 else '+'}{decimals(abs(mean))}"
+    label = cell_label(_rest(hybrid)) if _rest(hybrid) else "-"
+    return (
+        Entry(text=label, value=label),
+        Entry(text=hybrid.pattern, value=hybrid.pattern),
+        Entry(text=pure.pattern, value=pure.pattern),
+        Entry(text=signed, value=mean),
+        interval_entry(difference.interval),
+        Entry(text=str(difference.seeds), value=difference.seeds),
+    )
+
+
+def _mean_entry(mean: float) -> Entry:
+    return Entry(text=decimals(mean), value=mean)

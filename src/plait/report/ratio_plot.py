@@ -1,0 +1,99 @@
+"""The headline ratio drawn as a function of the accuracy asked for."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from plait.experiments import Cell, Interval, Ratio, ratio_curve
+from plait.report.plots import STYLES
+from plait.report.svg import hover
+from plait.report.words import ratio_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ACCURACIES = tuple(round(0.5 + 0.01 * i, 2) for i in range(50))
+"""From .5 to .99."""
+
+Ratios = Mapping[str, tuple[Ratio, ...]]
+
+
+def is_pure(cell: Cell) -> bool:
+    return len(set(cell.run.model.layers)) == 1
+
+
+def sides(cells: Sequence[Cell]) -> tuple[dict[str, list[Cell]], list[Cell]]:
+    """Pure cells, all together and by pattern, and hybrid ones."""
+    pure = [cell for cell in cells if is_pure(cell)]
+    by_pattern = {cell.pattern: [c for c in pure if c.pattern == cell.pattern] for cell in pure}
+    together = {"smallest pure": pure} if len(by_pattern) > 1 else {}
+    return together | by_pattern, [cell for cell in cells if not is_pure(cell)]
+
+
+def ratios_by_pattern(cells: Sequence[Cell], accuracies: Sequence[float] = ACCURACIES) -> Ratios | None:
+    """For each pure pattern and all of them, the ratio at every accuracy; None without both kinds of cells."""
+    pure, hybrid = sides(cells)
+    if not pure or not hybrid:
+        return None
+    return {name: ratio_curve(side, hybrid, accuracies) for name, side in pure.items()}
+
+
+def ratio_plot(ratios: Ratios) -> "Figure":
+    """Lines where the ratio is measured, arrows up where it is a lower bound; shaded 95% intervals."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    top = 1.15 * max([2.0, *(end for curve in ratios.values() for ratio in curve for end in _ends(ratio))])
+    for (name, curve), (color, marker, dash) in zip(ratios.items(), STYLES, strict=False):
+        _draw_curve(axes, curve, (color, marker, dash), name=name, top=top)
+    axes.axhline(1.0, color="#999999", linewidth=0.8)
+    axes.set(yscale="log", ylim=(0.4, top), xlabel="accuracy", ylabel="pure over hybrid parameters")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    ticks = [tick for tick in (0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32) if tick <= top]
+    axes.set_yticks(ticks)
+    axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def ratio_alt(ratios: Ratios) -> str:
+    """The plot in words, at every tenth of accuracy."""
+    spoken = [
+        f"{name} at {ratio.accuracy:g}: {ratio_text(ratio)}"
+        for name, curve in ratios.items()
+        for ratio in curve
+        if round(100 * ratio.accuracy) % 10 == 0
+    ]
+    return f"Parameters of pure models over those of the smallest hybrid, by accuracy. {'; '.join(spoken)}."
+
+
+def _draw_curve(
+    axes: "Axes", curve: Sequence[Ratio], style: tuple[str, str, str], *, name: str, top: float
+) -> None:
+    color, marker, dash = style
+    measured = [ratio for ratio in curve if ratio.low == ratio.high]
+    xs, ys = [r.accuracy for r in curve], [r.low if r.low == r.high else math.nan for r in curve]
+    axes.plot(xs, ys, color=color, linestyle=dash, label=name, zorder=3)
+    shaded = [(r.accuracy, r.interval) for r in curve if r.interval is not None and r.low > 0]
+    if shaded:
+        lows = [max(interval.low, 0.01) for _, interval in shaded]
+        highs = [min(interval.high, 2 * top) for _, interval in shaded]
+        axes.fill_between([x for x, _ in shaded], lows, highs, color=color, alpha=0.12, linewidth=0)
+    bounds = [ratio for ratio in curve if ratio.low > 0 and math.isinf(ratio.high)]
+    for ratios, mark in ((measured, marker), (bounds, "^")):
+        for ratio in ratios:
+            filled = color if ratio.low == ratio.high else "white"
+            (point,) = axes.plot(
+                [ratio.accuracy], [ratio.low], marker=mark, markersize=4, color=color, markerfacecolor=filled
+            )
+            hover(point, f"{name}, accuracy {ratio.accuracy:g}: {ratio_text(ratio)}")
+
+
+def _ends(ratio: Ratio) -> list[float]:
+    interval = ratio.interval or Interval(low=ratio.low, high=ratio.high)
+    return [end for end in (ratio.low, ratio.high, min(interval.high, 40.0)) if math.isfinite(end)]
