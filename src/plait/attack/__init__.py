@@ -1,0 +1,38 @@
+"""What a given model cannot tell apart, and what its state provably carries."""
+
+from plait.attack.attack import Attack, attack
+from plait.attack.certified import CertifiedBits, certified_bits
+from plait.attack.contents import (
+    Contents,
+    certified_contents,
+    choose_family,
+    found_contents,
+    known_contents,
+)
+from plait.attack.field import Field, receptive_field
+from plait.attack.play import Played, Streaming, play
+from plait.attack.state import StateAttack, attack_state
+from plait.attack.twins import Twins, WindowAttack, attack_windows, first_confused
+
+__all__ = [
+    "Attack",
+    "CertifiedBits",
+    "Contents",
+    "Field",
+    "Played",
+    "StateAttack",
+    "Streaming",
+    "Twins",
+    "WindowAttack",
+    "attack",
+    "attack_state",
+    "attack_windows",
+    "certified_bits",
+    "certified_contents",
+    "choose_family",
+    "first_confused",
+    "found_contents",
+    "known_contents",
+    "play",
+    "receptive_field",
+]

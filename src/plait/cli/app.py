@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from plait.cli import bench, constructions, memory, reproduce, results, stream, tasks, theory, train, verify
+from plait.cli import (
+    attack,
+    bench,
+    constructions,
+    memory,
+    reproduce,
+    results,
+    stream,
+    tasks,
+    theory,
+    train,
+    verify,
+)
 from plait.cli.errors import Commands
 from plait.cli.output import print_line
 
@@ -41,10 +53,10 @@ app.command()(train.train)
 app.command("eval")(train.evaluate)
 app.command()(constructions.build)
 app.command()(verify.verify)
-app.command()(verify.verify)
 app.command()(stream.stream)
 app.command()(theory.bounds)
 app.command()(theory.check)
+app.command()(attack.attack)
 app.command()(memory.memory)
 app.command()(reproduce.reproduce)
 app.command()(results.results)
