@@ -62,11 +62,11 @@ def test_a_slice_can_be_asked_for(plait, tmp_path):
 
 
 def test_a_further_pattern_can_be_compared(plait, tmp_path):
-    args = ("--pattern", "TF-SSM", "--only", "train.seed=0", "--only", "train.lr=0.1")
+    args = ("--add-pattern", "TF-SSM", "--only", "train.seed=0", "--only", "train.lr=0.1")
     result = plait("reproduce", "tiny", "-o", "r", *args)
     assert result.exit_code == 0, result.output
     assert set(Store.for_reading(tmp_path / "r").read()["pattern"]) == {"SSM-TF", "TF-TF", "TF-SSM"}
-    assert "--pattern TF-SSM" in (tmp_path / "r" / "report.html").read_text()
+    assert "--add-pattern TF-SSM" in (tmp_path / "r" / "report.html").read_text()
 
 
 def test_without_a_name_all_are_listed(plait, plait_json):
@@ -84,12 +84,18 @@ def test_report_makes_a_page_of_a_folder(plait, plait_json, tmp_path):
     assert plait_json("report", "r")["title"] == "plait: results"
 
 
+def test_a_slice_reads_lists_and_spans(plait, tmp_path):
+    args = ("--only", "model.pattern=SSM-TF,TF-TF", "--only", "train.seed=0..1", "--only", "train.lr=0.1")
+    assert plait("reproduce", "tiny", "-o", "r", *args).exit_code == 0
+    assert len(Store.for_reading(tmp_path / "r").read()) == 4
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
         (("reproduce", "tinny"), "nearest: tiny"),
-        (("reproduce", "tiny", "--pattern", "SSM-FT"), "nearest: TF"),
-        (("reproduce", "tiny", "--pattern", "TF-TF"), "already"),
+        (("reproduce", "tiny", "--add-pattern", "SSM-FT"), "nearest: TF"),
+        (("reproduce", "tiny", "--add-pattern", "TF-TF"), "already"),
         (("reproduce", "tiny", "--only", "train.sed=1"), "nearest: train.seed"),
         (("reproduce", "tiny", "--only", "train.seed=7"), "not in experiment"),
         (("reproduce", "tiny", "--only", "train.seed=[]"), "leaves no run"),

@@ -7,7 +7,7 @@ import typer
 
 from plait.cli.options import Device, JsonFlag
 from plait.cli.output import messages, out, print_json, print_line, print_table
-from plait.cli.values import parse_fields
+from plait.cli.values import parse_choices
 
 REPORT = "report.html"
 
@@ -17,13 +17,14 @@ def reproduce(
         str | None, typer.Argument(metavar="NAME", help="headline, fig4, ..; left out, all are listed.")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="All of it, where the plain form leaves out.")] = False,
-    pattern: Annotated[
-        list[str] | None, typer.Option(help="A further pattern to compare, such as my_layer:MyLayer-TF.")
+    add_pattern: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="A further row, such as my_pkg.my_layer:MyLayer-TF."),
     ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIELD=JSON", help="Only these values of a field that it varies; may be repeated."
+            metavar="FIELD=VALUE,..", help="Only these values of a field that it varies; may be repeated."
         ),
     ] = None,
     output: Annotated[
@@ -39,8 +40,8 @@ def reproduce(
     \b
     plait reproduce headline
     plait reproduce headline --full -o runs/full
-    plait reproduce headline --only model.pattern=SSM-TF --only train.seed=[0,1]
-    plait reproduce fig4 --pattern my_layer:MyLayer-TF
+    plait reproduce fig4 --only model.d_model=8,12 --only train.seed=0..3
+    plait reproduce fig4 --add-pattern my_pkg.my_layer:MyLayer-TF
     """
     from plait.experiments import LiveProgress, Store, run_experiment
     from plait.experiments.paper import find_experiment
@@ -53,21 +54,23 @@ def reproduce(
         _print_catalogue(json=json)
         return
     whole = find_experiment(name)
-    for further in pattern or ():
+    for further in add_pattern or ():
         whole = whole.with_pattern(further)
     chosen = whole if full else whole.quick_form()
-    fields = parse_fields("--only", only)
+    fields = parse_choices("--only", only)
     if fields:
-        chosen = chosen.where({path: _values(value) for path, value in fields.items()})
+        chosen = chosen.where(fields)
     folder = output or Path("runs") / name
     with LiveProgress(chosen, messages()) as watch:
         run_experiment(chosen, folder, device=device, watch=watch)
     command = ["plait reproduce", name, *(["--full"] if full else [])]
-    command += [f"--pattern {further}" for further in pattern or ()] + [
-        f"--only {entry}" for entry in only or ()
-    ]
+    command += [f"--add-pattern {further}" for further in add_pattern or ()]
+    command += [f"--only {entry}" for entry in only or ()]
     command.append(f"-o {folder}")
-    report = experiment_report(whole, Store.for_reading(folder).read(), commands=(" ".join(command),))
+    store = Store.for_reading(folder)
+    report = experiment_report(
+        whole, store.read(), evaluations=store.read_evaluations(), commands=(" ".join(command),)
+    )
     page, figures = write_html(report, folder / REPORT), write_figures(report, folder)
     if json:
         files = {"results": str(folder), "page": str(page), "figures": [str(path) for path in figures]}
@@ -122,7 +125,3 @@ def _print_catalogue(*, json: bool) -> None:
         print_json(rows)
     else:
         print_table("", list(rows[0]), [list(row.values()) for row in rows])
-
-
-def _values(value: object) -> tuple[object, ...]:
-    return tuple(value) if isinstance(value, list) else (value,)

@@ -32,6 +32,23 @@ def parse_fields(option: str, entries: Iterable[str] | None) -> dict[str, Any]:
     return fields
 
 
+def parse_choices(option: str, entries: Iterable[str] | None) -> dict[str, tuple[Any, ...]]:
+    """`NAME=A,B,..` entries as a dict of values: each JSON or a bare word, `0..3` the integers with both ends.
+
+    Raises:
+        ValueError: no name, a name given twice, or a value that is none of these.
+    """
+    fields: dict[str, tuple[Any, ...]] = {}
+    for entry in entries or ():
+        name, equals, text = entry.partition("=")
+        if not equals or not name:
+            raise ValueError(f"{option} must read NAME=VALUE,.. , got {entry!r}")
+        if name in fields:
+            raise ValueError(f"{option} {name} is given twice")
+        fields[name] = _choices(f"{option} {name}", text)
+    return fields
+
+
 def parse_seeds(text: str) -> tuple[int, ...]:
     """`0..7`, `3`, or `0..3,8,10..12`: both ends are included.
 
@@ -107,6 +124,16 @@ def parse_dtype(name: str, known: Sequence[str]) -> "torch.dtype":
 def parse_names(text: str | None, otherwise: Sequence[str]) -> tuple[str, ...]:
     """Names with commas between them; `otherwise` where none are given."""
     return tuple(otherwise) if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def _choices(what: str, text: str) -> tuple[Any, ...]:
+    if text.startswith("["):
+        values = _value(what, text)
+        return tuple(values) if isinstance(values, list) else (values,)
+    found: list[Any] = []
+    for part in text.split(","):
+        found += parse_seeds(part) if re.fullmatch(r"\d+\.\.\d+", part) else [_value(what, part)]
+    return tuple(found)
 
 
 def _value(what: str, text: str) -> Any:
