@@ -46,6 +46,9 @@ def results(
         str | None,
         typer.Option(metavar="QUERY", help="A SELECT over the table `members` instead of the above."),
     ] = None,
+    pack: Annotated[
+        bool, typer.Option("--pack", help="First put all files into one, with thinner loss curves.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=0, help="Rows to print at most; --json prints all.")] = 40,
     json: JsonFlag = False,
     device: Device = "auto",
@@ -62,6 +65,8 @@ def results(
     from plait.training.loop import resolve_device
 
     resolve_device(device)
+    if pack:
+        Store.for_reading(folder).pack()
     conditions = parse_fields("--where", where)
     if sql is not None:
         if conditions or by is not None or columns is not None:

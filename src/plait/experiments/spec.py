@@ -75,6 +75,12 @@ class Experiment:
             raise ValueError(f"{swept[0]} makes the members of an ensemble: put it under sweep")
         if self.select != "train.lr":
             raise ValueError(f"select must be 'train.lr', got {self.select!r}")
+        for evaluation in self.evaluations:
+            size = self.base.task.vocab_size
+            if evaluation.task is not None and evaluation.task.vocab_size != size:
+                raise ValueError(
+                    f"experiment {self.name!r} needs evaluations of vocab_size {size}, got {evaluation.task!r}"
+                )
         for where in (*self.quick, *itertools.chain.from_iterable(self.slices)):
             self._check_where(where)
 

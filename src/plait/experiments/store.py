@@ -23,6 +23,7 @@ from plait.experiments.claims import claim
 from plait.experiments.errors import StoreError, writing
 from plait.experiments.evaluations import EVALUATION_COLUMNS
 from plait.experiments.identity import shard_id
+from plait.experiments.packing import thinned
 from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
 from plait.experiments.shards import Shard
 from plait.files import write_whole
@@ -132,13 +133,13 @@ class Store:
     def pack(self) -> None:
         """Put what is stored into one file for members and one for evaluations, in place of the many.
 
-        Stopped at any instant, everything is still there, some of it perhaps twice, which readers count once.
-        For a folder that nobody is writing to.
+        Loss curves are thinned (see packing.py); every other number stays. Stopped at any instant, everything
+        is still there, some of it perhaps twice, which readers count once. For a folder that nobody is writing to.
 
         Raises:
             StoreError: a damaged shard, or a folder that cannot be written.
         """
-        files, rows = self.files(), self.read()
+        files, rows = self.files(), thinned(self.read())
         more_files, more_rows = self.evaluation_files(), self.read_evaluations()
         kept: list[Path] = []
         if len(more_rows):

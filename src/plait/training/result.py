@@ -55,10 +55,19 @@ class Result:
     ensemble: Ensemble = field(repr=False)
 
     def evaluate(self, evaluation: Evaluation) -> tuple[tuple[int, int], ...]:
-        """Correct and scored tokens of every member where `evaluation` asks for them."""
+        """Correct and scored tokens of every member where `evaluation` asks for them.
+
+        Raises:
+            ValueError: a task of another vocabulary than the model's, or what its sampler refuses.
+        """
+        task = evaluation.of(self.run.task).task
+        size = self.run.model.vocab_size
+        if task is None or task.vocab_size != size:
+            got = None if task is None else task.vocab_size
+            raise ValueError(f"an evaluation's task must have the model's vocab_size, {size}, got {got}")
         correct, scored = accuracy_counts(
             self.ensemble,
-            evaluation.of(self.run.task).task,
+            task,
             torch.tensor([m.seed for m in self.members], device=self.ensemble.parameters.device),
             sequences=evaluation.sequences,
             seq_len=evaluation.seq_len,
