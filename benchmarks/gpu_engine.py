@@ -42,46 +42,22 @@ SECTIONS = ("correct", "engine", "kernels", "baseline")
 
 CUTS: dict[str, dict[str, Any]] = {
     "auto": {},
-    "ieee": {"precision": "ieee", "warps": 4},
     "tf32": {"precision": "tf32"},
-    "r16w1": {"rows": 16, "warps": 1, "queries": 16, "keys": 16, "chunk": 2},
-    "r16w2": {"rows": 16, "warps": 2, "queries": 16, "keys": 32, "chunk": 8},
-    "r32w1": {"rows": 32, "warps": 1, "queries": 32, "keys": 32, "attention_warps": 2, "channels": 8},
-    "r32w4": {"rows": 32, "warps": 4, "queries": 64, "keys": 32, "channels": 8, "chunk": 8},
-    "r16w4": {"rows": 16, "warps": 4, "queries": 16, "keys": 16, "attention_warps": 2, "chunk": 1},
-    "r32w8": {
-        "rows": 32,
-        "warps": 8,
-        "queries": 32,
-        "keys": 64,
-        "attention_warps": 4,
-        "channels": 8,
-        "chunk": 1,
-    },
-    "r64w8": {
-        "rows": 64,
-        "warps": 8,
-        "parts": 2,
-        "queries": 32,
-        "keys": 64,
-        "attention_warps": 2,
-        "channels": 32,
-    },
-    "r64w4": {"rows": 64, "warps": 4, "queries": 64, "keys": 64, "attention_warps": 4, "channels": 32},
-    "r64w2": {
-        "rows": 64,
-        "warps": 2,
-        "queries": 64,
-        "keys": 32,
-        "attention_warps": 2,
-        "channels": 8,
+    "r16w1": {"every": (16, 1), "channels": (16, 16), "chunk": 2},
+    "r16w2": {"every": (16, 2), "channels": (32, 16), "chunk": 4, "keys": 32},
+    "r16w4": {"every": (16, 4), "channels": (32, 16), "chunk": 1, "queries": 32},
+    "r32w1": {"every": (32, 1), "channels": (32, 32), "chunk": 1, "queries": 32, "keys": 32},
+    "r32w2": {"every": (32, 2), "channels": (32, 32), "chunk": 2, "parts": 1},
+    "r64w4": {
+        "every": (64, 4),
+        "channels": (32, 8),
         "chunk": 2,
+        "parts": 1,
+        "queries": 64,
+        "attention_warps": 4,
     },
-    "r32w2p8": {"parts": 8, "queries": 32, "keys": 16},
-    "r32w2p2": {"parts": 2, "queries": 16, "keys": 64, "attention_warps": 2},
-    "r32w2p1": {"parts": 1, "queries": 64, "keys": 32, "attention_warps": 4},
 }
-"""Ways of cutting up the work that are tried on every kernel; names tell rows, warps and parts."""
+"""Ways of cutting up the work that are tried on every kernel; names tell rows and warps."""
 
 FOUND: dict[str, Any] = {}
 """What the script found, section by section."""
@@ -159,13 +135,22 @@ class Through(nn.Module):
         return self.call(self.layer, hidden)
 
 
+def tiling_of(cut: dict[str, Any]) -> Any:
+    """None, for the package's own choice, where nothing is asked for."""
+    from plait.kernels.triton.tilings import Tiling
+
+    changes = dict(cut)
+    every = changes.pop("every", None)
+    tiling = Tiling(**changes)
+    return None if not cut else tiling.every(*every) if every else tiling
+
+
 def through_triton(cut: dict[str, Any]) -> Callable[[Any, Tensor], Tensor]:
     from plait.kernels.triton import mamba, transformer
-    from plait.kernels.triton.tiles import Tiling
 
     def call(layer: Any, hidden: Tensor) -> Tensor:
         parameters, spec = layer.parameters_in_order(), layer.spec
-        tiling = Tiling(**cut) if cut else None
+        tiling = tiling_of(cut)
         if isinstance(layer, MambaLayer):
             return mamba.mamba_layer(hidden, parameters, eps=spec.norm_eps, tiling=tiling)
         turn = layer.attention.turn(0, hidden.shape[-2], hidden.device).T
@@ -235,7 +220,7 @@ def correct_layers(pending: list[Future[Any]], patience: float) -> object:
             name, error = future.result(timeout=max(1.0, limit - time.perf_counter()))
         except Exception as problem:
             name, error = f"{type(problem).__name__}: {str(problem)[:300]}", float("nan")
-        most = 5e-3 if case[-1].get("precision") == "tf32" else 2e-5
+        most = 2e-2 if case[-1].get("precision") == "tf32" else 2e-5
         found.append([*case, name, error])
         print(f"   {'ok ' if error < most else 'BAD'} {case} {name} {error:.1e}", flush=True)
     return found
@@ -475,7 +460,6 @@ class KernelTimer:
 def model_pass(d_model: int, members: int, cut: dict[str, Any]) -> Callable[[], None]:
     """Forward and backward of both layers, embedding and head under a cut."""
     from plait.kernels.triton import head
-    from plait.kernels.triton.tiles import Tiling
 
     layers = [make(spec) for make, spec in zip((MambaLayer, TransformerLayer), specs(d_model), strict=True)]
     weights = [
@@ -491,7 +475,7 @@ def model_pass(d_model: int, members: int, cut: dict[str, Any]) -> Callable[[], 
     norm = tuple(torch.randn(members, d_model, device="cuda", requires_grad=True) for _ in range(2))
     seeds = torch.arange(members, device="cuda")
     tokens, targets = sample_labelled(TASK, Stream(seeds, 1, TRAIN), batch=BATCH, seq_len=TIME)
-    call, tiling = through_triton(cut), Tiling(**cut) if cut else None
+    call, tiling = through_triton(cut), tiling_of(cut)
 
     def once() -> None:
         hidden = head.embed(table, tokens, tiling=tiling)

@@ -11,18 +11,21 @@ import triton.language as tl
 
 @triton.jit
 def scan_forward(
-    x, dt, A, B, C, y, kept, A_stride, batch, time,
+    x, dt, A, BC, y, kept, A_stride, batch, time,
     INNER: tl.constexpr, N: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, CHUNK: tl.constexpr,
     LOG: tl.constexpr,
 ):  # fmt: skip
-    """`y` without the skip; `kept` `(sequences, chunks, N, INNER)`. With LOG, `A` holds the logarithms of `-A`."""
+    """`y` without the skip; `BC` holds each position's B, then its C; `kept` `(sequences, chunks, N, INNER)`.
+
+    With LOG, `A` holds the logarithms of `-A`.
+    """
     sequence = tl.program_id(0).to(tl.int64)
     c = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     n = tl.arange(0, STATES)
     inside = (n < N)[:, None] & (c < INNER)[None, :]
     rate = _rates(A + (sequence // batch) * A_stride, c, n, inside, N, LOG)
     x, dt, y = x + sequence * time * INNER, dt + sequence * time * INNER, y + sequence * time * INNER
-    B, C = B + sequence * time * N, C + sequence * time * N
+    BC += sequence * time * 2 * N
     kept += sequence * tl.cdiv(time, CHUNK) * N * INNER
     state = tl.zeros([STATES, CHANNELS], tl.float32)
     for first in range(0, time, CHUNK):
@@ -31,8 +34,8 @@ def scan_forward(
         for i in tl.static_range(CHUNK):
             xs += (tl.load(x + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
             dts += (tl.load(dt + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
-            Bs += (tl.load(B + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
-            Cs += (tl.load(C + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
+            Bs += (tl.load(BC + (first + i) * 2 * N + n, mask=(first + i < time) & (n < N), other=0.0),)
+            Cs += (tl.load(BC + (first + i) * 2 * N + N + n, mask=(first + i < time) & (n < N), other=0.0),)
         ys = ()
         for i in tl.static_range(CHUNK):
             state = tl.exp(dts[i][None, :] * rate) * state + (dts[i] * xs[i])[None, :] * Bs[i][:, None]
@@ -43,11 +46,11 @@ def scan_forward(
 
 @triton.jit
 def scan_backward(
-    x, dt, A, B, C, kept, dy, dx, ddt, dA, dB, dC, A_stride, batch, time,
+    x, dt, A, BC, kept, dy, dx, ddt, dA, dBC, A_stride, batch, time,
     INNER: tl.constexpr, N: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, CHUNK: tl.constexpr,
     LOG: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of `scan_forward`; `dA` for each sequence, `dB` and `dC` `(rows, blocks of channels, N)`."""
+    """Gradients of `scan_forward`; `dA` for each sequence, `dBC` `(rows, blocks of channels, 2 N)`."""
     sequence = tl.program_id(0).to(tl.int64)
     block, n_blocks = tl.program_id(1), tl.num_programs(1)
     c = block * CHANNELS + tl.arange(0, CHANNELS)
@@ -56,8 +59,8 @@ def scan_backward(
     rate = _rates(A + (sequence // batch) * A_stride, c, n, inside, N, LOG)
     x, dt, dy = x + sequence * time * INNER, dt + sequence * time * INNER, dy + sequence * time * INNER
     dx, ddt = dx + sequence * time * INNER, ddt + sequence * time * INNER
-    B, C = B + sequence * time * N, C + sequence * time * N
-    dB, dC = dB + (sequence * time * n_blocks + block) * N, dC + (sequence * time * n_blocks + block) * N
+    BC += sequence * time * 2 * N
+    dBC += (sequence * time * n_blocks + block) * 2 * N
     n_chunks = tl.cdiv(time, CHUNK)
     kept += sequence * n_chunks * N * INNER
     by_state = tl.zeros([STATES, CHANNELS], tl.float32)
@@ -72,8 +75,8 @@ def scan_backward(
             xs += (tl.load(x + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
             dts += (tl.load(dt + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
             dys += (tl.load(dy + (first + i) * INNER + c, mask=(first + i < time) & (c < INNER), other=0.0),)
-            Bs += (tl.load(B + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
-            Cs += (tl.load(C + (first + i) * N + n, mask=(first + i < time) & (n < N), other=0.0),)
+            Bs += (tl.load(BC + (first + i) * 2 * N + n, mask=(first + i < time) & (n < N), other=0.0),)
+            Cs += (tl.load(BC + (first + i) * 2 * N + N + n, mask=(first + i < time) & (n < N), other=0.0),)
         for i in tl.static_range(CHUNK):
             new = tl.exp(dts[i][None, :] * rate) * states[i] + (dts[i] * xs[i])[None, :] * Bs[i][:, None]
             states += (new,)
@@ -94,10 +97,14 @@ def scan_backward(
                 ddt + (first + i) * INNER + c, ddts[CHUNK - 1 - i], mask=(first + i < time) & (c < INNER)
             )
             tl.store(
-                dB + (first + i) * n_blocks * N + n, dBs[CHUNK - 1 - i], mask=(first + i < time) & (n < N)
+                dBC + (first + i) * n_blocks * 2 * N + n,
+                dBs[CHUNK - 1 - i],
+                mask=(first + i < time) & (n < N),
             )
             tl.store(
-                dC + (first + i) * n_blocks * N + n, dCs[CHUNK - 1 - i], mask=(first + i < time) & (n < N)
+                dBC + (first + i) * n_blocks * 2 * N + N + n,
+                dCs[CHUNK - 1 - i],
+                mask=(first + i < time) & (n < N),
             )
     if LOG:
         by_rate = by_rate * rate

@@ -1,4 +1,4 @@
-"""Rotary sliding-window attention from projections in memory, in tiles of queries by keys.
+"""Sliding-window attention from turned projections in memory, in tiles of queries by keys.
 
 Forward keeps each query's log-sum-exp; backward computes weights again from it, once by queries and once by keys,
 so that nothing is added atomically. Source: Dao, "FlashAttention-2", arXiv 2307.08691, algorithms 1 and 2.
@@ -7,17 +7,6 @@ so that nothing is added atomically. Source: Dao, "FlashAttention-2", arXiv 2307
 
 import triton
 import triton.language as tl
-
-
-@triton.jit
-def _turned(qkv, cos, sin, row, f, first, time, WIDTH: tl.constexpr, D3: tl.constexpr, PAIRS: tl.constexpr):
-    """Rows of a query or key (features from `first`) turned by the angle of their position."""
-    mask = (row < time)[:, None] & (f < WIDTH)[None, :]
-    partner = tl.where(f < PAIRS, f + PAIRS, tl.where(f < 2 * PAIRS, f - PAIRS, f))
-    own = tl.load(qkv + row[:, None] * D3 + (first + f)[None, :], mask=mask, other=0.0)
-    other = tl.load(qkv + row[:, None] * D3 + (first + partner)[None, :], mask=mask, other=0.0)
-    at = row[:, None] * WIDTH + f[None, :]
-    return own * tl.load(cos + at, mask=mask, other=0.0) + other * tl.load(sin + at, mask=mask, other=0.0)
 
 
 @triton.jit
@@ -34,8 +23,8 @@ def _visible(query, key, time, window):
 
 @triton.jit
 def attend(
-    qkv, cos, sin, out, lse, time, window, scale,
-    D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr, PAIRS: tl.constexpr,
+    qkv, out, lse, time, window, scale,
+    D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     sequence, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -43,14 +32,14 @@ def attend(
     f = tl.arange(0, WIDTH_PAD)
     qkv += sequence * time * 3 * D
     at = 3 * head * WIDTH
-    q = _turned(qkv, cos, sin, query, f, at, time, WIDTH, 3 * D, PAIRS) * scale
+    q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
     top = tl.full([QUERIES], float("-inf"), tl.float32)
     total = tl.zeros([QUERIES], tl.float32)
     mixed = tl.zeros([QUERIES, WIDTH_PAD], tl.float32)
     first = tl.maximum(tl.program_id(2) * QUERIES - window + 1, 0) // KEYS * KEYS
     for start in range(first, tl.minimum(tl.program_id(2) * QUERIES + QUERIES, time), KEYS):
         key = start + tl.arange(0, KEYS)
-        k = _turned(qkv, cos, sin, key, f, at + WIDTH, time, WIDTH, 3 * D, PAIRS)
+        k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
         score = tl.dot(q, tl.trans(k), input_precision=PRECISION)
         score = tl.where(_visible(query, key, time, window), score, float("-inf"))
@@ -73,8 +62,8 @@ def attend(
 
 @triton.jit
 def attend_backward_queries(
-    qkv, cos, sin, out, lse, dout, dqkv, time, window, scale,
-    D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr, PAIRS: tl.constexpr,
+    qkv, out, lse, dout, dqkv, time, window, scale,
+    D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gradients of turned queries."""
@@ -83,7 +72,7 @@ def attend_backward_queries(
     f = tl.arange(0, WIDTH_PAD)
     qkv += sequence * time * 3 * D
     at = 3 * head * WIDTH
-    q = _turned(qkv, cos, sin, query, f, at, time, WIDTH, 3 * D, PAIRS) * scale
+    q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
     up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
     down = tl.sum(up * _rows(out + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D), axis=1)
     norm = tl.load(lse + (sequence * HEADS + head) * time + query, mask=query < time, other=0.0)
@@ -91,7 +80,7 @@ def attend_backward_queries(
     first = tl.maximum(tl.program_id(2) * QUERIES - window + 1, 0) // KEYS * KEYS
     for start in range(first, tl.minimum(tl.program_id(2) * QUERIES + QUERIES, time), KEYS):
         key = start + tl.arange(0, KEYS)
-        k = _turned(qkv, cos, sin, key, f, at + WIDTH, time, WIDTH, 3 * D, PAIRS)
+        k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
         score = tl.dot(q, tl.trans(k), input_precision=PRECISION) - norm[:, None]
         weight = tl.exp(tl.where(_visible(query, key, time, window), score, float("-inf")))
@@ -105,8 +94,8 @@ def attend_backward_queries(
 
 @triton.jit
 def attend_backward_keys(
-    qkv, cos, sin, out, lse, dout, dqkv, time, window, scale,
-    D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr, PAIRS: tl.constexpr,
+    qkv, out, lse, dout, dqkv, time, window, scale,
+    D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gradients of turned keys and of values."""
@@ -116,14 +105,14 @@ def attend_backward_keys(
     f = tl.arange(0, WIDTH_PAD)
     qkv += sequence * time * 3 * D
     at = 3 * head * WIDTH
-    k = _turned(qkv, cos, sin, key, f, at + WIDTH, time, WIDTH, 3 * D, PAIRS)
+    k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
     v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
     dk = tl.zeros([KEYS, WIDTH_PAD], tl.float32)
     dv = tl.zeros([KEYS, WIDTH_PAD], tl.float32)
     last = tl.minimum(window + start + KEYS - 1, time)
     for begin in range(start // QUERIES * QUERIES, last, QUERIES):
         query = begin + tl.arange(0, QUERIES)
-        q = _turned(qkv, cos, sin, query, f, at, time, WIDTH, 3 * D, PAIRS) * scale
+        q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
         up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
         down = tl.sum(up * _rows(out + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D), axis=1)
         norm = tl.load(lse + (sequence * HEADS + head) * time + query, mask=query < time, other=0.0)

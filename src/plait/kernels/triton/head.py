@@ -13,7 +13,8 @@ from plait.kernels import call
 from plait.kernels.triton import embedding as kernels_of_embedding
 from plait.kernels.triton import head_kernels
 from plait.kernels.triton.reduce import sum_parts
-from plait.kernels.triton.tiles import Tiling, padded, tiling_for
+from plait.kernels.triton.tiles import padded
+from plait.kernels.triton.tilings import Tiling, tiling_for
 
 
 def head_loss(
@@ -26,8 +27,12 @@ def head_loss(
     tiling: Tiling | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss (float64), right answers and scored tokens (int64) of each member."""
-    tiling = tiling or tiling_for(hidden.shape[-1])
+    tiling = tiling or tiling_for(2 * hidden.shape[-1])
     return _HeadLoss.apply(hidden, *norm, embedding, *targets, eps, tiling)  # type: ignore[no-any-return]
+
+
+_LOOKED_UP = 128
+"""Tokens of a program that reads rows of the table."""
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -51,7 +56,7 @@ class _HeadLoss(torch.autograd.Function):
         parts = torch.empty(members, tiling.parts, 3, dtype=torch.float64, device=hidden.device)
         head_kernels.score[members, tiling.parts](
             hidden, weight, bias, embedding, targets, scored, lse, parts, weight.stride(0), bias.stride(0),
-            embedding.stride(0), rows, eps, **size,
+            embedding.stride(0), rows, eps, **size, **tiling.launch(tiling.score),
         )  # fmt: skip
         sums = torch.empty(members, 3, dtype=torch.float64, device=hidden.device)
         sum_parts(parts, sums)
@@ -76,11 +81,18 @@ class _HeadLoss(torch.autograd.Function):
         dhidden = torch.empty_like(hidden)
         by_norm = hidden.new_empty(members, tiling.parts, 2 * d_model)
         head_kernels.hidden_backward[members, tiling.parts](
-            *inputs, dhidden, by_norm, *strides, rows, ctx.eps, **size
+            *inputs,
+            dhidden,
+            by_norm,
+            *strides,
+            rows,
+            ctx.eps,
+            **size,
+            **tiling.launch(tiling.hidden_backward),
         )
         by_word = hidden.new_empty(members, tiling.parts, vocab * d_model)
         head_kernels.embedding_backward[members, tiling.parts, triton.cdiv(vocab, size["WORDS"])](
-            *inputs, by_word, *strides, rows, ctx.eps, **size
+            *inputs, by_word, *strides, rows, ctx.eps, **size, **tiling.launch(tiling.embedding_backward)
         )
         dnorm, dwords = hidden.new_empty(members, 2 * d_model), hidden.new_empty(members, vocab * d_model)
         sum_parts(by_norm, dnorm)
@@ -93,7 +105,6 @@ def _size(hidden: Tensor, embedding: Tensor, tiling: Tiling) -> dict[str, Any]:
     vocab, d_model = embedding.shape[1:]
     return {
         "D": d_model, "V": vocab, "D_PAD": padded(d_model), "WORDS": min(padded(vocab), tiling.words),
-        "ROWS": tiling.rows, "PRECISION": tiling.precision, "num_warps": tiling.warps, "num_stages": 1,
     }  # fmt: skip
 
 
@@ -104,7 +115,7 @@ def embed(
     tiling: Tiling | None = None,
 ) -> Float[Tensor, "members batch time d_model"]:
     """The rows of each member's table; tokens must lie in [0, vocab)."""
-    return _Embed.apply(table, tokens, tiling or tiling_for(table.shape[-1]))  # type: ignore[no-any-return]
+    return _Embed.apply(table, tokens, tiling or tiling_for(2 * table.shape[-1]))  # type: ignore[no-any-return]
 
 
 class _Embed(torch.autograd.Function):
@@ -115,9 +126,9 @@ class _Embed(torch.autograd.Function):
         ctx.vocab, ctx.tiling = table.shape[1], tiling
         out = table.new_empty(*tokens.shape, table.shape[2])
         rows = tokens[0].numel()
-        kernels_of_embedding.look_up[len(tokens), triton.cdiv(rows, 4 * tiling.rows)](
+        kernels_of_embedding.look_up[len(tokens), triton.cdiv(rows, _LOOKED_UP)](
             table, tokens, out, table.stride(0), rows, D=table.shape[2], D_PAD=padded(table.shape[2], 1),
-            ROWS=4 * tiling.rows, num_warps=4,
+            ROWS=_LOOKED_UP, num_warps=4,
         )  # fmt: skip
         return out
 
@@ -131,7 +142,7 @@ class _Embed(torch.autograd.Function):
         parts = dout.new_empty(members, tiling.parts, ctx.vocab * d_model)
         blocks = triton.cdiv(ctx.vocab, size["WORDS"])
         kernels_of_embedding.sum_by_word[members, tiling.parts, blocks](
-            tokens, dout, parts, tokens[0].numel(), **size
+            tokens, dout, parts, tokens[0].numel(), **size, **tiling.launch(tiling.sum_by_word)
         )
         gradient = dout.new_empty(members, ctx.vocab * d_model)
         sum_parts(parts, gradient)

@@ -13,7 +13,8 @@ from plait.kernels import call
 from plait.kernels.selective_scan.triton import scan_backward, scan_forward
 from plait.kernels.triton import mamba_backward, mamba_forward
 from plait.kernels.triton.reduce import sum_parts
-from plait.kernels.triton.tiles import Tiling, padded, tiling_for
+from plait.kernels.triton.tiles import padded
+from plait.kernels.triton.tilings import Rows, Tiling, tiling_for
 
 
 def mamba_layer(
@@ -50,6 +51,9 @@ class _MambaLayer(torch.autograd.Function):
 
 _PARAMETERS = 10
 
+_FEW = 4
+"""Ranks of dt up to this are handled without products of tiles."""
+
 
 class _Cut:
     """Sizes of a layer and of its programs."""
@@ -59,34 +63,33 @@ class _Cut:
         self.inner, self.N = parameters[7].shape[1:]
         self.taps, self.R = parameters[2].shape[-1], parameters[5].shape[-1]
         self.rows, self.eps, self.tiling = self.batch * self.time, eps, tiling
-        self.channels = min(tiling.channels, padded(self.inner, 1))
-        self.blocks = triton.cdiv(self.inner, self.channels)
         self.model = {"D": self.D, "INNER": self.inner, "D_PAD": padded(self.D), "I_PAD": padded(self.inner)}
+        few = self.R <= _FEW
         self.states = {
             "INNER": self.inner, "N": self.N, "R": self.R, "TAPS": self.taps, "I_PAD": padded(self.inner),
-            "N_PAD": padded(self.N), "R_PAD": padded(self.R),
+            "S_PAD": padded(2 * self.N), "R_PAD": padded(self.R, 1 if few else 16), "FEW": few,
         }  # fmt: skip
-        self.tile = {
-            "ROWS": tiling.rows,
-            "PRECISION": tiling.precision,
-            "num_warps": tiling.warps,
-            "num_stages": 1,
-        }
         self.scan = {
-            "INNER": self.inner, "N": self.N, "CHANNELS": self.channels, "STATES": padded(self.N, 1),
-            "CHUNK": tiling.chunk, "LOG": True, "num_warps": 1,
-        }  # fmt: skip
+            "INNER": self.inner,
+            "N": self.N,
+            "STATES": padded(self.N, 1),
+            "CHUNK": tiling.chunk,
+            "LOG": True,
+        }
+        forward, self.channels = (min(channels, padded(self.inner, 1)) for channels in tiling.channels)
+        self.scan_forward = self.scan | {"CHANNELS": forward, "num_warps": 1}
+        self.scan_backward = self.scan | {"CHANNELS": self.channels, "num_warps": 1}
+        self.blocks = triton.cdiv(self.inner, self.channels)
 
-    @property
-    def tiles(self) -> tuple[int, int]:
-        return self.members, triton.cdiv(self.rows, self.tiling.rows)
+    def tiles(self, cut: Rows) -> tuple[int, int]:
+        return self.members, triton.cdiv(self.rows, cut.rows)
 
-    @property
-    def sequences(self) -> tuple[int, int]:
-        return self.members * self.batch, self.blocks
+    def sequences(self, channels: int) -> tuple[int, int]:
+        return self.members * self.batch, triton.cdiv(self.inner, channels)
 
 
 def _forward(cut: _Cut, hidden: Tensor, parameters: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    tiling = cut.tiling
     norm, in_proj, conv, conv_bias, x_proj, dt_proj, dt_bias, A_log, skip, out_proj = parameters
 
     def empty(width: int) -> Tensor:
@@ -99,10 +102,10 @@ def _forward(cut: _Cut, hidden: Tensor, parameters: tuple[Tensor, ...]) -> tuple
         empty(cut.inner),
         empty(cut.inner),
     )
-    low, B, C = empty(cut.R), empty(cut.N), empty(cut.N)
+    low, BC = empty(cut.R), empty(2 * cut.N)
     chunks = triton.cdiv(cut.time, cut.tiling.chunk)
     kept = hidden.new_empty(cut.members * cut.batch, chunks, cut.N, cut.inner)
-    mamba_forward.project[cut.tiles](
+    mamba_forward.project[cut.tiles(tiling.project)](
         hidden,
         norm,
         in_proj,
@@ -112,27 +115,31 @@ def _forward(cut: _Cut, hidden: Tensor, parameters: tuple[Tensor, ...]) -> tuple
         cut.rows,
         cut.eps,
         **cut.model,
-        **cut.tile,
+        **tiling.launch(tiling.project),
     )
-    mamba_forward.convolve[cut.tiles](
-        projected, conv, conv_bias, x_proj, dt_proj, dt_bias, u, x, low, B, C, dt, conv.stride(0), conv_bias.stride(0),
-        x_proj.stride(0), dt_proj.stride(0), dt_bias.stride(0), cut.rows, cut.time, **cut.states, **cut.tile,
+    mamba_forward.convolve[cut.tiles(tiling.convolve)](
+        projected, conv, conv_bias, x_proj, dt_proj, dt_bias, u, x, low, BC, dt, conv.stride(0), conv_bias.stride(0),
+        x_proj.stride(0), dt_proj.stride(0), dt_bias.stride(0), cut.rows, cut.time, **cut.states,
+        **tiling.launch(tiling.convolve),
     )  # fmt: skip
-    scan_forward[cut.sequences](x, dt, A_log, B, C, y, kept, A_log.stride(0), cut.batch, cut.time, **cut.scan)
+    scan_forward[cut.sequences(cut.scan_forward["CHANNELS"])](
+        x, dt, A_log, BC, y, kept, A_log.stride(0), cut.batch, cut.time, **cut.scan_forward
+    )
     out = torch.empty_like(hidden)
-    mamba_forward.gather[cut.tiles](
+    mamba_forward.gather[cut.tiles(tiling.gather)](
         hidden, projected, x, y, skip, out_proj, out, skip.stride(0), out_proj.stride(0), cut.rows, **cut.model,
-        **cut.tile,
+        **tiling.launch(tiling.gather),
     )  # fmt: skip
-    return out, (projected, u, x, dt, y, low, B, C, kept)
+    return out, (projected, u, x, dt, y, low, BC, kept)
 
 
 def _backward(
     cut: _Cut, hidden: Tensor, kept: tuple[Tensor, ...], parameters: tuple[Tensor, ...], dout: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The gradient of `hidden`, and those of the parameters `(members, total)`."""
+    tiling = cut.tiling
     norm, in_proj, conv, _, x_proj, dt_proj, dt_bias, A_log, skip, out_proj = parameters
-    projected, u, x, dt, y, low, B, C, states = kept
+    projected, u, x, dt, y, low, BC, states = kept
     sizes = [p[0].numel() for p in parameters]
     total, at = sum(sizes), [sum(sizes[:i]) for i in range(_PARAMETERS)]
     packed = hidden.new_empty(cut.members, cut.tiling.parts, total)
@@ -140,22 +147,36 @@ def _backward(
     dy, dgate, dx, ddt, du = (torch.empty_like(x) for _ in range(5))
     mamba_backward.gather_backward[parts](
         dout, projected, x, y, skip, out_proj, dy, dgate, packed, skip.stride(0), out_proj.stride(0), cut.rows, total,
-        at[8], at[9], **cut.model, **cut.tile,
+        at[8], at[9], **cut.model, **tiling.launch(tiling.gather_backward),
     )  # fmt: skip
-    dB, dC = (B.new_empty(cut.members, cut.rows, cut.blocks, cut.N) for _ in range(2))
-    dA = B.new_empty(cut.members, cut.batch, cut.inner * cut.N)
-    scan_backward[cut.sequences](
-        x, dt, A_log, B, C, states, dy, dx, ddt, dA, dB, dC, A_log.stride(0), cut.batch, cut.time, **cut.scan
+    dBC = BC.new_empty(cut.members, cut.rows, cut.blocks, 2 * cut.N)
+    dA = BC.new_empty(cut.members, cut.batch, cut.inner * cut.N)
+    scan_backward[cut.sequences(cut.channels)](
+        x,
+        dt,
+        A_log,
+        BC,
+        states,
+        dy,
+        dx,
+        ddt,
+        dA,
+        dBC,
+        A_log.stride(0),
+        cut.batch,
+        cut.time,
+        **cut.scan_backward,
     )
     mamba_backward.convolve_backward[parts](
-        projected, u, low, dy, ddt, dx, dB, dC, x_proj, dt_proj, dt_bias, skip, du, packed, x_proj.stride(0),
+        projected, u, low, dy, ddt, dx, dBC, x_proj, dt_proj, dt_bias, skip, du, packed, x_proj.stride(0),
         dt_proj.stride(0), dt_bias.stride(0), skip.stride(0), cut.rows, cut.time, cut.blocks, total, at[2], at[3],
-        at[4], at[5], at[6], TAPS_PAD=padded(cut.taps, 1), **cut.states, **cut.tile,
+        at[4], at[5], at[6], TAPS_PAD=padded(cut.taps, 1), **cut.states, **tiling.launch(tiling.convolve_backward),
     )  # fmt: skip
     dhidden = torch.empty_like(hidden)
     mamba_backward.project_backward[parts](
         hidden, dout, du, dgate, norm, in_proj, conv, dhidden, packed, norm.stride(0), in_proj.stride(0),
-        conv.stride(0), cut.rows, cut.time, total, at[0], at[1], cut.eps, TAPS=cut.taps, **cut.model, **cut.tile,
+        conv.stride(0), cut.rows, cut.time, total, at[0], at[1], cut.eps, TAPS=cut.taps, **cut.model,
+        **tiling.launch(tiling.project_backward),
     )  # fmt: skip
     flat = hidden.new_empty(cut.members, total)
     sum_parts(packed, flat)

@@ -57,24 +57,24 @@ def gather_backward(
 
 @triton.jit
 def convolve_backward(
-    projected, u, low, dy, ddt, dx_scan, dB_parts, dC_parts, x_proj, dt_proj, dt_bias, D_skip, du_out, packed,
+    projected, u, low, dy, ddt, dx_scan, dBC_parts, x_proj, dt_proj, dt_bias, D_skip, du_out, packed,
     x_proj_stride, dt_proj_stride, dt_bias_stride, skip_stride, rows, time, blocks, total, conv_at, conv_bias_at,
     x_proj_at, dt_proj_at, dt_bias_at,
     INNER: tl.constexpr, N: tl.constexpr, R: tl.constexpr, TAPS: tl.constexpr, I_PAD: tl.constexpr,
-    N_PAD: tl.constexpr, R_PAD: tl.constexpr, TAPS_PAD: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
+    S_PAD: tl.constexpr, R_PAD: tl.constexpr, TAPS_PAD: tl.constexpr, FEW: tl.constexpr, ROWS: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
     member, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
     parts = tl.num_programs(1)
-    c, n, r, k = tl.arange(0, I_PAD), tl.arange(0, N_PAD), tl.arange(0, R_PAD), tl.arange(0, TAPS_PAD)
+    c, s, r, k = tl.arange(0, I_PAD), tl.arange(0, S_PAD), tl.arange(0, R_PAD), tl.arange(0, TAPS_PAD)
     start = member * rows
     skip = load_vector(D_skip + member * skip_stride, c, INNER)
     bias = load_vector(dt_bias + member * dt_bias_stride, c, INNER)
     x_proj += member * x_proj_stride
     dt_proj += member * dt_proj_stride
     by_low = tl.zeros([R_PAD, I_PAD], tl.float32)
-    by_B = tl.zeros([N_PAD, I_PAD], tl.float32)
-    by_C = tl.zeros([N_PAD, I_PAD], tl.float32)
-    by_dt = tl.zeros([I_PAD, R_PAD], tl.float32)
+    by_BC = tl.zeros([S_PAD, I_PAD], tl.float32)
+    by_dt = tl.zeros([R_PAD, I_PAD], tl.float32)
     by_taps = tl.zeros([TAPS_PAD, I_PAD], tl.float32)
     by_dt_bias = tl.zeros([I_PAD], tl.float32)
     by_conv_bias = tl.zeros([I_PAD], tl.float32)
@@ -83,30 +83,39 @@ def convolve_backward(
         row = block * ROWS + tl.arange(0, ROWS)
         u_tile = load_rows(u + start * INNER, row, c, rows, INNER)
         x = u_tile * sigmoid(u_tile)
-        low_tile = load_rows(low + start * R, row, r, rows, R)
-        before = (
-            tl.dot(low_tile, load_transposed(dt_proj, c, r, INNER, R), input_precision=PRECISION)
-            + bias[None, :]
-        )
-        dbefore = load_rows(ddt + start * INNER, row, c, rows, INNER) * sigmoid(before)
-        by_dt_bias += tl.sum(dbefore, axis=0)
-        by_dt += tl.dot(tl.trans(dbefore), low_tile, input_precision=PRECISION)
-        dlow = tl.dot(dbefore, load_rows(dt_proj, c, r, INNER, R), input_precision=PRECISION)
-        dB = tl.zeros([ROWS, N_PAD], tl.float32)
-        dC = tl.zeros([ROWS, N_PAD], tl.float32)
-        mask = (row < rows)[:, None] & (n < N)[None, :]
-        for channels in range(blocks):
-            at = (start + row[:, None]) * blocks * N + channels * N + n[None, :]
-            dB += tl.load(dB_parts + at, mask=mask, other=0.0)
-            dC += tl.load(dC_parts + at, mask=mask, other=0.0)
-        by_low += tl.dot(tl.trans(dlow), x, input_precision=PRECISION)
-        by_B += tl.dot(tl.trans(dB), x, input_precision=PRECISION)
-        by_C += tl.dot(tl.trans(dC), x, input_precision=PRECISION)
+        ddt_tile = load_rows(ddt + start * INNER, row, c, rows, INNER)
         dx = load_rows(dx_scan + start * INNER, row, c, rows, INNER)
         dx += load_rows(dy + start * INNER, row, c, rows, INNER) * skip[None, :]
-        dx += tl.dot(dlow, load_rows(x_proj, r, c, R, INNER), input_precision=PRECISION)
-        dx += tl.dot(dB, load_rows(x_proj + R * INNER, n, c, N, INNER), input_precision=PRECISION)
-        dx += tl.dot(dC, load_rows(x_proj + (R + N) * INNER, n, c, N, INNER), input_precision=PRECISION)
+        before = tl.zeros([ROWS, I_PAD], tl.float32) + bias[None, :]
+        if FEW:
+            for i in tl.static_range(R):
+                low_tile = tl.load(low + (start + row) * R + i, mask=row < rows, other=0.0)
+                before += low_tile[:, None] * tl.load(dt_proj + c * R + i, mask=c < INNER, other=0.0)[None, :]
+            dbefore = ddt_tile * sigmoid(before)
+            for i in tl.static_range(R):
+                low_tile = tl.load(low + (start + row) * R + i, mask=row < rows, other=0.0)
+                by_dt += tl.where(
+                    (r == i)[:, None], tl.sum(dbefore * low_tile[:, None], axis=0)[None, :], 0.0
+                )
+                weight = tl.load(dt_proj + c * R + i, mask=c < INNER, other=0.0)
+                dlow = tl.sum(dbefore * weight[None, :], axis=1)
+                by_low += tl.where((r == i)[:, None], tl.sum(dlow[:, None] * x, axis=0)[None, :], 0.0)
+                dx += dlow[:, None] * load_vector(x_proj + i * INNER, c, INNER)[None, :]
+        else:
+            low_tile = load_rows(low + start * R, row, r, rows, R)
+            before += tl.dot(low_tile, load_transposed(dt_proj, c, r, INNER, R), input_precision=PRECISION)
+            dbefore = ddt_tile * sigmoid(before)
+            by_dt += tl.dot(tl.trans(low_tile), dbefore, input_precision=PRECISION)
+            dlow = tl.dot(dbefore, load_rows(dt_proj, c, r, INNER, R), input_precision=PRECISION)
+            by_low += tl.dot(tl.trans(dlow), x, input_precision=PRECISION)
+            dx += tl.dot(dlow, load_rows(x_proj, r, c, R, INNER), input_precision=PRECISION)
+        by_dt_bias += tl.sum(dbefore, axis=0)
+        dBC = tl.zeros([ROWS, S_PAD], tl.float32)
+        for channels in range(blocks):
+            at = ((start + row) * blocks + channels)[:, None] * (2 * N) + s[None, :]
+            dBC += tl.load(dBC_parts + at, mask=(row < rows)[:, None] & (s < 2 * N)[None, :], other=0.0)
+        by_BC += tl.dot(tl.trans(dBC), x, input_precision=PRECISION)
+        dx += tl.dot(dBC, load_rows(x_proj + R * INNER, s, c, 2 * N, INNER), input_precision=PRECISION)
         du = dx * silu_slope(u_tile)
         store_rows(du_out + start * INNER, du, row, c, rows, INNER)
         by_conv_bias += tl.sum(du, axis=0)
@@ -121,9 +130,9 @@ def convolve_backward(
     )
     tl.store(packed + conv_bias_at + c, by_conv_bias, mask=c < INNER)
     store_rows(packed + x_proj_at, by_low, r, c, R, INNER)
-    store_rows(packed + x_proj_at + R * INNER, by_B, n, c, N, INNER)
-    store_rows(packed + x_proj_at + (R + N) * INNER, by_C, n, c, N, INNER)
-    store_rows(packed + dt_proj_at, by_dt, c, r, INNER, R)
+    store_rows(packed + x_proj_at + R * INNER, by_BC, s, c, 2 * N, INNER)
+    mask = (r < R)[:, None] & (c < INNER)[None, :]
+    tl.store(packed + dt_proj_at + c[None, :] * R + r[:, None], by_dt, mask=mask)
     tl.store(packed + dt_bias_at + c, by_dt_bias, mask=c < INNER)
 
 

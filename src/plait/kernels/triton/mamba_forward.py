@@ -38,14 +38,15 @@ def project(
 
 @triton.jit
 def convolve(
-    projected, conv, conv_bias, x_proj, dt_proj, dt_bias, u_out, x_out, low_out, B_out, C_out, dt_out,
+    projected, conv, conv_bias, x_proj, dt_proj, dt_bias, u_out, x_out, low_out, BC_out, dt_out,
     conv_stride, conv_bias_stride, x_proj_stride, dt_proj_stride, dt_bias_stride, rows, time,
     INNER: tl.constexpr, N: tl.constexpr, R: tl.constexpr, TAPS: tl.constexpr, I_PAD: tl.constexpr,
-    N_PAD: tl.constexpr, R_PAD: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
+    S_PAD: tl.constexpr, R_PAD: tl.constexpr, FEW: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
+    """A rank FEW enough goes without products of tiles, which would be padding for the most part."""
     member = tl.program_id(0).to(tl.int64)
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
-    c, n, r = tl.arange(0, I_PAD), tl.arange(0, N_PAD), tl.arange(0, R_PAD)
+    c, s, r = tl.arange(0, I_PAD), tl.arange(0, S_PAD), tl.arange(0, R_PAD)
     start = member * rows
     taps = conv + member * conv_stride
     u = (
@@ -61,15 +62,20 @@ def convolve(
     store_rows(u_out + start * INNER, u, row, c, rows, INNER)
     store_rows(x_out + start * INNER, x, row, c, rows, INNER)
     weights = x_proj + member * x_proj_stride
-    low = tl.dot(x, load_transposed(weights, r, c, R, INNER), input_precision=PRECISION)
-    B = tl.dot(x, load_transposed(weights + R * INNER, n, c, N, INNER), input_precision=PRECISION)
-    C = tl.dot(x, load_transposed(weights + (R + N) * INNER, n, c, N, INNER), input_precision=PRECISION)
-    store_rows(low_out + start * R, low, row, r, rows, R)
-    store_rows(B_out + start * N, B, row, n, rows, N)
-    store_rows(C_out + start * N, C, row, n, rows, N)
-    weight = load_transposed(dt_proj + member * dt_proj_stride, c, r, INNER, R)
-    before = tl.dot(low, weight, input_precision=PRECISION)
+    BC = tl.dot(x, load_transposed(weights + R * INNER, s, c, 2 * N, INNER), input_precision=PRECISION)
+    store_rows(BC_out + start * 2 * N, BC, row, s, rows, 2 * N)
+    dt_proj += member * dt_proj_stride
+    before = tl.zeros([ROWS, I_PAD], tl.float32)
     before += load_vector(dt_bias + member * dt_bias_stride, c, INNER)[None, :]
+    if FEW:
+        for i in tl.static_range(R):
+            low = tl.sum(x * load_vector(weights + i * INNER, c, INNER)[None, :], axis=1)
+            tl.store(low_out + (start + row) * R + i, low, mask=row < rows)
+            before += low[:, None] * tl.load(dt_proj + c * R + i, mask=c < INNER, other=0.0)[None, :]
+    else:
+        low = tl.dot(x, load_transposed(weights, r, c, R, INNER), input_precision=PRECISION)
+        store_rows(low_out + start * R, low, row, r, rows, R)
+        before += tl.dot(low, load_transposed(dt_proj, c, r, INNER, R), input_precision=PRECISION)
     store_rows(dt_out + start * INNER, softplus(before), row, c, rows, INNER)
 
 

@@ -1,46 +1,12 @@
-"""What the Triton kernels share: scalar functions, the two norms, and how a layer is cut into programs.
+"""What the Triton kernels share: loads and stores of tiles, scalar functions, and the two norms.
 
 A program holds a tile of tokens by features in registers, padded to powers of two; what lies outside is masked
 to zero. Triton is imported here and in the modules beside, never by `import plait`.
 """
 # pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
-from dataclasses import dataclass
-
 import triton
 import triton.language as tl
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tiling:
-    """How the work of a layer is cut up; it changes a member's numbers by rounding alone.
-
-    Attributes:
-        rows: tokens of a member that a program holds at once.
-        parts: programs that share a member's tokens where weight gradients are summed.
-        warps: warps of a program that holds rows.
-        precision: of products of tiles: "ieee", "tf32x3" (about as exact) or "tf32".
-        channels, chunk: channels of a program of the scan, and positions between two stored states.
-        queries, keys: of a tile of attention weights.
-        attention_warps: warps of a program of the attention.
-        words: entries of the vocabulary that a program of the head holds at once, at most.
-    """
-
-    rows: int = 32
-    parts: int = 4
-    warps: int = 2
-    precision: str = "tf32x3"
-    channels: int = 16
-    chunk: int = 4
-    queries: int = 32
-    keys: int = 32
-    attention_warps: int = 1
-    words: int = 64
-
-
-def tiling_for(width: int) -> Tiling:
-    """The cut for a layer whose widest tile has `width` features: those that were fastest on an H200."""
-    return Tiling(warps=2 if width <= 32 else 4 if width <= 64 else 8)
 
 
 def padded(size: int, least: int = 16) -> int:

@@ -13,7 +13,8 @@ from plait.kernels import call
 from plait.kernels.triton import transformer_backward, transformer_forward
 from plait.kernels.triton.attention import attend, attend_backward_keys, attend_backward_queries
 from plait.kernels.triton.reduce import sum_parts
-from plait.kernels.triton.tiles import Tiling, padded, tiling_for
+from plait.kernels.triton.tiles import padded
+from plait.kernels.triton.tilings import Rows, Tiling, tiling_for
 
 _PARAMETERS = 12
 
@@ -90,54 +91,47 @@ class _Cut:
         self.rows, self.eps, self.tiling = self.batch * self.time, eps, tiling
         self.width = self.D // self.heads
         self.scale = self.width**-0.5
-        self.tile = {
-            "D": self.D, "D_PAD": padded(self.D), "ROWS": tiling.rows, "PRECISION": tiling.precision,
-            "num_warps": tiling.warps, "num_stages": 1,
-        }  # fmt: skip
+        self.model = {"D": self.D, "D_PAD": padded(self.D)}
+        self.turn = {"WIDTH": self.width, "PAIRS": self.pairs}
         U = parameters[9].shape[1]
         self.mlp = {"U": U, "U_PAD": padded(U)}
         self.attention = {
             "D": self.D, "HEADS": self.heads, "WIDTH": self.width, "WIDTH_PAD": padded(self.width),
-            "PAIRS": self.pairs, "QUERIES": tiling.queries, "KEYS": tiling.keys, "PRECISION": tiling.precision,
+            "QUERIES": tiling.queries, "KEYS": tiling.keys, "PRECISION": tiling.precision,
             "num_warps": tiling.attention_warps, "num_stages": 1,
         }  # fmt: skip
 
-    @property
-    def tiles(self) -> tuple[int, int]:
-        return self.members, triton.cdiv(self.rows, self.tiling.rows)
+    def tiles(self, cut: Rows) -> tuple[int, int]:
+        return self.members, triton.cdiv(self.rows, cut.rows)
 
     def attention_tiles(self, length: int) -> tuple[int, int, int]:
         return self.members * self.batch, self.heads, triton.cdiv(self.time, length)
 
 
+def _columns(size: int) -> int:
+    """Columns of queries, keys and values in one pass of `heads_backward`: more than 64 would not fit registers."""
+    return padded(size) if size <= 64 else 32
+
+
 def _forward(
     cut: _Cut, hidden: Tensor, rotation: tuple[Tensor, Tensor], parameters: tuple[Tensor, ...]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    strides = [p.stride(0) for p in parameters]
+    tiling, strides = cut.tiling, [p.stride(0) for p in parameters]
     norm1, norm1_bias, norm2, norm2_bias, qkv_weight, qkv_bias, *rest = parameters
     qkv = hidden.new_empty(cut.members, cut.rows, 3 * cut.D)
-    transformer_forward.heads[cut.tiles](
-        hidden,
-        norm1,
-        norm1_bias,
-        qkv_weight,
-        qkv_bias,
-        qkv,
-        *strides[:2],
-        *strides[4:6],
-        cut.rows,
-        cut.eps,
-        **cut.tile,
-    )
+    transformer_forward.heads[cut.tiles(tiling.heads)](
+        hidden, *rotation, norm1, norm1_bias, qkv_weight, qkv_bias, qkv, *strides[:2], *strides[4:6], cut.rows,
+        cut.time, cut.eps, **cut.model, **cut.turn, **tiling.launch(tiling.heads),
+    )  # fmt: skip
     attended = torch.empty_like(hidden)
     lse = hidden.new_empty(cut.members * cut.batch, cut.heads, cut.time)
-    attend[cut.attention_tiles(cut.tiling.queries)](
-        qkv, *rotation, attended, lse, cut.time, cut.window, cut.scale, **cut.attention
+    attend[cut.attention_tiles(tiling.queries)](
+        qkv, attended, lse, cut.time, cut.window, cut.scale, **cut.attention
     )
     out = torch.empty_like(hidden)
-    transformer_forward.combine[cut.tiles](
-        hidden, attended, norm2, norm2_bias, *rest, out, *strides[2:4], *strides[6:], cut.rows, cut.eps, **cut.tile,
-        **cut.mlp,
+    transformer_forward.combine[cut.tiles(tiling.combine)](
+        hidden, attended, norm2, norm2_bias, *rest, out, *strides[2:4], *strides[6:], cut.rows, cut.eps,
+        **cut.model, **cut.mlp, **tiling.launch(tiling.combine),
     )  # fmt: skip
     return out, (qkv, attended, lse)
 
@@ -152,28 +146,29 @@ def _backward(
 ) -> tuple[Tensor, Tensor]:
     """The gradient of `hidden`, and those of the parameters `(members, total)`."""
     norm1, norm1_bias, norm2, norm2_bias, qkv_weight, _, dense, _, up, up_bias, down, _ = parameters
-    strides = [p.stride(0) for p in parameters]
+    tiling, strides = cut.tiling, [p.stride(0) for p in parameters]
     qkv, attended, lse = kept
     sizes = [p[0].numel() for p in parameters]
     total, at = sum(sizes), [sum(sizes[:i]) for i in range(_PARAMETERS)]
-    parts = cut.members, cut.tiling.parts
+    parts = cut.members, tiling.parts
     packed = hidden.new_empty(*parts, total)
     dattended, dhidden, dqkv = torch.empty_like(hidden), torch.empty_like(hidden), torch.empty_like(qkv)
     transformer_backward.combine_backward[parts](
         hidden, attended, dout, norm2, norm2_bias, dense, up, up_bias, down, dattended, dhidden, packed, *strides[2:4],
-        strides[6], strides[8], strides[9], strides[10], cut.rows, total, at[2], at[6], at[8], cut.eps, **cut.tile,
-        **cut.mlp,
+        strides[6], strides[8], strides[9], strides[10], cut.rows, total, at[2], at[6], at[8], cut.eps, **cut.model,
+        **cut.mlp, **tiling.launch(tiling.combine_backward),
     )  # fmt: skip
     for kernel, length in (
-        (attend_backward_queries, cut.tiling.queries),
-        (attend_backward_keys, cut.tiling.keys),
+        (attend_backward_queries, tiling.queries),
+        (attend_backward_keys, tiling.keys),
     ):
         kernel[cut.attention_tiles(length)](
-            qkv, *rotation, attended, lse, dattended, dqkv, cut.time, cut.window, cut.scale, **cut.attention
+            qkv, attended, lse, dattended, dqkv, cut.time, cut.window, cut.scale, **cut.attention
         )
     transformer_backward.heads_backward[parts](
         hidden, dqkv, *rotation, norm1, norm1_bias, qkv_weight, dhidden, packed, *strides[:2], strides[4], cut.rows,
-        cut.time, total, at[0], at[4], cut.eps, WIDTH=cut.width, PAIRS=cut.pairs, **cut.tile,
+        cut.time, total, at[0], at[4], cut.eps, COLUMNS=_columns(3 * cut.D), **cut.model, **cut.turn,
+        **tiling.launch(tiling.heads_backward),
     )  # fmt: skip
     flat = hidden.new_empty(cut.members, total)
     sum_parts(packed, flat)

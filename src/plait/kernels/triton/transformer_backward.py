@@ -14,6 +14,7 @@ from plait.kernels.triton.tiles import (
     silu_slope,
     store_rows,
 )  # fmt: skip
+from plait.kernels.triton.transformer_forward import turning
 
 
 @triton.jit
@@ -85,10 +86,10 @@ def combine_backward(
 def heads_backward(
     hidden, dqkv, cos, sin, norm, norm_bias, weight, dhidden, packed, norm_stride, norm_bias_stride, weight_stride,
     rows, time, total, norm_at, weight_at, eps,
-    D: tl.constexpr, WIDTH: tl.constexpr, PAIRS: tl.constexpr, D_PAD: tl.constexpr, ROWS: tl.constexpr,
-    PRECISION: tl.constexpr,
+    D: tl.constexpr, WIDTH: tl.constexpr, PAIRS: tl.constexpr, D_PAD: tl.constexpr, COLUMNS: tl.constexpr,
+    ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Adds to `dhidden`; the third of `dqkv` holding a feature and whether it was turned follow from its head."""
+    """Adds to `dhidden`; turns the gradients of queries and keys back, COLUMNS of them in a pass over the rows."""
     member, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
     parts = tl.num_programs(1)
     f = tl.arange(0, D_PAD)
@@ -97,65 +98,36 @@ def heads_backward(
     norm_shift = load_vector(norm_bias + member * norm_bias_stride, f, D)
     weight += member * weight_stride
     dqkv += member * rows * 3 * D
+    packed += (member * parts + part) * total
     by_norm = tl.zeros([D_PAD], tl.float32)
     by_norm_bias = tl.zeros([D_PAD], tl.float32)
-    by_q = tl.zeros([D_PAD, D_PAD], tl.float32)
-    by_k = tl.zeros([D_PAD, D_PAD], tl.float32)
-    by_v = tl.zeros([D_PAD, D_PAD], tl.float32)
-    by_q_bias = tl.zeros([D_PAD], tl.float32)
-    by_k_bias = tl.zeros([D_PAD], tl.float32)
-    by_v_bias = tl.zeros([D_PAD], tl.float32)
-    # Feature f of all queries is feature `place` of head `head`; its row of the weight matrix is `own`.
-    place = f % WIDTH
-    own = f // WIDTH * 3 * WIDTH + place
-    turning = place < 2 * PAIRS
-    partner = own + tl.where(place < PAIRS, PAIRS, tl.where(turning, -PAIRS, 0))
     share = tl.cdiv(tl.cdiv(rows, ROWS), parts)
-    for block in range(part * share, (part + 1) * share):
-        row = block * ROWS + tl.arange(0, ROWS)
-        normal, scale = normalise(load_rows(hidden + start, row, f, rows, D), f < D, D, eps)
-        normed = normal * norm_weight[None, :] + norm_shift[None, :]
-        mask = (row < rows)[:, None] & (f < D)[None, :]
-        angle = (row % time)[:, None] * WIDTH + place[None, :]
-        cosine = tl.load(cos + angle, mask=mask, other=0.0)
-        sine = tl.load(sin + angle, mask=mask, other=0.0)
-        at = dqkv + row[:, None] * (3 * D) + own[None, :]
-        at_partner = dqkv + row[:, None] * (3 * D) + partner[None, :]
-        dq = tl.load(at, mask=mask, other=0.0) * cosine - tl.load(at_partner, mask=mask, other=0.0) * sine
-        dk = tl.load(at + WIDTH, mask=mask, other=0.0) * cosine
-        dk -= tl.load(at_partner + WIDTH, mask=mask, other=0.0) * sine
-        dv = tl.load(at + 2 * WIDTH, mask=mask, other=0.0)
-        by_q += tl.dot(tl.trans(dq), normed, input_precision=PRECISION)
-        by_k += tl.dot(tl.trans(dk), normed, input_precision=PRECISION)
-        by_v += tl.dot(tl.trans(dv), normed, input_precision=PRECISION)
-        by_q_bias += tl.sum(dq, axis=0)
-        by_k_bias += tl.sum(dk, axis=0)
-        by_v_bias += tl.sum(dv, axis=0)
-        dnormed = tl.dot(dq, _matrix(weight, own, f, D), input_precision=PRECISION)
-        dnormed += tl.dot(dk, _matrix(weight + WIDTH * D, own, f, D), input_precision=PRECISION)
-        dnormed += tl.dot(dv, _matrix(weight + 2 * WIDTH * D, own, f, D), input_precision=PRECISION)
-        by_norm += tl.sum(dnormed * normal, axis=0)
-        by_norm_bias += tl.sum(dnormed, axis=0)
-        dx = load_rows(dhidden + start, row, f, rows, D)
-        dx += normalise_backward(dnormed * norm_weight[None, :], normal, scale, D)
-        store_rows(dhidden + start, dx, row, f, rows, D)
-    packed += (member * parts + part) * total
+    for first in tl.static_range(0, 3 * D, COLUMNS):
+        column = first + tl.arange(0, COLUMNS)
+        by_weight = tl.zeros([COLUMNS, D_PAD], tl.float32)
+        by_bias = tl.zeros([COLUMNS], tl.float32)
+        if first > 0:
+            tl.debug_barrier()
+        for block in range(part * share, (part + 1) * share):
+            row = block * ROWS + tl.arange(0, ROWS)
+            normal, scale = normalise(load_rows(hidden + start, row, f, rows, D), f < D, D, eps)
+            normed = normal * norm_weight[None, :] + norm_shift[None, :]
+            value = load_rows(dqkv, row, column, rows, 3 * D)
+            if PAIRS > 0:
+                inside = (row < rows)[:, None] & (column < 3 * D)[None, :]
+                partner, cosine, sine = turning(cos, sin, row, column, inside, time, WIDTH, PAIRS)
+                inside &= (partner != column)[None, :]
+                other = tl.load(dqkv + row[:, None] * (3 * D) + partner[None, :], mask=inside, other=0.0)
+                value = value * cosine - other * sine
+            by_weight += tl.dot(tl.trans(value), normed, input_precision=PRECISION)
+            by_bias += tl.sum(value, axis=0)
+            dnormed = tl.dot(value, load_rows(weight, column, f, 3 * D, D), input_precision=PRECISION)
+            by_norm += tl.sum(dnormed * normal, axis=0)
+            by_norm_bias += tl.sum(dnormed, axis=0)
+            dx = load_rows(dhidden + start, row, f, rows, D)
+            dx += normalise_backward(dnormed * norm_weight[None, :], normal, scale, D)
+            store_rows(dhidden + start, dx, row, f, rows, D)
+        store_rows(packed + weight_at, by_weight, column, f, 3 * D, D)
+        tl.store(packed + weight_at + 3 * D * D + column, by_bias, mask=column < 3 * D)
     tl.store(packed + norm_at + f, by_norm, mask=f < D)
     tl.store(packed + norm_at + D + f, by_norm_bias, mask=f < D)
-    packed += weight_at
-    square = (f < D)[:, None] & (f < D)[None, :]
-    into = packed + own[:, None] * D + f[None, :]
-    tl.store(into, by_q, mask=square)
-    tl.store(into + WIDTH * D, by_k, mask=square)
-    tl.store(into + 2 * WIDTH * D, by_v, mask=square)
-    into = packed + 3 * D * D + own
-    tl.store(into, by_q_bias, mask=f < D)
-    tl.store(into + WIDTH, by_k_bias, mask=f < D)
-    tl.store(into + 2 * WIDTH, by_v_bias, mask=f < D)
-
-
-@triton.jit
-def _matrix(weight, own, f, D: tl.constexpr):
-    """The rows `own` of a weight matrix, zero outside."""
-    mask = (tl.arange(0, f.shape[0]) < D)[:, None] & (f < D)[None, :]
-    return tl.load(weight + own[:, None] * D + f[None, :], mask=mask, other=0.0)

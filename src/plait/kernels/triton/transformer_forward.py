@@ -1,6 +1,6 @@
 """The stages of a GPT-NeoX layer around its attention, each a kernel over tiles of tokens of one member.
 
-heads     qkv = query_key_value(LayerNorm(hidden))
+heads     qkv = query_key_value(LayerNorm(hidden)), queries and keys turned by their positions
 (attend)  attended
 combine   out = hidden + dense(attended) + MLP(LayerNorm(hidden))
 """
@@ -21,9 +21,12 @@ from plait.kernels.triton.tiles import (
 
 @triton.jit
 def heads(
-    hidden, norm, norm_bias, weight, bias, qkv, norm_stride, norm_bias_stride, weight_stride, bias_stride, rows, eps,
-    D: tl.constexpr, D_PAD: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
+    hidden, cos, sin, norm, norm_bias, weight, bias, qkv, norm_stride, norm_bias_stride, weight_stride, bias_stride,
+    rows, time, eps,
+    D: tl.constexpr, WIDTH: tl.constexpr, PAIRS: tl.constexpr, D_PAD: tl.constexpr, ROWS: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
+    """Queries and keys come out turned; a partner's value is a product with the partner's row of the weights."""
     member = tl.program_id(0).to(tl.int64)
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     f = tl.arange(0, D_PAD)
@@ -33,13 +36,35 @@ def heads(
     weight += member * weight_stride
     bias += member * bias_stride
     qkv += member * rows * 3 * D
-    mask = (row < rows)[:, None] & (f < D)[None, :]
+    inside = (row < rows)[:, None] & (f < D)[None, :]
     for third in tl.static_range(3):
-        matrix = load_transposed(weight + third * D * D, f, f, D, D)
-        value = (
-            tl.dot(normed, matrix, input_precision=PRECISION) + load_vector(bias + third * D, f, D)[None, :]
-        )
-        tl.store(qkv + row[:, None] * (3 * D) + (third * D + f)[None, :], value, mask=mask)
+        column = third * D + f
+        value = _product(normed, weight, bias, column, f, D, PRECISION)
+        # With one head the last third are the values, which nothing turns.
+        if PAIRS > 0 and (third < 2 or WIDTH < D):
+            partner, cosine, sine = turning(cos, sin, row, column, inside, time, WIDTH, PAIRS)
+            value = value * cosine + _product(normed, weight, bias, partner, f, D, PRECISION) * sine
+        tl.store(qkv + row[:, None] * (3 * D) + column[None, :], value, mask=inside)
+
+
+@triton.jit
+def _product(normed, weight, bias, column, f, D: tl.constexpr, PRECISION: tl.constexpr):
+    """The outputs `column` of a linear map."""
+    mask = (f < D)[:, None] & (f < D)[None, :]
+    matrix = tl.load(weight + column[None, :] * D + f[:, None], mask=mask, other=0.0)
+    shift = tl.load(bias + column, mask=f < D, other=0.0)
+    return tl.dot(normed, matrix, input_precision=PRECISION) + shift[None, :]
+
+
+@triton.jit
+def turning(cos, sin, row, column, inside, time, WIDTH: tl.constexpr, PAIRS: tl.constexpr):
+    """For columns of a row of (query, key, value) heads: the partner, and what multiplies column and partner."""
+    place = column % WIDTH
+    turned = (column // WIDTH % 3 < 2) & (place < 2 * PAIRS)
+    partner = column + tl.where(turned, tl.where(place < PAIRS, PAIRS, -PAIRS), 0)
+    at = (row % time)[:, None] * WIDTH + place[None, :]
+    mask = inside & turned[None, :]
+    return partner, tl.load(cos + at, mask=mask, other=1.0), tl.load(sin + at, mask=mask, other=0.0)
 
 
 @triton.jit
