@@ -4,6 +4,7 @@ from plait.constructions.copying import CopyingLayout
 from plait.constructions.cost import Cost, cost
 from plait.constructions.explain import Explanation, explain
 from plait.constructions.files import describe, load, load_plan, plan_from_json, save
+from plait.constructions.growth import growth
 from plait.constructions.lemmas import STATEMENTS, LemmaCheck, check_lemmas
 from plait.constructions.plan import Margins, Plan, plan_of
 from plait.constructions.recall import decoding_recall, recall_plan
@@ -28,6 +29,7 @@ __all__ = [
     "decoding_recall",
     "describe",
     "explain",
+    "growth",
     "layouts",
     "load",
     "load_plan",

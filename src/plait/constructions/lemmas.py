@@ -22,6 +22,7 @@ STATEMENTS = {
     "6.5": "flag and code are those of the token looked at, times the gain, beside the token's own",
     "6.6": "the target's logit leads every other",
     "6.7": "the control is the tangent of the number held, and attention lies at its distance",
+    "6.8": "the target's logit leads every other",
     "7.1": "the signals of the token before stand beside the token's own",
     "7.2": "the register's numbers are sums of decaying bits, held at words",
     "7.3": "the wanted code is that of the word in the register",

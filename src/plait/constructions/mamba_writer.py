@@ -13,7 +13,7 @@ from torch import Tensor
 
 from plait.constructions.residual import Residual
 
-SILU_ONE = 1.2784645427610738
+SILU_ONE = 1.278464542761073795
 """silu of this is 1."""
 
 HOLD = -128.0

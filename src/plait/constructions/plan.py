@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.constructions.residual import Residual
-from plait.constructions.rounding import UNITS, USUAL, Allowance, Rounding, tightest
+from plait.constructions.rounding import UNITS, USUAL, Allowance, Rounding, check_dtype, name_of, tightest
 from plait.model import HybridConfig, HybridLM
 from plait.tasks.base import BuiltInTask
 
@@ -180,15 +180,13 @@ class Plan(ABC):
         Raises:
             ValueError: the limit, and the type that would do.
         """
-        if self.dtype not in UNITS:
-            names = ", ".join(_name(dtype) for dtype in UNITS)
-            raise ValueError(f"dtype must be one of {names}, got {_name(self.dtype)}")
+        check_dtype(self.dtype)
         if self.carried():
             return
         limit = self.tightest(usual=True)
-        would = [_name(dtype) for dtype in UNITS if replace(self, dtype=dtype).carried()]
+        would = [name_of(dtype) for dtype in UNITS if replace(self, dtype=dtype).carried()]
         raise ValueError(
-            f"{self.describe()}: {_name(self.dtype)} cannot carry it: {limit.what} may err by "
+            f"{self.describe()}: {name_of(self.dtype)} cannot carry it: {limit.what} may err by "
             f"{limit.error * USUAL:.2g} where {limit.room:.2g} is allowed; "
             + (f"{would[0]} would do" if would else "no type up to float64 would do")
         )
@@ -221,7 +219,3 @@ def plan_of(model: HybridLM) -> Plan:
     if not isinstance(plan, Plan):
         raise ValueError("this model carries no construction: build it, or load it, with plait.constructions")
     return plan
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

@@ -9,7 +9,7 @@ from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register, single_decay, widest_gap_decay
 from plait.constructions.register_table import two_numbers
 from plait.constructions.residual import QUIET
-from plait.constructions.rounding import UNITS
+from plait.constructions.rounding import check_dtype
 from plait.constructions.two_decays import largest_gap, largest_lead
 from plait.constructions.window import smallest_window
 from plait.model import HybridLM
@@ -79,6 +79,7 @@ def recall_plan(
     register: Register | None = None,
 ) -> Plan:
     """The plan of `decoding_recall`: the narrowest layout that is proved, or else carried, in this type."""
+    check_dtype(dtype)
     window = recall_window(task, seq_len, success)
     plans = recall_plans(task, seq_len, success=success, pattern=pattern, dtype=dtype)
     if base is not None:
@@ -88,8 +89,6 @@ def recall_plan(
         )
     if register is not None:
         return ShortRecallPlan(task=task, seq_len=seq_len, dtype=dtype, window=window, register=register)
-    if dtype not in UNITS:
-        return plans[0]
     for good in (Plan.proved, Plan.carried):
         for plan in plans:
             if good(plan):

@@ -89,7 +89,7 @@ class LongRecallPlan(RecallPlan):
     @cached_property
     def order(self) -> Int[Tensor, " words"]:
         """The words by their level in the register."""
-        return self.register.levels()[:, 0].argsort()
+        return self.register.levels[:, 0].argsort()
 
     @cached_property
     def points(self) -> Float[Tensor, "words width"]:
@@ -107,7 +107,7 @@ class LongRecallPlan(RecallPlan):
     @cached_property
     def intervals(self) -> tuple[Float[Tensor, " words"], Float[Tensor, " words"]]:
         """The least and the greatest number that each word may show, in the order of levels (Lemma 7.3)."""
-        middle = self.register.levels()[self.order, 0] + self.register.middle[0]
+        middle = self.register.levels[self.order, 0] + self.register.middle[0]
         half = float(self.register.tail.abs().sum()) / 2
         return middle - half, middle + half
 

@@ -65,14 +65,14 @@ class ShortRecallPlan(RecallPlan):
     @cached_property
     def radius(self) -> float:
         """Of the words' levels about their middle."""
-        return float(self.register.levels().norm(dim=-1).max())
+        return float(self.register.levels.norm(dim=-1).max())
 
     @cached_property
     def signals(self) -> dict[str, Float[Tensor, "tokens width"]]:
         """Levels: words where the register shows them, bits twice as far out; heights complete Lemma 7.4."""
         bits = torch.zeros(2, self.register.width, dtype=torch.float64)
         bits[:, 0] = torch.tensor([-2.0, 2.0], dtype=torch.float64) * self.radius
-        levels = torch.cat((self.register.levels(), bits))
+        levels = torch.cat((self.register.levels, bits))
         return {"level": levels, "height": (self.radius**2 - levels.square().sum(-1, keepdim=True)) / 2}
 
     @property

@@ -64,6 +64,7 @@ class Register:
         """The largest deviation of any number from its middle."""
         return float(self.response(0, self.horizon).abs().sum(-1).max()) / 2
 
+    @cached_property
     def levels(self) -> Float[Tensor, "words width"]:
         """For every word, the numbers less their middle, the tail being at its own middle."""
         words = torch.arange(2**self.n_bits)
@@ -84,7 +85,7 @@ class Register:
     @cached_property
     def gap(self) -> float:
         """The least gap between the intervals that two words' numbers may lie in; of a single number."""
-        spacing = self.levels()[:, 0].sort().values.diff().min()
+        spacing = self._neighbours.min()
         return float(spacing - self.tail.abs().sum())
 
     def lead_with_error(self, error: float) -> float:
@@ -120,14 +121,19 @@ class Register:
         )
         return float(total.sum(-1).max())
 
+    @cached_property
+    def _neighbours(self) -> Float[Tensor, "pairs width"]:
+        """Differences of levels that may be least: of one number, those of neighbours; else all."""
+        if self.width == 1:
+            return self.levels[:, 0].sort().values.diff().unsqueeze(-1)
+        return _differences(self.n_bits) @ self.response(0, self.n_bits).T
+
     def _least(self, *, tail: float, error: float = 0.0) -> float:
         """Least over pairs of words of |delta|^2 / 2 less what the tail can take: sum_k |delta . r_k| / 2."""
-        if self.width == 1:
-            delta = self.levels()[:, 0].sort().values.diff().unsqueeze(-1)
-        else:
-            delta = _differences(self.n_bits) @ self.response(0, self.n_bits).T
-        own = delta.square().sum(-1) / 2 - delta.norm(dim=-1) * error
-        return float((own - tail * (delta @ self.tail).abs().sum(-1) / 2).min())
+        delta = self._neighbours
+        size = delta.norm(dim=-1)
+        taken = size * self.tail.abs().sum() if self.width == 1 else (delta @ self.tail).abs().sum(-1)
+        return float((size.square() / 2 - size * error - tail * taken / 2).min())
 
 
 def _differences(n_bits: int) -> Float[Tensor, "pairs bits"]:

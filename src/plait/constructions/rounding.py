@@ -17,6 +17,20 @@ WIDE = 2.0**-24
 """Unit roundoff of the type that 16-bit models compute norms, scans and sums in."""
 
 
+def name_of(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def check_dtype(dtype: torch.dtype) -> None:
+    """Refuses types that constructions do not come in.
+
+    Raises:
+        ValueError: such a type.
+    """
+    if dtype not in UNITS:
+        raise ValueError(f"dtype must be one of {', '.join(map(name_of, UNITS))}, got {name_of(dtype)}")
+
+
 USUAL = 1.0 / 16.0
 """What share of the worst case rounding may reach in practice: tests measure less."""
 

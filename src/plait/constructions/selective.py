@@ -6,7 +6,7 @@ from plait.constructions.codes import least_base
 from plait.constructions.copying import CopyingLayout, CopyingPlan
 from plait.constructions.line import LinePlan
 from plait.constructions.plan import Plan
-from plait.constructions.rounding import UNITS
+from plait.constructions.rounding import check_dtype
 from plait.model import HybridLM
 from plait.tasks import SelectiveCopying
 
@@ -45,6 +45,7 @@ def copying_plan(
     layout: CopyingLayout | None = None,
 ) -> Plan:
     """The plan of `selective_copying`."""
+    check_dtype(dtype)
     if layout is not None:
         return CopyingPlan(task=task, seq_len=seq_len, dtype=dtype, layout=layout)
     plans = [
@@ -52,8 +53,6 @@ def copying_plan(
         for plan in copying_plans(task, seq_len, dtype=dtype)
         if isinstance(plan, CopyingPlan) and plan.layout.base == 2
     ]
-    if dtype not in UNITS:
-        return plans[0]
     return next(
         (plan for plan in plans if plan.carried()), min(plans, key=lambda plan: plan.tightest(usual=True).use)
     )

@@ -8,7 +8,7 @@ import torch
 from plait.constructions.cost import cost
 from plait.constructions.plan import Plan
 from plait.constructions.recall import PATTERNS, recall_plans
-from plait.constructions.rounding import UNITS
+from plait.constructions.rounding import UNITS, check_dtype, name_of
 from plait.constructions.selective import copying_plans
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall, SelectiveCopying
@@ -55,15 +55,15 @@ def smallest_plan(
     Raises:
         ValueError: nothing carries the task in this type; or as `layouts`.
     """
+    check_dtype(dtype)
     plans = layouts(task, seq_len, success=success, dtype=dtype)
-    if dtype in UNITS:
-        for good in (Plan.proved, Plan.carried):
-            for plan in plans:
-                if good(plan):
-                    return plan
-        plans.sort(key=lambda plan: plan.tightest(usual=True).use)
-    plans[0].check()
-    raise AssertionError("a plan that is not carried passed its check")
+    for good in (Plan.proved, Plan.carried):
+        for plan in plans:
+            if good(plan):
+                return plan
+    least = min(plans, key=lambda plan: plan.tightest(usual=True).use)
+    least.check()
+    return least
 
 
 def smallest(
@@ -94,7 +94,7 @@ def tradeoff(
     for plan in layouts(task, seq_len, success=success):
         margins, price = plan.margins(), cost(plan)
         verdicts = {
-            str(dtype).removeprefix("torch."): (
+            name_of(dtype): (
                 "proved" if plan.proved(dtype) else "carried" if plan.carried(dtype) else "refused"
             )
             for dtype in UNITS
