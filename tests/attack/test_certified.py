@@ -100,6 +100,11 @@ def test_contents_that_do_not_fit_are_paid_for():
     half = certified_bits(Played(**sure, fitting=500, recovered=500), answers=2, confidence=Fraction(99, 100))
     for whole, part in zip(all_fit, half, strict=True):
         assert 0.9 < float(whole.measured - part.measured) < 1.1
+    few = certified_bits(
+        Played(**(sure | {"drawn": 500}), fitting=500, recovered=500), answers=2, confidence=Fraction(99, 100)
+    )
+    for whole, part in zip(few, half, strict=True):
+        assert whole.low - part.low > 1
     none = certified_bits(Played(**sure, fitting=0, recovered=0), answers=2, confidence=Fraction(99, 100))
     assert [bound.low for bound in none] == [0, 0, 0]
 

@@ -139,7 +139,7 @@ def test_what_is_refused(task, options, said):
 def test_the_contents_of_a_task_of_ones_own_are_searched(own_tasks):
     task = own_tasks.LastTokens(back=3)
     found = attack(_model(task), task, seq_len=12, samples=100, seconds=3).state
-    assert 5 < found.content_bits
+    assert found.content_bits > 5
     assert found.needed_bits <= found.content_bits
     assert found.carried_bits < 3
 
