@@ -17,7 +17,7 @@ from plait.training import Train
 
 CASES = settings(
     deadline=None,
-    max_examples=700,
+    max_examples=500,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -235,9 +235,48 @@ def test_bounds(given):
     ends_well(["bounds", task, *rest])
 
 
+@settings(CASES, max_examples=100)
+@given(
+    given=task_and(
+        option("--dtype", st.sampled_from(("float64", "float32", "bfloat16")), st.sampled_from(("int8", ""))),
+        option("--success", st.sampled_from((0.5, 0.9)), NUMBERS),
+        option("--pattern", st.sampled_from(("SSM-TF", "SSM-TF-TF")), PATTERNS),
+        st.just(("--smallest",)),
+        JSON,
+        tasks=mostly(st.sampled_from(("selective-copying", "decoding-recall")), TASK_NAMES),
+        most=3,
+    ),
+    length=mostly(st.integers(1, 30).map(str), ANY_TEXT),
+)
+def test_build(given, length):
+    task, rest = given
+    ends_well(["build", task, "--seq-len", length, "-o", "built", *rest])
+
+
+@settings(CASES, max_examples=60)
+@given(
+    given=task_and(
+        st.just(("--exhaustive", "--most-inputs", "2000")),
+        st.just(("--adversarial",)),
+        option("--samples", SMALL, st.sampled_from((0, -1, "x"))),
+        option("--seq-len", st.sampled_from((2, 12)), st.sampled_from((0, -1, "x"))),
+        option("--dtype", st.sampled_from(("float64", "bfloat16")), st.just("int8")),
+        JSON,
+        tasks=FITTING,
+        most=3,
+    )
+)
+def test_verify(given):
+    task, rest = given
+    ends_well(["verify", "model", "--task", task, "--seq-len", "12", "--samples", "3", *rest])
+
+
 COMMANDS = st.sampled_from(
     (
         "tasks",
+        "attack",
+        "verify",
+        "build",
         "label",
         "train",
         "eval",

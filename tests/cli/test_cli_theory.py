@@ -63,6 +63,20 @@ def test_certificates_are_written_and_accepted(plait, plait_json, tmp_path):
         assert plait("check", file).stdout.startswith("accepted: ")
 
 
+def test_bounds_of_a_task_of_one_s_own_are_searched_and_checked(plait, plait_json, refused, tmp_path):
+    shutil.copy(EXAMPLES / "my_task.py", tmp_path)
+    args = ("my_task:DelayedCopy", "--param", "n_words=2", "--param", "lag=1", "--seq-len", 6)
+    found = plait_json("bounds", *args, "--seconds", 5, "-o", "c")["bounds"]
+    state = found[0]
+    assert 0 < state["value"] <= 1
+    assert state["bound"]["found"]
+    own = ("--task", "my_task:DelayedCopy", "--param", "n_words=2", "--param", "lag=1")
+    assert plait_json("check", state["file"], *own)["accepted"]
+    assert plait("check", state["file"]).exit_code == 1
+    assert "known family" in refused("bounds", *args, "--error", "0.1")
+    assert "budget" in refused("bounds", *args, "--seconds", 0)
+
+
 def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json):
     found = plait_json("bounds", "needle", "--seq-len", 20, "-o", ".")
     file = Path(next(row["file"] for row in found["bounds"] if row["file"]))

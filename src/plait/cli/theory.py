@@ -27,6 +27,7 @@ def bounds(
         str | None,
         typer.Option("--range", metavar="NAME=A..B", help="Sizes of a parameter: A, 2A, 4A, .., B."),
     ] = None,
+    seconds: Annotated[float, typer.Option(help="Of each search, for a task of your own.")] = 20,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Certificates go there; of a range, a plot."),
@@ -36,12 +37,14 @@ def bounds(
 ) -> None:
     """What pure models need at least to solve a task, beside what a proved hybrid holds, where one is known.
 
-    Pure SSMs are bounded in the state that they carry, pure windowed attention in its windows.
+    Pure SSMs are bounded in the state that they carry, pure windowed attention in its windows. For a task of your
+    own bounds are searched: true ones, at the confidence that their certificates reach, but better ones may exist.
 
     \b
     plait bounds selective-copying --seq-len 100
     plait bounds associative-recall --param n_words=64 --error 0.01 -o certificates
     plait bounds selective-copying --range n_words=8..1024 -o bounds
+    plait bounds my_task:DelayedCopy --seq-len 20 --seconds 5 -o certificates
     """
     from plait.report.bounds import bounds_of, bounds_over
     from plait.tasks import parse_task
@@ -52,14 +55,16 @@ def bounds(
     asked = {"task": task, "seq_len": seq_len, "error": error}
     if span is not None:
         field, sizes = parse_span("--range", span)
-        rows = bounds_over(task, params, field=field, sizes=sizes, seq_len=seq_len, error=error)
+        rows = bounds_over(
+            task, params, field=field, sizes=sizes, seq_len=seq_len, error=error, seconds=seconds
+        )
         picture = None if output is None else _write_plot(rows, field, output)
         if json:
             print_json({**asked, "field": field, "sizes": [_brief(row) for row in rows], "plot": picture})
         else:
             _print_sizes(rows, field, asked, picture)
         return
-    found = bounds_of(parse_task(task, params), seq_len=seq_len, error=error)
+    found = bounds_of(parse_task(task, params), seq_len=seq_len, error=error, seconds=seconds)
     written = {} if output is None else _write_certificates(found.bounds, output, task)
     if json:
         listed = [plain(row) | {"file": written.get(index)} for index, row in enumerate(found.bounds)]
@@ -186,6 +191,6 @@ def _write_certificates(rows: "tuple[BoundRow, ...]", folder: Path, task: str) -
 
 
 def _confidence(row: "BoundRow") -> Any:
-    if row.bound is None:
+    if row.bound is None or (row.bound.found and not row.bound.value):
         return None
     return "proved" if row.bound.confidence == 1 else float(row.bound.confidence)

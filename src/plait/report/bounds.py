@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from plait.attack.contents import has_family
 from plait.constructions import Cost, smallest_plan
 from plait.constructions import cost as cost_of
-from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task
+from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task_name
 from plait.theory import BoundRow, bounds_table
+from plait.theory.integers import exact_fraction
+from plait.theory.search import find_reach, find_state_bits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,13 +54,44 @@ class SizedBounds:
 
 
 def bounds_of(
-    task: Task, *, seq_len: int, error: float | Fraction | str = 0, size: int | None = None
+    task: Task,
+    *,
+    seq_len: int,
+    error: float | Fraction | str = 0,
+    size: int | None = None,
+    seconds: float = 20,
 ) -> SizedBounds:
-    """Raises:
-    ValueError: as `bounds_table`.
+    """The closed forms of a task of plait; what a search finds for a task of a user's own.
+
+    Args:
+        seconds: the budget of each of the two searches.
+
+    Raises:
+        ValueError: as `bounds_table`; for a user's own task an error above 0, or no budget.
     """
-    rows = bounds_table(task, seq_len, error)
+    if has_family(task):
+        rows = bounds_table(task, seq_len, error)
+    elif exact_fraction(error, "error"):
+        raise ValueError(f"at an error above 0 a known family is needed, and {task_name(task)} has none")
+    else:
+        rows = _searched(task, seq_len, seconds)
     return SizedBounds(size=size, bounds=rows, hybrid=proved_hybrid(task, seq_len))
+
+
+def _searched(task: Task, seq_len: int, seconds: float) -> tuple[BoundRow, ...]:
+    asked = (
+        ("pure SSM", "state over the cut", "bits", find_state_bits(task, seq_len=seq_len, seconds=seconds)),
+        (
+            "pure windowed attention",
+            "sum over layers of (window - 1)",
+            "tokens",
+            find_reach(task, seq_len, seconds=seconds),
+        ),
+    )
+    return tuple(
+        BoundRow(model=model, needs=needs, unit=unit, value=bound.value, note=bound.statement, bound=bound)
+        for model, needs, unit, bound in asked
+    )
 
 
 def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
@@ -85,6 +119,7 @@ def bounds_over(
     sizes: Sequence[int],
     seq_len: int,
     error: float | Fraction | str = 0,
+    seconds: float = 20,
 ) -> tuple[SizedBounds, ...]:
     """The bounds of the task at every size of one of its parameters.
 
@@ -93,7 +128,7 @@ def bounds_over(
     """
     tasks = [parse_task(name, {**params, field: size}) for size in sizes]
     return tuple(
-        bounds_of(task, seq_len=seq_len, error=error, size=size)
+        bounds_of(task, seq_len=seq_len, error=error, size=size, seconds=seconds)
         for task, size in zip(tasks, sizes, strict=True)
     )
 
