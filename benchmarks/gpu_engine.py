@@ -1,6 +1,6 @@
 """The engine on a GPU: right first, then model-steps a second, memory, and where the time goes.
 
-    python benchmarks/gpu_engine.py [--only correct engine kernels baseline] [--members 256 1024 4096] [--d-model 8 24]
+    python benchmarks/gpu_engine.py [--only correct engine kernels baseline] [--members 1024 4096] [--d-model 8 24]
 
 One model-step is all that training does for one model in one step (see `engine.py`, whose loop over the blocks of
 `transformers` runs here on the same GPU). `kernels` times each kernel alone under several ways of cutting up the work.
@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -373,8 +373,11 @@ def seconds_a_step(step: Callable[[], object], *, rounds: int = 5, seconds: floa
     return statistics.median(times)
 
 
-def engine_speed(widths: list[int], counts: list[int]) -> object:
+def engine_speed(widths: list[int], counts: list[int], compiling: list[Future[Any]]) -> object:
     rows = []
+    for future in compiling:
+        with suppress(Exception):
+            future.result(timeout=120)
     print(
         "   d_model members   replayed: ms  model-steps/s   launched: ms  model-steps/s   peak GiB   MiB/member"
     )
@@ -384,10 +387,10 @@ def engine_speed(widths: list[int], counts: list[int]) -> object:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
             one = trainer(d_model, members, steps=100_000)
-            replayed = seconds_a_step(one.step)
+            replayed = seconds_a_step(one.step, rounds=3, seconds=0.5)
             peak = torch.cuda.max_memory_reserved() / 2**30
             one._replay = None
-            launched = seconds_a_step(one.step, rounds=3)
+            launched = seconds_a_step(one.step, rounds=1, seconds=0.5)
             del one
             rows.append([d_model, members, replayed, members / replayed, launched, members / launched, peak])
             print(
@@ -493,6 +496,14 @@ def compile_cut(d_model: int, name: str) -> None:
     torch.cuda.synchronize()
 
 
+def compile_step(d_model: int) -> None:
+    """What a training step starts; strides and alignment, on which compiled code depends, are those of any ensemble."""
+    one = trainer(d_model, 16)
+    one._replay = None
+    one.step()
+    torch.cuda.synchronize()
+
+
 def in_process(*task: object, limit: float = 400.0) -> Any:
     """`worker(*task)` in a process of its own: what it does to its CUDA context harms no other."""
     command = [sys.executable, __file__, "--worker", json.dumps(task)]
@@ -508,6 +519,8 @@ def in_process(*task: object, limit: float = 400.0) -> Any:
 def worker(kind: str, *task: Any) -> object:
     if kind == "case":
         return check_layer(*task)
+    if kind == "step":
+        return compile_step(*task)
     return compile_cut(*task)
 
 
@@ -585,7 +598,7 @@ def ceilings() -> object:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
-    parser.add_argument("--members", nargs="+", type=int, default=[256, 1024, 4096])
+    parser.add_argument("--members", nargs="+", type=int, default=[1024, 4096])
     parser.add_argument("--d-model", nargs="+", type=int, default=[8, 24])
     parser.add_argument(
         "--patience", type=float, default=200.0, help="seconds to wait for kernels to compile"
@@ -599,6 +612,7 @@ def main() -> None:
     if chosen.again:
         FOUND.update(json.loads(REPORT.read_text()))
     pool = ThreadPoolExecutor(max(2, (os.cpu_count() or 4) - 2))
+    stepping = [pool.submit(in_process, "step", d) for d in chosen.d_model if "engine" in chosen.only]
     count = len(layer_cases()) if "correct" in chosen.only else 0
     cases = [pool.submit(in_process, "case", index) for index in range(count)]
     widths = chosen.d_model if "kernels" in chosen.only else ()
@@ -610,7 +624,7 @@ def main() -> None:
         section("correct: head, embedding, AdamW, data", correct_rest)
         section("correct: engine", correct_engine)
     if "engine" in chosen.only:
-        section("engine", lambda: engine_speed(chosen.d_model, chosen.members))
+        section("engine", lambda: engine_speed(chosen.d_model, chosen.members, stepping))
         for d_model in chosen.d_model:
             section(f"profile {d_model}", lambda d_model=d_model: step_profile(d_model, 1024))
     if "correct" in chosen.only:

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from plait import HybridConfig, train
+from plait.random import TEST
 from plait.tasks import DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
-from plait.training import Run, Train
+from plait.training import Run, Train, evaluate
+from plait.training.evaluate import accuracy_counts
 from plait.training.loop import Trainer
 
 pytestmark = [
@@ -96,3 +98,20 @@ def test_resumed_is_undisturbed(tmp_path: Path):
     again = train(run, seeds=[0, 1], device="cuda", checkpoint=file)
     assert again.members == whole.members
     assert torch.equal(again.ensemble.parameters, whole.ensemble.parameters)
+
+
+@pytest.mark.parametrize(("together", "length"), [(2**8, 50), (70 * 40, 50), (2**14, 333)])
+def test_evaluation_in_parts_counts_what_it_counts_at_once(
+    together: int, length: int, monkeypatch: pytest.MonkeyPatch
+):
+    trainer = stepped(Trainer(run_of(), seeds=range(7), device=CUDA), 20)
+
+    def counts() -> list[list[int]]:
+        found = accuracy_counts(
+            trainer.ensemble, trainer.spec.task, trainer.seeds, sequences=70, seq_len=length, purpose=TEST
+        )
+        return [count.tolist() for count in found]
+
+    at_once = counts()
+    monkeypatch.setattr(evaluate, "MOST_TOKENS_ON_A_GPU", together)
+    assert counts() == at_once

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from plait import HybridConfig, HybridLM
+from plait.model import initial_parameters
 from plait.native import library
 from plait.random import TRAIN, Stream
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.training import Member, Run, Train, train
 from plait.training.ensemble import Ensemble
+from plait.training.evaluate import accuracy_counts
 from plait.training.loop import learning_rate_factor
 
 SHORT = Train(steps=6, warmup=2, batch=4, seq_len=24, test_sequences=70, select_sequences=8)
@@ -190,3 +192,27 @@ def test_refused_arguments(arguments: dict[str, object], message: str) -> None:
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="no CUDA device"):
         train(short_run(), device="cuda")
+
+
+def test_evaluation_in_parts_counts_what_it_counts_at_once() -> None:
+    run, seeds = short_run(), torch.arange(5)
+    ensemble = Ensemble(replace(run.model, vocab_size=run.task.vocab_size), range(5))
+    correct, scored = accuracy_counts(ensemble, run.task, seeds, sequences=70, seq_len=24, purpose=TRAIN)
+    for first, last in ((0, 2), (2, 5)):
+        some = ensemble.some(first, last)
+        assert some.parameters.data_ptr() == ensemble.parameters[first].data_ptr()
+        part = accuracy_counts(some, run.task, seeds[first:last], sequences=70, seq_len=24, purpose=TRAIN)
+        assert torch.equal(part[0], correct[first:last])
+        assert torch.equal(part[1], scored[first:last])
+
+
+@pytest.mark.parametrize("init", ["paper", "mamba"])
+def test_initial_weights_drawn_together_are_each_seed_s_own(
+    init: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plait.model.initial._TOGETHER", 2)
+    config, seeds = HybridConfig(9, pattern="SSM-TF", d_model=8, init=init), [7, 0, 2**62 + 5]
+    stacked = initial_parameters(config, seeds)
+    for place, seed in enumerate(seeds):
+        own = HybridLM(config, seed).state_dict()
+        assert all(torch.equal(stacked[name][place], value) for name, value in own.items())

@@ -1,6 +1,6 @@
 """The model: embedding -> layers -> LayerNorm -> unembedding tied to the embedding (paper, section 5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -74,9 +74,13 @@ class HybridLM(nn.Module):
 
     def reset_parameters(self, seed: int) -> None:
         """The weights of `seed`: embedding normal(0, 0.02), layers their own. Alike on all devices."""
-        fill_normal(self.embedding.weight, Stream(seed, 0, INIT), draw=0)
-        for index, layer in enumerate(self.each_layer()):
-            layer.reset_parameters(Stream(seed, index + 1, INIT))
+        self.draw_parameters([Stream(seed, step, INIT) for step in range(len(self.layers) + 1)])
+
+    def draw_parameters(self, streams: Sequence[Stream]) -> None:
+        """The weights that the streams of one seed give: the embedding's, then each layer's."""
+        fill_normal(self.embedding.weight, streams[0], draw=0)
+        for layer, stream in zip(self.each_layer(), streams[1:], strict=True):
+            layer.reset_parameters(stream)
         self.final_norm.reset()
 
     def each_layer(self) -> Iterator[Layer]:

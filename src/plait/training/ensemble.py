@@ -4,6 +4,7 @@ A member's numbers do not depend on its neighbours. The compiled kernels treat e
 fixed by the shapes; where they cannot be used on a CPU, members are run one after the other.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -41,9 +42,12 @@ class Ensemble:
         stacked = initial_parameters(config, list(seeds), dtype=dtype) if start is None else start
         self.config = config
         self.shapes = {name: tensor.shape[1:] for name, tensor in stacked.items()}
-        self.parameters = torch.cat([tensor.flatten(1) for tensor in stacked.values()], dim=1).to(device)
-        self.gradients = torch.zeros_like(self.parameters)
-        self.model = HybridLM(config, seed=None, dtype=dtype).to(device)
+        self._hold(torch.cat([tensor.flatten(1) for tensor in stacked.values()], dim=1).to(device))
+
+    def _hold(self, parameters: Float[Tensor, "members size"]) -> None:
+        self.parameters = parameters
+        self.gradients = torch.zeros_like(parameters)
+        self.model = HybridLM(self.config, seed=None, dtype=parameters.dtype).to(parameters.device)
         for name, view in self._split(self.parameters).items():
             owner, _, last = name.rpartition(".")
             setattr(self.model.get_submodule(owner), last, nn.Parameter(view))
@@ -67,6 +71,12 @@ class Ensemble:
     def compiled(self) -> bool:
         """Whether embedding and head run in the compiled kernels here."""
         return usable(self.model.get_parameter("embedding.weight"))
+
+    def some(self, first: int, last: int) -> "Ensemble":
+        """Members `first` to `last` (not included) as an ensemble over the same weights in memory."""
+        part = copy.copy(self)
+        part._hold(self.parameters[first:last])
+        return part
 
     def member(self, index: int) -> HybridLM:
         """A model of its own with the weights of one member, on the CPU, in evaluation mode."""

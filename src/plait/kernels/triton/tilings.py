@@ -70,7 +70,7 @@ class Tiling:
 
 
 _NARROW = Tiling()
-_MIDDLE = replace(_NARROW, convolve=Rows(16, 1), channels=(32, 16))
+_MIDDLE = replace(_NARROW, convolve=Rows(16, 1), project_backward=Rows(16, 1), channels=(32, 16))
 _WIDE = Tiling(
     channels=(32, 16),
     chunk=2,
@@ -81,7 +81,7 @@ _WIDE = Tiling(
     project_backward=Rows(64, 4),
     combine=Rows(64, 4),
     combine_backward=Rows(16, 2),
-    heads_backward=Rows(16, 2),
+    heads_backward=Rows(32, 2),
     score=Rows(64, 4),
     hidden_backward=Rows(32, 2),
 )
@@ -90,7 +90,7 @@ _WIDE = Tiling(
 def tiling_for(width: int) -> Tiling:
     """The cut for a layer whose widest tile has `width` features.
 
-    At 16 (d_model 8) and 48 (d_model 24) it is what was fastest on an H200; 32 lies between, and beyond 64 a
+    At 16 (d_model 8) and 48 (d_model 24) it follows what was fastest on an H200; 32 lies between, and beyond 64 a
     program gets more warps.
     """
     known = {16: _NARROW, 32: _MIDDLE, 64: _WIDE}

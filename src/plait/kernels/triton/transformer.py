@@ -109,8 +109,8 @@ class _Cut:
 
 
 def _columns(size: int) -> int:
-    """Columns of queries, keys and values in one pass of `heads_backward`: more than 64 would not fit registers."""
-    return padded(size) if size <= 64 else 32
+    """Columns of queries, keys and values in one pass of `heads_backward`: more would not fit registers."""
+    return min(padded(size), 32)
 
 
 def _forward(
