@@ -1,6 +1,7 @@
 """Verification of any hybrid against the exact targets of its task."""
 
 from plait.verify.checks import MOST_INPUTS, Checks, Claims
+from plait.verify.constructed import Constructed, constructed
 from plait.verify.result import Counterexample, Verification, Verified
 from plait.verify.tally import Extreme, Tally
 from plait.verify.verification import check_vocabulary, verify
@@ -9,11 +10,13 @@ __all__ = [
     "MOST_INPUTS",
     "Checks",
     "Claims",
+    "Constructed",
     "Counterexample",
     "Extreme",
     "Tally",
     "Verification",
     "Verified",
     "check_vocabulary",
+    "constructed",
     "verify",
 ]

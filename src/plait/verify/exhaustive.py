@@ -7,6 +7,7 @@ gives the same bits either way. Where it cannot be used every input is read whol
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,11 +17,17 @@ from plait.tasks import BuiltInTask, DecodingRecall, Task
 from plait.verify.inputs import Domain, Labels, count_of_inputs, duration, labels, occurring_tokens
 from plait.verify.reading import CompiledReader, Reader, Reading
 from plait.verify.tally import Positions, Tally
+from plait.verify.workers import in_order
 
 NODES = 4096
 """Prefixes that go on together."""
 
+JOB_LEVELS = 3
+"""Levels below a block that one job reads."""
+
 LARGEST_NUMBER = 1e300
+
+Job = Callable[[], Tally]
 
 Progress = Callable[[int, int], None]
 """Told the inputs done and all of them, a few times a second at most."""
@@ -33,6 +40,7 @@ def read_all(
     *,
     window: int | None,
     most_inputs: int,
+    threads: int = 1,
     progress: Progress | None = None,
 ) -> Tally:
     """Raises:
@@ -44,14 +52,12 @@ def read_all(
             f"every input of {domain.seq_len} tokens out of {domain.n_tokens} is {count_of_inputs(domain)}, about "
             f"{duration(seconds)} here; at most {most_inputs:,} are read unless more are asked for"
         )
-    shared = isinstance(reader, CompiledReader) and _labels_are_causal(task)
-    parts = (
-        _by_prefix(reader, task, domain, window)
-        if shared and isinstance(reader, CompiledReader)
-        else _one_by_one(reader, task, domain, window)
-    )
+    if isinstance(reader, CompiledReader) and _labels_are_causal(task):
+        jobs = _Tree(reader, task, domain, window).jobs()
+    else:
+        jobs = _one_by_one(reader, task, domain, window)
     total, told = Tally(last_defined=0), time.monotonic()
-    for part in parts:
+    for part in in_order(jobs, threads=threads):
         total += part
         if progress is not None and time.monotonic() - told > 0.2:
             told = time.monotonic()
@@ -68,45 +74,75 @@ def _labels_are_causal(task: Task) -> bool:
     return isinstance(task, BuiltInTask) and not (isinstance(task, DecodingRecall) and task.variant == "last")
 
 
-def _one_by_one(reader: Reader, task: Task, domain: Domain, window: int | None) -> Iterator[Tally]:
-    for tokens in domain.blocks(max(1, 16 * NODES // domain.seq_len)):
+def _one_by_one(reader: Reader, task: Task, domain: Domain, window: int | None) -> Iterator[Job]:
+    def read(tokens: Tensor) -> Tally:
         known = labels(task, tokens, window=window)
         reading = reader.read(tokens, known.targets, known.sources)
-        yield Positions.of(tokens, known, reading).tally(inputs=len(tokens), whole=True)
+        return Positions.of(tokens, known, reading).tally(inputs=len(tokens), whole=True)
+
+    for tokens in domain.blocks(max(1, 16 * NODES // domain.seq_len)):
+        yield partial(read, tokens)
 
 
-def _by_prefix(reader: CompiledReader, task: Task, domain: Domain, window: int | None) -> Iterator[Tally]:
-    """Short prefixes level by level; from the longest of them on depth first, a block of them together."""
-    depth = 1
-    while depth < domain.seq_len and domain.n_tokens ** (depth + 1) <= NODES:
-        depth += 1
+class _Tree:
+    """The prefixes of a domain; children of a block of prefixes are the same block with one more token each."""
 
-    def counted(tokens: Tensor, known: Labels, reading: Reading) -> Tally:
-        whole, shared = (
-            tokens.shape[1] == domain.seq_len,
-            domain.n_tokens ** (domain.seq_len - tokens.shape[1]),
+    def __init__(self, reader: CompiledReader, task: Task, domain: Domain, window: int | None) -> None:
+        self.reader, self.task, self.domain, self.window = reader, task, domain, window
+
+    def jobs(self) -> Iterator[Job]:
+        """Short prefixes level by level; from the longest of them on depth first."""
+        n_tokens, seq_len = self.domain.n_tokens, self.domain.seq_len
+        depth = 1
+        while depth < seq_len and n_tokens ** (depth + 1) <= NODES:
+            depth += 1
+        for length in range(1, depth + 1):
+            for block in Domain(n_tokens=n_tokens, seq_len=length).blocks(NODES):
+                tally, state = self._from_start(block)
+                yield partial(_same, tally)
+                if length == depth < seq_len:
+                    yield from self._jobs_below(block, state)
+
+    def _jobs_below(self, tokens: Tensor, state: CompiledState) -> Iterator[Job]:
+        for token in range(self.domain.n_tokens):
+            if self.domain.seq_len - tokens.shape[1] <= JOB_LEVELS:
+                yield partial(self._below, tokens, state, token)
+            else:
+                tally, longer, after = self._with(tokens, state, token)
+                yield partial(_same, tally)
+                yield from self._jobs_below(longer, after)
+
+    def _below(self, tokens: Tensor, state: CompiledState, token: int) -> Tally:
+        total, longer, after = self._with(tokens, state, token)
+        if longer.shape[1] < self.domain.seq_len:
+            for further in range(self.domain.n_tokens):
+                total += self._below(longer, after, further)
+        return total
+
+    def _from_start(self, tokens: Tensor) -> tuple[Tally, CompiledState]:
+        known = labels(self.task, tokens, window=self.window)
+        start = self.reader.compiled.start(len(tokens))
+        reading, state = self.reader.go_on(tokens, start, known.targets, known.sources)
+        return self._counted(tokens, known.last(1), reading.last(1)), state
+
+    def _with(self, tokens: Tensor, state: CompiledState, token: int) -> tuple[Tally, Tensor, CompiledState]:
+        longer = torch.cat((tokens, torch.full_like(tokens[:, :1], token)), dim=1)
+        known = labels(self.task, longer, window=self.window).last(1)
+        reading, after = self.reader.go_on(longer[:, -1:], state, known.targets, known.sources)
+        return self._counted(longer, known, reading), longer, after
+
+    def _counted(self, tokens: Tensor, known: Labels, reading: Reading) -> Tally:
+        """The last position of these prefixes, which stands for all inputs that go on from it."""
+        length, seq_len = tokens.shape[1], self.domain.seq_len
+        return Positions.of(tokens, known, reading).tally(
+            inputs=len(tokens) if length == seq_len else 0,
+            weight=self.domain.n_tokens ** (seq_len - length),
+            whole=length == seq_len,
         )
-        found = Positions.of(tokens, known.last(1), reading.last(1))
-        return found.tally(inputs=len(tokens) if whole else 0, weight=shared, whole=whole)
 
-    def below(tokens: Tensor, state: CompiledState) -> Iterator[Tally]:
-        if tokens.shape[1] == domain.seq_len:
-            return
-        for token in range(domain.n_tokens):
-            longer = torch.cat((tokens, torch.full_like(tokens[:, :1], token)), dim=1)
-            known = labels(task, longer, window=window).last(1)
-            reading, after = reader.go_on(longer[:, -1:], state, known.targets, known.sources)
-            yield counted(longer, known, reading)
-            yield from below(longer, after)
 
-    for length in range(1, depth + 1):
-        for block in Domain(n_tokens=domain.n_tokens, seq_len=length).blocks(NODES):
-            known = labels(task, block, window=window)
-            start = reader.compiled.start(len(block))
-            reading, state = reader.go_on(block, start, known.targets, known.sources)
-            yield counted(block, known, reading)
-            if length == depth:
-                yield from below(block, state)
+def _same(tally: Tally) -> Tally:
+    return tally
 
 
 def _seconds_an_input(reader: Reader, task: Task, domain: Domain) -> float:

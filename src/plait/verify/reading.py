@@ -4,6 +4,7 @@ Both say, for every position, how far the target's logit leads, and how far the 
 the last attention layer.
 """
 
+from threading import get_ident
 from typing import NamedTuple, Protocol
 
 import torch
@@ -70,9 +71,11 @@ class ParallelReader:
         if sources is None or self._attention is None:
             return Reading(leads(self.model(tokens), targets).cpu(), None)
         seen: list[Tensor] = []
+        own = get_ident()
 
         def keep(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            seen.append(inputs[0])
+            if get_ident() == own:
+                seen.append(inputs[0])
 
         handle = self._attention.register_forward_pre_hook(keep)
         try:

@@ -35,8 +35,16 @@ class Session:
     """Reads by the compiled stream where the model allows it, and part of it by the parallel pass too."""
 
     def __init__(
-        self, model: HybridLM, task: Task, checks: Checks, *, window: int | None, progress: Progress | None
+        self,
+        model: HybridLM,
+        task: Task,
+        checks: Checks,
+        *,
+        window: int | None,
+        threads: int,
+        progress: Progress | None,
     ) -> None:
+        self.threads = threads
         self.model, self.task, self.checks, self.window, self.progress = model, task, checks, window, progress
         self._parallel = ParallelReader(model)
         self._reader: Reader = CompiledReader(model) if can_compile(model) else self._parallel
@@ -69,7 +77,7 @@ class Session:
         domain = domain_of(self.task, self.checks.seq_len)
         found = read_all(
             self._reader, self.task, domain, window=self.window, most_inputs=self.checks.most_inputs,
-            progress=self._told("exhaustive"),
+            threads=self.threads, progress=self._told("exhaustive"),
         )  # fmt: skip
         self._compare(domain.spread(max(1, COMPARED // domain.seq_len)))
         return found
@@ -78,7 +86,7 @@ class Session:
         checks = self.checks
         found = read_samples(
             self._reader, self.task, seq_len=checks.seq_len, samples=checks.samples, seed=checks.seed,
-            window=self.window, progress=self._told("samples"),
+            window=self.window, threads=self.threads, progress=self._told("samples"),
         )  # fmt: skip
         for step in range(min(-(-found.read // TOKENS), COMPARED // TOKENS)):
             stream = Stream(checks.seed, step, TEST)

@@ -10,6 +10,7 @@ from plait.tasks import Task
 from plait.verify.checks import Checks, Claims
 from plait.verify.result import Verification
 from plait.verify.session import Progress, Session
+from plait.verify.workers import single_threads
 
 
 def verify(
@@ -41,17 +42,19 @@ def verify(
     training = model.training
     model.eval()
     try:
-        sessions = [
-            Session(
-                model if dtype == own else copy.deepcopy(model).to(dtype),
-                task,
-                checks,
-                window=claims.window,
-                progress=progress,
-            )
-            for dtype in dtypes or (own,)
-        ]
-        return Verification(verified=tuple(session.verified() for session in sessions), claims=claims)
+        with single_threads() as threads:
+            sessions = [
+                Session(
+                    model if dtype == own else copy.deepcopy(model).to(dtype),
+                    task,
+                    checks,
+                    window=claims.window,
+                    threads=threads,
+                    progress=progress,
+                )
+                for dtype in dtypes or (own,)
+            ]
+            return Verification(verified=tuple(session.verified() for session in sessions), claims=claims)
     finally:
         model.train(training)
 

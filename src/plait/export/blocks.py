@@ -1,0 +1,131 @@
+"""A hybrid whose layers are unmodified blocks of `transformers`: MambaBlock and GPTNeoXLayer.
+
+The blocks take the weights as they are, name by name. Around them stands what their own models would do: embedding,
+rotary angles, the mask of the sliding window, final LayerNorm, unembedding.
+"""
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from plait.layers import LayerSpec
+from plait.model import HybridLM
+
+if TYPE_CHECKING:
+    from transformers import GPTNeoXConfig, MambaConfig
+
+
+def need_transformers() -> None:
+    """Raises:
+    ValueError: the package `transformers` is not installed.
+    """
+    if importlib.util.find_spec("transformers") is None:
+        raise ValueError("this needs Hugging Face transformers: pip install 'plait[hf]'")
+
+
+def mamba_config(spec: LayerSpec) -> "MambaConfig":
+    """What a MambaBlock of this layer's dimensions is made from."""
+    from transformers import MambaConfig
+
+    config = MambaConfig(
+        hidden_size=spec.d_model,
+        state_size=spec.d_state,
+        conv_kernel=spec.d_conv,
+        time_step_rank=spec.dt_rank,
+        layer_norm_epsilon=spec.norm_eps,
+        num_hidden_layers=1,
+        residual_in_fp32=False,
+        use_mambapy=False,
+    )
+    # The constructor takes multiples of hidden_size alone; the block takes any.
+    config.intermediate_size = spec.d_inner
+    return config
+
+
+def gpt_neox_config(spec: LayerSpec, *, attention: str = "eager") -> "GPTNeoXConfig":
+    """What a GPTNeoXLayer of this layer's dimensions is made from; its window is a mask, not a field."""
+    from transformers import GPTNeoXConfig
+
+    return GPTNeoXConfig(
+        hidden_size=spec.d_model,
+        num_attention_heads=spec.n_heads,
+        num_hidden_layers=1,
+        intermediate_size=spec.d_mlp,
+        hidden_act="silu",
+        rotary_pct=spec.rotary_fraction,
+        rotary_emb_base=spec.rotary_base,
+        layer_norm_eps=spec.norm_eps,
+        attn_implementation=attention,
+    )
+
+
+class BlockStack(nn.Module):
+    """The model's weights in unmodified blocks.
+
+    Args:
+        model: of SSM and TF layers.
+        attention: "eager" or "sdpa", the blocks' own two ways.
+
+    Raises:
+        ValueError: other layers, or no transformers.
+    """
+
+    def __init__(self, model: HybridLM, *, attention: str = "eager") -> None:
+        super().__init__()
+        need_transformers()
+        config, dtype = model.config, model.embedding.weight.dtype
+        self.embedding = nn.Embedding(*model.embedding.weight.shape, dtype=dtype)
+        self.final_norm = nn.LayerNorm(config.d_model, eps=config.norm_eps, dtype=dtype)
+        self.layers = nn.ModuleList(
+            _block(name, spec, attention).to(dtype)
+            for name, spec in zip(config.layers, config.layer_specs(), strict=True)
+        )
+        self.windows = tuple(spec.window for spec in config.layer_specs())
+        turning = [
+            _rotary(spec) if name == "TF" else None
+            for name, spec in zip(config.layers, config.layer_specs(), strict=True)
+        ]
+        self._rotary = turning
+        self.load_state_dict(model.state_dict(), strict=True)
+        self.eval()
+
+    @torch.no_grad()
+    def forward(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time vocab"]:
+        """Logits at every position."""
+        hidden = self.embedding(tokens)
+        places = torch.arange(tokens.shape[1])[None]
+        for layer, rotary, window in zip(self.layers, self._rotary, self.windows, strict=True):
+            if rotary is None:
+                hidden = layer(hidden)
+            else:
+                mask = sliding_mask(tokens.shape[1], window, hidden.dtype)
+                hidden = layer(hidden, attention_mask=mask, position_embeddings=rotary(hidden, places))
+        return F.linear(self.final_norm(hidden), self.embedding.weight)
+
+
+def sliding_mask(time: int, window: int | None, dtype: torch.dtype) -> Float[Tensor, "batch heads time time"]:
+    """0 where a query sees a key, the type's least number elsewhere."""
+    distance = torch.arange(time).unsqueeze(1) - torch.arange(time)
+    hidden = (distance < 0) | (distance >= (time if window is None else window))
+    return torch.zeros(1, 1, time, time, dtype=dtype).masked_fill(hidden, torch.finfo(dtype).min)
+
+
+def _block(name: str, spec: LayerSpec, attention: str) -> nn.Module:
+    from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXLayer
+    from transformers.models.mamba.modeling_mamba import MambaBlock
+
+    if name == "SSM":
+        return MambaBlock(mamba_config(spec), layer_idx=0)
+    if name == "TF":
+        return GPTNeoXLayer(gpt_neox_config(spec, attention=attention), 0)
+    raise ValueError(f"transformers has blocks for SSM and TF layers, got {name!r}")
+
+
+def _rotary(spec: LayerSpec) -> Any:
+    from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXRotaryEmbedding
+
+    return GPTNeoXRotaryEmbedding(gpt_neox_config(spec))

@@ -1,0 +1,61 @@
+"""What a folder of a constructed model claims, and whether the model in it is still the one that was built."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from plait.constructions import Plan, load_plan
+from plait.constructions.files import CONSTRUCTION
+from plait.model import HybridLM
+from plait.verify.checks import Claims
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constructed:
+    """A model beside its plan.
+
+    Attributes:
+        plan: what it was built from.
+        changed: names of the tensors that are not the plan's; of these nothing is proved.
+    """
+
+    plan: Plan
+    changed: tuple[str, ...]
+
+    @property
+    def claims(self) -> Claims:
+        window = self.plan.config().layer_specs()[-1].window
+        if self.changed:
+            return Claims(window=window)
+        margins = self.plan.margins()
+        return Claims(window=window, logit_gap=margins.logit_gap, attention=margins.attention)
+
+
+def constructed(folder: str | Path, model: HybridLM) -> Constructed | None:
+    """The plan beside the model of `folder`; None where there is none, as for trained models.
+
+    Raises:
+        ValueError: a plan that cannot be read, or a config that is not the plan's: it was changed by hand.
+    """
+    if not (Path(folder) / CONSTRUCTION).exists():
+        return None
+    plan = load_plan(folder)
+    for name, wanted in plan.config().to_json().items():
+        got = model.config.to_json()[name]
+        if got != wanted:
+            raise ValueError(
+                f"{Path(folder) / 'config.json'}: {name} is {got}, and the model was built with {wanted}: "
+                "nothing is proved of another one"
+            )
+    return Constructed(plan=plan, changed=_changed(model, plan))
+
+
+def _changed(model: HybridLM, plan: Plan) -> tuple[str, ...]:
+    weights, dtype = plan.weights(), model.embedding.weight.dtype
+    slack = 4.0 * torch.finfo(dtype).eps
+    names: list[str] = []
+    for name, tensor in model.state_dict().items():
+        if not torch.allclose(tensor.double(), weights[name].to(dtype).double(), rtol=slack, atol=0.0):
+            names.append(name)
+    return tuple(names)
