@@ -122,6 +122,11 @@ def matrices_of_one_token(model: nn.Module) -> int:
     return sum(_matrices(module, model.config) for module in seen)
 
 
+def matrices_once(model: nn.Module) -> int:
+    """The same for a model that visits every module once, without running it."""
+    return sum(_matrices(module, model.config) for module in model.modules())
+
+
 def _matrices(module: nn.Module, config: object) -> int:
     if isinstance(module, nn.Embedding | nn.Conv1d):
         return 0

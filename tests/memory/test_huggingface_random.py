@@ -143,6 +143,8 @@ def test_defaults_of_absent_fields(name: str) -> None:
     read = read_config(config)
     assert read.parameters == sum(p.numel() for p in model.parameters())
     assert len(read.layers) == model.config.num_hidden_layers
+    if name not in ("zamba", "zamba2"):  # visits shared modules more than once
+        assert read.matrices_per_token == hf.matrices_once(model)
     if name not in ("minimax", "rwkv", "xlstm"):  # caches of their own, without windows
         real = [getattr(layer, "sliding_window", None) for layer in DynamicCache(config=model.config).layers]
         assert [

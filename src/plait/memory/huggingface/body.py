@@ -1,6 +1,7 @@
 """What a family's reader returns, and the pieces that most families share."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention
@@ -71,3 +72,27 @@ def attention_of(
     n, kv = f.heads(default=n_heads, default_kv=n_kv)
     width = f.d_head(d_model, n) if d_head is None else f.integer("head_dim", default=d_head)
     return Attention(d_model=d_model, n_heads=n, n_kv=kv, d_head=width)
+
+
+def slides_if_set(f: Fields, default: int | None) -> Callable[[int], str]:
+    """The cache's own rule for a file without layer_types: a sliding_window makes every layer slide."""
+    window = f.optional("sliding_window", default=default)
+    return lambda _: "full_attention" if window is None else "sliding_attention"
+
+
+def attention_stack(
+    f: Fields,
+    kinds: tuple[str, ...],
+    attention: Attention,
+    *,
+    window: int | None,
+    others: Callable[[int], tuple[Block, ...]],
+) -> tuple[Layer, ...]:
+    """One layer a kind: the attention with that kind's window, and the blocks beside it."""
+    return tuple(
+        Layer(
+            kind=kind,
+            blocks=(replace(attention, window=window_of(f, kind, default=window)).block, *others(i)),
+        )
+        for i, kind in enumerate(kinds)
+    )

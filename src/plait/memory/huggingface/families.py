@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from plait.memory.huggingface import (
     convolved_attention,
+    dense_families,
     linear_families,
     mamba_families,
     nemotron,
@@ -44,6 +45,12 @@ _ROWS: tuple[tuple[str, str, str, Callable[[Fields], Body]], ...] = (
     ("gemma3_text", "Gemma 3", "Gemma3", transformers_only.gemma3_text),
     ("gpt_oss", "GPT-OSS", "GptOss", transformers_only.gpt_oss),
     ("gpt_neox", "GPT-NeoX", "GPTNeoX", transformers_only.gpt_neox),
+    ("gemma", "Gemma", "Gemma", dense_families.gemma),
+    ("granite", "Granite", "Granite", transformers_only.llama),
+    ("smollm3", "SmolLM3", "SmolLM3", dense_families.smollm3),
+    ("phi3", "Phi-3", "Phi3", dense_families.phi3),
+    ("olmo3", "OLMo 3", "Olmo3", dense_families.olmo3),
+    ("cohere2", "Cohere 2", "Cohere2", dense_families.cohere2),
     ("mamba", "Mamba", "Mamba", mamba_families.mamba),
     ("falcon_mamba", "Falcon Mamba", "FalconMamba", mamba_families.mamba),
     ("mamba2", "Mamba-2", "Mamba2", mamba_families.mamba2),

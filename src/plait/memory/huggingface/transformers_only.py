@@ -1,36 +1,11 @@
 """Families whose every layer is softmax attention, over all tokens or in a sliding window."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from plait.memory.block import Block, Layer, norm
+from plait.memory.block import Block, norm
 from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import Body, around, attention_of, decoder, window_of
+from plait.memory.huggingface.body import Body, around, attention_of, attention_stack, decoder, slides_if_set
 from plait.memory.huggingface.fields import Fields
-
-
-def _slides_if_set(f: Fields, default: int | None) -> Callable[[int], str]:
-    """The cache's own rule for a file without layer_types: a sliding_window makes every layer slide."""
-    window = f.optional("sliding_window", default=default)
-    return lambda _: "full_attention" if window is None else "sliding_attention"
-
-
-def _stack(
-    f: Fields,
-    kinds: tuple[str, ...],
-    attention: Attention,
-    *,
-    window: int | None,
-    others: Callable[[int], tuple[Block, ...]],
-) -> tuple[Layer, ...]:
-    """One layer a kind: the attention with that kind's window, and the blocks beside it."""
-    return tuple(
-        Layer(
-            kind=kind,
-            blocks=(replace(attention, window=window_of(f, kind, default=window)).block, *others(i)),
-        )
-        for i, kind in enumerate(kinds)
-    )
 
 
 def llama(f: Fields) -> Body:
@@ -39,8 +14,8 @@ def llama(f: Fields) -> Body:
     bias = f.flag("attention_bias", default=False)
     attention = replace(attention_of(f, d, n_heads=32), bias=bias, out_bias=bias)
     feed = mlp(d, f.integer("intermediate_size", default=11008), bias=f.flag("mlp_bias", default=False))
-    kinds = f.layer_types(default_layers=32, default=_slides_if_set(f, None))
-    layers = _stack(f, kinds, attention, window=None, others=lambda _: (feed, norm(d, 2)))
+    kinds = f.layer_types(default_layers=32, default=slides_if_set(f, None))
+    layers = attention_stack(f, kinds, attention, window=None, others=lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=32000)
 
 
@@ -48,9 +23,9 @@ def mistral(f: Fields) -> Body:
     """MistralForCausalLM: every layer slides unless sliding_window is null."""
     d = f.integer("hidden_size", default=4096)
     feed = mlp(d, f.integer("intermediate_size", default=14336))
-    kinds = f.layer_types(default_layers=32, default=_slides_if_set(f, 4096))
+    kinds = f.layer_types(default_layers=32, default=slides_if_set(f, 4096))
     attention = attention_of(f, d, n_heads=32, n_kv=8)
-    layers = _stack(f, kinds, attention, window=4096, others=lambda _: (feed, norm(d, 2)))
+    layers = attention_stack(f, kinds, attention, window=4096, others=lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=32000)
 
 
@@ -63,9 +38,9 @@ def mixtral(f: Fields) -> Body:
         per_token=f.integer("num_experts_per_tok", default=2),
         d_mlp=f.integer("intermediate_size", default=14336),
     ).block
-    kinds = f.layer_types(default_layers=32, default=_slides_if_set(f, None))
+    kinds = f.layer_types(default_layers=32, default=slides_if_set(f, None))
     attention = attention_of(f, d, n_heads=32, n_kv=8)
-    layers = _stack(f, kinds, attention, window=None, others=lambda _: (feed, norm(d, 2)))
+    layers = attention_stack(f, kinds, attention, window=None, others=lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=32000)
 
 
@@ -87,7 +62,7 @@ def qwen2(f: Fields) -> Body:
     feed = mlp(d, f.integer("intermediate_size", default=22016))
     kinds, window = _qwen_kinds(f, 32)
     attention = replace(attention_of(f, d, n_heads=32, n_kv=32), bias=True)
-    layers = _stack(f, kinds, attention, window=window, others=lambda _: (feed, norm(d, 2)))
+    layers = attention_stack(f, kinds, attention, window=window, others=lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=151936)
 
 
@@ -97,7 +72,7 @@ def qwen3(f: Fields) -> Body:
     feed = mlp(d, f.integer("intermediate_size", default=22016))
     kinds, window = _qwen_kinds(f, 32)
     attention = _normed_heads(f, attention_of(f, d, n_heads=32, n_kv=32, d_head=128))
-    layers = _stack(f, kinds, attention, window=window, others=lambda _: (feed, norm(d, 2)))
+    layers = attention_stack(f, kinds, attention, window=window, others=lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=151936)
 
 
@@ -123,7 +98,7 @@ def qwen3_moe(f: Fields) -> Body:
     def others(i: int) -> tuple[Block, ...]:
         return (dense if i in only_dense or (i + 1) % step else sparse, norm(d, 2))
 
-    layers = _stack(f, kinds, attention, window=window, others=others)
+    layers = attention_stack(f, kinds, attention, window=window, others=others)
     return decoder(f, layers, d_model=d, vocab_size=151936)
 
 
@@ -147,7 +122,7 @@ def _gemma(f: Fields, *, every: int, d_head: int, normed: bool, vocab_size: int)
     bias = f.flag("attention_bias", default=False)
     attention = replace(attention_of(f, d, n_heads=8, n_kv=4, d_head=d_head), bias=bias, out_bias=bias)
     attention = replace(attention, extra=2 * attention.d_head if normed else 0)
-    layers = _stack(f, kinds, attention, window=4096, others=lambda _: (feed, norm(d, 4)))
+    layers = attention_stack(f, kinds, attention, window=4096, others=lambda _: (feed, norm(d, 4)))
     return decoder(f, layers, d_model=d, vocab_size=vocab_size, tied=True)
 
 
@@ -174,7 +149,7 @@ def gpt_oss(f: Fields) -> Body:
     bias = f.flag("attention_bias", default=True)
     attention = attention_of(f, d, n_heads=64, n_kv=8, d_head=64)
     attention = replace(attention, bias=bias, out_bias=bias, extra=attention.n_heads)
-    layers = _stack(f, kinds, attention, window=128, others=lambda _: (feed, norm(d, 2)))
+    layers = attention_stack(f, kinds, attention, window=128, others=lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=201088)
 
 
@@ -187,8 +162,8 @@ def gpt_neox(f: Fields) -> Body:
     bias = f.flag("attention_bias", default=True)
     feed = mlp(d, f.integer("intermediate_size", default=24576), gated=False, bias=True)
     attention = Attention(d_model=d, n_heads=n, n_kv=n, d_head=d // n, bias=bias, out_bias=bias)
-    kinds = f.layer_types(default_layers=44, default=_slides_if_set(f, None))
-    layers = _stack(f, kinds, attention, window=None, others=lambda _: (feed, norm(d, 2, bias=True)))
+    kinds = f.layer_types(default_layers=44, default=slides_if_set(f, None))
+    layers = attention_stack(f, kinds, attention, window=None, others=lambda _: (feed, norm(d, 2, bias=True)))
     vocab_size = f.integer("vocab_size", default=50432)
     outside = around(d, vocab_size, tied=f.flag("tie_word_embeddings", default=False), norm_bias=True)
     return Body(d_model=d, vocab_size=vocab_size, layers=layers, outside=outside)
