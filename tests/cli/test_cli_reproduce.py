@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -73,6 +74,22 @@ def test_without_a_name_all_are_listed(plait, plait_json):
     (row,) = plait_json("reproduce")
     assert row == {"name": "tiny", "members": 8, "with --full": 12, "question": TINY.question}
     assert TINY.question in plait("reproduce").stdout
+
+
+def test_the_headline_tells_first_what_is_proved(plait, plait_json, refused, monkeypatch):
+    known = MappingProxyType({"headline": replace(TINY, name="headline")})
+    monkeypatch.setattr(catalogue, "CATALOGUE", known)
+    result = plait("reproduce", "headline", "-o", "r")
+    assert result.exit_code == 0, result.output
+    assert (
+        result.stdout.index("Built and verified")
+        < result.stdout.index("Bounds")
+        < result.stdout.index("Results")
+    )
+    titles = [section["title"] for section in plait_json("reproduce", "headline", "-o", "r")["sections"]]
+    assert titles[:3] == ["Built and verified", "Bounds", "Results"]
+    assert "leaves no run" in refused("reproduce", "headline", "-o", "r", "--only", "train.seed=[]")
+    assert "/proc/nowhere" in refused("reproduce", "headline", "-o", "/proc/nowhere")
 
 
 def test_report_makes_a_page_of_a_folder(plait, plait_json, tmp_path):
