@@ -30,8 +30,8 @@ from plait.tasks import SelectiveCopying
 FLAG = 64.0
 """The flag's channel at numbers; at words it is silu(-64), below any rounding beside it."""
 
-RESERVE = 2.0
-"""Twice as sharp as exact arithmetic needs: half of the score's margin is kept for rounding."""
+RESERVE = 3.0
+"""Three times as sharp as exact arithmetic needs: two thirds of the score's margin are for rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,7 +281,7 @@ class CopyingPlan(Plan):
             Allowance(
                 what="the score of a distance",
                 error=2.0 * (query + 6.0 * unit + rounding.d_model * rounding.wide),
-                room=self.margin / 2.0,
+                room=self.margin * (1.0 - 1.0 / RESERVE),
             ),
             Allowance(what="the copied code", error=chord * code + logit, room=chord**2 / 8.0),
         )

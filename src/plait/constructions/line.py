@@ -35,7 +35,7 @@ LIFT = 64.0
 STEEPEST = 0.8
 """Largest angle to look by, from the middle, in quarter turns: tangents end at one."""
 
-RESERVE = 2.0
+RESERVE = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,7 +306,9 @@ class LinePlan(Plan):
         code = math.sqrt(2.0) * self.noise(rounding)[2, "code"] / self.gain
         logit = 2.0 * rounding.read(lengths[2]) * math.sqrt(5.0) / self.gain
         return (
-            Allowance(what="the score of a distance", error=2.0 * score, room=self.margin / 2.0),
+            Allowance(
+                what="the score of a distance", error=2.0 * score, room=self.margin * (1.0 - 1.0 / RESERVE)
+            ),
             Allowance(what="the copied code", error=chord * code + logit, room=chord**2 / 8.0),
         )
 

@@ -60,6 +60,7 @@ def recall_plans(
             base=base,
             amplitude=amplitude,
             register_gain=register_gain,
+            reserve=0.5 if dtype == torch.bfloat16 else 0.125,
         )
         for base in bases
         for amplitude, register_gain in ((1.0, LOUD_REGISTER), (QUIET, QUIET_REGISTER))

@@ -28,13 +28,13 @@ from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import SETTLED, TransformerWriter
 from plait.model import HybridConfig
 
-PREVIOUS = 16.0
+PREVIOUS = 64.0
 """Gain of the previous token's code."""
 
-LOUD_REGISTER = 2.0**-8
+LOUD_REGISTER = 2.0**-7
 """Gain of the register's number in a stream of amplitude 1: it must not change what norms divide by."""
 
-QUIET_REGISTER = 2.0
+QUIET_REGISTER = 1.0
 """The same in a quiet stream, whose norms see nothing but epsilon."""
 
 UNSETTLED = 4.0 * SETTLED * math.exp(-SETTLED)
@@ -51,12 +51,14 @@ class LongRecallPlan(RecallPlan):
     Args:
         base: digits of the token code.
         register_gain: of the register's number in the stream.
+        reserve: share of the wanted code's lead that is kept for rounding.
     """
 
     theorem: ClassVar[str] = "7.6"
 
     base: int
     register_gain: float = QUIET_REGISTER
+    reserve: float = 0.125
 
     @property
     def code(self) -> DigitCode:
@@ -127,7 +129,7 @@ class LongRecallPlan(RecallPlan):
     @property
     def sharpness(self) -> float:
         """A word's code leads by at least chord^2 / 2 over every other."""
-        return 8.0 / 7.0 * self.recency.content_lead / (self.code.chord**2 / 2)
+        return self.recency.content_lead / ((1.0 - self.reserve) * self.code.chord**2 / 2)
 
     @property
     def gain(self) -> float:
@@ -266,6 +268,11 @@ class LongRecallPlan(RecallPlan):
         )
         return peek, self._gaze(tokens, layer=3, lemma="7.6")
 
+    def _summing(self, rounding: Rounding) -> float:
+        """The error of the sum over all steps: each adds and takes away up to 3 / gap times its move."""
+        moved = (self.code.points()[1:] - self.code.points()[:-1]).abs().mean(0).max()
+        return 12.0 * rounding.unit / self.gap * float(moved) * rounding.many(self.task.n_words - 1)
+
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
         """Lemma 7.8: what the register's channels write, what attention at distance 1 and the steps write."""
         residual, register, unit = self.residual, self.register, rounding.unit
@@ -273,10 +280,17 @@ class LongRecallPlan(RecallPlan):
         gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
         number = register.drift * (2.0 * early + 4.0 * unit) + 8.0 * unit * register.cancellation
         number += (gate + self.softening) * 2.0 * register.reach
-        moved = float((self.code.points()[1:] - self.code.points()[:-1]).abs().mean(0).max())
-        moved *= rounding.many(self.task.n_words - 1)
-        settling = 4.0 * SETTLED * math.exp(-SETTLED / 2.0)
-        wanted = (3.0 * rounding.d_model * rounding.wide + 12.0 * unit) / self.gap * moved + settling
+        wanted = self._summing(rounding) + 4.0 * SETTLED * math.exp(-SETTLED / 2.0)
+        crossing = self.lengths()[1] / self.register_gain + 1.0
+        wanted += (
+            3.0
+            * min(8, self.task.n_words - 1)
+            * (rounding.d_model + 2.0)
+            * rounding.wide
+            * crossing
+            * self.code.chord
+            / self.gap
+        )
         previous, copied = PREVIOUS * (held + 4.0 * unit), self.gain * (late + 8.0 * unit)
         return {
             (1, "register"): self.register_gain * number,
@@ -287,7 +301,8 @@ class LongRecallPlan(RecallPlan):
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
         unit, chord, digits = rounding.unit, self.code.chord, self.code.n_digits
         noise, (_, held, late, last) = self.noise(rounding), map(rounding.read, self.lengths())
-        key = (noise[2, "previous code"] + late) / PREVIOUS + 4.0 * unit
+        leak = self.residual.overlap("previous code", "wanted code") * self._summing(rounding)
+        key = (noise[2, "previous code"] + late + leak) / PREVIOUS + 4.0 * unit
         sizes = (digits + 1.0) * (rounding.d_model * rounding.wide + 4.0 * unit)
         softer = (digits + 1.0) * sum(1.0 - factor.low for factor in self.factors())
         content = (math.sqrt(digits * self.code.width) + 1.0) * key + sizes
@@ -302,7 +317,9 @@ class LongRecallPlan(RecallPlan):
                 room=self.gap / 6.0,
             ),
             Allowance(
-                what="the wanted code", error=2.0 * (chord * wanted + content) + softer, room=chord**2 / 16.0
+                what="the wanted code",
+                error=2.0 * (chord * wanted + content) + softer,
+                room=self.reserve * chord**2 / 2,
             ),
             Allowance(
                 what="the score of two equal keys",
@@ -329,4 +346,5 @@ class LongRecallPlan(RecallPlan):
             "base": self.base,
             "register": asdict(self.register),
             "register_gain": self.register_gain,
+            "reserve": self.reserve,
         }

@@ -29,7 +29,7 @@ from plait.model import HybridConfig
 PREVIOUS = 64.0
 """Gain of the previous token's signals: they are compared, so they are the loudest of the stream."""
 
-REGISTER = 16.0
+REGISTER = 0.5
 """Gain of the register's numbers."""
 
 
@@ -226,7 +226,9 @@ class ShortRecallPlan(RecallPlan):
         number = (noise[1, "register"] + late) / REGISTER
         placed = noise[1, "previous level"] / PREVIOUS
         # Where a key was placed is the same for all keys of a token: it moves levels, and no two equal keys apart.
-        key = late / PREVIOUS + 4.0 * radius * unit
+        written = REGISTER * 8.0 * unit * register.cancellation
+        leak = self.residual.overlap("previous level", "register") * written
+        key = (late + leak) / PREVIOUS + 4.0 * radius * unit
         size = n * 2.0 * register.reach * 2.0 * radius + 1.5 * radius**2
         content = (register.reach * n + 1.0) * key + (
             rounding.d_model * rounding.wide + 2.0 * self.softening

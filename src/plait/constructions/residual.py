@@ -65,6 +65,13 @@ class Residual:
             start += width
         raise ValueError(f"no subspace {name!r}; there are {', '.join(self.names)}")
 
+    def overlap(self, read: str, written: str) -> float:
+        """How much of the rounding of signals written into one subspace a signal of another may show, at most.
+
+        Subspaces are orthogonal, but channels are rounded one by one, each by its own share of what is written.
+        """
+        return float((self.rows(read).abs() @ self.rows(written).abs().sum(0)).max())
+
     def constant_row(self) -> Float[Tensor, " d_model"]:
         """Reads the constant: its product with the stream is `amplitude * bias` whatever the signals are."""
         return torch.full((self.d_model,), 1.0 / self.d_model, dtype=torch.float64)

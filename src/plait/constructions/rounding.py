@@ -31,8 +31,9 @@ def check_dtype(dtype: torch.dtype) -> None:
         raise ValueError(f"dtype must be one of {', '.join(map(name_of, UNITS))}, got {name_of(dtype)}")
 
 
-USUAL = 1.0 / 16.0
-"""What share of the worst case rounding may reach in practice: tests measure less."""
+USUAL = {torch.bfloat16: 1.0 / 8.0, torch.float32: 1.0 / 16.0, torch.float64: 1.0 / 16.0}
+"""What share of the worst case rounding may reach in practice: tests measure less. Where few errors are large, as
+in bfloat16, they add up more often."""
 
 
 @dataclass(frozen=True, kw_only=True)
