@@ -39,7 +39,7 @@ bench: install   ## the benchmark behind each claim of speed
 	$(BIN)/plait bench engine
 
 docs: install    ## remake the tables of docs/results.md from results/
-	$(BIN)/plait --help
+	$(BIN)/plait report results --update docs/results.md
 
 clean:           ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build

@@ -45,8 +45,9 @@ def reproduce(
     """
     from plait.experiments import LiveProgress, Store, run_experiment
     from plait.experiments.paper import find_experiment
-    from plait.report import experiment_report, print_report, write_html
+    from plait.report import RESULTS, Report, experiment_report, print_report, write_html
     from plait.report.figures import write_figures
+    from plait.report.proved import headline_sections
     from plait.training.loop import resolve_device
 
     resolve_device(device)
@@ -61,20 +62,26 @@ def reproduce(
     if fields:
         chosen = chosen.where(fields)
     folder = output or Path("runs") / name
+    chosen.expand()
+    store = Store.for_writing(folder)
+    known = headline_sections(whole)
+    if known and not json:
+        print_report(Report(title="plait: before training", question=whole.question, sections=known), out())
+        print_line()
     with LiveProgress(chosen, messages()) as watch:
         run_experiment(chosen, folder, device=device, watch=watch)
     command = ["plait reproduce", name, *(["--full"] if full else [])]
     command += [f"--add-pattern {further}" for further in add_pattern or ()]
     command += [f"--only {entry}" for entry in only or ()]
     command.append(f"-o {folder}")
-    store = Store.for_reading(folder)
     report = experiment_report(
         whole, store.read(), evaluations=store.read_evaluations(), commands=(" ".join(command),)
     )
-    page, figures = write_html(report, folder / REPORT), write_figures(report, folder)
+    full_report = report.with_sections(*known, before=RESULTS)
+    page, figures = write_html(full_report, folder / REPORT), write_figures(full_report, folder)
     if json:
         files = {"results": str(folder), "page": str(page), "figures": [str(path) for path in figures]}
-        print_json(report.to_json() | files)
+        print_json(full_report.to_json() | files)
         return
     print_report(report, out())
     print_line(f"\nresults {folder}")
@@ -87,6 +94,10 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="A page of tables and plots.")
     ] = None,
+    update: Annotated[
+        Path | None,
+        typer.Option("--update", metavar="FILE.md", help="Write the marked numbers of a page anew instead."),
+    ] = None,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -94,11 +105,18 @@ def report(
 
     \b
     plait report runs/headline -o headline.html
+    plait report results --update docs/results.md
     """
-    from plait.report import folder_report, print_report, write_html
+    from plait.report import folder_report, print_report, update_page, write_html
     from plait.training.loop import resolve_device
 
     resolve_device(device)
+    if update is not None:
+        changed = update_page(update, folder)
+        print_json({"page": str(update), "changed": changed}) if json else print_line(
+            f"{update}: {'changed' if changed else 'as it was'}"
+        )
+        return
     found = folder_report(folder)
     page = None if output is None else write_html(found, output)
     if json:

@@ -4,7 +4,9 @@ from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
 from plait.report.experiment import LEFT_OUT, ORIGIN, RESULTS, experiment_report, folder_report
 from plait.report.html import html_text, write_html
+from plait.report.page import markdown_table, update_page, updated_text
 from plait.report.plots import accuracy_panel, accuracy_plot, panel_alt, panel_plot
+from plait.report.questions import rate_table, window_table
 from plait.report.ratio_plot import ratio_alt, ratio_plot, ratios_by_pattern
 from plait.report.series import Line, Panel, Point, panels
 from plait.report.svg import svg_text
@@ -31,12 +33,14 @@ __all__ = [
     "experiment_report",
     "folder_report",
     "html_text",
+    "markdown_table",
     "matrix_table",
     "paired_table",
     "panel_alt",
     "panel_plot",
     "panels",
     "print_report",
+    "rate_table",
     "ratio_alt",
     "ratio_plot",
     "ratio_table",
@@ -44,5 +48,8 @@ __all__ = [
     "results_table",
     "svg_text",
     "terminal_table",
+    "update_page",
+    "updated_text",
+    "window_table",
     "write_html",
 ]

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from plait.experiments import Cell, Difference, cell_label, paired_difference
+from plait.experiments import Cell, Difference, cell_label, paired_difference, value_text
 from plait.report.document import Column, Entry, Table
 from plait.report.ratio_plot import is_pure
 from plait.report.series import Panel
-from plait.report.tables import interval_entry
+from plait.report.tables import difference_entries
 from plait.report.words import decimals
 
 PATTERN = "model.pattern"
@@ -45,16 +45,21 @@ def paired_table(cells: Sequence[Cell]) -> Table | None:
 
 
 def matrix_table(panel: Panel) -> Table:
-    """The means of a panel whose view has a second field, its values down the side."""
-    xs = list(dict.fromkeys(point.x for line in panel.lines for point in line.points))
-    columns = [Column(name="row", title="trained at")]
-    columns += [Column(name=f"at_{x:g}", title=f"{x:g}") for x in xs]
+    """The means of a panel, a row a line and a column a value of its axis."""
+    by_row = panel.view.y is not None
+    xs = sorted(
+        {point.x for line in panel.lines for point in line.points},
+        key=lambda x: (not isinstance(x, int | float), x if isinstance(x, int | float) else str(x)),
+    )
+    columns = [Column(name="row", title="trained at" if by_row else "", numeric=by_row)]
+    columns += [Column(name=f"at_{value_text(x)}", title=value_text(x)) for x in xs]
     rows = []
     for line in panel.lines:
         there = {point.x: point.summary for point in line.points}
         entries = [_mean_entry(there[x].mean) if x in there else Entry(text="-") for x in xs]
-        rows.append((Entry(text=line.label, value=float(line.label)), *entries))
-    return Table(caption=f"{panel.title}: {panel.x_label}", columns=tuple(columns), rows=tuple(rows))
+        rows.append((Entry(text=line.label, value=float(line.label) if by_row else line.label), *entries))
+    title = f"{panel.title}: mean accuracy by {panel.x_label}" if panel.title else f"By {panel.x_label}"
+    return Table(caption=title, columns=tuple(columns), rows=tuple(rows))
 
 
 def _rest(cell: Cell) -> dict[str, object]:
@@ -63,15 +68,12 @@ def _rest(cell: Cell) -> dict[str, object]:
 
 def _paired_row(hybrid: Cell, pure: Cell) -> tuple[Entry, ...]:
     difference: Difference = paired_difference(hybrid, pure)
-    mean = difference.mean
-    signed = f"{'-' if mean < 0 else '+'}{decimals(abs(mean))}"
     label = cell_label(_rest(hybrid)) if _rest(hybrid) else "-"
     return (
         Entry(text=label, value=label),
         Entry(text=hybrid.pattern, value=hybrid.pattern),
         Entry(text=pure.pattern, value=pure.pattern),
-        Entry(text=signed, value=mean),
-        interval_entry(difference.interval),
+        *difference_entries(difference.mean, difference.interval),
         Entry(text=str(difference.seeds), value=difference.seeds),
     )
 

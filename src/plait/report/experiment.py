@@ -134,10 +134,18 @@ def _sections(
     found = stored.cells(experiment)
     if not found:
         raise StoreError(f"no results of experiment {experiment.name!r} to report yet")
+    results = Section(title=prefix + RESULTS, blocks=tuple(_results(experiment, found)))
+    return [results, *origin_report(experiment, stored, commands, prefix=prefix)]
+
+
+def origin_report(
+    experiment: Experiment, stored: Stored, commands: Sequence[str] = (), *, prefix: str = ""
+) -> list[Section]:
+    """What of the experiment is not stored, if anything, and where the rest comes from."""
     members = {member_id(run): run for run in experiment.expand()}
     own = stored.rows.filter(pl.col("member").is_in(list(members)))
     missing = left_out(experiment, [members[member] for member in own["member"]])
-    sections = [Section(title=prefix + RESULTS, blocks=tuple(_results(experiment, found)))]
+    sections: list[Section] = []
     if missing:
         more = f"plait reproduce {experiment.name} --full trains the rest"
         sections.append(Section(title=prefix + LEFT_OUT, blocks=(Lines(lines=(*missing, more)),)))

@@ -6,7 +6,7 @@ They are matplotlib figures, to be shown in a notebook or turned into SVG text (
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from plait.experiments import Summary, View, field_name
+from plait.experiments import Summary, View, field_name, value_text
 from plait.experiments.paper import Reference
 from plait.report.series import Line, Panel, panels
 from plait.report.svg import hover
@@ -83,6 +83,17 @@ def panel_alt(panel: Panel) -> str:
     points = [point_text(line, point, panel.x_label) for line in panel.lines for point in line.points]
     subject = panel.title or "Accuracy"
     return f"{subject}: mean accuracy by {panel.x_label}. {'; '.join(points)}."
+
+
+def panel_summary(panel: Panel) -> str:
+    """The panel in a sentence: each line's first and last mean."""
+    ends = [
+        f"{line.label} from {decimals(line.points[0].summary.mean)} at {value_text(line.points[0].x)} "
+        f"to {decimals(line.points[-1].summary.mean)} at {value_text(line.points[-1].x)}"
+        for line in panel.lines
+        if line.points
+    ]
+    return f"{panel.title or 'Accuracy'}: mean accuracy by {panel.x_label}. {'; '.join(ends)}."
 
 
 def _figure() -> "tuple[Figure, Axes]":

@@ -8,7 +8,7 @@ from plait.experiments.bootstrap import FEW_SEEDS
 from plait.experiments.paper import Reference, ReferenceRatio, nearest
 from plait.report.document import Column, Entry, Table
 from plait.report.ratio_plot import ratios_by_pattern
-from plait.report.words import decimals, ratio_text
+from plait.report.words import decimals, ratio_text, signed
 
 RATIO_ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
@@ -134,6 +134,15 @@ def interval_entry(interval: Interval | None) -> Entry:
         return Entry(text="-")
     text = f"{decimals(interval.low)}-{decimals(interval.high)}"
     return Entry(text=text, value=[interval.low, interval.high])
+
+
+def difference_entries(mean: float, interval: Interval | None) -> tuple[Entry, Entry]:
+    """A difference and its interval, both with signs."""
+    between = Entry(text="-")
+    if interval is not None:
+        text = f"{signed(interval.low)} to {signed(interval.high)}"
+        between = Entry(text=text, value=[interval.low, interval.high])
+    return Entry(text=signed(mean), value=mean), between
 
 
 def _accuracy(value: float | None) -> Entry:

@@ -9,7 +9,12 @@ from plait.report.series import Line, Point
 def decimals(accuracy: float, places: int = 3) -> str:
     """`.846`, `1.000`: as the paper writes accuracies."""
     text = f"{accuracy:.{places}f}"
-    return text.removeprefix("0") if text.startswith("0.") else text
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def signed(difference: float) -> str:
+    """`+.127`, `-.020`."""
+    return f"{'-' if difference < 0 else '+'}{decimals(abs(difference))}"
 
 
 def interval_text(summary: Summary) -> str:

@@ -1,0 +1,184 @@
+"""Markdown pages whose numbers come from stored results: what stands between markers is written anew.
+
+    <!-- table: fig4 results -->                    a table, of one of the kinds in `TABLES`
+    <!-- figure: fig4 0 -->                         the plots of the experiment's first view, as files beside the page
+    <!-- value: fig4 results mean "SSM-TF d8" -->   one entry: the table's kind, a column, and the row's first entry
+
+each up to the next <!-- end -->.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plait.experiments import Store, StoreError
+from plait.experiments.paper import PAPER, RERUN, find_experiment
+from plait.files import write_whole
+from plait.names import unknown
+from plait.report.document import Lines, Table
+from plait.report.experiment import LEFT_OUT, ORIGIN, Stored, origin_report
+from plait.report.page_tables import TABLES, Found, cells_of_panel, number_of
+from plait.report.plots import panel_plot, panel_summary
+from plait.report.ratio_plot import is_pure, ratio_plot, ratios_by_pattern
+from plait.report.series import Panel
+from plait.report.svg import svg_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NOTHING = "*not run yet*"
+
+IMAGES = "images"
+
+_MARKED = re.compile(r"(<!-- (table|figure|value): ([^\n]*?) -->)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def update_page(page: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
+    """Write the page anew from the results in `folder`, its images beside it; whether its text changed.
+
+    Raises:
+        StoreError: a damaged shard, or a page that cannot be read or written.
+        ValueError: a marker that names what is not there.
+    """
+    path = Path(page)
+    try:
+        text = path.read_text()
+        images: dict[str, str] = {}
+        new = updated_text(text, folder, images=images)
+        for name, svg in images.items():
+            (path.parent / IMAGES).mkdir(exist_ok=True)
+            write_whole(path.parent / IMAGES / name, svg.encode())
+        if new != text:
+            write_whole(path, new.encode())
+    except OSError as error:
+        raise StoreError(f"cannot update the page {str(path)!r}: {error.strerror or error}") from error
+    return new != text
+
+
+def updated_text(text: str, folder: str | os.PathLike[str], *, images: dict[str, str] | None = None) -> str:
+    """The page's text with every marked place written anew.
+
+    Args:
+        folder: of results; one that is missing or empty leaves every place saying so.
+        images: takes the plots by the names of their files.
+
+    Raises:
+        StoreError: a damaged shard.
+        ValueError: a marker that names what is not there.
+    """
+    store = Store(folder)
+    stored = Stored(rows=store.read(), evaluations=store.read_evaluations())
+    known: dict[str, Found] = {}
+
+    def replaced(match: re.Match[str]) -> str:
+        begin, kind, rest, _, end = match.groups()
+        words = shlex.split(rest)
+        if not words:
+            raise ValueError(f"a {kind} needs the name of an experiment, got {begin}")
+        if words[0] not in known:
+            experiment = find_experiment(words[0])
+            known[words[0]] = Found(experiment=experiment, cells=stored.cells(experiment), stored=stored)
+        found = known[words[0]]
+        if kind == "value":
+            return f"{begin}{_value(found, words[1:]) if found.cells else NOTHING}{end}"
+        if not found.cells:
+            return f"{begin}\n{NOTHING}\n{end}"
+        block = _table_block(found, words[1:]) if kind == "table" else _figure_block(found, words[1:], images)
+        return f"{begin}\n\n{block}\n\n{end}"
+
+    return _MARKED.sub(replaced, text)
+
+
+def markdown_table(table: Table, *, brief: bool = True) -> str:
+    """The table in Markdown, with its brief columns or all of them, its notes below."""
+    shown = [place for place, column in enumerate(table.columns) if column.brief or not brief]
+    columns = [table.columns[place] for place in shown]
+    lines = [
+        _row([column.title for column in columns]),
+        _row(["---:" if column.numeric else "---" for column in columns]),
+        *(_row([row[place].text for place in shown]) for row in table.rows),
+    ]
+    notes = "".join(f"\n\n*{note}*" for note in table.notes)
+    return f"**{table.caption}**\n\n" + "\n".join(lines) + notes
+
+
+def _row(entries: Sequence[str]) -> str:
+    return f"| {' | '.join(entry.replace('|', chr(92) + '|') for entry in entries)} |"
+
+
+_LINES = {"origin": ORIGIN, "left-out": LEFT_OUT}
+"""Kinds that are lines of text: what made the results, and what is missing."""
+
+
+def _table_block(found: Found, words: Sequence[str]) -> str:
+    kind = words[0] if words else ""
+    if kind in _LINES:
+        return _lines_block(found, _LINES[kind])
+    table = _table(found, words)
+    return NOTHING if table is None else markdown_table(table, brief=kind != "all")
+
+
+def _table(found: Found, words: Sequence[str]) -> Table | None:
+    if not words or words[0] not in TABLES:
+        raise ValueError(unknown("kind of table", words[0] if words else "", (*TABLES, *_LINES)))
+    return TABLES[words[0]](found, words[1:])
+
+
+def _lines_block(found: Found, title: str) -> str:
+    sections = origin_report(found.experiment, found.stored)
+    blocks = [block for section in sections if section.title == title for block in section.blocks]
+    lines = [line for block in blocks if isinstance(block, Lines) for line in block.lines]
+    return "\n".join(f"- {line}" for line in lines) or "- nothing"
+
+
+def _figure_block(found: Found, words: Sequence[str], images: dict[str, str] | None) -> str:
+    """Links to the plots of a view; they are drawn only where `images` takes them."""
+    view = number_of(words)
+    lines = []
+    for number, panel in enumerate(found.panels(view)):
+        name = f"{found.experiment.name}-{view}-{number}"
+        lines.append(_link(name, panel_summary(panel)))
+        if images is not None:
+            images[f"{name}.svg"] = svg_text(_plot(found, panel), name=name)
+        cells = cells_of_panel(panel) if panel.view.ratio else []
+        if len({is_pure(cell) for cell in cells}) == 2:
+            lines.append(
+                _link(f"{name}-ratio", "Parameters of pure models over those of hybrids, by accuracy")
+            )
+            ratios = ratios_by_pattern(cells) if images is not None else None
+            if images is not None and ratios is not None:
+                images[f"{name}-ratio.svg"] = svg_text(ratio_plot(ratios), name=f"{name}-ratio")
+    return "\n\n".join(lines)
+
+
+def _plot(found: Found, panel: Panel) -> "Figure":
+    shown = {line.label for line in panel.lines}
+    references = (PAPER, RERUN) if panel.view.x == "parameters" else ({}, {})
+    paper, rerun = (
+        [reference for reference in source.get(found.experiment.name, ()) if reference.pattern in shown]
+        for source in references
+    )
+    return panel_plot(panel, paper=paper, rerun=rerun)
+
+
+def _link(name: str, alt: str) -> str:
+    return f"![{alt.replace('[', '(').replace(']', ')')}]({IMAGES}/{name}.svg)"
+
+
+def _value(found: Found, words: Sequence[str]) -> str:
+    if len(words) < 3:
+        raise ValueError(f"a value needs a kind of table, a column and a row, got {list(words)}")
+    *kind, column, row = words
+    table = _table(found, kind)
+    if table is None:
+        return NOTHING
+    names = [known.name for known in table.columns]
+    if column not in names:
+        raise ValueError(unknown(f"column of the table {' '.join(kind)}", column, names))
+    labels = [entries[0].text for entries in table.rows]
+    if row not in labels:
+        return NOTHING
+    return table.rows[labels.index(row)][names.index(column)].text

@@ -1,0 +1,113 @@
+"""The tables that a page of results can hold, by kind."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from plait.experiments import Cell, Experiment, Summary, summarise
+from plait.experiments.paper import PAPER, RATIOS, RERUN
+from plait.report.comparisons import matrix_table, paired_table
+from plait.report.document import Table
+from plait.report.experiment import Stored
+from plait.report.questions import rate_table, window_table
+from plait.report.series import Panel, panels
+from plait.report.tables import ratio_table, results_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is stored of one experiment."""
+
+    experiment: Experiment
+    cells: tuple[Cell, ...]
+    stored: Stored
+    summaries: dict[int, Summary] = field(default_factory=dict)
+
+    def summary(self, cell: Cell) -> Summary:
+        if id(cell) not in self.summaries:
+            self.summaries[id(cell)] = summarise(cell)
+        return self.summaries[id(cell)]
+
+    def panels(self, view: int) -> tuple[Panel, ...]:
+        """Raises:
+        ValueError: no view of that number.
+        """
+        if not 0 <= view < len(self.experiment.views):
+            n_views = len(self.experiment.views)
+            raise ValueError(f"experiment {self.experiment.name!r} has {n_views} views, got number {view}")
+        return panels(self.experiment.views[view], self.cells, summary=self.summary)
+
+
+def _results(found: Found, _: Sequence[str]) -> Table | None:
+    summaries = [found.summary(cell) for cell in found.cells]
+    patterns = {cell.pattern for cell in found.cells}
+    references = [
+        [reference for reference in source.get(found.experiment.name, ()) if reference.pattern in patterns]
+        for source in (PAPER, RERUN)
+    ]
+    return results_table(summaries, paper=references[0], rerun=references[1])
+
+
+def _ratio(found: Found, arguments: Sequence[str]) -> Table | None:
+    return ratio_table(_panel_cells(found, arguments), reported=RATIOS.get(found.experiment.name, ()))
+
+
+def _paired(found: Found, _: Sequence[str]) -> Table | None:
+    return paired_table(found.cells)
+
+
+def _grid(found: Found, arguments: Sequence[str]) -> Table | None:
+    shown, place = found.panels(number_of(arguments)), number_of(arguments[1:])
+    return matrix_table(shown[place]) if place < len(shown) else None
+
+
+def _rates(found: Found, arguments: Sequence[str]) -> Table | None:
+    return rate_table(found.cells, accuracy=float(arguments[0]) if arguments else 0.6)
+
+
+def _windows(found: Found, _: Sequence[str]) -> Table | None:
+    return window_table(found.cells)
+
+
+Maker = Callable[[Found, Sequence[str]], Table | None]
+
+TABLES: Mapping[str, Maker] = MappingProxyType(
+    {
+        "results": _results,
+        "all": _results,
+        "ratio": _ratio,
+        "paired": _paired,
+        "grid": _grid,
+        "rates": _rates,
+        "windows": _windows,
+    }
+)
+"""Kinds of tables: `results` has the brief columns and `all` every column; `ratio P` belongs to panel P, `grid V P` is
+panel P of view V as means, `rates A` belongs to an accuracy. Numbers begin at 0."""
+
+
+def _panel_cells(found: Found, arguments: Sequence[str]) -> list[Cell]:
+    views = [number for number, view in enumerate(found.experiment.views) if view.ratio]
+    if not views:
+        raise ValueError(f"experiment {found.experiment.name!r} has no view with a ratio")
+    shown = found.panels(views[0])
+    place = number_of(arguments)
+    return cells_of_panel(shown[place]) if place < len(shown) else []
+
+
+def cells_of_panel(panel: Panel) -> list[Cell]:
+    """Every cell that a panel shows."""
+    return [point.summary.cell for line in panel.lines for point in line.points]
+
+
+def number_of(words: Sequence[str]) -> int:
+    """The first word as a number, 0 where there is none.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not words:
+        return 0
+    if not words[0].isdigit():
+        raise ValueError(f"a number is needed, got {words[0]!r}")
+    return int(words[0])

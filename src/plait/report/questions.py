@@ -1,0 +1,122 @@
+"""Tables for two questions on which the literature disagrees.
+
+How much of a parameter ratio is due to the learning rate that pure models got, and whether attention really gets
+worse with a larger window once every window has its own learning rate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from plait.experiments import Cell, cell_label, headline_ratio, paired_difference, summarise
+from plait.report.document import Column, Entry, Table
+from plait.report.ratio_plot import sides
+from plait.report.tables import difference_entries
+from plait.report.words import decimals, ratio_text
+
+
+def held_to(cell: Cell, lrs: Sequence[float]) -> Cell | None:
+    """The cell with some of its learning rates alone; None where it has none of them."""
+    kept = [place for place, lr in enumerate(cell.lrs) if any(np.isclose(lr, other) for other in lrs)]
+    if not kept:
+        return None
+    return replace(
+        cell,
+        lrs=tuple(cell.lrs[place] for place in kept),
+        select=cell.select[kept],
+        accuracy=cell.accuracy[kept],
+        diverged=cell.diverged[kept],
+    )
+
+
+def rate_table(cells: Sequence[Cell], *, accuracy: float = 0.6) -> Table | None:
+    """The headline ratio where each width of the pure models has its own best rate, and where all have one rate.
+
+    Hybrids are at their best rates throughout. None without both kinds of cells.
+    """
+    pure, hybrid = sides(cells)
+    if not pure or not hybrid:
+        return None
+    rates = sorted({lr for cell in cells for lr in cell.lrs})
+    choices = [("the best of all", tuple(rates)), *((f"{lr:g}", (lr,)) for lr in rates)]
+    rows = []
+    for label, lrs in choices:
+        entries = []
+        for side in pure.values():
+            held = [found for cell in side if (found := held_to(cell, lrs)) is not None]
+            ratio = headline_ratio(held, hybrid, accuracy) if held else None
+            text = "-" if ratio is None else ratio_text(ratio)
+            value = None if ratio is None else {"low": ratio.low, "high": ratio.high}
+            entries.append(Entry(text=text, value=value))
+        rows.append((Entry(text=label, value=label), *entries))
+    columns = [Column(name="rate", title="learning rate of pure models", numeric=False)]
+    columns += [Column(name=name.replace(" ", "_"), title=name) for name in pure]
+    return Table(
+        caption=f"Pure over hybrid parameters at accuracy {accuracy:g}, by the learning rate of the pure models",
+        columns=tuple(columns),
+        rows=tuple(rows),
+        notes=(
+            "hybrids at their best rates; >= where no measured width gets there; 95% intervals in brackets",
+        ),
+    )
+
+
+def window_table(cells: Sequence[Cell], *, reference: int = 20) -> Table | None:
+    """By model, the widest window less the reference window: each at its own rate, and both at the reference's.
+
+    None where no model has both windows.
+    """
+    models: dict[str, list[Cell]] = {}
+    for cell in cells:
+        if isinstance(cell.run.model.window, int):
+            models.setdefault(_without_window(cell), []).append(cell)
+    rows = []
+    for label, group in models.items():
+        by_window = {cell.run.model.window: cell for cell in group}
+        widest = max(window for window in by_window if isinstance(window, int))
+        if reference not in by_window or widest == reference:
+            continue
+        rows.append(_window_row(label, by_window[widest], by_window[reference]))
+    if not rows:
+        return None
+    return Table(
+        caption=f"What a window of the whole sequence changes against one of {reference}, seed by seed",
+        columns=(
+            Column(name="model", title="model", numeric=False),
+            Column(name="reference", title=f"mean at {reference}"),
+            Column(name="reference_lr", title="lr"),
+            Column(name="widest", title="mean at the widest"),
+            Column(name="widest_lr", title="lr"),
+            Column(name="own", title="difference, own rates"),
+            Column(name="own_interval", title="95% interval"),
+            Column(name="same", title="difference, same rate"),
+            Column(name="same_interval", title="95% interval"),
+        ),
+        rows=tuple(rows),
+        notes=("own rates: chosen for each window; same rate: the wide window at the rate of the other",),
+    )
+
+
+def _window_row(label: str, widest: Cell, reference: Cell) -> tuple[Entry, ...]:
+    wide, narrow = summarise(widest), summarise(reference)
+    own = paired_difference(widest, reference)
+    held = held_to(widest, (narrow.lr,))
+    same = None if held is None else paired_difference(held, reference)
+    return (
+        Entry(text=label, value=label),
+        Entry(text=decimals(narrow.mean), value=narrow.mean),
+        Entry(text=f"{narrow.lr:g}", value=narrow.lr),
+        Entry(text=decimals(wide.mean), value=wide.mean),
+        Entry(text=f"{wide.lr:g}", value=wide.lr),
+        *difference_entries(own.mean, own.interval),
+        *(
+            (Entry(text="-"), Entry(text="-"))
+            if same is None
+            else difference_entries(same.mean, same.interval)
+        ),
+    )
+
+
+def _without_window(cell: Cell) -> str:
+    return cell_label({path: value for path, value in cell.settings.items() if path != "model.window"})
