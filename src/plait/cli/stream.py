@@ -18,11 +18,12 @@ from plait.cli.values import parse_fields
 from plait.names import unknown
 
 if TYPE_CHECKING:
-    from plait.model.streaming import StreamReader
+    from plait.model.streaming import Answer, StreamReader
 
 CHUNK_BYTES = 2**16
 LONGEST_WORD = 128
 MOST_LISTED = 64
+MOST_TOGETHER = 4096
 
 _PIECE = re.compile(r"\n|\S+(?=\s)|\S+$")
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -102,49 +103,77 @@ def words(source: BufferedReader) -> Iterator[str | Mark]:
         yield pending
 
 
-def _answer_text(reader: "StreamReader", names: Sequence[str] | None, source: Iterator[str | Mark]) -> None:
-    number, write, space = _numbering(names), sys.stdout.write, ""
+def answered(
+    reader: "StreamReader", names: Sequence[str] | None, source: Iterator[str | Mark]
+) -> Iterator["tuple[str, Answer] | Mark"]:
+    """The words with their answers, and the marks between them; words that are there together are read together.
+
+    Raises:
+        ValueError: a word that is no token, after the answers to all words before it.
+    """
+    number = _numbering(names, reader.vocab_size)
+    words: list[str] = []
+    tokens: list[int] = []
     for word in source:
-        if word is Mark.PAUSE:
-            sys.stdout.flush()
-        elif isinstance(word, Mark):
-            write("\n")
-            space = ""
+        try:
+            token = None if isinstance(word, Mark) else number(word)
+        except ValueError:
+            yield from zip(words, reader.read_all(tokens), strict=True)
+            raise
+        if isinstance(word, str) and token is not None:
+            words.append(word)
+            tokens.append(token)
+        if isinstance(word, Mark) or len(tokens) == MOST_TOGETHER:
+            yield from zip(words, reader.read_all(tokens), strict=True)
+            words, tokens = [], []
+        if isinstance(word, Mark):
             if word is Mark.RESTART:
                 reader.restart()
+            yield word
+    yield from zip(words, reader.read_all(tokens), strict=True)
+
+
+def _answer_text(reader: "StreamReader", names: Sequence[str] | None, source: Iterator[str | Mark]) -> None:
+    write, space = sys.stdout.write, ""
+    for entry in answered(reader, names, source):
+        if entry is Mark.PAUSE:
+            sys.stdout.flush()
+        elif isinstance(entry, Mark):
+            write("\n")
+            space = ""
         else:
-            answer = reader.read(number(word)).token
+            answer = entry[1].token
             write(f"{space}{answer if names is None else names[answer]}")
             space = " "
     write("\n" if space else "")
 
 
 def _answer_json(reader: "StreamReader", names: Sequence[str] | None, source: Iterator[str | Mark]) -> None:
-    number, write, comma = _numbering(names), sys.stdout.write, ""
+    write, comma = sys.stdout.write, ""
     write("[")
-    for word in source:
-        if word is Mark.PAUSE:
+    for entry in answered(reader, names, source):
+        if entry is Mark.PAUSE:
             sys.stdout.flush()
-        elif word is Mark.RESTART:
-            reader.restart()
+        elif entry is Mark.RESTART:
             write(f"{comma}null")
             comma = ",\n "
-        elif isinstance(word, str):
-            token = number(word)
-            answer = reader.read(token)
-            told = (token, answer.token) if names is None else (word, names[answer.token])
-            entry = {"token": told[0], "answer": told[1], "gap": answer.gap}
-            write(f"{comma}{dumps(plain(entry), ensure_ascii=False)}")
+        elif not isinstance(entry, Mark):
+            word, answer = entry
+            told = (int(word), answer.token) if names is None else (word, names[answer.token])
+            document = {"token": told[0], "answer": told[1], "gap": answer.gap}
+            write(f"{comma}{dumps(plain(document), ensure_ascii=False)}")
             comma = ",\n "
     write("]\n")
 
 
-def _numbering(names: Sequence[str] | None) -> Callable[[str], int]:
+def _numbering(names: Sequence[str] | None, vocab_size: int) -> Callable[[str], int]:
     """From a word to its token; a word that is no token is a ValueError."""
     tokens = {name: token for token, name in enumerate(names or ())}
 
     def number(word: str) -> int:
         if names is None and _NUMBER.fullmatch(word):
+            if int(word) >= vocab_size:
+                raise ValueError(f"tokens must be in [0, {vocab_size}), got {word}")
             return int(word)
         if names is None:
             raise ValueError(f"tokens must be integers of at least 0 (names need --task), got {word!r}")

@@ -50,17 +50,21 @@ def gpt_neox_config(spec: LayerSpec, *, attention: str = "eager") -> "GPTNeoXCon
     """What a GPTNeoXLayer of this layer's dimensions is made from; its window is a mask, not a field."""
     from transformers import GPTNeoXConfig
 
-    return GPTNeoXConfig(
+    config = GPTNeoXConfig(
         hidden_size=spec.d_model,
         num_attention_heads=spec.n_heads,
         num_hidden_layers=1,
         intermediate_size=spec.d_mlp,
         hidden_act="silu",
-        rotary_pct=spec.rotary_fraction,
-        rotary_emb_base=spec.rotary_base,
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": spec.rotary_base,
+            "partial_rotary_factor": spec.rotary_fraction,
+        },
         layer_norm_eps=spec.norm_eps,
-        attn_implementation=attention,
     )
+    config._attn_implementation = attention
+    return config
 
 
 class BlockStack(nn.Module):
@@ -78,7 +82,8 @@ class BlockStack(nn.Module):
         super().__init__()
         need_transformers()
         config, dtype = model.config, model.embedding.weight.dtype
-        self.embedding = nn.Embedding(*model.embedding.weight.shape, dtype=dtype)
+        n_tokens, d_model = model.embedding.weight.shape
+        self.embedding = nn.Embedding(n_tokens, d_model, dtype=dtype)
         self.final_norm = nn.LayerNorm(config.d_model, eps=config.norm_eps, dtype=dtype)
         self.layers = nn.ModuleList(
             _block(name, spec, attention).to(dtype)

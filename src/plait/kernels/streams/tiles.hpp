@@ -55,10 +55,14 @@ inline void times_add(const Matrix<T>& w, Signal<T> x, Signal<T> y) {
 
 template <class T>
 inline void rows_to_tile(const T* rows, int64_t count, int64_t features, T* out) {
-  for (int64_t i = 0; i < kLanes; ++i) {
-    const T* row = rows + std::min(i, count - 1) * features;
-    for (int64_t f = 0; f < features; ++f) out[f * kLanes + i] = row[f];
+  if (count == 1) {
+    for (int64_t f = 0; f < features; ++f) store(out + f * kLanes, spread(rows[f]));
+    return;
   }
+  const T* row[kLanes];
+  for (int64_t i = 0; i < kLanes; ++i) row[i] = rows + std::min(i, count - 1) * features;
+  for (int64_t f = 0; f < features; ++f)
+    for (int64_t i = 0; i < kLanes; ++i) out[f * kLanes + i] = row[i][f];
 }
 
 template <class T>
