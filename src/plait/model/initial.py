@@ -25,47 +25,17 @@ def initial_parameters(
     """
     if not seeds:
         raise ValueError("at least one seed is needed, got none")
+    distinct = list(dict.fromkeys(seeds))
     model = HybridLM(config, seed=None, dtype=dtype)
     stacked = {
-        name: torch.empty(len(seeds), *parameter.shape, dtype=dtype)
+        name: torch.empty(len(distinct), *parameter.shape, dtype=dtype)
         for name, parameter in model.named_parameters()
     }
-    targets = [(stacked[name], parameter.detach()) for name, parameter in model.named_parameters()]
-    for first in range(0, len(seeds), _TOGETHER):
-        some = torch.tensor([Stream(seed).seed for seed in seeds[first : first + _TOGETHER]])
-        steps = [_Drawn(Stream(some, step, INIT)) for step in range(len(model.layers) + 1)]
-        for place, seed in enumerate(some.tolist()):
-            model.draw_parameters(
-                [_Own(seed, step, INIT, together=drawn, place=place) for step, drawn in enumerate(steps)]
-            )
-            for target, parameter in targets:
-                target[first + place] = parameter
-    return stacked
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """The random numbers of many seeds, drawn once for all of them and kept."""
-
-    stream: Stream
-    kept: dict[tuple[str, int, tuple[int, ...]], Tensor] = field(default_factory=dict)
-
-    def rows(self, kind: str, shape: Sequence[int], draw: int) -> Tensor:
-        key = kind, draw, tuple(shape)
-        if key not in self.kept:
-            self.kept[key] = getattr(self.stream, kind)(shape, draw=draw)
-        return self.kept[key]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Own(Stream):
-    """One seed's stream, which reads its numbers from those of many; a draw is the same bits either way."""
-
-    together: _Drawn
-    place: int
-
-    def bits(self, shape: Sequence[int], *, draw: int = 0) -> Tensor:
-        return self.together.rows("bits", shape, draw)[self.place].clone()
-
-    def normal(self, shape: Sequence[int], *, draw: int = 0) -> Tensor:
-        return self.together.rows("normal", shape, draw)[self.place].clone()
+    for member, seed in enumerate(distinct):
+        model.reset_parameters(seed)
+        for name, parameter in model.named_parameters():
+            stacked[name][member] = parameter.detach()
+    if len(distinct) == len(seeds):
+        return stacked
+    places = torch.tensor([distinct.index(seed) for seed in seeds])
+    return {name: tensor[places] for name, tensor in stacked.items()}
