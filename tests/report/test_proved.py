@@ -1,12 +1,22 @@
 from dataclasses import replace
 
 from plait.attack import receptive_field
-from plait.constructions import cost, smallest_plan
-from plait.experiments.paper import HEADLINE
+from plait.constructions import copying_plan, cost, smallest_plan
+from plait.experiments import View
+from plait.experiments.paper import CATALOGUE, HEADLINE
 from plait.memory import count
 from plait.model import HybridConfig, HybridLM
 from plait.report.document import Table
-from plait.report.proved import BOUNDS, PROVED, bounds_section, headline_sections, proved_section
+from plait.report.plots import panel_plot
+from plait.report.proved import (
+    BOUNDS,
+    PROVED,
+    bounds_section,
+    headline_sections,
+    proved_points,
+    proved_section,
+)
+from plait.report.series import Panel
 from plait.tasks import SelectiveCopying
 from plait.theory import attention_reach, ssm_state_bits
 
@@ -52,3 +62,16 @@ def test_an_open_window_reaches_everything():
 def test_only_the_headline_is_told_before():
     assert [section.title for section in headline_sections(HEADLINE)] == [PROVED, BOUNDS]
     assert headline_sections(replace(HEADLINE, name="other")) == ()
+
+
+def test_proved_models_are_points_of_the_plot():
+    points = proved_points(HEADLINE)
+    plans = (copying_plan(SelectiveCopying(), 100), smallest_plan(SelectiveCopying(), 100))
+    assert [point.parameters for point in points] == [cost(plan).parameters for plan in plans]
+    assert all(point.accuracy == 1 and point.pattern == "SSM-TF" for point in points)
+    assert proved_points(CATALOGUE["fig6"]) == proved_points(CATALOGUE["fig11"]) == ()
+    stars = panel_plot(Panel(title="", view=View(), lines=()), proved=points)
+    texts = [text.get_text() for text in stars.axes[0].get_legend().get_texts()]
+    assert texts == ["built and proved"]
+    drawn = [line.get_xdata()[0] for line in stars.axes[0].lines if line.get_marker() == "*"]
+    assert drawn == [point.parameters for point in points]

@@ -33,6 +33,7 @@ from plait.experiments.paper import (
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
 from plait.report.plots import panel_alt, panel_plot
+from plait.report.proved import proved_points
 from plait.report.ratio_plot import ratio_alt, ratio_plot, ratios_by_pattern
 from plait.report.series import Panel, panels
 from plait.report.svg import svg_text
@@ -167,7 +168,7 @@ def _results(experiment: Experiment, found: Sequence[Cell]) -> list[Block]:
         shown = panels(view, found, summary=lambda cell: known.get(id(cell)) or summarise(cell))
         for number, panel in enumerate(shown):
             figure_name = f"{name}-{place}-{number}"
-            blocks.append(_figure(panel, figure_name, paper, rerun))
+            blocks.append(_figure(panel, figure_name, paper, rerun, proved_points(experiment)))
             if view.y is not None:
                 blocks.append(matrix_table(panel))
             if view.ratio:
@@ -178,15 +179,22 @@ def _results(experiment: Experiment, found: Sequence[Cell]) -> list[Block]:
     return blocks
 
 
-def _figure(panel: Panel, name: str, paper: Sequence[Reference], rerun: Sequence[Reference]) -> Figure:
+def _figure(
+    panel: Panel,
+    name: str,
+    paper: Sequence[Reference],
+    rerun: Sequence[Reference],
+    proved: Sequence[Reference],
+) -> Figure:
     if panel.view.x != "parameters":
-        paper = rerun = ()
-    plot = panel_plot(panel, paper=paper, rerun=rerun)
+        paper = rerun = proved = ()
+    plot = panel_plot(panel, paper=paper, rerun=rerun, proved=proved)
     caption = f"{panel.title}: a" if panel.title else "A"
     caption += f"ccuracy against {panel.x_label}"
     caption += "" if panel.view.y else ": lines ours, bars 95% intervals over seeds"
     caption += ", hollow marks the paper's" if paper else ""
     caption += ", crosses the independent rerun's" if rerun else ""
+    caption += ", stars models built by hand and proved" if proved else ""
     return Figure(caption=caption, alt=panel_alt(panel), svg=svg_text(plot, name=name))
 
 

@@ -22,6 +22,7 @@ from plait.report.document import Lines, Table
 from plait.report.experiment import LEFT_OUT, ORIGIN, Stored, origin_report
 from plait.report.page_tables import TABLES, Found, cells_of_panel, number_of
 from plait.report.plots import panel_plot, panel_summary
+from plait.report.proved import proved_points
 from plait.report.ratio_plot import is_pure, ratio_plot, ratios_by_pattern
 from plait.report.series import Panel
 from plait.report.svg import svg_text
@@ -161,7 +162,8 @@ def _plot(found: Found, panel: Panel) -> "Figure":
         [reference for reference in source.get(found.experiment.name, ()) if reference.pattern in shown]
         for source in references
     )
-    return panel_plot(panel, paper=paper, rerun=rerun)
+    proved = proved_points(found.experiment) if panel.view.x == "parameters" else ()
+    return panel_plot(panel, paper=paper, rerun=rerun, proved=proved)
 
 
 def _link(name: str, alt: str) -> str:

@@ -4,7 +4,8 @@ They are matplotlib figures, to be shown in a notebook or turned into SVG text (
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from plait.experiments import Summary, View, field_name, value_text
 from plait.experiments.paper import Reference
@@ -31,6 +32,10 @@ STYLES = (
 
 Style = tuple[str, str, str]
 
+_STAR: Mapping[str, Any] = MappingProxyType(
+    {"color": "#E69F00", "marker": "*", "markersize": 13, "markeredgecolor": "black", "linestyle": "none"}
+)
+
 
 def accuracy_plot(
     summaries: Sequence[Summary],
@@ -54,8 +59,14 @@ def accuracy_panel(summaries: Sequence[Summary], *, title: str = "") -> Panel:
     return found[0] if found else Panel(title=title, view=View(), lines=())
 
 
-def panel_plot(panel: Panel, *, paper: Sequence[Reference] = (), rerun: Sequence[Reference] = ()) -> "Figure":
-    """A panel's lines, or its matrix where its view has a second field."""
+def panel_plot(
+    panel: Panel,
+    *,
+    paper: Sequence[Reference] = (),
+    rerun: Sequence[Reference] = (),
+    proved: Sequence[Reference] = (),
+) -> "Figure":
+    """A panel's lines, or its matrix where its view has a second field; stars for models that are proved."""
     if panel.view.y is not None:
         return _matrix_plot(panel)
     figure, axes = _figure()
@@ -66,9 +77,12 @@ def panel_plot(panel: Panel, *, paper: Sequence[Reference] = (), rerun: Sequence
     for pattern, style in styles.items():
         _draw_paper(axes, [r for r in paper if r.pattern == pattern], style)
         _draw_rerun(axes, [r for r in rerun if r.pattern == pattern], style)
+    for reference in proved:
+        (mark,) = axes.plot([reference.parameters], [reference.accuracy], **_STAR, zorder=5)
+        hover(mark, _reference_text(reference))
     axes.set(xlabel=panel.x_label, ylabel="accuracy", ylim=(-0.03, 1.05), title=panel.title)
     _scale(axes, panel, places)
-    _finish(axes, styles, paper=bool(paper), rerun=bool(rerun))
+    _finish(axes, styles, paper=bool(paper), rerun=bool(rerun), proved=bool(proved))
     return figure
 
 
@@ -189,7 +203,7 @@ def _reference_text(reference: Reference) -> str:
     return f"{reference.pattern}, {size}: {decimals(reference.accuracy)} ({reference.source.split(':')[0]})"
 
 
-def _finish(axes: "Axes", styles: Mapping[str, Style], *, paper: bool, rerun: bool) -> None:
+def _finish(axes: "Axes", styles: Mapping[str, Style], *, paper: bool, rerun: bool, proved: bool) -> None:
     from matplotlib.lines import Line2D
 
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
@@ -206,6 +220,8 @@ def _finish(axes: "Axes", styles: Mapping[str, Style], *, paper: bool, rerun: bo
         entries.append(
             Line2D([], [], color="#555555", marker="x", linestyle="none", label="independent rerun")
         )
+    if proved:
+        entries.append(Line2D([], [], label="built and proved", **_STAR))
     axes.legend(
         handles=entries, frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5)
     )

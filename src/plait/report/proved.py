@@ -1,8 +1,9 @@
 """What is known of the headline's task without training: models built and verified, and bounds on pure ones."""
 
 from plait.attack import receptive_field
-from plait.constructions import Plan, cost, smallest_plan
+from plait.constructions import Plan, copying_plan, cost, smallest_plan
 from plait.experiments import Experiment, cell_label
+from plait.experiments.paper import Reference
 from plait.memory import count
 from plait.model import HybridConfig, HybridLM
 from plait.report.document import Column, Entry, Section, Table
@@ -48,6 +49,28 @@ _BOUNDED = (
 def headline_sections(experiment: Experiment) -> tuple[Section, ...]:
     """What is told before the headline trains; nothing for other experiments."""
     return (proved_section(), bounds_section(experiment)) if experiment.name == "headline" else ()
+
+
+def proved_points(experiment: Experiment) -> tuple[Reference, ...]:
+    """The models that a construction gives for the task of an experiment, one bit a coordinate and the smallest.
+
+    None where the task is varied, or not right on every input.
+    """
+    task, seq_len = experiment.base.task, experiment.base.train.seq_len
+    if not isinstance(task, SelectiveCopying) or any(
+        path.split(".")[0] == "task" for path in experiment.varied
+    ):
+        return ()
+    plans = {plan.name: plan for plan in (copying_plan(task, seq_len), smallest_plan(task, seq_len))}
+    return tuple(
+        Reference(
+            pattern=plan.config().pattern,
+            parameters=cost(plan).parameters,
+            accuracy=1.0,
+            source=f"proved, {name}",
+        )
+        for name, plan in plans.items()
+    )
 
 
 def proved_section(*, seq_len: int = 100, samples: int = SAMPLES) -> Section:
