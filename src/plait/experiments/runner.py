@@ -10,9 +10,9 @@ from typing import Protocol
 import polars as pl
 
 from plait.experiments.errors import writing
-from plait.experiments.evaluations import MeasurableShard, evaluation_rows, wanted_evaluations
+from plait.experiments.evaluations import MeasurableShard
 from plait.experiments.identity import member_id
-from plait.experiments.schema import rows_of
+from plait.experiments.keeping import keep, missing, trained
 from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
@@ -93,15 +93,11 @@ def run_experiment(
         StoreError: the folder cannot be read or written, or holds a damaged shard.
         Stopped: on Ctrl-C.
     """
-    runs = experiment.expand()
-    if max_members is None:
-        on_gpu = resolve_device(device).type == "cuda"
-        max_members = MAX_MEMBERS_ON_GPU if on_gpu else MAX_MEMBERS
-    shards = plan(runs, max_members=max_members)
+    shards = plan_for(experiment, device=device, max_members=max_members)
     store = Store.for_writing(folder)
     work = _Work(
         store=store,
-        train=train or _plait_train(),
+        train=train or plait_train(),
         device=device,
         watch=watch or Unwatched(),
         evaluations=experiment.evaluations,
@@ -114,11 +110,33 @@ def run_experiment(
             time.sleep(POLL_SECONDS)
             left = [shard for shard in left if not work.do(shard)]
     except KeyboardInterrupt:
-        stored = store.stored()
-        n_stored = sum(stored.issuperset(shard.members) for shard in shards)
-        stored_now = f"{n_stored} of {len(shards)} shards are stored in {str(folder)!r}"
-        raise Stopped(f"stopped: {stored_now}; the same command goes on") from None
-    wanted = [member_id(run) for run in runs]
+        raise stopped(store, shards) from None
+    return rows_of_experiment(store, experiment)
+
+
+def plan_for(experiment: Experiment, *, device: str, max_members: int | None) -> tuple[Shard, ...]:
+    """The experiment's shards, of what suits the device unless `max_members` is given.
+
+    Raises:
+        ValueError: a slice that leaves nothing, or a device that is not there.
+    """
+    if max_members is None:
+        on_gpu = resolve_device(device).type == "cuda"
+        max_members = MAX_MEMBERS_ON_GPU if on_gpu else MAX_MEMBERS
+    return plan(experiment.expand(), max_members=max_members)
+
+
+def stopped(store: Store, shards: Sequence[Shard]) -> Stopped:
+    """The line that says what is stored."""
+    stored = store.stored()
+    n_stored = sum(stored.issuperset(shard.members) for shard in shards)
+    stored_now = f"{n_stored} of {len(shards)} shards are stored in {str(store.folder)!r}"
+    return Stopped(f"stopped: {stored_now}; the same command goes on")
+
+
+def rows_of_experiment(store: Store, experiment: Experiment) -> pl.DataFrame:
+    """The experiment's members among those that are stored."""
+    wanted = [member_id(run) for run in experiment.expand()]
     return store.read().filter(pl.col("member").is_in(wanted))
 
 
@@ -136,24 +154,11 @@ class _Work:
             if not free:
                 return False
             # Only under the claim is it certain that nobody has stored it meanwhile.
-            missing = shard.without(self._done(shard))
-            rows = [self._train(shard, part) for part in missing]
+            parts = missing(self.store, shard, self.evaluations)
+            rows = [self._train(shard, part) for part in parts]
             self.store.sweep(shard)
         self.watch.finished(shard, pl.concat(rows) if rows else None)
         return True
-
-    def _done(self, shard: Shard) -> frozenset[str]:
-        """The members of the shard that are stored with every evaluation that is asked for."""
-        stored = self.store.stored()
-        if not self.evaluations:
-            return stored
-        evaluated = self.store.evaluated()
-        pairs = zip(shard.members, shard.runs, strict=True)
-        return frozenset(
-            member
-            for member, run in pairs
-            if member in stored and wanted_evaluations(run, self.evaluations) <= evaluated
-        )
 
     def _train(self, shard: Shard, part: Shard) -> pl.DataFrame:
         def progress(done: int, total: int, losses: Sequence[float]) -> None:
@@ -169,18 +174,13 @@ class _Work:
                 progress=progress,
                 checkpoint=self.store.checkpoint(part),
             )
-        rows = rows_of(part, result)
-        if self.evaluations:
-            # Before the shard: a stored member then has its evaluations, wherever a kill comes between.
-            self.store.add_evaluations(evaluation_rows(part, result, self.evaluations))
-        new = rows.filter(~pl.col("member").is_in(list(self.store.stored())))
-        if len(new):
-            self.store.add(new)
-        self.store.sweep(part)
-        return rows
+        found = trained(part, result, self.evaluations)
+        keep(self.store, part, found)
+        return found.rows
 
 
-def _plait_train() -> Trainer:
+def plait_train() -> Trainer:
+    """What trains unless something else is given."""
     from plait.training import train
 
     return train
