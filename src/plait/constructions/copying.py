@@ -19,7 +19,7 @@ from torch import Tensor
 from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
-from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
+from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan, everywhere
 from plait.constructions.residual import Residual
 from plait.constructions.rotary import Frequencies, frequencies
 from plait.constructions.rounding import Allowance, Rounding
@@ -230,19 +230,28 @@ class CopyingPlan(Plan):
         signals = self.signals()
         number, held = self.task.control(tokens)
         targets, scored = self.task.targets(tokens)
-        everywhere = torch.ones_like(scored)
-        control = self.control(number) * held.unsqueeze(-1)
         own = {name: values[tokens] for name, values in signals.items()}
-        copied = {name: self.gain * signals[name][targets] + own[name] for name in ("flag", "code")}
+        control = self.control(number) * held.unsqueeze(-1)
         spread = self.gain * (2.0 * self.miss * self.louder + self.louder - 1.0)
-        stages = [(0, name, "6.1", own[name], everywhere, 0.0) for name in own]
-        stages += [(1, "flag", "6.3", own["flag"], everywhere, 0.0)]
-        stages += [(1, "code", "6.3", own["code"], everywhere, 0.0)]
-        stages += [(1, "control", "6.3", control, everywhere, 0.0)]
-        stages += [(2, name, "6.5", copied[name], scored, spread) for name in copied]
-        stages += [(2, "control", "6.5", control, everywhere, 0.0)]
-        names = ("layer", "subspace", "lemma", "expected", "known", "tolerance")
-        return tuple(Holding(**dict(zip(names, stage, strict=True))) for stage in stages)  # type: ignore[arg-type]
+        copied = (
+            Holding(
+                layer=2,
+                subspace=name,
+                lemma="6.5",
+                expected=self.gain * signals[name][targets] + own[name],
+                known=scored,
+                tolerance=spread,
+            )
+            for name in ("flag", "code")
+        )
+        return (
+            *(everywhere(0, name, "6.1", values) for name, values in own.items()),
+            everywhere(1, "flag", "6.3", own["flag"]),
+            everywhere(1, "code", "6.3", own["code"]),
+            everywhere(1, "control", "6.3", control),
+            *copied,
+            everywhere(2, "control", "6.5", control),
+        )
 
     def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
         number, _ = self.task.control(tokens)

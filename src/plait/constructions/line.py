@@ -21,7 +21,7 @@ from torch import Tensor
 from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
-from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
+from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan, everywhere
 from plait.constructions.residual import QUIET, Residual
 from plait.constructions.rotary import Frequencies, frequencies
 from plait.constructions.rounding import Allowance, Rounding
@@ -241,7 +241,6 @@ class LinePlan(Plan):
         own = {name: values[tokens] for name, values in self.signals().items()}
         number, held = self.task.control(tokens)
         targets, scored = self.task.targets(tokens)
-        everywhere = torch.ones_like(scored)
         middle, half = self.states
         table = torch.zeros(self.window, dtype=torch.float64)
         for value in self.task.numbers:
@@ -249,20 +248,20 @@ class LinePlan(Plan):
         deviation = torch.where(held, table[number], -middle).unsqueeze(-1)
         control = (1.0 + own["control"] / LIFT) * deviation - LIFT
         copied = self.gain * self.signals()["code"][targets] + own["code"]
-
-        def at(
-            layer: int, name: str, lemma: str, expected: Tensor, known: Tensor, tolerance: float
-        ) -> Holding:
-            return Holding(
-                layer=layer, subspace=name, lemma=lemma, expected=expected, known=known, tolerance=tolerance
-            )
-
+        answer = Holding(
+            layer=2,
+            subspace="code",
+            lemma="6.5",
+            expected=copied,
+            known=scored,
+            tolerance=2.0 * self.miss * self.gain,
+        )
         return (
-            *(at(0, name, "6.1", values, everywhere, 0.0) for name, values in own.items()),
-            at(1, "code", "6.7", own["code"], everywhere, 0.0),
-            at(1, "control", "6.7", control, everywhere, 0.0),
-            at(2, "code", "6.5", copied, scored, 2.0 * self.miss * self.gain),
-            at(2, "control", "6.5", control, everywhere, 0.0),
+            *(everywhere(0, name, "6.1", values) for name, values in own.items()),
+            everywhere(1, "code", "6.7", own["code"]),
+            everywhere(1, "control", "6.7", control),
+            answer,
+            everywhere(2, "control", "6.5", control),
         )
 
     def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:

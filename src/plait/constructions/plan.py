@@ -38,6 +38,20 @@ class Holding:
     tolerance: float
 
 
+def everywhere(
+    layer: int,
+    subspace: str,
+    lemma: str,
+    expected: Float[Tensor, "*batch time width"],
+    tolerance: float = 0.0,
+) -> Holding:
+    """A holding that the lemma states for every position."""
+    known = torch.ones(expected.shape[:-1], dtype=torch.bool)
+    return Holding(
+        layer=layer, subspace=subspace, lemma=lemma, expected=expected, known=known, tolerance=tolerance
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gaze:
     """Where the head of `layer` looks, by which lemma.

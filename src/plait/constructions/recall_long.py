@@ -20,7 +20,7 @@ from torch import Tensor
 from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
-from plait.constructions.plan import Gaze, Holding, Margins
+from plait.constructions.plan import Gaze, Holding, Margins, everywhere
 from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
 from plait.constructions.recency import Recency
 from plait.constructions.residual import Residual
@@ -232,29 +232,19 @@ class LongRecallPlan(RecallPlan):
         )
 
     def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
-        stages = self._own(tokens, layer=0, lemma="6.1") + self._own(tokens, layer=1, lemma="7.2")
-        stages += self._register(tokens, gain=self.register_gain)
-        stages += self._previous(tokens, layer=2, lemma="7.1", gain=PREVIOUS, first=1.0)
         wanted, _ = self.task.control(tokens)
-        targets, known = self._answer(tokens)
-        stages.append(
-            Holding(
-                layer=2,
-                subspace="wanted code",
-                lemma="7.3",
-                expected=self.points[wanted],
-                known=torch.ones_like(known),
-                tolerance=UNSETTLED,
-            )
+        spread = 2.0 * self.miss + self.softening
+        return (
+            *self._own(tokens, layer=0, lemma="6.1"),
+            *self._own(tokens, layer=1, lemma="7.2"),
+            *self._register(tokens, gain=self.register_gain),
+            *self._previous(tokens, layer=2, gain=PREVIOUS, first=1.0),
+            everywhere(2, "wanted code", "7.3", self.points[wanted], UNSETTLED),
+            *(
+                self._copied(tokens, name, layer=3, lemma="7.6", gain=self.gain, spread=spread)
+                for name in self.signals
+            ),
         )
-        stages += [
-            Holding(
-                layer=3, subspace=name, lemma="7.6", expected=self.gain * values[targets] + values[tokens],
-                known=known, tolerance=self.gain * (2.0 * self.miss + self.softening),
-            )
-            for name, values in self.signals.items()
-        ]  # fmt: skip
-        return tuple(stages)
 
     def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
         one = torch.ones_like(tokens)

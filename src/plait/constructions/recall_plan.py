@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.constructions.latest import latest_match
-from plait.constructions.plan import Factor, Gaze, Holding, Plan
+from plait.constructions.plan import Factor, Gaze, Holding, Plan, everywhere
 from plait.constructions.recency import Recency
 from plait.constructions.register import Register
 from plait.constructions.residual import QUIET
@@ -80,47 +80,34 @@ class RecallPlan(Plan):
     def _register(self, tokens: Tensor, *, gain: float) -> list[Holding]:
         is_bit = tokens >= self.task.n_words
         numbers = self.register.numbers(tokens - self.task.n_words, is_bit)
-        return [
-            Holding(
-                layer=1, subspace="register", lemma="7.2", expected=gain * numbers,
-                known=torch.ones_like(is_bit), tolerance=0.0,
-            )
-        ]  # fmt: skip
+        return [everywhere(1, "register", "7.2", gain * numbers)]
 
     def _own(self, tokens: Tensor, *, layer: int, lemma: str) -> list[Holding]:
-        everywhere = torch.ones_like(tokens, dtype=torch.bool)
-        return [
-            Holding(
-                layer=layer,
-                subspace=name,
-                lemma=lemma,
-                expected=values[tokens],
-                known=everywhere,
-                tolerance=0.0,
-            )
-            for name, values in self.signals.items()
-        ]
+        return [everywhere(layer, name, lemma, values[tokens]) for name, values in self.signals.items()]
 
-    def _previous(
-        self, tokens: Tensor, *, layer: int, lemma: str, gain: float, first: float
-    ) -> list[Holding]:
+    def _previous(self, tokens: Tensor, *, layer: int, gain: float, first: float) -> list[Holding]:
         """The signals of the token before; at the start, `first` times those of the token itself."""
-        everywhere = torch.ones_like(tokens, dtype=torch.bool)
         stages: list[Holding] = []
         for name, values in self.signals.items():
             expected = gain * values[tokens].roll(1, -2)
             expected[..., 0, :] = first * gain * values[tokens[..., 0]]
-            stages.append(
-                Holding(
-                    layer=layer,
-                    subspace=f"previous {name}",
-                    lemma=lemma,
-                    expected=expected,
-                    known=everywhere,
-                    tolerance=gain * self.softening,
-                )
-            )
+            stages.append(everywhere(layer, f"previous {name}", "7.1", expected, gain * self.softening))
         return stages
+
+    def _copied(
+        self, tokens: Tensor, name: str, *, layer: int, lemma: str, gain: float, spread: float
+    ) -> Holding:
+        """The target's signal beside the token's own, up to `spread` times the gain."""
+        targets, known = self._answer(tokens)
+        values = self.signals[name]
+        return Holding(
+            layer=layer,
+            subspace=name,
+            lemma=lemma,
+            expected=gain * values[targets] + values[tokens],
+            known=known,
+            tolerance=gain * spread,
+        )
 
     @abstractmethod
     def least_squares(self) -> tuple[float, ...]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from plait.constructions.assemble import assemble
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
-from plait.constructions.plan import Gaze, Holding, Margins
+from plait.constructions.plan import Gaze, Holding, Margins, everywhere
 from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
 from plait.constructions.recency import Recency
 from plait.constructions.residual import Residual
@@ -184,22 +184,15 @@ class ShortRecallPlan(RecallPlan):
         )
 
     def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
-        stages = self._own(tokens, layer=0, lemma="6.1") + self._own(tokens, layer=1, lemma="7.1")
-        stages += self._previous(tokens, layer=1, lemma="7.1", gain=PREVIOUS, first=0.0)
-        stages += self._register(tokens, gain=REGISTER)
-        targets, known = self._answer(tokens)
-        own, signals = {name: values[tokens] for name, values in self.signals.items()}, self.signals
-        everywhere = torch.ones_like(known)
-        copied = self.gain * signals["level"][targets] + own["level"]
-        spread = self.gain * 4.0 * self.radius * self.miss
-        stages += [
-            Holding(layer=2, subspace="level", lemma="7.4", expected=copied, known=known, tolerance=spread),
-            Holding(
-                layer=2, subspace="height", lemma="7.4", expected=self.gain + own["height"], known=everywhere,
-                tolerance=0.0,
-            ),
-        ]  # fmt: skip
-        return tuple(stages)
+        spread = 4.0 * self.radius * self.miss
+        return (
+            *self._own(tokens, layer=0, lemma="6.1"),
+            *self._own(tokens, layer=1, lemma="7.1"),
+            *self._previous(tokens, layer=1, gain=PREVIOUS, first=0.0),
+            *self._register(tokens, gain=REGISTER),
+            self._copied(tokens, "level", layer=2, lemma="7.4", gain=self.gain, spread=spread),
+            everywhere(2, "height", "7.4", self.gain + self.signals["height"][tokens]),
+        )
 
     def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
         return (self._gaze(tokens, layer=2, lemma="7.4"),)
