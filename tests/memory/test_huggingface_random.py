@@ -159,3 +159,14 @@ def test_a_file_that_transformers_saved(name: str, tmp_path: Path) -> None:
     hf.build(fixture, torch.float32, device="meta").config.save_pretrained(tmp_path)
     saved, ours = read_config(tmp_path), read_config(fixture)
     assert (saved.layers, saved.outside) == (ours.layers, ours.outside)
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_default_layers(name: str) -> None:
+    from transformers import AutoConfig
+
+    real = AutoConfig.for_model(name)
+    kinds = [layer.kind for layer in read_config({"model_type": name}).layers]
+    assert len(kinds) == real.num_hidden_layers
+    if getattr(real, "layer_types", None) is not None:
+        assert kinds == list(real.layer_types)
