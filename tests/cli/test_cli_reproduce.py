@@ -71,9 +71,20 @@ def test_a_further_pattern_can_be_compared(plait, tmp_path):
 
 
 def test_without_a_name_all_are_listed(plait, plait_json):
-    (row,) = plait_json("reproduce")
+    row, *drawn = plait_json("reproduce")
+    assert [entry["name"] for entry in drawn] == ["fig9", "fig10"]
     assert row == {"name": "tiny", "members": 8, "with --full": 12, "question": TINY.question}
     assert TINY.question in plait("reproduce").stdout
+
+
+def test_what_is_drawn_is_not_trained(plait, refused, tmp_path):
+    result = plait("reproduce", "fig9", "-o", "drawn")
+    assert result.exit_code == 0, result.output
+    assert "6.6   logit gap" in result.stdout
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
+        "report.html", "figure-1.svg", "figure-2.svg",
+    }  # fmt: skip
+    assert "drawn, not trained" in refused("reproduce", "fig10", "--full")
 
 
 def test_the_headline_tells_first_what_is_proved(plait, plait_json, refused, monkeypatch):
@@ -87,7 +98,7 @@ def test_the_headline_tells_first_what_is_proved(plait, plait_json, refused, mon
         < result.stdout.index("Results")
     )
     titles = [section["title"] for section in plait_json("reproduce", "headline", "-o", "r")["sections"]]
-    assert titles[:3] == ["Built and verified", "Bounds", "Results"]
+    assert titles[:4] == ["Built and verified", "Bounds", "How the built models work", "Results"]
     assert "leaves no run" in refused("reproduce", "headline", "-o", "r", "--only", "train.seed=[]")
     assert "/proc/nowhere" in refused("reproduce", "headline", "-o", "/proc/nowhere")
 

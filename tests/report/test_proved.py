@@ -6,6 +6,7 @@ from plait.experiments import View
 from plait.experiments.paper import CATALOGUE, HEADLINE
 from plait.memory import count
 from plait.model import HybridConfig, HybridLM
+from plait.report.constructed import DRAWN
 from plait.report.document import Table
 from plait.report.plots import panel_plot
 from plait.report.proved import (
@@ -60,7 +61,7 @@ def test_an_open_window_reaches_everything():
 
 
 def test_only_the_headline_is_told_before():
-    assert [section.title for section in headline_sections(HEADLINE)] == [PROVED, BOUNDS]
+    assert [section.title for section in headline_sections(HEADLINE)] == [PROVED, BOUNDS, DRAWN]
     assert headline_sections(replace(HEADLINE, name="other")) == ()
 
 

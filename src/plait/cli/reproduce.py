@@ -40,12 +40,14 @@ def reproduce(
     \b
     plait reproduce headline
     plait reproduce headline --full -o runs/full
+    plait reproduce fig9
     plait reproduce fig4 --only model.d_model=8,12 --only train.seed=0..3
     plait reproduce fig4 --add-pattern my_pkg.my_layer:MyLayer-TF
     """
     from plait.experiments import LiveProgress, Store, run_experiment
     from plait.experiments.paper import find_experiment
     from plait.report import RESULTS, Report, experiment_report, print_report, write_html
+    from plait.report.constructed import DRAWINGS
     from plait.report.figures import write_figures
     from plait.report.proved import headline_sections
     from plait.training.loop import resolve_device
@@ -53,6 +55,11 @@ def reproduce(
     resolve_device(device)
     if name is None:
         _print_catalogue(json=json)
+        return
+    if name in DRAWINGS:
+        if full or add_pattern or only:
+            raise ValueError(f"{name} is drawn, not trained: leave out --full, --add-pattern and --only")
+        _draw(name, output or Path("runs") / name, json=json)
         return
     whole = find_experiment(name)
     for further in add_pattern or ():
@@ -127,8 +134,26 @@ def report(
         print_line(f"\nreport {page}")
 
 
+def _draw(name: str, folder: Path, *, json: bool) -> None:
+    """The page of a construction: nothing is trained."""
+    from plait.report import print_report, write_html
+    from plait.report.constructed import construction_report
+    from plait.report.figures import write_figures
+
+    found = construction_report(name)
+    page, figures = write_html(found, folder / REPORT), write_figures(found, folder)
+    if json:
+        print_json(found.to_json() | {"page": str(page), "figures": [str(path) for path in figures]})
+        return
+    print_report(found, out())
+    print_line()
+    for path in (page, *figures):
+        print_line(f"written {path}")
+
+
 def _print_catalogue(*, json: bool) -> None:
     from plait.experiments.paper import CATALOGUE
+    from plait.report.constructed import DRAWINGS
 
     rows = [
         {
@@ -138,6 +163,15 @@ def _print_catalogue(*, json: bool) -> None:
             "question": experiment.question,
         }
         for experiment in CATALOGUE.values()
+    ]
+    rows += [
+        {
+            "name": name,
+            "members": 0,
+            "with --full": 0,
+            "question": f"How does the construction of {task} work?",
+        }
+        for name, task in DRAWINGS.items()
     ]
     if json:
         print_json(rows)

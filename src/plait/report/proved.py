@@ -6,6 +6,7 @@ from plait.experiments import Experiment, cell_label
 from plait.experiments.paper import Reference
 from plait.memory import count
 from plait.model import HybridConfig, HybridLM
+from plait.report.constructed import drawings_section
 from plait.report.document import Column, Entry, Section, Table
 from plait.tasks import DecodingRecall, SelectiveCopying, Task
 from plait.theory import attention_reach, ssm_state_bits
@@ -48,7 +49,9 @@ _BOUNDED = (
 
 def headline_sections(experiment: Experiment) -> tuple[Section, ...]:
     """What is told before the headline trains; nothing for other experiments."""
-    return (proved_section(), bounds_section(experiment)) if experiment.name == "headline" else ()
+    if experiment.name != "headline":
+        return ()
+    return proved_section(), bounds_section(experiment), drawings_section()
 
 
 def proved_points(experiment: Experiment) -> tuple[Reference, ...]:

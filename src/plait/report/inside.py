@@ -1,0 +1,145 @@
+"""What one forward pass of a constructed model holds, read from its real tensors, for drawing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from plait.constructions import Plan, attention, plan_of, trace
+from plait.constructions.plan import Holding
+from plait.model import HybridLM
+from plait.tasks import DecodingRecall, SelectiveCopying
+
+NOTHING = 1e-6
+"""Subspaces whose signals never exceed this are not shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """The residual stream after one layer.
+
+    Attributes:
+        title: which layer.
+        subspaces: names and widths, in the order of `values`.
+        values: in units of signals.
+    """
+
+    title: str
+    subspaces: tuple[tuple[str, int], ...]
+    values: Float[Tensor, "signals time"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Softmax weights of one attention layer."""
+
+    layer: int
+    weights: Float[Tensor, "time time"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inside:
+    """One sequence on its way through a model.
+
+    Attributes:
+        tokens, targets: their names; None where nothing is scored.
+        answers: the names of the largest logits.
+        stages: the embedding, and what stands after every layer.
+        held: at each position, the control that the model's own signals are nearest to; None where there is none.
+        held_by: the layer after which it was read.
+        looks: where each attention layer looks.
+        logits: of every token of the vocabulary.
+        scored: positions with a target.
+    """
+
+    tokens: tuple[str, ...]
+    targets: tuple[str | None, ...]
+    answers: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    held: tuple[str | None, ...]
+    held_by: int
+    looks: tuple[Look, ...]
+    logits: Float[Tensor, "time vocab"]
+    scored: Bool[Tensor, " time"]
+
+
+def inside(model: HybridLM, tokens: Int[Tensor, " time"]) -> Inside:
+    """Raises:
+    ValueError: a model without a construction, or tokens that its task cannot contain.
+    """
+    plan = plan_of(model)
+    targets, names = plan.task.targets(tokens), plan.task.token_names
+    seen = trace(model, tokens.unsqueeze(0))
+    hidden = [part[0] for part in seen.hidden]
+    layer, held = _held(plan, hidden, tokens)
+    return Inside(
+        tokens=tuple(names[token] for token in tokens.tolist()),
+        targets=tuple(
+            names[token] if scored else None
+            for token, scored in zip(targets.tokens.tolist(), targets.scored.tolist(), strict=True)
+        ),
+        answers=tuple(names[token] for token in seen.logits[0].argmax(-1).tolist()),
+        stages=tuple(_stages(plan, hidden)),
+        held=held,
+        held_by=layer,
+        looks=tuple(
+            Look(layer=gaze.layer, weights=attention(model, gaze.layer, seen.hidden[gaze.layer - 1])[1][0])
+            for gaze in plan.gazes(tokens)
+        ),
+        logits=seen.logits[0].double(),
+        scored=targets.scored,
+    )
+
+
+def _stages(plan: Plan, hidden: list[Tensor]) -> Iterator[Stage]:
+    """Subspaces that hold anything, each row one of their coordinates."""
+    layers = plan.config().layers
+    titles = ["the embedding", *(f"after layer {place}, {name}" for place, name in enumerate(layers, 1))]
+    for title, stream in zip(titles, hidden, strict=True):
+        held = {name: plan.residual.read(stream, name) for name in plan.residual.names}
+        held = {name: signals for name, signals in held.items() if float(signals.abs().max()) > NOTHING}
+        yield Stage(
+            title=title,
+            subspaces=tuple((name, signals.shape[1]) for name, signals in held.items()),
+            values=torch.cat([signals.T for signals in held.values()]),
+        )
+
+
+def _held(plan: Plan, hidden: list[Tensor], tokens: Tensor) -> tuple[int, tuple[str | None, ...]]:
+    """The control that the stream holds: the nearest of those that the construction may hold."""
+    candidates, known = _candidates(plan.task, tokens)
+    rows = [plan.holdings(torch.tensor(row)) for _, row in candidates]
+    layer, subspace = _control(rows[0])
+    points = torch.stack(
+        [next(h.expected[-1] for h in row if (h.layer, h.subspace) == (layer, subspace)) for row in rows]
+    )
+    read = plan.residual.read(hidden[layer], subspace)
+    nearest = (read.unsqueeze(1) - points).norm(dim=-1).argmin(-1).tolist()
+    return layer, tuple(
+        candidates[place][0] if there else None for place, there in zip(nearest, known.tolist(), strict=True)
+    )
+
+
+def _candidates(task: object, tokens: Tensor) -> tuple[list[tuple[str, list[int]]], Tensor]:
+    """Rows of tokens that leave each control behind, by the control's name; and where there is any."""
+    if isinstance(task, SelectiveCopying):
+        numbers = [(f"{n}", [task.n_words + place]) for place, n in enumerate(task.numbers)]
+        return numbers, task.control(tokens)[1]
+    assert isinstance(task, DecodingRecall)
+    words = [
+        (task.token_names[word], [task.n_words + (word >> bit & 1) for bit in reversed(range(task.n_bits))])
+        for word in range(task.n_words)
+    ]
+    return words, torch.ones_like(tokens, dtype=torch.bool)
+
+
+def _control(holdings: tuple[Holding, ...]) -> tuple[int, str]:
+    """Where the control is read best: the code of the word that is wanted, a register, or the number's angle."""
+    places = {h.subspace: h.layer for h in holdings}
+    for name in ("wanted code", "register", "control"):
+        if name in places:
+            layer = min(h.layer for h in holdings if h.subspace == name and h.layer > 0)
+            return layer, name
+    raise ValueError(f"no control among {', '.join(places)}")

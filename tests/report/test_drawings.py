@@ -1,0 +1,91 @@
+"""Heat maps and diagrams of the constructions, from real tensors."""
+
+from typing import Any
+
+import pytest
+import torch
+from matplotlib.figure import Figure as Plot
+
+from plait.constructions import copying_plan, decoding_recall, recall_plan, selective_copying, smallest
+from plait.model import HybridConfig, HybridLM
+from plait.random import Stream
+from plait.report.constructed import DRAWINGS, construction_report, drawings_section
+from plait.report.document import Figure, Table
+from plait.report.heat_map import heat_map, heat_map_alt
+from plait.report.inside import inside
+from plait.report.pass_diagram import pass_diagram, pass_diagram_alt
+from plait.tasks import DecodingRecall, SelectiveCopying
+
+COPYING = SelectiveCopying(n_words=6, numbers=(2, 3, 5))
+RECALL = DecodingRecall(n_bits=2)
+MODELS: dict[str, Any] = {
+    "copying": lambda: selective_copying(COPYING, 30),
+    "smallest copying": lambda: smallest(COPYING, 30),
+    "recall": lambda: decoding_recall(RECALL, 30),
+    "recall, digits": lambda: recall_plan(RECALL, 30, base=2).build(),
+    "recall in two layers": lambda: decoding_recall(RECALL, 30, pattern="SSM-TF"),
+    "smallest recall": lambda: smallest(RECALL, 30),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_held_and_looked_at_is_what_the_task_asks_for(name: str):
+    task = COPYING if "copying" in name else RECALL
+    tokens = task.sample(Stream(3), batch=1, seq_len=30)[0]
+    seen = inside(MODELS[name](), tokens)
+    control, known = task.control(tokens)
+    names = [str(n) for n in control.tolist()] if task is COPYING else [f"w{n}" for n in control.tolist()]
+    assert list(seen.held) == [n if there else None for n, there in zip(names, known.tolist(), strict=True)]
+    targets = task.targets(tokens)
+    for place in range(30):
+        if targets.scored[place]:
+            source = int(seen.looks[-1].weights[place].argmax())
+            assert int(tokens[source]) == int(targets.tokens[place])
+            assert seen.answers[place] == seen.targets[place]
+        else:
+            assert seen.targets[place] is None
+    assert len(seen.stages) == len(seen.looks) + 2
+    for stage in seen.stages:
+        assert sum(width for _, width in stage.subspaces) == len(stage.values)
+
+
+def test_plots_are_drawn_and_told_in_words():
+    tokens = COPYING.sample(Stream(1), batch=1, seq_len=16)[0]
+    seen = inside(selective_copying(COPYING, 16), tokens)
+    for plot in (heat_map(seen), pass_diagram(seen, marks=("2'",))):
+        assert isinstance(plot, Plot)
+    scored = int(COPYING.targets(tokens).scored.sum())
+    assert f"{scored} of {scored} scored positions answered right" in heat_map_alt(seen)
+    assert pass_diagram_alt(seen).count("answers") == scored
+
+
+def test_a_wrong_model_is_drawn_as_one():
+    plan = copying_plan(COPYING, 20)
+    model = plan.build()
+    with torch.no_grad():
+        model.get_parameter("layers.1.attention.dense.weight").neg_()
+    seen = inside(model, COPYING.sample(Stream(1), batch=1, seq_len=20)[0])
+    assert any(a != t for a, t in zip(seen.answers, seen.targets, strict=True) if t is not None)
+    heat_map(seen)
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_the_page_of_each_figure(name: str):
+    report = construction_report(name)
+    blocks = [block for section in report.sections for block in section.blocks]
+    figures = [block for block in blocks if isinstance(block, Figure)]
+    (table,) = [block for block in blocks if isinstance(block, Table)]
+    assert len(figures) == 2
+    assert all(figure.svg.startswith("<svg") and figure.alt and figure.caption for figure in figures)
+    assert all(row["holds"] for row in table.to_json()["rows"])
+
+
+def test_others_take_both_diagrams():
+    assert len(drawings_section().blocks) == 2
+
+
+def test_what_cannot_be_drawn():
+    with pytest.raises(ValueError, match="unknown drawing 'fig8'"):
+        construction_report("fig8")
+    with pytest.raises(ValueError, match="carries no construction"):
+        inside(HybridLM(HybridConfig(COPYING.vocab_size, d_model=4), seed=0), torch.tensor([0, 6]))
