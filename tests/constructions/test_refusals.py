@@ -77,7 +77,7 @@ def test_patterns_and_tasks() -> None:
     with pytest.raises(ValueError, match="pattern must be one of SSM-TF-TF, SSM-TF, got 'TF-SSM'"):
         decoding_recall(RECALL, 100, pattern="TF-SSM")
     with pytest.raises(ValueError, match="AssociativeRecall none"):
-        layouts(AssociativeRecall(n_words=4), 100)  # type: ignore[arg-type]
+        layouts(AssociativeRecall(n_words=4), 100)
 
 
 @pytest.mark.parametrize("values", [{"base": 1}, {"n_frequencies": 0}, {"amplitude": 0.0}])

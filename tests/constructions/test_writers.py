@@ -78,7 +78,7 @@ def test_silu_exactly() -> None:
 @pytest.mark.parametrize("n", [1, 2, 4, 8])
 @pytest.mark.parametrize("period", [2, 10, 65, 1000])
 def test_frequencies_single_out_the_distance(n: int, period: int) -> None:
-    turns = frequencies(n, period=period)
+    turns = frequencies(n, period=float(period))
     margin = turns.margin(range(-(period - 1), period - 1))
     assert margin > 0
     assert int(turns.fraction(20) * 20) == 2 * turns.n_pairs

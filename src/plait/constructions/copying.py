@@ -77,7 +77,7 @@ class CopyingPlan(Plan):
 
     @property
     def turns(self) -> Frequencies:
-        return frequencies(self.layout.n_frequencies, period=self.window)
+        return frequencies(self.layout.n_frequencies, period=float(self.window))
 
     @property
     def residual(self) -> Residual:

@@ -10,6 +10,7 @@ The stream is so quiet that both norms are linear: epsilon decides what they div
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -332,7 +333,7 @@ class LinePlan(Plan):
         }
 
 
-def _invert(rising, value: float) -> float:
+def _invert(rising: Callable[[float], float], value: float) -> float:
     """The argument in [1, 2] at which a rising function takes this value, by bisection."""
     low, high = 1.0, 2.0
     for _ in range(64):

@@ -5,6 +5,7 @@ step size, and adds state and skip to the stream. The gate of every channel is t
 Source: docs/theory.md, section 6.2.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -121,5 +122,5 @@ class MambaWriter:
         return _vector(weights.get(index, 0.0) for index in range(len(self._channels)))
 
 
-def _vector(values: "object") -> Float[Tensor, " n"]:
-    return torch.tensor(list(values), dtype=torch.float64)  # type: ignore[call-overload]
+def _vector(values: Iterable[float]) -> Float[Tensor, " n"]:
+    return torch.tensor(list(values), dtype=torch.float64)

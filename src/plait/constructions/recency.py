@@ -38,7 +38,7 @@ class Recency:
 
     @property
     def turns(self) -> Frequencies:
-        return frequencies(1, period=4 * self.window)
+        return frequencies(1, period=4.0 * self.window)
 
     @property
     def sharpness(self) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 MOST_DIFFERENCES_BITS = 12
@@ -93,7 +93,7 @@ class Register:
         return self._least(tail=1.0, error=error * math.sqrt(self.width))
 
     def numbers(
-        self, bits: Float[Tensor, "*batch time"], is_bit: Float[Tensor, "*batch time"]
+        self, bits: Int[Tensor, "*batch time"], is_bit: Bool[Tensor, "*batch time"]
     ) -> Float[Tensor, "*batch time width"]:
         """The numbers after every position, in exact arithmetic: bits taken up where `is_bit`, else held."""
         decays = torch.tensor(self.decays, dtype=torch.float64)

@@ -11,11 +11,11 @@ from plait.constructions.recall import PATTERNS, recall_plans
 from plait.constructions.rounding import UNITS, check_dtype, name_of
 from plait.constructions.selective import copying_plans
 from plait.model import HybridLM
-from plait.tasks import DecodingRecall, SelectiveCopying
+from plait.tasks import DecodingRecall, SelectiveCopying, Task
 
 
 def layouts(
-    task: SelectiveCopying | DecodingRecall,
+    task: Task,
     seq_len: int,
     *,
     success: float = 0.99,
@@ -42,7 +42,7 @@ def layouts(
 
 
 def smallest_plan(
-    task: SelectiveCopying | DecodingRecall,
+    task: Task,
     seq_len: int,
     *,
     success: float = 0.99,
@@ -67,7 +67,7 @@ def smallest_plan(
 
 
 def smallest(
-    task: SelectiveCopying | DecodingRecall,
+    task: Task,
     seq_len: int,
     *,
     success: float = 0.99,
@@ -81,9 +81,7 @@ def smallest(
     return smallest_plan(task, seq_len, success=success, dtype=dtype).build()
 
 
-def tradeoff(
-    task: SelectiveCopying | DecodingRecall, seq_len: int, *, success: float = 0.99
-) -> list[Mapping[str, Any]]:
+def tradeoff(task: Task, seq_len: int, *, success: float = 0.99) -> list[Mapping[str, Any]]:
     """One row a layout: how wide it is, and how many significant bits its proof needs.
 
     Columns: layout, width, parameters, state (scalars of recurrent state), attention_margin (nats), logit_gap,
