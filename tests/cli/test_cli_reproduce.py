@@ -2,9 +2,10 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from types import MappingProxyType
 
+import polars as pl
 import pytest
 
-from plait.experiments import Experiment, Store, paper
+from plait.experiments import SCHEMA_VERSION, Experiment, Store, paper
 from plait.experiments.paper import catalogue
 from plait.model import HybridConfig
 from plait.report import experiment as reports
@@ -128,6 +129,7 @@ def test_a_slice_reads_lists_and_spans(plait, tmp_path):
         (("reproduce", "tiny", "--only", "train.seed=7"), "not in experiment"),
         (("reproduce", "tiny", "--only", "train.seed=[]"), "leaves no run"),
         (("reproduce", "tiny", "--device", "tpu"), "auto, cpu or cuda"),
+        (("reproduce", "tiny", "--ray", "127.0.0.1:1"), "Ray"),
         (("reproduce", "tiny", "-o", "/proc/nowhere"), "/proc/nowhere"),
         (("report", "nowhere"), "nowhere"),
         (("report", "."), "no results"),
@@ -141,3 +143,31 @@ def test_a_report_that_cannot_be_written(plait, refused, tmp_path):
     plait("reproduce", "tiny", "-o", "r")
     (tmp_path / "folder").mkdir()
     assert "folder" in refused("report", "r", "-o", "folder")
+
+
+@pytest.mark.parametrize("command", [("reproduce", "tiny", "-o", "r"), ("report", "r")])
+def test_a_shard_from_the_future(plait, refused, tmp_path, command):
+    plait("reproduce", "tiny", "-o", "r")
+    (path, *_) = Store(tmp_path / "r").files()
+    rows = (
+        Store(tmp_path / "r").read().with_columns(schema_version=pl.lit(SCHEMA_VERSION + 1, dtype=pl.Int64))
+    )
+    rows.write_parquet(path)
+    assert "update plait to read it" in refused(*command)
+
+
+def test_a_page_is_written_anew(plait, refused, tmp_path):
+    plait("reproduce", "tiny", "-o", "r")
+    page = tmp_path / "page.md"
+    page.write_text("mean <!-- value: tiny results seeds SSM-TF --><!-- end -->\n")
+    assert plait("report", "r", "--update", "page.md").exit_code == 0
+    assert page.read_text() == "mean <!-- value: tiny results seeds SSM-TF -->2<!-- end -->\n"
+    page.write_text("<!-- table: tinny results --><!-- end -->")
+    assert "nearest: tiny" in refused("report", "r", "--update", "page.md")
+
+
+def test_results_are_packed_into_one_file(plait, tmp_path):
+    plait("reproduce", "tiny", "-o", "r")
+    assert len(Store(tmp_path / "r").files()) == 2
+    assert plait("results", "r", "--pack").exit_code == 0
+    assert len(Store(tmp_path / "r").files()) == 1

@@ -30,6 +30,12 @@ def reproduce(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Its results; runs/NAME if left out.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Spread over the workers of a Ray cluster, or a local one: local."
+        ),
+    ] = None,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -76,7 +82,12 @@ def reproduce(
         print_report(Report(title="plait: before training", question=whole.question, sections=known), out())
         print_line()
     with LiveProgress(chosen, messages()) as watch:
-        run_experiment(chosen, folder, device=device, watch=watch)
+        if ray is None:
+            run_experiment(chosen, folder, device=device, watch=watch)
+        else:
+            from plait.experiments.spread import run_on_ray
+
+            run_on_ray(chosen, folder, address=ray, device=device, watch=watch)
     command = ["plait reproduce", name, *(["--full"] if full else [])]
     command += [f"--add-pattern {further}" for further in add_pattern or ()]
     command += [f"--only {entry}" for entry in only or ()]

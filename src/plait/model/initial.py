@@ -1,15 +1,11 @@
 """Initial weights of a whole ensemble."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from plait.model.config import HybridConfig
 from plait.model.hybrid import HybridLM
-from plait.random import INIT, Stream
 
 _TOGETHER = 256
 """Seeds whose random numbers are drawn at once: bounds their memory."""

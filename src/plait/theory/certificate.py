@@ -14,13 +14,12 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from plait.tasks import task_to_json
-from plait.theory.confidence import least_success_rate
+from plait.theory.confidence import ALPHA, least_success_rate
 from plait.theory.families.family import Family
 from plait.theory.integers import log2_floor
 from plait.theory.repaired import Retrieval, counting_states
 
 MOST_TRIALS, FEWEST_TRIALS = 2000, 100
-ALPHA = Fraction(1, 10**6)
 EXHAUSTIVE = 10_000
 """Contents up to which the checker tries them all, so that nothing is lost to sampling."""
 
@@ -56,6 +55,29 @@ def state_certificate(task: object, family: Family, error: Fraction) -> tuple[di
         "codec": dict(family.codec),
     }
     return sealed(document), bits
+
+
+def found_certificate(task: object, family: Family, bits: Fraction) -> dict[str, object]:
+    """The certificate of a family found by search, claiming `bits` at error 0.
+
+    Slots that the checker has to simulate are slow to read, and get fewer trials.
+    """
+    slots = family.codec.get("slots")
+    simulated = [slot for slot in slots if "answers" in slot] if isinstance(slots, list) else []
+    trials = max(FEWEST_TRIALS, min(MOST_TRIALS, 10_000 // max(1, len(simulated))))
+    document = {
+        **_head("state bits", task),
+        "bits": float(bits),
+        "error": 0,
+        "confidence": float(1 - ALPHA),
+        "trials": trials,
+        "tables": [],
+        "suffixes": [[int(token) for token in suffix] for suffix in family.suffixes],
+        "queries": [[int(number), int(position)] for number, position in family.queries],
+        "answers": None,
+        "codec": dict(family.codec),
+    }
+    return sealed(document)
 
 
 def claimed_bits(contents: int, family: Family, error: Fraction) -> Fraction:

@@ -6,6 +6,9 @@ binomial", Biometrika 26 (1934) 404-413; docs/theory.md, 4.3.
 
 from fractions import Fraction
 
+ALPHA = Fraction(1, 10**6)
+"""One minus the confidence of what is sampled, unless said otherwise."""
+
 GRID_BITS = 24
 """Limits are multiples of 2^-24, on the safe side."""
 

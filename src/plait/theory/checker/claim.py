@@ -6,7 +6,7 @@
 Whatever is not exactly as it should be is refused with the reason.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction
 
 from plait.theory.checker.codecs.base import MOST_LENGTH, Codec, Reader
@@ -47,17 +47,17 @@ class StateClaim:
     answers: frozenset[int] | None
 
 
-def read_claim(fields: dict[str, object], task: object) -> ReachClaim | StateClaim:
+def read_claim(document: dict[str, object], task: object) -> ReachClaim | StateClaim:
     """The claim in a certificate's fields.
 
     Args:
-        fields: the document without its digest.
+        document: without its digest.
         task: a user's own task, or None.
 
     Raises:
         Refused: anything missing, unknown, of another type or out of range.
     """
-    reader = Reader(fields, where="the certificate", n_tokens=0, n_queries=0, tables=[])
+    reader = Reader(document, where="the certificate", n_tokens=0, n_queries=0, tables=[])
     if reader.fields.pop("format", None) != FORMAT:
         raise Refused(f"not a {FORMAT}")
     version = reader.fields.pop("version", None)
@@ -145,6 +145,8 @@ def _as_json(value: object) -> object:
     """A task's parameter as a certificate holds it."""
     if isinstance(value, list | tuple):
         return [_as_json(item) for item in value]
+    if is_dataclass(value):
+        return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
     return Fraction(repr(value)) if isinstance(value, float) else value
 
 

@@ -23,7 +23,7 @@ class OwnTask:
 
     def open(self, prefix: Tokens) -> Ask:
         def ask(suffix: Tokens, position: int) -> int | None:
-            return self._targets([[*prefix, *suffix]])[0][len(prefix) + position]
+            return self._targets([[*prefix, *suffix]], [len(prefix) + position])[0][0]
 
         return ask
 
@@ -32,21 +32,24 @@ class OwnTask:
     ) -> list[list[int | None]]:
         """The answer to each query about each prefix (all of one length)."""
         answers: list[list[int | None]] = [[None] * len(queries) for _ in prefixes]
-        for length in sorted({len(suffix) for suffix in suffixes}):
-            group = [s for s, suffix in enumerate(suffixes) if len(suffix) == length]
-            asked = [(i, s, p) for i, (s, p) in enumerate(queries) if len(suffixes[s]) == length]
-            width = len(prefixes[0]) + length
-            step = max(1, _TOKENS_PER_CALL // (width * len(group)))
+        by_suffix: dict[int, list[int]] = {}
+        for query, (suffix, _) in enumerate(queries):
+            by_suffix.setdefault(suffix, []).append(query)
+        for suffix, asked in by_suffix.items():
+            length = len(prefixes[0])
+            places = [length + queries[query][1] for query in asked]
+            step = max(1, _TOKENS_PER_CALL // (length + len(suffixes[suffix])))
             for begin in range(0, len(prefixes), step):
-                some = prefixes[begin : begin + step]
-                rows = self._targets([[*prefix, *suffixes[s]] for prefix in some for s in group])
-                for j in range(len(some)):
-                    for i, s, p in asked:
-                        row = rows[j * len(group) + group.index(s)]
-                        answers[begin + j][i] = row[width - length + p]
+                rows = [[*prefix, *suffixes[suffix]] for prefix in prefixes[begin : begin + step]]
+                for row, found in zip(
+                    answers[begin : begin + step], self._targets(rows, places), strict=True
+                ):
+                    for query, answer in zip(asked, found, strict=True):
+                        row[query] = answer
         return answers
 
-    def _targets(self, rows: list[list[int]]) -> list[list[int | None]]:
+    def _targets(self, rows: list[list[int]], places: list[int]) -> list[list[int | None]]:
+        """The targets at some places of each row, None where they are undefined."""
         import torch
 
         try:
@@ -58,5 +61,5 @@ class OwnTask:
         shape = (len(rows), len(rows[0]))
         if tuple(tokens.shape) != shape or tuple(scored.shape) != shape:
             raise Refused(f"the task's targets must have the shape of its tokens, {shape}")
-        pairs = zip(tokens.tolist(), scored.tolist(), strict=True)
-        return [[t if s else None for t, s in zip(*pair, strict=True)] for pair in pairs]
+        chosen = torch.where(scored, tokens, -1)[:, places].tolist()
+        return [[token if token >= 0 else None for token in row] for row in chosen]

@@ -30,14 +30,14 @@ def key_readers(
     asked, reads = Suffixes(), []
     for number in range(n**k):
         key = [number // n**place % n for place in reversed(range(k))]
-        found = _fillers(key, n_words, most=fillers) if number != unread else []
+        found = fillers_of(key, n_words, most=fillers) if number != unread else []
         if number != unread and len(found) < fillers:
             return None
         reads.append([asked.ask([*filler, *key]) for filler in found])
     return asked, reads
 
 
-def _fillers(key: Sequence[int], n_words: int, *, most: int) -> list[list[int]]:
+def fillers_of(key: Sequence[int], n_words: int, *, most: int) -> list[list[int]]:
     """Up to `most` short texts with different first words, behind which the key stands for the first time since the
     cut, whatever stands before the cut."""
     found: list[list[int]] = []

@@ -12,11 +12,9 @@ from fractions import Fraction
 import numpy as np
 
 from plait.random import Stream
-from plait.theory.confidence import least_success_rate
+from plait.theory.confidence import ALPHA, least_success_rate
 
 MOST_SAMPLES = 400
-ALPHA = Fraction(1, 10**6)
-"""One minus the confidence of a sampled share."""
 
 
 def worst_walk(n: int, k: int) -> int:
@@ -33,7 +31,7 @@ def typical_walk(n: int, k: int) -> int:
 
 
 def _samples(keys: int) -> int:
-    return max(60, min(MOST_SAMPLES, 50_000 // keys))
+    return max(60, min(MOST_SAMPLES, 50_000 // max(1, keys)))
 
 
 def share_that_fits(n: int, k: int, *, most: int, root: int | None) -> tuple[Fraction, Fraction]:

@@ -1,0 +1,146 @@
+"""Both constructions carried by a class that plain `transformers` loads: Bamba, Mamba-2 and attention with RMSNorm.
+
+They are variants: the same ideas in other blocks, not the same weights (see `bamba_writer.py`). Attention has no window
+there, so a target is found wherever it stands in the sequence.
+"""
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from plait.constructions import Plan
+from plait.constructions.mamba_writer import HOLD
+from plait.constructions.recall import recall_plan
+from plait.constructions.recall_short import ShortRecallPlan
+from plait.export.bamba_writer import EPS, BambaWriter, Channel, bit_code, rotary_margin
+from plait.export.blocks import need_transformers
+from plait.tasks import DecodingRecall, SelectiveCopying
+
+if TYPE_CHECKING:
+    from transformers import BambaForCausalLM
+
+N_FREQUENCIES = 6
+BASES = (2.0**0.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0, 10000.0)
+RESET = 32.0
+"""The step size of a write: exp(-32) of the old state stays."""
+
+MISS = 1e-5
+"""Softmax mass that may fall beside the target of selective copying."""
+
+
+def bamba(plan: Plan) -> "BambaForCausalLM":
+    """A `BambaForCausalLM` in float32 that solves the plan's task on sequences of its length.
+
+    Raises:
+        ValueError: no transformers, or a register that float32 cannot carry in two layers.
+    """
+    need_transformers()
+    if isinstance(plan.task, SelectiveCopying):
+        writer, expand, taps = _copying(plan.task, plan.seq_len)
+    else:
+        assert isinstance(plan.task, DecodingRecall)
+        writer, expand, taps = _recall(plan.task, plan.seq_len)
+    return _model(writer, plan.task.vocab_size, expand=expand, taps=taps)
+
+
+def _copying(task: SelectiveCopying, seq_len: int) -> tuple[BambaWriter, int, int]:
+    """Mamba-2 holds the angles of the latest number; attention looks back by them and copies flag and code."""
+    n, code = N_FREQUENCIES, bit_code(max(task.n_words, len(task.numbers)))
+    subspaces = (("flag", 1), ("code", code.width), ("number", 2 * n), ("held", 2 * n))
+    pairs = BambaWriter(subspaces=subspaces, seq_len=seq_len, rotary_base=1.0).n_pairs
+    margins = {
+        base: rotary_margin(_turns(base, pairs)[:n], before=max(task.numbers), after=seq_len) for base in BASES
+    }
+    base = max(BASES, key=lambda base: margins[base])
+    writer = BambaWriter(subspaces=subspaces, seq_len=seq_len, rotary_base=base)
+    n_numbers = len(task.numbers)
+    angles = torch.outer(
+        torch.tensor(task.numbers, dtype=torch.float64), torch.tensor(_turns(base, pairs)[:n])
+    )
+    held = torch.stack((angles.cos(), angles.sin()), dim=-1).flatten(-2)
+    points = code.points()
+    signals = {
+        "flag": torch.tensor([[-1.0]] * task.n_words + [[1.0]] * n_numbers),
+        "code": torch.cat((points[: task.n_words], points[:n_numbers])),
+        "number": torch.cat((torch.zeros(task.n_words, 2 * n, dtype=torch.float64), held)),
+    }
+    writer.embed(signals, vocab_size=task.vocab_size)
+    step = (RESET - HOLD) / 2 * writer.rows("flag")[0] + (RESET + HOLD) / 2 * writer.one
+    channels = [
+        Channel(reads=sign * row, steps=step, decay=math.exp(-1.0), writes=sign / RESET * into)
+        for row, into in zip(writer.rows("number"), writer.rows("held"), strict=True)
+        for sign in (1.0, -1.0)
+    ]
+    expand = writer.mamba(0, channels)
+    sharpness = math.log(seq_len / MISS) / margins[base]
+    cosines, sines = (sharpness / n * writer.rows("held")[part::2] for part in (0, 1))
+    token = torch.cat((writer.rows("flag"), writer.rows("code")))
+    writer.attention(
+        1, turning=list(zip(range(n), cosines, sines, strict=True)), matching=(), copies=token, gain=64.0 * n
+    )
+    return writer, expand, 1
+
+
+def _recall(task: DecodingRecall, seq_len: int) -> tuple[BambaWriter, int, int]:
+    """Theorem 7.7: registers and the token before by Mamba-2, the latest nearest level by attention."""
+    plan = recall_plan(task, max(seq_len, 2), success=1.0, pattern="SSM-TF", dtype=torch.float32)
+    plan.check()
+    assert isinstance(plan, ShortRecallPlan)
+    plan = dataclasses.replace(plan, window=max(seq_len, 2))
+    n, radius, register = plan.register.width, plan.radius, plan.register
+    subspaces = (
+        ("level", n), ("height", 1), ("previous level", n), ("previous height", 1), ("register", n),
+    )  # fmt: skip
+    pairs = BambaWriter(subspaces=subspaces, seq_len=seq_len, rotary_base=1.0).n_pairs
+    slow = plan.recency.turns.values[0]
+    writer = BambaWriter(
+        subspaces=subspaces, seq_len=seq_len, rotary_base=slow ** (-pairs / (pairs - 1))
+    )
+    writer.embed(plan.signals, vocab_size=task.vocab_size)
+    # Heights: at least 0 at words, -3/2 radius^2 at bits; a step of 1 at bits, none at words.
+    bit = math.log(math.e - 1.0)
+    step = (HOLD - bit) / (1.5 * radius**2) * writer.rows("height")[0] + HOLD * writer.one
+    step = bit * writer.one + (bit - HOLD) * (writer.one + writer.rows("height")[0] / (1.5 * radius**2)) * -1.0
+    return writer, 1, 1
+
+
+def _turns(base: float, n_pairs: int) -> list[float]:
+    return [base ** (-pair / n_pairs) for pair in range(n_pairs)]
+
+
+def _model(writer: BambaWriter, vocab_size: int, *, expand: int, taps: int) -> "BambaForCausalLM":
+    from transformers import BambaConfig, BambaForCausalLM
+
+    d = writer.d_model
+    config = BambaConfig(
+        vocab_size=vocab_size,
+        tie_word_embeddings=True,
+        hidden_size=d,
+        intermediate_size=1,
+        num_hidden_layers=2,
+        attn_layer_indices=[1],
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        attention_bias=True,
+        rms_norm_eps=EPS,
+        max_position_embeddings=writer.seq_len,
+        rope_parameters={
+            "rope_type": "default", "rope_theta": writer.rotary_base, "partial_rotary_factor": 0.5,
+        },
+        mamba_n_heads=expand * d,
+        mamba_d_head=1,
+        mamba_n_groups=1,
+        mamba_d_state=1,
+        mamba_d_conv=taps,
+        mamba_expand=expand,
+        bos_token_id=vocab_size - 3,
+        eos_token_id=vocab_size - 2,
+        pad_token_id=vocab_size - 1,
+    )  # fmt: skip
+    model = BambaForCausalLM(config)
+    zeros: dict[str, Tensor] = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
+    model.load_state_dict(zeros | {name: value.float() for name, value in writer.tensors.items()})
+    return model.eval()

@@ -1,0 +1,205 @@
+"""Weights of a Bamba model of `transformers`, said in the proofs' words; its blocks differ from plait's in this:
+
+    norms       RMSNorm everywhere, one more after the gate inside the mixer
+    mixer       Mamba-2: step sizes, decays and skips belong to heads, here of one channel each; step sizes are read
+                from the stream itself, B and C go through the convolution
+    attention   no window; keys, queries and values with biases; rotary on half of a head
+    MLP         behind every layer, gated: its weights are zero here
+
+The stream is quiet: its amplitude is so small that every norm divides by its epsilon alone, so each is linear and
+undone by its weights (docs/theory.md, Lemma 6.1).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plait.constructions.codes import DigitCode
+from plait.constructions.mamba_writer import HOLD, SILU_ONE
+
+QUIET = 2.0**-30
+"""What a signal of 1 measures in the stream."""
+
+GATED_QUIET = 2.0**-24
+"""What an output of 1 measures before the mixer's own norm."""
+
+EPS = 1e-5
+
+ONE = "one"
+"""The subspace that every token holds 1 in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """One head of one channel: its value, how it is taken up, and where it goes.
+
+    Attributes:
+        reads: the row that it reads, before SiLU.
+        lag: tokens ago that it reads.
+        steps: the row whose value, through softplus, is its step size; None never steps.
+        decay: what a step of size 1 leaves of its state.
+        skip: how much of its present value it gives, beside its state.
+        writes: where its output goes.
+    """
+
+    reads: Tensor
+    lag: int = 0
+    steps: Tensor | None = None
+    decay: float = 1.0
+    skip: float = 0.0
+    writes: Tensor
+
+
+@dataclass
+class BambaWriter:
+    """A layout of the stream in plain coordinates, and the tensors of two layers, Mamba-2 and attention.
+
+    Args:
+        subspaces: name and width; `one` is added.
+        seq_len: positions that the model is made for.
+        rotary_base: base of the rotary frequencies.
+    """
+
+    subspaces: tuple[tuple[str, int], ...]
+    seq_len: int
+    rotary_base: float
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def d_model(self) -> int:
+        """A multiple of 4: half of the head turns, in pairs."""
+        return 4 * math.ceil((1 + sum(width for _, width in self.subspaces)) / 4)
+
+    @property
+    def n_pairs(self) -> int:
+        return self.d_model // 4
+
+    def rows(self, name: str) -> Float[Tensor, "width d_model"]:
+        """The coordinates of a subspace."""
+        start = 0
+        for other, width in ((ONE, 1), *self.subspaces):
+            if other == name:
+                return torch.eye(self.d_model, dtype=torch.float64)[start : start + width]
+            start += width
+        raise ValueError(f"no subspace {name!r}")
+
+    @property
+    def one(self) -> Float[Tensor, " d_model"]:
+        return self.rows(ONE)[0]
+
+    def embed(self, signals: Mapping[str, Float[Tensor, "tokens width"]], *, vocab_size: int) -> None:
+        """Embedding and tied unembedding: signals and the constant, zeros for the specials."""
+        n_tokens = len(next(iter(signals.values())))
+        table = torch.zeros(vocab_size, self.d_model, dtype=torch.float64)
+        table[:n_tokens] = self.one
+        for name, values in signals.items():
+            table[:n_tokens] += values.double() @ self.rows(name)
+        self.tensors["model.embed_tokens.weight"] = self.tensors["lm_head.weight"] = QUIET * table
+        self.tensors["model.final_layernorm.weight"] = self._undone(1.0 / QUIET)
+
+    def mamba(self, layer: int, channels: Sequence[Channel]) -> int:
+        """The tensors of a mixer; gives its expansion, the channels over `d_model`, rounded up."""
+        d, expand = self.d_model, math.ceil(len(channels) / self.d_model)
+        width, taps = expand * d, 1 + max(channel.lag for channel in channels)
+        zero = torch.zeros(d, dtype=torch.float64)
+        padded = [*channels, *[Channel(reads=zero, writes=zero)] * (width - len(channels))]
+        steps = [HOLD * self.one if c.steps is None else c.steps for c in padded]
+        quiet = _silu_inverse(GATED_QUIET)
+        convolution = torch.zeros(width + 2, 1, taps, dtype=torch.float64)
+        for place, channel in enumerate(padded):
+            convolution[place, 0, taps - 1 - channel.lag] = 1.0
+        convolution[width:, 0, taps - 1] = 1.0
+        name = f"model.layers.{layer}."
+        self.tensors |= {
+            f"{name}input_layernorm.weight": self._undone(1.0),
+            f"{name}mamba.in_proj.weight": torch.stack(
+                [
+                    *[SILU_ONE * self.one] * width,
+                    *(channel.reads for channel in padded),
+                    SILU_ONE * self.one,
+                    quiet * self.one,
+                    *steps,
+                ]
+            ),
+            f"{name}mamba.conv1d.weight": convolution,
+            f"{name}mamba.A_log": torch.tensor(
+                [math.log(-math.log(c.decay)) if c.decay < 1.0 else 0.0 for c in padded], dtype=torch.float64
+            ),
+            f"{name}mamba.D": torch.tensor([GATED_QUIET * c.skip for c in padded], dtype=torch.float64),
+            f"{name}mamba.norm.weight": torch.full(
+                (width,), math.sqrt(EPS) / GATED_QUIET, dtype=torch.float64
+            ),
+            f"{name}mamba.out_proj.weight": QUIET * torch.stack([c.writes for c in padded], dim=1),
+        }
+        return expand
+
+    def attention(
+        self,
+        layer: int,
+        *,
+        turning: Sequence[tuple[int, Tensor, Tensor]],
+        matching: Sequence[tuple[Tensor, Tensor]],
+        copies: Tensor,
+        gain: float,
+        adds: Tensor | None = None,
+    ) -> None:
+        """The tensors of an attention layer.
+
+        Args:
+            turning: for a rotary pair, rows (c, s) of the query: adds `c cos(w t) + s sin(w t)` to the score at
+                distance t, w being the pair's frequency.
+            matching: pairs of rows, of query and key, whose product is added to the score.
+            copies: rows that are copied into themselves, times `gain`.
+            adds: added to the stream at every position.
+        """
+        d, scale, half = self.d_model, math.sqrt(self.d_model), self.n_pairs
+        query, key, value, out = (torch.zeros(d, d, dtype=torch.float64) for _ in range(4))
+        key_bias = torch.zeros(d, dtype=torch.float64)
+        for pair, cosine, sine in turning:
+            query[pair], query[pair + half] = scale * cosine, -scale * sine
+            key_bias[pair] = 1.0
+        for place, (wanted, offered) in enumerate(matching, start=2 * half):
+            query[place], key[place] = scale * wanted, offered
+        for place, row in enumerate(copies):
+            value[place] = row
+            out[:, place] = QUIET * gain * row
+        zero, name = torch.zeros(d, dtype=torch.float64), f"model.layers.{layer}."
+        self.tensors |= {
+            f"{name}input_layernorm.weight": self._undone(1.0),
+            f"{name}self_attn.q_proj.weight": query,
+            f"{name}self_attn.q_proj.bias": zero,
+            f"{name}self_attn.k_proj.weight": key,
+            f"{name}self_attn.k_proj.bias": key_bias,
+            f"{name}self_attn.v_proj.weight": value,
+            f"{name}self_attn.v_proj.bias": zero.clone(),
+            f"{name}self_attn.o_proj.weight": out,
+            f"{name}self_attn.o_proj.bias": zero.clone() if adds is None else QUIET * adds,
+        }
+
+    def _undone(self, signal: float) -> Float[Tensor, " d_model"]:
+        """Norm weights after which a signal of 1 measures `signal`."""
+        return torch.full((self.d_model,), signal * math.sqrt(EPS) / QUIET, dtype=torch.float64)
+
+
+def _silu_inverse(value: float) -> float:
+    """Where silu takes a small positive value: by bisection."""
+    low, high = 0.0, 4.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle / (1.0 + math.exp(-middle)) < value else (low, middle)
+    return (low + high) / 2
+
+
+def rotary_margin(frequencies: Sequence[float], *, before: int, after: int) -> float:
+    """1 less the largest mean cosine at an offset that is not 0, from `-before` to `after`."""
+    offsets = torch.arange(-before, after + 1, dtype=torch.float64)
+    cosines = torch.stack([torch.cos(w * offsets[offsets != 0]) for w in frequencies]).mean(0)
+    return 1.0 - float(cosines.max())
+
+
+def bit_code(n_points: int) -> DigitCode:
+    return DigitCode(n_points=n_points, base=2)

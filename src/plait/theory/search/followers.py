@@ -1,0 +1,189 @@
+"""Families of last followers for whatever keys a search can read: forests, spanning in-trees, and paths."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from plait.theory.confidence import ALPHA, least_success_rate
+from plait.theory.families.family import Family
+from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
+from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
+from plait.theory.search.oracle import UNDEFINED, Oracle
+from plait.theory.search.readers import Reading, followers
+
+_CHECKED = 200
+_MOST_KEYS = 2_000
+
+
+def follower_candidates(oracle: Oracle, reading: Reading) -> list[Family]:
+    """The families of a reading that fit into the length, measured on random texts."""
+    whole = _forests if reading.key_length == 1 else _trees
+    found = [whole(oracle, reading), _paths(oracle, reading)]
+    return [family for family in found if family is not None]
+
+
+def _room(oracle: Oracle, reading: Reading) -> int:
+    return oracle.seq_len - max(len(suffix) for suffixes in reading.readers for suffix in suffixes)
+
+
+def _forests(oracle: Oracle, reading: Reading) -> Family | None:
+    """Forests on the keys, every other token being a sink; or a key waits for its follower."""
+    room = _room(oracle, reading)
+    words = reading.letters
+    sinks = np.setdiff1d(oracle.tokens, words)
+    n_sinks = len(sinks)
+
+    def value(m: int) -> tuple[int, Fraction]:
+        settled = forest_count(m, n_sinks) if n_sinks else 0
+        with_word = m * forest_count(m - 1, n_sinks + 1)
+        most = room - m
+        few = with_word * share_with_few_leaves(m - 1, n_sinks + 1, most=most)
+        few += settled * share_with_few_leaves(m, n_sinks, most=most) if n_sinks else 0
+        return settled + with_word, Fraction(few, settled + with_word)
+
+    if room < 2:
+        return None
+    m = best_word_count(len(words), room=room, roots=n_sinks, value=value)
+    size, share = value(m)
+    text = np.concatenate([words[:m], sinks])
+    right = _read_rightly(oracle, reading, text, range(m), min(room, 2 * m + 1))
+    reads, suffixes = _numbered(reading.readers[:m])
+    codec = {
+        "kind": "forests",
+        "words": words[:m].tolist(),
+        "sinks": sinks.tolist(),
+        "length": min(room, 2 * m + 1),
+        "waiting": True,
+        "reads": reads,
+        "registers": [{"spell": [], "reads": [], "answers": []}],
+    }
+    if not n_sinks:
+        codec = {
+            "kind": "trees",
+            "letters": words[:m].tolist(),
+            "key_length": 1,
+            "lead": 0,
+            "length": min(room, 2 * m + 1),
+            "root": None,
+            "reads": reads,
+        }
+    return Family(
+        description=f"what followed each of {m} tokens last: all forests",
+        size=size,
+        share=share * right,
+        prefix_length=min(room, 2 * m + 1),
+        suffixes=suffixes,
+        queries=[(number, len(suffix) - 1) for number, suffix in enumerate(suffixes)],
+        codec=codec,
+    )
+
+
+def _trees(oracle: Oracle, reading: Reading) -> Family | None:
+    """Spanning in-trees of the de Bruijn graph on as many letters as fit."""
+    k, room = reading.key_length, _room(oracle, reading)
+    lead = k
+    n = max(
+        (
+            n
+            for n in range(2, len(reading.letters) + 1)
+            if lead + typical_walk(n, k) <= room and n**k <= _MOST_KEYS
+        ),
+        default=0,
+    )
+    if not n:
+        return None
+    length = min(room, lead + worst_walk(n, k))
+    share, _ = share_that_fits(n, k, most=length - lead, root=None)
+    keys = _first_keys(len(reading.letters), n, k)
+    right = _read_rightly(oracle, reading, reading.letters[:n], keys, length)
+    reads, suffixes = _numbered([reading.readers[key] for key in keys])
+    return Family(
+        description=f"what followed each of the {n**k} keys on {n} tokens last: all spanning in-trees",
+        size=n ** (n**k - 1),
+        share=share * right,
+        prefix_length=length,
+        suffixes=suffixes,
+        queries=[(number, len(suffix) - 1) for number, suffix in enumerate(suffixes)],
+        codec={
+            "kind": "trees",
+            "letters": reading.letters[:n].tolist(),
+            "key_length": k,
+            "lead": lead,
+            "length": length,
+            "root": None,
+            "reads": reads,
+        },
+    )
+
+
+def _paths(oracle: Oracle, reading: Reading) -> Family | None:
+    """Texts that repeat no key, read from their first key on."""
+    k, n = reading.key_length, len(reading.letters)
+    lead = k - 1 + (k > 1)
+    steps = min(_room(oracle, reading) - lead - k, n**k - 1)
+    if steps < 1 or n < 2 or n**k > _MOST_KEYS:
+        return None
+    factors, share, _ = path_factors(n, k, steps)
+    size = 1
+    for factor in factors:
+        size *= factor
+    readers = [suffixes[:1] for suffixes in reading.readers]
+    right = _read_rightly(oracle, reading, reading.letters, [], lead + k + steps)
+    reads, suffixes = _numbered(readers)
+    return Family(
+        description=f"{steps} tokens, no key of {k} twice",
+        size=size,
+        share=share * right,
+        prefix_length=lead + k + steps,
+        suffixes=suffixes,
+        queries=[(number, len(suffix) - 1) for number, suffix in enumerate(suffixes)],
+        codec={
+            "kind": "paths",
+            "letters": reading.letters.tolist(),
+            "key_length": k,
+            "lead": lead,
+            "reads": reads,
+            "steps": steps,
+            "start": 1 % n**k,
+            "factors": factors,
+        },
+    )
+
+
+def _first_keys(n_letters: int, n: int, k: int) -> list[int]:
+    """The numbers, in base `n_letters`, of the keys on the first n letters, in their own order."""
+    keys = [0]
+    for _ in range(k):
+        keys = [key * n_letters + letter for key in keys for letter in range(n)]
+    return keys
+
+
+def _numbered(readers: list[list[list[int]]]) -> tuple[list[list[int]], list[list[int]]]:
+    """The suffixes without repetition, and for each key their numbers."""
+    number: dict[tuple[int, ...], int] = {}
+    reads = [[number.setdefault(tuple(suffix), len(number)) for suffix in suffixes] for suffixes in readers]
+    return reads, [list(suffix) for suffix in number]
+
+
+def _read_rightly(
+    oracle: Oracle, reading: Reading, letters: np.ndarray, keys: list[int] | range, length: int
+) -> Fraction:
+    """At least this share of random texts on these letters has every given key that occurs read rightly: its follower
+    by all its suffixes, or for the key that was last the first token of each suffix."""
+    length = max(length, min(_room(oracle, reading), 64))
+    texts = letters[oracle.integers(len(letters), (_CHECKED, length))]
+    own = np.intersect1d(letters, reading.letters)  # half of the tokens, so that each key occurs
+    texts = np.where(oracle.integers(2, texts.shape) == 0, texts, own[oracle.integers(len(own), texts.shape)])
+    good, seen = np.ones(_CHECKED, dtype=bool), np.zeros(_CHECKED)
+    n, k = len(reading.letters), reading.key_length
+    for key in keys:
+        tokens = [int(reading.letters[key // n**place % n]) for place in reversed(range(k))]
+        want = followers(texts, tokens)
+        last = (texts[:, -k:] == tokens).all(1)
+        seen += want != UNDEFINED
+        for suffix in reading.readers[key]:
+            got = oracle.answers(texts, np.array([suffix]))[:, 0, -1]
+            good &= np.where(last, got == suffix[0], (got == want) | (want == UNDEFINED))
+    if 4 * seen.mean() < len(keys):
+        return Fraction(0)
+    return least_success_rate(int(good.sum()), _CHECKED, ALPHA)

@@ -1,0 +1,93 @@
+"""States found by plain sampling: prefixes with different answer tables, listed, or the birthday bound on them."""
+
+import numpy as np
+
+from plait.theory.families.family import Family
+from plait.theory.search.oracle import UNDEFINED, Oracle
+
+MOST_LISTED = 4_096
+_DRAWS = 4_000
+_TOKENS = 6_000_000
+_MOST_COLUMNS = 400
+
+
+def listed_candidates(oracle: Oracle) -> list[Family]:
+    """For several lengths, as many prefixes as differ in some answer; where all do, random ones of that length."""
+    found: list[Family] = []
+    reserve = 0.7 * oracle.left()
+    for length in (1, 2, 3, 5, 8, 13, 21, 34, 55):
+        room = oracle.seq_len - length
+        if room < 1 or oracle.left() <= reserve:
+            break
+        prefixes = np.unique(oracle.uneven_rows(_DRAWS, length), axis=0)
+        width = min(room, max(12, length + 2))
+        count = max(24, min(256, _TOKENS // (len(prefixes) * (length + width))))
+        suffixes = oracle.uneven_rows(count, width)
+        chosen = _told_apart(prefixes, oracle.answers(prefixes, suffixes))
+        if chosen is None:
+            continue
+        rows, columns = chosen
+        queries = [divmod(int(column), suffixes.shape[1]) for column in columns]
+        found.append(_list(prefixes[rows], suffixes, queries))
+        if len(rows) > _DRAWS // 2:
+            birthday = _birthday(oracle, length, suffixes)
+            if birthday is not None:
+                return [*found, birthday]
+    return found
+
+
+def _told_apart(prefixes: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Rows with different answers, one of each kind, and the few queries that tell them apart."""
+    table = answers.reshape(len(prefixes), -1)
+    defined = (table != UNDEFINED).mean(0)
+    if defined.max() < 0.2:
+        return None
+    columns = np.flatnonzero(defined >= min(0.9, defined.max()))
+    kept = np.flatnonzero((table[:, columns] != UNDEFINED).all(1))
+    table = table[kept][:, columns]
+    classes, n_classes, used = np.zeros(len(kept), dtype=np.int64), 1, []
+    for column in np.linspace(0, table.shape[1] - 1, min(_MOST_COLUMNS, table.shape[1])).astype(int).tolist():
+        if n_classes == len(kept):
+            break
+        merged, parts = np.unique(classes * (table.max() + 1) + table[:, column], return_inverse=True)
+        if len(merged) > n_classes:
+            classes, n_classes = parts, len(merged)
+            used.append(column)
+    if not used:
+        return None
+    _, first = np.unique(classes, return_index=True)
+    return kept[first][:MOST_LISTED], columns[used]
+
+
+def _list(prefixes: np.ndarray, suffixes: np.ndarray, queries: list[tuple[int, int]]) -> Family:
+    return Family(
+        description=f"a list of {len(prefixes)} prefixes with different answers",
+        size=len(prefixes),
+        prefix_length=prefixes.shape[1],
+        suffixes=suffixes.tolist(),
+        queries=queries,
+        codec={"kind": "list", "prefixes": prefixes.tolist()},
+    )
+
+
+def _birthday(oracle: Oracle, length: int, suffixes: np.ndarray) -> Family | None:
+    prefixes = oracle.rows(_DRAWS, length)
+    chosen = _told_apart(prefixes, oracle.answers(prefixes, suffixes))
+    if chosen is None or len(chosen[0]) < _DRAWS:
+        return None
+    queries = [divmod(int(column), suffixes.shape[1]) for column in chosen[1]]
+    return Family(
+        description=f"{_DRAWS} random prefixes of {length} tokens, all different (birthday bound)",
+        size=_DRAWS * (_DRAWS - 1) * 10_000 // (2 * 138_156),  # N (N - 1) / (2 ln 10^6), a little less
+        prefix_length=length,
+        suffixes=suffixes.tolist(),
+        queries=queries,
+        codec={
+            "kind": "random",
+            "before": [],
+            "after": [],
+            "letters": oracle.tokens.tolist(),
+            "free": length,
+            "draws": _DRAWS,
+        },
+    )

@@ -1,0 +1,102 @@
+"""A task of which only the targets are known: asked in batches, within a budget of time."""
+
+import time
+
+import numpy as np
+import torch
+
+from plait.random import Stream
+
+UNDEFINED = -1
+_TOKENS_PER_CALL = 4_000_000
+_PURPOSE = 0x5EA7C4
+
+
+class Oracle:
+    """Answers of a task's `targets`, and random numbers for asking.
+
+    Args:
+        task: anything with `vocab_size` and `targets`.
+        seq_len: tokens that prefix and suffix may take together.
+        seconds: the budget.
+        seed: of all random choices.
+
+    Raises:
+        ValueError: a seq_len below 2, a budget that is not positive, or a task that accepts no token.
+    """
+
+    def __init__(self, task: object, *, seq_len: int, seconds: float, seed: int) -> None:
+        if not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 2:
+            raise ValueError(f"seq_len must be an integer of at least 2, got {seq_len!r}")
+        if (
+            not isinstance(seconds, int | float)
+            or isinstance(seconds, bool)
+            or not 0 < seconds < float("inf")
+        ):
+            raise ValueError(f"a search needs a positive budget of seconds, got {seconds!r}")
+        if not hasattr(task, "targets") or not hasattr(task, "vocab_size"):
+            raise ValueError(f"a search needs a task with targets and vocab_size, got {type(task).__name__}")
+        self.task, self.seq_len = task, seq_len
+        self._end = time.monotonic() + seconds
+        self._stream = Stream(seed, 0, _PURPOSE)
+        self._draws = 0
+        self.tokens = self._usable_tokens()
+
+    def left(self) -> float:
+        """Seconds of the budget that are left; negative when it is spent."""
+        return self._end - time.monotonic()
+
+    def integers(self, n: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Fresh uniform integers below n."""
+        self._draws += 1
+        return self._stream.integers(n, shape, draw=self._draws).numpy()
+
+    def rows(self, count: int, length: int) -> np.ndarray:
+        """Fresh rows of uniform usable tokens."""
+        return self.tokens[self.integers(len(self.tokens), (count, length))]
+
+    def uneven_rows(self, count: int, length: int) -> np.ndarray:
+        """Fresh rows, every other one uniform, the others of two tokens in any proportion."""
+        rows, two = self.rows(count, length), self.rows(count, 2)
+        share = self.integers(65_537, (count, 1))
+        second = (self.integers(65_536, (count, length)) < share).astype(np.int64)
+        rows[::2] = np.take_along_axis(two, second, axis=1)[::2]
+        return rows
+
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """The target at every position, UNDEFINED where it is not scored."""
+        step = max(1, _TOKENS_PER_CALL // max(1, rows.shape[1]))
+        parts = [self._targets(rows[begin : begin + step]) for begin in range(0, len(rows), step)]
+        return np.concatenate(parts) if parts else np.empty_like(rows)
+
+    def answers(self, prefixes: np.ndarray, suffixes: np.ndarray) -> np.ndarray:
+        """The targets at the suffixes' positions, `(prefix, suffix, position)`."""
+        n, s, length = len(prefixes), len(suffixes), suffixes.shape[1]
+        result = np.empty((n, s, length), dtype=np.int64)
+        step = max(1, _TOKENS_PER_CALL // (s * (prefixes.shape[1] + length)))
+        for begin in range(0, n, step):
+            some = prefixes[begin : begin + step]
+            rows = np.concatenate([np.repeat(some, s, axis=0), np.tile(suffixes, (len(some), 1))], axis=1)
+            targets = self._targets(rows)[:, -length:]
+            result[begin : begin + step] = targets.reshape(len(some), s, length)
+        return result
+
+    def _targets(self, rows: np.ndarray) -> np.ndarray:
+        tokens, scored = self.task.targets(torch.from_numpy(np.ascontiguousarray(rows)))  # pyright: ignore
+        return torch.where(scored, tokens, UNDEFINED).numpy()
+
+    def _usable_tokens(self) -> np.ndarray:
+        """The tokens that the task lets stand in a row."""
+        size = int(self.task.vocab_size)  # pyright: ignore[reportAttributeAccessIssue]
+        usable = []
+        error: Exception | None = None
+        for token in range(size):
+            try:
+                self._targets(np.full((1, self.seq_len), token))
+            except Exception as refusal:  # a user's code may refuse in any way
+                error = refusal
+            else:
+                usable.append(token)
+        if not usable:
+            raise ValueError(f"the task's targets accept none of its {size} tokens: {error}") from error
+        return np.array(usable)

@@ -1,0 +1,166 @@
+"""Queries that read what followed a key: found by asking random texts, and comparing with their last followers.
+
+Two ways in which a suffix can name a key: it ends in the key itself (direct), or it is a code for it (spelled in
+tokens that steer, such as the bits of decoding recall). For the second, runs of one token show which tokens steer:
+their answer follows one and the same key in every text. Strings of steering tokens are then tried against every key.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from plait.theory.families.readers import fillers_of
+from plait.theory.search.oracle import UNDEFINED, Oracle
+
+MOST_KEY_LENGTH = 4
+_TEXTS = 400
+_RUN = 8
+_MOST_STRINGS = 600
+_SURE = 0.98
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Keys of `key_length` tokens of `letters`, and for each key the suffixes whose last answer is its follower.
+
+    `readers[i]` are suffixes with different first tokens for key number i (in base `len(letters)`, first letter
+    highest).
+    """
+
+    letters: np.ndarray
+    key_length: int
+    readers: list[list[list[int]]]
+
+
+def find_readings(oracle: Oracle) -> list[Reading]:
+    """What can be read: spelled keys first, for they are rarer, then direct ones by key length."""
+    length = max(1, min(64, oracle.seq_len - _RUN - 2))
+    texts = oracle.rows(_TEXTS, length)
+    found = []
+    spelled = _spelled(oracle, texts)
+    if spelled is not None:
+        found.append(spelled)
+    for key_length in range(1, MOST_KEY_LENGTH + 1):
+        if oracle.left() > 0 and key_length + 2 < oracle.seq_len:
+            direct = _direct(oracle, texts, key_length)
+            if direct is not None:
+                found.append(direct)
+                break
+    return found
+
+
+def followers(texts: np.ndarray, key: Sequence[int]) -> np.ndarray:
+    """For each text, what followed the key last; UNDEFINED where it does not occur, or only at the start or the end."""
+    n, length = texts.shape
+    k = len(key)
+    starts = length - 2 * k + 1  # of occurrences that neither touch the first k tokens nor lack a follower
+    if starts <= 1:
+        return np.full(n, UNDEFINED)
+    match = np.ones((n, starts), dtype=bool)
+    for place, token in enumerate(key):
+        match &= texts[:, k + place : k + place + starts] == token
+    last = k + starts - 2 - match[:, -2::-1].argmax(1)
+    result = texts[np.arange(n), np.minimum(last + k, length - 1)]
+    return np.where(match[:, :-1].any(1) & ~match[:, -1], result, UNDEFINED)
+
+
+def _direct(oracle: Oracle, texts: np.ndarray, key_length: int) -> Reading | None:
+    """Suffixes that end in the key, behind one or two different tokens."""
+    n = len(oracle.tokens)
+    keys = oracle.tokens[oracle.integers(n, (24, key_length))]
+    if _agreement(oracle, texts, [(key, [*_other(oracle, key), *key]) for key in keys.tolist()]) < 0.7:
+        return None
+    letters = oracle.tokens
+    if key_length == 1:
+        rates = [
+            _agreement(oracle, texts, [([token], [*_other(oracle, [token]), token])])
+            for token in letters.tolist()
+        ]
+        letters = letters[np.array(rates) >= _SURE]
+    if not len(letters) or len(letters) ** key_length > 4_000:
+        return None
+    readers = []
+    for key in product(range(len(letters)), repeat=key_length):
+        fillers = fillers_of(key, len(letters), most=2)
+        if len(fillers) < 2:
+            return None
+        readers.append([letters[[*filler, *key]].tolist() for filler in fillers])
+    return Reading(letters=letters, key_length=key_length, readers=readers)
+
+
+def _other(oracle: Oracle, key: Sequence[int]) -> list[int]:
+    """A token that the key does not hold, if there is one."""
+    return [token for token in oracle.tokens.tolist() if token not in key][:1]
+
+
+def _agreement(oracle: Oracle, texts: np.ndarray, cases: list[tuple[list[int], list[int]]]) -> float:
+    """How often the last answer to a suffix is what followed its key, over the texts in which the key occurs."""
+    right = seen = 0
+    for key, suffix in cases:
+        want = followers(texts, key)
+        some = np.flatnonzero(want != UNDEFINED)[:60]
+        if len(some):
+            got = oracle.answers(texts[some], np.array([suffix]))[:, 0, -1]
+            right, seen = right + int((got == want[some]).sum()), seen + len(some)
+    return right / seen if seen >= 20 else 0.0
+
+
+def _spelled(oracle: Oracle, texts: np.ndarray) -> Reading | None:
+    """Strings of steering tokens, each of which reads one key of a single token."""
+    run = min(_RUN, oracle.seq_len - texts.shape[1])
+    runs = np.repeat(oracle.tokens[:, None], run, axis=1)
+    table = _Followed(oracle, texts)
+    steering = [
+        suffix[0] for suffix, key in zip(runs.tolist(), table.keys_read(runs), strict=True) if key is not None
+    ]
+    direct = sum(key == suffix[0] for suffix, key in zip(runs.tolist(), table.keys_read(runs), strict=True))
+    if not steering or 2 * direct > len(steering):
+        return None
+    strings = _strings(oracle, np.array(steering), run)
+    keys = table.keys_read(strings)
+    readers: dict[int, dict[int, list[int]]] = {}
+    for suffix, key in zip(strings.tolist(), keys, strict=True):
+        if key is not None:
+            readers.setdefault(key, {}).setdefault(suffix[0], suffix)
+    usable = sorted(key for key, found in readers.items() if len(found) > 1)
+    if not usable:
+        return None
+    return Reading(
+        letters=np.array(usable),
+        key_length=1,
+        readers=[list(readers[key].values())[:2] for key in usable],
+    )
+
+
+def _strings(oracle: Oracle, steering: np.ndarray, length: int) -> np.ndarray:
+    if len(steering) == 1:
+        runs = np.repeat(steering[:, None], length, axis=1)
+        other = np.repeat(runs, len(oracle.tokens), axis=0)
+        other[:, 0] = oracle.tokens
+        return other
+    if len(steering) ** length <= _MOST_STRINGS:
+        return np.array(list(product(steering.tolist(), repeat=length)))
+    return steering[oracle.integers(len(steering), (_MOST_STRINGS, length))]
+
+
+class _Followed:
+    """The last follower of every token in every text, to compare answers with."""
+
+    def __init__(self, oracle: Oracle, texts: np.ndarray) -> None:
+        self.oracle, self.texts = oracle, texts
+        self.table = np.stack([followers(texts, [token]) for token in oracle.tokens.tolist()], axis=1)
+
+    def keys_read(self, suffixes: np.ndarray) -> list[int | None]:
+        """For each suffix, the one token whose follower its last answer is in (nearly) every text, or None."""
+        answers = self.oracle.answers(self.texts, suffixes)[:, :, -1]
+        read: list[int | None] = []
+        for column in answers.T:
+            known = (self.table != UNDEFINED) & (column != UNDEFINED)[:, None]
+            seen = known.sum(0)
+            rate = ((self.table == column[:, None]) & known).sum(0) / np.maximum(seen, 1)
+            rate[seen < 20] = 0
+            best = int(rate.argmax())
+            read.append(int(self.oracle.tokens[best]) if rate[best] >= _SURE else None)
+        return read

@@ -1,0 +1,219 @@
+"""Slots found one by one: places of a prefix whose token the answers give away, each one given those before it.
+
+Places are tried from the cut backwards (or from the start forwards). A place becomes a slot if some queries, whose
+answers do not depend on the places not yet tried, tell its values apart whatever the earlier slots hold. Decoding goes
+the same way: what is already decoded is filled in, and the task itself says which value fits (a triangular family).
+Every claim is measured afterwards on fresh random contents.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from plait.theory.confidence import ALPHA, least_success_rate
+from plait.theory.families.family import Family
+from plait.theory.search.oracle import UNDEFINED, Oracle
+
+_MOST_VALUES = 40
+_FILLS = 3
+_MOST_COLUMNS = 300
+_CHECKED, _PRUNED_BY = 300, 100
+_ROWS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundSlot:
+    """A place, its values, the queries that read it, and whether the answer is the value itself."""
+
+    place: int
+    values: np.ndarray
+    reads: list[int]
+    copies: bool
+
+
+def slot_candidates(oracle: Oracle) -> list[Family]:
+    """The best families of slots from several prefix lengths, bases and both directions."""
+    found: list[Family] = []
+    for part, backwards in product((3, 2, 6), (True, False)):
+        length = max(1, min(oracle.seq_len // part, oracle.seq_len - 1))
+        if oracle.left() > 0:
+            family = _search(oracle, length, backwards=backwards)
+            found += [family] if family else []
+    return found
+
+
+def _search(oracle: Oracle, length: int, *, backwards: bool) -> Family | None:
+    asked = _contexts(oracle) * _FILLS * min(len(oracle.tokens), _MOST_VALUES)
+    n_suffixes = max(24, min(128, _ROWS // asked))
+    suffixes = oracle.uneven_rows(n_suffixes, min(oracle.seq_len - length, 2 * length + 4))
+    base = oracle.rows(1, length)[0]
+    slots: list[FoundSlot] = []
+    order = list(range(length))[:: -1 if backwards else 1]
+    for number, place in enumerate(order):
+        if oracle.left() <= 0:
+            break
+        slot = _slot_at(oracle, base, slots, place, order[number + 1 :], suffixes)
+        if slot is not None:
+            slots.append(slot)
+    return _measured(oracle, base, slots, suffixes) if slots else None
+
+
+def _contexts(oracle: Oracle) -> int:
+    """How many fillings of the earlier slots each place is tried with."""
+    return max(5, min(24, 100 // len(oracle.tokens)))
+
+
+def _slot_at(
+    oracle: Oracle,
+    base: np.ndarray,
+    slots: list[FoundSlot],
+    place: int,
+    untried: list[int],
+    suffixes: np.ndarray,
+) -> FoundSlot | None:
+    values, n_contexts = oracle.tokens, _contexts(oracle)
+    if len(values) > _MOST_VALUES:
+        values = values[np.argsort(oracle.integers(2**20, (len(values),)), kind="stable")[:_MOST_VALUES]]
+    contexts = np.tile(base, (n_contexts, 1))
+    for slot in slots:
+        contexts[:, slot.place] = slot.values[oracle.integers(len(slot.values), (n_contexts,))]
+    fills = np.repeat(contexts[:, None], _FILLS, axis=1)
+    if untried:
+        fills[:, 1:, untried] = oracle.rows(n_contexts * (_FILLS - 1), len(untried)).reshape(
+            n_contexts, _FILLS - 1, -1
+        )
+    prefixes = np.repeat(fills[:, None], len(values), axis=1)
+    prefixes[..., place] = values[None, :, None]
+    answers = oracle.answers(prefixes.reshape(-1, len(base)), suffixes)
+    table = answers.reshape(n_contexts, len(values), _FILLS, -1)
+    steady = ((table == table[:, :, :1]) & (table != UNDEFINED)).all((0, 1, 2))
+    columns = np.flatnonzero(steady)
+    if not len(columns):
+        return None
+    table = table[:, :, 0, columns]
+    copied = (table == values[None, :, None]).all(0).sum(0)
+    if 2 * copied.max() >= len(values):
+        read = int(columns[copied.argmax()])
+        copying = _copying(
+            oracle, contexts, place, suffixes[read // suffixes.shape[1]], read % suffixes.shape[1]
+        )
+        if len(copying) > 1:
+            return FoundSlot(place=place, values=copying, reads=[read], copies=True)
+    kept, reads = _telling(table)
+    if len(kept) < 2:
+        return None
+    return FoundSlot(
+        place=place, values=values[kept], reads=[int(columns[read]) for read in reads], copies=False
+    )
+
+
+def _copying(
+    oracle: Oracle, contexts: np.ndarray, place: int, suffix: np.ndarray, position: int
+) -> np.ndarray:
+    """The tokens that the query answers with when they stand at the place, in every context."""
+    prefixes = np.repeat(contexts[:, None], len(oracle.tokens), axis=1)
+    prefixes[..., place] = oracle.tokens
+    answers = oracle.answers(prefixes.reshape(-1, contexts.shape[1]), suffix[None])[:, 0, position]
+    return oracle.tokens[(answers.reshape(len(contexts), -1) == oracle.tokens).all(0)]
+
+
+def _telling(table: np.ndarray) -> tuple[list[int], list[int]]:
+    """Values that are told apart in every context, and few columns that do it; `table[context, value, column]`."""
+    codes = [np.unique(context, axis=0, return_inverse=True)[1].reshape(-1) for context in table]
+    kept: list[int] = []
+    for value in range(table.shape[1]):
+        if all(code[value] != code[other] for code in codes for other in kept):
+            kept.append(value)
+    a, b = np.triu_indices(len(kept), 1)
+    differs = table[:, np.array(kept)[a]] != table[:, np.array(kept)[b]]  # (context, pair, column)
+    left, reads = np.ones(differs.shape[:2], dtype=bool), []
+    while left.any():
+        best = int((differs & left[..., None]).sum((0, 1)).argmax())
+        left &= ~differs[..., best]
+        reads.append(best)
+    return kept, reads
+
+
+def _measured(
+    oracle: Oracle, base: np.ndarray, slots: list[FoundSlot], suffixes: np.ndarray
+) -> Family | None:
+    """The family of the slots, without those that fail often, and its share of contents that come back."""
+    while slots:
+        blame = _blame(oracle, base, slots, suffixes, _PRUNED_BY)
+        if blame.sum() <= _PRUNED_BY // 4 or oracle.left() <= 0:
+            break
+        limit = max(blame.max() // 2, _PRUNED_BY // 10)
+        slots = [slot for slot, blamed in zip(slots, blame, strict=True) if blamed <= limit]
+    if not slots:
+        return None
+    right = _CHECKED - int(_blame(oracle, base, slots, suffixes, _CHECKED).sum())
+    share = least_success_rate(right, _CHECKED, ALPHA)
+    used = sorted({read // suffixes.shape[1] for slot in slots for read in slot.reads})
+    queries = sorted({read for slot in slots for read in slot.reads})
+    size = 1
+    for slot in slots:
+        size *= len(slot.values)
+    return Family(
+        description=f"{len(slots)} of {len(base)} tokens, each one of {_shown(slots)}",
+        size=size,
+        share=share,
+        prefix_length=len(base),
+        suffixes=suffixes[used].tolist(),
+        queries=[(used.index(read // suffixes.shape[1]), read % suffixes.shape[1]) for read in queries],
+        codec={
+            "kind": "slots",
+            "base": base.tolist(),
+            "slots": [
+                {
+                    "at": [slot.place],
+                    "values": slot.values.tolist(),
+                    "reads": [queries.index(read) for read in slot.reads],
+                    **({} if slot.copies else {"answers": "simulated"}),
+                }
+                for slot in slots
+            ],
+        },
+    )
+
+
+def _shown(slots: list[FoundSlot]) -> str:
+    counts = sorted({len(slot.values) for slot in slots})
+    return f"{counts[0]} values" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} values"
+
+
+def _blame(
+    oracle: Oracle, base: np.ndarray, slots: list[FoundSlot], suffixes: np.ndarray, count: int
+) -> np.ndarray:
+    """Of `count` random contents, how many are read back up to each slot and not there."""
+    contents = np.tile(base, (count, 1))
+    for slot in slots:
+        contents[:, slot.place] = slot.values[oracle.integers(len(slot.values), (count,))]
+    known = np.tile(base, (count, 1))
+    alive, blame = np.ones(count, dtype=bool), np.zeros(len(slots), dtype=np.int64)
+    for number, slot in enumerate(slots):
+        right = _read_back(oracle, slot, contents, known, suffixes)
+        blame[number] = (alive & ~right).sum()
+        alive &= right
+        known[:, slot.place] = contents[:, slot.place]
+    return blame
+
+
+def _read_back(
+    oracle: Oracle, slot: FoundSlot, contents: np.ndarray, known: np.ndarray, suffixes: np.ndarray
+) -> np.ndarray:
+    """Whether the slot's value in each content is the first that fits the answers, given the slots known before."""
+    width = suffixes.shape[1]
+    asked = sorted({read // width for read in slot.reads})
+    rows = [asked.index(read // width) for read in slot.reads]
+    positions = [read % width for read in slot.reads]
+    got = oracle.answers(contents, suffixes[asked])[:, rows, positions]
+    truth = contents[:, slot.place]
+    if slot.copies:
+        return got[:, 0] == truth
+    tried = np.repeat(known[:, None], len(slot.values), axis=1)
+    tried[..., slot.place] = slot.values
+    table = oracle.answers(tried.reshape(-1, known.shape[1]), suffixes[asked])[:, rows, positions]
+    table = table.reshape(len(contents), len(slot.values), -1)
+    fits = ((table == got[:, None]) | (table == UNDEFINED)).all(2)
+    return (slot.values[fits.argmax(1)] == truth) & fits.any(1) & (got != UNDEFINED).all(1)

@@ -1,0 +1,78 @@
+"""Lower bounds for a task of one's own, given nothing but its targets: `find_state_bits`.
+
+Stages, each while time is left: what followed a key last (forests, trees, paths), slots one by one, plain lists and the
+birthday bound. The best candidate becomes a certificate, which is checked before it is handed out; so the bound is true
+at its confidence, and it is labelled as found: a better one may exist. Source: docs/theory.md, 4.8.
+"""
+
+from fractions import Fraction
+
+from plait.theory.bound import Bound
+from plait.theory.certificate import found_certificate
+from plait.theory.checker import check
+from plait.theory.families.family import Family
+from plait.theory.search.followers import follower_candidates
+from plait.theory.search.lists import listed_candidates
+from plait.theory.search.oracle import Oracle
+from plait.theory.search.readers import find_readings
+from plait.theory.search.slots import slot_candidates
+
+_LEAST_SHARE = Fraction(1, 50)
+_SURELY_READ = Fraction(93, 100)
+"""What all of a few hundred trials prove: nothing was seen to fail."""
+
+
+def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, seed: int = 0) -> Bound:
+    """Bits of state without which no recurrent model is right at every scored position of this task.
+
+    Args:
+        task: anything with `targets` and `vocab_size`; nothing else of it is used.
+        seq_len: tokens that inputs may have.
+        seconds: the budget of time.
+        seed: of the search's random choices.
+
+    Raises:
+        ValueError: a budget that is not positive, a seq_len below 2, or a task without targets.
+    """
+    oracle = Oracle(task, seq_len=seq_len, seconds=seconds, seed=seed)
+    candidates = [
+        candidate for reading in find_readings(oracle) for candidate in follower_candidates(oracle, reading)
+    ]
+    for stage in (listed_candidates, slot_candidates):
+        if oracle.left() > 0:
+            candidates += stage(oracle)
+    usable = [candidate for candidate in candidates if candidate.share >= _LEAST_SHARE and candidate.size > 1]
+    for candidate in sorted(usable, key=lambda c: c.size * c.share, reverse=True):
+        bound = _certified(task, candidate, seq_len)
+        if bound is not None:
+            return bound
+    return Bound(
+        quantity="state bits",
+        value=Fraction(0),
+        found=True,
+        statement=f"No family was found on inputs of {seq_len} tokens in the time given; that proves nothing.",
+    )
+
+
+def _certified(task: object, candidate: Family, seq_len: int) -> Bound | None:
+    """The bound that the checker accepts for a candidate, if it accepts any."""
+    certificate = found_certificate(task, candidate, Fraction(0))
+    verdict = check(certificate, task=task if ":" in str(certificate["task"]) else None)
+    # Another draw of contents may go a little worse.
+    slack = Fraction(0) if verdict.confidence == 1 or candidate.share > _SURELY_READ else Fraction(1, 4)
+    bits = (verdict.bits or Fraction(0)) - slack
+    if bits <= 0:
+        return None
+    certificate = found_certificate(task, candidate, bits)
+    return Bound(
+        quantity="state bits",
+        value=bits,
+        confidence=verdict.confidence,
+        certificate=certificate,
+        certified=bits,
+        found=True,
+        statement=(
+            f"A model right at every scored position of every input of {seq_len} tokens carries this much over the cut "
+            f"after token {candidate.prefix_length}: {candidate.description}. Found by search, not optimal."
+        ),
+    )

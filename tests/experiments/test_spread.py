@@ -1,0 +1,99 @@
+"""The same rows from two Ray workers as from one process, a worker killed in the middle included."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_training import FakeTrainer, small_experiment
+
+from plait.experiments import Store, run_experiment
+from plait.training import Evaluation
+
+ray = pytest.importorskip("ray")
+
+from plait.experiments.spread import run_on_ray  # noqa: E402
+
+EXPERIMENT = small_experiment(steps=12, widths=(4, 8), seeds=range(2))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The address of two nodes of one processor each."""
+    from ray import cloudpickle
+    from ray.cluster_utils import Cluster
+
+    cloudpickle.register_pickle_by_value(sys.modules["fake_training"])
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    started = Cluster()
+    for _ in range(2):
+        started.add_node(num_cpus=1, include_dashboard=False)
+    yield started.address
+    started.shutdown()
+
+
+class KillableTrainer(FakeTrainer):
+    """Says which process trains; the first to come is killed there."""
+
+    def __call__(self, run, **keywords):
+        if self.log is not None:
+            with self.log.with_suffix(".pids").open("a") as file:
+                file.write(f"{os.getpid()}\n")
+        return super().__call__(run, **keywords)
+
+
+def kill_the_first(pids: Path) -> None:
+    while not pids.exists() or not pids.read_text().strip():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    os.kill(int(pids.read_text().split()[0]), signal.SIGKILL)
+
+
+def test_two_workers_and_one_killed_give_the_rows_of_one_process(cluster, tmp_path):
+    alone = run_experiment(EXPERIMENT, tmp_path / "alone", train=FakeTrainer(), max_members=2)
+    trainer = KillableTrainer(seconds=0.05, log=tmp_path / "log")
+    killer = threading.Thread(target=kill_the_first, args=(tmp_path / "log.pids",))
+    killer.start()
+    rows = run_on_ray(
+        EXPERIMENT, tmp_path / "spread", address=cluster, train=trainer, device="cpu", max_members=2
+    )
+    killer.join()
+    assert rows.equals(alone)
+    pids = (tmp_path / "log.pids").read_text().split()
+    assert len(pids) == 9, "eight shards, one of them twice"
+    assert len(set(pids)) >= 3, "two workers, and one in the place of the killed"
+    for path in (tmp_path / "alone").glob("*.parquet"):
+        assert path.read_bytes() == (tmp_path / "spread" / path.name).read_bytes()
+
+
+def test_real_training_is_bitwise_the_same_and_what_is_stored_is_not_trained_again(cluster, tmp_path):
+    tiny = replace(EXPERIMENT, evaluations=(Evaluation(seq_len=30, sequences=4),))
+    protocol = replace(tiny.base.train, steps=3, seq_len=20, test_sequences=4, select_sequences=2)
+    tiny = replace(tiny, base=replace(tiny.base, train=protocol)).where({"model.d_model": (4,)})
+    alone = run_experiment(tiny, tmp_path / "alone", device="cpu", max_members=2)
+    spread = run_on_ray(tiny, tmp_path / "spread", address=cluster, device="cpu", max_members=2)
+    assert spread.equals(alone)
+    elsewhere = [Store(tmp_path / name).read_evaluations() for name in ("alone", "spread")]
+    assert elsewhere[0].equals(elsewhere[1])
+    assert len(elsewhere[0]) == len(alone)
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "spread").glob("*.parquet")}
+    run_on_ray(tiny, tmp_path / "spread", address=cluster, device="cpu", max_members=2)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "spread").glob("*.parquet")} == files
+
+
+def refuse(*_arguments, **_keywords):
+    raise ValueError("no such thing")
+
+
+def test_what_training_refuses_is_one_line(cluster, tmp_path):
+    with pytest.raises(ValueError, match=r"^no such thing$"):
+        run_on_ray(EXPERIMENT, tmp_path, address=cluster, train=refuse, device="cpu")
+
+
+def test_no_cluster_there(tmp_path):
+    with pytest.raises(ValueError, match=r"no Ray cluster at '127.0.0.1:1': "):
+        run_on_ray(EXPERIMENT, tmp_path, address="127.0.0.1:1", train=FakeTrainer(), device="cpu")
