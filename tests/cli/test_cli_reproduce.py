@@ -129,7 +129,6 @@ def test_a_slice_reads_lists_and_spans(plait, tmp_path):
         (("reproduce", "tiny", "--only", "train.seed=7"), "not in experiment"),
         (("reproduce", "tiny", "--only", "train.seed=[]"), "leaves no run"),
         (("reproduce", "tiny", "--device", "tpu"), "auto, cpu or cuda"),
-        (("reproduce", "tiny", "--ray", "127.0.0.1:1"), "Ray"),
         (("reproduce", "tiny", "-o", "/proc/nowhere"), "/proc/nowhere"),
         (("report", "nowhere"), "nowhere"),
         (("report", "."), "no results"),
@@ -154,6 +153,13 @@ def test_a_shard_from_the_future(plait, refused, tmp_path, command):
     )
     rows.write_parquet(path)
     assert "update plait to read it" in refused(*command)
+
+
+def test_workers_that_are_not_there(plait):
+    result = plait("reproduce", "tiny", "--ray", "127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "Ray" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_page_is_written_anew(plait, refused, tmp_path):
