@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from plait.experiments.bootstrap import SAMPLES, Interval, bootstrap_means, interval_of, resamples
 from plait.experiments.cells import Cell
 
+_ROUNDING = 1e-12
+"""Means that are equal but were summed in another order differ by less."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Crossing:
@@ -133,7 +136,7 @@ def _crossings(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`crossing` for each row of `means`, as its two ends."""
     sizes, rows = np.log(parameters), np.arange(len(means))
-    reached = means >= accuracy
+    reached = means >= accuracy - _ROUNDING
     first = reached.argmax(axis=1)
     before = np.maximum(first - 1, 0)
     step = means[rows, first] - means[rows, before]

@@ -146,7 +146,7 @@ def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     if places is not None:
-        axes.set_xticks(list(places.values()), [str(value) for value in places])
+        axes.set_xticks(list(places.values()), [value_text(value) for value in places])
         return
     values = sorted({float(point.x) for line in panel.lines for point in line.points})
     if panel.view.log and len(values) > 1 and values[-1] > 0:
