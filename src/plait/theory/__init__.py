@@ -6,6 +6,7 @@ from plait.theory.checker import Game, Verdict, check, check_file, open_game
 from plait.theory.reach import attention_reach
 from plait.theory.recurrent import printed_state_bits, ssm_state_bits
 from plait.theory.repaired import Retrieval, all_right_states, counting_states, fano_bits, fano_bits_ceil
+from plait.theory.search import find_reach, find_state_bits
 from plait.theory.states import state_count
 from plait.theory.table import BoundRow, bounds_table
 
@@ -24,6 +25,8 @@ __all__ = [
     "counting_states",
     "fano_bits",
     "fano_bits_ceil",
+    "find_reach",
+    "find_state_bits",
     "open_game",
     "printed_state_bits",
     "sealed",

@@ -82,6 +82,13 @@ class Oracle:
         return result
 
     def _targets(self, rows: np.ndarray) -> np.ndarray:
+        """As `targets`; rows that the task refuses have none."""
+        try:
+            return self._asked(rows)
+        except Exception:  # a user's code may refuse in any way
+            return np.full_like(rows, UNDEFINED)
+
+    def _asked(self, rows: np.ndarray) -> np.ndarray:
         tokens, scored = self.task.targets(torch.from_numpy(np.ascontiguousarray(rows)))  # pyright: ignore
         return torch.where(scored, tokens, UNDEFINED).numpy()
 
@@ -92,7 +99,7 @@ class Oracle:
         error: Exception | None = None
         for token in range(size):
             try:
-                self._targets(np.full((1, self.seq_len), token))
+                self._asked(np.full((1, self.seq_len), token))
             except Exception as refusal:  # a user's code may refuse in any way
                 error = refusal
             else:

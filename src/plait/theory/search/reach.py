@@ -14,6 +14,7 @@ from plait.theory.search.oracle import UNDEFINED, Oracle
 _ROWS = 6_000
 _MOST_PAIRS = 40
 _MOST_TOKENS = 48
+_MOST_DIFFERING = 8
 
 
 def find_reach(task: object, seq_len: int, *, seconds: float = 20, seed: int = 0) -> Bound:
@@ -29,19 +30,17 @@ def find_reach(task: object, seq_len: int, *, seconds: float = 20, seed: int = 0
         ValueError: a budget that is not positive, a seq_len below 2, or a task without targets.
     """
     oracle = Oracle(task, seq_len=seq_len, seconds=seconds, seed=seed)
-    best: tuple[int, np.ndarray] | None = None
-    for differing in range(1, seq_len + 1):
-        if oracle.left() <= 0 or (best is not None and best[0] >= seq_len - differing):
-            break
-        pair = _pair(oracle, differing)
-        if pair is not None:
-            best = (_agreement(pair), pair)
-    if best is None:
+    pair = None
+    for differing in range(1, min(_MOST_DIFFERING, seq_len - 1) + 1):
+        pair = _pair(oracle, differing) if pair is None and oracle.left() > 0 else pair
+    if pair is None:
+        pair = _deepest(oracle)
+    if pair is None:
         statement = (
             f"No two inputs of {seq_len} tokens with different targets were found; that proves nothing."
         )
         return Bound(quantity="reach", value=0, found=True, statement=statement)
-    tokens, pair = best
+    tokens = _agreement(pair)
     certificate = reach_certificate(task, tokens, pair.tolist())
     verdict = check(certificate, task=task if ":" in str(certificate["task"]) else None)
     assert verdict.accepted, verdict.reason
@@ -73,11 +72,22 @@ def _pair(oracle: Oracle, differing: int) -> np.ndarray | None:
     return None
 
 
+def _deepest(oracle: Oracle) -> np.ndarray | None:
+    """By bisection over random rows of the full length: the fewest first tokens that change a target at the end."""
+    low, high, best = 1, oracle.seq_len, None
+    while low <= high:
+        middle = (low + high) // 2
+        pairs = _short_pairs(oracle, oracle.seq_len, middle)
+        if pairs:
+            best, high = max(pairs, key=_agreement), middle - 1
+        else:
+            low = middle + 1
+    return best
+
+
 def _short_pairs(oracle: Oracle, length: int, differing: int) -> list[np.ndarray]:
     """Pairs of that length with different defined targets at the end, from rows of few tokens each."""
-    rows = oracle.rows(_ROWS, length)
-    few = oracle.rows(_ROWS, 4)
-    rows[::2] = np.take_along_axis(few, oracle.integers(4, (_ROWS, length)), axis=1)[::2]
+    rows = oracle.uneven_rows(_ROWS, length)
     others = rows.copy()
     others[:, :differing] = oracle.rows(_ROWS, differing)
     ends, other_ends = oracle.targets(rows)[:, -1], oracle.targets(others)[:, -1]
