@@ -9,7 +9,7 @@ from plait.cli import app
 COMMANDS = get_command(app).commands
 EXAMPLE = re.compile(r"^\s+(?:echo .*\| )?plait (.*)$", re.MULTILINE)
 TABLE = {
-    "tasks", "label", "build", "verify", "stream", "bounds", "check", "memory", "train", "reproduce", "results",
+    "tasks", "label", "build", "verify", "attack", "stream", "bounds", "check", "memory", "train", "reproduce", "results",
     "report", "eval", "bench",
 }  # fmt: skip
 
