@@ -9,8 +9,8 @@ from plait.cli import app
 COMMANDS = get_command(app).commands
 EXAMPLE = re.compile(r"^\s+(?:echo .*\| )?plait (.*)$", re.MULTILINE)
 TABLE = {
-    "tasks", "label", "build", "verify", "attack", "stream", "bounds", "check", "memory", "train", "reproduce", "results",
-    "report", "eval", "bench",
+    "tasks", "label", "build", "verify", "stream", "export", "attack", "bounds", "check", "memory", "train",
+    "reproduce", "results", "report", "eval", "bench",
 }  # fmt: skip
 
 
