@@ -34,7 +34,7 @@ class Unless(Bare):
         content, asked = tokens[..., :6], tokens - 3
         spoiled = ((content[..., :-1] == 0) & (content[..., 1:] == 1)).any(-1, keepdim=True)
         answers = content.gather(-1, asked.clamp(0, 5).reshape(*content.shape[:-1], -1))
-        scored = (asked >= 0) & (torch.arange(tokens.shape[-1]) >= 6)
+        scored = (asked >= 0) & (torch.arange(tokens.shape[-1]) >= 6) & (content < 3).all(-1, keepdim=True)
         return Targets(torch.where(spoiled, 2, answers) * scored, scored)
 
 

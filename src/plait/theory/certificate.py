@@ -112,11 +112,25 @@ def _head(quantity: str, task: object) -> dict[str, object]:
 
 
 def _described(task: object) -> dict[str, object]:
+    """Name and parameters; of a user's own task, those parameters that JSON can hold."""
+    own = type(task)
     try:
-        return task_to_json(task)  # pyright: ignore[reportArgumentType]  # any task with the four members
+        document = task_to_json(task)  # pyright: ignore[reportArgumentType]  # any task with the four members
     except ValueError:
-        own = type(task)
         return {"task": f"{own.__module__}:{own.__qualname__}", "params": {}}
+    params = document["params"]
+    assert isinstance(params, dict)
+    return {
+        "task": document["task"],
+        "params": {key: value for key, value in params.items() if _is_json(value)},
+    }
+
+
+def _is_json(value: object) -> bool:
+    try:
+        return json.loads(json.dumps(value, allow_nan=False)) == value
+    except (TypeError, ValueError, RecursionError):
+        return False
 
 
 def _pessimistic(share: Fraction, trials: int) -> int:

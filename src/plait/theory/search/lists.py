@@ -27,8 +27,7 @@ def listed_candidates(oracle: Oracle) -> list[Family]:
         if chosen is None:
             continue
         rows, columns = chosen
-        queries = [divmod(int(column), suffixes.shape[1]) for column in columns]
-        found.append(_list(prefixes[rows], suffixes, queries))
+        found.append(_list(prefixes[rows], *_used(suffixes, columns)))
         if len(rows) > _DRAWS // 2:
             birthday = _birthday(oracle, length, suffixes)
             if birthday is not None:
@@ -39,11 +38,14 @@ def listed_candidates(oracle: Oracle) -> list[Family]:
 def _told_apart(prefixes: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Rows with different answers, one of each kind, and the few queries that tell them apart."""
     table = answers.reshape(len(prefixes), -1)
-    defined = (table != UNDEFINED).mean(0)
-    if defined.max() < 0.2:
+    defined = table != UNDEFINED
+    best = defined[:, defined.mean(0).argmax()]  # rows that the query with the most answers has an answer for
+    if best.sum() < 2:
         return None
-    columns = np.flatnonzero(defined >= min(0.9, defined.max()))
-    kept = np.flatnonzero((table[:, columns] != UNDEFINED).all(1))
+    columns = np.flatnonzero(defined[best].mean(0) >= 0.9)
+    kept = np.flatnonzero(defined[:, columns].all(1))
+    if len(kept) < 2:
+        return None
     table = table[kept][:, columns]
     classes, n_classes, used = np.zeros(len(kept), dtype=np.int64), 1, []
     for column in np.linspace(0, table.shape[1] - 1, min(_MOST_COLUMNS, table.shape[1])).astype(int).tolist():
@@ -59,12 +61,19 @@ def _told_apart(prefixes: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, 
     return kept[first][:MOST_LISTED], columns[used]
 
 
-def _list(prefixes: np.ndarray, suffixes: np.ndarray, queries: list[tuple[int, int]]) -> Family:
+def _used(suffixes: np.ndarray, columns: np.ndarray) -> tuple[list[list[int]], list[tuple[int, int]]]:
+    """The suffixes that some column of the answer table needs, and the columns as queries about them."""
+    numbers, positions = np.divmod(columns, suffixes.shape[1])
+    used, numbers = np.unique(numbers, return_inverse=True)
+    return suffixes[used].tolist(), list(zip(numbers.tolist(), positions.tolist(), strict=True))
+
+
+def _list(prefixes: np.ndarray, suffixes: list[list[int]], queries: list[tuple[int, int]]) -> Family:
     return Family(
         description=f"a list of {len(prefixes)} prefixes with different answers",
         size=len(prefixes),
         prefix_length=prefixes.shape[1],
-        suffixes=suffixes.tolist(),
+        suffixes=suffixes,
         queries=queries,
         codec={"kind": "list", "prefixes": prefixes.tolist()},
     )
@@ -75,12 +84,12 @@ def _birthday(oracle: Oracle, length: int, suffixes: np.ndarray) -> Family | Non
     chosen = _told_apart(prefixes, oracle.answers(prefixes, suffixes))
     if chosen is None or len(chosen[0]) < _DRAWS:
         return None
-    queries = [divmod(int(column), suffixes.shape[1]) for column in chosen[1]]
+    used, queries = _used(suffixes, chosen[1])
     return Family(
         description=f"{_DRAWS} random prefixes of {length} tokens, all different (birthday bound)",
         size=_DRAWS * (_DRAWS - 1) * 10_000 // (2 * 138_156),  # N (N - 1) / (2 ln 10^6), a little less
         prefix_length=length,
-        suffixes=suffixes.tolist(),
+        suffixes=used,
         queries=queries,
         codec={
             "kind": "random",
