@@ -9,6 +9,7 @@ from plait.cli import (
     attack,
     bench,
     constructions,
+    export,
     memory,
     reproduce,
     results,
@@ -54,6 +55,7 @@ app.command("eval")(train.evaluate)
 app.command()(constructions.build)
 app.command()(verify.verify)
 app.command()(stream.stream)
+app.command()(export.export)
 app.command()(theory.bounds)
 app.command()(theory.check)
 app.command()(attack.attack)

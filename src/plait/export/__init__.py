@@ -1,5 +1,7 @@
 """plait's models for Hugging Face transformers (an optional package): their blocks, and whole folders."""
 
+from plait.export.bamba import bamba
 from plait.export.blocks import BlockStack, gpt_neox_config, mamba_config
+from plait.export.folder import Exported, export_hf, right_answers
 
-__all__ = ["BlockStack", "gpt_neox_config", "mamba_config"]
+__all__ = ["BlockStack", "Exported", "bamba", "export_hf", "gpt_neox_config", "mamba_config", "right_answers"]

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from plait.constructions import Plan
-from plait.constructions.mamba_writer import HOLD
+from plait.constructions.codes import DigitCode
+from plait.constructions.mamba_writer import HOLD, STEP
 from plait.constructions.recall import recall_plan
-from plait.constructions.recall_short import ShortRecallPlan
-from plait.export.bamba_writer import EPS, BambaWriter, Channel, bit_code, rotary_margin
+from plait.constructions.recall_plan import BIT
+from plait.constructions.recall_short import PREVIOUS, REGISTER, ShortRecallPlan
+from plait.export.bamba_writer import EPS, BambaWriter, Channel, rotary_margin
 from plait.export.blocks import need_transformers
 from plait.tasks import DecodingRecall, SelectiveCopying
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 N_FREQUENCIES = 6
 BASES = (2.0**0.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0, 10000.0)
+CHUNK = 16
+"""Positions that Mamba-2's parallel pass treats at once: sequences are padded to a multiple of it."""
+
 RESET = 32.0
 """The step size of a write: exp(-32) of the old state stays."""
 
@@ -48,11 +53,12 @@ def bamba(plan: Plan) -> "BambaForCausalLM":
 
 def _copying(task: SelectiveCopying, seq_len: int) -> tuple[BambaWriter, int, int]:
     """Mamba-2 holds the angles of the latest number; attention looks back by them and copies flag and code."""
-    n, code = N_FREQUENCIES, bit_code(max(task.n_words, len(task.numbers)))
+    n, code = N_FREQUENCIES, DigitCode(n_points=max(task.n_words, len(task.numbers)), base=2)
     subspaces = (("flag", 1), ("code", code.width), ("number", 2 * n), ("held", 2 * n))
     pairs = BambaWriter(subspaces=subspaces, seq_len=seq_len, rotary_base=1.0).n_pairs
     margins = {
-        base: rotary_margin(_turns(base, pairs)[:n], before=max(task.numbers), after=seq_len) for base in BASES
+        base: rotary_margin(_turns(base, pairs)[:n], before=max(task.numbers), after=seq_len)
+        for base in BASES
     }
     base = max(BASES, key=lambda base: margins[base])
     writer = BambaWriter(subspaces=subspaces, seq_len=seq_len, rotary_base=base)
@@ -70,7 +76,7 @@ def _copying(task: SelectiveCopying, seq_len: int) -> tuple[BambaWriter, int, in
     writer.embed(signals, vocab_size=task.vocab_size)
     step = (RESET - HOLD) / 2 * writer.rows("flag")[0] + (RESET + HOLD) / 2 * writer.one
     channels = [
-        Channel(reads=sign * row, steps=step, decay=math.exp(-1.0), writes=sign / RESET * into)
+        Channel(reads=sign * row, steps=step, writes=sign / RESET * into)
         for row, into in zip(writer.rows("number"), writer.rows("held"), strict=True)
         for sign in (1.0, -1.0)
     ]
@@ -96,15 +102,43 @@ def _recall(task: DecodingRecall, seq_len: int) -> tuple[BambaWriter, int, int]:
     )  # fmt: skip
     pairs = BambaWriter(subspaces=subspaces, seq_len=seq_len, rotary_base=1.0).n_pairs
     slow = plan.recency.turns.values[0]
-    writer = BambaWriter(
-        subspaces=subspaces, seq_len=seq_len, rotary_base=slow ** (-pairs / (pairs - 1))
-    )
+    writer = BambaWriter(subspaces=subspaces, seq_len=seq_len, rotary_base=slow ** (-pairs / (pairs - 1)))
     writer.embed(plan.signals, vocab_size=task.vocab_size)
-    # Heights: at least 0 at words, -3/2 radius^2 at bits; a step of 1 at bits, none at words.
-    bit = math.log(math.e - 1.0)
-    step = (HOLD - bit) / (1.5 * radius**2) * writer.rows("height")[0] + HOLD * writer.one
-    step = bit * writer.one + (bit - HOLD) * (writer.one + writer.rows("height")[0] / (1.5 * radius**2)) * -1.0
-    return writer, 1, 1
+    # Heights: at least 0 at words, -3/2 radius^2 at bits; a step at bits, none at words.
+    step = (HOLD - STEP) / (1.5 * radius**2) * writer.rows("height")[0] + HOLD * writer.one
+    out = REGISTER * torch.tensor(register.maps, dtype=torch.float64).T @ writer.rows("register")
+    channels = [
+        Channel(
+            reads=writer.rows("level")[0] * BIT / (2.0 * radius),
+            steps=step,
+            rate=-math.log(decay) / STEP,
+            writes=into / (STEP * BIT),
+        )
+        for decay, into in zip(register.decays, out, strict=True)
+    ]
+    token = torch.cat((writer.rows("level"), writer.rows("height")))
+    previous = torch.cat((writer.rows("previous level"), writer.rows("previous height")))
+    channels += [
+        Channel(reads=sign * row, lag=1, skip=1.0, writes=sign * PREVIOUS * into)
+        for row, into in zip(token, previous, strict=True)
+        for sign in (1.0, -1.0)
+    ]
+    expand = writer.mamba(0, channels)
+    wanted = [
+        row / REGISTER - float(middle) * writer.one
+        for row, middle in zip(writer.rows("register"), register.middle, strict=True)
+    ]
+    sharp = plan.sharpness / PREVIOUS
+    recent = plan.recency.sharpness * 0.5**0.5 * writer.one
+    writer.attention(
+        1,
+        turning=[(pairs - 1, recent, -recent)],
+        matching=[(sharp * w, p) for w, p in zip((*wanted, writer.one), previous, strict=True)],
+        copies=writer.rows("level"),
+        gain=plan.gain,
+        adds=plan.gain * writer.rows("height")[0],
+    )
+    return writer, expand, 2
 
 
 def _turns(base: float, n_pairs: int) -> list[float]:
@@ -136,6 +170,7 @@ def _model(writer: BambaWriter, vocab_size: int, *, expand: int, taps: int) -> "
         mamba_d_state=1,
         mamba_d_conv=taps,
         mamba_expand=expand,
+        mamba_chunk_size=CHUNK,
         bos_token_id=vocab_size - 3,
         eos_token_id=vocab_size - 2,
         pad_token_id=vocab_size - 1,

@@ -18,13 +18,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, SILU_ONE
 
 QUIET = 2.0**-30
 """What a signal of 1 measures in the stream."""
 
-GATED_QUIET = 2.0**-24
+GATED_QUIET = 2.0**-32
 """What an output of 1 measures before the mixer's own norm."""
 
 EPS = 1e-5
@@ -41,7 +40,7 @@ class Channel:
         reads: the row that it reads, before SiLU.
         lag: tokens ago that it reads.
         steps: the row whose value, through softplus, is its step size; None never steps.
-        decay: what a step of size 1 leaves of its state.
+        rate: a step of size s leaves exp(-rate s) of its state.
         skip: how much of its present value it gives, beside its state.
         writes: where its output goes.
     """
@@ -49,7 +48,7 @@ class Channel:
     reads: Tensor
     lag: int = 0
     steps: Tensor | None = None
-    decay: float = 1.0
+    rate: float = 1.0
     skip: float = 0.0
     writes: Tensor
 
@@ -126,9 +125,7 @@ class BambaWriter:
                 ]
             ),
             f"{name}mamba.conv1d.weight": convolution,
-            f"{name}mamba.A_log": torch.tensor(
-                [math.log(-math.log(c.decay)) if c.decay < 1.0 else 0.0 for c in padded], dtype=torch.float64
-            ),
+            f"{name}mamba.A_log": torch.tensor([math.log(c.rate) for c in padded], dtype=torch.float64),
             f"{name}mamba.D": torch.tensor([GATED_QUIET * c.skip for c in padded], dtype=torch.float64),
             f"{name}mamba.norm.weight": torch.full(
                 (width,), math.sqrt(EPS) / GATED_QUIET, dtype=torch.float64
@@ -199,7 +196,3 @@ def rotary_margin(frequencies: Sequence[float], *, before: int, after: int) -> f
     offsets = torch.arange(-before, after + 1, dtype=torch.float64)
     cosines = torch.stack([torch.cos(w * offsets[offsets != 0]) for w in frequencies]).mean(0)
     return 1.0 - float(cosines.max())
-
-
-def bit_code(n_points: int) -> DigitCode:
-    return DigitCode(n_points=n_points, base=2)

@@ -27,42 +27,54 @@ def need_transformers() -> None:
         raise ValueError("this needs Hugging Face transformers: pip install 'plait[hf]'")
 
 
+def mamba_arguments(spec: LayerSpec) -> dict[str, Any]:
+    """Of `MambaConfig`, for a MambaBlock of this layer's dimensions; `intermediate_size` is to be set afterwards.
+
+    The constructor takes multiples of hidden_size alone for it; the block takes any.
+    """
+    return {
+        "hidden_size": spec.d_model,
+        "state_size": spec.d_state,
+        "conv_kernel": spec.d_conv,
+        "time_step_rank": spec.dt_rank,
+        "layer_norm_epsilon": spec.norm_eps,
+        "num_hidden_layers": 1,
+        "residual_in_fp32": False,
+        "use_mambapy": False,
+    }
+
+
+def gpt_neox_arguments(spec: LayerSpec) -> dict[str, Any]:
+    """Of `GPTNeoXConfig`, for a GPTNeoXLayer of this layer's dimensions; its window is a mask, not an argument."""
+    return {
+        "hidden_size": spec.d_model,
+        "num_attention_heads": spec.n_heads,
+        "num_hidden_layers": 1,
+        "intermediate_size": spec.d_mlp,
+        "hidden_act": "silu",
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": spec.rotary_base,
+            "partial_rotary_factor": spec.rotary_fraction,
+        },
+        "layer_norm_eps": spec.norm_eps,
+    }
+
+
 def mamba_config(spec: LayerSpec) -> "MambaConfig":
-    """What a MambaBlock of this layer's dimensions is made from."""
+    """What a MambaBlock is made from."""
     from transformers import MambaConfig
 
-    config = MambaConfig(
-        hidden_size=spec.d_model,
-        state_size=spec.d_state,
-        conv_kernel=spec.d_conv,
-        time_step_rank=spec.dt_rank,
-        layer_norm_epsilon=spec.norm_eps,
-        num_hidden_layers=1,
-        residual_in_fp32=False,
-        use_mambapy=False,
-    )
-    # The constructor takes multiples of hidden_size alone; the block takes any.
+    config = MambaConfig(**mamba_arguments(spec))
     config.intermediate_size = spec.d_inner
     return config
 
 
 def gpt_neox_config(spec: LayerSpec, *, attention: str = "eager") -> "GPTNeoXConfig":
-    """What a GPTNeoXLayer of this layer's dimensions is made from; its window is a mask, not a field."""
+    """What a GPTNeoXLayer is made from; `attention` is one of its own ways, "eager" or "sdpa"."""
     from transformers import GPTNeoXConfig
 
-    config = GPTNeoXConfig(
-        hidden_size=spec.d_model,
-        num_attention_heads=spec.n_heads,
-        num_hidden_layers=1,
-        intermediate_size=spec.d_mlp,
-        hidden_act="silu",
-        rope_parameters={
-            "rope_type": "default",
-            "rope_theta": spec.rotary_base,
-            "partial_rotary_factor": spec.rotary_fraction,
-        },
-        layer_norm_eps=spec.norm_eps,
-    )
+    config = GPTNeoXConfig(**gpt_neox_arguments(spec))
     config._attn_implementation = attention
     return config
 
