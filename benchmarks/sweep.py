@@ -1,6 +1,6 @@
 """Experiments one after the other in one process and within a time limit, for a machine that is lent by the minute.
 
-    python benchmarks/sweep.py shift fig4 fig6 --minutes 9 --known results --out $OUT
+    python benchmarks/sweep.py shift length fig4 --minutes 9 --known results --out $OUT --seeds 16
 
 What `--known` holds already is not trained again. New members come to `--out` as `members.parquet` and
 `evaluations/evaluations.parquet`, every two minutes and at the end; both can be put into any folder of results.
@@ -120,6 +120,9 @@ def main() -> None:
     parser.add_argument("--known", type=Path, help="a folder of results that need no training")
     parser.add_argument("--minutes", type=float, default=9.0, help="stop training after so many")
     parser.add_argument("--seeds", type=int, default=32, help="so many seeds of each cell")
+    parser.add_argument(
+        "--lrs", type=lambda text: [float(lr) for lr in text.split(",")], help="these rates alone"
+    )
     parser.add_argument("--quick", action="store_true", help="the quick forms")
     parser.add_argument("--device", default="auto")
     given = parser.parse_args()
@@ -138,6 +141,8 @@ def main() -> None:
             chosen = experiment.quick_form() if given.quick else experiment
             if given.seeds < 32:
                 chosen = chosen.where({"train.seed": range(given.seeds)})
+            if given.lrs is not None:
+                chosen = chosen.where({"train.lr": given.lrs})
             run_experiment(
                 chosen, given.work, train=train_through, device=given.device, watch=Log(experiment, save)
             )

@@ -7,7 +7,7 @@ import pytest
 from made_up import made_up_cell
 
 from plait.experiments import paired_difference, summarise
-from plait.experiments.bootstrap import bootstrap_means, interval_of, mean_interval, resamples
+from plait.experiments.bootstrap import bootstrap_means, interval_of, mean_interval, resamples, weights_of
 from plait.experiments.selection import choose
 from plait.experiments.student import student_cdf, student_quantile
 
@@ -70,7 +70,7 @@ class TestBootstrap:
         select = np.array([[1.0, 0.0], [0.0, 0.9]])
         accuracy = np.array([[0.6, 0.1], [0.2, 0.8]])
         taken = np.array([[0, 0], [1, 1], [0, 1]])
-        assert bootstrap_means(select, accuracy, taken) == pytest.approx([0.6, 0.8, 0.35])
+        assert bootstrap_means(select, accuracy, weights_of(taken)) == pytest.approx([0.6, 0.8, 0.35])
 
     def test_samples_are_uniform_and_reproducible(self):
         taken = resamples(8)

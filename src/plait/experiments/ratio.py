@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.experiments.bootstrap import SAMPLES, Interval, bootstrap_means, interval_of, resamples
+from plait.experiments.bootstrap import SAMPLES, Interval, bootstrap_means, interval_of, sample_weights
 from plait.experiments.cells import Cell
 
 _ROUNDING = 1e-12
@@ -111,8 +111,9 @@ def _curves(cells: Sequence[Cell], samples: int | None) -> list[Curve]:
 
 def _means(cell: Cell, samples: int | None) -> NDArray[np.float64]:
     n_seeds = len(cell.seeds)
-    taken = np.arange(n_seeds)[np.newaxis] if samples is None else resamples(n_seeds, samples=samples)
-    return bootstrap_means(cell.select, cell.accuracy, taken)
+    once = np.full((1, n_seeds), 1 / n_seeds)
+    weights = once if samples is None else sample_weights(n_seeds, samples=samples)
+    return bootstrap_means(cell.select, cell.accuracy, weights)
 
 
 def _ratios(

@@ -12,7 +12,7 @@ from plait.experiments.bootstrap import (
     bootstrap_means,
     interval_of,
     mean_interval,
-    resamples,
+    sample_weights,
 )
 from plait.experiments.cells import Cell
 from plait.experiments.selection import choose
@@ -80,12 +80,12 @@ def paired_difference(first: Cell, second: Cell, *, samples: int = SAMPLES) -> D
             f"no seed is shared by {first.pattern} ({first.seeds}) and {second.pattern} ({second.seeds})"
         )
     tables = [_at_seeds(cell, shared) for cell in (first, second)]
-    alone = np.arange(len(shared))[np.newaxis]
+    alone = np.full((1, len(shared)), 1 / len(shared))
     mean = float(bootstrap_means(*tables[0], alone)[0] - bootstrap_means(*tables[1], alone)[0])
     if len(shared) < 2:
         return Difference(mean=mean, interval=None, seeds=1)
-    taken = resamples(len(shared), samples=samples)
-    differences = bootstrap_means(*tables[0], taken) - bootstrap_means(*tables[1], taken)
+    weights = sample_weights(len(shared), samples=samples)
+    differences = bootstrap_means(*tables[0], weights) - bootstrap_means(*tables[1], weights)
     return Difference(mean=mean, interval=interval_of(differences, len(shared)), seeds=len(shared))
 
 

@@ -52,6 +52,8 @@ class Stored:
 
     def cells(self, experiment: Experiment) -> tuple[Cell, ...]:
         """The experiment's cells; measured elsewhere, where that is what the experiment asks."""
+        if self.rows.is_empty():
+            return ()
         if not experiment.evaluations:
             return cells(experiment, self.rows)
         return () if self.evaluations is None else evaluated_cells(experiment, self.rows, self.evaluations)
