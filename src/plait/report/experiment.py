@@ -203,7 +203,7 @@ def _figure(
 def _ratio_blocks(panel: Panel, name: str, reported: Sequence[ReferenceRatio]) -> list[Block]:
     found = [point.summary.cell for line in panel.lines for point in line.points]
     ratios = ratios_by_pattern(found)
-    table = ratio_table(found, reported=reported)
+    table = ratio_table(found, reported=reported, title=panel.title)
     if ratios is None or table is None:
         return []
     caption = (

@@ -49,7 +49,14 @@ def _results(found: Found, _: Sequence[str]) -> Table | None:
 
 
 def _ratio(found: Found, arguments: Sequence[str]) -> Table | None:
-    return ratio_table(_panel_cells(found, arguments), reported=RATIOS.get(found.experiment.name, ()))
+    views = [number for number, view in enumerate(found.experiment.views) if view.ratio]
+    if not views:
+        raise ValueError(f"experiment {found.experiment.name!r} has no view with a ratio")
+    shown, place = found.panels(views[0]), number_of(arguments)
+    if place >= len(shown):
+        return None
+    reported = RATIOS.get(found.experiment.name, ())
+    return ratio_table(cells_of_panel(shown[place]), reported=reported, title=shown[place].title)
 
 
 def _paired(found: Found, _: Sequence[str]) -> Table | None:
@@ -84,15 +91,6 @@ TABLES: Mapping[str, Maker] = MappingProxyType(
 )
 """Kinds of tables: `results` has the brief columns and `all` every column; `ratio P` belongs to panel P, `grid V P` is
 panel P of view V as means, `rates A` belongs to an accuracy. Numbers begin at 0."""
-
-
-def _panel_cells(found: Found, arguments: Sequence[str]) -> list[Cell]:
-    views = [number for number, view in enumerate(found.experiment.views) if view.ratio]
-    if not views:
-        raise ValueError(f"experiment {found.experiment.name!r} has no view with a ratio")
-    shown = found.panels(views[0])
-    place = number_of(arguments)
-    return cells_of_panel(shown[place]) if place < len(shown) else []
 
 
 def cells_of_panel(panel: Panel) -> list[Cell]:

@@ -67,7 +67,9 @@ def results_table(
     )
 
 
-def ratio_table(cells: Sequence[Cell], *, reported: Sequence[ReferenceRatio] = ()) -> Table | None:
+def ratio_table(
+    cells: Sequence[Cell], *, reported: Sequence[ReferenceRatio] = (), title: str = ""
+) -> Table | None:
     """How many times the hybrid's parameters a pure model needs, by accuracy; None without both kinds."""
     ratios = ratios_by_pattern(cells, RATIO_ACCURACIES)
     if ratios is None:
@@ -80,8 +82,11 @@ def ratio_table(cells: Sequence[Cell], *, reported: Sequence[ReferenceRatio] = (
         there = [ratio for ratio in reported if math.isclose(ratio.accuracy, accuracy)]
         found = [_ratio(curve[place]) for curve in ratios.values()]
         rows.append((Entry(text=f"{accuracy:g}", value=accuracy), *found, _reported(there)))
+    caption = (
+        "arameters of the smallest pure model that reaches an accuracy, over those of the smallest hybrid"
+    )
     return Table(
-        caption="Parameters of the smallest pure model that reaches an accuracy, over those of the smallest hybrid",
+        caption=f"{title}: p{caption}" if title else f"P{caption}",
         columns=tuple(columns),
         rows=tuple(rows),
         notes=(

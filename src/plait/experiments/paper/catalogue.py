@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from plait.experiments.paper.basin import BASIN
+from plait.experiments.paper.choices import CHOICES
 from plait.experiments.paper.fig4 import FIG4
 from plait.experiments.paper.fig5 import FIG5
 from plait.experiments.paper.fig6 import FIG6
@@ -37,6 +38,7 @@ _ALL = (
     PROPORTION,
     SHIFT,
     BASIN,
+    CHOICES,
 )
 
 CATALOGUE: Mapping[str, Experiment] = MappingProxyType({experiment.name: experiment for experiment in _ALL})
