@@ -262,8 +262,18 @@ def versions() -> dict[str, str]:
     try:
         own = version("plait")
     except PackageNotFoundError:
-        own = "not installed"
+        own = _version_of_source()
     return {"plait": own, "torch": torch.__version__, "python": platform.python_version()}
+
+
+def _version_of_source() -> str:
+    """The version that a source tree says of itself, where the package is not installed."""
+    import tomllib
+
+    project = Path(__file__).parents[3] / "pyproject.toml"
+    if not project.exists():
+        return "not installed"
+    return tomllib.loads(project.read_text())["project"]["version"]
 
 
 def _device_name(device: torch.device) -> str:
