@@ -107,17 +107,19 @@ def main() -> None:
     )
     parser.add_argument("--tokens", type=int, default=1_000_000)
     parser.add_argument("--through", nargs="+", choices=("step", "read-all"), default=["step", "read-all"])
+    parser.add_argument(
+        "--tasks", nargs="+", choices=(COPYING.name, RECALL.name), default=[COPYING.name, RECALL.name]
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
+    made = {
+        COPYING.name: (selective_copying(COPYING, options.tokens), copying_stream),
+        RECALL.name: (decoding_recall(RECALL, options.tokens), recall_stream),
+    }
     for through in options.through:
-        run(
-            COPYING.name, through, selective_copying(COPYING, options.tokens), copying_stream(options.tokens),
-            options.tokens,
-        )  # fmt: skip
-        run(
-            RECALL.name, through, decoding_recall(RECALL, options.tokens), recall_stream(options.tokens),
-            options.tokens,
-        )  # fmt: skip
+        for name in options.tasks:
+            model, stream = made[name]
+            run(name, through, model, stream(options.tokens), options.tokens)
 
 
 if __name__ == "__main__":

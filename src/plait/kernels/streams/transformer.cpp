@@ -171,14 +171,20 @@ void run(const Shape& s, double eps, const T* const* w, Rotation<T> r, const T* 
   parallel(tiles(s.batch), threads, [&](int64_t group) {
     Scratch scratch;
     const Carried<T> signal(scratch, s.tiled, hidden, out, group, s.batch, width, width);
-    const Carried<T> state(scratch, s.tiled, cache, cache_after, group, s.batch, s.held * entries, s.kept * entries);
-    T* seen = scratch.take<T>((s.held + s.time) * s.entry());
-    std::memcpy(seen, state.before, s.held * s.entry() * sizeof(T));
     const int64_t first = group * kLanes, lanes = std::min<int64_t>(kLanes, s.batch - first);
+    T* seen = scratch.take<T>((s.held + s.time) * s.entry());
+    if (s.tiled)
+      std::memcpy(seen, cache + group * s.held * s.entry(), s.held * s.entry() * sizeof(T));
+    else
+      rows_to_tile(cache + first * s.held * entries, lanes, s.held * entries, seen);
     advance(s, eps, w, r, signal.before, signal.after, seen, sources ? sources + first * s.time : nullptr,
             margins + first * s.time, lanes);
-    std::memcpy(state.after, seen + (s.held + s.time - s.kept) * s.entry(), s.kept * s.entry() * sizeof(T));
-    signal.finish(), state.finish();
+    const T* last = seen + (s.held + s.time - s.kept) * s.entry();
+    if (s.tiled)
+      std::memcpy(cache_after + group * s.kept * s.entry(), last, s.kept * s.entry() * sizeof(T));
+    else
+      tile_to_rows(last, lanes, s.kept * entries, cache_after + first * s.kept * entries);
+    signal.finish();
   });
 }
 
