@@ -1,7 +1,7 @@
 """Confidence limits for a success probability, exact in rational arithmetic.
 
 Source: C. J. Clopper, E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the
-binomial", Biometrika 26 (1934) 404-413; docs/theory.md, 4.3.
+binomial", Biometrika 26 (1934) 404-413; docs/theory.md, Lemma 4.2.
 """
 
 from fractions import Fraction

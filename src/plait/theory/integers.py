@@ -2,7 +2,7 @@
 
 `floor(log2(n / d))` is a difference of bit lengths, corrected by one comparison. Powers that would be too long to
 write out are held between two truncated integers; the precision doubles until both ends give the same answer, so
-no rounding of a logarithm ever decides a bound. Source: docs/theory.md, 2.5.
+no rounding of a logarithm ever decides a bound. Source: docs/theory.md, 2.10.
 """
 
 from collections.abc import Iterable
