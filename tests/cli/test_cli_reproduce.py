@@ -177,3 +177,14 @@ def test_results_are_packed_into_one_file(plait, tmp_path):
     assert len(Store(tmp_path / "r").files()) == 2
     assert plait("results", "r", "--pack").exit_code == 0
     assert len(Store(tmp_path / "r").files()) == 1
+
+
+def test_results_are_added_to_others(plait, refused, tmp_path):
+    plait("reproduce", "tiny", "-o", "r")
+    result = plait("results", "r", "--into", "kept")
+    assert result.exit_code == 0, result.output
+    assert "8 members added to kept" in result.stderr
+    assert Store(tmp_path / "kept").stored() == Store(tmp_path / "r").stored()
+    assert len(Store(tmp_path / "kept").files()) == 1
+    assert "0 members added to kept" in plait("results", "r", "--into", "kept").stderr
+    assert "nowhere" in refused("results", "nowhere", "--into", "kept")

@@ -133,6 +133,22 @@ class TestPack:
         run_experiment(MEASURED, tmp_path, train=MeasuringTrainer(log=tmp_path / "log"))
         assert calls(tmp_path / "log") == 0
 
+    def test_into_another_folder_goes_what_it_has_not_yet(self, tmp_path):
+        kept = run_experiment(PLAIN, tmp_path / "kept", train=FakeTrainer())
+        more = replace(small_experiment(steps=8, widths=(4,), seeds=range(3)), evaluations=LENGTHS)
+        rows = run_experiment(more, tmp_path / "new", train=MeasuringTrainer())
+        new, store = Store(tmp_path / "new"), Store(tmp_path / "kept")
+        before = {path: path.read_bytes() for path in (*new.files(), *store.files())}
+        n_files = len(store.files())
+        assert new.pack_into(store) == len(rows) - len(kept) == 4
+        assert store.read().drop("losses").equals(rows.drop("losses"))
+        assert store.read().filter(pl.col("member").is_in(kept["member"].to_list())).equals(kept)
+        assert store.read_evaluations().equals(new.read_evaluations())
+        assert {path: path.read_bytes() for path in before} == before, "no file that was there is touched"
+        assert (len(store.files()), len(store.evaluation_files())) == (n_files + 1, 1)
+        assert new.pack_into(store) == 0
+        assert (len(store.files()), len(store.evaluation_files())) == (n_files + 1, 1)
+
     def test_a_thinned_curve_has_the_mean_of_each_part(self):
         rows, _ = made_up_rows(PLAIN)
         curve = rows.head(1).with_columns(

@@ -49,6 +49,12 @@ def results(
     pack: Annotated[
         bool, typer.Option("--pack", help="First put all files into one, with thinner loss curves.")
     ] = False,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--into", metavar="OUT", help="First add what OUT has not yet to it, as one file, curves thinned."
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Rows to print at most; --json prints all.")] = 40,
     json: JsonFlag = False,
     device: Device = "auto",
@@ -59,6 +65,7 @@ def results(
     plait results runs/headline --by pattern,d_model,lr
     plait results runs/headline --where pattern=SSM-TF --where seed=0 --columns lr,accuracy,losses
     plait results runs/headline --sql "SELECT pattern, MAX(accuracy) FROM members GROUP BY pattern"
+    plait results runs/headline --into results
     """
     from plait.experiments import Store, StoreError, aggregated, filtered, query
     from plait.names import unknown
@@ -67,6 +74,9 @@ def results(
     resolve_device(device)
     if pack:
         Store.for_reading(folder).pack()
+    if into is not None:
+        added = Store.for_reading(folder).pack_into(Store.for_writing(into))
+        messages().print(f"{added} members added to {into}", highlight=False)
     conditions = parse_fields("--where", where)
     if sql is not None:
         if conditions or by is not None or columns is not None:

@@ -32,6 +32,9 @@ LOCK = "members.lock"
 CHECKPOINTS = "checkpoints"
 EVALUATIONS = "evaluations"
 
+_EVALUATION = ("member", "evaluation")
+"""What tells evaluations apart."""
+
 Columns = dict[str, pl.DataType]
 Names = tuple[str, ...]
 
@@ -91,7 +94,7 @@ class Store:
         Raises:
             StoreError: a file that is damaged, foreign, or of another version.
         """
-        return _read(self.evaluation_files(), EVALUATION_COLUMNS, ("member", "evaluation"))
+        return _read(self.evaluation_files(), EVALUATION_COLUMNS, _EVALUATION)
 
     def stored(self) -> frozenset[str]:
         """The identities of the stored members. A file that has not changed is not read again."""
@@ -99,7 +102,7 @@ class Store:
 
     def evaluated(self) -> frozenset[tuple[str, ...]]:
         """The stored pairs of a member's and an evaluation's identity."""
-        return self._keys(self.evaluation_files(), EVALUATION_COLUMNS, ("member", "evaluation"))
+        return self._keys(self.evaluation_files(), EVALUATION_COLUMNS, _EVALUATION)
 
     def _keys(self, files: list[Path], columns: Columns, names: Names) -> frozenset[tuple[str, ...]]:
         found: set[tuple[str, ...]] = set()
@@ -149,6 +152,28 @@ class Store:
         with writing(self.folder):
             for path in {*files, *more_files} - {*kept}:
                 path.unlink(missing_ok=True)
+
+    def pack_into(self, other: "Store") -> int:
+        """Add to `other`, as one file more, the members and evaluations that it has not yet; how many members.
+
+        Loss curves are thinned (see packing.py); every other number stays. What either folder holds is not touched.
+
+        Raises:
+            StoreError: a damaged shard in either, or a folder that cannot be written.
+        """
+        rows, evaluations = self.read(), self.read_evaluations()
+        rows = rows.filter(~pl.col("member").is_in(list(other.stored())))
+        known = pl.DataFrame(
+            sorted(other.evaluated()),
+            schema={name: EVALUATION_COLUMNS[name] for name in _EVALUATION},
+            orient="row",
+        )
+        evaluations = evaluations.join(known, on=_EVALUATION, how="anti")
+        if len(evaluations):
+            other.add_evaluations(evaluations)
+        if len(rows):
+            other.add(thinned(rows))
+        return len(rows)
 
     def _write(self, path: Path, rows: pl.DataFrame) -> Path:
         content = io.BytesIO()
