@@ -77,6 +77,7 @@ def test_closest_calls_are_read_from_the_parallel_pass_where_they_are_said_to_be
             tokens = torch.tensor([extreme.tokens])
             known = labels(TASK, tokens, window=None)
             reading = ParallelReader(model).read(tokens, known.targets, known.sources)
-            assert float(getattr(reading, name)[0, -1]) == extreme.value
+            # Found in a batch, read alone here: sums may be taken in another order.
+            assert float(getattr(reading, name)[0, -1]) == pytest.approx(extreme.value, rel=1e-5)
     assert found.verified[0].parallel.wrong == 0
     assert found.verified[0].difference < 1e-4
