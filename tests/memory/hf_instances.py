@@ -65,6 +65,8 @@ def _empty_cache(model: nn.Module) -> tuple[str, object]:
             return "cache_params", None
         case "recurrent_gemma":
             return "past_key_values", DynamicCache(config=model.config)
+        case "lara_mini":
+            return "cache", None
         case _:
             return "past_key_values", None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from plait.memory.huggingface import (
     convolved_attention,
     dense_families,
+    lara,
     linear_families,
     mamba_families,
     nemotron,
@@ -68,6 +69,7 @@ _ROWS: tuple[tuple[str, str, str, Callable[[Fields], Body]], ...] = (
     ("kimi_linear", "Kimi Linear", "KimiLinear", linear_families.kimi_linear),
     ("bailing_hybrid", "Bailing hybrid", "BailingHybrid", linear_families.bailing_hybrid),
     ("minimax", "MiniMax", "MiniMax", linear_families.minimax),
+    ("lara_mini", "Lara 4 Mini", "LaraMini", lara.lara_mini),
     ("lfm2", "LFM2", "Lfm2", other_families.lfm2),
     ("lfm2_moe", "LFM2-MoE", "Lfm2Moe", other_families.lfm2_moe),
     ("lfm3", "LFM3", "Lfm3", other_families.lfm3),

@@ -16,7 +16,7 @@ def _pair(attention: Block, linear: Block) -> MixerPair:
     return {"full_attention": attention, "linear_attention": linear}
 
 
-def _stack(
+def stack_of(
     f: Fields, kinds: tuple[str, ...], mixers: MixerPair, others: Callable[[int], tuple[Block, ...]]
 ) -> tuple[Layer, ...]:
     """One layer a kind: its mixer and the blocks beside it.
@@ -29,14 +29,18 @@ def _stack(
     return tuple(Layer(kind=kind, blocks=(mixers[kind], *others(i))) for i, kind in enumerate(kinds))
 
 
-def _delta_of(f: Fields, d: int) -> Block:
+def delta_of(f: Fields, d: int, *, n_keys: int = 16, n_values: int = 32) -> Block:
     """The linear_* fields of the Qwen families.
+
+    Args:
+        n_keys: default of linear_num_key_heads.
+        n_values: default of linear_num_value_heads.
 
     Raises:
         ValueError: the key heads do not divide the value heads.
     """
-    n_keys = f.integer("linear_num_key_heads", default=16)
-    n_values = f.integer("linear_num_value_heads", default=32)
+    n_keys = f.integer("linear_num_key_heads", default=n_keys)
+    n_values = f.integer("linear_num_value_heads", default=n_values)
     if n_values % n_keys:
         raise f.refuse(f"linear_num_key_heads must divide linear_num_value_heads = {n_values}, got {n_keys}")
     return gated_delta(
@@ -89,7 +93,7 @@ def qwen3_next(f: Fields) -> Body:
     def others(i: int) -> tuple[Block, ...]:
         return (dense, norm(d, 2)) if i in only_dense or (i + 1) % step else (*sparse, norm(d, 2))
 
-    layers = _stack(f, kinds, _pair(_gated_heads(f, d, n_kv=2), _delta_of(f, d)), others)
+    layers = stack_of(f, kinds, _pair(_gated_heads(f, d, n_kv=2), delta_of(f, d)), others)
     return decoder(f, layers, d_model=d, vocab_size=151936)
 
 
@@ -98,8 +102,8 @@ def qwen3_5(f: Fields) -> Body:
     d = f.integer("hidden_size", default=4096)
     feed = mlp(d, f.integer("intermediate_size", default=12288))
     kinds = f.layer_types(default_layers=32, default=_interval(f))
-    mixers = _pair(_gated_heads(f, d, n_kv=4), _delta_of(f, d))
-    layers = _stack(f, kinds, mixers, lambda _: (feed, norm(d, 2)))
+    mixers = _pair(_gated_heads(f, d, n_kv=4), delta_of(f, d))
+    layers = stack_of(f, kinds, mixers, lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=248320)
 
 
@@ -108,8 +112,8 @@ def qwen3_5_moe(f: Fields) -> Body:
     d = f.integer("hidden_size", default=2048)
     feed = _qwen_experts(f, d, n_experts=256, per_token=8)
     kinds = f.layer_types(default_layers=40, default=_interval(f))
-    mixers = _pair(_gated_heads(f, d, n_kv=2), _delta_of(f, d))
-    layers = _stack(f, kinds, mixers, lambda _: (*feed, norm(d, 2)))
+    mixers = _pair(_gated_heads(f, d, n_kv=2), delta_of(f, d))
+    layers = stack_of(f, kinds, mixers, lambda _: (*feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=248320)
 
 
@@ -136,7 +140,7 @@ def olmo_hybrid(f: Fields) -> Body:
         default=lambda i: "full_attention" if i % 4 == 3 or (n < 4 and i == n - 1) else "linear_attention",
     )
     feed = mlp(d, f.integer("intermediate_size", default=11008))
-    layers = _stack(f, kinds, _pair(attention, linear), lambda _: (feed, norm(d, 2)))
+    layers = stack_of(f, kinds, _pair(attention, linear), lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=100352)
 
 
@@ -169,7 +173,7 @@ def _latent_of(f: Fields, d: int, *, gate: bool) -> LatentAttention:
     return LatentAttention(
         d_model=d,
         n_heads=f.integer("num_attention_heads", default=32),
-        q_rank=None if gate else f.optional("q_lora_rank", default=None),
+        q_rank=f.optional("q_lora_rank", default=None),
         kv_rank=f.integer("kv_lora_rank", default=512),
         d_rope=f.integer("qk_rope_head_dim", default=64),
         d_nope=f.integer("qk_nope_head_dim", default=128),
@@ -205,7 +209,7 @@ def kimi_linear(f: Fields) -> Body:
     dense = mlp(d, f.integer("intermediate_size", default=9216))
     feed = _first_dense(f, n, dense=dense, sparse=_kimi_experts(f, d, n_experts=256, units=1024), default=1)
     mixers = _pair(_latent_of(f, d, gate=False).block, linear)
-    layers = _stack(f, kinds, mixers, lambda i: (*feed(i), norm(d, 2)))
+    layers = stack_of(f, kinds, mixers, lambda i: (*feed(i), norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=163840, tied=None)
 
 
@@ -226,7 +230,7 @@ def bailing_hybrid(f: Fields) -> Body:
     dense = mlp(d, f.integer("intermediate_size", default=6144))
     feed = _first_dense(f, n, dense=dense, sparse=_kimi_experts(f, d, n_experts=512, units=768), default=2)
     mixers = _pair(_latent_of(f, d, gate=True).block, linear)
-    layers = _stack(f, kinds, mixers, lambda i: (*feed(i), norm(d, 2)))
+    layers = stack_of(f, kinds, mixers, lambda i: (*feed(i), norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=157184, tied=None)
 
 
@@ -244,5 +248,5 @@ def minimax(f: Fields) -> Body:
     kinds = f.layer_types(
         default_layers=32, default=lambda i: "linear_attention" if i % 2 else "full_attention"
     )
-    layers = _stack(f, kinds, _pair(plain.block, linear), lambda _: (feed, norm(d, 2)))
+    layers = stack_of(f, kinds, _pair(plain.block, linear), lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=32000)

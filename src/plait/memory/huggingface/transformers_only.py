@@ -71,7 +71,7 @@ def qwen3(f: Fields) -> Body:
     d = f.integer("hidden_size", default=4096)
     feed = mlp(d, f.integer("intermediate_size", default=22016))
     kinds, window = _qwen_kinds(f, 32)
-    attention = _normed_heads(f, attention_of(f, d, n_heads=32, n_kv=32, d_head=128))
+    attention = normed_heads(f, attention_of(f, d, n_heads=32, n_kv=32, d_head=128))
     layers = attention_stack(f, kinds, attention, window=window, others=lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=151936)
 
@@ -93,7 +93,7 @@ def qwen3_moe(f: Fields) -> Body:
     kind = "full_attention" if window is None else "sliding_attention"
     kinds = f.layer_types(default_layers=24, default=lambda _: kind)
     only_dense = f.indices("mlp_only_layers", len(kinds)) or ()
-    attention = _normed_heads(f, attention_of(f, d, n_heads=32, n_kv=4))
+    attention = normed_heads(f, attention_of(f, d, n_heads=32, n_kv=4))
 
     def others(i: int) -> tuple[Block, ...]:
         return (dense if i in only_dense or (i + 1) % step else sparse, norm(d, 2))
@@ -126,7 +126,7 @@ def _gemma(f: Fields, *, every: int, d_head: int, normed: bool, vocab_size: int)
     return decoder(f, layers, d_model=d, vocab_size=vocab_size, tied=True)
 
 
-def _normed_heads(f: Fields, attention: Attention) -> Attention:
+def normed_heads(f: Fields, attention: Attention) -> Attention:
     """With a norm for queries and one for keys, over the width of a head."""
     bias = f.flag("attention_bias", default=False)
     return replace(attention, bias=bias, out_bias=bias, extra=2 * attention.d_head)
