@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# What is installed beside plait; `dev,ray` also runs the tests that spread over Ray workers, as .ci/run does.
+EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint check fix bench docs clean
@@ -12,7 +14,7 @@ help:            ## list the targets
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch numpy
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 install: $(VENV)/.installed ## everything into .venv
