@@ -1,14 +1,17 @@
 """Closed forms against exhaustive minimisation; a stack of layers as one machine (Lemma 2.1)."""
 
 import itertools
+import random
+from fractions import Fraction
 
 import pytest
 import torch
 from theory_cases import SMALL_TASKS, all_rows, in_domain
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
-from plait.theory import state_count
+from plait.theory import Retrieval, counting_states, fano_bits, state_count
 from plait.theory.automata import Machine, compose, minimise, reachable, task_machine
+from plait.theory.integers import log2_floor
 
 
 @pytest.mark.parametrize("task", SMALL_TASKS, ids=repr)
@@ -32,12 +35,63 @@ def test_the_counts_of_the_table(task, states):
     assert state_count(task) == states
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    "task", [AssociativeRecall(n_words=6), MultiKeyRecall(n_words=2, key_length=4)], ids=repr
+    "task",
+    [
+        SelectiveCopying(n_words=4, numbers=(3,)),
+        SelectiveCopying(n_words=2, numbers=(1, 2)),
+        SelectiveCopying(n_words=2, numbers=(1, 4)),
+        SelectiveCopying(n_words=4, numbers=(1, 3)),
+        SelectiveCopying(n_words=1, numbers=(3,)),
+        SelectiveCopying(n_words=2, numbers=(4,)),
+        SelectiveCopying(n_words=1, numbers=(1, 2, 3)),
+        Needle(n_words=7),
+        pytest.param(AssociativeRecall(n_words=6), marks=pytest.mark.slow),
+        pytest.param(MultiKeyRecall(n_words=2, key_length=4), marks=pytest.mark.slow),
+    ],
+    ids=repr,
 )
 def test_larger_closed_forms(task):
     assert minimise(task_machine(task)).n_states == state_count(task)
+
+
+@pytest.mark.parametrize("task", SMALL_TASKS, ids=repr)
+def test_no_random_family_has_more_bits_than_the_least_automaton(task):
+    """Random prefixes and queries, at random errors: the bound is at most log2 of the exact number of states."""
+    rng, machine, largest = random.Random(7), task_machine(task), 0
+    for _ in range(30):
+        length, n_queries = rng.randint(1, 14), rng.randint(1, 6)
+        prefixes = [some_row(machine, rng, length) for _ in range(100)]
+        suffixes = [rng.choices(machine.symbols, k=rng.randint(1, 5)) for _ in range(n_queries)]
+        tables = {tuple(last_answer(machine, prefix + suffix) for suffix in suffixes) for prefix in prefixes}
+        tables = {table for table in tables if None not in table}
+        answers = max(2, len({answer for table in tables for answer in table}))
+        if not tables:
+            continue
+        largest = max(largest, len(tables))
+        game = Retrieval(size=len(tables), queries=n_queries, answers=answers)
+        for error in (Fraction(0), Fraction(rng.randrange(100), 100)):
+            assert counting_states(game, error) <= state_count(task)
+            assert fano_bits(game, error) <= log2_floor([(state_count(task), 1)], parts=1000)
+    assert largest > 1
+
+
+def some_row(machine, rng, length):
+    """A random row of symbols that may follow each other."""
+    state, row = machine.start, []
+    while len(row) < length:
+        moves = [(move[0], x) for x in machine.symbols if (move := machine.step(state, x)) is not None]
+        state, symbol = rng.choice(moves)
+        row.append(symbol)
+    return row
+
+
+def last_answer(machine, word):
+    """None where it is undefined, or where such a row cannot be."""
+    try:
+        return machine.run(word)[-1]
+    except ValueError:
+        return None
 
 
 @pytest.mark.parametrize("task", [task for task in SMALL_TASKS if task.ordinary_tokens <= 5], ids=repr)
