@@ -56,7 +56,7 @@ def test_rounding_stays_far_below_its_worst_case(dtype: torch.dtype) -> None:
             for holding, check in zip(plan.holdings(tokens), check_holdings(plan, seen, tokens), strict=True):
                 assert check.measured is not None
                 worst = check.proved - holding.tolerance
-                assert check.measured <= holding.tolerance + 2 * USUAL[dtype] * worst, (plan.name, check)
+                assert check.measured <= holding.tolerance + 2 * USUAL * worst, (plan.name, check)
 
 
 def parameters_in_use(plan: Plan) -> list[str]:

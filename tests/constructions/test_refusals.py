@@ -12,6 +12,7 @@ from plait.constructions import (
     smallest,
     smallest_window,
 )
+from plait.constructions.rounding import UNITS
 from plait.tasks import AssociativeRecall, DecodingRecall, SelectiveCopying
 
 
@@ -84,3 +85,12 @@ def test_patterns_and_tasks() -> None:
 def test_layouts(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="a layout needs"):
         CopyingLayout(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", UNITS)
+def test_units_are_the_largest_relative_error_of_one_rounding(dtype: torch.dtype) -> None:
+    assert UNITS[dtype] == torch.finfo(dtype).eps / 2
+    unit = UNITS[dtype]
+    just_above = torch.tensor(1.0, dtype=dtype) + torch.tensor(2.0 * unit, dtype=dtype)
+    assert float(just_above) == 1.0 + 2.0 * unit
+    assert float(torch.tensor(1.0 + unit / 2, dtype=torch.float64).to(dtype)) == 1.0

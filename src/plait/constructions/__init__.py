@@ -1,4 +1,4 @@
-"""Hybrids whose weights are set by hand, each with its proof (docs/theory.md, sections 6 and 7)."""
+"""Hybrids whose weights are set by hand, each with its proof (docs/theory-constructions.md, section 6 and 7)."""
 
 from plait.constructions.copying import CopyingLayout
 from plait.constructions.cost import Cost, cost

@@ -5,7 +5,7 @@
     base >= tokens  all tokens on one circle
 
 All points of a code have the same norm, so the largest inner product is the nearest point. A larger base takes
-fewer coordinates and brings points nearer: width is paid in precision (docs/theory.md, Lemma 6.2).
+fewer coordinates and brings points nearer: width is paid in precision (docs/theory-constructions.md, Lemma 6.2).
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Selective copying in two standard blocks, SSM then TF: weights set by hand (docs/theory.md, Theorem 6.6).
+"""Selective copying in two standard blocks, SSM then TF, by hand (docs/theory-constructions.md, Theorem 6.6).
 
     Mamba       holds the control of the latest number, in place of the token's own
     attention   looks back by the number held, and copies the code found there
@@ -144,7 +144,7 @@ class CopyingPlan(Plan):
 
     @property
     def gain(self) -> float:
-        """Of the copied code, over the token's own code and the control: a power of 2 (Lemma 6.6)."""
+        """Of the copied code, over the token's own code and the control: a power of 2 (Theorem 6.6)."""
         chord = self.code.chord
         return 2.0 ** math.ceil(math.log2(16.0 * (chord + 2.0 * self.layout.n_frequencies) / chord**2))
 
@@ -173,15 +173,20 @@ class CopyingPlan(Plan):
         """Lemma 6.3: the output is what is held less the token's own, so the control is replaced."""
         residual = self.residual
         mamba = MambaWriter(residual, factor=self.assumed[0])
+        # one: 1 at every token, so B = 1/128 and C = 1 everywhere.
         one = mamba.constant()
-        number = mamba.channel(FLAG * residual.rows("flag")[0])
-        mamba.step_by(number, 1.0)
         mamba.take_by(one, 1.0 / STEP)
         mamba.give_by(one, 1.0)
+        # number: 64 at numbers, below any rounding at words; it alone decides the steps.
+        number = mamba.channel(FLAG * residual.rows("flag")[0])
+        mamba.step_by(number, 1.0)
         for row in residual.rows("control"):
+            # pair: silu(c) - silu(-c) = c, so the two channels together hold the control itself.
             for channel, direction in zip(mamba.pair(row), (row, -row), strict=True):
-                mamba.steps(channel, weight=(STEP - HOLD) / FLAG, bias=HOLD)
-                mamba.skip(channel, -1.0)
+                mamba.steps(
+                    channel, weight=(STEP - HOLD) / FLAG, bias=HOLD
+                )  # 128 resets, softplus(-128) holds
+                mamba.skip(channel, -1.0)  # held less own: the residual connection adds own again
                 mamba.write(channel, direction)
         return mamba.tensors()
 
@@ -191,10 +196,12 @@ class CopyingPlan(Plan):
         block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=self.turns.n_pairs)
         held = residual.rows("control").unflatten(0, (-1, 2))
         weight = 1.0 / self.layout.n_frequencies
+        # 6.4: query (c, -s) from the control held, key (1, 0) from a bias: the score is beta m(t - n).
         block.attend_at_distance(
             [(pair, rows, weight) for pair, rows in zip(self.turns.used, held, strict=True)],
             sharpness=self.sharpness,
         )
+        # 6.5: values are flag and code; the gain outweighs the token's own (6.6), so no MLP is needed.
         token = torch.cat((residual.rows("flag"), residual.rows("code")))
         block.copy(token, into=token, gain=self.gain)
         return block.tensors()

@@ -1,4 +1,4 @@
-"""The lemmas of docs/theory.md, sections 6 and 7, as checks of a built model on given tokens.
+"""The lemmas of docs/theory-constructions.md, section 6 and 7, as checks of a built model on given tokens.
 
 Every check reads numbers from a real forward pass and holds them against what is proved, rounding included:
 a weight that is not what the proof needs shows in the first lemma that uses it.

@@ -1,4 +1,4 @@
-"""Selective copying in four channels and one number of recurrent state (docs/theory.md, Theorem 6.8).
+"""Selective copying in four channels and one number of recurrent state (docs/theory-constructions.md, Theorem 6.8).
 
     signals     a point on one circle for every token, and one number for the control
     Mamba       one channel: its value is the control, its step size writes at numbers and holds at words
@@ -175,12 +175,12 @@ class LinePlan(Plan):
         residual = self.residual
         row = residual.rows("control")[0]
         mamba = MambaWriter(residual, factor=self.assumed[0])
-        channel = mamba.channel(row, bias=LIFT)
+        channel = mamba.channel(row, bias=LIFT)  # x = silu(B + k) = B + k
         mamba.step_by(channel, 1.0)
-        mamba.take_by(channel, 1.0 / (STEP * LIFT))
-        mamba.give_by(channel, 1.0 / LIFT)
-        mamba.steps(channel, weight=2.0 * STEP, bias=HOLD - 2.0 * STEP * LIFT)
-        mamba.skip(channel, -1.0 - self.states[0] / LIFT)
+        mamba.take_by(channel, 1.0 / (STEP * LIFT))  # B_t = x / (128 B)
+        mamba.give_by(channel, 1.0 / LIFT)  # C_t = x / B
+        mamba.steps(channel, weight=2.0 * STEP, bias=HOLD - 2.0 * STEP * LIFT)  # softplus(256 (x - B) - 128)
+        mamba.skip(channel, -1.0 - self.states[0] / LIFT)  # D = -1 - S_0 / B leaves (x/B)(S - S_0) - x
         mamba.write(channel, row)
         return mamba.tensors()
 
@@ -188,7 +188,7 @@ class LinePlan(Plan):
         """Lemma 6.7: query (1, tangent), key turned to the middle distance."""
         residual, turns = self.residual, self.turns
         block = TransformerWriter(residual, factor=self.assumed[1], n_pairs=turns.n_pairs)
-        slope = self.steepest / self.states[1]
+        slope = self.steepest / self.states[1]  # tan(theta_max) / Delta
         block.attend_by_tangent(
             residual.rows("control")[0] * slope,
             offset=LIFT * slope,
@@ -196,6 +196,7 @@ class LinePlan(Plan):
             middle=turns.values[0] * self.middle,
             sharpness=self.sharpness,
         )
+        # 6.5 with rho = 1; the gain outweighs the own code and the control left in the stream (6.8).
         block.copy(residual.rows("code"), into=residual.rows("code"), gain=self.gain)
         return block.tensors()
 

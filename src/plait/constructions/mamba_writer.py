@@ -2,7 +2,7 @@
 
 A channel reads one direction of the normalised stream, passes it through SiLU, takes it into its state with the
 step size, and adds state and skip to the stream. The gate of every channel is the constant 1.
-Source: docs/theory.md, section 6.2.
+Source: docs/theory-constructions.md, section 6.2.
 """
 
 from collections.abc import Iterable

@@ -178,7 +178,7 @@ class Plan(ABC):
 
     def carried(self, dtype: torch.dtype | None = None) -> bool:
         """Whether rounding as it is usually met leaves the margins intact."""
-        return self.tightest(dtype, usual=True).use * USUAL[dtype or self.dtype] <= 1.0
+        return self.tightest(dtype, usual=True).use * USUAL <= 1.0
 
     def precision_bits(self) -> int:
         """The least number of significant bits with which the proof covers rounding; 65 if 64 are too few."""
@@ -201,7 +201,7 @@ class Plan(ABC):
         would = [name_of(dtype) for dtype in UNITS if replace(self, dtype=dtype).carried()]
         raise ValueError(
             f"{self.describe()}: {name_of(self.dtype)} cannot carry it: {limit.what} may err by "
-            f"{limit.error * USUAL[self.dtype]:.2g} where {limit.room:.2g} is allowed; "
+            f"{limit.error * USUAL:.2g} where {limit.room:.2g} is allowed; "
             + (f"{would[0]} would do" if would else "no type up to float64 would do")
         )
 

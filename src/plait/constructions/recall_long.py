@@ -1,4 +1,4 @@
-"""Decoding recall in three standard blocks, SSM-TF-TF: weights set by hand (docs/theory.md, Theorem 7.6).
+"""Decoding recall in three standard blocks, SSM-TF-TF: weights set by hand (docs/theory-constructions.md, Theorem 7.6).
 
     Mamba        holds the last bits as one number
     attention 1  writes the code of the token before; its MLP turns the number into the code of a word
@@ -161,14 +161,17 @@ class LongRecallPlan(RecallPlan):
         """Lemma 7.2: channels that take up a bit at bit tokens, decay there, and hold at words."""
         residual, register = self.residual, self.register
         mamba = MambaWriter(residual, factor=self.factors()[0].assumed)
+        # B = 1/(128 * 64) and C = 1 at every token.
         one = mamba.constant()
-        bit = mamba.channel(FLAG * residual.rows("flag")[0])
-        mamba.step_by(bit, 1.0)
         mamba.take_by(one, 1.0 / (STEP * BIT))
         mamba.give_by(one, 1.0)
+        # 64 at bits, below any rounding at words: it alone decides the steps.
+        bit = mamba.channel(FLAG * residual.rows("flag")[0])
+        mamba.step_by(bit, 1.0)
         zero, unit = self.points[:2]
         across = 2.0 * BIT * (unit - zero) / float((unit - zero).square().sum())
         for decay, weight in zip(register.decays, register.maps[0], strict=True):
+            # Input silu(64) at bit 1, silu(-64) at bit 0; a bit multiplies the state by the decay, a word holds it.
             state = mamba.channel(across @ residual.rows("code"), bias=-BIT - float(across @ zero))
             mamba.steps(state, weight=(STEP - HOLD) / FLAG, bias=HOLD, rate=-math.log(decay) / STEP)
             mamba.write(state, self.register_gain * weight * residual.rows("register")[0])
@@ -178,12 +181,14 @@ class LongRecallPlan(RecallPlan):
         """Lemma 7.1: attention at distance 1. Lemma 7.3: a step in every gap of the register's levels."""
         residual, turns = self.residual, self.recency.turns
         block = TransformerWriter(residual, factor=self.factors()[1].assumed, n_pairs=turns.n_pairs)
+        # 7.1: distance 1 leads distance 0 by 256 (1 - cos 1) nats, in a window of 2.
         block.attend_at_fixed_distance(1, pair=0, frequency=1.0, sharpness=PEEK)
         block.copy(
             torch.cat((residual.rows("flag"), residual.rows("code"))),
             into=torch.cat((residual.rows("previous flag"), residual.rows("previous code"))),
             gain=PREVIOUS,
         )
+        # 7.3: the lowest level's code everywhere, and at each gap passed the difference to the next level's.
         codes = self.code.points() @ residual.rows("wanted code")
         block.think(codes[0])
         low, high = self.intervals
@@ -197,17 +202,18 @@ class LongRecallPlan(RecallPlan):
         return block.tensors()
 
     def recall(self) -> dict[str, Tensor]:
-        """Lemmas 7.5 and 7.6: the wanted code wins on content, the latest of them by recency."""
+        """Lemma 7.5 and Theorem 7.6: the wanted code wins on content, the latest of them by recency."""
         residual, turns = self.residual, self.recency.turns
         block = TransformerWriter(residual, factor=self.factors()[2].assumed, n_pairs=turns.n_pairs)
         nothing = torch.zeros(1, residual.d_model, dtype=torch.float64)
+        # 7.6: wanted . previous code - previous flag, which sets bits back behind every word.
         block.match(
             torch.cat((residual.rows("wanted code"), nothing)),
             torch.cat((residual.rows("previous code"), residual.rows("previous flag"))) / PREVIOUS,
             sharpness=self.sharpness,
             offset=torch.tensor([0.0] * self.code.width + [-1.0], dtype=torch.float64),
         )
-        block.prefer_recent(pair=turns.used[0], sharpness=self.recency.sharpness)
+        block.prefer_recent(pair=turns.used[0], sharpness=self.recency.sharpness)  # 7.5
         token = torch.cat((residual.rows("flag"), residual.rows("code")))
         block.copy(token, into=token, gain=self.gain)
         return block.tensors()

@@ -1,4 +1,4 @@
-"""What both constructions of decoding recall share (docs/theory.md, section 7)."""
+"""What both constructions of decoding recall share (docs/theory-constructions.md, section 7)."""
 
 import dataclasses
 from abc import abstractmethod

@@ -1,4 +1,4 @@
-"""Decoding recall in two standard blocks, SSM then TF: weights set by hand (docs/theory.md, Theorem 7.7).
+"""Decoding recall in two standard blocks, SSM then TF: weights set by hand (docs/theory-constructions.md, Theorem 7.7).
 
     Mamba       holds the last bits as a few numbers, and writes the signals of the token before
     attention   the token before whose level lies nearest to these numbers, the latest of them; copies the level
@@ -125,17 +125,20 @@ class ShortRecallPlan(RecallPlan):
         """Lemmas 7.1 and 7.2: pairs that look one token back; channels that take up bits and decay."""
         residual, register, radius = self.residual, self.register, self.radius
         mamba = MambaWriter(residual, factor=self.factors()[0].assumed, d_conv=2)
+        # B = 1/(128 * 64) and C = 1 at every token.
         one = mamba.constant()
+        mamba.take_by(one, 1.0 / (STEP * BIT))
+        mamba.give_by(one, 1.0)
         # Heights: at least 0 at words, -3/2 radius^2 at bits; the channel is then silu of -FLAG or less, and of FLAG.
         bit = mamba.channel(residual.rows("height")[0] * -FLAG / (0.75 * radius**2), bias=-FLAG)
         mamba.step_by(bit, 1.0)
-        mamba.take_by(one, 1.0 / (STEP * BIT))
-        mamba.give_by(one, 1.0)
+        # 7.2: a channel a decay, and the register's linear map in out_proj.
         out = REGISTER * torch.tensor(register.maps, dtype=torch.float64).T @ residual.rows("register")
         for decay, into in zip(register.decays, out, strict=True):
             state = mamba.channel(residual.rows("level")[0] * BIT / (2.0 * radius))
             mamba.steps(state, weight=(STEP - HOLD) / FLAG, bias=HOLD, rate=-math.log(decay) / STEP)
             mamba.write(state, into)
+        # 7.1: pairs that see one token back through the convolution; steps never set stay at softplus(-128).
         token = torch.cat((residual.rows("level"), residual.rows("height")))
         previous = torch.cat((residual.rows("previous level"), residual.rows("previous height")))
         for row, into in zip(token, PREVIOUS * previous, strict=True):
@@ -151,13 +154,15 @@ class ShortRecallPlan(RecallPlan):
             residual, factor=self.factors()[1].assumed, n_pairs=self.recency.turns.n_pairs
         )
         nothing = torch.zeros(1, residual.d_model, dtype=torch.float64)
+        # 7.4: query (x, 1), key (level, height) of the token before: the largest is the nearest level.
         block.match(
             torch.cat((residual.rows("register") / REGISTER, nothing)),
             torch.cat((residual.rows("previous level"), residual.rows("previous height"))) / PREVIOUS,
             sharpness=self.sharpness,
             offset=torch.cat((-self.register.middle, torch.ones(1, dtype=torch.float64))),
         )
-        block.prefer_recent(pair=self.recency.turns.used[0], sharpness=self.recency.sharpness)
+        block.prefer_recent(pair=self.recency.turns.used[0], sharpness=self.recency.sharpness)  # 7.5
+        # 7.7: the mean of the levels looked at, G times, and G in the height: unembedding finds the nearest level.
         block.copy(residual.rows("level"), into=residual.rows("level"), gain=self.gain)
         block.add(self.gain * residual.rows("height")[0])
         return block.tensors()

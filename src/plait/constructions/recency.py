@@ -1,4 +1,4 @@
-"""A score that falls with the distance, on one slow rotary frequency (docs/theory.md, Lemma 7.5).
+"""A score that falls with the distance, on one slow rotary frequency (docs/theory-constructions.md, Lemma 7.5).
 
 sharpness * cos(w t + pi / 4) with w = pi / (2 window) falls on the window from cos(pi/4) to cos(3 pi/4), by at
 least sharpness * 2 sin(w / 2) sin(pi / 4 + w / 2) at every step.

@@ -3,7 +3,7 @@
 A channel with decay `d` that takes up one bit a bit token holds `sum over k of d^k bit_k`, bit_0 the newest.
 A few channels and a linear map give `n` numbers, whose response to the bit k places back is
 `sum over channels of map * decay^k`. Bits older than the last `n_bits` are a tail, bounded and unknown.
-Source: docs/theory.md, section 7.2.
+Source: docs/theory-constructions.md, section 7.2.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Registers of two numbers, found by a search over decays and maps; the proofs use nothing but their leads.
 
 Two numbers keep levels apart that one number brings together: at five bits the least lead, over the squared
-radius of the levels, is 1.4 * 10^-2 against 2.0 * 10^-4 (docs/theory.md, section 7.4).
+radius of the levels, is 1.4 * 10^-2 against 2.0 * 10^-4 (docs/theory-constructions.md, section 7.4).
 """
 
 from plait.constructions.register import Register, scaled

@@ -4,7 +4,7 @@
 
 The subspaces lie in the hyperplane orthogonal to (1, .., 1). RMSNorm keeps the ones direction, which so is a
 constant that Mamba's bias-free projections can read; LayerNorm's mean subtraction removes it and nothing else.
-Source: docs/theory.md, section 6.1.
+Source: docs/theory-constructions.md, section 6.1.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Rotary frequencies that tell distances apart, and by how much.
 
 With weights g (sum 1) on frequencies w the score of distance t for the number n is
-sum_f g_f cos(w_f (t - n)): 1 at t = n, at most 1 - margin elsewhere (docs/theory.md, Lemma 6.4).
+sum_f g_f cos(w_f (t - n)): 1 at t = n, at most 1 - margin elsewhere (docs/theory-constructions.md, Lemma 6.4).
 """
 
 import math

@@ -1,4 +1,4 @@
-"""How much a number type may err: what the exact proofs leave room for (docs/theory.md, section 6.6).
+"""How much a number type may err: what the exact proofs leave room for (docs/theory-constructions.md, section 6.6).
 
 Every bound is the standard model of rounding, first order: an operation errs by one unit roundoff of its
 result, a sum of n terms by n units of the sum of their sizes. Weights and activations are stored in the model's
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-UNITS = {torch.bfloat16: 2.0**-9, torch.float32: 2.0**-24, torch.float64: 2.0**-53}
-"""Unit roundoff of the types that constructions come in, coarsest first."""
+UNITS = {torch.bfloat16: 2.0**-8, torch.float32: 2.0**-24, torch.float64: 2.0**-53}
+"""Unit roundoff of the types that constructions come in, coarsest first: half the distance from 1 to the next number."""
 
 WIDE = 2.0**-24
 """Unit roundoff of the type that 16-bit models compute norms, scans and sums in."""
@@ -31,9 +31,8 @@ def check_dtype(dtype: torch.dtype) -> None:
         raise ValueError(f"dtype must be one of {', '.join(map(name_of, UNITS))}, got {name_of(dtype)}")
 
 
-USUAL = {torch.bfloat16: 1.0 / 8.0, torch.float32: 1.0 / 16.0, torch.float64: 1.0 / 16.0}
-"""What share of the worst case rounding may reach in practice: tests measure less. Where few errors are large, as
-in bfloat16, they add up more often."""
+USUAL = 1.0 / 16.0
+"""What share of the worst case rounding may reach in practice: tests measure less."""
 
 
 @dataclass(frozen=True, kw_only=True)

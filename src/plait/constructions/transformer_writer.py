@@ -1,6 +1,6 @@
 """Weights of a GPT-NeoX block, said in the proof's words: attend at a distance, match, copy, step.
 
-Source: docs/theory.md, section 6.3.
+Source: docs/theory-constructions.md, section 6.3.
 """
 
 import math

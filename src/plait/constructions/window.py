@@ -1,4 +1,4 @@
-"""How far decoding recall has to look: closed forms for a success rate (docs/theory.md, Theorem 7.9)."""
+"""How far decoding recall has to look: closed forms for a success rate (docs/theory-constructions.md, Theorem 7.9)."""
 
 import math
 

@@ -7,7 +7,7 @@
     MLP         behind every layer, gated: its weights are zero here
 
 The stream is quiet: its amplitude is so small that every norm divides by its epsilon alone, so each is linear and
-undone by its weights (docs/theory.md, Lemma 6.1).
+undone by its weights (docs/theory-constructions.md, Lemma 6.1).
 """
 
 import math
