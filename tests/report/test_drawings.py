@@ -74,10 +74,12 @@ def test_the_page_of_each_figure(name: str):
     report = construction_report(name)
     blocks = [block for section in report.sections for block in section.blocks]
     figures = [block for block in blocks if isinstance(block, Figure)]
-    (table,) = [block for block in blocks if isinstance(block, Table)]
-    assert len(figures) == 2
+    lemmas, *costs = [block for block in blocks if isinstance(block, Table)]
+    assert len(figures) == 3
     assert all(figure.svg.startswith("<svg") and figure.alt and figure.caption for figure in figures)
-    assert all(row["holds"] for row in table.to_json()["rows"])
+    assert all(row["holds"] for row in lemmas.to_json()["rows"])
+    assert len(costs) == (3 if name == "fig10" else 2)
+    assert all(cost.rows for cost in costs)
 
 
 def test_others_take_both_diagrams():

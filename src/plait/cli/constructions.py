@@ -1,7 +1,8 @@
 """`plait build` and `plait verify`: models with weights set by hand, and what they are checked for."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +22,10 @@ def build(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the model goes.")],
     param: Params = None,
     smallest: Annotated[
-        bool, typer.Option("--smallest", help="The fewest parameters that the type carries.")
+        bool,
+        typer.Option(
+            "--smallest", help="The fewest parameters for which the proof covers the type's rounding."
+        ),
     ] = False,
     dtype: Annotated[
         str, typer.Option(metavar="float64|float32|bfloat16", help="Of the weights.")
@@ -42,7 +46,7 @@ def build(
     plait build selective-copying --seq-len 100 -o copying
     plait build decoding-recall --param n_bits=3 --seq-len 50 --smallest -o recall
     """
-    from plait.constructions import describe, save
+    from plait.constructions import describe, save, tradeoff
     from plait.constructions.choose import plan_for
     from plait.tasks import parse_task
     from plait.training.loop import resolve_device
@@ -57,10 +61,15 @@ def build(
         dtype=parse_dtype(dtype, DTYPES),
     )
     save(plan.build(), output)
+    rate = 0.99 if success is None else success
+    rows = tradeoff(plan.task, seq_len, success=rate) if smallest else None
     if json:
-        print_json(describe(plan) | {"model": str(output), "pattern": plan.config().pattern})
-    else:
-        _print_plan(plan, output)
+        layouts = {} if rows is None else {"layouts": rows}
+        print_json(describe(plan) | {"model": str(output), "pattern": plan.config().pattern} | layouts)
+        return
+    _print_plan(plan, output)
+    if rows is not None:
+        _print_layouts(rows)
 
 
 def _print_plan(plan: "Plan", folder: Path) -> None:
@@ -76,3 +85,16 @@ def _print_plan(plan: "Plan", folder: Path) -> None:
     rows += [("attention margin (nats)", margins.attention), ("logit gap (nats)", margins.logit_gap)]
     print_table("", ("", "value"), rows)
     print_line(f"written {folder}")
+
+
+def _print_layouts(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The layouts that no other beats, each with the precision that its proof needs."""
+    from plait.report.tradeoff import TYPES, frontier
+
+    columns = ("layout", "pattern", "width", "parameters", "logit_gap", "precision_bits", *TYPES)
+    best = frontier(rows)
+    print_table(
+        f"fewer parameters need more significant bits: {len(best)} of {len(rows)} layouts, none better in both",
+        [name.replace("_", " ") for name in columns],
+        [[row[name] for name in columns] for row in best],
+    )

@@ -10,10 +10,13 @@ from plait import Stream
 from plait.constructions import Plan, check_lemmas, copying_plan, cost, recall_plan
 from plait.names import unknown
 from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
+from plait.report.growth import growth_table
 from plait.report.heat_map import heat_map, heat_map_alt
 from plait.report.inside import inside
 from plait.report.pass_diagram import pass_diagram, pass_diagram_alt
 from plait.report.svg import svg_text
+from plait.report.tradeoff import tradeoff_blocks
+from plait.report.window import window_table
 from plait.tasks import DecodingRecall, SelectiveCopying
 
 SEQ_LEN = 100
@@ -90,6 +93,7 @@ def construction_report(name: str) -> Report:
             Section(title="What it holds", blocks=_heat_map_blocks(name, drawing.plan)),
             Section(title="One forward pass", blocks=(_diagram(name, drawing),)),
             Section(title="Lemmas on this sequence", blocks=(_lemmas(drawing.plan),)),
+            *_costs(name, drawing.plan),
             Section(
                 title="How this was made", blocks=(Lines(lines=(f"plait reproduce {name}",), code=True),)
             ),
@@ -127,6 +131,18 @@ def _diagram(name: str, drawing: Drawing) -> Figure:
         alt=pass_diagram_alt(seen),
         svg=svg_text(plot, name=f"{name}-pass"),
     )
+
+
+def _costs(name: str, plan: Plan) -> tuple[Section, ...]:
+    """What the construction costs at the experiment's size, and how that grows."""
+    task = plan.task
+    sections = [
+        Section(title="Width against precision", blocks=tradeoff_blocks(task, SEQ_LEN, name=name)),
+        Section(title="How costs grow", blocks=(growth_table(plan.kind),)),
+    ]
+    if isinstance(task, DecodingRecall):
+        sections.append(Section(title="How far to look", blocks=(window_table(task),)))
+    return tuple(sections)
 
 
 def _lemmas(plan: Plan) -> Table:
