@@ -183,3 +183,57 @@ def test_a_window_changed_by_hand_is_refused(refused, copying):
     config = json.loads((copying / "config.json").read_text())
     (copying / "config.json").write_text(json.dumps(config | {"window": 3}))
     assert "window is 3" in refused("verify", copying, "--task", "selective-copying", *SMALL)
+
+
+def test_a_model_of_another_task_with_as_many_tokens_is_refused(refused, copying):
+    for task in (
+        ("selective-copying", "--param", "n_words=5", "--param", "numbers=[3]"),
+        ("selective-copying", "--param", "n_words=4", "--param", "numbers=[1,2]"),
+        ("decoding-recall", "--param", "n_bits=2"),
+    ):
+        said = refused("verify", copying, "--task", *task)
+        assert "built for selective-copying (n_words=4, numbers=(1, 3))" in said
+        assert said.count("\n") == 1
+
+
+def test_how_often_tokens_are_drawn_makes_no_other_task(plait, copying):
+    args = ("verify", copying, "--task", "selective-copying", *SMALL, "--samples", 500)
+    assert plait(*args, "--param", "p_number=0.5", "--param", 'variant="repetitive"').exit_code == 0
+
+
+def test_a_task_of_ones_own_is_read_but_nothing_is_claimed_of_it(plait_json, copying, tmp_path):
+    (tmp_path / "own_copying.py").write_text(
+        "from plait.tasks import SelectiveCopying\n\nclass Own(SelectiveCopying):\n    pass\n"
+    )
+    args = ("verify", copying, "--task", "own_copying:Own", *SMALL, "--samples", 500)
+    found = plait_json(*args)
+    assert found["passed"]
+    assert found["claims"]["logit_gap"] is None
+
+
+def test_verify_says_how_far_the_proof_reaches_in_each_type(plait, plait_json):
+    built = ("build", "selective-copying", *SMALL, "--seq-len", 20)
+    plait_json(*built, "--smallest", "-o", "line")
+    args = ("verify", "line", "--task", "selective-copying", *SMALL, "--samples", 500)
+    result = plait(*args, "--dtype", "float64", "--dtype", "float32")
+    assert "float32: proved, rounding included" in result.stdout
+    coarse = plait(*args, "--dtype", "bfloat16")
+    assert "bfloat16: proved in exact arithmetic, but" in coarse.stdout
+
+
+def test_the_smallest_stands_beside_the_other_layouts(plait, plait_json):
+    args = ("build", "selective-copying", *SMALL, "--seq-len", 20, "--smallest", "-o", "m")
+    found = plait_json(*args)
+    assert found["layouts"][0]["parameters"] <= found["cost"]["parameters"]
+    assert {"precision_bits", "float32", "width", "logit_gap"} <= set(found["layouts"][0])
+    shown = plait(*args).stdout
+    assert "none better in both" in shown
+    assert "one line" in shown
+
+
+def test_long_work_says_how_far_it_is(plait, copying, monkeypatch):
+    monkeypatch.setattr("plait.cli.verify.SECONDS_A_LINE", 0.0)
+    result = plait("verify", copying, "--task", "selective-copying", *SMALL, "--exhaustive", "--seq-len", 8)
+    assert result.exit_code == 0
+    assert "plait: exhaustive: " in result.stderr
+    assert " of 1,679,616 after " in result.stderr

@@ -1,5 +1,7 @@
 """`plait verify`: a model against the exact targets of its task."""
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +15,19 @@ from plait.cli.output import messages, plain, print_json, print_line, print_tabl
 from plait.cli.values import parse_dtype, parse_fields
 
 if TYPE_CHECKING:
+    import torch
+
+    from plait.constructions import Plan
     from plait.tasks import Task
     from plait.verify import Checks, Claims, Constructed, Counterexample, Verification
 
 DTYPES = ("float64", "float32", "bfloat16")
 COUNTS = ("inputs", "checked", "right", "wrong", "undefined", "beyond")
 SAMPLES, SEQ_LEN = 100_000, 100
+SECONDS_A_LINE = 30.0
+
+Told = Callable[[str, int, int], None]
+"""Hears the kind of check, and how many of how many inputs or positions are done."""
 
 
 def verify(
@@ -55,13 +64,15 @@ def verify(
     from plait.model import load
     from plait.tasks import parse_task
     from plait.training.loop import resolve_device
-    from plait.verify import MOST_INPUTS, Checks, Claims, constructed
+    from plait.verify import MOST_INPUTS, Checks, Claims, check_vocabulary, constructed
     from plait.verify import verify as verify_model
 
     resolve_device(device)
     wanted = parse_task(task, parse_fields("--param", param))
     model = load(folder)
+    check_vocabulary(model, wanted)
     origin = constructed(folder, model)
+    claims = Claims() if origin is None else origin.claims_for(wanted)
     length = seq_len if seq_len is not None else SEQ_LEN if origin is None else origin.plan.seq_len
     drawn = samples if samples is not None else 0 if exhaustive or adversarial else SAMPLES
     checks = Checks(
@@ -72,7 +83,6 @@ def verify(
         seed=seed,
         most_inputs=MOST_INPUTS if most_inputs is None else most_inputs,
     )
-    claims = Claims() if origin is None else origin.claims
     dtypes = [parse_dtype(name, DTYPES) for name in dtype or ()]
     with _progress() as told:
         found = verify_model(model, wanted, checks, dtypes=dtypes or None, claims=claims, progress=told)
@@ -85,14 +95,34 @@ def verify(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal, nothing elsewhere."""
+def _progress() -> Iterator[Told]:
+    """A bar on a terminal; elsewhere a line on stderr every half minute."""
     from rich.progress import Progress
 
     console = messages()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    if not console.is_terminal:
+        yield _lines()
+        return
+    with Progress(console=console, transient=True) as bar:
         line = bar.add_task("", total=None)
         yield lambda kind, done, total: bar.update(line, description=kind, completed=done, total=total)
+
+
+def _lines() -> Told:
+    began = said = time.monotonic()
+
+    def told(kind: str, done: int, total: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= SECONDS_A_LINE:
+            said = now
+            print(
+                f"plait: {kind}: {done:,} of {total:,} after {now - began:,.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return told
 
 
 def _document(
@@ -107,6 +137,8 @@ def _document(
         wrong = None if one.counterexample is None else _named(one.counterexample, task)
         row = {"dtype": one.dtype, "passed": one.passed, "tallies": tallies, "counterexample": wrong}
         row |= {"parallel": one.parallel.read, "difference": one.difference, "seconds": one.seconds}
+        if origin is not None and found.claims.logit_gap is not None:
+            row["proof"] = _covered(origin.plan, parse_dtype(one.dtype, DTYPES))
         verified.append(row)
     changed = None if origin is None else list(origin.changed)
     return {
@@ -135,6 +167,9 @@ def _print_found(found: "Verification", checks: "Checks", origin: "Constructed |
             print_line(
                 f"last position: {tally.last_defined:,} inputs with a target, {tally.last_undefined:,} without"
             )
+    if origin is not None and found.claims.logit_gap is not None:
+        for one in found.verified:
+            print_line(f"{one.dtype}: {_covered(origin.plan, parse_dtype(one.dtype, DTYPES))}")
     if origin is not None and origin.changed:
         print_line(f"changed since it was built, so nothing is proved of it: {', '.join(origin.changed)}")
     if origin is not None and checks.seq_len > origin.plan.seq_len:
@@ -155,6 +190,16 @@ def _print_found(found: "Verification", checks: "Checks", origin: "Constructed |
                 f"the answer {wrong['got_name']}"
             )
     print_line("verified" if found.passed else "not verified")
+
+
+def _covered(plan: "Plan", dtype: "torch.dtype") -> str:
+    """How far the proof reaches where the weights were rounded to one type and are read in another."""
+    types = (plan.dtype, dtype)
+    if all(plan.proved(each) for each in types):
+        return "proved, rounding included"
+    if all(plan.carried(each) for each in types):
+        return "proved in exact arithmetic, rounding as it is usually met leaves the margins intact"
+    return "proved in exact arithmetic, but this type is too coarse for it"
 
 
 def _proved(claims: "Claims") -> list[list[Any]]:

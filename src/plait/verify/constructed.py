@@ -8,6 +8,7 @@ import torch
 from plait.constructions import Plan, load_plan
 from plait.constructions.files import CONSTRUCTION
 from plait.model import HybridLM
+from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, Task, task_name
 from plait.verify.checks import Claims
 
 
@@ -30,6 +31,27 @@ class Constructed:
             return Claims(window=window)
         margins = self.plan.margins()
         return Claims(window=window, logit_gap=margins.logit_gap, attention=margins.attention)
+
+    def claims_for(self, task: Task) -> Claims:
+        """What is claimed when it is held against `task`: nothing where plait cannot know that this is its own.
+
+        Raises:
+            ValueError: a built-in task with other answers than the one that it was built for.
+        """
+        if type(task) not in TASKS.values():
+            return Claims()
+        if _answers(task) != _answers(self.plan.task):
+            raise ValueError(
+                f"this model was built for {_answers(self.plan.task)}, which is another task than {_answers(task)}"
+            )
+        return self.claims
+
+
+def _answers(task: Task) -> str:
+    """What decides a task's answers, in words: not how often which token is drawn."""
+    fields = {SelectiveCopying: ("n_words", "numbers"), DecodingRecall: ("n_bits",)}.get(type(task), ())
+    values = ", ".join(f"{name}={getattr(task, name)}" for name in fields)
+    return f"{task_name(task)} ({values})" if values else task_name(task)
 
 
 def constructed(folder: str | Path, model: HybridLM) -> Constructed | None:
