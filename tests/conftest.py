@@ -1,0 +1,24 @@
+"""What every test runs under, so that its verdict is the same on every machine and in every order.
+
+One thread a process, random numbers from a fixed start, and the same examples of hypothesis each time, however long
+they take. `pytest --hypothesis-profile=fresh` draws new examples.
+"""
+
+import os
+import random
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and for processes that tests start
+
+import torch
+from hypothesis import HealthCheck, settings
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+
+settings.register_profile("fixed", UNTIMED, derandomize=True)
+settings.register_profile("fresh", UNTIMED, print_blob=True)
+settings.load_profile("fixed")
+
+
+def pytest_runtest_setup() -> None:
+    torch.manual_seed(0)
+    random.seed(0)
