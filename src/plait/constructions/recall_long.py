@@ -332,7 +332,7 @@ class LongRecallPlan(RecallPlan):
 
     def describe(self) -> str:
         return (
-            f"decoding recall of {self.task.n_bits} bits over a window of {self.window} in three layers, "
+            f"decoding recall of {counted(self.task.n_bits, 'bit')} over a window of {self.window} in three layers, "
             f"digits of base {self.base}"
         )
 

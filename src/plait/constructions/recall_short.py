@@ -257,7 +257,7 @@ class ShortRecallPlan(RecallPlan):
     def describe(self) -> str:
         numbers = "one number" if self.register.width == 1 else f"{self.register.width} numbers"
         return (
-            f"decoding recall of {self.task.n_bits} bits over a window of {self.window} in two layers, "
+            f"decoding recall of {counted(self.task.n_bits, 'bit')} over a window of {self.window} in two layers, "
             f"a register of {numbers}"
         )
 

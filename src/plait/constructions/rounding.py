@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 UNITS = {torch.bfloat16: 2.0**-8, torch.float32: 2.0**-24, torch.float64: 2.0**-53}
-"""Unit roundoff of the types that constructions come in, coarsest first: half the distance from 1 to the next number."""
+"""Unit roundoff of the types that constructions come in, coarsest first: half the step from 1 to the next number."""
 
 WIDE = 2.0**-24
 """Unit roundoff of the type that 16-bit models compute norms, scans and sums in."""
