@@ -83,7 +83,7 @@ def test_what_is_drawn_is_not_trained(plait, refused, tmp_path):
     assert result.exit_code == 0, result.output
     assert "6.6   logit gap" in result.stdout
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
-        "report.html", "figure-1.svg", "figure-2.svg",
+        "report.html", "figure-1.svg", "figure-2.svg", "figure-3.svg",
     }  # fmt: skip
     assert "drawn, not trained" in refused("reproduce", "fig10", "--full")
 
@@ -98,8 +98,14 @@ def test_the_headline_tells_first_what_is_proved(plait, plait_json, refused, mon
         < result.stdout.index("Bounds")
         < result.stdout.index("Results")
     )
-    titles = [section["title"] for section in plait_json("reproduce", "headline", "-o", "r")["sections"]]
-    assert titles[:4] == ["Built and verified", "Bounds", "How the built models work", "Results"]
+    sections = {
+        section["title"]: section for section in plait_json("reproduce", "headline", "-o", "r")["sections"]
+    }
+    assert list(sections)[:4] == ["Built and verified", "Bounds", "How the built models work", "Results"]
+    rows = sections["Learned and built"]["blocks"][0]["rows"]
+    assert rows[0]["how"].startswith("built and proved")
+    assert rows[0]["parameters"] < rows[-1]["parameters"]
+    assert sum(row["how"] == "learned" for row in rows) == 2
     assert "leaves no run" in refused("reproduce", "headline", "-o", "r", "--only", "train.seed=[]")
     assert "/proc/nowhere" in refused("reproduce", "headline", "-o", "/proc/nowhere")
 

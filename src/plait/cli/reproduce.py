@@ -53,6 +53,7 @@ def reproduce(
     from plait.experiments import LiveProgress, Store, run_experiment
     from plait.experiments.paper import find_experiment
     from plait.report import RESULTS, Report, experiment_report, print_report, write_html
+    from plait.report.beside import beside_sections
     from plait.report.constructed import DRAWINGS
     from plait.report.figures import write_figures
     from plait.report.proved import headline_sections
@@ -95,6 +96,9 @@ def reproduce(
     report = experiment_report(
         whole, store.read(), evaluations=store.read_evaluations(), commands=(" ".join(command),)
     )
+    after = [section.title for section in report.sections][1:]
+    beside = beside_sections(whole, store.read())
+    report = report.with_sections(*beside, before=after[0] if after else None)
     full_report = report.with_sections(*known, before=RESULTS)
     page, figures = write_html(full_report, folder / REPORT), write_figures(full_report, folder)
     if json:
