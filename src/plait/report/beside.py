@@ -7,6 +7,7 @@ from plait.experiments import Experiment, cell_label, cells, summarise
 from plait.memory import count
 from plait.report.document import Column, Entry, Section, Table
 from plait.report.words import decimals
+from plait.tasks import SelectiveCopying
 
 BESIDE = "Learned and built"
 """Title of the section."""
@@ -48,6 +49,8 @@ def beside_sections(experiment: Experiment, rows: pl.DataFrame) -> tuple[Section
 
 def _built(experiment: Experiment) -> list[Row]:
     task, seq_len = experiment.base.task, experiment.base.train.seq_len
+    if not isinstance(task, SelectiveCopying):
+        return []
     plans = {plan.name: plan for plan in (smallest_plan(task, seq_len), copying_plan(task, seq_len))}
     rows: list[Row] = []
     for name, plan in plans.items():
