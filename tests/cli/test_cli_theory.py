@@ -49,6 +49,26 @@ def test_a_range_of_sizes(plait, plait_json, tmp_path):
     assert (tmp_path / "b" / "bounds.svg").read_text().startswith("<svg")
     lines = plait("bounds", *args).stdout.splitlines()
     assert [line.split()[0] for line in lines[4:8]] == ["4", "8", "16", "20"]
+    assert "Theorem 3.3 as printed" in lines[2]
+    lines = plait(
+        "bounds", "associative-recall", "--range", "n_words=4..32", "--seq-len", 30
+    ).stdout.splitlines()
+    assert "any length" in lines[2]  # a column of the larger sizes alone
+
+
+def test_numbers_of_states_are_shown_where_they_can_be_read(plait, plait_json):
+    assert "exactly 100 states" in plait("bounds", "needle", "--param", "n_words=99").stdout
+    states = [
+        row["bound"] and row["bound"]["states"]
+        for row in plait_json("bounds", "associative-recall", "--param", "n_words=2000")["bounds"]
+    ]
+    assert states == [None, None, None, None]  # 2000^1999 states at any length, too many digits for a line
+    found = plait_json("bounds", "associative-recall", "--param", "n_words=40", "--seq-len", 100)["bounds"]
+    assert found[0]["bound"]["states"] == 40**39
+
+
+def test_sampled_bounds_say_so(plait):
+    assert "sampled, 1 - 1e-06" in plait("bounds", "multi-key-recall").stdout
 
 
 def test_certificates_are_written_and_accepted(plait, plait_json, tmp_path):
@@ -97,6 +117,10 @@ def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json)
         (("bounds", "needle", "--error", "-0.1"), "[0, 1)"),
         (("bounds", "needle", "--error", "nan"), "error"),
         (("bounds", "needle", "--error", "some"), "error"),
+        (("bounds", "needle", "--error", "1e400"), "[0, 1)"),
+        (("bounds", "needle", "--error", "1e999999999"), "too long"),
+        (("bounds", "needle", "--seconds", "0"), "budget"),
+        (("bounds", "multi-key-recall", "--param", "key_length=1000000000"), "2^60 keys"),
         (("bounds", "needle", "--seq-len", "0"), "seq_len"),
         (("bounds", "needle", "--range", "n_words"), "NAME=A..B"),
         (("bounds", "needle", "--range", "n_words=9..3"), "go up"),

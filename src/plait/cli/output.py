@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+MOST_INTEGER_BITS = 14_000
+"""Longer integers are not written out: Python itself stops at 4,300 digits."""
+
 
 def print_json(document: object) -> None:
     """The document as JSON; numbers that are not finite become null."""
@@ -46,7 +49,7 @@ def messages() -> Console:
 
 
 def shown(value: object) -> str:
-    """A value as a table has it: four digits of a share, `-` for nothing."""
+    """A value as a table has it: four digits of a share, three of bits in thousandths, `-` for nothing."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -55,6 +58,8 @@ def shown(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, Fraction) and value.denominator == 1:
         return f"{value.numerator:,}"
+    if isinstance(value, Fraction) and 1000 % value.denominator == 0:
+        return f"{float(value):,.3f}"
     if isinstance(value, float | Fraction):
         value = float(value)
         return f"{value:.4f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.4g}"
@@ -64,7 +69,12 @@ def shown(value: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON's own types; a fraction that is no integer becomes a decimal number."""
+    """The value in JSON's own types.
+
+    A fraction that is no integer becomes a decimal number, an integer too long to write out becomes null.
+    """
+    if isinstance(value, int) and value.bit_length() > MOST_INTEGER_BITS:
+        return None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Fraction):

@@ -11,6 +11,9 @@ from plait.cli.options import Device, JsonFlag, Params, TaskName
 from plait.cli.output import plain, print_json, print_line, print_table
 from plait.cli.values import parse_fields, parse_span
 
+MOST_SHOWN = 128
+"""Bits of a number of states that a line still shows."""
+
 if TYPE_CHECKING:
     from plait.report.bounds import SizedBounds
     from plait.theory import BoundRow
@@ -117,7 +120,7 @@ def _brief(row: "SizedBounds") -> dict[str, Any]:
 
 def _print_bounds(found: "SizedBounds", asked: dict[str, Any], files: list[str]) -> None:
     rows: list[tuple[Any, ...]] = [
-        (row.model, f"needs: {row.needs}", row.value, row.unit, _confidence(row)) for row in found.bounds
+        (row.model, f"needs: {row.needs}", row.value, row.unit, _by(row)) for row in found.bounds
     ]
     if found.hybrid is not None:
         cost = found.hybrid.cost
@@ -127,11 +130,14 @@ def _print_bounds(found: "SizedBounds", asked: dict[str, Any], files: list[str])
     print_table(_title(asked), ("model", "what", "amount", "unit", "by"), rows)
     for row in found.bounds:
         print_line(f"{row.model}: {row.note}")
+        if row.bound is not None and (states := row.bound.states) and states.bit_length() <= MOST_SHOWN:
+            print_line(f"{row.model}: exactly {states:,} states are needed, and enough")
     if found.hybrid is not None:
-        share = "every" if found.hybrid.success == 1 else f"{found.hybrid.success:.0%} of all"
+        every = found.hybrid.success == 1
+        share = "every scored position" if every else f"{found.hybrid.success:.0%} of all scored positions"
         print_line(
-            f"hybrid {found.hybrid.pattern}: right at {share} scored positions, the smallest layout that "
-            f"float32 carries: {found.hybrid.layout}"
+            f"hybrid {found.hybrid.pattern}: right at {share}, the smallest layout that float32 carries: "
+            f"{found.hybrid.layout}"
         )
     for path in files:
         print_line(f"certificate {path}")
@@ -140,8 +146,8 @@ def _print_bounds(found: "SizedBounds", asked: dict[str, Any], files: list[str])
 def _print_sizes(
     rows: "tuple[SizedBounds, ...]", field: str, asked: dict[str, Any], plot: str | None
 ) -> None:
-    first = [row.model for row in rows[0].bounds if row.bound is not None]
-    columns = [field, *first, "hybrid", "its parameters", "its state bits"]
+    models = dict.fromkeys(entry.model for row in sorted(rows, key=_columns) for entry in row.bounds)
+    columns = [field, *models, "hybrid", "its parameters", "its state bits"]
     table: list[list[Any]] = []
     for row in rows:
         values = {entry.model: entry.value for entry in row.bounds}
@@ -151,10 +157,14 @@ def _print_sizes(
             if hybrid is None
             else (hybrid.pattern, hybrid.cost.parameters, hybrid.cost.state_bits)
         )
-        table.append([row.size, *(values.get(model) for model in first), *held])
+        table.append([row.size, *(values.get(model) for model in models), *held])
     print_table(f"{_title(asked)}: bits of state, tokens of windows", columns, table)
     if plot is not None:
         print_line(f"plot {plot}")
+
+
+def _columns(row: "SizedBounds") -> int:
+    return -len(row.bounds)
 
 
 def _title(asked: dict[str, Any]) -> str:
@@ -190,7 +200,9 @@ def _write_certificates(rows: "tuple[BoundRow, ...]", folder: Path, task: str) -
     return files
 
 
-def _confidence(row: "BoundRow") -> Any:
+def _by(row: "BoundRow") -> str | None:
+    """On what authority: a proof, or a probability."""
     if row.bound is None or (row.bound.found and not row.bound.value):
         return None
-    return "proved" if row.bound.confidence == 1 else float(row.bound.confidence)
+    confidence = row.bound.confidence
+    return "proved" if confidence == 1 else f"sampled, 1 - {float(1 - confidence):.0g}"

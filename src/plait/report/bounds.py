@@ -12,9 +12,13 @@ from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task
 from plait.theory import BoundRow, bounds_table
 from plait.theory.integers import exact_fraction
 from plait.theory.search import find_reach, find_state_bits
+from plait.theory.search.oracle import check_seconds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+WIDEST_REGISTER = 12
+"""Bits of a register beyond which no layout is looked for; float32 carries eight (theory-constructions.md, 7.7)."""
 
 SUCCESS = 0.99
 """What a hybrid for decoding recall must answer; its window follows from it."""
@@ -67,8 +71,9 @@ def bounds_of(
         seconds: the budget of each of the two searches.
 
     Raises:
-        ValueError: as `bounds_table`; for a user's own task an error above 0, or no budget.
+        ValueError: as `bounds_table`; no budget; for a user's own task an error above 0.
     """
+    check_seconds(seconds)
     if has_family(task):
         rows = bounds_table(task, seq_len, error)
     elif exact_fraction(error, "error"):
@@ -97,6 +102,8 @@ def _searched(task: Task, seq_len: int, seconds: float) -> tuple[BoundRow, ...]:
 def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
     """The hybrid of fewest parameters that a construction gives at this length, if there is one."""
     if not isinstance(task, SelectiveCopying | DecodingRecall):
+        return None
+    if isinstance(task, DecodingRecall) and task.n_bits > WIDEST_REGISTER:
         return None
     try:
         plan = smallest_plan(task, seq_len, success=SUCCESS)

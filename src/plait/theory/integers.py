@@ -5,6 +5,7 @@ write out are held between two truncated integers; the precision doubles until b
 no rounding of a logarithm ever decides a bound. Source: docs/theory.md, 2.10.
 """
 
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -12,6 +13,7 @@ LONGEST = 1 << 16
 """Bits of precision at which a product that still straddles an integer is rounded to the safe side."""
 
 _FIRST_PRECISION = 256
+_LONGEST_TEXT = 60
 
 Factor = tuple[int, int]
 """A positive integer base and an integer exponent."""
@@ -50,6 +52,8 @@ def exact_fraction(value: object, name: str) -> Fraction:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError(f"{name} must be a number, got {value!r}")
+    if isinstance(value, str) and (len(value) > _LONGEST_TEXT or re.search(r"[eE][+-]?\d{4}", value)):
+        raise ValueError(f"{name} must be a number that is not too long, got {value[:20]!r}")
     try:
         return Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
     except (ValueError, ZeroDivisionError) as error:

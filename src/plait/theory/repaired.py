@@ -96,7 +96,8 @@ def check_error(error: Fraction) -> None:
     ValueError: an error rate outside [0, 1).
     """
     if not 0 <= error < 1:
-        raise ValueError(f"error must be in [0, 1), got {error}")
+        written = str(error) if max(abs(error.numerator), error.denominator) < 10**20 else "a longer number"
+        raise ValueError(f"error must be in [0, 1), got {written}")
 
 
 def _fano_factors(game: Retrieval, error: Fraction) -> tuple[list[Factor], int]:

@@ -17,13 +17,15 @@ from plait.theory.integers import Factor
 MOST_DIGITS = 10_000_000
 """Bits beyond which a number of states is kept as a product of powers only."""
 
+MOST_KEY_BITS = 60
+
 
 @singledispatch
 def state_factors(task: object) -> tuple[Factor, ...]:
     """The least number of states as a product of powers: (base, exponent) pairs.
 
     Raises:
-        ValueError: a task without a closed form.
+        ValueError: a task without a closed form, or of more keys than could ever matter.
     """
     raise ValueError(
         f"{type(task).__name__} has no closed form; a task of your own has only what find_state_bits finds"
@@ -59,6 +61,11 @@ def _(task: AssociativeRecall) -> tuple[Factor, ...]:
 
 @state_factors.register
 def _(task: MultiKeyRecall) -> tuple[Factor, ...]:
+    if task.n_words > 1 and task.key_length * (task.n_words.bit_length() - 1) > MOST_KEY_BITS:
+        raise ValueError(
+            f"needed at most 2^{MOST_KEY_BITS} keys, as each of them takes bits of state, got "
+            f"{task.n_words} words and keys of {task.key_length}"
+        )
     return ((task.n_words, task.n_words**task.key_length - 1),)
 
 

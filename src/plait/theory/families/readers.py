@@ -41,6 +41,7 @@ def fillers_of(key: Sequence[int], n_words: int, *, most: int) -> list[list[int]
     """Up to `most` short texts with different first words, behind which the key stands for the first time since the
     cut, whatever stands before the cut."""
     found: list[list[int]] = []
+    n_words = min(n_words, max(key) + 1 + most)  # words that are not in the key all do
     for length in range(1, len(key) + 1):
         for filler in product(range(n_words), repeat=length):
             if len(found) == most:

@@ -28,12 +28,7 @@ class Oracle:
     def __init__(self, task: object, *, seq_len: int, seconds: float, seed: int) -> None:
         if not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 2:
             raise ValueError(f"seq_len must be an integer of at least 2, got {seq_len!r}")
-        if (
-            not isinstance(seconds, int | float)
-            or isinstance(seconds, bool)
-            or not 0 < seconds < float("inf")
-        ):
-            raise ValueError(f"a search needs a positive budget of seconds, got {seconds!r}")
+        check_seconds(seconds)
         if not hasattr(task, "targets") or not hasattr(task, "vocab_size"):
             raise ValueError(f"a search needs a task with targets and vocab_size, got {type(task).__name__}")
         self.task, self.seq_len = task, seq_len
@@ -107,3 +102,11 @@ class Oracle:
         if not usable:
             raise ValueError(f"the task's targets accept none of its {size} tokens: {error}") from error
         return np.array(usable)
+
+
+def check_seconds(seconds: object) -> None:
+    """Raises:
+    ValueError: no positive, finite number.
+    """
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < float("inf"):
+        raise ValueError(f"a search needs a positive budget of seconds, got {seconds!r}")
