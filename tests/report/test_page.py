@@ -22,12 +22,20 @@ def test_the_committed_page_is_what_the_committed_rows_give():
 
 
 def test_the_committed_images_are_there():
+    shown = set(re.findall(r"\]\(images/([^)]*)\)", PAGE.read_text()))
+    beside = {path.name for path in (PAGE.parent / "images").glob("*.svg")}
+    assert shown <= beside
+    of_experiments = re.compile(rf"({'|'.join(CATALOGUE)})-\d+-\d+(-ratio)?\.svg")
+    assert {name for name in beside if of_experiments.fullmatch(name)} == shown, "nothing that no page shows"
+
+
+def test_an_image_holds_more_than_one_point():
     for name in re.findall(r"\]\(images/([^)]*)\)", PAGE.read_text()):
-        assert (PAGE.parent / "images" / name).exists()
+        assert len(re.findall("<title>", (PAGE.parent / "images" / name).read_text())) > 1
 
 
 def test_every_experiment_has_a_place_on_the_page():
-    marked = set(re.findall(r"<!-- (?:table|figure|value): (\S+)", PAGE.read_text()))
+    marked = set(re.findall(r"<!-- (?:section|table|figure|value): (\S+)", PAGE.read_text()))
     assert marked == set(CATALOGUE)
 
 
@@ -58,6 +66,15 @@ def test_the_page_with_results(made_up_folder):
         ("table: fig4 origin", r"- \d+ trained members, 0 of them diverged"),
         ("table: fig4 left-out", r"of the 8064 members"),
         ("table: fig7 results", re.escape(NOTHING)),
+        ("table: fig4 statistics TF-TF 0.6 0.01", r"TF-TF at 0\.01"),
+        ("table: fig4 seeds SSM-TF", r"\| 3 of 3 \|"),
+        ("table: fig4 by-rate TF-TF", r"\| 0\.00316 \| 0\.01 \|"),
+        ("verdicts: all", r"\| fig4 \| SSM-TF copies .* \| (not )?reproduced \|"),
+        (
+            "section: fig4",
+            r"(?s)\*\*(Not r|R)eproduced.*images/fig4-0-0\.svg.*<details>.*28 models with 3 seeds at",
+        ),
+        ("section: length", r"(?s)images/length-0-2\.svg.*304 measurements elsewhere"),
     ],
 )
 def test_each_kind_of_marker(made_up_folder, marker, shown):
@@ -66,6 +83,26 @@ def test_each_kind_of_marker(made_up_folder, marker, shown):
     assert "old" not in text
     assert text.startswith(f"before <!-- {marker} -->")
     assert text.endswith("<!-- end --> after")
+
+
+@pytest.mark.parametrize("name", ["fig7", "fig12", "fig16"])
+def test_what_was_not_run_is_one_line(made_up_folder, name):
+    """fig12 and fig16 share members with what was run, which says nothing of what they vary."""
+    text = updated_text(f"<!-- section: {name} --><!-- end -->", made_up_folder)
+    line = f"*Not run yet: `plait reproduce {name} --full`, {len(find_experiment(name).expand()):,} members.*"
+    assert text == f"<!-- section: {name} -->\n\n{line}\n\n<!-- end -->"
+
+
+def test_plots_that_are_shown_no_more_are_removed(made_up_folder, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("fig4-0-3.svg", "fig16-0-0-ratio.svg", "mine.svg", "fig9-heat.svg"):
+        (images / name).write_text("<svg/>")
+    (tmp_path / "page.md").write_text("<!-- figure: fig4 0 --><!-- end -->\n")
+    update_page(tmp_path / "page.md", made_up_folder)
+    assert {path.name for path in images.iterdir()} == {
+        "fig4-0-0.svg", "fig4-0-0-ratio.svg", "mine.svg", "fig9-heat.svg",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ for 6 seeds and 95% for 8 and more, but in 92% for 5, 88% for 4 and 75% for 3.
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -27,6 +28,10 @@ CONFIDENCE = 0.95
 
 FEW_SEEDS = 6
 """With fewer seeds an interval is narrower than it says."""
+
+
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Of seeds along the last axis."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +79,21 @@ def bootstrap_means(
     # (samples, n_seeds) by (n_seeds, n_lrs)
     by_rate, means = (weights @ np.nan_to_num(table, nan=0.0).T for table in (select, accuracy))
     return np.take_along_axis(means, choose_mean(by_rate)[:, np.newaxis], axis=-1)[:, 0]
+
+
+def bootstrap_statistic(
+    select: NDArray[np.float64],
+    accuracy: NDArray[np.float64],
+    taken: NDArray[np.int64],
+    statistic: Statistic,
+) -> NDArray[np.float64]:
+    """The same for any statistic of the seeds, which also chooses the learning rate.
+
+    Args:
+        taken: the seeds of each sample, `(samples, n_seeds)`.
+    """
+    by_rate, values = (statistic(np.nan_to_num(table, nan=0.0)[:, taken]).T for table in (select, accuracy))
+    return np.take_along_axis(values, choose_mean(by_rate)[:, np.newaxis], axis=-1)[:, 0]
 
 
 def interval_of(resampled: NDArray[np.float64], n_seeds: int) -> Interval:

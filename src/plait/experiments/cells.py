@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from plait.experiments.evaluations import evaluation_id
 from plait.experiments.fields import get_field
-from plait.experiments.identity import member_id
 from plait.experiments.spec import Experiment
 from plait.tasks import task_to_json
 from plait.training.evaluation import Evaluation
@@ -46,7 +45,8 @@ class Cell:
 def cells(experiment: Experiment, rows: pl.DataFrame) -> tuple[Cell, ...]:
     """The experiment's cells that have at least one complete seed, in the experiment's order."""
     stored = _by_member(rows)
-    found = (_cell(experiment, runs, stored) for runs in experiment.expand_cells())
+    named = zip(experiment.expand_cells(), experiment.members(), strict=True)
+    found = (_cell(experiment, runs, members, stored) for runs, members in named)
     return tuple(cell for cell in found if cell is not None)
 
 
@@ -62,13 +62,13 @@ def evaluated_cells(
     for member, name, accuracy in evaluations.select("member", "evaluation", "accuracy").iter_rows():
         measured.setdefault(name, {})[member] = accuracy
     found: list[Cell] = []
-    for runs in experiment.expand_cells():
+    for runs, members in zip(experiment.expand_cells(), experiment.members(), strict=True):
         for evaluation, settings in zip(
             experiment.evaluations, evaluation_settings(experiment.evaluations), strict=True
         ):
             there = measured.get(evaluation_id(evaluation.of(runs[0].task)), {})
-            both = {m: {**row, "accuracy": there[m]} for m, row in stored.items() if m in there}
-            cell = _cell(experiment, runs, both)
+            both = {m: {**stored[m], "accuracy": there[m]} for m in members if m in there and m in stored}
+            cell = _cell(experiment, runs, members, both)
             if cell is not None:
                 found.append(replace(cell, settings={**cell.settings, **settings}))
     return tuple(found)
@@ -111,8 +111,11 @@ def _by_member(rows: pl.DataFrame) -> dict[str, Row]:
     return {row["member"]: row for row in rows.select(columns).iter_rows(named=True)}
 
 
-def _cell(experiment: Experiment, runs: tuple[Run, ...], stored: Mapping[str, Row]) -> Cell | None:
-    found = {(r.train.lr, r.train.seed): row for r in runs if (row := stored.get(member_id(r))) is not None}
+def _cell(
+    experiment: Experiment, runs: tuple[Run, ...], members: tuple[str, ...], stored: Mapping[str, Row]
+) -> Cell | None:
+    pairs = zip(runs, members, strict=True)
+    found = {(r.train.lr, r.train.seed): stored[member] for r, member in pairs if member in stored}
     lrs = tuple(sorted({lr for lr, _ in found}))
     seeds = tuple(
         seed for seed in sorted({seed for _, seed in found}) if all((lr, seed) in found for lr in lrs)

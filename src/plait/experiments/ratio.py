@@ -11,7 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.experiments.bootstrap import SAMPLES, Interval, bootstrap_means, interval_of, sample_weights
+from plait.experiments.bootstrap import (
+    SAMPLES,
+    Interval,
+    Statistic,
+    bootstrap_means,
+    bootstrap_statistic,
+    interval_of,
+    resamples,
+    sample_weights,
+)
 from plait.experiments.cells import Cell
 
 _ROUNDING = 1e-12
@@ -67,8 +76,12 @@ def ratio_curve(
     accuracies: Sequence[float],
     *,
     samples: int = SAMPLES // 5,
+    statistic: Statistic | None = None,
 ) -> tuple[Ratio, ...]:
     """The ratio as a function of the accuracy, from the same bootstrap samples throughout.
+
+    Args:
+        statistic: of a cell's seeds, in place of their mean; it chooses the learning rates as well.
 
     Raises:
         ValueError: as `headline_ratio`.
@@ -79,14 +92,15 @@ def ratio_curve(
         if not 0 < accuracy <= 1:
             raise ValueError(f"a ratio needs an accuracy in (0, 1], got {accuracy}")
     n_seeds = min(len(cell.seeds) for cell in (*pure, *hybrid))
-    means = _curves(pure, None), _curves(hybrid, None)
-    resampled = (_curves(pure, samples), _curves(hybrid, samples)) if n_seeds >= 2 else None
+    sides = pure, hybrid
+    means = [_curves(side, None, statistic) for side in sides]
+    resampled = [_curves(side, samples, statistic) for side in sides] if n_seeds >= 2 else None
     found: list[Ratio] = []
     for accuracy in accuracies:
-        low, high = _ratios(*means, accuracy)
+        low, high = _ratios(means[0], means[1], accuracy)
         interval = None
         if resampled is not None:
-            lows, highs = _ratios(*resampled, accuracy)
+            lows, highs = _ratios(resampled[0], resampled[1], accuracy)
             interval = Interval(low=interval_of(lows, n_seeds).low, high=interval_of(highs, n_seeds).high)
         ratio = Ratio(
             accuracy=accuracy, low=float(low[0]), high=float(high[0]), interval=interval, seeds=n_seeds
@@ -98,19 +112,26 @@ def ratio_curve(
 Curve = tuple[tuple[int, ...], NDArray[np.float64]]
 
 
-def _curves(cells: Sequence[Cell], samples: int | None) -> list[Curve]:
+def _curves(cells: Sequence[Cell], samples: int | None, statistic: Statistic | None) -> list[Curve]:
     """By pattern: ascending parameters, and means of shape `(samples or 1, n_widths)`."""
     patterns: dict[str, list[Cell]] = {}
     for cell in sorted(cells, key=lambda cell: cell.parameters):
         patterns.setdefault(cell.pattern, []).append(cell)
     return [
-        (tuple(cell.parameters for cell in row), np.stack([_means(cell, samples) for cell in row], axis=1))
+        (
+            tuple(cell.parameters for cell in row),
+            np.stack([_centres(cell, samples, statistic) for cell in row], axis=1),
+        )
         for row in patterns.values()
     ]
 
 
-def _means(cell: Cell, samples: int | None) -> NDArray[np.float64]:
+def _centres(cell: Cell, samples: int | None, statistic: Statistic | None) -> NDArray[np.float64]:
+    """The cell's mean or other statistic, in each bootstrap sample or once for all seeds."""
     n_seeds = len(cell.seeds)
+    if statistic is not None:
+        taken = np.arange(n_seeds)[np.newaxis] if samples is None else resamples(n_seeds, samples=samples)
+        return bootstrap_statistic(cell.select, cell.accuracy, taken, statistic)
     once = np.full((1, n_seeds), 1 / n_seeds)
     weights = once if samples is None else sample_weights(n_seeds, samples=samples)
     return bootstrap_means(cell.select, cell.accuracy, weights)

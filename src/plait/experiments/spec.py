@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from plait.experiments.fields import check_path, get_field, with_fields
+from plait.experiments.identity import member_id
 from plait.experiments.labels import value_text
 from plait.experiments.view import View
 from plait.names import unknown
@@ -115,6 +116,11 @@ class Experiment:
             raise ValueError(f"the slice leaves no run of experiment {self.name!r}")
         return self._cells
 
+    def members(self) -> tuple[tuple[str, ...], ...]:
+        """The identities of `expand_cells`, computed once."""
+        self.expand_cells()
+        return self._members_of_cells
+
     def where(self, *alternatives: Where) -> "Experiment":
         """The runs that at least one of `alternatives` admits (field -> allowed values)."""
         return replace(self, slices=(*self.slices, alternatives))
@@ -155,6 +161,10 @@ class Experiment:
     def _cells(self) -> tuple[tuple[Run, ...], ...]:
         cells = (tuple(self._members(cell)) for cell in itertools.product(*self.vary.values()))
         return tuple(cell for cell in cells if cell)
+
+    @cached_property
+    def _members_of_cells(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(member_id(run) for run in cell) for cell in self._cells)
 
     def _members(self, cell: tuple[Any, ...]) -> Iterator[Run]:
         """The runs of one choice of what is varied, if the slices admit them."""

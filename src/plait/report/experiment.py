@@ -2,26 +2,18 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
 from plait.experiments import (
-    NUMERICS,
-    SCHEMA_VERSION,
     Cell,
     Experiment,
     Store,
     StoreError,
     aggregated,
-    cells,
-    evaluated_cells,
-    left_out,
-    member_id,
     summarise,
 )
 from plait.experiments.paper import (
-    CATALOGUE,
     CLAIMS,
     PAPER,
     RATIOS,
@@ -35,28 +27,13 @@ from plait.report.document import Block, Column, Entry, Figure, Lines, Report, S
 from plait.report.plots import panel_alt, panel_plot
 from plait.report.proved import proved_points
 from plait.report.ratio_plot import ratio_alt, ratio_plot, ratios_by_pattern
-from plait.report.series import Panel, panels
+from plait.report.series import Panel, panels, telling
+from plait.report.stored import Stored, origin_report, shown_experiments
 from plait.report.svg import svg_text
 from plait.report.tables import ratio_table, results_table
 
-RESULTS, LEFT_OUT, ORIGIN = "Results", "Left out", "How this was made"
-"""Titles of the sections, for `Report.with_sections(.., before=..)`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """What a folder holds: trained members, and their evaluations elsewhere (None where none are read)."""
-
-    rows: pl.DataFrame
-    evaluations: pl.DataFrame | None = None
-
-    def cells(self, experiment: Experiment) -> tuple[Cell, ...]:
-        """The experiment's cells; measured elsewhere, where that is what the experiment asks."""
-        if self.rows.is_empty():
-            return ()
-        if not experiment.evaluations:
-            return cells(experiment, self.rows)
-        return () if self.evaluations is None else evaluated_cells(experiment, self.rows, self.evaluations)
+RESULTS = "Results"
+"""Title of the first section; those of the others are in stored.py."""
 
 
 def experiment_report(
@@ -96,7 +73,7 @@ def folder_report(folder: str | os.PathLike[str]) -> Report:
     store = Store.for_reading(folder)
     stored = Stored(rows=store.read(), evaluations=store.read_evaluations())
     trained = set(stored.rows["member"])
-    shown, accounted = _shown(stored, trained)
+    shown, accounted = shown_experiments(stored)
     sections: list[Section] = []
     for experiment in shown:
         command = f"plait reproduce {experiment.name} -o {folder}"
@@ -109,22 +86,6 @@ def folder_report(folder: str | os.PathLike[str]) -> Report:
         question=f"What the folder {folder} holds: {len(trained)} trained members.",
         sections=tuple(sections),
     )
-
-
-def _shown(stored: Stored, trained: set[str]) -> tuple[list[Experiment], set[str]]:
-    """The experiments to show, in the catalogue's order, and the members that they account for."""
-    parts: dict[str, tuple[float, set[str]]] = {}
-    for name, experiment in CATALOGUE.items():
-        own = {member_id(run) for run in experiment.expand()}
-        if own & trained and stored.cells(experiment):
-            parts[name] = (len(own & trained) / len(own), own & trained)
-    names: set[str] = set()
-    accounted: set[str] = set()
-    for name, (_, members) in sorted(parts.items(), key=lambda item: -item[1][0]):
-        if members - accounted or CATALOGUE[name].evaluations:
-            names.add(name)
-            accounted |= members
-    return [experiment for name, experiment in CATALOGUE.items() if name in names], accounted
 
 
 def _sections(
@@ -141,21 +102,6 @@ def _sections(
     return [results, *origin_report(experiment, stored, commands, prefix=prefix)]
 
 
-def origin_report(
-    experiment: Experiment, stored: Stored, commands: Sequence[str] = (), *, prefix: str = ""
-) -> list[Section]:
-    """What of the experiment is not stored, if anything, and where the rest comes from."""
-    members = {member_id(run): run for run in experiment.expand()}
-    own = stored.rows.filter(pl.col("member").is_in(list(members)))
-    missing = left_out(experiment, [members[member] for member in own["member"]])
-    sections: list[Section] = []
-    if missing:
-        more = f"plait reproduce {experiment.name} --full trains the rest"
-        sections.append(Section(title=prefix + LEFT_OUT, blocks=(Lines(lines=(*missing, more)),)))
-    sections.append(Section(title=prefix + ORIGIN, blocks=_origin(own, commands)))
-    return sections
-
-
 def _results(experiment: Experiment, found: Sequence[Cell]) -> list[Block]:
     name, patterns = experiment.name, {cell.pattern for cell in found}
     paper, rerun = (_of_patterns(source.get(name, ()), patterns) for source in (PAPER, RERUN))
@@ -167,7 +113,7 @@ def _results(experiment: Experiment, found: Sequence[Cell]) -> list[Block]:
     if rerun:
         blocks.append(Lines(lines=(f"rerun: {RERUN_SOURCE}",)))
     for place, view in enumerate(experiment.views):
-        shown = panels(view, found, summary=lambda cell: known.get(id(cell)) or summarise(cell))
+        shown = telling(panels(view, found, summary=lambda cell: known.get(id(cell)) or summarise(cell)))
         for number, panel in enumerate(shown):
             figure_name = f"{name}-{place}-{number}"
             blocks.append(_figure(panel, figure_name, paper, rerun, proved_points(experiment)))
@@ -215,24 +161,6 @@ def _ratio_blocks(panel: Panel, name: str, reported: Sequence[ReferenceRatio]) -
 
 def _of_patterns(references: Sequence[Reference], patterns: set[str]) -> tuple[Reference, ...]:
     return tuple(reference for reference in references if reference.pattern in patterns)
-
-
-def _origin(rows: pl.DataFrame, commands: Sequence[str]) -> tuple[Block, ...]:
-    versions = [
-        f"{title} {', '.join(sorted(rows[column].unique().to_list()))}"
-        for column, title in (
-            ("plait", "plait"),
-            ("torch", "PyTorch"),
-            ("python", "Python"),
-            ("device", "device"),
-        )
-    ]
-    n_diverged = rows["diverged_at"].is_not_null().sum()
-    lines = (
-        f"{len(rows)} trained members, {n_diverged} of them diverged; {'; '.join(versions)}",
-        f"numerical version {NUMERICS}, schema version {SCHEMA_VERSION}",
-    )
-    return (Lines(lines=lines), *((Lines(lines=tuple(commands), code=True),) if commands else ()))
 
 
 def _members_table(rows: pl.DataFrame) -> Table:

@@ -1,10 +1,12 @@
 """Markdown pages whose numbers come from stored results: what stands between markers is written anew.
 
+    <!-- verdicts: all -->                          every claim with what our rows say to it
+    <!-- section: fig4 -->                          an experiment: its verdicts, plots, tables, and how it was trained
     <!-- table: fig4 results -->                    a table, of one of the kinds in `TABLES`
     <!-- figure: fig4 0 -->                         the plots of the experiment's first view, as files beside the page
     <!-- value: fig4 results mean "SSM-TF d8" -->   one entry: the table's kind, a column, and the row's first entry
 
-each up to the next <!-- end -->.
+each up to the next <!-- end -->. Plots of experiments that no page shows any more are removed.
 """
 
 import os
@@ -15,17 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plait.experiments import Store, StoreError
-from plait.experiments.paper import PAPER, RERUN, find_experiment
+from plait.experiments.paper import CATALOGUE, PAPER, RERUN, find_experiment
 from plait.files import write_whole
 from plait.names import unknown
 from plait.report.document import Lines, Table
-from plait.report.experiment import LEFT_OUT, ORIGIN, Stored, origin_report
-from plait.report.page_tables import TABLES, Found, cells_of_panel, number_of
+from plait.report.page_sections import not_run, protocol_block, section_tables, verdict_block
+from plait.report.page_tables import OPEN_TABLES, TABLES, Found, cells_of_panel, number_of
 from plait.report.plots import panel_plot, panel_summary
 from plait.report.proved import proved_points
 from plait.report.ratio_plot import is_pure, ratio_plot, ratios_by_pattern
 from plait.report.series import Panel
+from plait.report.stored import LEFT_OUT, ORIGIN, Stored, origin_report, shown_experiments
 from plait.report.svg import svg_text
+from plait.report.verdicts import verdict_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +38,9 @@ NOTHING = "*not run yet*"
 
 IMAGES = "images"
 
-_MARKED = re.compile(r"(<!-- (table|figure|value): ([^\n]*?) -->)(.*?)(<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(
+    r"(<!-- (verdicts|section|table|figure|value): ([^\n]*?) -->)(.*?)(<!-- end -->)", re.DOTALL
+)
 
 
 def update_page(page: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
@@ -52,6 +58,9 @@ def update_page(page: str | os.PathLike[str], folder: str | os.PathLike[str]) ->
         for name, svg in images.items():
             (path.parent / IMAGES).mkdir(exist_ok=True)
             write_whole(path.parent / IMAGES / name, svg.encode())
+        for old in _plots_beside(path):
+            if old.name not in images:
+                old.unlink()
         if new != text:
             write_whole(path, new.encode())
     except OSError as error:
@@ -73,18 +82,27 @@ def updated_text(text: str, folder: str | os.PathLike[str], *, images: dict[str,
     store = Store(folder)
     stored = Stored(rows=store.read(), evaluations=store.read_evaluations())
     known: dict[str, Found] = {}
+    run = {experiment.name for experiment in shown_experiments(stored)[0]}
+
+    def found_of(name: str) -> Found:
+        if name not in known:
+            experiment = find_experiment(name)
+            known[name] = Found(experiment=experiment, cells=stored.cells(experiment), stored=stored)
+        return known[name]
 
     def replaced(match: re.Match[str]) -> str:
         begin, kind, rest, _, end = match.groups()
         words = shlex.split(rest)
         if not words:
             raise ValueError(f"a {kind} needs the name of an experiment, got {begin}")
-        if words[0] not in known:
-            experiment = find_experiment(words[0])
-            known[words[0]] = Found(experiment=experiment, cells=stored.cells(experiment), stored=stored)
-        found = known[words[0]]
+        if kind == "verdicts":
+            return f"{begin}\n\n{markdown_table(verdict_table(found_of), caption=False)}\n\n{end}"
+        found = found_of(words[0])
         if kind == "value":
             return f"{begin}{_value(found, words[1:]) if found.cells else NOTHING}{end}"
+        if kind == "section":
+            block = _section(found, images) if words[0] in run else not_run(found.experiment)
+            return f"{begin}\n\n{block}\n\n{end}"
         if not found.cells:
             return f"{begin}\n{NOTHING}\n{end}"
         block = _table_block(found, words[1:]) if kind == "table" else _figure_block(found, words[1:], images)
@@ -93,8 +111,8 @@ def updated_text(text: str, folder: str | os.PathLike[str], *, images: dict[str,
     return _MARKED.sub(replaced, text)
 
 
-def markdown_table(table: Table, *, brief: bool = True) -> str:
-    """The table in Markdown, with its brief columns or all of them, its notes below."""
+def markdown_table(table: Table, *, brief: bool = True, caption: bool = True) -> str:
+    """The table in Markdown, with its brief columns or all of them, its caption above and its notes below."""
     shown = [place for place, column in enumerate(table.columns) if column.brief or not brief]
     columns = [table.columns[place] for place in shown]
     lines = [
@@ -103,11 +121,32 @@ def markdown_table(table: Table, *, brief: bool = True) -> str:
         *(_row([row[place].text for place in shown]) for row in table.rows),
     ]
     notes = "".join(f"\n\n*{note}*" for note in table.notes)
-    return f"**{table.caption}**\n\n" + "\n".join(lines) + notes
+    above = f"**{table.caption}**\n\n" if caption else ""
+    return above + "\n".join(lines) + notes
 
 
 def _row(entries: Sequence[str]) -> str:
     return f"| {' | '.join(entry.replace('|', chr(92) + '|') for entry in entries)} |"
+
+
+def _section(found: Found, images: dict[str, str] | None) -> str:
+    figures = [_figure_block(found, (str(place),), images) for place in range(len(found.experiment.views))]
+    blocks = [verdict_block(found), *(figure for figure in figures if figure != NOTHING)]
+    for table, folded in section_tables(found):
+        blocks.append(_folded(table) if folded else markdown_table(table))
+    return "\n\n".join((*blocks, protocol_block(found)))
+
+
+def _folded(table: Table) -> str:
+    inside = markdown_table(table, caption=False)
+    return f"<details>\n<summary>{table.caption}</summary>\n\n{inside}\n\n</details>"
+
+
+def _plots_beside(page: Path) -> list[Path]:
+    """The plots of the catalogue's experiments in the folder of a page's images."""
+    names = "|".join(CATALOGUE)
+    pattern = re.compile(rf"({names})-\d+-\d+(-ratio)?\.svg")
+    return sorted(path for path in (page.parent / IMAGES).glob("*.svg") if pattern.fullmatch(path.name))
 
 
 _LINES = {"origin": ORIGIN, "left-out": LEFT_OUT}
@@ -125,7 +164,10 @@ def _table_block(found: Found, words: Sequence[str]) -> str:
 def _table(found: Found, words: Sequence[str]) -> Table | None:
     if not words or words[0] not in TABLES:
         raise ValueError(unknown("kind of table", words[0] if words else "", (*TABLES, *_LINES)))
-    return TABLES[words[0]](found, words[1:])
+    name = " ".join(words)
+    if name not in found.remembered:
+        found.remembered[name] = TABLES[words[0]](found, words[1:])
+    return found.remembered[name]
 
 
 def _lines_block(found: Found, title: str) -> str:
@@ -152,7 +194,7 @@ def _figure_block(found: Found, words: Sequence[str], images: dict[str, str] | N
             ratios = ratios_by_pattern(cells) if images is not None else None
             if images is not None and ratios is not None:
                 images[f"{name}-ratio.svg"] = svg_text(ratio_plot(ratios), name=f"{name}-ratio")
-    return "\n\n".join(lines)
+    return "\n\n".join(lines) or NOTHING
 
 
 def _plot(found: Found, panel: Panel) -> "Figure":
@@ -178,6 +220,8 @@ def _value(found: Found, words: Sequence[str]) -> str:
     if table is None:
         return NOTHING
     names = [known.name for known in table.columns]
+    if column not in names and kind[0] in OPEN_TABLES:
+        return NOTHING
     if column not in names:
         raise ValueError(unknown(f"column of the table {' '.join(kind)}", column, names))
     labels = [entries[0].text for entries in table.rows]

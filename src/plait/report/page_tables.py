@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from plait.experiments import Cell, Experiment, Summary, summarise
 from plait.experiments.paper import PAPER, RATIOS, RERUN
 from plait.report.comparisons import matrix_table, paired_table
-from plait.report.document import Table
-from plait.report.experiment import Stored
+from plait.report.document import Lines, Table
 from plait.report.questions import rate_table, window_table
-from plait.report.series import Panel, panels
+from plait.report.seed_views import rate_grid, seed_table, statistic_table
+from plait.report.series import Panel, panels, telling
+from plait.report.stored import LEFT_OUT, ORIGIN, Stored, origin_report
 from plait.report.tables import ratio_table, results_table
 
 
@@ -22,11 +24,26 @@ class Found:
     cells: tuple[Cell, ...]
     stored: Stored
     summaries: dict[int, Summary] = field(default_factory=dict)
+    remembered: dict[str, Any] = field(default_factory=dict)
+    """What was made of the cells before, by name."""
 
     def summary(self, cell: Cell) -> Summary:
         if id(cell) not in self.summaries:
             self.summaries[id(cell)] = summarise(cell)
         return self.summaries[id(cell)]
+
+    def best(self, cell: Cell) -> float:
+        """The best seed's accuracy at the cell's chosen learning rate."""
+        return float(cell.accuracy[cell.lrs.index(self.summary(cell).lr)].max())
+
+    def origin(self) -> list[str]:
+        """What of the experiment is missing, in a line, and what made the rest."""
+        lines = {section.title: section.blocks for section in origin_report(self.experiment, self.stored)}
+        missing = [
+            line for block in lines.get(LEFT_OUT, ()) if isinstance(block, Lines) for line in block.lines
+        ]
+        made = [line for block in lines[ORIGIN] if isinstance(block, Lines) for line in block.lines]
+        return [*missing[:1], *(line for line in missing if line.endswith(": not run")), *made]
 
     def panels(self, view: int) -> tuple[Panel, ...]:
         """Raises:
@@ -35,7 +52,7 @@ class Found:
         if not 0 <= view < len(self.experiment.views):
             n_views = len(self.experiment.views)
             raise ValueError(f"experiment {self.experiment.name!r} has {n_views} views, got number {view}")
-        return panels(self.experiment.views[view], self.cells, summary=self.summary)
+        return telling(panels(self.experiment.views[view], self.cells, summary=self.summary))
 
 
 def _results(found: Found, _: Sequence[str]) -> Table | None:
@@ -72,6 +89,20 @@ def _rates(found: Found, arguments: Sequence[str]) -> Table | None:
     return rate_table(found.cells, accuracy=float(arguments[0]) if arguments else 0.6)
 
 
+def _statistics(found: Found, arguments: Sequence[str]) -> Table | None:
+    pattern, *numbers = arguments or ("",)
+    accuracy, *rates = map(float, numbers or ("0.6",))
+    return statistic_table(found.cells, pure=pattern, accuracy=accuracy, rates=rates)
+
+
+def _seeds(found: Found, arguments: Sequence[str]) -> Table | None:
+    return seed_table([found.summary(cell) for cell in found.cells], patterns=arguments)
+
+
+def _by_rate(found: Found, arguments: Sequence[str]) -> Table | None:
+    return rate_grid(found.cells, pattern=arguments[0] if arguments else "")
+
+
 def _windows(found: Found, _: Sequence[str]) -> Table | None:
     return window_table(found.cells)
 
@@ -87,10 +118,17 @@ TABLES: Mapping[str, Maker] = MappingProxyType(
         "grid": _grid,
         "rates": _rates,
         "windows": _windows,
+        "statistics": _statistics,
+        "seeds": _seeds,
+        "by-rate": _by_rate,
     }
 )
 """Kinds of tables: `results` has the brief columns and `all` every column; `ratio P` belongs to panel P, `grid V P` is
-panel P of view V as means, `rates A` belongs to an accuracy. Numbers begin at 0."""
+panel P of view V as means, `rates A` belongs to an accuracy, `statistics PATTERN A LR..` to one pure pattern at an
+accuracy and held to each of these rates, `seeds PATTERN..` and `by-rate PATTERN` to patterns. Numbers begin at 0."""
+
+OPEN_TABLES = ("ratio", "grid", "rates", "statistics", "by-rate")
+"""Kinds whose columns are those patterns, rates or values that are stored."""
 
 
 def cells_of_panel(panel: Panel) -> list[Cell]:

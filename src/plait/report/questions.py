@@ -9,9 +9,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from plait.experiments import Cell, cell_label, headline_ratio, paired_difference, summarise
+from plait.experiments import (
+    Cell,
+    Ratio,
+    cell_label,
+    headline_ratio,
+    paired_difference,
+    summarise,
+    value_text,
+)
 from plait.report.document import Column, Entry, Table
 from plait.report.ratio_plot import sides
+from plait.report.series import value_of
 from plait.report.tables import difference_entries
 from plait.report.words import decimals, ratio_text
 
@@ -60,6 +69,27 @@ def rate_table(cells: Sequence[Cell], *, accuracy: float = 0.6) -> Table | None:
             "hybrids at their best rates; >= where no measured width gets there; 95% intervals in brackets",
         ),
     )
+
+
+DECISIVE = {"selective-copying": 0.9, "multi-key-recall": 0.6}
+"""The accuracy at which each task's verdict is read."""
+
+CHOICES = ("model.dropout", "model.init", "train.dtype")
+
+
+def setting_ratios(cells: Sequence[Cell]) -> list[tuple[str, str, Ratio]]:
+    """The headline ratio at the decisive accuracy, by task and by the setting of what `choices` varies."""
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        setting = cell_label({path: value_of(cell, path) for path in CHOICES})
+        groups.setdefault((value_text(cell.run.task), setting), []).append(cell)
+    found: list[tuple[str, str, Ratio]] = []
+    for (task, setting), group in groups.items():
+        pure, hybrid = sides(group)
+        if task in DECISIVE and pure and hybrid:
+            smallest = next(iter(pure.values()))
+            found.append((task, setting, headline_ratio(smallest, hybrid, DECISIVE[task])))
+    return found
 
 
 def window_table(cells: Sequence[Cell], *, reference: int = 20) -> Table | None:

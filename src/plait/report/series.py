@@ -1,7 +1,7 @@
 """What a view shows of measured cells: panels of lines, or of a matrix, each point a summary over seeds."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from plait.experiments import (
@@ -63,6 +63,25 @@ def panels(view: View, cells: Sequence[Cell], *, summary: Summarise = summarise)
         Panel(title=_title(view, group), view=view, lines=_lines(view, group, summary))
         for group in _groups(shown, view.panels)
     )
+
+
+def telling(panels: Sequence[Panel]) -> tuple[Panel, ...]:
+    """The panels without lines of a single point along a varied field, and without those that have no line left.
+
+    Experiments share members: what another one trained may leave one value of the field that this one varies. Where
+    the axis is parameters, a single point says something beside the others.
+    """
+    kept = (panel if _tells_by_points(panel.view) else _longer_lines(panel) for panel in panels)
+    return tuple(panel for panel in kept if panel.lines)
+
+
+def _tells_by_points(view: View) -> bool:
+    return view.x == "parameters" or view.y is not None
+
+
+def _longer_lines(panel: Panel) -> Panel:
+    lines = tuple(line for line in panel.lines if len({repr(point.x) for point in line.points}) > 1)
+    return replace(panel, lines=lines)
 
 
 def value_of(cell: Cell, path: str) -> Any:

@@ -23,6 +23,13 @@ def interval_text(summary: Summary) -> str:
     return f"95% interval {decimals(summary.interval.low)} to {decimals(summary.interval.high)}"
 
 
+def bracketed(summary: Summary) -> str:
+    """`.598 [.549, .710]`: a mean and its 95% interval."""
+    if summary.interval is None:
+        return decimals(summary.mean)
+    return f"{decimals(summary.mean)} [{decimals(summary.interval.low)}, {decimals(summary.interval.high)}]"
+
+
 def point_text(line: Line, point: Point, x_label: str) -> str:
     """A point as it is read out: what it is, its mean, interval, seeds and learning rate."""
     summary = point.summary

@@ -1,0 +1,48 @@
+"""The section of an experiment on a page of results: verdicts, plots, tables, and how its rows were trained."""
+
+from collections.abc import Iterator
+
+from plait.experiments import Experiment
+from plait.report.comparisons import matrix_table, paired_table
+from plait.report.document import Table
+from plait.report.page_tables import TABLES, Found
+from plait.report.verdicts import protocol_lines, verdict_lines
+
+MOST_ROWS = 30
+"""Of a table that stands open; a longer one is folded."""
+
+
+def not_run(experiment: Experiment) -> str:
+    """The one line of an experiment of which nothing is stored."""
+    return f"*Not run yet: `plait reproduce {experiment.name} --full`, {len(experiment.expand()):,} members.*"
+
+
+def verdict_block(found: Found) -> str:
+    return "\n".join(f"- {line}" for line in verdict_lines(found))
+
+
+def protocol_block(found: Found) -> str:
+    """What was trained: seeds and learning rates, what is missing, versions and devices."""
+    return "\n".join(f"- {line}" for line in (*protocol_lines(found.cells), *found.origin()))
+
+
+def section_tables(found: Found) -> Iterator[tuple[Table, bool]]:
+    """The experiment's tables in order, and whether each is folded."""
+    experiment = found.experiment
+    measured_elsewhere = bool(experiment.evaluations)
+    for place, view in enumerate(experiment.views):
+        if view.x != "parameters":
+            for panel in found.panels(place):
+                yield matrix_table(panel), False
+    if not measured_elsewhere:
+        table = TABLES["results"](found, ())
+        assert table is not None
+        yield table, len(table.rows) > MOST_ROWS
+    if any(view.ratio for view in experiment.views):
+        for place in range(len(found.panels([view.ratio for view in experiment.views].index(True)))):
+            table = TABLES["ratio"](found, (str(place),))
+            if table is not None:
+                yield table, False
+    paired = None if measured_elsewhere else paired_table(found.cells)
+    if paired is not None:
+        yield paired, True

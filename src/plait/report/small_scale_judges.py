@@ -1,0 +1,195 @@
+"""Judges of what is measured elsewhere than it was trained, and of heads, states and thresholds (see judges.py)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from plait.experiments import Cell, paired_difference
+from plait.report.findings import Finding, Judge, Outcome, ordered, sized
+from plait.report.judges import PATTERN, Where, difference_text, having, rates
+from plait.report.page_tables import Found
+from plait.report.series import value_of
+from plait.report.words import bracketed, decimals
+from plait.tasks.base import BuiltInTask
+
+LENGTH, ROTARY = "test.seq_len", "model.rotary_fraction"
+TRAINED_AT = 100
+COLUMN = 0.2
+"""The bit proportion at which Table 1 tests."""
+
+
+def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float) -> Judge:
+    """`hybrid` passes `over` at some width, and none of `pure` passes `below` at any."""
+
+    def judge(found: Found) -> Finding | None:
+        best: dict[str, Cell] = {}
+        for pattern in (hybrid, *pure):
+            cells = having(found.cells, {PATTERN: pattern})
+            if not cells:
+                return None
+            best[pattern] = max(cells, key=lambda cell: found.summary(cell).mean)
+        means = {pattern: found.summary(cell).mean for pattern, cell in best.items()}
+        highest = max(means[pattern] for pattern in pure)
+        outcome = Outcome.DIRECTION if means[hybrid] > highest else Outcome.NOT
+        if means[hybrid] > over and highest <= below:
+            outcome = Outcome.REPRODUCED
+        ours = "; ".join(
+            f"{pattern} {bracketed(found.summary(cell))} at {cell.parameters:,} parameters"
+            for pattern, cell in best.items()
+        )
+        why = "the best width of each that was trained"
+        return Finding(outcome=outcome, ours=ours, why=why, rates=rates(found, best.values()))
+
+    return judge
+
+
+def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
+    """For each pattern, the smallest value of `path` is above every larger one."""
+
+    def judge(found: Found) -> Finding | None:
+        words, means, lows, shown = [], [], [], []
+        for pattern in patterns:
+            cells = sorted(
+                having(found.cells, {**where, PATTERN: pattern}), key=lambda cell: value_of(cell, path)
+            )
+            if len(cells) < 2:
+                continue
+            first, more = cells[0], cells[1:]
+            differences = [paired_difference(first, cell) for cell in more]
+            worst = int(np.argmin([difference.mean for difference in differences]))
+            means.append(differences[worst].mean)
+            interval = differences[worst].interval
+            lows.append(differences[worst].mean if interval is None else interval.low)
+            shown += cells
+            words.append(
+                f"{pattern}: {value_of(first, path)} less {value_of(more[worst], path)} "
+                f"{difference_text(differences[worst])}"
+            )
+        if not words:
+            return None
+        why = "the smallest difference of each pattern"
+        return Finding(
+            outcome=ordered(means, lows), ours="; ".join(words), why=why, rates=rates(found, shown)
+        )
+
+    return judge
+
+
+def no_trend(path: str, patterns: Sequence[str], where: Where, *, within: float = 0.1) -> Judge:
+    """For each pattern, the largest value of `path` is within so much of the smallest one, or not above it."""
+
+    def judge(found: Found) -> Finding | None:
+        words, changes, shown = [], [], []
+        for pattern in patterns:
+            cells = sorted(
+                having(found.cells, {**where, PATTERN: pattern}), key=lambda cell: value_of(cell, path)
+            )
+            if len(cells) < 2:
+                continue
+            change = paired_difference(cells[-1], cells[0])
+            changes.append(change)
+            shown += cells
+            words.append(
+                f"{pattern}: {value_of(cells[-1], path)} less {value_of(cells[0], path)} {difference_text(change)}"
+            )
+        if not words:
+            return None
+        clear = [c for c in changes if c.interval is not None and c.interval.low > 0 and c.mean > within]
+        outcome = Outcome.NOT if clear else Outcome.REPRODUCED
+        why = (
+            f"a trend is called clear where the interval is above 0 and the mean above {decimals(within, 1)}"
+        )
+        return Finding(outcome=outcome, ours="; ".join(words), why=why, rates=rates(found, shown))
+
+    return judge
+
+
+def far_from_training(task: str, first: str, second: str, *, size: float) -> Judge:
+    """At the longest measured length `first` is above `second`, both with rotary positions."""
+
+    def judge(found: Found) -> Finding | None:
+        lines = [_by_length(found, task, pattern) for pattern in (first, second)]
+        shared = sorted(set(lines[0]) & set(lines[1]))
+        if len(shared) < 2:
+            return None
+        there = [paired_difference(lines[0][at], lines[1][at]) for at in (shared[0], shared[-1])]
+        if there[-1].interval is None:
+            return None
+        outcome = sized(there[-1].interval.low, there[-1].interval.high, size)
+        words = [
+            f"{difference_text(d)} at {at:,}" for d, at in zip(there, (shared[0], shared[-1]), strict=True)
+        ]
+        means = [
+            f"{p} {bracketed(found.summary(line[shared[-1]]))}"
+            for p, line in zip((first, second), lines, strict=True)
+        ]
+        return Finding(
+            outcome=outcome,
+            ours=f"{', '.join(words)} tokens",
+            why=f"at {shared[-1]:,}: {', '.join(means)}",
+            rates=rates(found, [line[shared[0]] for line in lines]),
+        )
+
+    return judge
+
+
+def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
+    """At `times` the training length more than half of what was learned is gone."""
+
+    def judge(found: Found) -> Finding | None:
+        line = _by_length(found, task, pattern)
+        if TRAINED_AT not in line or TRAINED_AT * times not in line:
+            return None
+        near, far, last = line[TRAINED_AT], line[TRAINED_AT * times], line[max(line)]
+        loss = paired_difference(near, far)
+        outcome = Outcome.NOT
+        if found.summary(far).mean <= found.summary(near).mean / 2:
+            outcome = Outcome.REPRODUCED
+        elif loss.interval is not None and loss.interval.low > 0:
+            outcome = Outcome.DIRECTION
+        words = [
+            f"{bracketed(found.summary(cell))} at {value_of(cell, LENGTH):,}" for cell in (near, far, last)
+        ]
+        return Finding(outcome=outcome, ours=f"{', '.join(words)} tokens", rates=rates(found, [near]))
+
+    return judge
+
+
+def best_at_most_proportions(pattern: str, *, tested: float = COLUMN, but: Sequence[float] = (0.9,)) -> Judge:
+    """At each training proportion but some, `pattern` has the highest mean when tested at one proportion."""
+
+    def judge(found: Found) -> Finding | None:
+        groups: dict[float, list[Cell]] = {}
+        for cell in having(found.cells, {"test.p_bit": tested}):
+            groups.setdefault(value_of(cell, "task.p_bit"), []).append(cell)
+        groups = {at: cells for at, cells in groups.items() if len(cells) > 1}
+        if len(groups) < 2:
+            return None
+        words, right = [], []
+        for at, cells in sorted(groups.items()):
+            best = max(cells, key=lambda cell: found.summary(cell).mean)
+            words.append(f"{at:g} {best.pattern} {bracketed(found.summary(best))}")
+            right.append((best.pattern == pattern) != (at in but))
+        share = sum(right) / len(right)
+        outcome = Outcome.REPRODUCED if share == 1 else Outcome.DIRECTION if share > 0.5 else Outcome.NOT
+        why = f"the best by training proportion; as in the paper at {sum(right)} of {len(right)}"
+        shown = [cell for cells in groups.values() for cell in cells]
+        return Finding(outcome=outcome, ours="; ".join(words), why=why, rates=rates(found, shown))
+
+    return judge
+
+
+def of_task(found: Found, task: str) -> list[Cell]:
+    """The cells that were trained on the built-in task of this name."""
+    tasks = ((cell, cell.run.task) for cell in found.cells)
+    return [cell for cell, trained in tasks if isinstance(trained, BuiltInTask) and trained.name == task]
+
+
+def _by_length(found: Found, task: str, pattern: str) -> dict[int, Cell]:
+    """The cells of a pattern with rotary positions, by test length."""
+    cells = [cell for cell in of_task(found, task) if cell.pattern == pattern]
+    return {
+        value_of(cell, LENGTH): cell
+        for cell in cells
+        if value_of(cell, ROTARY) > 0 and value_of(cell, LENGTH)
+    }

@@ -1,0 +1,122 @@
+"""What a folder of results holds of an experiment: its rows, whether it was run, what is missing, where it is from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import polars as pl
+
+from plait.experiments import (
+    NUMERICS,
+    SCHEMA_VERSION,
+    Cell,
+    Experiment,
+    cells,
+    evaluated_cells,
+    left_out,
+)
+from plait.experiments.evaluations import evaluation_id
+from plait.experiments.paper import CATALOGUE
+from plait.report.document import Block, Lines, Section
+
+LEFT_OUT, ORIGIN = "Left out", "How this was made"
+"""Titles of the sections, for `Report.with_sections(.., before=..)`."""
+
+_PROVENANCE = {"plait": "plait", "torch": "PyTorch", "python": "Python", "device": "device"}
+
+_UNRECORDED = {"not installed": "run from a source tree, its version not recorded"}
+"""What early rows say of plait's version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What a folder holds: trained members, and their evaluations elsewhere (None where none are read)."""
+
+    rows: pl.DataFrame
+    evaluations: pl.DataFrame | None = None
+
+    def cells(self, experiment: Experiment) -> tuple[Cell, ...]:
+        """The experiment's cells; measured elsewhere, where that is what the experiment asks."""
+        if self.rows.is_empty():
+            return ()
+        if not experiment.evaluations:
+            return cells(experiment, self.rows)
+        return () if self.evaluations is None else evaluated_cells(experiment, self.rows, self.evaluations)
+
+    def own(self, experiment: Experiment) -> pl.DataFrame:
+        """The rows of the experiment's members; only of those measured elsewhere where that is what it asks."""
+        members = list(chain.from_iterable(experiment.members()))
+        rows = self.rows.filter(pl.col("member").is_in(members))
+        measured = self.measured(experiment)
+        return rows if measured is None else rows.filter(pl.col("member").is_in(measured["member"].to_list()))
+
+    def measured(self, experiment: Experiment) -> pl.DataFrame | None:
+        """The experiment's evaluations; None where it asks for none."""
+        if not experiment.evaluations or self.evaluations is None:
+            return None
+        tasks = {repr(runs[0].task): runs[0].task for runs in experiment.expand_cells()}
+        wanted = {evaluation_id(e.of(task)) for e in experiment.evaluations for task in tasks.values()}
+        members = list(chain.from_iterable(experiment.members()))
+        return self.evaluations.filter(
+            pl.col("evaluation").is_in(sorted(wanted)) & pl.col("member").is_in(members)
+        )
+
+
+def shown_experiments(stored: Stored) -> tuple[list[Experiment], set[str]]:
+    """The experiments that were run, in the catalogue's order, and the members that they account for.
+
+    One of which only members are stored that a fuller experiment has as well was not run.
+    """
+    trained = set(stored.rows["member"])
+    parts: dict[str, tuple[float, set[str]]] = {}
+    for name, experiment in CATALOGUE.items():
+        own = set(chain.from_iterable(experiment.members()))
+        if own & trained and stored.cells(experiment):
+            parts[name] = (len(own & trained) / len(own), own & trained)
+    names: set[str] = set()
+    accounted: set[str] = set()
+    for name, (_, members) in sorted(parts.items(), key=lambda item: -item[1][0]):
+        if members - accounted or CATALOGUE[name].evaluations:
+            names.add(name)
+            accounted |= members
+    return [experiment for name, experiment in CATALOGUE.items() if name in names], accounted
+
+
+def origin_report(
+    experiment: Experiment, stored: Stored, commands: Sequence[str] = (), *, prefix: str = ""
+) -> list[Section]:
+    """What of the experiment is not stored, if anything, and where the rest comes from."""
+    members = dict(zip(chain.from_iterable(experiment.members()), experiment.expand(), strict=True))
+    own, measured = stored.own(experiment), stored.measured(experiment)
+    missing = left_out(experiment, [members[member] for member in own["member"]])
+    sections: list[Section] = []
+    if missing:
+        more = f"plait reproduce {experiment.name} --full trains the rest"
+        sections.append(Section(title=prefix + LEFT_OUT, blocks=(Lines(lines=(*missing, more)),)))
+    sections.append(Section(title=prefix + ORIGIN, blocks=_origin(own, measured, commands)))
+    return sections
+
+
+def _origin(rows: pl.DataFrame, measured: pl.DataFrame | None, commands: Sequence[str]) -> tuple[Block, ...]:
+    n_diverged = rows["diverged_at"].is_not_null().sum()
+    lines = [
+        f"{len(rows):,} trained members, {n_diverged:,} of them diverged; {_made_by(rows)}",
+        f"numerical version {NUMERICS}, schema version {SCHEMA_VERSION}",
+    ]
+    if measured is not None:
+        lines.insert(1, f"{len(measured):,} measurements elsewhere; {_made_by(measured)}")
+    return (Lines(lines=tuple(lines)), *((Lines(lines=tuple(commands), code=True),) if commands else ()))
+
+
+def _made_by(rows: pl.DataFrame) -> str:
+    """Versions and devices, the commonest first, with how many rows where there are several."""
+    words = []
+    for column, title in _PROVENANCE.items():
+        counts = rows[column].value_counts(sort=True).rows()
+        several = len(counts) > 1
+        values = [
+            f"{_UNRECORDED.get(value, value)}{f' ({count:,})' if several else ''}"
+            for value, count in sorted(counts, key=lambda pair: (-pair[1], pair[0]))
+        ]
+        words.append(f"{title} {', '.join(values)}")
+    return "; ".join(words)

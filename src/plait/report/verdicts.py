@@ -1,0 +1,104 @@
+"""Verdicts as they read: the table of all claims, the lines of one experiment, and how its rows were trained."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from plait.experiments import Cell, cell_label
+from plait.report.document import Column, Entry, Table
+from plait.report.findings import Claim, Finding, Outcome
+from plait.report.own_questions import OWN_QUESTIONS
+from plait.report.page_tables import Found
+from plait.report.paper_claims import PAPER_CLAIMS
+
+ALL_CLAIMS: tuple[Claim, ...] = (*PAPER_CLAIMS, *OWN_QUESTIONS)
+
+NOT_RUN = "not run yet"
+
+MOST_LABELS = 6
+
+_COLUMNS = (
+    Column(name="experiment", title="", numeric=False),
+    Column(name="claim", title="claim", numeric=False),
+    Column(name="paper", title="paper", numeric=False),
+    Column(name="rerun", title="rerun", numeric=False),
+    Column(name="ours", title="ours [95% interval]", numeric=False),
+    Column(name="verdict", title="verdict", numeric=False),
+    Column(name="rates", title="learning rates chosen", numeric=False),
+    Column(name="command", title="check it", numeric=False),
+)
+
+
+def claims_of(experiment: str) -> tuple[Claim, ...]:
+    return tuple(claim for claim in ALL_CLAIMS if claim.experiment == experiment)
+
+
+def verdict_table(found_of: Callable[[str], Found]) -> Table:
+    """Every claim with what our rows say to it.
+
+    Args:
+        found_of: what is stored of an experiment, by its name.
+    """
+    judged = [(claim, _judged(claim, found_of(claim.experiment))) for claim in ALL_CLAIMS]
+    unknown = dict.fromkeys(claim.experiment for claim, finding in judged if finding is None)
+    note = f"{NOT_RUN}, or not what decides a claim of them: {', '.join(unknown)}"
+    return Table(
+        caption="Claims and verdicts",
+        columns=_COLUMNS,
+        rows=tuple(_row(claim, finding) for claim, finding in judged if finding is not None),
+        notes=(note,) if unknown else (),
+    )
+
+
+def verdict_lines(found: Found) -> tuple[str, ...]:
+    """A sentence for each claim of the experiment: the verdict, the claim, and the numbers behind it."""
+    return tuple(_sentence(claim, _judged(claim, found)) for claim in claims_of(found.experiment.name))
+
+
+def protocol_lines(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """How many seeds and which learning rates each model has, models alike together."""
+    groups: dict[tuple[int, tuple[float, ...]], dict[str, None]] = {}
+    for cell in cells:
+        settings = {path: value for path, value in cell.settings.items() if not path.startswith("test.")}
+        groups.setdefault((len(cell.seeds), cell.lrs), {})[cell_label(settings)] = None
+    lines = []
+    for (n_seeds, lrs), labels in groups.items():
+        few = f": {', '.join(labels)}" if len(groups) > 1 and len(labels) <= MOST_LABELS else ""
+        models = f"{len(labels)} model{'' if len(labels) == 1 else 's'}"
+        seeds = f"{n_seeds} seed{'' if n_seeds == 1 else 's'}"
+        lines.append(f"{models} with {seeds} at {_rates_text(lrs)}{few}")
+    return tuple(lines)
+
+
+def _judged(claim: Claim, found: Found) -> Finding | None:
+    """The claim's finding, computed once for what is stored."""
+    if claim.statement not in found.remembered:
+        found.remembered[claim.statement] = claim.judge(found)
+    return found.remembered[claim.statement]
+
+
+def _rates_text(lrs: Sequence[float]) -> str:
+    if len(lrs) > 3:
+        return f"{len(lrs)} learning rates from {lrs[0]:g} to {lrs[-1]:g}"
+    return f"learning rate{'' if len(lrs) == 1 else 's'} {', '.join(f'{lr:g}' for lr in lrs)}"
+
+
+def _row(claim: Claim, finding: Finding) -> tuple[Entry, ...]:
+    texts = (claim.experiment, claim.statement, claim.paper, claim.rerun)
+    ours = (finding.ours, _verdict(finding), finding.rates or "-", f"`{claim.command}`")
+    return tuple(Entry(text=text, value=text) for text in (*texts, *ours))
+
+
+def _verdict(finding: Finding) -> str:
+    return "-" if finding.outcome is Outcome.OWN else finding.outcome.value
+
+
+def _sentence(claim: Claim, finding: Finding | None) -> str:
+    if finding is None:
+        return f"{claim.statement}: {NOT_RUN}."
+    given = [f"paper {claim.paper}"] if claim.paper != "-" else []
+    given += [f"independent rerun {claim.rerun}"] if claim.rerun != "-" else []
+    beside = f" ({'; '.join(given)})" if given else ""
+    why = f": {finding.why}" if finding.why else ""
+    rates = f"; learning rates {finding.rates}" if finding.rates and re.search(r"\d", finding.rates) else ""
+    said = f"{claim.statement}{beside}. Ours: {finding.ours}{why}{rates}."
+    return said if finding.outcome is Outcome.OWN else f"**{finding.outcome.value.capitalize()}.** {said}"
