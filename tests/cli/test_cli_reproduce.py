@@ -8,7 +8,7 @@ import pytest
 from plait.experiments import SCHEMA_VERSION, Experiment, Store, paper
 from plait.experiments.paper import catalogue
 from plait.model import HybridConfig
-from plait.report import experiment as reports
+from plait.report import stored as reports
 from plait.tasks import SelectiveCopying
 from plait.training import Run, Train
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from plait.experiments import SCHEMA_VERSION, Cell, StoreError, member_id, summarise
 from plait.experiments.paper import HEADLINE, PAPER, RATIOS, RERUN
+from plait.experiments.paper.headline import QUICK
 from plait.experiments.schema import COLUMNS
 from plait.model import HybridConfig
 from plait.report import (
@@ -223,7 +224,7 @@ class TestHtml:
         for words in (
             "PyTorch 2.13.0",
             "plait reproduce headline -o runs/headline",
-            "102 of the 1440 members",
+            f"{len(HEADLINE.quick_form().expand())} of the {len(HEADLINE.expand())} members",
         ):
             assert words in text
 
@@ -257,7 +258,9 @@ class TestExperimentReport:
         assert [section.title for section in report.sections] == [RESULTS, LEFT_OUT, ORIGIN]
         assert report.question == HEADLINE.question
         kinds = [type(block).__name__ for block in report.sections[0].blocks]
-        assert kinds == ["Lines", "Table", "Lines", "Figure", "Table", "Figure"]
+        assert kinds == ["Lines", "Lines", "Table", "Lines", "Figure", "Table", "Figure"]
+        (verdict,) = report.sections[0].blocks[1].lines
+        assert verdict.startswith("Reproduced. A hybrid of 2,192 parameters copies better")
 
     def test_nothing_is_left_out_of_the_whole(self):
         small = replace(HEADLINE, sweep={"train.lr": (1e-2,), "train.seed": range(2)}, quick=())
@@ -285,8 +288,8 @@ class TestExperimentReport:
 
     def test_json_holds_the_numbers(self):
         data = json.loads(json.dumps(experiment_report(HEADLINE, QUICK_ROWS).to_json(), allow_nan=False))
-        rows = data["sections"][0]["blocks"][1]["rows"]
-        assert [row["seeds"] for row in rows] == [8, 8, 8, 5, 5]
+        rows = data["sections"][0]["blocks"][2]["rows"]
+        assert [row["seeds"] for row in rows] == [len(members["train.seed"]) for members in QUICK.values()]
         assert all(0 < row["interval"][0] <= row["mean"] <= row["interval"][1] for row in rows)
 
     def test_a_terminal_of_80_columns_is_enough(self):

@@ -24,6 +24,7 @@ from plait.experiments.paper import (
 )
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
+from plait.report.page_tables import Found
 from plait.report.plots import panel_alt, panel_plot
 from plait.report.proved import proved_points
 from plait.report.ratio_plot import ratio_alt, ratio_plot, ratios_by_pattern
@@ -31,6 +32,7 @@ from plait.report.series import Panel, panels, telling
 from plait.report.stored import Stored, origin_report, shown_experiments
 from plait.report.svg import svg_text
 from plait.report.tables import ratio_table, results_table
+from plait.report.verdicts import verdict_lines
 
 RESULTS = "Results"
 """Title of the first section; those of the others are in stored.py."""
@@ -98,17 +100,20 @@ def _sections(
     found = stored.cells(experiment)
     if not found:
         raise StoreError(f"no results of experiment {experiment.name!r} to report yet")
-    results = Section(title=prefix + RESULTS, blocks=tuple(_results(experiment, found)))
+    results = Section(title=prefix + RESULTS, blocks=tuple(_results(experiment, found, stored)))
     return [results, *origin_report(experiment, stored, commands, prefix=prefix)]
 
 
-def _results(experiment: Experiment, found: Sequence[Cell]) -> list[Block]:
+def _results(experiment: Experiment, found: Sequence[Cell], stored: Stored) -> list[Block]:
     name, patterns = experiment.name, {cell.pattern for cell in found}
     paper, rerun = (_of_patterns(source.get(name, ()), patterns) for source in (PAPER, RERUN))
     known = {id(cell): summarise(cell) for cell in found}
     blocks: list[Block] = []
     if name in CLAIMS:
         blocks.append(Lines(lines=(f"The paper: {CLAIMS[name]}",)))
+    judged = verdict_lines(Found(experiment=experiment, cells=tuple(found), stored=stored), marked=False)
+    if judged:
+        blocks.append(Lines(lines=judged))
     blocks.append(results_table(list(known.values()), paper=paper, rerun=rerun))
     if rerun:
         blocks.append(Lines(lines=(f"rerun: {RERUN_SOURCE}",)))

@@ -49,9 +49,15 @@ def verdict_table(found_of: Callable[[str], Found]) -> Table:
     )
 
 
-def verdict_lines(found: Found) -> tuple[str, ...]:
-    """A sentence for each claim of the experiment: the verdict, the claim, and the numbers behind it."""
-    return tuple(_sentence(claim, _judged(claim, found)) for claim in claims_of(found.experiment.name))
+def verdict_lines(found: Found, *, marked: bool = True) -> tuple[str, ...]:
+    """A sentence for each claim of the experiment: the verdict, the claim, and the numbers behind it.
+
+    Args:
+        marked: the verdict in Markdown's bold, and claims without rows told; otherwise these are left out.
+    """
+    judged = [(claim, _judged(claim, found)) for claim in claims_of(found.experiment.name)]
+    lines = [_sentence(claim, finding) for claim, finding in judged if marked or finding is not None]
+    return tuple(line if marked else line.replace("**", "") for line in lines)
 
 
 def protocol_lines(cells: Sequence[Cell]) -> tuple[str, ...]:
