@@ -80,6 +80,25 @@ def test_any_field_can_be_set(plait_json):
     assert found["parameters"] > 0
 
 
+def test_rate_and_seed_can_be_fields_too(plait_json):
+    found = plait_json("train", *SMALL, "--train", "lr=0.3", "--train", "seed=5")
+    assert [(row["lr"], row["seed"]) for row in found["members"]] == [(0.3, 5)]
+    assert found["run"]["train"] | {"lr": 0.3, "seed": 5} == found["run"]["train"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--lrs", "0.1", "--train", "lr=0.3"), "lr is given twice: by --lrs and by --train"),
+        (("--seeds", "0..3", "--train", "seed=5"), "seed is given twice: by --seeds and by --train"),
+        (("--steps", "3", "--train", "steps=4"), "steps is given twice"),
+        (("--d-model", "4", "--model", "d_model=4"), "by --d-model and by --model"),
+    ],
+)
+def test_nothing_that_is_given_is_dropped(refused, args, said):
+    assert said in refused("train", *args)
+
+
 def test_a_dry_run_writes_nothing(plait, tmp_path):
     result = plait("train", "--dry-run", "-o", "r")
     assert result.exit_code == 0

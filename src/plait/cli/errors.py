@@ -76,6 +76,8 @@ def _see_working_folder() -> None:
 
 def error_line(error: Exception) -> str:
     """What went wrong, in one line; a file's error begins with its name."""
+    if isinstance(error, FileExistsError) and error.filename is not None:
+        return _folded(f"{error.filename}: a folder is needed, got a file")
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename is not None else ""
         return _folded(f"{where}{error.strerror}")

@@ -1,5 +1,6 @@
 """`plait train` and `plait eval`: one ensemble trained, one saved model measured."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from json import dumps as to_json
 from pathlib import Path
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     from plait.training import Run
 
 
+SWEPT = {"lr": "lrs", "seed": "seeds"}
+"""Fields of `Train` that have an option of several values."""
+
+
 def train(
+    context: typer.Context,
     task: TaskOption = "selective-copying",
     param: Params = None,
     pattern: Annotated[
@@ -69,18 +75,20 @@ def train(
 
     given = {"pattern": pattern, "d_model": d_model, "window": _window(window)}
     protocol = {"steps": steps, "batch": batch, "seq_len": seq_len}
-    run = make_run(
-        task,
-        parse_fields("--param", param),
-        model=given | parse_fields("--model", model),
-        train=protocol | parse_fields("--train", train),
-    )
+    fields, further = parse_fields("--model", model), parse_fields("--train", train)
+    rates, chosen = parse_numbers("--lrs", lrs), parse_seeds(seeds)
+    _refuse_twice(context, "--model", fields, {name: name for name in given})
+    _refuse_twice(context, "--train", further, {name: name for name in protocol} | SWEPT)
+    run = make_run(task, parse_fields("--param", param), model=given | fields, train=protocol | further)
     experiment = Experiment(
         name="train",
         question="How well is this run learnt?",
         base=run,
         vary={("model.pattern", "model.d_model"): ((run.model.pattern, run.model.d_model),)},
-        sweep={"train.lr": parse_numbers("--lrs", lrs), "train.seed": parse_seeds(seeds)},
+        sweep={
+            "train.lr": (run.train.lr,) if "lr" in further else rates,
+            "train.seed": (run.train.seed,) if "seed" in further else chosen,
+        },
     )
     members = experiment.expand()
     if save_models and output is None:
@@ -128,6 +136,20 @@ def evaluate(
         return
     print_table(f"{folder} on {task}", columns, [list(row.values()) for row in rows])
     print_line("interval: Wilson, 95%, with the scored tokens taken as independent")
+
+
+def _refuse_twice(
+    context: typer.Context, option: str, fields: dict[str, Any], own: Mapping[str, str]
+) -> None:
+    """Raises:
+    ValueError: a field that is given by `option` and, in the same command, by an option of its own.
+    """
+    for field, name in own.items():
+        source = context.get_parameter_source(name)
+        if field in fields and source is not None and source.name == "COMMANDLINE":
+            raise ValueError(
+                f"{field} is given twice: by --{name.replace('_', '-')} and by {option} {field}=.."
+            )
 
 
 def _window(text: str) -> int | None:

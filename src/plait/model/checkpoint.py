@@ -58,7 +58,8 @@ def load(folder: str | Path) -> HybridLM:
         _check_tensors(model.state_dict(), tensors)
     except ValueError as error:
         raise ValueError(f"{folder / WEIGHTS}: {error}") from error
-    model.load_state_dict(tensors, assign=True)
+    # Copied, because products may depend on where in memory a tensor begins: like the saved model's to the last bit.
+    model.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     return model.eval()
 
 
