@@ -65,7 +65,7 @@ def _empty_cache(model: nn.Module) -> tuple[str, object]:
             return "cache_params", None
         case "recurrent_gemma":
             return "past_key_values", DynamicCache(config=model.config)
-        case "lara_mini":
+        case "lara_mini" | "qwen4_exp_text":
             return "cache", None
         case _:
             return "past_key_values", None
@@ -81,7 +81,7 @@ def _held(model: nn.Module, cache: object) -> Iterator[Held]:
             yield from (Held(i, RECURRENT, tensor) for tensor in state)
         return
     for i, layer in enumerate(cache.layers):
-        for name in ("keys", "values"):
+        for name in ("keys", "values", "indexer_keys"):
             if getattr(layer, name, None) is not None:
                 yield Held(i, KV, getattr(layer, name))
         for name, kind in (("conv_states", CONV), ("recurrent_states", RECURRENT)):

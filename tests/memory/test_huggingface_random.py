@@ -82,6 +82,12 @@ SIZES: dict[str, st.SearchStrategy[object]] = {
     "use_sandwich_norm": st.booleans(),
     "block_auto_adjust_ff_dim": st.booleans(),
     "use_sliding_window": st.booleans(),
+    "hc_count": st.integers(2, 4),
+    "hc_lowrank": st.integers(1, 9),
+    "ple_conv_kernel_size": st.integers(2, 4),
+    "ngram_vocab_size_base": st.integers(2, 60),
+    "make_ngram_vocab_size_divisible_by": st.integers(1, 20),
+    "indexer_n_heads": st.integers(1, 3),
 }
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 FIXED = {
@@ -94,6 +100,13 @@ FIXED = {
 SHORTER: dict[str, dict[str, object]] = {
     "zamba": {"num_hidden_layers": 11},
     "zamba2": {"layers_block_type": ["mamba", "hybrid", "hybrid"], "num_hidden_layers": 3},
+    "qwen4_exp_text": {
+        "indexer_n_heads": 4,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 256,
+        "indexer_budget": 64,
+        "indexer_compress_ratio": 8,
+    },
     "lfm2_moe": {"layer_types": [*["conv", "full_attention"] * 6, "conv"]},
 }
 

@@ -9,6 +9,7 @@ PLAIT, TRANSFORMERS = "plait", "transformers"
 """Whose streaming state a figure describes."""
 
 FLOAT32_BYTES = 4
+TOKEN_ID_BYTES = 8
 
 FIXED_MIXERS = ("ssm", "recurrent", "convolution")
 """Parts that mix tokens through a state of fixed size."""
@@ -63,6 +64,7 @@ class Block:
         conv_float32: those are kept in float32 at least.
         conv_reach: tokens that its convolution sees before the present one, where nothing else in it sees further.
         conv_spare: scalars of storage beyond `conv` after a decode step, where `conv` is a view.
+        token_ids: tokens whose numbers are kept, of 8 bytes each; they count as a convolution's tail.
         kv_per_token: scalars of keys and values for one cached token.
         window: tokens that the attention of this block sees, itself included; None = all.
         score: multiplications of one query with one visible token, scores and mixing together.
@@ -81,6 +83,7 @@ class Block:
     conv_float32: bool = False
     conv_reach: int = 0
     conv_spare: int = 0
+    token_ids: int = 0
     kv_per_token: int = 0
     window: int | None = None
     score: int = 0
@@ -134,7 +137,7 @@ class Layer:
             conv_bytes = wide if b.conv_float32 else n_bytes
             tokens = b.kv_per_token * cached.tokens(b.window)
             held += b.recurrent * (wide if b.recurrent_float32 else n_bytes) + b.conv * conv_bytes
-            held += tokens * n_bytes
+            held += tokens * n_bytes + b.token_ids * TOKEN_ID_BYTES
             spare += b.kv_per_token * cached.stored(b.window) * n_bytes - tokens * n_bytes
             spare += b.conv_spare * conv_bytes if cached.phase == "decode" else 0
             kv += tokens
@@ -143,7 +146,7 @@ class Layer:
             kind=self.kind,
             parameters=sum(b.weights for b in self.blocks),
             ssm_state=sum(b.recurrent for b in self.blocks),
-            conv_tail=sum(b.conv for b in self.blocks),
+            conv_tail=sum(b.conv + b.token_ids for b in self.blocks),
             kv_cache=kv,
             state_bytes=held,
             stored_bytes=held + spare,

@@ -11,6 +11,7 @@ from plait.memory.huggingface import (
     mamba_families,
     nemotron,
     other_families,
+    qwen4,
     transformers_only,
     zamba_families,
 )
@@ -65,6 +66,7 @@ _ROWS: tuple[tuple[str, str, str, Callable[[Fields], Body]], ...] = (
     ("qwen3_next", "Qwen3-Next", "Qwen3Next", linear_families.qwen3_next),
     ("qwen3_5_text", "Qwen3.5", "Qwen3_5", linear_families.qwen3_5),
     ("qwen3_5_moe_text", "Qwen3.5-MoE", "Qwen3_5Moe", linear_families.qwen3_5_moe),
+    ("qwen4_exp_text", "Qwen4-Exp", "Qwen4Exp", qwen4.qwen4_exp),
     ("olmo_hybrid", "OLMo hybrid", "OlmoHybrid", linear_families.olmo_hybrid),
     ("kimi_linear", "Kimi Linear", "KimiLinear", linear_families.kimi_linear),
     ("bailing_hybrid", "Bailing hybrid", "BailingHybrid", linear_families.bailing_hybrid),
@@ -89,6 +91,7 @@ WRAPPERS: dict[str, str] = {
     "gemma3": "gemma3_text",
     "qwen3_5": "qwen3_5_text",
     "qwen3_5_moe": "qwen3_5_moe_text",
+    "qwen4_exp": "qwen4_exp_text",
     "inkling_mm_model": "inkling_text",
 }
 """Models with further inputs, whose language model stands in text_config."""

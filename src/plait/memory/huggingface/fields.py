@@ -8,7 +8,16 @@ LEGACY_LAYER_TYPES = {"mamba": "linear_attention", "attention": "full_attention"
 MOST_LAYERS = 10_000
 _ATTENTION_TYPES = ("full_attention", "sliding_attention")
 _KNOWN_LAYER_TYPES = frozenset(
-    (*_ATTENTION_TYPES, "linear_attention", "conv", "hybrid", "hybrid_sliding", "mlp", "moe")
+    (
+        *_ATTENTION_TYPES,
+        "indexed_attention",
+        "linear_attention",
+        "conv",
+        "hybrid",
+        "hybrid_sliding",
+        "mlp",
+        "moe",
+    )
 )
 
 

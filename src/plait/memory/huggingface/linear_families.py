@@ -53,7 +53,7 @@ def delta_of(f: Fields, d: int, *, n_keys: int = 16, n_values: int = 32) -> Bloc
     )
 
 
-def _gated_heads(f: Fields, d: int, *, n_kv: int) -> Block:
+def gated_heads(f: Fields, d: int, *, n_kv: int) -> Block:
     """Attention whose query projection also makes a gate of the same width; norms on queries and keys."""
     bias = f.flag("attention_bias", default=False)
     plain = attention_of(f, d, n_heads=16, n_kv=n_kv, d_head=256)
@@ -69,7 +69,7 @@ def _interval(f: Fields) -> Callable[[int], str]:
     return lambda i: "linear_attention" if (i + 1) % every else "full_attention"
 
 
-def _qwen_experts(f: Fields, d: int, *, n_experts: int, per_token: int) -> tuple[Block, Block]:
+def qwen_experts(f: Fields, d: int, *, n_experts: int, per_token: int) -> tuple[Block, Block]:
     """Routed experts, and one shared expert behind a scalar gate."""
     routed = Experts(
         d_model=d,
@@ -85,7 +85,7 @@ def qwen3_next(f: Fields) -> Body:
     """Qwen3NextForCausalLM."""
     d = f.integer("hidden_size", default=2048)
     kinds = f.layer_types(default_layers=48, default=_interval(f))
-    sparse = _qwen_experts(f, d, n_experts=512, per_token=10)
+    sparse = qwen_experts(f, d, n_experts=512, per_token=10)
     dense = mlp(d, f.integer("intermediate_size", default=5632))
     only_dense = f.indices("mlp_only_layers", len(kinds)) or ()
     step = f.integer("decoder_sparse_step", default=1)
@@ -93,7 +93,7 @@ def qwen3_next(f: Fields) -> Body:
     def others(i: int) -> tuple[Block, ...]:
         return (dense, norm(d, 2)) if i in only_dense or (i + 1) % step else (*sparse, norm(d, 2))
 
-    layers = stack_of(f, kinds, _pair(_gated_heads(f, d, n_kv=2), delta_of(f, d)), others)
+    layers = stack_of(f, kinds, _pair(gated_heads(f, d, n_kv=2), delta_of(f, d)), others)
     return decoder(f, layers, d_model=d, vocab_size=151936)
 
 
@@ -102,7 +102,7 @@ def qwen3_5(f: Fields) -> Body:
     d = f.integer("hidden_size", default=4096)
     feed = mlp(d, f.integer("intermediate_size", default=12288))
     kinds = f.layer_types(default_layers=32, default=_interval(f))
-    mixers = _pair(_gated_heads(f, d, n_kv=4), delta_of(f, d))
+    mixers = _pair(gated_heads(f, d, n_kv=4), delta_of(f, d))
     layers = stack_of(f, kinds, mixers, lambda _: (feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=248320)
 
@@ -110,9 +110,9 @@ def qwen3_5(f: Fields) -> Body:
 def qwen3_5_moe(f: Fields) -> Body:
     """Qwen3_5MoeForCausalLM."""
     d = f.integer("hidden_size", default=2048)
-    feed = _qwen_experts(f, d, n_experts=256, per_token=8)
+    feed = qwen_experts(f, d, n_experts=256, per_token=8)
     kinds = f.layer_types(default_layers=40, default=_interval(f))
-    mixers = _pair(_gated_heads(f, d, n_kv=2), delta_of(f, d))
+    mixers = _pair(gated_heads(f, d, n_kv=2), delta_of(f, d))
     layers = stack_of(f, kinds, mixers, lambda _: (*feed, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=248320)
 
