@@ -94,3 +94,11 @@ def test_units_are_the_largest_relative_error_of_one_rounding(dtype: torch.dtype
     just_above = torch.tensor(1.0, dtype=dtype) + torch.tensor(2.0 * unit, dtype=dtype)
     assert float(just_above) == 1.0 + 2.0 * unit
     assert float(torch.tensor(1.0 + unit / 2, dtype=torch.float64).to(dtype)) == 1.0
+
+
+def test_what_no_type_carries_is_refused_before_it_is_made() -> None:
+    for pattern in ("SSM-TF", "SSM-TF-TF"):
+        with pytest.raises(ValueError, match=r"20 bits: .* no type up to float64 would do"):
+            decoding_recall(DecodingRecall(n_bits=20), 50, pattern=pattern, dtype=torch.float64)
+    with pytest.raises(ValueError, match="numbers up to 1,048,576 are built"):
+        selective_copying(SelectiveCopying(numbers=(10**8,)), 50)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from plait.constructions import Plan
 
 DTYPES = ("float64", "float32", "bfloat16")
+MOST_COMPARED = 10_000
+"""Tokens of a vocabulary up to which all layouts are listed beside the smallest: larger ones take minutes."""
 
 
 def build(
@@ -62,7 +64,8 @@ def build(
     )
     save(plan.build(), output)
     rate = 0.99 if success is None else success
-    rows = tradeoff(plan.task, seq_len, success=rate) if smallest else None
+    compared = smallest and plan.task.vocab_size <= MOST_COMPARED
+    rows = tradeoff(plan.task, seq_len, success=rate) if compared else None
     if json:
         layouts = {} if rows is None else {"layouts": rows}
         print_json(describe(plan) | {"model": str(output), "pattern": plan.config().pattern} | layouts)

@@ -10,6 +10,7 @@ Source: repairs Theorem 4.3 of arXiv 2603.08859.
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -103,7 +104,7 @@ class CopyingPlan(Plan):
             d_mlp=0,
         )
 
-    @property
+    @cached_property
     def margin(self) -> float:
         """How far the target's mean cosine lies above every other in the window (Lemma 6.4)."""
         numbers = self.task.numbers

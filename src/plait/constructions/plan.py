@@ -6,6 +6,7 @@ must hold after each layer. Models are built from it; lemmas check models agains
 
 import math
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -182,11 +183,12 @@ class Plan(ABC):
 
     def precision_bits(self) -> int:
         """The least number of significant bits with which the proof covers rounding; 65 if 64 are too few."""
-        for bits in range(4, 65):
+
+        def covered(bits: int) -> bool:
             rounding = Rounding(unit=2.0**-bits, d_model=self.residual.d_model)
-            if tightest(self.allowances(rounding)).use <= 1.0:
-                return bits
-        return 65
+            return tightest(self.allowances(rounding)).use <= 1.0
+
+        return bisect_left(range(65), True, lo=4, key=covered)
 
     def check(self) -> None:
         """Refuses what the type cannot carry.

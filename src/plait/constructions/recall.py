@@ -9,13 +9,16 @@ from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register, single_decay, widest_gap_decay
 from plait.constructions.register_table import two_numbers
 from plait.constructions.residual import QUIET
-from plait.constructions.rounding import check_dtype
+from plait.constructions.rounding import check_dtype, name_of
 from plait.constructions.two_decays import largest_gap, largest_lead
 from plait.constructions.window import smallest_window
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall
 
 PATTERNS = ("SSM-TF-TF", "SSM-TF")
+
+MOST_BITS = 18
+"""Registers of more bits are carried in no type (Lemma 7.4): they are refused before 2^bits levels are made."""
 
 
 def recall_window(task: DecodingRecall, seq_len: int, success: float) -> int:
@@ -36,8 +39,13 @@ def recall_plans(
     """All layouts of a pattern, the narrowest first.
 
     Raises:
-        ValueError: an unknown pattern, or what `recall_window` refuses.
+        ValueError: an unknown pattern, a register beyond every type, or what `recall_window` refuses.
     """
+    if task.n_bits > MOST_BITS:
+        raise ValueError(
+            f"decoding recall of {task.n_bits} bits: {name_of(dtype)} cannot carry it: the lead of a register's word "
+            f"falls as 4^-bits, and float64 has room for {MOST_BITS}; no type up to float64 would do"
+        )
     window = recall_window(task, seq_len, success)
     if pattern == "SSM-TF":
         registers = [single_decay(task.n_bits), largest_lead(task.n_bits), two_numbers(task.n_bits)]

@@ -41,7 +41,8 @@ class Frequencies:
 
     def margin(self, offsets: range) -> float:
         """1 minus the largest mean cosine at an offset of the range that is not 0."""
-        k = torch.tensor([offset for offset in offsets if offset != 0], dtype=torch.float64)
+        k = torch.arange(offsets.start, offsets.stop, dtype=torch.float64)
+        k = k[k != 0]
         cosines = torch.stack([torch.cos(w * k) for w in self.values]).mean(0)
         return 1.0 - float(cosines.max()) if len(k) else 2.0
 

@@ -13,6 +13,8 @@ from plait.tasks import SelectiveCopying
 FREQUENCIES = (1, 2, 4, 8)
 """Numbers of rotary frequencies that layouts come with."""
 
+LARGEST_NUMBER = 2**20
+
 
 def copying_plans(task: SelectiveCopying, seq_len: int, *, dtype: torch.dtype) -> list[Plan]:
     """All layouts: one line, then digits of every base on 1, 2, 4 and 8 frequencies.
@@ -22,6 +24,11 @@ def copying_plans(task: SelectiveCopying, seq_len: int, *, dtype: torch.dtype) -
     """
     if not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 1:
         raise ValueError(f"seq_len must be an integer of at least 1, got {seq_len!r}")
+    if max(task.numbers) > LARGEST_NUMBER:
+        raise ValueError(
+            f"selective copying with numbers up to {max(task.numbers):,}: every distance of the window is compared for "
+            f"the margin, so numbers up to {LARGEST_NUMBER:,} are built"
+        )
     points = max(task.n_words, len(task.numbers))
     bases = dict.fromkeys(least_base(points, digits) for digits in range(1, points.bit_length() + 1))
     layouts = [
