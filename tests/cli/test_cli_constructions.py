@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -229,6 +230,21 @@ def test_the_smallest_stands_beside_the_other_layouts(plait, plait_json):
     shown = plait(*args).stdout
     assert "none better in both" in shown
     assert "one line" in shown
+
+
+def test_a_tie_is_told_as_one_and_so_is_nothing_to_check(plait):
+    plait("build", "decoding-recall", "--param", "n_bits=2", "--seq-len", 20, "-o", "m")
+    args = ("verify", "m", "--task", "decoding-recall", "--param", "n_bits=2", "--exhaustive")
+    alone = plait(*args, "--seq-len", 1)
+    assert alone.exit_code == 1
+    assert "no position has a target" in alone.stdout
+    path = Path("m/model.safetensors")
+    tensors = load_file(path)
+    tensors["final_norm.weight"].zero_()
+    save_file(tensors, path)
+    tied = plait(*args, "--seq-len", 2)
+    assert tied.exit_code == 1
+    assert "the target is w0, which leads by nothing" in tied.stdout
 
 
 def test_long_work_says_how_far_it_is(plait, copying, monkeypatch):

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -95,7 +95,7 @@ def verify(
 
 
 @contextmanager
-def _progress() -> Iterator[Told]:
+def _progress() -> Generator[Told, None, None]:
     """A bar on a terminal; elsewhere a line on stderr every half minute."""
     from rich.progress import Progress
 
@@ -185,10 +185,13 @@ def _print_found(found: "Verification", checks: "Checks", origin: "Constructed |
             )
         if one.counterexample is not None:
             wrong = _named(one.counterexample, task)
+            tied = wrong["got_name"] == wrong["expected_name"]
+            answer = "which leads by nothing" if tied else f"the answer {wrong['got_name']}"
             print_line(
-                f"{one.dtype}, wrong after {' '.join(wrong['names'])}: the target is {wrong['expected_name']}, "
-                f"the answer {wrong['got_name']}"
+                f"{one.dtype}, wrong after {' '.join(wrong['names'])}: the target is {wrong['expected_name']}, {answer}"
             )
+        if not one.total.checked:
+            print_line(f"{one.dtype}: no position has a target, so nothing was right")
     print_line("verified" if found.passed else "not verified")
 
 
