@@ -65,7 +65,7 @@ def _empty_cache(model: nn.Module) -> tuple[str, object]:
             return "cache_params", None
         case "recurrent_gemma":
             return "past_key_values", DynamicCache(config=model.config)
-        case "lara_mini" | "qwen4_exp_text":
+        case "lara_mini" | "qwen4_exp_text" | "inkling2_text":
             return "cache", None
         case _:
             return "past_key_values", None
@@ -107,7 +107,7 @@ def totals(held: list[Held], layer: int | None = None) -> dict[str, int]:
     return sums
 
 
-_NOT_MATRICES = ("A_log", "time_mix", "D", "temp")
+_NOT_MATRICES = ("A_log", "time_mix", "D", "temp", "scale", "static_weight", "query")
 
 
 def matrices_of_one_token(model: nn.Module) -> int:

@@ -1,6 +1,6 @@
 """Attention, feed-forward and expert parts of Hugging Face models, as numbers.
 
-Every count equals that of the class of `transformers` 5.23 that the family using it names; tests/memory run
+Every count equals that of the class of `transformers` 5.24 that the family using it names; tests/memory run
 tiny instances of each.
 """
 

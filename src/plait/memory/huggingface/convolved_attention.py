@@ -8,7 +8,8 @@ from plait.memory.huggingface.body import Body, around, attention_of, window_of
 from plait.memory.huggingface.fields import Fields, shown
 
 
-def _kinds(f: Fields, default_layers: int, slides: set[int]) -> tuple[str, ...]:
+def hybrid_kinds(f: Fields, default_layers: int, slides: set[int]) -> tuple[str, ...]:
+    """layer_types of hybrid and hybrid_sliding; `slides` are the sliding ones of a file without them."""
     kinds = f.layer_types(
         default_layers=default_layers, default=lambda i: "hybrid_sliding" if i in slides else "hybrid"
     )
@@ -50,7 +51,7 @@ def zaya(f: Fields) -> Body:
                 Block(part="experts", weights=router if i else 0),
             ),
         )
-        for i, kind in enumerate(_kinds(f, 40, set()))
+        for i, kind in enumerate(hybrid_kinds(f, 40, set()))
     )
     vocab_size = f.integer("vocab_size", default=262272)
     head_bias = vocab_size if f.flag("lm_head_bias", default=False) else 0
@@ -74,7 +75,7 @@ def inkling(f: Fields) -> Body:
     taps = f.integer("conv_kernel_size", "sconv_kernel_size", default=4)
     local = f.indices("local_layer_ids", n)
     slides = {i for i in range(n) if (i + 1) % 6} if local is None else set(local)
-    kinds = _kinds(f, n, slides)
+    kinds = hybrid_kinds(f, n, slides)
     mixers = {
         "hybrid": _inkling_attention(f, d, taps, ""),
         "hybrid_sliding": _inkling_attention(f, d, taps, "swa_"),

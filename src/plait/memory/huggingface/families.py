@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from plait.memory.huggingface import (
     convolved_attention,
     dense_families,
+    inkling2,
     lara,
     linear_families,
     mamba_families,
@@ -80,6 +81,7 @@ _ROWS: tuple[tuple[str, str, str, Callable[[Fields], Body]], ...] = (
     ("xlstm", "xLSTM", "xLSTM", other_families.xlstm),
     ("zaya", "Zaya", "Zaya", convolved_attention.zaya),
     ("inkling_text", "Inkling", "Inkling", convolved_attention.inkling),
+    ("inkling2_text", "Inkling 2", "Inkling2", inkling2.inkling2),
 )
 
 FAMILIES: dict[str, Family] = {
@@ -93,5 +95,6 @@ WRAPPERS: dict[str, str] = {
     "qwen3_5_moe": "qwen3_5_moe_text",
     "qwen4_exp": "qwen4_exp_text",
     "inkling_mm_model": "inkling_text",
+    "inkling2": "inkling2_text",
 }
 """Models with further inputs, whose language model stands in text_config."""

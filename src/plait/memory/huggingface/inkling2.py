@@ -1,0 +1,66 @@
+"""Inkling 2: as Inkling, with gated outputs, sinks, taps that depend on the token, and means over blocks of layers."""
+
+from plait.memory.block import Block, Layer, norm
+from plait.memory.huggingface.blocks import Attention, Experts
+from plait.memory.huggingface.body import Body, around
+from plait.memory.huggingface.convolved_attention import hybrid_kinds
+from plait.memory.huggingface.fields import Fields
+
+
+def inkling2(f: Fields) -> Body:
+    """Inkling2ForCausalLM: every layer reads weighted means of the blocks of layers before it."""
+    d, n = f.integer("hidden_size", default=4608), f.n_layers(48)
+    kinds = hybrid_kinds(f, n, {i for i in range(n) if (i + 1) % 6})
+    mixers = {"hybrid": _attention(f, d, ""), "hybrid_sliding": _attention(f, d, "swa_")}
+    feed = Experts(
+        d_model=d,
+        n_experts=f.integer("n_routed_experts", "num_local_experts", default=384),
+        per_token=f.integer("num_experts_per_tok", default=8),
+        d_mlp=f.integer("moe_intermediate_size", "intermediate_size", default=2304),
+    ).block
+    layers = tuple(
+        Layer(kind=kind, blocks=(*mixers[kind], feed, _reading(d, kind, first=i == 0)))
+        for i, kind in enumerate(kinds)
+    )
+    vocab_size = f.integer("vocab_size", default=201024)
+    answers = f.integer("unpadded_vocab_size", default=200058)
+    # Norms of the embedding and of the output, and the query of the last mean.
+    table, read, _, _ = around(d, vocab_size, tied=True, extra=0)
+    head = Block(part="unembedding", weights=d * answers, matrices=d * answers)
+    return Body(d_model=d, vocab_size=vocab_size, layers=layers, outside=(table, read, norm(d, 2), head))
+
+
+def _reading(d: int, kind: str, *, first: bool) -> Block:
+    """Norms, one each for queries, keys and values in full attention, and as many queries of means."""
+    inputs = 3 if kind == "hybrid" else 1
+    return norm(d, inputs + 1 + (0 if first else inputs) + 1)
+
+
+def _attention(f: Fields, d: int, prefix: str) -> tuple[Block, Block]:
+    """Attention with relative positions of rank d_rel, and the four convolutions of its layer."""
+    n_heads = f.integer(f"{prefix}num_attention_heads", default=48)
+    n_kv = f.integer(f"{prefix}num_key_value_heads", default=8)
+    d_head, d_rel = f.integer(f"{prefix}head_dim", default=128), f.integer("d_rel", default=16)
+    taps = f.integer("conv_kernel_size", "sconv_kernel_size", default=4)
+    window = f.integer("sliding_window_size", "sliding_window", default=1024) if prefix else None
+    extent = window or f.integer("rel_extent", default=1024)
+    inner, convolved = n_heads * d_head, 2 * n_kv * d_head + 2 * d
+    by_token = 0 if prefix else 2 * d * n_kv * taps
+    attention = Attention(
+        d_model=d,
+        n_heads=n_heads,
+        n_kv=n_kv,
+        d_head=d_head,
+        window=window,
+        extra=inner + n_heads * d_rel,
+        extra_matrices=d * (inner + n_heads + n_heads * d_rel) + d_rel * extent + by_token,
+    ).block
+    tails = Block(
+        part="convolution",
+        weights=convolved * taps,
+        recurrence=2 * convolved * taps,
+        conv=convolved * taps,
+        conv_float32=True,
+        conv_reach=3 * (taps - 1),
+    )
+    return attention, tails
