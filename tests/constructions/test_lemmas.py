@@ -9,6 +9,7 @@ from construction_cases import COPYING, RECALL, judge, sampled
 from plait.constructions import (
     STATEMENTS,
     Plan,
+    check_lemma,
     check_lemmas,
     copying_plan,
     explain,
@@ -101,6 +102,21 @@ def natural_size(parameter: torch.Tensor, plan: Plan, name: str) -> float:
         return 1.0 / plan.residual.amplitude
     writes = ("dense.bias", "dense_4h_to_h.bias", "out_proj")
     return plan.residual.amplitude * 1e3 if any(part in name for part in writes) else 10.0
+
+
+@pytest.mark.parametrize("key", PLANS)
+def test_each_lemma_can_be_checked_by_its_number(key: str) -> None:
+    plan = PLANS[key]
+    model, tokens = plan.build(), sampled(plan.task, batch=2, seq_len=40)  # type: ignore[arg-type]
+    by_number = [check for number in STATEMENTS for check in check_lemma(number, model, tokens)]
+    assert sorted(map(str, by_number)) == sorted(map(str, check_lemmas(model, tokens)))
+    with torch.no_grad():
+        model.get_parameter("layers.0.mixer.x_proj.weight").zero_()
+    hold = {"digits": "6.3", "line": "6.7"}.get(key, "7.2")
+    assert not all(check.holds for check in check_lemma(hold, model, tokens))
+    assert all(check.holds for check in check_lemma("6.1", model, tokens) if "layer 0" in check.about)
+    with pytest.raises(ValueError, match=r"unknown lemma '6\.33'; .*nearest: 6\.3"):
+        check_lemma("6.33", model, tokens)
 
 
 def test_a_model_without_a_plan_is_refused() -> None:

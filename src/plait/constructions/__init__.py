@@ -5,7 +5,7 @@ from plait.constructions.cost import Cost, cost
 from plait.constructions.explain import Explanation, explain
 from plait.constructions.files import describe, load, load_plan, plan_from_json, save
 from plait.constructions.growth import growth
-from plait.constructions.lemmas import STATEMENTS, LemmaCheck, check_lemmas
+from plait.constructions.lemmas import STATEMENTS, LemmaCheck, check_lemma, check_lemmas
 from plait.constructions.plan import Margins, Plan, plan_of
 from plait.constructions.recall import decoding_recall, recall_plan
 from plait.constructions.selective import copying_plan, selective_copying
@@ -23,6 +23,7 @@ __all__ = [
     "Plan",
     "Trace",
     "attention",
+    "check_lemma",
     "check_lemmas",
     "copying_plan",
     "cost",

@@ -14,6 +14,7 @@ from plait.constructions.plan import Plan, plan_of
 from plait.constructions.rounding import UNITS, Rounding
 from plait.constructions.trace import Trace, attention, logit_gaps, trace
 from plait.model import HybridLM
+from plait.names import unknown
 
 STATEMENTS = {
     "6.1": "the embedding holds every signal, and each norm multiplies signals by one known factor",
@@ -76,6 +77,19 @@ def check_lemmas(
         *check_attention(model, plan, seen, tokens),
         check_gap(plan, seen, tokens),
     )
+
+
+def check_lemma(
+    number: str, model: HybridLM, tokens: Int[Tensor, "*batch time"], plan: Plan | None = None
+) -> tuple[LemmaCheck, ...]:
+    """One lemma of the model's construction, "6.3" say, on these tokens; empty if the construction does not use it.
+
+    Raises:
+        ValueError: a number that no lemma has, or as `check_lemmas`.
+    """
+    if number not in STATEMENTS:
+        raise ValueError(unknown("lemma", number, STATEMENTS))
+    return tuple(check for check in check_lemmas(model, tokens, plan) if check.lemma == number)
 
 
 def check_norms(plan: Plan, seen: Trace) -> tuple[LemmaCheck, ...]:
