@@ -72,7 +72,7 @@ def test_proved_models_are_points_of_the_plot():
     assert all(point.accuracy == 1 and point.pattern == "SSM-TF" for point in points)
     assert proved_points(CATALOGUE["fig6"]) == proved_points(CATALOGUE["fig11"]) == ()
     stars = panel_plot(Panel(title="", view=View(), lines=()), proved=points)
-    texts = [text.get_text() for text in stars.axes[0].get_legend().get_texts()]
+    texts = [text.get_text() for text in stars.legends[0].get_texts()]
     assert texts == ["built and proved"]
     drawn = [line.get_xdata()[0] for line in stars.axes[0].lines if line.get_marker() == "*"]
     assert drawn == [point.parameters for point in points]

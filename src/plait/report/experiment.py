@@ -116,7 +116,7 @@ def _results(experiment: Experiment, found: Sequence[Cell], stored: Stored) -> l
         blocks.append(Lines(lines=judged))
     blocks.append(results_table(list(known.values()), paper=paper, rerun=rerun))
     if rerun:
-        blocks.append(Lines(lines=(f"rerun: {RERUN_SOURCE}",)))
+        blocks.append(Lines(lines=(f"The rerun: {RERUN_SOURCE.partition(': ')[2]}.",)))
     for place, view in enumerate(experiment.views):
         shown = telling(panels(view, found, summary=lambda cell: known.get(id(cell)) or summarise(cell)))
         for number, panel in enumerate(shown):

@@ -57,7 +57,7 @@ def basin(found: Found) -> Finding | None:
         if lost is not None:
             text += f", at {_noise(lost):g} {bracketed(found.summary(lost))}"
         every = [c for c in cells if c.run.start is not None and c.run.start.random]
-        parts = [f"{value_text(c.run.start)} {decimals(found.summary(c).mean)}" for c in every]
+        parts = [f"{_random(c)} {decimals(found.summary(c).mean)}" for c in every]
         words.append(f"{text}; {'; '.join(parts)}" if parts else text)
         shown += noisy
     if not words:
@@ -73,6 +73,13 @@ def basin(found: Found) -> Finding | None:
 
 def _noise(cell: Cell) -> float:
     return cell.run.start.noise if cell.run.start is not None else 0.0
+
+
+def _random(cell: Cell) -> str:
+    start = cell.run.start
+    if start is None or len(start.random) < cell.run.model.n_layers + 2:
+        return value_text(start)
+    return "everything random"
 
 
 def choices(found: Found) -> Finding | None:

@@ -43,7 +43,8 @@ class Found:
             line for block in lines.get(LEFT_OUT, ()) if isinstance(block, Lines) for line in block.lines
         ]
         made = [line for block in lines[ORIGIN] if isinstance(block, Lines) for line in block.lines]
-        return [*missing[:1], *(line for line in missing if line.endswith(": not run")), *made]
+        untrained = [line for line in missing if line.endswith(NOT_TRAINED)]
+        return [*missing[:1], *map(_shortened, untrained), *made]
 
     def panels(self, view: int) -> tuple[Panel, ...]:
         """Raises:
@@ -53,6 +54,17 @@ class Found:
             n_views = len(self.experiment.views)
             raise ValueError(f"experiment {self.experiment.name!r} has {n_views} views, got number {view}")
         return telling(panels(self.experiment.views[view], self.cells, summary=self.summary))
+
+
+NOT_TRAINED = ": not run"
+
+MOST_NAMED = 8
+
+
+def _shortened(line: str) -> str:
+    """Models that were not run, by name if they are few."""
+    labels = line.removesuffix(NOT_TRAINED).split(", ")
+    return line if len(labels) <= MOST_NAMED else f"{len(labels)} of its models{NOT_TRAINED}"
 
 
 def _results(found: Found, _: Sequence[str]) -> Table | None:

@@ -14,6 +14,7 @@ from plait.report.svg import hover
 from plait.report.words import decimals, point_text
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -113,7 +114,7 @@ def panel_summary(panel: Panel) -> str:
 def _figure() -> "tuple[Figure, Axes]":
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    figure = Figure(figsize=(6.2, 4.6), layout="constrained")
     return figure, figure.subplots()
 
 
@@ -222,8 +223,19 @@ def _finish(axes: "Axes", styles: Mapping[str, Style], *, paper: bool, rerun: bo
         )
     if proved:
         entries.append(Line2D([], [], label="built and proved", **_STAR))
-    axes.legend(
-        handles=entries, frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5)
+    legend_below(axes, entries)
+
+
+def legend_below(axes: "Axes", entries: "Sequence[Artist]") -> None:
+    """Under the plot, so that a narrow screen keeps its width for the lines."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.legend(
+        handles=list(entries),
+        frameon=False,
+        fontsize="small",
+        loc="outside lower center",
+        ncols=min(4, len(entries)),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from plait.experiments import Cell, Interval, Ratio, ratio_curve
-from plait.report.plots import STYLES
+from plait.report.plots import STYLES, legend_below
 from plait.report.svg import hover
 from plait.report.words import ratio_text
 
@@ -44,7 +44,7 @@ def ratio_plot(ratios: Ratios) -> "Figure":
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    figure = Figure(figsize=(6.2, 4.0), layout="constrained")
     axes = figure.subplots()
     top = 1.15 * max([2.0, *(end for curve in ratios.values() for ratio in curve for end in _ends(ratio))])
     for (name, curve), (color, marker, dash) in zip(ratios.items(), STYLES, strict=False):
@@ -57,7 +57,7 @@ def ratio_plot(ratios: Ratios) -> "Figure":
     axes.set_yticks(ticks)
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_below(axes, [line for line in axes.lines if not str(line.get_label()).startswith("_")])
     return figure
 
 
@@ -78,7 +78,7 @@ def _draw_curve(
     color, marker, dash = style
     measured = [ratio for ratio in curve if ratio.low == ratio.high]
     xs, ys = [r.accuracy for r in curve], [r.low if r.low == r.high else math.nan for r in curve]
-    axes.plot(xs, ys, color=color, linestyle=dash, label=name, zorder=3)
+    axes.plot(xs, ys, color=color, linestyle=dash, marker=marker, markersize=4, label=name, zorder=3)
     shaded = [(r.accuracy, r.interval) for r in curve if r.interval is not None and r.low > 0]
     if shaded:
         lows = [max(interval.low, 0.01) for _, interval in shaded]

@@ -36,6 +36,8 @@ SHARES = (0.6, 0.9, 0.99)
 def seed_table(summaries: Sequence[Summary], *, patterns: Sequence[str] = ()) -> Table | None:
     """Each cell at its chosen rate: mean, median, worst and best seed, and how many seeds pass some accuracies."""
     shown = [s for s in summaries if not patterns or s.cell.pattern in patterns]
+    order = list(dict.fromkeys(patterns or [s.cell.pattern for s in shown]))
+    shown.sort(key=lambda s: (order.index(s.cell.pattern), s.cell.parameters))
     if not shown:
         return None
     columns = [Column(name="model", title="model", numeric=False), Column(name="parameters", title="params")]
@@ -69,10 +71,7 @@ def rate_grid(cells: Sequence[Cell], *, pattern: str) -> Table | None:
     rows = []
     for cell in sorted(shown, key=lambda cell: cell.parameters):
         means = dict(zip(cell.lrs, np.nan_to_num(cell.accuracy, nan=0.0).mean(axis=-1), strict=True))
-        entries = [
-            Entry(text=decimals(means[lr]), value=float(means[lr])) if lr in means else Entry(text="-")
-            for lr in lrs
-        ]
+        entries = [_mean(means.get(lr)) for lr in lrs]
         label = cell_label(cell.settings)
         size = Entry(text=f"{cell.parameters:,}", value=cell.parameters)
         rows.append((Entry(text=label, value=label), size, *entries))

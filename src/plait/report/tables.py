@@ -32,7 +32,11 @@ _REFERENCES = (Column(name="paper", title="paper"), Column(name="rerun", title="
 def results_table(
     summaries: Sequence[Summary], *, paper: Sequence[Reference] = (), rerun: Sequence[Reference] = ()
 ) -> Table:
-    """One row a cell, in the given order; a reference stands where pattern and size (within 1.3) agree."""
+    """One row a cell, a pattern's widths together; a reference stands where pattern and size agree.
+
+    Sizes agree within a factor of 1.3.
+    """
+    summaries = _by_width(summaries)
     notes = [
         "accuracy on fresh test sequences at the learning rate with the best mean on separate sequences; "
         "95% intervals by bootstrap over seeds with the rate chosen in each sample; diverged members count "
@@ -98,6 +102,14 @@ def ratio_table(
 
 def summary_label(summary: Summary) -> str:
     return cell_label(summary.cell.settings)
+
+
+def _by_width(summaries: Sequence[Summary]) -> list[Summary]:
+    """Each pattern's widths together, where nothing else is varied."""
+    if any(set(summary.cell.settings) - {"model.pattern", "model.d_model"} for summary in summaries):
+        return list(summaries)
+    patterns = list(dict.fromkeys(summary.cell.pattern for summary in summaries))
+    return sorted(summaries, key=lambda s: (patterns.index(s.cell.pattern), s.cell.run.model.d_model))
 
 
 def _results_row(summary: Summary) -> tuple[Entry, ...]:

@@ -39,13 +39,20 @@ def verdict_table(found_of: Callable[[str], Found]) -> Table:
         found_of: what is stored of an experiment, by its name.
     """
     judged = [(claim, _judged(claim, found_of(claim.experiment))) for claim in ALL_CLAIMS]
-    unknown = dict.fromkeys(claim.experiment for claim, finding in judged if finding is None)
-    note = f"{NOT_RUN}, or not what decides a claim of them: {', '.join(unknown)}"
+    decided = {claim.experiment for claim, finding in judged if finding is not None}
+    unknown = [claim for claim, finding in judged if finding is None]
+    nothing = dict.fromkeys(claim.experiment for claim in unknown if claim.experiment not in decided)
+    notes = [f"{NOT_RUN}, or not the models that decide a claim: {', '.join(nothing)}"] if nothing else []
+    notes += [
+        f"{NOT_RUN}: {claim.experiment}, {claim.statement}"
+        for claim in unknown
+        if claim.experiment in decided
+    ]
     return Table(
         caption="Claims and verdicts",
         columns=_COLUMNS,
         rows=tuple(_row(claim, finding) for claim, finding in judged if finding is not None),
-        notes=(note,) if unknown else (),
+        notes=tuple(notes),
     )
 
 
