@@ -90,6 +90,8 @@ def test_bounds_of_a_task_of_one_s_own_are_searched_and_checked(plait, plait_jso
     state = found[0]
     assert 0 < state["value"] <= 1
     assert state["bound"]["found"]
+    assert [row["model"] for row in found][1] == "pure SSM, Theorem 3.3 as printed"
+    assert found[1]["value"] <= 0
     own = ("--task", "my_task:DelayedCopy", "--param", "n_words=2", "--param", "lag=1")
     assert plait_json("check", state["file"], *own)["accepted"]
     assert plait("check", state["file"]).exit_code == 1

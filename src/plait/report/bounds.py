@@ -13,6 +13,7 @@ from plait.theory import BoundRow, bounds_table
 from plait.theory.integers import exact_fraction
 from plait.theory.search import find_reach, find_state_bits
 from plait.theory.search.oracle import check_seconds
+from plait.theory.table import printed_row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,10 +94,12 @@ def _searched(task: Task, seq_len: int, seconds: float) -> tuple[BoundRow, ...]:
             find_reach(task, seq_len, seconds=seconds),
         ),
     )
-    return tuple(
+    rows = [
         BoundRow(model=model, needs=needs, unit=unit, value=bound.value, note=bound.statement, bound=bound)
         for model, needs, unit, bound in asked
-    )
+    ]
+    printed = asked[0][-1].printed
+    return (rows[0], *(() if printed is None else (printed_row(printed),)), *rows[1:])
 
 
 def proved_hybrid(task: Task, seq_len: int) -> Proved | None:

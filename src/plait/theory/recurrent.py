@@ -13,6 +13,10 @@ from plait.theory.repaired import Retrieval, check_error, counting_states
 from plait.theory.states import state_count, state_factors
 
 _PARTS = 1000
+_WHY = (
+    "its assumption that the q answers tell all contents u apart means |Y|^q >= |U|, so m log|V| - q log|Y| "
+    "<= 0: where the theorem applies it says nothing"
+)
 
 LEAST_SHARE = Fraction(1, 8)
 """A family of which less can be used is left out: sampling could hardly certify it."""
@@ -71,21 +75,18 @@ def printed_state_bits(task: object, seq_len: int | None = None) -> PrintedTheor
     Raises:
         ValueError: a task without a family.
     """
-    best = Fraction(0)
     values = [
-        log2_floor([(family.contents, 1), (len(family.answers), -len(family.queries))], parts=_PARTS)
+        printed_of(family, len(family.answers)).value
         for family in families(task, seq_len)
         if family.answers is not None
     ]
-    if values:
-        best = max(values)
-    return PrintedTheorem(
-        value=min(best, Fraction(0)),
-        why=(
-            "its assumption that the q answers tell all contents u apart means |Y|^q >= |U|, so m log|V| - q log|Y| "
-            "<= 0: where the theorem applies it says nothing"
-        ),
-    )
+    return PrintedTheorem(value=max(values, default=Fraction(0)), why=_WHY)
+
+
+def printed_of(family: Family, answers: int) -> PrintedTheorem:
+    """The same on one family, whose queries have at most so many answers."""
+    value = log2_floor([(family.contents, 1), (answers, -len(family.queries))], parts=_PARTS)
+    return PrintedTheorem(value=min(value, Fraction(0)), why=_WHY)
 
 
 def _states(family: Family, error: Fraction) -> int:

@@ -7,10 +7,14 @@ machine itself. Source: docs/theory.md, Theorem 5.1.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from plait.theory.automata.machine import Machine, State, reachable
 
 _MOST_PAIRS = 2_000_000
+
+Moves = dict[State, list[Any]]
+"""Of every state, (next state, answer) on each symbol; None where it cannot come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ def minimise(machine: Machine, *, limit: int = 1_000_000) -> Minimal:
     raise ValueError("no complete state stands in for the start; the least automaton is not known")
 
 
-def _complete(states: list[State], moves: dict) -> list[State]:
+def _complete(states: list[State], moves: Moves) -> list[State]:
     """The states from which every answer, now and later, is defined: remove the others until none is left."""
     before: dict[State, list[State]] = {state: [] for state in states}
     for state in states:
@@ -66,12 +70,12 @@ def _complete(states: list[State], moves: dict) -> list[State]:
     return [state for state in states if state not in removed]
 
 
-def _refined(states: list[State], moves: dict) -> dict[State, int]:
+def _refined(states: list[State], moves: Moves) -> dict[State, int]:
     """Moore's refinement: the class of each state under equality of all later answers."""
     classes: dict[State, int] = dict.fromkeys(states, 0)
     n_classes = 0
     while True:
-        numbers: dict[tuple, int] = {}
+        numbers: dict[tuple[Any, ...], int] = {}
         refined = {}
         for state in states:
             row = (None if move is None else (classes[move[0]], move[1]) for move in moves[state])
@@ -81,7 +85,7 @@ def _refined(states: list[State], moves: dict) -> dict[State, int]:
         classes, n_classes = refined, len(numbers)
 
 
-def _all_distinguishable(table: list) -> bool:
+def _all_distinguishable(table: list[Any]) -> bool:
     """Whether every two classes give two defined and different answers to some common continuation."""
     if len({tuple(entry is None for entry in row) for row in table}) == 1:
         return True  # the same symbols can come everywhere, so Moore's classes are distinguishable
@@ -108,7 +112,9 @@ def _all_distinguishable(table: list) -> bool:
     return all((a, b) in apart for a in range(n) for b in range(n) if a != b)
 
 
-def _stood_in(start: int, table: list, first: State, classes: dict, moves: dict) -> list | None:
+def _stood_in(
+    start: int, table: list[Any], first: State, classes: dict[State, int], moves: Moves
+) -> list[Any] | None:
     """The table, completed where a symbol could not come, if the automaton begun at class `start` is right at every
     defined answer of every input; else None."""
     filled = [list(row) for row in table]

@@ -5,6 +5,7 @@ definition in arXiv 2603.08859 as restated in docs/theory.md, section 1.
 """
 
 from functools import singledispatch
+from typing import Any
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory.automata.machine import Machine, State, Symbol
@@ -26,7 +27,7 @@ def task_machine(task: object) -> Machine:
 def _(task: SelectiveCopying) -> Machine:
     longest = max(task.numbers)
 
-    def step(state, token) -> Move:
+    def step(state: Any, token: Any) -> Move:
         past, steps_back = state
         past = (*past, token)[-longest - 1 :]
         if token >= task.n_words:
@@ -51,7 +52,7 @@ def _follower_machine(n_words: int, key_length: int, *, first_recorded: int) -> 
     """State: the last key's tokens, how many tokens were read (up to those that matter), follower of each key."""
     most = max(first_recorded, key_length) + 1
 
-    def step(state, token) -> Move:
+    def step(state: Any, token: Any) -> Move:
         recent, read, followers = state
         if read >= key_length and read - 1 >= first_recorded:
             key = _number(recent, n_words)
@@ -76,7 +77,7 @@ def _(task: DecodingRecall) -> Machine:
     """Of the variant `last` the rows are words and then `n_bits` bits, and only the last position answers."""
     n_words, in_order = task.n_words, task.variant == "last"
 
-    def step(state, token) -> Move:
+    def step(state: Any, token: Any) -> Move:
         last, register, bits, followers = state
         if last is not None and last < n_words:
             followers = (*followers[:last], token, *followers[last + 1 :])
@@ -98,7 +99,7 @@ def _(task: Needle) -> Machine:
     """Rows hold one marker A with a word after it; marker B comes after that, and the state outlives it."""
     marker_a, marker_b = task.n_words, task.n_words + 1
 
-    def step(state, token) -> Move:
+    def step(state: Any, token: Any) -> Move:
         if state == "before":
             return {marker_a: ("marked", None), marker_b: None}.get(token, ("before", None))
         if state == "marked":

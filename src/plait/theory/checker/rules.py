@@ -7,7 +7,7 @@ position of prefix + suffix, or None where it is undefined. Source: arXiv 2603.0
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 from plait.theory.checker.document import Refused
 
@@ -32,7 +32,7 @@ class SelectiveCopying:
 
     defaults = {"n_words": 26, "numbers": [5, 6, 7, 8, 9], "p_number": 0, "variant": "uniform"}  # noqa: RUF012
 
-    def __init__(self, params: dict) -> None:
+    def __init__(self, params: dict[str, Any]) -> None:
         self.n_words = _positive(params, "n_words")
         numbers = params["numbers"]
         if not isinstance(numbers, list) or not numbers or len(numbers) > 100_000:
@@ -69,7 +69,7 @@ class MultiKeyRecall:
     defaults = {"n_words": 8, "key_length": 2}  # noqa: RUF012
     first = None
 
-    def __init__(self, params: dict) -> None:
+    def __init__(self, params: dict[str, Any]) -> None:
         self.n_tokens = _positive(params, "n_words")
         self.key_length = _positive(params, "key_length")
 
@@ -105,7 +105,7 @@ class AssociativeRecall(MultiKeyRecall):
     defaults = {"n_words": 32}  # noqa: RUF012
     first = 0
 
-    def __init__(self, params: dict) -> None:
+    def __init__(self, params: dict[str, Any]) -> None:
         super().__init__({"n_words": params["n_words"], "key_length": 1})
 
 
@@ -117,7 +117,7 @@ class DecodingRecall:
 
     defaults = {"n_bits": 5, "p_bit": 0, "variant": "interleaved"}  # noqa: RUF012
 
-    def __init__(self, params: dict) -> None:
+    def __init__(self, params: dict[str, Any]) -> None:
         self.n_bits = _positive(params, "n_bits")
         if self.n_bits > 20:
             raise Refused("n_bits must be at most 20")
@@ -155,7 +155,7 @@ class Needle:
 
     defaults = {"n_words": 100, "score_marker": False}  # noqa: RUF012
 
-    def __init__(self, params: dict) -> None:
+    def __init__(self, params: dict[str, Any]) -> None:
         self.n_words = _positive(params, "n_words")
         self.n_tokens = self.n_words + 2
         if not isinstance(params["score_marker"], bool):
@@ -184,7 +184,7 @@ RULES = {
 }
 
 
-def rule_of(name: str, params: dict) -> Rule:
+def rule_of(name: str, params: dict[str, Any]) -> Rule:
     """The rule of a task of plait.
 
     Raises:
@@ -203,19 +203,19 @@ def _is_positive(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
 
 
-def _positive(params: dict, name: str) -> int:
+def _positive(params: dict[str, Any], name: str) -> int:
     if not _is_positive(params[name]) or params[name] > MOST_WORDS:
         raise Refused(f"{name} must be an integer of at least 1 and at most 2^24, got {params[name]!r:.60}")
     return params[name]
 
 
-def _check_probability(params: dict, name: str) -> None:
+def _check_probability(params: dict[str, Any], name: str) -> None:
     value = params[name]
     if isinstance(value, bool) or not isinstance(value, int | Fraction) or not 0 <= value <= 1:
         raise Refused(f"{name} must be a probability, got {value!r:.60}")
 
 
-def _one_of(params: dict, name: str, choices: tuple[str, ...]) -> str:
+def _one_of(params: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
     if params[name] not in choices:
         raise Refused(f"{name} must be one of {', '.join(choices)}, got {params[name]!r:.60}")
     return params[name]

@@ -1,6 +1,6 @@
 """A task of which only the targets are known: asked in batches, within a budget of time."""
 
-import time
+from time import monotonic
 
 import numpy as np
 import torch
@@ -32,14 +32,14 @@ class Oracle:
         if not hasattr(task, "targets") or not hasattr(task, "vocab_size"):
             raise ValueError(f"a search needs a task with targets and vocab_size, got {type(task).__name__}")
         self.task, self.seq_len = task, seq_len
-        self._end = time.monotonic() + seconds
+        self._end = monotonic() + seconds
         self._stream = Stream(seed, 0, _PURPOSE)
         self._draws = 0
         self.tokens = self._usable_tokens()
 
     def left(self) -> float:
         """Seconds of the budget that are left; negative when it is spent."""
-        return self._end - time.monotonic()
+        return self._end - monotonic()
 
     def integers(self, n: int, shape: tuple[int, ...]) -> np.ndarray:
         """Fresh uniform integers below n."""

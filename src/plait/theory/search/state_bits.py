@@ -11,6 +11,7 @@ from plait.theory.bound import Bound
 from plait.theory.certificate import found_certificate
 from plait.theory.checker import check
 from plait.theory.families.family import Family
+from plait.theory.recurrent import printed_of
 from plait.theory.search.followers import follower_candidates
 from plait.theory.search.lists import listed_candidates
 from plait.theory.search.oracle import Oracle
@@ -43,7 +44,7 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
             candidates += stage(oracle)
     usable = [candidate for candidate in candidates if candidate.share >= _LEAST_SHARE and candidate.size > 1]
     for candidate in sorted(usable, key=lambda c: c.size * c.share, reverse=True):
-        bound = _certified(task, candidate, seq_len)
+        bound = _certified(task, candidate, seq_len, answers=int(task.vocab_size))  # pyright: ignore[reportAttributeAccessIssue]
         if bound is not None:
             return bound
     return Bound(
@@ -54,7 +55,7 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
     )
 
 
-def _certified(task: object, candidate: Family, seq_len: int) -> Bound | None:
+def _certified(task: object, candidate: Family, seq_len: int, *, answers: int) -> Bound | None:
     """The bound that the checker accepts for a candidate, if it accepts any."""
     certificate = found_certificate(task, candidate, Fraction(0))
     verdict = check(certificate, task=task if ":" in str(certificate["task"]) else None)
@@ -71,6 +72,7 @@ def _certified(task: object, candidate: Family, seq_len: int) -> Bound | None:
         certificate=certificate,
         certified=bits,
         found=True,
+        printed=printed_of(candidate, answers),
         statement=(
             f"A model right at every scored position of every input of {seq_len} tokens carries this much over the cut "
             f"after token {candidate.prefix_length}: {candidate.description}. Found by search, not optimal."

@@ -9,6 +9,8 @@ answers to the base with the slots before filled as decoded and this one with th
 is the value. Several slot codecs in a `union` count their contents one after the other; the first that decodes wins.
 """
 
+from typing import Any
+
 from plait.theory.checker.codecs.base import AskQuery, Codec, Reader, Tables
 from plait.theory.checker.document import Refused
 
@@ -136,7 +138,7 @@ def _fill(prefix: list[int], slot: Slot, choice: int) -> None:
         prefix[place] = token
 
 
-def _rows(reader: Reader, name: str, *, width: int, gaps: bool = False) -> list:
+def _rows(reader: Reader, name: str, *, width: int, gaps: bool = False) -> list[Any]:
     """Rows of `width` tokens; a plain list of tokens stands for rows of one, `gaps` allows null."""
     value = reader.take(name)
     if isinstance(value, int) and not isinstance(value, bool):
