@@ -65,7 +65,7 @@ def _empty_cache(model: nn.Module) -> tuple[str, object]:
             return "cache_params", None
         case "recurrent_gemma":
             return "past_key_values", DynamicCache(config=model.config)
-        case "lara_mini" | "qwen4_exp_text" | "inkling2_text":
+        case "lara_mini" | "qwen4_exp_text" | "inkling2_text" | "inkling2_loop_text":
             return "cache", None
         case _:
             return "past_key_values", None

@@ -143,26 +143,30 @@ def test_drawn_sizes(name: str, data: st.DataObject) -> None:
     assert held == {k: getattr(report, k) for k in held}, config
 
 
+def visits(config: object) -> int:
+    """Layers, one that is visited again counted again."""
+    return getattr(config, "total_num_hidden_layers", config.num_hidden_layers)
+
+
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_defaults_of_absent_fields(name: str) -> None:
     """A file with little more than its model type: every default is the class's own."""
     from transformers import DynamicCache
 
     config: dict[str, object] = {"model_type": name}
-    if name not in ("zamba", "zamba2", "nemotron_h"):
+    if name not in ("zamba", "zamba2", "nemotron_h", "inkling2_loop_text"):
         config["num_hidden_layers"] = 13
     config |= SHORTER.get(name, {})
     model = hf.build(config, torch.float32, device="meta")
     read = read_config(config)
     assert read.parameters == sum(p.numel() for p in model.parameters())
-    assert len(read.layers) == model.config.num_hidden_layers
-    if name not in ("zamba", "zamba2"):  # visits shared modules more than once
+    assert len(read.layers) == visits(model.config)
+    if name not in ("zamba", "zamba2", "inkling2_loop_text"):  # visits shared modules more than once
         assert read.matrices_per_token == hf.matrices_once(model)
     if name not in ("minimax", "rwkv", "xlstm"):  # caches of their own, without windows
         real = [getattr(layer, "sliding_window", None) for layer in DynamicCache(config=model.config).layers]
-        assert [
-            max((b.window or 0 for b in layer.blocks), default=0) or None for layer in read.layers
-        ] == real
+        windows = [max((b.window or 0 for b in layer.blocks), default=0) or None for layer in read.layers]
+        assert windows[: len(real)] == real
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
@@ -180,6 +184,6 @@ def test_default_layers(name: str) -> None:
 
     real = AutoConfig.for_model(name)
     kinds = [layer.kind for layer in read_config({"model_type": name}).layers]
-    assert len(kinds) == real.num_hidden_layers
+    assert len(kinds) == visits(real)
     if getattr(real, "layer_types", None) is not None:
-        assert kinds == list(real.layer_types)
+        assert kinds[: real.num_hidden_layers] == list(real.layer_types)

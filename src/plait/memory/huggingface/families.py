@@ -82,6 +82,7 @@ _ROWS: tuple[tuple[str, str, str, Callable[[Fields], Body]], ...] = (
     ("zaya", "Zaya", "Zaya", convolved_attention.zaya),
     ("inkling_text", "Inkling", "Inkling", convolved_attention.inkling),
     ("inkling2_text", "Inkling 2", "Inkling2", inkling2.inkling2),
+    ("inkling2_loop_text", "Inkling 2 Loop", "Inkling2Loop", inkling2.inkling2_loop),
 )
 
 FAMILIES: dict[str, Family] = {
@@ -96,5 +97,6 @@ WRAPPERS: dict[str, str] = {
     "qwen4_exp": "qwen4_exp_text",
     "inkling_mm_model": "inkling_text",
     "inkling2": "inkling2_text",
+    "inkling2_loop": "inkling2_loop_text",
 }
 """Models with further inputs, whose language model stands in text_config."""
