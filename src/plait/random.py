@@ -155,7 +155,7 @@ def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int | Tensor, int]) ->
     blocks = torch.arange((n + 3) // 4, device=seeds.device).unsqueeze(0)
     counter = (blocks, *(torch.zeros_like(blocks) + word for word in tail))
     key = ((seeds & _MASK).unsqueeze(1), ((seeds >> 32) & _MASK).unsqueeze(1))
-    words = torch.stack(torch.broadcast_tensors(*philox4x32(counter, key)), dim=-1)
+    words = torch.stack(philox4x32(counter, key), dim=-1)
     return words.reshape(len(seeds), -1)[:, :n]
 
 

@@ -113,7 +113,7 @@ def plan_from_json(values: object) -> Plan:
     try:
         layout = dict(values["layout"])
         name = layout.pop("name")
-        common = {"seq_len": values["seq_len"], "dtype": _dtype(values["dtype"])}
+        common: dict[str, Any] = {"seq_len": values["seq_len"], "dtype": _dtype(values["dtype"])}
         if values["kind"] == CopyingPlan.kind:
             task = values["task"] | {"numbers": tuple(values["task"]["numbers"])}
             common["task"] = SelectiveCopying(**task)

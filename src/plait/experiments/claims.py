@@ -9,7 +9,7 @@ between threads.
 import errno
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from plait.experiments.errors import writing
 
 
 @contextmanager
-def claim(lock_file: Path, members: Iterable[str]) -> Iterator[bool]:
+def claim(lock_file: Path, members: Iterable[str]) -> Generator[bool, None, None]:
     """True while this process alone holds every member; False, at once, if another holds one of them.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ class StoreError(ValueError):
 
 
 @contextmanager
-def writing(folder: str | os.PathLike[str]) -> Iterator[None]:
+def writing(folder: str | os.PathLike[str]) -> Generator[None, None, None]:
     """Turns the operating system's refusal to write into a `StoreError`."""
     try:
         yield

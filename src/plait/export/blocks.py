@@ -75,7 +75,7 @@ def gpt_neox_config(spec: LayerSpec, *, attention: str = "eager") -> "GPTNeoXCon
     from transformers import GPTNeoXConfig
 
     config = GPTNeoXConfig(**gpt_neox_arguments(spec))
-    config._attn_implementation = attention
+    config._attn_implementation = attention  # pyright: ignore[reportPrivateUsage]
     return config
 
 

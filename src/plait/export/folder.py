@@ -8,7 +8,7 @@ plait.json                         what all this is
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,7 +168,7 @@ def _about(model: HybridLM, plan: Plan | None, whole: "BambaForCausalLM | None")
 
 
 @contextmanager
-def quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Generator[None, None, None]:
     """No progress bars of transformers inside, nor its remarks on kernels that are not installed."""
     from transformers.utils import logging
 

@@ -58,7 +58,8 @@ class Attention(nn.Module):
         d_head = self.spec.d_head
         entry = heads[..., d_head:].transpose(-3, -2).flatten(-2)
         seen = torch.cat((cache, entry), dim=-2)
-        key, value = seen.unflatten(-1, (self.spec.n_heads, 2 * d_head)).transpose(-3, -2).chunk(2, dim=-1)
+        by_head = seen.reshape(*seen.shape[:-1], self.spec.n_heads, 2 * d_head).transpose(-3, -2)
+        key, value = by_head[..., :d_head], by_head[..., d_head:]
         turn = self.turn(0, seen.shape[-2], hidden.device)
         query = rope.rotate(heads[..., :d_head], turn[-1:])
         mixed = attend(query, rope.rotate(key, turn), value, window=None)

@@ -1,5 +1,5 @@
 """Philox4x32-10 on a GPU, the same integers as `plait.random.philox4x32`, in one kernel."""
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import torch
 import triton

@@ -21,9 +21,17 @@ def html_text(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["table"] = lambda block: isinstance(block, Table)
-    environment.tests["figure"] = lambda block: isinstance(block, Figure)
+    environment.tests["table"] = _is_table
+    environment.tests["figure"] = _is_figure
     return environment.get_template(_TEMPLATE).render(report=report)
+
+
+def _is_table(block: object) -> bool:
+    return isinstance(block, Table)
+
+
+def _is_figure(block: object) -> bool:
+    return isinstance(block, Figure)
 
 
 def write_html(report: Report, path: str | os.PathLike[str]) -> Path:

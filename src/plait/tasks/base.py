@@ -146,7 +146,7 @@ def sample_labelled(
     """
     tokens = task.sample(stream, batch=batch, seq_len=seq_len)
     if isinstance(task, BuiltInTask):
-        return tokens, task._label(tokens)
+        return tokens, task._label(tokens)  # pyright: ignore[reportPrivateUsage]
     shape = (*stream.members, batch, seq_len)
     _check_own("sample", tokens, shape, torch.int64, task)
     found = task.targets(tokens)

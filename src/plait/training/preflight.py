@@ -1,6 +1,6 @@
 """Whether a run can start, found out before anything is written or trained."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -41,7 +41,7 @@ def check_run(run: Run) -> int:
 
 
 @contextmanager
-def _one_line(what: str) -> Iterator[None]:
+def _one_line(what: str) -> Generator[None, None, None]:
     """Code of the user's own may fail in any way; a ValueError says enough by itself."""
     try:
         yield

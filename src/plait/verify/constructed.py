@@ -49,7 +49,11 @@ class Constructed:
 
 def _answers(task: Task) -> str:
     """What decides a task's answers, in words: not how often which token is drawn."""
-    fields = {SelectiveCopying: ("n_words", "numbers"), DecodingRecall: ("n_bits",)}.get(type(task), ())
+    decide: dict[type, tuple[str, ...]] = {
+        SelectiveCopying: ("n_words", "numbers"),
+        DecodingRecall: ("n_bits",),
+    }
+    fields = decide.get(type(task), ())
     values = ", ".join(f"{name}={getattr(task, name)}" for name in fields)
     return f"{task_name(task)} ({values})" if values else task_name(task)
 

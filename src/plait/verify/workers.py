@@ -1,7 +1,7 @@
 """Independent pieces of work side by side, one thread each: what they run lets go of the interpreter's lock."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def single_threads() -> Iterator[int]:
+def single_threads() -> Generator[int, None, None]:
     """PyTorch's and the kernels' own threads turned off inside; gives how many there were."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -3,7 +3,7 @@
 Forward keeps the state before every `chunk`-th position; backward computes the states of a chunk again from there,
 then walks the chunk from its end. The plain version is `reference.py`.
 """
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
 
 import triton
 import triton.language as tl

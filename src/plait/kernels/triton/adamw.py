@@ -1,5 +1,5 @@
 """AdamW over flat parameters on a GPU, a program a member; the rule is that of `plait.kernels.adamw`."""
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import math
 

@@ -3,7 +3,7 @@
 Forward keeps each query's log-sum-exp; backward computes weights again from it, once by queries and once by keys,
 so that nothing is added atomically. Source: Dao, "FlashAttention-2", arXiv 2307.08691, algorithms 1 and 2.
 """
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl

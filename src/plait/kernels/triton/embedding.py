@@ -1,5 +1,5 @@
 """Embedding: rows of each member's table, and the sums of their gradients, a product with one-hot rows."""
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl

@@ -1,5 +1,5 @@
 """The head and the embedding on a GPU: what `plait.kernels.head` is on the CPU, with the same arguments."""
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 from typing import Any
 

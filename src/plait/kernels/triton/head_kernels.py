@@ -1,5 +1,5 @@
 """Final LayerNorm, tied unembedding and cross-entropy over tiles of tokens of one member, some words at a time."""
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl

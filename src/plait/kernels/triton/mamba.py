@@ -1,5 +1,5 @@
 """A whole Mamba-1 layer on a GPU, forward and backward: what `mamba_layer.cpp` is on the CPU."""
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 from typing import Any
 

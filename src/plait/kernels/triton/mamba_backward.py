@@ -3,7 +3,7 @@
 Weight gradients go to `packed` `(members, parts, total)`, a layer's parameters one after the other in the order of
 `plait.kernels.mamba.mamba_layer`.
 """
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl

@@ -7,7 +7,7 @@
 
 Everything named here stays in memory for the backward pass; what is one function call away is computed again.
 """
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl

@@ -1,5 +1,5 @@
 """Sums of the parts of a gradient, in the order of the parts, whatever else runs on the device."""
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl

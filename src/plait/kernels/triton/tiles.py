@@ -3,7 +3,7 @@
 A program holds a tile of tokens by features in registers, padded to powers of two; what lies outside is masked
 to zero. Triton is imported here and in the modules beside, never by `import plait`.
 """
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl

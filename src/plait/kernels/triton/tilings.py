@@ -1,5 +1,5 @@
 """How the work of a layer is cut into programs, for each kernel by itself, and the cuts that were fastest."""
-# pyright: reportMissingImports=false
+# pyright: standard, reportMissingImports=false
 
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple

@@ -1,5 +1,5 @@
 """A whole GPT-NeoX layer on a GPU, forward and backward: what `transformer_layer.cpp` is on the CPU."""
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 from typing import Any
 

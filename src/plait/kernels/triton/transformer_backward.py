@@ -1,5 +1,5 @@
 """Gradients of the stages in `transformer_forward.py`, packed as `mamba_backward.py` packs them."""
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl

@@ -4,7 +4,7 @@ heads     qkv = query_key_value(LayerNorm(hidden)), queries and keys turned by t
 (attend)  attended
 combine   out = hidden + dense(attended) + MLP(LayerNorm(hidden))
 """
-# pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl
