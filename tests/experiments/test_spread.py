@@ -18,6 +18,9 @@ ray = pytest.importorskip("ray")
 
 from plait.experiments.spread import run_on_ray  # noqa: E402
 
+PATIENCE = 60.0
+"""Seconds after which a test that waits for another process gives up."""
+
 EXPERIMENT = small_experiment(steps=12, widths=(4, 8), seeds=range(2))
 
 
@@ -37,19 +40,25 @@ def cluster():
 
 
 class KillableTrainer(FakeTrainer):
-    """Says which process trains; the first to come is killed there."""
+    """Says which process trains; the first to come waits there to be killed."""
 
     def __call__(self, run, **keywords):
         if self.log is not None:
-            with self.log.with_suffix(".pids").open("a") as file:
+            pids = self.log.with_suffix(".pids")
+            with pids.open("a") as file:
                 file.write(f"{os.getpid()}\n")
+            seen = pids.read_text().split()
+            if seen[0] == str(os.getpid()) and seen.count(seen[0]) == 1:
+                time.sleep(PATIENCE)
         return super().__call__(run, **keywords)
 
 
 def kill_the_first(pids: Path) -> None:
-    while not pids.exists() or not pids.read_text().strip():
+    until = time.monotonic() + PATIENCE
+    while not (pids.exists() and pids.read_text().endswith("\n")):
+        if time.monotonic() > until:
+            return
         time.sleep(0.01)
-    time.sleep(0.1)
     os.kill(int(pids.read_text().split()[0]), signal.SIGKILL)
 
 
