@@ -18,7 +18,7 @@ def fixture(name: str) -> dict[str, object]:
 
 def build(config: Mapping[str, object], dtype: torch.dtype, device: str = "cpu") -> nn.Module:
     """The causal language model of a config file's content, with random weights."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
     fields = {
         k: v for k, v in config.items() if k not in ("model_type", "architectures", "dtype", "torch_dtype")
@@ -26,7 +26,27 @@ def build(config: Mapping[str, object], dtype: torch.dtype, device: str = "cpu")
     text = AutoConfig.for_model(str(config["model_type"]), **fields).get_text_config(decoder=True)
     torch.manual_seed(0)
     with torch.device(device):
+        if text.model_type == "glm5_next_text":  # a causal language model only beside its vision tower
+            return WithHead(AutoModel.from_config(text, dtype=dtype)).eval()
         return AutoModelForCausalLM.from_config(text, dtype=dtype).eval()
+
+
+class WithHead(nn.Module):
+    """A text model and its unembedding."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model, self.config, self.dtype = model, model.config, model.dtype
+        self.lm_head = nn.Linear(
+            model.config.hidden_size, model.config.vocab_size, bias=False, dtype=model.dtype
+        )
+        if model.config.tie_word_embeddings:
+            self.lm_head.weight = model.embed_tokens.weight
+
+    def forward(self, tokens: Tensor, **kwargs: object) -> object:
+        out = self.model(tokens, **kwargs)
+        self.lm_head(out.last_hidden_state)
+        return out
 
 
 @dataclass(frozen=True)
@@ -65,7 +85,7 @@ def _empty_cache(model: nn.Module) -> tuple[str, object]:
             return "cache_params", None
         case "recurrent_gemma":
             return "past_key_values", DynamicCache(config=model.config)
-        case "lara_mini" | "qwen4_exp_text" | "inkling2_text" | "inkling2_loop_text":
+        case "lara_mini" | "qwen4_exp_text" | "inkling2_text" | "inkling2_loop_text" | "glm5_next_text":
             return "cache", None
         case _:
             return "past_key_values", None
@@ -107,7 +127,16 @@ def totals(held: list[Held], layer: int | None = None) -> dict[str, int]:
     return sums
 
 
-_NOT_MATRICES = ("A_log", "time_mix", "D", "temp", "scale", "static_weight", "query")
+_NOT_MATRICES = (
+    "A_log",
+    "time_mix",
+    "D",
+    "temp",
+    "scale",
+    "static_weight",
+    "query",
+    "index_kpool_compress_ape",
+)
 
 
 def matrices_of_one_token(model: nn.Module) -> int:

@@ -88,6 +88,9 @@ SIZES: dict[str, st.SearchStrategy[object]] = {
     "ngram_vocab_size_base": st.integers(2, 60),
     "make_ngram_vocab_size_divisible_by": st.integers(1, 20),
     "indexer_n_heads": st.integers(1, 3),
+    "index_n_heads": st.integers(1, 3),
+    "index_head_dim": st.integers(1, 9),
+    "hc_mult": st.integers(1, 4),
 }
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 FIXED = {
@@ -95,6 +98,7 @@ FIXED = {
     "kimi_linear": {"num_key_value_heads"},
     "bailing_hybrid": {"num_key_value_heads"},
     "zamba2": {"num_key_value_heads"},
+    "glm5_next_text": {"num_key_value_heads", "q_lora_rank", "head_dim"},
 }
 
 SHORTER: dict[str, dict[str, object]] = {

@@ -288,3 +288,20 @@ def test_known_types_are_listed() -> None:
 def test_a_long_value_is_cut_short() -> None:
     with pytest.raises(ValueError, match=r"got \['x', 'x'.{1,50}\.\.\.$"):
         read_config(changed("kimi_linear", mlp_layer_types=["x"] * 10_000))
+
+
+def test_every_hybrid_class_of_the_library_is_read() -> None:
+    """Folders of `transformers` whose models keep a recurrent or convolution state in the common cache."""
+    transformers = pytest.importorskip("transformers")
+    if not transformers.__version__.startswith("5.24."):
+        pytest.skip("another version may have other classes")
+    folder = Path(transformers.__file__).parent / "models"
+    keeps = ("update_recurrent_state", "update_conv_state")
+    hybrids = {
+        path.parent.name
+        for path in folder.glob("*/modeling_*.py")
+        if any(name in path.read_text() for name in keeps)
+    }
+    assert {"jamba", "qwen3_next", "falcon_h1"} <= hybrids
+    known = {*known_model_types(), *(f"{name}_text" for name in known_model_types())}
+    assert {name for name in hybrids if not {name, f"{name}_text"} & known} == set()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from plait.memory.huggingface import (
     convolved_attention,
     dense_families,
+    glm5,
     inkling2,
     lara,
     linear_families,
@@ -68,6 +69,7 @@ _ROWS: tuple[tuple[str, str, str, Callable[[Fields], Body]], ...] = (
     ("qwen3_5_text", "Qwen3.5", "Qwen3_5", linear_families.qwen3_5),
     ("qwen3_5_moe_text", "Qwen3.5-MoE", "Qwen3_5Moe", linear_families.qwen3_5_moe),
     ("qwen4_exp_text", "Qwen4-Exp", "Qwen4Exp", qwen4.qwen4_exp),
+    ("glm5_next_text", "GLM-5-Next", "Glm5Next", glm5.glm5_next),
     ("olmo_hybrid", "OLMo hybrid", "OlmoHybrid", linear_families.olmo_hybrid),
     ("kimi_linear", "Kimi Linear", "KimiLinear", linear_families.kimi_linear),
     ("bailing_hybrid", "Bailing hybrid", "BailingHybrid", linear_families.bailing_hybrid),
@@ -95,6 +97,7 @@ WRAPPERS: dict[str, str] = {
     "qwen3_5": "qwen3_5_text",
     "qwen3_5_moe": "qwen3_5_moe_text",
     "qwen4_exp": "qwen4_exp_text",
+    "glm5_next": "glm5_next_text",
     "inkling_mm_model": "inkling_text",
     "inkling2": "inkling2_text",
     "inkling2_loop": "inkling2_loop_text",

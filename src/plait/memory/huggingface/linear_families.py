@@ -144,7 +144,7 @@ def olmo_hybrid(f: Fields) -> Body:
     return decoder(f, layers, d_model=d, vocab_size=100352)
 
 
-def _first_dense(
+def first_dense(
     f: Fields, n_layers: int, *, dense: Block, sparse: tuple[Block, ...], default: int
 ) -> Callable[[int], tuple[Block, ...]]:
     """The feed-forward blocks of layer i: mlp_layer_types, else dense in the first layers."""
@@ -207,7 +207,7 @@ def kimi_linear(f: Fields) -> Body:
 
     kinds = f.layer_types(default_layers=n, default=kind)
     dense = mlp(d, f.integer("intermediate_size", default=9216))
-    feed = _first_dense(f, n, dense=dense, sparse=_kimi_experts(f, d, n_experts=256, units=1024), default=1)
+    feed = first_dense(f, n, dense=dense, sparse=_kimi_experts(f, d, n_experts=256, units=1024), default=1)
     mixers = _pair(_latent_of(f, d, gate=False).block, linear)
     layers = stack_of(f, kinds, mixers, lambda i: (*feed(i), norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=163840, tied=None)
@@ -228,7 +228,7 @@ def bailing_hybrid(f: Fields) -> Body:
         default_layers=n, default=lambda i: "linear_attention" if (i + 1) % group else "full_attention"
     )
     dense = mlp(d, f.integer("intermediate_size", default=6144))
-    feed = _first_dense(f, n, dense=dense, sparse=_kimi_experts(f, d, n_experts=512, units=768), default=2)
+    feed = first_dense(f, n, dense=dense, sparse=_kimi_experts(f, d, n_experts=512, units=768), default=2)
     mixers = _pair(_latent_of(f, d, gate=True).block, linear)
     layers = stack_of(f, kinds, mixers, lambda i: (*feed(i), norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=157184, tied=None)
