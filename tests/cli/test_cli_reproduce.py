@@ -131,6 +131,14 @@ def test_a_slice_reads_lists_and_spans(plait, tmp_path):
         (("reproduce", "tinny"), "nearest: tiny"),
         (("reproduce", "tiny", "--add-pattern", "SSM-FT"), "nearest: TF"),
         (("reproduce", "tiny", "--add-pattern", "TF-TF"), "already"),
+        (
+            ("reproduce", "tiny", "--add-pattern", "my.nothing:Layer-TF"),
+            "a module 'my.nothing' that can be imported",
+        ),
+        (
+            ("reproduce", "tiny", "--add-pattern", "json:JSONDecoder-TF"),
+            "torch.nn.Module class 'JSONDecoder'",
+        ),
         (("reproduce", "tiny", "--only", "train.sed=1"), "nearest: train.seed"),
         (("reproduce", "tiny", "--only", "train.seed=7"), "not in experiment"),
         (("reproduce", "tiny", "--only", "train.seed=[]"), "leaves no run"),

@@ -14,6 +14,7 @@ from plait.experiments.fields import check_path, get_field, with_fields
 from plait.experiments.identity import member_id
 from plait.experiments.labels import value_text
 from plait.experiments.view import View
+from plait.layers.registry import layer_class
 from plait.names import unknown
 from plait.tasks.base import BuiltInTask
 from plait.training.evaluation import Evaluation
@@ -140,7 +141,8 @@ class Experiment:
         """A further pattern, such as `my_pkg.my_layer:MyLayer-TF`, with every value of whatever goes with patterns.
 
         Raises:
-            ValueError: no pattern, one that is there already, or an experiment that varies no pattern.
+            ValueError: no pattern, a layer that is not there, a pattern that is there already, or an experiment that
+                varies no pattern.
         """
         if pattern in self.values(PATTERN):
             raise ValueError(f"experiment {self.name!r} has the pattern {pattern} already")
@@ -154,7 +156,9 @@ class Experiment:
             {**where, PATTERN: (*where[PATTERN], pattern)} if PATTERN in where else where
             for where in self.quick
         )
-        with_fields(self.base, {PATTERN: pattern, "model.window": None, "model.d_mlp": None})
+        further = with_fields(self.base, {PATTERN: pattern, "model.window": None, "model.d_mlp": None})
+        for layer in dict.fromkeys(further.model.layers):
+            layer_class(layer)  # now, not after hours of training the others
         return replace(self, vary=vary, quick=quick)
 
     @cached_property
