@@ -65,7 +65,12 @@ def test_what_is_printed_is_what_was_built(plait, tmp_path):
         "build", "decoding-recall", "--param", "n_bits=2", "--seq-len", 20, "--pattern", "SSM-TF", "-o", "m"
     )
     assert result.exit_code == 0
-    assert f"{describe(load_plan(tmp_path / 'm'))['cost']['parameters']:,}" in result.stdout
+    counted = count(load(tmp_path / "m").config, 20)
+    for name in ("parameters", "ssm_state", "conv_tail", "kv_cache", "state_bits"):
+        row = next(
+            line for line in result.stdout.splitlines() if line.strip().startswith(name.replace("_", " "))
+        )
+        assert row.split()[-2:] == [f"{getattr(counted, name):,}"] * 2
     assert load(tmp_path / "m").config.pattern == "SSM-TF"
 
 

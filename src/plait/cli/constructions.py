@@ -77,16 +77,28 @@ def build(
 
 def _print_plan(plan: "Plan", folder: Path) -> None:
     from plait.constructions import cost
+    from plait.memory import count
 
-    price, margins = cost(plan), plan.margins()
-    print_line(f"{plan.describe()}: {plan.config().pattern}, {plan.name}")
+    price, margins = cost(plan, plan.seq_len), plan.margins()
+    config = plan.config()
+    held = count(config, plan.seq_len, plan.dtype)
+    layers = zip(config.layers, config.layer_specs(), strict=True)
+    units = sum(spec.d_mlp for name, spec in layers if name == "TF")
+    counted = {"width": config.d_model, "mlp_units": units}
+    print_line(f"{plan.describe()}: {config.pattern}, {plan.name}")
     rounding = (
         "proved, rounding included" if plan.proved() else "proved in exact arithmetic, rounding as usual"
     )
     print_line(rounding)
-    rows = [(name.replace("_", " "), value) for name, value in price.to_json().items()]
-    rows += [("attention margin (nats)", margins.attention), ("logit gap (nats)", margins.logit_gap)]
-    print_table("", ("", "value"), rows)
+    rows: list[tuple[str, object, object]] = [
+        (name.replace("_", " "), value, counted.get(name, getattr(held, name, None)))
+        for name, value in price.to_json().items()
+    ]
+    rows += [
+        ("attention margin (nats)", margins.attention, None),
+        ("logit gap (nats)", margins.logit_gap, None),
+    ]
+    print_table("", (f"at {plan.seq_len:,} tokens", "closed form", "counted"), rows)
     print_line(f"written {folder}")
 
 
