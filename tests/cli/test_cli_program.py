@@ -36,7 +36,7 @@ def test_the_program_answers_and_imports_no_more_than_it_needs(tmp_path):
 def test_ctrl_c_is_one_line_and_the_same_command_goes_on(tmp_path):
     training = subprocess.Popen([*PLAIT, "train", *ENDLESS], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not (tmp_path / "r" / "members.lock").exists() and time.monotonic() < deadline:
+    while not (tmp_path / "r" / ".members.lock").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     training.send_signal(signal.SIGINT)
     _, told = training.communicate(timeout=60)

@@ -56,6 +56,14 @@ def test_any_reader_of_parquet_can_read_a_shard(tmp_path):
     assert pl.scan_parquet(tmp_path / "*.parquet").select(pl.len()).collect().item() == 8
 
 
+def test_a_folder_of_members_alone_can_be_read_as_a_whole(tmp_path):
+    rows = run_experiment(small_experiment(steps=2, widths=(4,)), tmp_path, train=FakeTrainer())
+    assert pl.read_parquet(tmp_path).sort("member").equals(rows)
+    assert {path.suffix for path in tmp_path.iterdir() if path.name[0] != "." and path.is_file()} == {
+        ".parquet"
+    }
+
+
 def test_windows_are_told_apart():
     assert [window_text(w) for w in (None, 20, (20, None), (None, 3))] == ["full", "20", "20-full", "full-3"]
 

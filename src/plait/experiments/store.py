@@ -4,7 +4,7 @@
       3f0c….parquet               a finished shard (see schema.py)
       evaluations/3f0c….parquet   its members measured elsewhere (see evaluations.py), there before the shard is
       checkpoints/9ab2…           a shard in the middle of its training
-      members.lock                who is training what (see claims.py)
+      .members.lock               who is training what (see claims.py)
 
 A file appears under its name only when it is complete and on the disk, so a process that is killed at any
 instant leaves either the whole shard or none of it.
@@ -28,7 +28,7 @@ from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
 from plait.experiments.shards import Shard
 from plait.files import write_whole
 
-LOCK = "members.lock"
+LOCK = ".members.lock"
 CHECKPOINTS = "checkpoints"
 EVALUATIONS = "evaluations"
 
