@@ -74,7 +74,7 @@ def test_the_page_with_results(made_up_folder):
             "section: fig4",
             r"(?s)\*\*(Not r|R)eproduced.*images/fig4-0-0\.svg.*<details>.*28 models with 3 seeds at",
         ),
-        ("section: length", r"(?s)images/length-0-2\.svg.*304 measurements elsewhere"),
+        ("section: length", r"(?s)images/length-0-2\.svg.*measured 304 times in all"),
     ],
 )
 def test_each_kind_of_marker(made_up_folder, marker, shown):

@@ -162,7 +162,11 @@ def best_at_most_proportions(pattern: str, *, tested: float = COLUMN, but: Seque
         groups: dict[float, list[Cell]] = {}
         for cell in having(found.cells, {"test.p_bit": tested}):
             groups.setdefault(value_of(cell, "task.p_bit"), []).append(cell)
-        groups = {at: cells for at, cells in groups.items() if len(cells) > 1}
+        groups = {
+            at: cells
+            for at, cells in groups.items()
+            if len(cells) > 1 and any(cell.pattern == pattern for cell in cells)
+        }
         if len(groups) < 2:
             return None
         words, right = [], []

@@ -98,14 +98,14 @@ def origin_report(
 
 
 def _origin(rows: pl.DataFrame, measured: pl.DataFrame | None, commands: Sequence[str]) -> tuple[Block, ...]:
-    n_diverged = rows["diverged_at"].is_not_null().sum()
-    lines = [
-        f"{len(rows):,} trained members, {n_diverged:,} of them diverged; {_made_by(rows)}",
-        f"numerical version {NUMERICS}, schema version {SCHEMA_VERSION}",
-    ]
-    if measured is not None:
-        lines.insert(1, f"{len(measured):,} measurements elsewhere; {_made_by(measured)}")
-    return (Lines(lines=tuple(lines)), *((Lines(lines=tuple(commands), code=True),) if commands else ()))
+    versions = f"numerical version {NUMERICS}, schema version {SCHEMA_VERSION}"
+    if measured is None:
+        n_diverged = rows["diverged_at"].is_not_null().sum()
+        made = f"{len(rows):,} trained members, {n_diverged:,} of them diverged; {_made_by(rows)}"
+    else:  # the measured weights were trained where they were measured, wherever the member's own row is from
+        made = f"{len(rows):,} trained members, measured {len(measured):,} times in all; {_made_by(measured)}"
+    lines = (made, versions)
+    return (Lines(lines=lines), *((Lines(lines=tuple(commands), code=True),) if commands else ()))
 
 
 def _made_by(rows: pl.DataFrame) -> str:
