@@ -45,8 +45,8 @@ def test_thirty_kills_at_random_moments(tmp_path):
     folder, chance = tmp_path / "killed", random.Random(0)
     stored: frozenset[str] = frozenset()
     kills = 0
-    while kills < N_KILLS:
-        process = start(work, str(folder), 0.003)
+    while kills < N_KILLS or not stored:  # a slow machine needs more of them to finish a shard in between
+        process = start(work, str(folder), 0.005)
         if kills % 3:
             wait_for_training(tmp_path / "calls", process)
         process.join(chance.uniform(0.0, 0.25))
@@ -60,7 +60,6 @@ def test_thirty_kills_at_random_moments(tmp_path):
         assert now >= stored, "a stored shard was lost"
         assert len(now) % 4 == 0, "a shard is half-written"
         stored = now
-    assert stored, "some shards were finished between the kills"
     assert len(stored) < 288, "the kills came while there was work to do"
     work(str(folder), 0.0)
     rows = Store(folder).read()
