@@ -6,6 +6,7 @@ import pytest
 import torch
 from made_up_rows import made_up_rows
 
+from plait.constructions import layouts
 from plait.experiments import cells, evaluated_cells, left_out, member_id
 from plait.experiments.paper import CATALOGUE, LR_GRID, find_experiment
 from plait.experiments.paper.skewed_copying import SkewedCopying
@@ -17,7 +18,7 @@ from plait.tasks import MultiKeyRecall, SelectiveCopying, parse_task, task_from_
 from plait.training import train
 
 FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig11", "fig12", "fig13", "fig14", "fig15", "fig16")
-OWN = ("length", "proportion", "shift", "basin", "choices")
+OWN = ("length", "proportion", "shift", "basin", "shapes", "choices")
 FOUR = {"TF-TF", "SSM-SSM", "TF-SSM", "SSM-TF"}
 THREE = {"TF-TF-TF", "SSM-SSM-SSM", "SSM-SSM-TF"}
 WIDTHS = {4, 8, 12, 16, 20, 24}
@@ -155,7 +156,7 @@ def test_every_view_shows_something(name):
                 )
 
 
-@pytest.mark.parametrize("name", [name for name in CATALOGUE if name != "basin"])
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if name not in ("basin", "shapes")])
 def test_a_pattern_of_ones_own_is_a_further_row(name):
     experiment = CATALOGUE[name]
     more = experiment.with_pattern("SSM-TF-SSM")
@@ -202,6 +203,16 @@ class TestBasin:
         assert ("layers.1",) in random
         assert ("layers.1", "layers.2") in random
         assert sum(len(part) >= 4 for part in random) == 2
+
+
+class TestShapes:
+    def test_built_ones_and_one_of_them_with_a_part_set_back(self):
+        models = [cell[0].model for cell in find_experiment("shapes").expand_cells()]
+        counts = [sum(p.numel() for p in HybridLM(model).parameters()) for model in models]
+        assert counts == [269, 582, 822, 954, 954, 954, 1_296, 1_224, 972]
+        built = {smallest.config() for smallest in layouts(SelectiveCopying(), 100)}
+        assert set(models[:4]) < built
+        assert not built & set(models[4:])
 
 
 class TestSkewedCopying:

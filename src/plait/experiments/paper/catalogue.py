@@ -18,6 +18,7 @@ from plait.experiments.paper.fig16 import FIG16
 from plait.experiments.paper.headline import HEADLINE
 from plait.experiments.paper.length import LENGTH
 from plait.experiments.paper.proportion import PROPORTION
+from plait.experiments.paper.shapes import SHAPES
 from plait.experiments.paper.shift import SHIFT
 from plait.experiments.spec import Experiment
 from plait.names import unknown
@@ -38,6 +39,7 @@ _ALL = (
     PROPORTION,
     SHIFT,
     BASIN,
+    SHAPES,
     CHOICES,
 )
 
