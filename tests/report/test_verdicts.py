@@ -10,6 +10,7 @@ from plait.experiments.paper import CATALOGUE, find_experiment
 from plait.model import HybridConfig
 from plait.report.findings import Outcome, ordered, sized
 from plait.report.judges import ahead, gap, larger_windows_hurt, near_one, ratio, reaches, stays_below
+from plait.report.own_questions import shapes
 from plait.report.page_tables import Found
 from plait.report.paper_claims import paper_ratio
 from plait.report.seed_views import rate_grid, seed_table, statistic_table
@@ -236,6 +237,20 @@ def test_the_papers_ratio_comes_from_its_points():
     # TF-TF .727 at 6,000 and .923 at 12,000; SSM-TF .087 at 1,000 and .999 at 2,000.
     expected = 6_000 * 2 ** (0.173 / 0.196) / (1_000 * 2 ** (0.813 / 0.912))
     assert paper_ratio("fig4", 0.9) == pytest.approx(expected)
+
+
+def test_the_smallest_shape_that_learns():
+    still = np.zeros(8)
+    small, larger, largest = (
+        cell("SSM-TF", parameters, mean, luck=still)
+        for parameters, mean in ((269, 0.4), (954, 0.995), (972, 0.6))
+    )
+    answer = shapes(found(largest, small, larger, name="shapes"))
+    assert answer is not None
+    assert answer.ours.startswith("yes, from 954 parameters on: .400 [.400, .400] at 269 (altered), .995")
+    none = shapes(found(small, largest, name="shapes"))
+    assert none is not None
+    assert none.ours.startswith("none to .99: ")
 
 
 def test_models_trained_alike_are_told_together():

@@ -1,6 +1,7 @@
 """Questions of our own, on which the paper says nothing: answers in the same form as verdicts."""
 
 from plait.experiments import Cell, value_text
+from plait.experiments.paper.shapes import BUILT
 from plait.report.findings import Claim, Finding, Outcome
 from plait.report.judges import PATTERN, WIDTH, having, rates
 from plait.report.page_tables import Found
@@ -82,6 +83,25 @@ def _random(cell: Cell) -> str:
     return "everything random"
 
 
+def shapes(found: Found) -> Finding | None:
+    """Each shape's accuracy from random weights, by size, and the smallest that gets to .99."""
+    cells = sorted(found.cells, key=lambda cell: cell.parameters)
+    if len(cells) < 2:
+        return None
+    learned = [cell for cell in cells if found.summary(cell).mean >= FOUND_BACK]
+    first = f"yes, from {learned[0].parameters:,} parameters on" if learned else "none to .99"
+    every = ", ".join(
+        f"{bracketed(found.summary(cell))} at {cell.parameters:,}{'' if cell.run.model in BUILT else ' (altered)'}"
+        for cell in cells
+    )
+    return Finding(
+        outcome=Outcome.OWN,
+        ours=f"{first}: {every}",
+        why="altered: one part set back to that of Figure 4",
+        rates=rates(found, cells),
+    )
+
+
 def choices(found: Found) -> Finding | None:
     """The ratio on which each task's verdict turns, by dropout, initial weights and precision."""
     ratios = setting_ratios(found.cells)
@@ -101,6 +121,11 @@ OWN_QUESTIONS: tuple[Claim, ...] = (
         experiment="basin",
         statement="From how much relative noise on its weights training finds back to a construction",
         judge=basin,
+    ),
+    Claim(
+        experiment="shapes",
+        statement="Models of a construction's shape learn selective copying from random weights",
+        judge=shapes,
     ),
     Claim(
         experiment="choices",
