@@ -3,13 +3,18 @@
 Every weight of the construction gets normal noise, relative to the root mean square of its tensor, or one part of
 it begins at random weights: the embedding, the Mamba block, or the attention. `everything` is the same model
 begun at random, with nothing of the construction left.
+
+Both constructions are those of amplitude 1. In quiet ones (docs/theory-constructions.md, 6.1) the first step of an
+optimiser is larger than every signal.
 """
+
+import torch
 
 from plait.constructions import decoding_recall, selective_copying
 from plait.experiments.paper.grids import PROTOCOL, SWEEP
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
-from plait.model import HybridConfig
+from plait.model import HybridConfig, HybridLM
 from plait.tasks import DecodingRecall, SelectiveCopying, Task
 from plait.training.run import Run
 from plait.training.start import Start
@@ -31,9 +36,14 @@ def _settings(
     return tuple((task, config, start) for start in starts)
 
 
+def recall_at_amplitude_one(task: DecodingRecall, seq_len: int) -> HybridLM:
+    """The construction in three layers whose signals have size 1, which float64 carries as proved."""
+    return decoding_recall(task, seq_len, dtype=torch.float64)
+
+
 _COPYING, _RECALL = SelectiveCopying(), DecodingRecall()
 _COPIER = selective_copying(_COPYING, PROTOCOL.seq_len).config
-_RECALLER = decoding_recall(_RECALL, PROTOCOL.seq_len).config
+_RECALLER = recall_at_amplitude_one(_RECALL, PROTOCOL.seq_len).config
 _PARTS = {"embedding": ("embedding",), "Mamba block": ("layers.0",), "attention": ("layers.1",)}
 
 BASIN = Experiment(
@@ -51,7 +61,7 @@ BASIN = Experiment(
             *_settings(
                 _RECALL,
                 _RECALLER,
-                "plait.constructions:decoding_recall",
+                "plait.experiments.paper.basin:recall_at_amplitude_one",
                 _PARTS | {"attention": ("layers.1", "layers.2")},
             ),
         )
