@@ -116,15 +116,19 @@ def _inkling_attention(f: Fields, d: int, taps: int, prefix: str) -> tuple[Block
         extra=2 * d_head,
         extra_matrices=d * n_heads * d_rel + d_rel * extent,
     ).block
-    tails = Block(
+    return attention, convolution_tails(convolved, taps)
+
+
+def convolution_tails(channels: int, taps: int) -> Block:
+    """The convolutions of an Inkling layer, held in float32: three of them stand one behind the other."""
+    return Block(
         part="convolution",
-        weights=convolved * taps,
-        recurrence=2 * convolved * taps,
-        conv=convolved * taps,
+        weights=channels * taps,
+        recurrence=2 * channels * taps,
+        conv=channels * taps,
         conv_float32=True,
         conv_reach=3 * (taps - 1),
     )
-    return attention, tails
 
 
 def _inkling_experts(f: Fields, d: int) -> tuple[Block, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts
 from plait.memory.huggingface.body import Body, around
-from plait.memory.huggingface.convolved_attention import hybrid_kinds
+from plait.memory.huggingface.convolved_attention import convolution_tails, hybrid_kinds
 from plait.memory.huggingface.fields import MOST_LAYERS, Fields, shown
 
 VISITS = "a layer that is visited again is listed once more for each visit: with a cache of its own, without weights"
@@ -99,12 +99,4 @@ def _attention(f: Fields, d: int, prefix: str, *, heads: int) -> tuple[Block, Bl
         extra=inner + n_heads * d_rel,
         extra_matrices=d * (inner + n_heads + n_heads * d_rel) + d_rel * extent + by_token,
     ).block
-    tails = Block(
-        part="convolution",
-        weights=convolved * taps,
-        recurrence=2 * convolved * taps,
-        conv=convolved * taps,
-        conv_float32=True,
-        conv_reach=3 * (taps - 1),
-    )
-    return attention, tails
+    return attention, convolution_tails(convolved, taps)
