@@ -18,7 +18,7 @@ from plait.tasks import MultiKeyRecall, SelectiveCopying, parse_task, task_from_
 from plait.training import train
 
 FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig11", "fig12", "fig13", "fig14", "fig15", "fig16")
-OWN = ("length", "proportion", "shift", "basin", "shapes", "choices")
+OWN = ("length", "proportion", "shift", "basin", "shapes", "lean", "choices")
 FOUR = {"TF-TF", "SSM-SSM", "TF-SSM", "SSM-TF"}
 THREE = {"TF-TF-TF", "SSM-SSM-SSM", "SSM-SSM-TF"}
 WIDTHS = {4, 8, 12, 16, 20, 24}

@@ -10,11 +10,12 @@ from plait.experiments.paper import CATALOGUE, find_experiment
 from plait.model import HybridConfig
 from plait.report.findings import Outcome, ordered, sized
 from plait.report.judges import ahead, gap, larger_windows_hurt, near_one, ratio, reaches, stays_below
-from plait.report.own_questions import shapes
+from plait.report.own_questions import lean, shapes
 from plait.report.page_tables import Found
 from plait.report.paper_claims import paper_ratio
+from plait.report.questions import leaner_table
 from plait.report.seed_views import rate_grid, seed_table, statistic_table
-from plait.report.small_scale_judges import fewer_is_better, no_trend
+from plait.report.small_scale_judges import alone_past, dips, falls_to_the_floor, fewer_is_better, no_trend
 from plait.report.stored import Stored
 from plait.report.verdicts import ALL_CLAIMS, protocol_lines, verdict_lines, verdict_table
 from plait.tasks import SelectiveCopying
@@ -183,6 +184,63 @@ class TestDifferences:
         assert finding.rates == "window 20 0.01, window 100 0.001"
         assert larger_windows_hurt({PATTERN: "TF-TF"}, narrow=20)(found(cells[0])) is None
 
+    def test_a_negligible_difference_is_none(self):
+        still = np.zeros(8)
+        cells = [
+            cell("TF-TF", 9, 0.999, window=20, luck=still),
+            cell("TF-TF", 9, 0.996, window=100, luck=still),
+        ]
+        finding = larger_windows_hurt({PATTERN: "TF-TF"}, narrow=20)(found(*cells))
+        assert finding is not None
+        assert finding.outcome is Outcome.NOT
+
+    @pytest.mark.parametrize(
+        ("at_400", "at_800", "outcome"),
+        [
+            (0.4, 0.4, Outcome.REPRODUCED),
+            (0.85, 0.7, Outcome.DIRECTION),
+            (0.89, 0.85, Outcome.NOT),
+        ],
+    )
+    def test_a_fall_to_the_floor(self, at_400, at_800, outcome):
+        cells = [
+            cell("SSM-SSM", 9, mean, **{"test.seq_len": length, "task": "selective-copying"})
+            for length, mean in ((100, 0.9), (400, at_400), (800, at_800))
+        ]
+        finding = falls_to_the_floor("selective-copying", "SSM-SSM")(found(*cells))
+        assert finding is not None
+        assert finding.outcome is outcome
+
+    @pytest.mark.parametrize(
+        ("means", "outcome"),
+        [
+            ((0.5, 0.3, 0.6), Outcome.REPRODUCED),
+            ((0.5, 0.55, 0.6), Outcome.NOT),
+            ((0.5, 0.4, 0.35), Outcome.NOT),
+        ],
+    )
+    def test_a_dip_and_a_recovery(self, means, outcome):
+        cells = [
+            cell("SSM-TF", 9, mean, **{"model.n_heads": n}) for n, mean in zip((1, 2, 4), means, strict=True)
+        ]
+        finding = dips("model.n_heads", ("SSM-TF", "TF-TF"), {})(found(*cells))
+        assert finding is not None
+        assert finding.outcome is outcome
+        assert finding.ours.startswith("SSM-TF: 1 less 2 ")
+        assert dips("model.n_heads", ("SSM-TF",), {})(found(*cells[:2])) is None
+
+    def test_a_threshold_is_undecided_until_the_widest_is_trained(self):
+        judge = alone_past("SSM-TF", ("TF-TF",), over=0.5, below=0.4, widest=16)
+        low, pure = cell("SSM-TF", 9, 0.3), cell("TF-TF", 9, 0.2)
+        assert judge(found(low, pure)) is None
+        for cells, outcome in (
+            ((low, pure, cell("SSM-TF", 18, 0.45, d_model=16)), Outcome.DIRECTION),
+            ((low, pure, cell("SSM-TF", 12, 0.6, d_model=12)), Outcome.REPRODUCED),
+        ):
+            finding = judge(found(*cells))
+            assert finding is not None
+            assert finding.outcome is outcome
+
     def test_heads_and_states(self):
         heads = [
             cell("TF-TF", 9, mean, **{"model.n_heads": n}) for n, mean in ((1, 0.6), (2, 0.5), (4, 0.55))
@@ -251,6 +309,34 @@ def test_the_smallest_shape_that_learns():
     none = shapes(found(small, largest, name="shapes"))
     assert none is not None
     assert none.ours.startswith("none to .99: ")
+
+
+def test_each_setting_of_pure_models_over_each_of_hybrids():
+    still = np.zeros(8)
+
+    def row(pattern: str, *sizes: int, states: int = 16, mlp: int = 2) -> list[Cell]:
+        """A mean of .5 at the first size, .7 at the second."""
+        more = {"model.d_state": states, "model.init": "paper", "model.mlp_factor": mlp}
+        return [
+            cell(pattern, n, m, d_model=n, luck=still, **more) for n, m in zip(sizes, (0.5, 0.7), strict=True)
+        ]
+
+    rows = [*row("TF-TF", 400, 900), *row("TF-TF", 300, 800, mlp=0), *row("SSM-TF", 100, 400)]
+    few = [*row("SSM-TF", 50, 200, states=1), cell("SSM-TF", 7, 0.9, d_model=7, **{"model.d_state": 2})]
+    table = leaner_table([*rows, *few], accuracies=(0.6,))
+    assert table is not None
+    # Half-way in log parameters: 600 and 490 over 200 and 100.
+    assert [tuple(entry.text for entry in line) for line in table.rows] == [
+        ("TF-TF over SSM-TF with 16 states", "3.00 [3.00, 3.00]"),
+        ("TF-TF without MLP over SSM-TF with 16 states", "2.45 [2.45, 2.45]"),
+        ("TF-TF over SSM-TF with 1 state", "6.00 [6.00, 6.00]"),
+        ("TF-TF without MLP over SSM-TF with 1 state", "4.90 [4.90, 4.90]"),
+    ]
+    answer = lean(found(*rows, *few, name="lean"))
+    assert answer is not None
+    assert "; TF-TF over SSM-TF with 1 state: 6.00 [6.00, 6.00]; " in answer.ours
+    assert leaner_table(row("TF-TF", 400, 900)) is None
+    assert lean(found(*rows, name="lean")) is None
 
 
 def test_models_trained_alike_are_told_together():

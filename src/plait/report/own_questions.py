@@ -5,7 +5,7 @@ from plait.experiments.paper.shapes import BUILT
 from plait.report.findings import Claim, Finding, Outcome
 from plait.report.judges import PATTERN, WIDTH, having, rates
 from plait.report.page_tables import Found
-from plait.report.questions import setting_ratios
+from plait.report.questions import leaner_ratios, setting_ratios
 from plait.report.series import value_of
 from plait.report.small_scale_judges import of_task
 from plait.report.words import bracketed, decimals, ratio_text
@@ -111,6 +111,15 @@ def choices(found: Found) -> Finding | None:
     return Finding(outcome=Outcome.OWN, ours="; ".join(words), rates="chosen for each")
 
 
+def lean(found: Found) -> Finding | None:
+    """The ratio at 60% of Figure 6's Transformers, and of those without MLP, over each setting of the hybrids."""
+    ratios = leaner_ratios(found.cells, 0.6)
+    if len({mixed for _, mixed, _ in ratios}) < 2:
+        return None
+    words = [f"{small} over {mixed}: {ratio_text(ratio)}" for small, mixed, ratio in ratios]
+    return Finding(outcome=Outcome.OWN, ours="; ".join(words), rates=rates(found, found.cells))
+
+
 OWN_QUESTIONS: tuple[Claim, ...] = (
     Claim(
         experiment="shift",
@@ -126,6 +135,11 @@ OWN_QUESTIONS: tuple[Claim, ...] = (
         experiment="shapes",
         statement="Models of a construction's shape learn selective copying from random weights",
         judge=shapes,
+    ),
+    Claim(
+        experiment="lean",
+        statement="Pure over hybrid parameters at 60% of multi-key recall, by states, initial weights and MLP",
+        judge=lean,
     ),
     Claim(
         experiment="choices",

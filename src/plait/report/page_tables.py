@@ -9,7 +9,7 @@ from plait.experiments import Cell, Experiment, Summary, summarise
 from plait.experiments.paper import PAPER, RATIOS, RERUN
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Lines, Table
-from plait.report.questions import rate_table, window_table
+from plait.report.questions import leaner_table, rate_table, window_table
 from plait.report.seed_views import rate_grid, seed_table, statistic_table
 from plait.report.series import Panel, panels, telling
 from plait.report.stored import LEFT_OUT, ORIGIN, Stored, origin_report
@@ -119,6 +119,10 @@ def _windows(found: Found, _: Sequence[str]) -> Table | None:
     return window_table(found.cells)
 
 
+def _leaner(found: Found, _: Sequence[str]) -> Table | None:
+    return leaner_table(found.cells)
+
+
 Maker = Callable[[Found, Sequence[str]], Table | None]
 
 TABLES: Mapping[str, Maker] = MappingProxyType(
@@ -130,6 +134,7 @@ TABLES: Mapping[str, Maker] = MappingProxyType(
         "grid": _grid,
         "rates": _rates,
         "windows": _windows,
+        "leaner": _leaner,
         "statistics": _statistics,
         "seeds": _seeds,
         "by-rate": _by_rate,

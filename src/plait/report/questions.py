@@ -19,7 +19,7 @@ from plait.experiments import (
     value_text,
 )
 from plait.report.document import Column, Entry, Table
-from plait.report.ratio_plot import sides
+from plait.report.ratio_plot import is_pure, sides
 from plait.report.series import value_of
 from plait.report.tables import difference_entries
 from plait.report.words import decimals, ratio_text
@@ -90,6 +90,61 @@ def setting_ratios(cells: Sequence[Cell]) -> list[tuple[str, str, Ratio]]:
             smallest = next(iter(pure.values()))
             found.append((task, setting, headline_ratio(smallest, hybrid, DECISIVE[task])))
     return found
+
+
+def leaner_ratios(cells: Sequence[Cell], accuracy: float) -> list[tuple[str, str, Ratio]]:
+    """Each setting of the pure models against each of the hybrids': labels, pure first, and the ratio.
+
+    Settings of a single size are left out.
+    """
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(_block_words(cell), []).append(cell)
+    rows = {label: group for label, group in groups.items() if len({c.parameters for c in group}) > 1}
+    pure = {label: group for label, group in rows.items() if is_pure(group[0])}
+    hybrid = {label: group for label, group in rows.items() if label not in pure}
+    return [
+        (small, mixed, headline_ratio(pure[small], hybrid[mixed], accuracy))
+        for mixed in hybrid
+        for small in pure
+    ]
+
+
+def _block_words(cell: Cell) -> str:
+    """`TF-TF without MLP`, `SSM-TF with 1 state, Mamba's initial weights`: what `lean` varies beside widths."""
+    states, init, mlp = (value_of(cell, f"model.{name}") for name in ("d_state", "init", "mlp_factor"))
+    words = [] if is_pure(cell) else [f"with {states} state{'s' if states != 1 else ''}"]
+    words += [] if init == "paper" else ["Mamba's initial weights"]
+    words += ["without MLP"] if mlp == 0 else []
+    return f"{cell.pattern} {', '.join(words)}".strip()
+
+
+def leaner_table(
+    cells: Sequence[Cell], *, accuracies: Sequence[float] = (0.6, 0.7, 0.8, 0.9)
+) -> Table | None:
+    """Pure over hybrid parameters by the settings of both, at some accuracies; None without both."""
+    columns = {accuracy: leaner_ratios(cells, accuracy) for accuracy in accuracies}
+    rows = [
+        (
+            Entry(text=f"{small} over {mixed}", value=f"{small} over {mixed}"),
+            *(
+                Entry(text=ratio_text(column[place][2]), value={"low": column[place][2].low})
+                for column in columns.values()
+            ),
+        )
+        for place, (small, mixed, _) in enumerate(columns[accuracies[0]])
+    ]
+    if not rows:
+        return None
+    return Table(
+        caption="Pure over hybrid parameters, by states, initial weights and MLP, at some accuracies",
+        columns=(
+            Column(name="settings", title="parameters of", numeric=False),
+            *(Column(name=f"at_{accuracy:g}", title=decimals(accuracy, 1)) for accuracy in accuracies),
+        ),
+        rows=tuple(rows),
+        notes=("each width at its own best rate; >= and <= where a side is not measured far enough",),
+    )
 
 
 def window_table(cells: Sequence[Cell], *, reference: int = 20) -> Table | None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from plait.experiments import Cell, paired_difference
 from plait.report.findings import Finding, Judge, Outcome, ordered, sized
-from plait.report.judges import PATTERN, Where, difference_text, having, rates
+from plait.report.judges import PATTERN, WIDTH, Where, difference_text, having, rates
 from plait.report.page_tables import Found
 from plait.report.series import value_of
 from plait.report.words import bracketed, decimals
@@ -18,8 +18,11 @@ COLUMN = 0.2
 """The bit proportion at which Table 1 tests."""
 
 
-def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float) -> Judge:
-    """`hybrid` passes `over` at some width, and none of `pure` passes `below` at any."""
+def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, widest: int) -> Judge:
+    """`hybrid` passes `over` at some width, and none of `pure` passes `below` at any up to `widest`.
+
+    Undecided as long as `hybrid` has not passed it and is not trained at `widest` either.
+    """
 
     def judge(found: Found) -> Finding | None:
         best: dict[str, Cell] = {}
@@ -29,6 +32,8 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float) -
                 return None
             best[pattern] = max(cells, key=lambda cell: found.summary(cell).mean)
         means = {pattern: found.summary(cell).mean for pattern, cell in best.items()}
+        if means[hybrid] <= over and not having(found.cells, {PATTERN: hybrid, WIDTH: widest}):
+            return None
         highest = max(means[pattern] for pattern in pure)
         outcome = Outcome.DIRECTION if means[hybrid] > highest else Outcome.NOT
         if means[hybrid] > over and highest <= below:
@@ -70,6 +75,40 @@ def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
         why = "the smallest difference of each pattern"
         return Finding(
             outcome=ordered(means, lows), ours="; ".join(words), why=why, rates=rates(found, shown)
+        )
+
+    return judge
+
+
+def dips(path: str, patterns: Sequence[str], where: Where) -> Judge:
+    """For some pattern a value of `path` between its ends is below both ends, the deepest one in each pattern."""
+
+    def judge(found: Found) -> Finding | None:
+        words, means, lows, shown = [], [], [], []
+        for pattern in patterns:
+            cells = sorted(
+                having(found.cells, {**where, PATTERN: pattern}), key=lambda cell: value_of(cell, path)
+            )
+            if len(cells) < 3:
+                continue
+            ends = cells[0], cells[-1]
+            deepest = min(cells[1:-1], key=lambda cell: found.summary(cell).mean)
+            depths = [paired_difference(end, deepest) for end in ends]
+            means.append(min(depth.mean for depth in depths))
+            lows.append(min(depth.mean if depth.interval is None else depth.interval.low for depth in depths))
+            shown += cells
+            texts = (
+                f"{value_of(end, path)} less {value_of(deepest, path)} {difference_text(depth)}"
+                for end, depth in zip(ends, depths, strict=True)
+            )
+            words.append(f"{pattern}: {', '.join(texts)}")
+        if not words:
+            return None
+        return Finding(
+            outcome=ordered([max(means)], [max(lows)]),
+            ours="; ".join(words),
+            why="both ends less the lowest value between them",
+            rates=rates(found, shown),
         )
 
     return judge
@@ -134,18 +173,22 @@ def far_from_training(task: str, first: str, second: str, *, size: float) -> Jud
 
 
 def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
-    """At `times` the training length more than half of what was learned is gone."""
+    """At `times` the training length more than half of what was learned is gone.
+
+    In direction only where a tenth is gone at the longest measured length.
+    """
 
     def judge(found: Found) -> Finding | None:
         line = _by_length(found, task, pattern)
         if TRAINED_AT not in line or TRAINED_AT * times not in line:
             return None
         near, far, last = line[TRAINED_AT], line[TRAINED_AT * times], line[max(line)]
-        loss = paired_difference(near, far)
+        learned = found.summary(near).mean
+        loss = paired_difference(near, last)
         outcome = Outcome.NOT
-        if found.summary(far).mean <= found.summary(near).mean / 2:
+        if found.summary(far).mean <= learned / 2:
             outcome = Outcome.REPRODUCED
-        elif loss.interval is not None and loss.interval.low > 0:
+        elif loss.mean >= learned / 10 and loss.interval is not None and loss.interval.low > 0:
             outcome = Outcome.DIRECTION
         words = [
             f"{bracketed(found.summary(cell))} at {value_of(cell, LENGTH):,}" for cell in (near, far, last)

@@ -16,6 +16,7 @@ from plait.experiments.paper.fig14 import FIG14
 from plait.experiments.paper.fig15 import FIG15
 from plait.experiments.paper.fig16 import FIG16
 from plait.experiments.paper.headline import HEADLINE
+from plait.experiments.paper.lean import LEAN
 from plait.experiments.paper.length import LENGTH
 from plait.experiments.paper.proportion import PROPORTION
 from plait.experiments.paper.shapes import SHAPES
@@ -40,6 +41,7 @@ _ALL = (
     SHIFT,
     BASIN,
     SHAPES,
+    LEAN,
     CHOICES,
 )
 
