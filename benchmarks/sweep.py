@@ -1,6 +1,6 @@
-"""Experiments one after the other in one process and within a time limit, for a machine that is lent by the minute.
+"""Experiments one after the other in one process and within a time limit.
 
-    python benchmarks/sweep.py shift length fig4 --minutes 9 --known results --out $OUT --seeds 16
+    python benchmarks/sweep.py shift length fig4 --minutes 9 --known results --out runs/packed --seeds 16
 
 What `--known` holds already is not trained again. New members come to `--out` as `members.parquet` and
 `evaluations/evaluations.parquet`, every two minutes and at the end; both can be put into any folder of results.
@@ -116,7 +116,7 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="+", help="experiments of the catalogue, in this order")
     parser.add_argument("--out", type=Path, required=True, help="where the two files go")
-    parser.add_argument("--work", type=Path, default=Path("/tmp/plait-sweep"), help="the store while it runs")
+    parser.add_argument("--work", type=Path, default=Path("runs/sweep"), help="the store while it runs")
     parser.add_argument("--known", type=Path, help="a folder of results that need no training")
     parser.add_argument("--minutes", type=float, default=9.0, help="stop training after so many")
     parser.add_argument("--seeds", type=int, default=32, help="so many seeds of each cell")

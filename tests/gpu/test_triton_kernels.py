@@ -140,6 +140,19 @@ def test_layer(make: type[nn.Module], d_model: int, shape: tuple[int, int, int],
         assert_near(one, other, name)
 
 
+def test_saturated_attention():
+    """Where every weight is 0 or 1 a gradient is 0, though keys and queries are large: nothing may be left of a sum."""
+    layer, draw = layer_of(TransformerLayer, 8, {"d_mlp": 0}), draws(5)
+    weights = weights_of(layer, 2)
+    weights["attention.query_key_value.weight"][:, :16] *= 3_000
+    hidden, up = draw(2, 2, 50, 8), draw(2, 2, 50, 8)
+    wanted = run(layer, lambda module, h: module.reference_forward(h), (hidden, up, weights))
+    there = {name: value.to(DEVICE, torch.float32) for name, value in weights.items()}
+    got = run(layer, fast, (hidden.to(DEVICE, torch.float32), up.to(DEVICE, torch.float32), there))
+    for name, one, other in zip(("output", "hidden", *weights), got, wanted, strict=True):
+        assert_near(one, other, name, tolerance=1e-4)
+
+
 @pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
 def test_strides_and_neighbours(make: type[nn.Module]):
     """The same bits from weights that lie apart, hidden states with strides, and a member on its own."""

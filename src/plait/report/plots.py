@@ -226,16 +226,22 @@ def _finish(axes: "Axes", styles: Mapping[str, Style], *, paper: bool, rerun: bo
     legend_below(axes, entries)
 
 
+_MARK_INCHES, _LETTER_INCHES = 0.6, 0.066
+"""Room of a legend's entry: the mark with the space around it, and a letter in small print."""
+
+
 def legend_below(axes: "Axes", entries: "Sequence[Artist]") -> None:
-    """Under the plot, so that a narrow screen keeps its width for the lines."""
+    """Under the plot, so that a narrow screen keeps its width for the lines, in as many columns as fit."""
     figure = axes.get_figure(root=True)
     assert figure is not None
+    longest = max(len(str(entry.get_label())) for entry in entries)
+    fitting = int(figure.get_figwidth() / (_MARK_INCHES + _LETTER_INCHES * longest))
     figure.legend(
         handles=list(entries),
         frameon=False,
         fontsize="small",
         loc="outside lower center",
-        ncols=min(4, len(entries)),
+        ncols=max(1, min(4, len(entries), fitting)),
     )
 
 

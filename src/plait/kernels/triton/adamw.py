@@ -19,11 +19,11 @@ def _update(
 ):  # fmt: skip
     member = tl.program_id(0).to(tl.int64)
     start = member * size
-    squares = tl.zeros([BLOCK], tl.float32)
+    squares = tl.zeros([BLOCK], tl.float64)
     for begin in range(0, size, BLOCK):
         index = begin + tl.arange(0, BLOCK)
         gradient = tl.load(gradients + start + index, mask=index < size, other=0.0)
-        squares += gradient * gradient
+        squares += gradient.to(tl.float64) * gradient.to(tl.float64)
     square = tl.sum(squares, axis=0)
     finite = square < float("inf")
     keep = (tl.load(active + member) != 0) & finite
@@ -31,7 +31,7 @@ def _update(
     rate = tl.load(lr + member)
     count = tl.load(step).to(tl.float64)
     correction1, correction2 = 1.0 - tl.exp(count * LOG1), 1.0 - tl.exp(count * LOG2)
-    factor = tl.minimum(1.0, clip / (tl.sqrt(square) + 1e-6))
+    factor = tl.minimum(1.0, clip / (tl.sqrt(square) + 1e-6)).to(tl.float32)
     shrink = (1.0 - rate * weight_decay).to(tl.float32)
     pace = (rate / correction1).to(tl.float32)
     root = (1.0 / tl.sqrt(correction2)).to(tl.float32)

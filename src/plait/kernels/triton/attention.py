@@ -2,6 +2,11 @@
 
 Forward keeps each query's log-sum-exp; backward computes weights again from it, once by queries and once by keys,
 so that nothing is added atomically. Source: Dao, "FlashAttention-2", arXiv 2307.08691, algorithms 1 and 2.
+
+Otherwise than there, a query's mean of what comes down to its weights is summed over these values themselves, not taken
+from output and its gradient: where one weight is 1, as in a construction, the two must cancel to the last bit, because
+what is left is multiplied by keys and queries of any size. For the same reason every kernel computes these products
+as queries by keys.
 """
 # pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
@@ -62,11 +67,11 @@ def attend(
 
 @triton.jit
 def attend_backward_queries(
-    qkv, out, lse, dout, dqkv, time, window, scale,
+    qkv, lse, dout, dqkv, mean_out, time, window, scale,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """The gradients of turned queries."""
+    """The gradients of turned queries, and each query's mean of `dout` times values, `mean_out` shaped as `lse`."""
     sequence, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
     query = tl.program_id(2) * QUERIES + tl.arange(0, QUERIES)
     f = tl.arange(0, WIDTH_PAD)
@@ -74,18 +79,27 @@ def attend_backward_queries(
     at = 3 * head * WIDTH
     q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
     up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
-    down = tl.sum(up * _rows(out + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D), axis=1)
     norm = tl.load(lse + (sequence * HEADS + head) * time + query, mask=query < time, other=0.0)
-    dq = tl.zeros([QUERIES, WIDTH_PAD], tl.float32)
     first = tl.maximum(tl.program_id(2) * QUERIES - window + 1, 0) // KEYS * KEYS
-    for start in range(first, tl.minimum(tl.program_id(2) * QUERIES + QUERIES, time), KEYS):
+    last = tl.minimum(tl.program_id(2) * QUERIES + QUERIES, time)
+    sums = tl.zeros([QUERIES], tl.float32)
+    total = tl.zeros([QUERIES], tl.float32)
+    for start in range(first, last, KEYS):
         key = start + tl.arange(0, KEYS)
         k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
-        score = tl.dot(q, tl.trans(k), input_precision=PRECISION) - norm[:, None]
-        weight = tl.exp(tl.where(_visible(query, key, time, window), score, float("-inf")))
-        by_weight = tl.dot(up, tl.trans(v), input_precision=PRECISION)
-        dq += tl.dot(weight * (by_weight - down[:, None]), k, input_precision=PRECISION)
+        weight, by_weight = _weights(q, k, v, up, norm, query, key, time, window, PRECISION)
+        sums += tl.sum(weight * by_weight, axis=1)
+        total += tl.sum(weight, axis=1)
+    mean = sums / tl.where(total > 0.0, total, 1.0)
+    tl.store(mean_out + (sequence * HEADS + head) * time + query, mean, mask=query < time)
+    dq = tl.zeros([QUERIES, WIDTH_PAD], tl.float32)
+    for start in range(first, last, KEYS):
+        key = start + tl.arange(0, KEYS)
+        k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
+        v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
+        weight, by_weight = _weights(q, k, v, up, norm, query, key, time, window, PRECISION)
+        dq += tl.dot(weight * (by_weight - mean[:, None]), k, input_precision=PRECISION)
     mask = (query < time)[:, None] & (f < WIDTH)[None, :]
     tl.store(
         dqkv + sequence * time * 3 * D + query[:, None] * (3 * D) + (at + f)[None, :], dq * scale, mask=mask
@@ -93,8 +107,17 @@ def attend_backward_queries(
 
 
 @triton.jit
+def _weights(q, k, v, up, norm, query, key, time, window, PRECISION: tl.constexpr):
+    """Attention weights, none above 1 whatever was rounded, and the gradients that come down to them."""
+    score = tl.dot(q, tl.trans(k), input_precision=PRECISION) - norm[:, None]
+    visible = _visible(query, key, time, window)
+    weight = tl.exp(tl.where(visible, tl.minimum(score, 0.0), float("-inf")))
+    return weight, tl.dot(up, tl.trans(v), input_precision=PRECISION)
+
+
+@triton.jit
 def attend_backward_keys(
-    qkv, out, lse, dout, dqkv, time, window, scale,
+    qkv, lse, dout, dqkv, mean_of, time, window, scale,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -114,14 +137,13 @@ def attend_backward_keys(
         query = begin + tl.arange(0, QUERIES)
         q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
         up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
-        down = tl.sum(up * _rows(out + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D), axis=1)
-        norm = tl.load(lse + (sequence * HEADS + head) * time + query, mask=query < time, other=0.0)
-        score = tl.dot(k, tl.trans(q), input_precision=PRECISION) - norm[None, :]
-        visible = tl.trans(_visible(query, key, time, window))
-        weight = tl.exp(tl.where(visible, score, float("-inf")))
-        dv += tl.dot(weight, up, input_precision=PRECISION)
-        by_weight = tl.dot(v, tl.trans(up), input_precision=PRECISION)
-        dk += tl.dot(weight * (by_weight - down[None, :]), q, input_precision=PRECISION)
+        of_query = (sequence * HEADS + head) * time + query
+        norm = tl.load(lse + of_query, mask=query < time, other=0.0)
+        mean = tl.load(mean_of + of_query, mask=query < time, other=0.0)
+        weight, by_weight = _weights(q, k, v, up, norm, query, key, time, window, PRECISION)
+        dv += tl.dot(tl.trans(weight), up, input_precision=PRECISION)
+        dscore = weight * (by_weight - mean[:, None])
+        dk += tl.dot(tl.trans(dscore), q, input_precision=PRECISION)
     mask = (key < time)[:, None] & (f < WIDTH)[None, :]
     into = dqkv + sequence * time * 3 * D + key[:, None] * (3 * D) + (at + WIDTH + f)[None, :]
     tl.store(into, dk, mask=mask)

@@ -158,12 +158,13 @@ def _backward(
         strides[6], strides[8], strides[9], strides[10], cut.rows, total, at[2], at[6], at[8], cut.eps, **cut.model,
         **cut.mlp, **tiling.launch(tiling.combine_backward),
     )  # fmt: skip
+    means = torch.empty_like(lse)
     for kernel, length in (
         (attend_backward_queries, tiling.queries),
         (attend_backward_keys, tiling.keys),
     ):
         kernel[cut.attention_tiles(length)](
-            qkv, attended, lse, dattended, dqkv, cut.time, cut.window, cut.scale, **cut.attention
+            qkv, lse, dattended, dqkv, means, cut.time, cut.window, cut.scale, **cut.attention
         )
     transformer_backward.heads_backward[parts](
         hidden, dqkv, *rotation, norm1, norm1_bias, qkv_weight, dhidden, packed, *strides[:2], strides[4], cut.rows,
