@@ -15,7 +15,15 @@ from plait.report.page_tables import Found
 from plait.report.paper_claims import paper_ratio
 from plait.report.questions import leaner_table
 from plait.report.seed_views import rate_grid, seed_table, statistic_table
-from plait.report.small_scale_judges import alone_past, dips, falls_to_the_floor, fewer_is_better, no_trend
+from plait.report.small_scale_judges import (
+    alone_past,
+    best_at_most_proportions,
+    best_trained_at,
+    dips,
+    falls_to_the_floor,
+    fewer_is_better,
+    no_trend,
+)
 from plait.report.stored import Stored
 from plait.report.verdicts import ALL_CLAIMS, protocol_lines, verdict_lines, verdict_table
 from plait.tasks import SelectiveCopying
@@ -198,8 +206,8 @@ class TestDifferences:
         ("at_400", "at_800", "outcome"),
         [
             (0.4, 0.4, Outcome.REPRODUCED),
-            (0.85, 0.7, Outcome.DIRECTION),
-            (0.89, 0.85, Outcome.NOT),
+            (0.8, 0.7, Outcome.DIRECTION),
+            (0.85, 0.3, Outcome.NOT),
         ],
     )
     def test_a_fall_to_the_floor(self, at_400, at_800, outcome):
@@ -227,7 +235,38 @@ class TestDifferences:
         assert finding is not None
         assert finding.outcome is outcome
         assert finding.ours.startswith("SSM-TF: 1 less 2 ")
+        flat = [cell("TF-TF", 9, 0.5, **{"model.n_heads": n}) for n in (1, 2, 4)]
+        both = dips("model.n_heads", ("SSM-TF", "TF-TF"), {})(found(*cells, *flat))
+        assert both is not None
+        assert (both.outcome is Outcome.DIRECTION) == (outcome is Outcome.REPRODUCED)
         assert dips("model.n_heads", ("SSM-TF",), {})(found(*cells[:2])) is None
+
+    def test_proportions_in_training(self):
+        def row(pattern, *means):
+            places = {0.05: means[0], 0.5: means[1], 0.9: means[2]}
+            return [
+                cell(pattern, 9, mean, **{"task.p_bit": at, "test.p_bit": 0.2}) for at, mean in places.items()
+            ]
+
+        hybrid, behind = row("SSM-TF", 0.8, 0.6, 0.3), row("TF-TF", 0.5, 0.3, 0.3)
+        judge = best_at_most_proportions("SSM-TF")
+        for rival, outcome in (
+            (behind, Outcome.REPRODUCED),
+            (row("TF-TF", 0.8, 0.3, 0.3), Outcome.DIRECTION),
+            (row("TF-TF", 0.9, 0.3, 0.3), Outcome.NOT),
+        ):
+            finding = judge(found(*hybrid, *rival))
+            assert finding is not None
+            assert finding.outcome is outcome
+        finding = judge(found(*hybrid, *behind))
+        assert finding is not None
+        assert finding.ours.startswith("SSM-TF: 0.05 .800, +.300 [+.300, +.300] on TF-TF; 0.5 .600, ")
+        assert finding.why == "ahead at 2 of 2, behind at 0"
+        for among, outcome in (((0.5, 0.9), Outcome.NOT), ((0.05,), Outcome.REPRODUCED)):
+            finding = best_trained_at("SSM-TF", among)(found(*hybrid))
+            assert finding is not None
+            assert finding.outcome is outcome
+        assert best_trained_at("SSM-TF", (0.05,))(found(hybrid[0])) is None
 
     def test_a_threshold_is_undecided_until_the_widest_is_trained(self):
         judge = alone_past("SSM-TF", ("TF-TF",), over=0.5, below=0.4, widest=16)
@@ -363,10 +402,12 @@ def test_every_claim_is_decided_by_rows_of_its_experiment(name):
     there = Found(experiment=CATALOGUE[name], cells=stored.cells(experiment), stored=stored)
     lines = verdict_lines(there)
     assert len(lines) == sum(claim.experiment == name for claim in ALL_CLAIMS)
-    assert not [line for line in lines if "not run yet" in line]
+    assert not [line for line in lines if ": open, " in line]
     assert all("Ours: " in line for line in lines)
     nothing = Found(experiment=CATALOGUE[name], cells=(), stored=stored)
-    assert all(line.endswith(": not run yet.") for line in verdict_lines(nothing))
+    assert all(line.endswith(": open, what decides it is not trained.") for line in verdict_lines(nothing))
     table = verdict_table(lambda asked: there if asked == name else nothing)
-    assert len(table.rows) == len(lines)
-    assert name not in table.notes[0].split(": ")[1].split(", ")
+    assert len(table.rows) == len(ALL_CLAIMS)
+    verdicts = [(row[0].text, row[5].text) for row in table.rows]
+    assert {experiment for experiment, verdict in verdicts if verdict != "open"} == {name}
+    assert (name, "open") not in verdicts

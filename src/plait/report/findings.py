@@ -74,8 +74,12 @@ def sized(low: float, high: float, size: float) -> Outcome:
     return Outcome.DIRECTION if low > 0 else Outcome.NOT
 
 
+NEGLIGIBLE = 0.005
+"""A smaller difference in accuracy, however certain, is none."""
+
+
 def ordered(means: list[float], lows: list[float]) -> Outcome:
-    """The outcome for a claim that every difference is above 0."""
-    if all(low > 0 for low in lows):
-        return Outcome.REPRODUCED
-    return Outcome.DIRECTION if all(mean > 0 for mean in means) else Outcome.NOT
+    """The outcome for a claim that every difference is above 0, by `NEGLIGIBLE` or more."""
+    if any(mean < NEGLIGIBLE for mean in means):
+        return Outcome.NOT
+    return Outcome.REPRODUCED if all(low > 0 for low in lows) else Outcome.DIRECTION

@@ -21,9 +21,6 @@ WIDTH, PATTERN = "model.d_model", "model.pattern"
 READING = 0.005
 """How far a number read off a figure may be wrong."""
 
-NEGLIGIBLE = 0.005
-"""A smaller difference in accuracy, however certain, is none."""
-
 
 def having(cells: Iterable[Cell], where: Where) -> list[Cell]:
     """The cells with these values of these fields, by parameters."""
@@ -200,7 +197,7 @@ def stays_below(pattern: str, *, accuracy: float, parameters: int) -> Judge:
 
 
 def larger_windows_hurt(where: Where, *, narrow: int) -> Judge:
-    """The widest measured window is worse than `narrow` by `NEGLIGIBLE` or more, each at its own learning rate."""
+    """The widest measured window is worse than `narrow`, each at its own learning rate."""
 
     def judge(found: Found) -> Finding | None:
         windows = {value_of(cell, "model.window"): cell for cell in having(found.cells, where)}
@@ -211,8 +208,7 @@ def larger_windows_hurt(where: Where, *, narrow: int) -> Judge:
         own = paired_difference(wide, reference)
         if own.interval is None:
             return None
-        noticeable = own.mean <= -NEGLIGIBLE
-        outcome = ordered([-own.mean], [-own.interval.high]) if noticeable else Outcome.NOT
+        outcome = ordered([-own.mean], [-own.interval.high])
         held = held_to(wide, (found.summary(reference).lr,))
         same = ""
         if held is not None:

@@ -26,6 +26,7 @@ from plait.report.judges import (
 from plait.report.small_scale_judges import (
     alone_past,
     best_at_most_proportions,
+    best_trained_at,
     dips,
     falls_to_the_floor,
     far_from_training,
@@ -84,12 +85,12 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
         statement="For 90% a pure model needs several times the hybrid's parameters",
         paper=f"{paper_ratio('fig4', 0.9):.1f}",
         rerun=_rerun("fig4", 0.9),
-        only=("model.d_model=4,8,12,16,20",),
+        only=("model.pattern=TF-TF,SSM-SSM,SSM-TF", "model.d_model=4,8,12,16,20"),
         judge=ratio(0.9, size=paper_ratio("fig4", 0.9)),
     ),
     Claim(
         experiment="fig4",
-        statement="The order matters: SSM-TF is above TF-SSM",
+        statement="The order matters: SSM-TF is above TF-SSM (from width 8 on)",
         paper="+.566 at 2,000 parameters, +.092 at 12,000",
         only=("model.pattern=SSM-TF,TF-SSM",),
         judge=ahead({PATTERN: HYBRID}, ({PATTERN: OTHER},), values=(8, 12, 16, 20, 24)),
@@ -123,6 +124,13 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
         judge=gap(_at(HYBRID, 24), _at(ATTENTION, 24), size=0.321),
     ),
     Claim(
+        experiment="fig6",
+        statement="On multi-key recall the order matters: SSM-TF is above TF-SSM (from width 16 on)",
+        paper=".990 against .286 at 6,000 parameters, .989 against .524 at 12,000",
+        only=("model.pattern=SSM-TF,TF-SSM",),
+        judge=ahead({PATTERN: HYBRID}, ({PATTERN: OTHER},), values=(16, 20, 24)),
+    ),
+    Claim(
         experiment="fig7",
         statement="SSM-SSM and SSM-TF find the needle with few parameters",
         paper="near 1 below 22,000 parameters",
@@ -139,7 +147,7 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
     *(
         Claim(
             experiment="fig11",
-            statement=f"With {n_words:,} words the hybrid is ahead as with 26",
+            statement=f"With {n_words:,} words the hybrid is ahead as with 26 (from width 8 on)",
             paper="yes",
             only=(f"task.n_words={n_words}",),
             judge=ahead(
@@ -166,9 +174,9 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         experiment="fig13",
-        statement="On the adversarial mixture the hybrid is still ahead",
+        statement="On the adversarial mixture the hybrid is still ahead (from width 8 on)",
         paper="yes",
-        only=("model.d_model=8,16,24",),
+        only=("model.pattern=TF-TF,SSM-SSM,SSM-TF", "model.d_model=8,12,16,20,24"),
         judge=ahead(
             {PATTERN: HYBRID},
             ({PATTERN: ATTENTION}, {PATTERN: RECURRENT}),
@@ -180,13 +188,17 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
             experiment=name,
             statement=f"{pattern} {task} worse with larger windows (width {d_model})",
             paper=paper,
-            only=(f"model.pattern={pattern}", f"model.d_model={d_model}", f"model.window={narrow},40,100"),
+            only=(f"model.pattern={pattern}", f"model.d_model={d_model}", f"model.window={narrow},100"),
             judge=larger_windows_hurt(_at(pattern, d_model), narrow=narrow),
         )
         for name, task, pattern, d_model, narrow, paper in (
+            ("fig14", "copies", ATTENTION, 8, 20, "yes"),
             ("fig14", "copies", ATTENTION, 24, 20, "yes"),
             ("fig14", "copies", HYBRID, 8, 20, "often"),
+            ("fig14", "copies", OTHER, 8, 20, "often"),
+            ("fig15", "recalls", ATTENTION, 12, 20, "yes"),
             ("fig15", "recalls", ATTENTION, 24, 20, "yes"),
+            ("fig15", "recalls", HYBRID, 24, 20, "often"),
         )
     ),
     Claim(
@@ -208,7 +220,8 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
             experiment="length",
             statement=f"Far beyond the training length ({task}) the hybrid stays above the Transformer with rotary "
             "positions",
-            paper="+.10 (Figure 8: 100 M parameters, recall with decoding)",
+            paper="+.02 at short lengths, +.10 at long ones (Figure 8: recall of 5 bits, 100 M parameters, trained at "
+            "20 to 50)",
             only=(f"task={task}", f"model.pattern={attention},{hybrid}", "model.rotary_fraction=0.25"),
             judge=far_from_training(task, hybrid, attention, size=0.10),
         )
@@ -227,8 +240,21 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
     Claim(
         experiment="proportion",
         statement="Tested at 0.2, the hybrid is the best at every training proportion but .9",
-        paper="at 4 of 5 alone, at .05 with TF (Table 1: 12 layers)",
+        paper="at 4 of 5 alone, at .05 with TF (Table 1: 12 layers, 5 bits)",
         judge=best_at_most_proportions(THREE_LAYERS[2]),
+    ),
+    *(
+        Claim(
+            experiment="proportion",
+            statement=f"Tested at 0.2, {pattern} recalls best when trained at .5 or more",
+            paper=f"{paper} trained at .05, .1, .3, .5, .8, .9 (Table 1: 12 layers, 5 bits)",
+            only=(f"model.pattern={pattern}",),
+            judge=best_trained_at(pattern, (0.5, 0.8, 0.9)),
+        )
+        for pattern, paper in (
+            (THREE_LAYERS[2], ".47 .47 .74 .77 .83 .80"),
+            (THREE_LAYERS[1], ".24 .34 .17 .46 .67 .86"),
+        )
     ),
 )
 """In the order of the page."""

@@ -81,7 +81,7 @@ def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
 
 
 def dips(path: str, patterns: Sequence[str], where: Where) -> Judge:
-    """For some pattern a value of `path` between its ends is below both ends, the deepest one in each pattern."""
+    """For each pattern a value of `path` between its ends is below both ends; in direction only if for some pattern."""
 
     def judge(found: Found) -> Finding | None:
         words, means, lows, shown = [], [], [], []
@@ -105,13 +105,20 @@ def dips(path: str, patterns: Sequence[str], where: Where) -> Judge:
         if not words:
             return None
         return Finding(
-            outcome=ordered([max(means)], [max(lows)]),
+            outcome=_outcome_of_dips(means, lows),
             ours="; ".join(words),
             why="both ends less the lowest value between them",
             rates=rates(found, shown),
         )
 
     return judge
+
+
+def _outcome_of_dips(means: list[float], lows: list[float]) -> Outcome:
+    each = [ordered([mean], [low]) for mean, low in zip(means, lows, strict=True)]
+    if all(outcome is Outcome.REPRODUCED for outcome in each):
+        return Outcome.REPRODUCED
+    return Outcome.DIRECTION if Outcome.REPRODUCED in each else Outcome.NOT
 
 
 def no_trend(path: str, patterns: Sequence[str], where: Where, *, within: float = 0.1) -> Judge:
@@ -155,6 +162,7 @@ def far_from_training(task: str, first: str, second: str, *, size: float) -> Jud
         if there[-1].interval is None:
             return None
         outcome = sized(there[-1].interval.low, there[-1].interval.high, size)
+        grows = there[-1].mean > there[0].mean
         words = [
             f"{difference_text(d)} at {at:,}" for d, at in zip(there, (shared[0], shared[-1]), strict=True)
         ]
@@ -165,7 +173,7 @@ def far_from_training(task: str, first: str, second: str, *, size: float) -> Jud
         return Finding(
             outcome=outcome,
             ours=f"{', '.join(words)} tokens",
-            why=f"at {shared[-1]:,}: {', '.join(means)}",
+            why=f"at {shared[-1]:,}: {', '.join(means)}; the lead {'grows' if grows else 'shrinks'} with the length",
             rates=rates(found, [line[shared[0]] for line in lines]),
         )
 
@@ -175,7 +183,7 @@ def far_from_training(task: str, first: str, second: str, *, size: float) -> Jud
 def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
     """At `times` the training length more than half of what was learned is gone.
 
-    In direction only where a tenth is gone at the longest measured length.
+    In direction only where a tenth is gone.
     """
 
     def judge(found: Found) -> Finding | None:
@@ -184,7 +192,7 @@ def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
             return None
         near, far, last = line[TRAINED_AT], line[TRAINED_AT * times], line[max(line)]
         learned = found.summary(near).mean
-        loss = paired_difference(near, last)
+        loss = paired_difference(near, far)
         outcome = Outcome.NOT
         if found.summary(far).mean <= learned / 2:
             outcome = Outcome.REPRODUCED
@@ -199,31 +207,79 @@ def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
 
 
 def best_at_most_proportions(pattern: str, *, tested: float = COLUMN, but: Sequence[float] = (0.9,)) -> Judge:
-    """At each training proportion but some, `pattern` has the highest mean when tested at one proportion."""
+    """At each training proportion but some, `pattern` is ahead of every other when tested at one proportion.
+
+    In direction only where it is ahead at more of them than another pattern is ahead of it.
+    """
 
     def judge(found: Found) -> Finding | None:
-        groups: dict[float, list[Cell]] = {}
-        for cell in having(found.cells, {"test.p_bit": tested}):
-            groups.setdefault(value_of(cell, "task.p_bit"), []).append(cell)
         groups = {
             at: cells
-            for at, cells in groups.items()
+            for at, cells in _by_training(found, tested).items()
             if len(cells) > 1 and any(cell.pattern == pattern for cell in cells)
         }
         if len(groups) < 2:
             return None
-        words, right = [], []
-        for at, cells in sorted(groups.items()):
-            best = max(cells, key=lambda cell: found.summary(cell).mean)
-            words.append(f"{at:g} {best.pattern} {bracketed(found.summary(best))}")
-            right.append((best.pattern == pattern) != (at in but))
-        share = sum(right) / len(right)
-        outcome = Outcome.REPRODUCED if share == 1 else Outcome.DIRECTION if share > 0.5 else Outcome.NOT
-        why = f"the best by training proportion; as in the paper at {sum(right)} of {len(right)}"
+        words, won, lost = [], [], []
+        for at, cells in groups.items():
+            own = next(cell for cell in cells if cell.pattern == pattern)
+            rivals = [cell for cell in cells if cell is not own]
+            rival = max(rivals, key=lambda cell: found.summary(cell).mean)
+            lead = paired_difference(own, rival)
+            words.append(
+                f"{at:g} {decimals(found.summary(own).mean)}, {difference_text(lead)} on {rival.pattern}"
+            )
+            if lead.interval is not None and at not in but:
+                won += [at] if ordered([lead.mean], [lead.interval.low]) is Outcome.REPRODUCED else []
+                lost += [at] if ordered([-lead.mean], [-lead.interval.high]) is Outcome.REPRODUCED else []
+        n_asked = sum(at not in but for at in groups)
+        outcome = Outcome.DIRECTION if len(won) > len(lost) else Outcome.NOT
+        if len(won) == n_asked:
+            outcome = Outcome.REPRODUCED
         shown = [cell for cells in groups.values() for cell in cells]
-        return Finding(outcome=outcome, ours="; ".join(words), why=why, rates=rates(found, shown))
+        why = f"ahead at {len(won)} of {n_asked}, behind at {len(lost)}"
+        return Finding(
+            outcome=outcome, ours=f"{pattern}: {'; '.join(words)}", why=why, rates=rates(found, shown)
+        )
 
     return judge
+
+
+def best_trained_at(pattern: str, among: Sequence[float], *, tested: float = COLUMN) -> Judge:
+    """Tested at one proportion, `pattern` does best when trained at one of `among`."""
+
+    def judge(found: Found) -> Finding | None:
+        cells = {
+            at: cell
+            for at, group in _by_training(found, tested).items()
+            for cell in group
+            if cell.pattern == pattern
+        }
+        inside = [cell for at, cell in cells.items() if at in among]
+        outside = [cell for at, cell in cells.items() if at not in among]
+        if not inside or not outside:
+            return None
+        first, second = (max(side, key=lambda cell: found.summary(cell).mean) for side in (inside, outside))
+        lead = paired_difference(first, second)
+        if lead.interval is None:
+            return None
+        words = [f"{at:g} {bracketed(found.summary(cell))}" for at, cell in cells.items()]
+        return Finding(
+            outcome=ordered([lead.mean], [lead.interval.low]),
+            ours="; ".join(words),
+            why=f"the best of these {difference_text(lead)} on the best of the others",
+            rates=rates(found, cells.values()),
+        )
+
+    return judge
+
+
+def _by_training(found: Found, tested: float) -> dict[float, list[Cell]]:
+    """Cells tested at one bit proportion by the one that they were trained at, ascending."""
+    groups: dict[float, list[Cell]] = {}
+    for cell in having(found.cells, {"test.p_bit": tested}):
+        groups.setdefault(value_of(cell, "task.p_bit"), []).append(cell)
+    return dict(sorted(groups.items()))
 
 
 def of_task(found: Found, task: str) -> list[Cell]:

@@ -59,6 +59,11 @@ def results_table(
         notes.append(
             f"the chosen rate is the smallest or largest tried, a better one may lie outside: {listed}"
         )
+    lost = [summary_label(s) for s in summaries if 2 * s.diverged > s.seeds]
+    if lost:
+        notes.append(
+            f"most seeds diverged at the chosen rate, so the mean is not of trained models: {', '.join(lost)}"
+        )
     beside = bool(paper or rerun)
     return Table(
         caption="Accuracy: ours, the paper's, and an independent rerun's" if beside else "Accuracy",

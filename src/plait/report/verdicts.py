@@ -12,7 +12,7 @@ from plait.report.paper_claims import PAPER_CLAIMS
 
 ALL_CLAIMS: tuple[Claim, ...] = (*PAPER_CLAIMS, *OWN_QUESTIONS)
 
-NOT_RUN = "not run yet"
+OPEN = "open"
 
 MOST_LABELS = 6
 
@@ -38,21 +38,11 @@ def verdict_table(found_of: Callable[[str], Found]) -> Table:
     Args:
         found_of: what is stored of an experiment, by its name.
     """
-    judged = [(claim, _judged(claim, found_of(claim.experiment))) for claim in ALL_CLAIMS]
-    decided = {claim.experiment for claim, finding in judged if finding is not None}
-    unknown = [claim for claim, finding in judged if finding is None]
-    nothing = dict.fromkeys(claim.experiment for claim in unknown if claim.experiment not in decided)
-    notes = [f"{NOT_RUN}, or not the models that decide a claim: {', '.join(nothing)}"] if nothing else []
-    notes += [
-        f"{NOT_RUN}: {claim.experiment}, {claim.statement}"
-        for claim in unknown
-        if claim.experiment in decided
-    ]
     return Table(
         caption="Claims and verdicts",
         columns=_COLUMNS,
-        rows=tuple(_row(claim, finding) for claim, finding in judged if finding is not None),
-        notes=tuple(notes),
+        rows=tuple(_row(claim, _judged(claim, found_of(claim.experiment))) for claim in ALL_CLAIMS),
+        notes=(f"{OPEN}: what decides the claim is not trained; its command trains it",),
     )
 
 
@@ -95,19 +85,22 @@ def _rates_text(lrs: Sequence[float]) -> str:
     return f"learning rate{'' if len(lrs) == 1 else 's'} {', '.join(f'{lr:g}' for lr in lrs)}"
 
 
-def _row(claim: Claim, finding: Finding) -> tuple[Entry, ...]:
-    texts = (claim.experiment, claim.statement, claim.paper, claim.rerun)
-    ours = (finding.ours, _verdict(finding), finding.rates or "-", f"`{claim.command}`")
-    return tuple(Entry(text=text, value=text) for text in (*texts, *ours))
+def _row(claim: Claim, finding: Finding | None) -> tuple[Entry, ...]:
+    given = (claim.experiment, claim.statement, claim.paper, claim.rerun)
+    ours = ("-", "-") if finding is None else (finding.ours, finding.rates or "-")
+    texts = (*given, ours[0], _verdict(finding), ours[1], f"`{claim.command}`")
+    return tuple(Entry(text=text, value=text) for text in texts)
 
 
-def _verdict(finding: Finding) -> str:
+def _verdict(finding: Finding | None) -> str:
+    if finding is None:
+        return OPEN
     return "-" if finding.outcome is Outcome.OWN else finding.outcome.value
 
 
 def _sentence(claim: Claim, finding: Finding | None) -> str:
     if finding is None:
-        return f"{claim.statement}: {NOT_RUN}."
+        return f"{claim.statement}: {OPEN}, what decides it is not trained."
     given = [f"paper {claim.paper}"] if claim.paper != "-" else []
     given += [f"independent rerun {claim.rerun}"] if claim.rerun != "-" else []
     beside = f" ({'; '.join(given)})" if given else ""

@@ -13,8 +13,9 @@ def decimals(accuracy: float, places: int = 3) -> str:
 
 
 def signed(difference: float) -> str:
-    """`+.127`, `-.020`."""
-    return f"{'-' if difference < 0 else '+'}{decimals(abs(difference))}"
+    """`+.127`, `-.020`; `.000` for what rounds to it."""
+    text = decimals(abs(difference))
+    return text if float(text) == 0 else f"{'-' if difference < 0 else '+'}{text}"
 
 
 def interval_text(summary: Summary) -> str:
