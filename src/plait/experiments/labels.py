@@ -46,9 +46,14 @@ def value_text(value: Any) -> str:
 
 
 def cell_label(settings: Mapping[str, Any]) -> str:
-    """`SSM-TF d8`, `SSM-TF d8 window 20`: other fields than pattern and width carry their names."""
+    """`SSM-TF d8`, `SSM-TF d8 window 20`: other fields than pattern and width carry their names.
+
+    What belongs to an evaluation says so: `p_bit 0.1 test p_bit 0.9`.
+    """
     words = []
     for path, value in settings.items():
         prefix = "" if path in _UNNAMED else "d" if path == "model.d_model" else f"{path.split('.')[-1]} "
+        if prefix and path.startswith("test."):
+            prefix = f"test {prefix}"
         words.append(f"{prefix}{value_text(value)}")
     return " ".join(words) or "the base run"

@@ -1,0 +1,62 @@
+"""Some cells of every experiment on the GPU and on the CPU: the same gradients, losses and answers."""
+
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+
+from plait.experiments.paper import CATALOGUE
+from plait.training import Run, train
+from plait.training.loop import Trainer
+
+DEVICE = os.environ.get("PLAIT_TEST_DEVICE", "cuda")
+"""`cpu` tries the test itself where there is no GPU."""
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(DEVICE == "cuda" and not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+STEPS = 10
+WIDEST = 48
+
+
+def some(name: str, *, most: int = 4) -> list[Run]:
+    """Cells from the first to the last, in plain float32 and not too wide for a test."""
+    cells = [cell[0] for cell in CATALOGUE[name].expand_cells()]
+    cells = [run for run in cells if run.model.d_model <= WIDEST and run.train.dtype == "float32"]
+    cells = [run for run in cells if run.model.dropout == 0.0]
+    places = torch.linspace(0, len(cells) - 1, min(most, len(cells))).round().int().tolist()
+    return [cells[place] for place in places]
+
+
+CELLS = {f"{name}-{place}": run for name in CATALOGUE for place, run in enumerate(some(name))}
+
+FROM_RANDOM = [name for name, run in CELLS.items() if run.start is None]
+"""A construction has gains of thousands: what is rounded otherwise is another model a few steps later."""
+
+
+@pytest.mark.parametrize("name", FROM_RANDOM)
+def test_both_devices_train_alike(name: str):
+    run = CELLS[name]
+    protocol = replace(run.train, steps=STEPS, warmup=5, test_sequences=64, select_sequences=1)
+    run = replace(run, train=protocol)
+    here, there = (train(run, lrs=(1e-4, 1e-3), seeds=range(4), device=device) for device in ("cpu", DEVICE))
+    losses = [torch.tensor([member.losses for member in result.members]) for result in (there, here)]
+    torch.testing.assert_close(*losses, rtol=1e-5, atol=0.0)
+    right = [sum(member.correct for member in result.members) for result in (there, here)]
+    scored = sum(member.scored for member in here.members)
+    assert abs(right[0] - right[1]) <= 1e-3 * scored
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_both_devices_have_the_same_gradients(name: str):
+    """Saturated attention included, where a gradient of 0 is the difference of equal numbers."""
+    found: list[torch.Tensor] = []
+    for device in ("cpu", DEVICE):
+        trainer = Trainer(CELLS[name], seeds=range(4), lrs=(1e-3,), device=torch.device(device))
+        trainer.step()
+        found.append(trainer.ensemble.gradients.cpu().double())
+    error = (found[1] - found[0]).norm(dim=1) / found[0].norm(dim=1).clamp(min=1e-12)
+    assert error.max() < 1e-3, error.tolist()
