@@ -6,9 +6,7 @@
     <!-- figure: fig4 0 -->                         the plots of the experiment's first view, as files beside the page
     <!-- value: fig4 results mean "SSM-TF d8" -->   one entry: the table's kind, a column, and the row's first entry
 
-each up to the next <!-- end -->. For a table or a value, a slice may follow the name, as in
-`choices[model.init=mamba,task=multi-key-recall]`: its tables are made of the cells with these values. Plots of
-experiments that no page shows any more are removed.
+each up to the next <!-- end -->. Plots of experiments that no page shows any more are removed.
 """
 
 import os
@@ -18,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plait.experiments import Store, StoreError, value_text
+from plait.experiments import Store, StoreError
 from plait.experiments.paper import CATALOGUE, PAPER, RERUN, find_experiment
 from plait.files import write_whole
 from plait.names import unknown
@@ -28,7 +26,7 @@ from plait.report.page_tables import OPEN_TABLES, TABLES, Found, cells_of_panel,
 from plait.report.plots import panel_plot, panel_summary
 from plait.report.proved import proved_points
 from plait.report.ratio_plot import is_pure, ratio_plot, ratios_by_pattern
-from plait.report.series import Panel, value_of
+from plait.report.series import Panel
 from plait.report.stored import LEFT_OUT, ORIGIN, Stored, origin_report, shown_experiments
 from plait.report.svg import svg_text
 from plait.report.verdicts import verdict_table
@@ -88,12 +86,8 @@ def updated_text(text: str, folder: str | os.PathLike[str], *, images: dict[str,
 
     def found_of(name: str) -> Found:
         if name not in known:
-            plain, _, fields = name.partition("[")
-            if fields:
-                known[name] = _slice(found_of(plain), fields)
-            else:
-                experiment = find_experiment(name)
-                known[name] = Found(experiment=experiment, cells=stored.cells(experiment), stored=stored)
+            experiment = find_experiment(name)
+            known[name] = Found(experiment=experiment, cells=stored.cells(experiment), stored=stored)
         return known[name]
 
     def replaced(match: re.Match[str]) -> str:
@@ -141,19 +135,6 @@ def _section(found: Found, images: dict[str, str] | None) -> str:
     for table, folded in section_tables(found):
         blocks.append(_folded(table) if folded else markdown_table(table))
     return "\n\n".join((*blocks, protocol_block(found)))
-
-
-def _slice(found: Found, fields: str) -> Found:
-    """What is stored of the cells with some values, from `FIELD=VALUE,..]`; values are written as in tables."""
-    if not fields.endswith("]") or any("=" not in entry for entry in fields[:-1].split(",")):
-        raise ValueError(f"a slice is written [FIELD=VALUE,..], got [{fields}")
-    wanted = dict(entry.split("=", maxsplit=1) for entry in fields[:-1].split(","))
-    cells = tuple(
-        cell
-        for cell in found.cells
-        if all(value_text(value_of(cell, path)) == text for path, text in wanted.items())
-    )
-    return Found(experiment=found.experiment, cells=cells, stored=found.stored)
 
 
 def _folded(table: Table) -> str:

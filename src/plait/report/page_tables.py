@@ -142,7 +142,8 @@ TABLES: Mapping[str, Maker] = MappingProxyType(
 )
 """Kinds of tables: `results` has the brief columns and `all` every column; `ratio P` belongs to panel P, `grid V P` is
 panel P of view V as means, `rates A` belongs to an accuracy, `statistics PATTERN A LR..` to one pure pattern at an
-accuracy and held to each of these rates, `seeds PATTERN..` and `by-rate PATTERN` to patterns. Numbers begin at 0."""
+accuracy and held to each of these rates, `seeds PATTERN..` and `by-rate PATTERN` to patterns, `windows` and `leaner` to
+the experiments that vary windows, and states and initial weights. Numbers begin at 0."""
 
 OPEN_TABLES = ("ratio", "grid", "rates", "statistics", "by-rate")
 """Kinds whose columns are those patterns, rates or values that are stored."""

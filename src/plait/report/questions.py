@@ -1,7 +1,8 @@
-"""Tables for two questions on which the literature disagrees.
+"""Tables for questions on which the literature disagrees.
 
-How much of a parameter ratio is due to the learning rate that pure models got, and whether attention really gets
-worse with a larger window once every window has its own learning rate.
+How much of a parameter ratio is due to the learning rate that pure models got, how much to the hybrid's states and
+initial weights, and whether attention really gets worse with a larger window once every window has its own learning
+rate.
 """
 
 from collections.abc import Sequence

@@ -54,9 +54,7 @@ def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
     def judge(found: Found) -> Finding | None:
         words, means, lows, shown = [], [], [], []
         for pattern in patterns:
-            cells = sorted(
-                having(found.cells, {**where, PATTERN: pattern}), key=lambda cell: value_of(cell, path)
-            )
+            cells = _along(found, path, {**where, PATTERN: pattern})
             if len(cells) < 2:
                 continue
             first, more = cells[0], cells[1:]
@@ -86,9 +84,7 @@ def dips(path: str, patterns: Sequence[str], where: Where) -> Judge:
     def judge(found: Found) -> Finding | None:
         words, means, lows, shown = [], [], [], []
         for pattern in patterns:
-            cells = sorted(
-                having(found.cells, {**where, PATTERN: pattern}), key=lambda cell: value_of(cell, path)
-            )
+            cells = _along(found, path, {**where, PATTERN: pattern})
             if len(cells) < 3:
                 continue
             ends = cells[0], cells[-1]
@@ -127,9 +123,7 @@ def no_trend(path: str, patterns: Sequence[str], where: Where, *, within: float 
     def judge(found: Found) -> Finding | None:
         words, changes, shown = [], [], []
         for pattern in patterns:
-            cells = sorted(
-                having(found.cells, {**where, PATTERN: pattern}), key=lambda cell: value_of(cell, path)
-            )
+            cells = _along(found, path, {**where, PATTERN: pattern})
             if len(cells) < 2:
                 continue
             change = paired_difference(cells[-1], cells[0])
@@ -280,6 +274,11 @@ def _by_training(found: Found, tested: float) -> dict[float, list[Cell]]:
     for cell in having(found.cells, {"test.p_bit": tested}):
         groups.setdefault(value_of(cell, "task.p_bit"), []).append(cell)
     return dict(sorted(groups.items()))
+
+
+def _along(found: Found, path: str, where: Where) -> list[Cell]:
+    """The cells with some values, in ascending order of the field `path`."""
+    return sorted(having(found.cells, where), key=lambda cell: value_of(cell, path))
 
 
 def of_task(found: Found, task: str) -> list[Cell]:
