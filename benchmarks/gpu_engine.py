@@ -1,10 +1,12 @@
 """The engine on a GPU: right first, then model-steps a second, memory, and where the time goes.
 
-    python benchmarks/gpu_engine.py [--only correct engine kernels baseline] [--members 1024 4096] [--d-model 8 24]
+    python benchmarks/gpu_engine.py [--only SECTION ..] [--members 1024 4096] [--d-model 8 24]
 
 One model-step is all that training does for one model in one step (see `engine.py`, whose loop over the blocks of
-`transformers` runs here on the same GPU). `kernels` times each kernel alone under several ways of cutting up the work.
-Every section reports its own failure and lets the next one run; full numbers go to `gpu_engine.json` in `$OUT` or here.
+`transformers` runs here on the same GPU, as the section `baseline`). The section `kernels` times each kernel alone
+under several ways of cutting up the work; `precision` tells what products of fewer bits win in speed and lose in what
+is learned. Every section reports its own failure and lets the next one run; full numbers go to `gpu_engine.json` in
+`$OUT` or here.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +36,12 @@ from plait.kernels.head import head_loss as head_loss_here
 from plait.layers import MambaLayer, TransformerLayer
 from plait.random import TRAIN
 from plait.tasks import DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, sample_labelled
-from plait.training import Run, Train
+from plait.training import Run, Train, train
 from plait.training.loop import Trainer
 
 TASK = SelectiveCopying()
 BATCH, TIME, WINDOW = 8, 100, 20
-SECTIONS = ("correct", "engine", "kernels", "baseline")
+SECTIONS = ("correct", "engine", "kernels", "baseline", "precision")
 
 CUTS: dict[str, dict[str, Any]] = {
     "auto": {},
@@ -190,11 +193,15 @@ def worst(errors: dict[str, float]) -> tuple[str, float]:
     return name, errors[name]
 
 
+MOST = {"ieee": 2e-5, "tf32x3": 2e-5, "tf32": 2e-2, "bf16": 2e-1}
+"""The largest relative error that each precision of products may leave in any gradient."""
+
+
 def layer_cases() -> list[tuple[str, int, tuple[int, int, int], dict[str, Any], dict[str, Any]]]:
     """Layer, d_model, (members, batch, length), changes of the config, and the cut."""
     cases: list[tuple[str, int, tuple[int, int, int], dict[str, Any], dict[str, Any]]] = []
     for name in ("SSM", "TF"):
-        cases += [(name, 8, (3, 8, 100), {}, {"precision": p}) for p in ("ieee", "tf32x3", "tf32")]
+        cases += [(name, 8, (3, 8, 100), {}, {"precision": p}) for p in MOST]
         cases += [
             (name, 24, (2, 8, 100), {}, {}),
             (name, 12, (2, 3, 65), {}, {}),
@@ -220,7 +227,7 @@ def correct_layers(pending: list[Future[Any]], patience: float) -> object:
             name, error = future.result(timeout=max(1.0, limit - time.perf_counter()))
         except Exception as problem:
             name, error = f"{type(problem).__name__}: {str(problem)[:300]}", float("nan")
-        most = 2e-2 if case[-1].get("precision") == "tf32" else 2e-5
+        most = MOST.get(case[-1].get("precision"), 2e-5)
         found.append([*case, name, error])
         print(f"   {'ok ' if error < most else 'BAD'} {case} {name} {error:.1e}", flush=True)
     return found
@@ -581,6 +588,48 @@ def baseline(widths: list[int]) -> object:
     return rows
 
 
+@contextmanager
+def products(precision: str) -> Iterator[None]:
+    """The package's own cuts with their products in another precision."""
+    from plait.kernels.triton import tilings
+
+    cuts = {name: cut for name, cut in vars(tilings).items() if isinstance(cut, tilings.Tiling)}
+    vars(tilings).update({name: replace(cut, precision=precision) for name, cut in cuts.items()})
+    try:
+        yield
+    finally:
+        vars(tilings).update(cuts)
+
+
+LEARNED = (("SSM-TF", 8, (1e-2, 3.16e-2)), ("TF-TF", 24, (1e-3, 3.16e-3)), ("SSM-SSM", 16, (1e-2,)))
+"""Pattern, width and learning rates of what `precision` trains."""
+
+
+def precisions(widths: list[int], seeds: int = 32) -> object:
+    """Model-steps a second, and accuracies after the whole training, with products of fewer bits."""
+    rows: list[list[Any]] = []
+    for name in ("tf32x3", "tf32", "bf16"):
+        with products(name):
+            for d_model in widths:
+                spent = seconds_a_step(trainer(d_model, 1024).step, rounds=3, seconds=0.5)
+                rows.append([name, d_model, 1024 / spent])
+                print(f"   {name:7} d_model {d_model:2}: {1024 / spent:9.0f} model-steps/s", flush=True)
+            for pattern, d_model, rates in LEARNED:
+                model = HybridConfig(pattern=pattern, d_model=d_model, window=WINDOW)
+                run = Run(task=TASK, model=model, train=Train(batch=BATCH, seq_len=TIME))
+                members = train(run, lrs=rates, seeds=range(seeds), device="cuda").members
+                for rate in rates:
+                    right = [m.accuracy for m in members if m.lr == rate]
+                    lost = sum(m.diverged_at is not None for m in members if m.lr == rate)
+                    rows.append([name, pattern, d_model, rate, right, lost])
+                    print(
+                        f"   {name:7} {pattern} d_model {d_model:2} lr {rate:<7}: {statistics.mean(right):.4f} "
+                        f"(sd {statistics.stdev(right):.4f}, {len(right)} seeds, {lost} diverged)",
+                        flush=True,
+                    )
+    return rows
+
+
 def ceilings() -> object:
     """Bytes a second of a large copy, both directions counted; float32 products a second of a large matmul."""
     source = torch.randn(2**29, device="cuda")
@@ -631,6 +680,8 @@ def main() -> None:
         section("correct: layers", lambda: correct_layers(cases, chosen.patience))
     if "baseline" in chosen.only:
         section("baseline: transformers blocks", lambda: baseline(chosen.d_model))
+    if "precision" in chosen.only:
+        section("precision", lambda: precisions(chosen.d_model))
     if "kernels" in chosen.only:
         section("kernels", lambda: kernel_times(compiling, 1024, chosen.patience))
     sys.stdout.flush()

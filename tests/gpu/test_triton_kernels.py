@@ -18,6 +18,8 @@ from torch.func import functional_call
 from plait import HybridConfig, Stream
 from plait.kernels.adamw import AdamWRule, adamw
 from plait.kernels.head import embed, head_loss
+from plait.kernels.selective_scan import gpu as scan_on_gpu
+from plait.kernels.selective_scan import reference
 from plait.layers import MambaLayer, TransformerLayer
 from plait.native import gpu
 
@@ -151,6 +153,38 @@ def test_saturated_attention():
     got = run(layer, fast, (hidden.to(DEVICE, torch.float32), up.to(DEVICE, torch.float32), there))
     for name, one, other in zip(("output", "hidden", *weights), got, wanted, strict=True):
         assert_near(one, other, name, tolerance=1e-4)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, TOLERANCE), (torch.float64, 1e-13)])
+@pytest.mark.parametrize(
+    ("members", "time", "d_inner", "d_state"), [((2,), 33, 40, 16), ((), 7, 5, 3), ((1,), 1, 16, 1)]
+)
+def test_selective_scan(
+    dtype: torch.dtype, tolerance: float, members: tuple[int, ...], time: int, d_inner: int, d_state: int
+):
+    """The scan alone, as layers use it that the kernels of whole layers do not take."""
+    draw = draws(6)
+    sizes = (*members, 2, time)
+    values = {
+        "x": draw(*sizes, d_inner), "dt": 0.3 * draw(*sizes, d_inner).exp(),
+        "A": -draw(*members, d_inner, d_state).exp(), "B": draw(*sizes, d_state), "C": draw(*sizes, d_state),
+        "D": draw(*members, d_inner),
+    }  # fmt: skip
+    up = draw(*sizes, d_inner)
+
+    def both(scan: Callable[..., Tensor], device: str, dtype: torch.dtype) -> list[Tensor]:
+        own = {name: value.to(device, dtype).requires_grad_() for name, value in values.items()}
+        y = scan(own["x"], **{name: own[name] for name in ("dt", "A", "B", "C", "D")})
+        return [y, *torch.autograd.grad((y * up.to(device, dtype)).sum(), list(own.values()))]
+
+    wanted = both(reference.selective_scan, "cpu", torch.float64)
+    with poisoned():
+        got = both(scan_on_gpu.selective_scan, DEVICE, dtype)
+    for name, one, other in zip(("output", *values), got, wanted, strict=True):
+        if time == 1 and name == "A":
+            assert not one.any()
+        else:
+            assert_near(one, other, name, tolerance)
 
 
 @pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])

@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plait.kernels import call
-from plait.kernels.selective_scan import cpu, reference
+from plait.kernels.selective_scan import cpu, gpu, reference
 
 
 def selective_scan(
@@ -16,6 +16,10 @@ def selective_scan(
     C: Float[Tensor, "*batch time d_state"],
     D: Float[Tensor, "*members d_inner"],
 ) -> Float[Tensor, "*batch time d_inner"]:
-    """`reference.selective_scan`, compiled where its tensors lie on the CPU and a compiler is at hand."""
-    compiled = x.numel() > 0 and call.usable(x, dt, A, B, C, D)
-    return (cpu if compiled else reference).selective_scan(x, dt=dt, A=A, B=B, C=C, D=D)
+    """`reference.selective_scan`, compiled where there is something to compile with: C++, or Triton on a GPU."""
+    by, tensors = reference, (x, dt, A, B, C, D)
+    if x.numel() > 0 and call.usable(*tensors):
+        by = cpu
+    elif x.numel() > 0 and gpu.usable(*tensors):
+        by = gpu
+    return by.selective_scan(x, dt=dt, A=A, B=B, C=C, D=D)

@@ -27,7 +27,7 @@ def scan_forward(
     x, dt, y = x + sequence * time * INNER, dt + sequence * time * INNER, y + sequence * time * INNER
     BC += sequence * time * 2 * N
     kept += sequence * tl.cdiv(time, CHUNK) * N * INNER
-    state = tl.zeros([STATES, CHANNELS], tl.float32)
+    state = tl.zeros([STATES, CHANNELS], A.dtype.element_ty)
     for first in range(0, time, CHUNK):
         tl.store(kept + (first // CHUNK) * N * INNER + n[:, None] * INNER + c[None, :], state, mask=inside)
         xs, dts, Bs, Cs = (), (), (), ()
@@ -63,8 +63,8 @@ def scan_backward(
     dBC += (sequence * time * n_blocks + block) * 2 * N
     n_chunks = tl.cdiv(time, CHUNK)
     kept += sequence * n_chunks * N * INNER
-    by_state = tl.zeros([STATES, CHANNELS], tl.float32)
-    by_rate = tl.zeros([STATES, CHANNELS], tl.float32)
+    by_state = tl.zeros([STATES, CHANNELS], A.dtype.element_ty)
+    by_rate = tl.zeros([STATES, CHANNELS], A.dtype.element_ty)
     for back in range(n_chunks):
         chunk = n_chunks - 1 - back
         first = chunk * CHUNK

@@ -13,6 +13,8 @@ as queries by keys.
 import triton
 import triton.language as tl
 
+from plait.kernels.triton.tiles import product
+
 
 @triton.jit
 def _rows(matrix, row, f, first, time, WIDTH: tl.constexpr, STRIDE: tl.constexpr):
@@ -46,7 +48,7 @@ def attend(
         key = start + tl.arange(0, KEYS)
         k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
-        score = tl.dot(q, tl.trans(k), input_precision=PRECISION)
+        score = product(q, tl.trans(k), PRECISION)
         score = tl.where(_visible(query, key, time, window), score, float("-inf"))
         higher = tl.maximum(top, tl.max(score, axis=1))
         # A row without a visible key yet has -inf for its top; 0 stands in to keep the differences defined.
@@ -54,7 +56,7 @@ def attend(
         weight = tl.exp(score - safe[:, None])
         shrink = tl.exp(top - safe)
         total = total * shrink + tl.sum(weight, axis=1)
-        mixed = mixed * shrink[:, None] + tl.dot(weight, v, input_precision=PRECISION)
+        mixed = mixed * shrink[:, None] + product(weight, v, PRECISION)
         top = higher
     inside = query < time
     total = tl.where(inside, total, 1.0)
@@ -99,7 +101,7 @@ def attend_backward_queries(
         k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
         weight, by_weight = _weights(q, k, v, up, norm, query, key, time, window, PRECISION)
-        dq += tl.dot(weight * (by_weight - mean[:, None]), k, input_precision=PRECISION)
+        dq += product(weight * (by_weight - mean[:, None]), k, PRECISION)
     mask = (query < time)[:, None] & (f < WIDTH)[None, :]
     tl.store(
         dqkv + sequence * time * 3 * D + query[:, None] * (3 * D) + (at + f)[None, :], dq * scale, mask=mask
@@ -109,10 +111,10 @@ def attend_backward_queries(
 @triton.jit
 def _weights(q, k, v, up, norm, query, key, time, window, PRECISION: tl.constexpr):
     """Attention weights, none above 1 whatever was rounded, and the gradients that come down to them."""
-    score = tl.dot(q, tl.trans(k), input_precision=PRECISION) - norm[:, None]
+    score = product(q, tl.trans(k), PRECISION) - norm[:, None]
     visible = _visible(query, key, time, window)
     weight = tl.exp(tl.where(visible, tl.minimum(score, 0.0), float("-inf")))
-    return weight, tl.dot(up, tl.trans(v), input_precision=PRECISION)
+    return weight, product(up, tl.trans(v), PRECISION)
 
 
 @triton.jit
@@ -141,9 +143,9 @@ def attend_backward_keys(
         norm = tl.load(lse + of_query, mask=query < time, other=0.0)
         mean = tl.load(mean_of + of_query, mask=query < time, other=0.0)
         weight, by_weight = _weights(q, k, v, up, norm, query, key, time, window, PRECISION)
-        dv += tl.dot(tl.trans(weight), up, input_precision=PRECISION)
+        dv += product(tl.trans(weight), up, PRECISION)
         dscore = weight * (by_weight - mean[:, None])
-        dk += tl.dot(tl.trans(dscore), q, input_precision=PRECISION)
+        dk += product(tl.trans(dscore), q, PRECISION)
     mask = (key < time)[:, None] & (f < WIDTH)[None, :]
     into = dqkv + sequence * time * 3 * D + key[:, None] * (3 * D) + (at + WIDTH + f)[None, :]
     tl.store(into, dk, mask=mask)

@@ -4,7 +4,7 @@
 import triton
 import triton.language as tl
 
-from plait.kernels.triton.tiles import load_rows, store_rows
+from plait.kernels.triton.tiles import load_rows, product, store_rows
 
 
 @triton.jit
@@ -36,5 +36,5 @@ def sum_by_word(
         token = tl.load(tokens + member * rows + row, mask=row < rows, other=-1).to(tl.int32)
         here = tl.where(word[:, None] == token[None, :], 1.0, 0.0)
         up = load_rows(dout + member * rows * D, row, f, rows, D)
-        by_word += tl.dot(here, up, input_precision=PRECISION)
+        by_word += product(here, up, PRECISION)
     store_rows(packed + (member * parts + part) * V * D, by_word, word, f, V, D)

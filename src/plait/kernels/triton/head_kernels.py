@@ -10,6 +10,7 @@ from plait.kernels.triton.tiles import (
     load_vector,
     normalise,
     normalise_backward,
+    product,
     store_rows,
 )  # fmt: skip
 
@@ -53,7 +54,7 @@ def score(
         picked = tl.zeros([ROWS], tl.float32)
         for first in range(0, V, WORDS):
             word = first + tl.arange(0, WORDS)
-            logits = tl.dot(normed, load_transposed(embedding, word, f, V, D), input_precision=PRECISION)
+            logits = product(normed, load_transposed(embedding, word, f, V, D), PRECISION)
             picked += tl.sum(tl.where(word[None, :] == target[:, None], logits, 0.0), axis=1)
             logits = tl.where((word < V)[None, :], logits, float("-inf"))
             here = tl.max(logits, axis=1)
@@ -113,7 +114,7 @@ def hidden_backward(
                 V,
                 PRECISION,
             )
-            dnormed += tl.dot(dlogits, load_rows(embedding, word, f, V, D), input_precision=PRECISION)
+            dnormed += product(dlogits, load_rows(embedding, word, f, V, D), PRECISION)
         by_norm += tl.sum(dnormed * normal, axis=0)
         by_norm_bias += tl.sum(dnormed, axis=0)
         dx = normalise_backward(dnormed * weight[None, :], normal, scale, D)
@@ -160,7 +161,7 @@ def embedding_backward(
             V,
             PRECISION,
         )
-        by_word += tl.dot(tl.trans(dlogits), normed, input_precision=PRECISION)
+        by_word += product(tl.trans(dlogits), normed, PRECISION)
     store_rows(packed + (member * parts + part) * V * D, by_word, word, f, V, D)
 
 
@@ -173,7 +174,7 @@ def _dlogits(
     target = tl.load(targets + member * rows + row, mask=row < rows, other=0).to(tl.int32)
     counts = tl.load(scored + member * rows + row, mask=row < rows, other=0) != 0
     level = tl.load(lse + member * rows + row, mask=row < rows, other=0.0)
-    logits = tl.dot(normed, load_transposed(embedding, word, f, V, D), input_precision=PRECISION)
+    logits = product(normed, load_transposed(embedding, word, f, V, D), PRECISION)
     chance = tl.where((word < V)[None, :], tl.exp(logits - level[:, None]), 0.0)
     chance -= tl.where(word[None, :] == target[:, None], 1.0, 0.0)
     return tl.where(counts[:, None], chance * share, 0.0)

@@ -13,6 +13,7 @@ from plait.kernels.triton.tiles import (
     load_rows,
     load_transposed,
     load_vector,
+    product,
     sigmoid,
     silu_slope,
     store_rows,
@@ -44,8 +45,8 @@ def gather_backward(
         y_tile = load_rows(y + start * INNER, row, c, rows, INNER) + skip[None, :] * x_tile
         gate = gate_in * sigmoid(gate_in)
         up = load_rows(dout + start * D, row, f, rows, D)
-        by_weight += tl.dot(tl.trans(up), y_tile * gate, input_precision=PRECISION)
-        dmixed = tl.dot(up, weight, input_precision=PRECISION)
+        by_weight += product(tl.trans(up), y_tile * gate, PRECISION)
+        dmixed = product(up, weight, PRECISION)
         by_y = dmixed * gate
         by_skip += tl.sum(by_y * x_tile, axis=0)
         store_rows(dy + start * INNER, by_y, row, c, rows, INNER)
@@ -103,19 +104,19 @@ def convolve_backward(
                 dx += dlow[:, None] * load_vector(x_proj + i * INNER, c, INNER)[None, :]
         else:
             low_tile = load_rows(low + start * R, row, r, rows, R)
-            before += tl.dot(low_tile, load_transposed(dt_proj, c, r, INNER, R), input_precision=PRECISION)
+            before += product(low_tile, load_transposed(dt_proj, c, r, INNER, R), PRECISION)
             dbefore = ddt_tile * sigmoid(before)
-            by_dt += tl.dot(tl.trans(low_tile), dbefore, input_precision=PRECISION)
-            dlow = tl.dot(dbefore, load_rows(dt_proj, c, r, INNER, R), input_precision=PRECISION)
-            by_low += tl.dot(tl.trans(dlow), x, input_precision=PRECISION)
-            dx += tl.dot(dlow, load_rows(x_proj, r, c, R, INNER), input_precision=PRECISION)
+            by_dt += product(tl.trans(low_tile), dbefore, PRECISION)
+            dlow = product(dbefore, load_rows(dt_proj, c, r, INNER, R), PRECISION)
+            by_low += product(tl.trans(dlow), x, PRECISION)
+            dx += product(dlow, load_rows(x_proj, r, c, R, INNER), PRECISION)
         by_dt_bias += tl.sum(dbefore, axis=0)
         dBC = tl.zeros([ROWS, S_PAD], tl.float32)
         for channels in range(blocks):
             at = ((start + row) * blocks + channels)[:, None] * (2 * N) + s[None, :]
             dBC += tl.load(dBC_parts + at, mask=(row < rows)[:, None] & (s < 2 * N)[None, :], other=0.0)
-        by_BC += tl.dot(tl.trans(dBC), x, input_precision=PRECISION)
-        dx += tl.dot(dBC, load_rows(x_proj + R * INNER, s, c, 2 * N, INNER), input_precision=PRECISION)
+        by_BC += product(tl.trans(dBC), x, PRECISION)
+        dx += product(dBC, load_rows(x_proj + R * INNER, s, c, 2 * N, INNER), PRECISION)
         du = dx * silu_slope(u_tile)
         store_rows(du_out + start * INNER, du, row, c, rows, INNER)
         by_conv_bias += tl.sum(du, axis=0)
@@ -168,12 +169,10 @@ def project_backward(
             at = du + start * INNER + (row + ahead)[:, None] * INNER + c[None, :]
             dinput += tap[None, :] * tl.load(at, mask=mask, other=0.0)
         dgate_tile = load_rows(dgate + start * INNER, row, c, rows, INNER)
-        by_input += tl.dot(tl.trans(dinput), normed, input_precision=PRECISION)
-        by_gate += tl.dot(tl.trans(dgate_tile), normed, input_precision=PRECISION)
-        dnormed = tl.dot(dinput, load_rows(in_proj, c, f, INNER, D), input_precision=PRECISION)
-        dnormed += tl.dot(
-            dgate_tile, load_rows(in_proj + INNER * D, c, f, INNER, D), input_precision=PRECISION
-        )
+        by_input += product(tl.trans(dinput), normed, PRECISION)
+        by_gate += product(tl.trans(dgate_tile), normed, PRECISION)
+        dnormed = product(dinput, load_rows(in_proj, c, f, INNER, D), PRECISION)
+        dnormed += product(dgate_tile, load_rows(in_proj + INNER * D, c, f, INNER, D), PRECISION)
         by_norm += tl.sum(dnormed * scaled, axis=0)
         dscaled = dnormed * norm_weight[None, :]
         along = tl.sum(dscaled * scaled, axis=1) / D

@@ -12,7 +12,15 @@ Everything named here stays in memory for the backward pass; what is one functio
 import triton
 import triton.language as tl
 
-from plait.kernels.triton.tiles import load_rows, load_transposed, load_vector, sigmoid, softplus, store_rows
+from plait.kernels.triton.tiles import (
+    load_rows,
+    load_transposed,
+    load_vector,
+    product,
+    sigmoid,
+    softplus,
+    store_rows,
+)
 
 
 @triton.jit
@@ -31,7 +39,7 @@ def project(
     projected += member * rows * 2 * INNER
     for half in tl.static_range(2):
         weight = load_transposed(weights + half * INNER * D, c, f, INNER, D)
-        value = tl.dot(normed, weight, input_precision=PRECISION)
+        value = product(normed, weight, PRECISION)
         mask = (row < rows)[:, None] & (c < INNER)[None, :]
         tl.store(projected + row[:, None] * (2 * INNER) + half * INNER + c[None, :], value, mask=mask)
 
@@ -62,7 +70,7 @@ def convolve(
     store_rows(u_out + start * INNER, u, row, c, rows, INNER)
     store_rows(x_out + start * INNER, x, row, c, rows, INNER)
     weights = x_proj + member * x_proj_stride
-    BC = tl.dot(x, load_transposed(weights + R * INNER, s, c, 2 * N, INNER), input_precision=PRECISION)
+    BC = product(x, load_transposed(weights + R * INNER, s, c, 2 * N, INNER), PRECISION)
     store_rows(BC_out + start * 2 * N, BC, row, s, rows, 2 * N)
     dt_proj += member * dt_proj_stride
     before = tl.zeros([ROWS, I_PAD], tl.float32)
@@ -73,9 +81,9 @@ def convolve(
             tl.store(low_out + (start + row) * R + i, low, mask=row < rows)
             before += low[:, None] * tl.load(dt_proj + c * R + i, mask=c < INNER, other=0.0)[None, :]
     else:
-        low = tl.dot(x, load_transposed(weights, r, c, R, INNER), input_precision=PRECISION)
+        low = product(x, load_transposed(weights, r, c, R, INNER), PRECISION)
         store_rows(low_out + start * R, low, row, r, rows, R)
-        before += tl.dot(low, load_transposed(dt_proj, c, r, INNER, R), input_precision=PRECISION)
+        before += product(low, load_transposed(dt_proj, c, r, INNER, R), PRECISION)
     store_rows(dt_out + start * INNER, softplus(before), row, c, rows, INNER)
 
 
@@ -99,7 +107,7 @@ def gather(
     )
     mixed = y_tile * gate * sigmoid(gate)
     weight = load_transposed(out_proj + member * out_proj_stride, f, c, D, INNER)
-    value = tl.dot(mixed, weight, input_precision=PRECISION)
+    value = product(mixed, weight, PRECISION)
     value += load_rows(hidden + start * D, row, f, rows, D)
     store_rows(out + start * D, value, row, f, rows, D)
 

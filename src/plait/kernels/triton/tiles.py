@@ -15,6 +15,15 @@ def padded(size: int, least: int = 16) -> int:
 
 
 @triton.jit
+def product(a, b, PRECISION: tl.constexpr):
+    """The product of two tiles, summed in float32; "bf16" rounds both to bfloat16 first."""
+    if PRECISION == "bf16":
+        a = a.to(tl.bfloat16)
+        b = b.to(tl.bfloat16)
+    return tl.dot(a, b, input_precision="ieee" if PRECISION == "bf16" else PRECISION)
+
+
+@triton.jit
 def sigmoid(x):
     return 1.0 / (1.0 + tl.exp(-x))
 

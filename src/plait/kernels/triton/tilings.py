@@ -25,7 +25,7 @@ class Tiling:
     """The cut of each kernel; it changes a member's numbers by rounding alone.
 
     Attributes:
-        precision: of products of tiles: "ieee", "tf32x3" (about as exact) or "tf32".
+        precision: of products of tiles: "ieee", "tf32x3" (about as exact), "tf32" or "bf16".
         parts: programs that share a member's tokens where weight gradients are summed.
         channels: of a program of the scan, forward and backward.
         chunk: positions between two stored states.

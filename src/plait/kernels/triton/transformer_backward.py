@@ -10,6 +10,7 @@ from plait.kernels.triton.tiles import (
     load_vector,
     normalise,
     normalise_backward,
+    product,
     sigmoid,
     silu_slope,
     store_rows,
@@ -47,23 +48,21 @@ def combine_backward(
         dvalue = load_rows(dout + start, row, f, rows, D)
         by_bias += tl.sum(dvalue, axis=0)
         seen = load_rows(attended + start, row, f, rows, D)
-        by_dense += tl.dot(tl.trans(dvalue), seen, input_precision=PRECISION)
+        by_dense += product(tl.trans(dvalue), seen, PRECISION)
         matrix = load_rows(dense, f, f, D, D)
-        store_rows(dattended + start, tl.dot(dvalue, matrix, input_precision=PRECISION), row, f, rows, D)
+        store_rows(dattended + start, product(dvalue, matrix, PRECISION), row, f, rows, D)
         dx = dvalue
         if U > 0:
             normal, scale = normalise(load_rows(hidden + start, row, f, rows, D), f < D, D, eps)
             normed = normal * norm_weight[None, :] + norm_shift[None, :]
-            raised = tl.dot(normed, load_transposed(up, unit, f, U, D), input_precision=PRECISION)
+            raised = product(normed, load_transposed(up, unit, f, U, D), PRECISION)
             raised += load_vector(up_bias + member * up_bias_stride, unit, U)[None, :]
             active = raised * sigmoid(raised)
-            by_down += tl.dot(tl.trans(dvalue), active, input_precision=PRECISION)
-            draised = tl.dot(dvalue, load_rows(down, f, unit, D, U), input_precision=PRECISION) * silu_slope(
-                raised
-            )
+            by_down += product(tl.trans(dvalue), active, PRECISION)
+            draised = product(dvalue, load_rows(down, f, unit, D, U), PRECISION) * silu_slope(raised)
             by_up_bias += tl.sum(draised, axis=0)
-            by_up += tl.dot(tl.trans(draised), normed, input_precision=PRECISION)
-            dnormed = tl.dot(draised, load_rows(up, unit, f, U, D), input_precision=PRECISION)
+            by_up += product(tl.trans(draised), normed, PRECISION)
+            dnormed = product(draised, load_rows(up, unit, f, U, D), PRECISION)
             by_norm += tl.sum(dnormed * normal, axis=0)
             by_norm_bias += tl.sum(dnormed, axis=0)
             dx += normalise_backward(dnormed * norm_weight[None, :], normal, scale, D)
@@ -119,9 +118,9 @@ def heads_backward(
                 inside &= (partner != column)[None, :]
                 other = tl.load(dqkv + row[:, None] * (3 * D) + partner[None, :], mask=inside, other=0.0)
                 value = value * cosine - other * sine
-            by_weight += tl.dot(tl.trans(value), normed, input_precision=PRECISION)
+            by_weight += product(tl.trans(value), normed, PRECISION)
             by_bias += tl.sum(value, axis=0)
-            dnormed = tl.dot(value, load_rows(weight, column, f, 3 * D, D), input_precision=PRECISION)
+            dnormed = product(value, load_rows(weight, column, f, 3 * D, D), PRECISION)
             by_norm += tl.sum(dnormed * normal, axis=0)
             by_norm_bias += tl.sum(dnormed, axis=0)
             dx = load_rows(dhidden + start, row, f, rows, D)

@@ -14,6 +14,7 @@ from plait.kernels.triton.tiles import (
     load_transposed,
     load_vector,
     normalise,
+    product,
     sigmoid,
     store_rows,
 )  # fmt: skip
@@ -53,7 +54,7 @@ def _product(normed, weight, bias, column, f, D: tl.constexpr, PRECISION: tl.con
     mask = (f < D)[:, None] & (f < D)[None, :]
     matrix = tl.load(weight + column[None, :] * D + f[:, None], mask=mask, other=0.0)
     shift = tl.load(bias + column, mask=f < D, other=0.0)
-    return tl.dot(normed, matrix, input_precision=PRECISION) + shift[None, :]
+    return product(normed, matrix, PRECISION) + shift[None, :]
 
 
 @triton.jit
@@ -81,7 +82,7 @@ def combine(
     start = member * rows * D
     x = load_rows(hidden + start, row, f, rows, D)
     matrix = load_transposed(dense + member * dense_stride, f, f, D, D)
-    value = x + tl.dot(load_rows(attended + start, row, f, rows, D), matrix, input_precision=PRECISION)
+    value = x + product(load_rows(attended + start, row, f, rows, D), matrix, PRECISION)
     value += load_vector(dense_bias + member * dense_bias_stride, f, D)[None, :]
     value += load_vector(down_bias + member * down_bias_stride, f, D)[None, :]
     normal, _ = normalise(x, f < D, D, eps)
@@ -89,8 +90,8 @@ def combine(
     normed += load_vector(norm_bias + member * norm_bias_stride, f, D)[None, :]
     if U > 0:
         matrix = load_transposed(up + member * up_stride, unit, f, U, D)
-        raised = tl.dot(normed, matrix, input_precision=PRECISION)
+        raised = product(normed, matrix, PRECISION)
         raised += load_vector(up_bias + member * up_bias_stride, unit, U)[None, :]
         matrix = load_transposed(down + member * down_stride, f, unit, D, U)
-        value += tl.dot(raised * sigmoid(raised), matrix, input_precision=PRECISION)
+        value += product(raised * sigmoid(raised), matrix, PRECISION)
     store_rows(out + start, value, row, f, rows, D)
