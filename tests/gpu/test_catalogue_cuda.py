@@ -50,12 +50,22 @@ def test_both_devices_train_alike(name: str):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_both_devices_have_the_same_gradients(name: str):
-    """Saturated attention included, where a gradient of 0 is the difference of equal numbers."""
-    found: list[torch.Tensor] = []
-    for device in ("cpu", DEVICE):
-        trainer = Trainer(CELLS[name], seeds=range(4), lrs=(1e-3,), device=torch.device(device))
-        trainer.step()
-        found.append(trainer.ensemble.gradients.cpu().double())
-    error = (found[1] - found[0]).norm(dim=1) / found[0].norm(dim=1).clamp(min=1e-12)
-    assert error.max() < 1e-3, error.tolist()
+def test_gradients_are_as_exact_as_on_a_cpu(name: str):
+    """Saturated attention included, where a gradient of 0 is the difference of equal numbers.
+
+    Near a construction float32 itself is off by as much as 1e-2, so its own error on a CPU is the measure.
+    """
+    run = CELLS[name]
+    exact = gradients_of(replace(run, train=replace(run.train, dtype="float64")), "cpu")
+    errors = [
+        (gradients_of(run, device) - exact).norm(dim=1) / exact.norm(dim=1).clamp(min=1e-12)
+        for device in ("cpu", DEVICE)
+    ]
+    assert (errors[1] <= 20 * errors[0].clamp(min=1e-5)).all(), [error.tolist() for error in errors]
+
+
+def gradients_of(run: Run, device: str) -> torch.Tensor:
+    """Those of the first step, float64 on the CPU."""
+    trainer = Trainer(run, seeds=range(4), lrs=(1e-3,), device=torch.device(device))
+    trainer.step()
+    return trainer.ensemble.gradients.double().cpu().clone()

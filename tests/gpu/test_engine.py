@@ -1,5 +1,6 @@
 """The engine on a GPU: replayed steps, members, resumption and divergence, and agreement with the CPU."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,18 @@ def test_a_member_alone_and_among_others():
     among = stepped(Trainer(run_of(), seeds=range(7), device=CUDA), 20)
     alone = stepped(Trainer(run_of(), seeds=[3], device=CUDA), 20)
     assert torch.equal(among.ensemble.parameters[3:4], alone.ensemble.parameters)
+
+
+def test_an_earlier_ensemble_may_be_garbage_when_the_next_is_captured():
+    stepped(Trainer(run_of(), seeds=[0], device=CUDA), 8)
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        again = stepped(Trainer(run_of(), seeds=[0], device=CUDA), 8)
+    finally:
+        gc.set_threshold(*threshold)
+    assert again._replay is not None
+    assert again._replay._graph is not None
 
 
 def test_the_cpu_goes_the_same_way():

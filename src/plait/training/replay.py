@@ -4,7 +4,9 @@ A graph repeats the same work on the same addresses, so the step's number lies o
 it itself. The first steps run uncaptured: kernels compile, tables are made, memory settles.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Int
@@ -35,7 +37,7 @@ class Replay:
         self._next = number + 1
         if self._graph is None and self._count == _UNCAPTURED:
             self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph):
+            with _nothing_freed(), torch.cuda.graph(self._graph):
                 self._work()
         self._count += 1
         if self._graph is not None:
@@ -49,3 +51,16 @@ class Replay:
     def _work(self) -> None:
         self._advance(self._clock)
         self._clock += 1
+
+
+@contextmanager
+def _nothing_freed() -> Generator[None]:
+    """No collection of garbage meanwhile: the graph of an earlier ensemble, freed during a capture, would end it."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

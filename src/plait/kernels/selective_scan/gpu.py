@@ -2,7 +2,7 @@
 
 Those are the wide ones, whose products PyTorch does well, and those in other types than float32.
 """
-# pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false
+# pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false
 
 from typing import Any
 

@@ -5,11 +5,11 @@ Weight gradients go to `packed` `(members, parts, total)`, a layer's parameters 
 """
 # pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
-import triton
 import triton.language as tl
 
 from plait.kernels.triton.mamba_forward import load_earlier
 from plait.kernels.triton.tiles import (
+    kernel,
     load_rows,
     load_transposed,
     load_vector,
@@ -20,7 +20,7 @@ from plait.kernels.triton.tiles import (
 )  # fmt: skip
 
 
-@triton.jit
+@kernel
 def gather_backward(
     dout, projected, x, y, D_skip, out_proj, dy, dgate, packed, skip_stride, out_proj_stride, rows, total, skip_at,
     out_proj_at,
@@ -56,7 +56,7 @@ def gather_backward(
     store_rows(packed + out_proj_at, by_weight, f, c, D, INNER)
 
 
-@triton.jit
+@kernel
 def convolve_backward(
     projected, u, low, dy, ddt, dx_scan, dBC_parts, x_proj, dt_proj, dt_bias, D_skip, du_out, packed,
     x_proj_stride, dt_proj_stride, dt_bias_stride, skip_stride, rows, time, blocks, total, conv_at, conv_bias_at,
@@ -137,7 +137,7 @@ def convolve_backward(
     tl.store(packed + dt_bias_at + c, by_dt_bias, mask=c < INNER)
 
 
-@triton.jit
+@kernel
 def project_backward(
     hidden, dout, du, dgate, norm, in_proj, conv, dhidden, packed, norm_stride, in_proj_stride, conv_stride, rows,
     time, total, norm_at, in_proj_at, eps,

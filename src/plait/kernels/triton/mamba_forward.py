@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 
 from plait.kernels.triton.tiles import (
+    kernel,
     load_rows,
     load_transposed,
     load_vector,
@@ -23,7 +24,7 @@ from plait.kernels.triton.tiles import (
 )
 
 
-@triton.jit
+@kernel
 def project(
     hidden, norm, in_proj, projected, norm_stride, in_proj_stride, rows, eps,
     D: tl.constexpr, INNER: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
@@ -44,7 +45,7 @@ def project(
         tl.store(projected + row[:, None] * (2 * INNER) + half * INNER + c[None, :], value, mask=mask)
 
 
-@triton.jit
+@kernel
 def convolve(
     projected, conv, conv_bias, x_proj, dt_proj, dt_bias, u_out, x_out, low_out, BC_out, dt_out,
     conv_stride, conv_bias_stride, x_proj_stride, dt_proj_stride, dt_bias_stride, rows, time,
@@ -87,7 +88,7 @@ def convolve(
     store_rows(dt_out + start * INNER, softplus(before), row, c, rows, INNER)
 
 
-@triton.jit
+@kernel
 def gather(
     hidden, projected, x, y, D_skip, out_proj, out, skip_stride, out_proj_stride, rows,
     D: tl.constexpr, INNER: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,

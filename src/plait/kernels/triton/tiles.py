@@ -14,6 +14,30 @@ def padded(size: int, least: int = 16) -> int:
     return max(least, triton.next_power_of_2(max(size, 1)))
 
 
+_WEIGHTS = (
+    *(
+        "norm",
+        "norm_bias",
+        "in_proj",
+        "conv",
+        "conv_bias",
+        "x_proj",
+        "dt_proj",
+        "dt_bias",
+        "A",
+        "D_skip",
+        "out_proj",
+    ),
+    *("weight", "bias", "dense", "dense_bias", "up", "up_bias", "down", "down_bias", "embedding", "table"),
+)
+
+kernel = triton.jit(
+    do_not_specialize=tuple(f"{name}_stride" for name in (*_WEIGHTS, "skip")),
+    do_not_specialize_on_alignment=_WEIGHTS,
+)
+"""A kernel is compiled alike wherever a member's weights lie, or its sums could round otherwise."""
+
+
 @triton.jit
 def product(a, b, PRECISION: tl.constexpr):
     """The product of two tiles, summed in float32; "bf16" rounds both to bfloat16 first."""

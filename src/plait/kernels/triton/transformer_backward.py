@@ -1,10 +1,10 @@
 """Gradients of the stages in `transformer_forward.py`, packed as `mamba_backward.py` packs them."""
 # pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
-import triton
 import triton.language as tl
 
 from plait.kernels.triton.tiles import (
+    kernel,
     load_rows,
     load_transposed,
     load_vector,
@@ -18,7 +18,7 @@ from plait.kernels.triton.tiles import (
 from plait.kernels.triton.transformer_forward import turning
 
 
-@triton.jit
+@kernel
 def combine_backward(
     hidden, attended, dout, norm, norm_bias, dense, up, up_bias, down, dattended, dhidden, packed, norm_stride,
     norm_bias_stride, dense_stride, up_stride, up_bias_stride, down_stride, rows, total, norm_at, dense_at, up_at, eps,
@@ -81,7 +81,7 @@ def combine_backward(
     tl.store(packed + D * U + f, by_bias, mask=f < D)
 
 
-@triton.jit
+@kernel
 def heads_backward(
     hidden, dqkv, cos, sin, norm, norm_bias, weight, dhidden, packed, norm_stride, norm_bias_stride, weight_stride,
     rows, time, total, norm_at, weight_at, eps,
