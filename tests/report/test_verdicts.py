@@ -275,6 +275,11 @@ class TestDifferences:
         for cells, outcome in (
             ((low, pure, cell("SSM-TF", 18, 0.45, d_model=16)), Outcome.DIRECTION),
             ((low, pure, cell("SSM-TF", 12, 0.6, d_model=12)), Outcome.REPRODUCED),
+            ((low, cell("TF-TF", 9, 0.45), cell("SSM-TF", 12, 0.6, d_model=12)), Outcome.DIRECTION),
+            (
+                (low, pure, cell("SSM-TF", 12, 0.6, d_model=12), cell("TF-TF", 30, 0.45, d_model=24)),
+                Outcome.REPRODUCED,
+            ),
         ):
             finding = judge(found(*cells))
             assert finding is not None
@@ -411,3 +416,4 @@ def test_every_claim_is_decided_by_rows_of_its_experiment(name):
     verdicts = [(row[0].text, row[5].text) for row in table.rows]
     assert {experiment for experiment, verdict in verdicts if verdict != "open"} == {name}
     assert (name, "open") not in verdicts
+    assert {row[7].text for row in table.rows} == {"2 seeds, 1 rate", "-"}

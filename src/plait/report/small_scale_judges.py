@@ -19,7 +19,7 @@ COLUMN = 0.2
 
 
 def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, widest: int) -> Judge:
-    """`hybrid` passes `over` at some width, and none of `pure` passes `below` at any up to `widest`.
+    """Up to the width `widest`, `hybrid` passes `over` somewhere, and none of `pure` passes `below` anywhere.
 
     Undecided as long as `hybrid` has not passed it and is not trained at `widest` either.
     """
@@ -27,7 +27,7 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, w
     def judge(found: Found) -> Finding | None:
         best: dict[str, Cell] = {}
         for pattern in (hybrid, *pure):
-            cells = having(found.cells, {PATTERN: pattern})
+            cells = [c for c in having(found.cells, {PATTERN: pattern}) if value_of(c, WIDTH) <= widest]
             if not cells:
                 return None
             best[pattern] = max(cells, key=lambda cell: found.summary(cell).mean)
@@ -42,7 +42,7 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, w
             f"{pattern} {bracketed(found.summary(cell))} at {cell.parameters:,} parameters"
             for pattern, cell in best.items()
         )
-        why = "the best width of each that was trained"
+        why = f"the best width of each that was trained, up to {widest}"
         return Finding(outcome=outcome, ours=ours, why=why, rates=rates(found, best.values()))
 
     return judge

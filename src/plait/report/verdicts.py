@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Sequence
 
-from plait.experiments import Cell, cell_label
+from plait.experiments import Cell, cell_label, value_text
 from plait.report.document import Column, Entry, Table
 from plait.report.findings import Claim, Finding, Outcome
 from plait.report.own_questions import OWN_QUESTIONS
 from plait.report.page_tables import Found
 from plait.report.paper_claims import PAPER_CLAIMS
+from plait.report.series import value_of
 
 ALL_CLAIMS: tuple[Claim, ...] = (*PAPER_CLAIMS, *OWN_QUESTIONS)
 
@@ -24,6 +25,7 @@ _COLUMNS = (
     Column(name="ours", title="ours [95% interval]", numeric=False),
     Column(name="verdict", title="verdict", numeric=False),
     Column(name="rates", title="learning rates chosen", numeric=False),
+    Column(name="trained", title="trained", numeric=False),
     Column(name="command", title="check it", numeric=False),
 )
 
@@ -41,7 +43,7 @@ def verdict_table(found_of: Callable[[str], Found]) -> Table:
     return Table(
         caption="Claims and verdicts",
         columns=_COLUMNS,
-        rows=tuple(_row(claim, _judged(claim, found_of(claim.experiment))) for claim in ALL_CLAIMS),
+        rows=tuple(_row(claim, found_of(claim.experiment)) for claim in ALL_CLAIMS),
         notes=(f"{OPEN}: what decides the claim is not trained; its command trains it",),
     )
 
@@ -85,11 +87,31 @@ def _rates_text(lrs: Sequence[float]) -> str:
     return f"learning rate{'' if len(lrs) == 1 else 's'} {', '.join(f'{lr:g}' for lr in lrs)}"
 
 
-def _row(claim: Claim, finding: Finding | None) -> tuple[Entry, ...]:
+def _row(claim: Claim, found: Found) -> tuple[Entry, ...]:
+    finding = _judged(claim, found)
     given = (claim.experiment, claim.statement, claim.paper, claim.rerun)
-    ours = ("-", "-") if finding is None else (finding.ours, finding.rates or "-")
-    texts = (*given, ours[0], _verdict(finding), ours[1], f"`{claim.command}`")
+    ours = (
+        ("-", "-", "-") if finding is None else (finding.ours, finding.rates or "-", _trained(claim, found))
+    )
+    texts = (*given, ours[0], _verdict(finding), *ours[1:], f"`{claim.command}`")
     return tuple(Entry(text=text, value=text) for text in texts)
+
+
+def _trained(claim: Claim, found: Found) -> str:
+    """Fewest and most seeds and learning rates of the models that the claim's command trains."""
+    cells = [cell for cell in found.cells if all(_admits(entry, cell) for entry in claim.only)]
+    spans = [
+        (min(counts), max(counts))
+        for counts in zip(*((len(c.seeds), len(c.lrs)) for c in cells), strict=True)
+    ]
+    seeds, lrs = (f"{low}" if low == high else f"{low}-{high}" for low, high in spans)
+    return f"{seeds} seeds, {lrs} rate{'' if lrs == '1' else 's'}"
+
+
+def _admits(entry: str, cell: Cell) -> bool:
+    """Whether an `--only` entry, `FIELD=VALUE,..`, lets the cell pass."""
+    path, _, values = entry.partition("=")
+    return value_text(value_of(cell, path)) in values.split(",")
 
 
 def _verdict(finding: Finding | None) -> str:

@@ -1,20 +1,33 @@
 """What the paper leaves open: dropout, initial weights, float precision; at the sizes on which verdicts turn.
 
-Copying is taken up to where pure Transformers get past 90%, multi-key recall to where either gets past 60%.
+Copying is taken up to where pure models get past 90%, which with dropout is further; multi-key recall to where either
+gets past 60%.
 """
 
 from plait.experiments.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
-from plait.tasks import MultiKeyRecall, SelectiveCopying
+from plait.tasks import MultiKeyRecall, SelectiveCopying, Task
 from plait.training.run import Run
 
 _COPYING = (("TF-TF", 12), ("TF-TF", 16), ("SSM-SSM", 12), ("SSM-SSM", 16), ("SSM-TF", 4), ("SSM-TF", 8))
+_WITH_DROPOUT = (("TF-TF", 20), ("TF-TF", 24), ("TF-TF", 32), ("SSM-SSM", 20), ("SSM-SSM", 24))
 _RECALL = (("TF-TF", 12), ("TF-TF", 16), ("TF-TF", 20), *(("SSM-TF", d_model) for d_model in (8, 12, 16, 20)))
 
+
+def _copier(pattern: str, d_model: int) -> tuple[Task, int, str, int]:
+    return SelectiveCopying(), COPYING_WINDOW, pattern, d_model
+
+
+_MODELS = (
+    *(_copier(*size) for size in _COPYING),
+    *((MultiKeyRecall(), RECALL_WINDOW, *size) for size in _RECALL),
+)
+
 PLAIN = (0.0, "paper", "float32")
+DROPOUT = (0.1, "paper", "float32")
 OTHERS = (
-    (0.1, "paper", "float32"),
+    DROPOUT,
     (0.0, "mamba", "float32"),
     (0.0, "paper", "float64"),
     (0.0, "paper", "bfloat16"),
@@ -25,10 +38,12 @@ CHOICES = Experiment(
     question="Do dropout, initial weights or float precision change a verdict?",
     base=Run(task=SelectiveCopying(), model=two_layers(window=COPYING_WINDOW), train=PROTOCOL),
     vary={
-        ("model.dropout", "model.init", "train.dtype"): (PLAIN, *OTHERS),
-        ("task", "model.window", "model.pattern", "model.d_model"): (
-            *((SelectiveCopying(), COPYING_WINDOW, *size) for size in _COPYING),
-            *((MultiKeyRecall(), RECALL_WINDOW, *size) for size in _RECALL),
+        (
+            *("model.dropout", "model.init", "train.dtype"),
+            *("task", "model.window", "model.pattern", "model.d_model"),
+        ): (
+            *((*setting, *model) for setting in (PLAIN, *OTHERS) for model in _MODELS),
+            *((*DROPOUT, *_copier(*size)) for size in _WITH_DROPOUT),
         ),
     },
     sweep=SWEEP,
