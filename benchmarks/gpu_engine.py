@@ -193,8 +193,8 @@ def worst(errors: dict[str, float]) -> tuple[str, float]:
     return name, errors[name]
 
 
-MOST = {"ieee": 2e-5, "tf32x3": 2e-5, "tf32": 2e-2, "bf16": 2e-1}
-"""The largest relative error that each precision of products may leave in any gradient."""
+MOST = {"ieee": 2e-5, "tf32x3": 2e-5, "tf32": 1e-2, "bf16": 3e-2}
+"""The largest relative error that each precision of products may leave in any gradient: about twice what was seen."""
 
 
 def layer_cases() -> list[tuple[str, int, tuple[int, int, int], dict[str, Any], dict[str, Any]]]:
@@ -646,7 +646,7 @@ def ceilings() -> object:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS[:-1])
     parser.add_argument("--members", nargs="+", type=int, default=[1024, 4096])
     parser.add_argument("--d-model", nargs="+", type=int, default=[8, 24])
     parser.add_argument(

@@ -75,15 +75,34 @@ def test_a_member_alone_and_among_others():
 
 
 def test_an_earlier_ensemble_may_be_garbage_when_the_next_is_captured():
-    stepped(Trainer(run_of(), seeds=[0], device=CUDA), 8)
-    threshold = gc.get_threshold()
-    gc.set_threshold(1)
-    try:
-        again = stepped(Trainer(run_of(), seeds=[0], device=CUDA), 8)
-    finally:
-        gc.set_threshold(*threshold)
+    """A cycle that holds a graph, dropped in the middle of a capture, with Python eager to collect."""
+    earlier = [stepped(Trainer(run_of(), seeds=[0], device=CUDA), 8)]
+    again = Trainer(run_of(), seeds=[0], device=CUDA)
     assert again._replay is not None
+    advance, thresholds = again._replay._advance, gc.get_threshold()
+
+    def dropping(clock: torch.Tensor) -> None:
+        if torch.cuda.is_current_stream_capturing():
+            earlier.clear()
+            gc.set_threshold(1, 1, 1)
+        advance(clock)
+
+    again._replay._advance = dropping
+    try:
+        stepped(again, 8)
+    finally:
+        gc.set_threshold(*thresholds)
+    assert not earlier
     assert again._replay._graph is not None
+
+
+@pytest.mark.parametrize(("d_model", "dtype"), [(96, "float32"), (8, "float64")])
+def test_members_beside_others_where_products_are_pytorchs(d_model: int, dtype: str):
+    """The same steps, if not the same bits: PyTorch may sum otherwise for another number of members."""
+    run = run_of(model={"d_model": d_model}, dtype=dtype)
+    among = stepped(Trainer(run, seeds=range(5), device=CUDA), 10)
+    alone = stepped(Trainer(run, seeds=[3], device=CUDA), 10)
+    torch.testing.assert_close(among.state.loss_sum[3:4], alone.state.loss_sum, rtol=1e-5, atol=0.0)
 
 
 def test_the_cpu_goes_the_same_way():

@@ -4,6 +4,7 @@ On a CUDA device they run as they are; without one, `TRITON_INTERPRET=1 pytest t
 them in Triton's interpreter, where Triton is installed.
 """
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,12 +70,12 @@ class Through(nn.Module):
         return self.call(self.layer, hidden)
 
 
-def fast(layer: Any, hidden: Tensor) -> Tensor:
+def fast(layer: Any, hidden: Tensor, tiling: Any = None) -> Tensor:
     from plait.kernels.triton import mamba, transformer
 
     spec, parameters = layer.spec, layer.parameters_in_order()
     if isinstance(layer, MambaLayer):
-        return mamba.mamba_layer(hidden, parameters, eps=spec.norm_eps)
+        return mamba.mamba_layer(hidden, parameters, eps=spec.norm_eps, tiling=tiling)
     turn = layer.attention.turn(0, hidden.shape[-2], hidden.device).T
     return transformer.transformer_layer(
         hidden,
@@ -83,6 +84,7 @@ def fast(layer: Any, hidden: Tensor) -> Tensor:
         n_heads=spec.n_heads,
         window=spec.window,
         eps=spec.norm_eps,
+        tiling=tiling,
     )
 
 
@@ -142,6 +144,24 @@ def test_layer(make: type[nn.Module], d_model: int, shape: tuple[int, int, int],
         assert_near(one, other, name)
 
 
+@pytest.mark.skipif(INTERPRETED, reason="the interpreter multiplies the bits of bfloat16 as they lie")
+@pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
+def test_products_of_fewer_bits(make: type[nn.Module]):
+    """Off by about as many bits as they leave out, and by no more."""
+    from plait.kernels.triton import tilings
+
+    layer, draw = layer_of(make, 8, {"window": 20}), draws(1)
+    weights = weights_of(layer, 2)
+    hidden, up = draw(2, 2, 100, 8), draw(2, 2, 100, 8)
+    wanted = run(layer, lambda module, h: module.reference_forward(h), (hidden, up, weights))
+    there = {name: value.to(DEVICE, torch.float32) for name, value in weights.items()}
+    for precision, tolerance in (("ieee", TOLERANCE), ("tf32", 1e-2), ("bf16", 3e-2)):
+        call = functools.partial(fast, tiling=tilings.Tiling(precision=precision))
+        got = run(layer, call, (hidden.to(DEVICE).float(), up.to(DEVICE).float(), there))
+        for name, one, other in zip(("output", "hidden", *weights), got, wanted, strict=True):
+            assert_near(one, other, f"{precision} {name}", tolerance)
+
+
 def test_saturated_attention():
     """Where every weight is 0 or 1 a gradient is 0, though keys and queries are large: nothing may be left of a sum."""
     layer, draw = layer_of(TransformerLayer, 8, {"d_mlp": 0}), draws(5)
@@ -157,7 +177,15 @@ def test_saturated_attention():
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, TOLERANCE), (torch.float64, 1e-13)])
 @pytest.mark.parametrize(
-    ("members", "time", "d_inner", "d_state"), [((2,), 33, 40, 16), ((), 7, 5, 3), ((1,), 1, 16, 1)]
+    ("members", "time", "d_inner", "d_state"),
+    [
+        ((2,), 33, 40, 16),
+        ((), 7, 5, 3),
+        ((1,), 1, 16, 1),
+        ((3,), 64, 17, 20),
+        ((1,), 63, 33, 4),
+        ((2,), 65, 8, 16),
+    ],
 )
 def test_selective_scan(
     dtype: torch.dtype, tolerance: float, members: tuple[int, ...], time: int, d_inner: int, d_state: int
@@ -177,9 +205,19 @@ def test_selective_scan(
         y = scan(own["x"], **{name: own[name] for name in ("dt", "A", "B", "C", "D")})
         return [y, *torch.autograd.grad((y * up.to(device, dtype)).sum(), list(own.values()))]
 
+    def strided(tensor: Tensor) -> Tensor:
+        apart = tensor.repeat_interleave(2, dim=-1)[..., ::2]
+        return apart.mT.contiguous().mT if tensor.ndim > 1 else apart
+
+    def scan_of_strided(x: Tensor, **others: Tensor) -> Tensor:
+        y = scan_on_gpu.selective_scan(
+            strided(x), **{name: strided(tensor) for name, tensor in others.items()}
+        )
+        return strided(y)
+
     wanted = both(reference.selective_scan, "cpu", torch.float64)
     with poisoned():
-        got = both(scan_on_gpu.selective_scan, DEVICE, dtype)
+        got = both(scan_of_strided, DEVICE, dtype)
     for name, one, other in zip(("output", *values), got, wanted, strict=True):
         if time == 1 and name == "A":
             assert not one.any()

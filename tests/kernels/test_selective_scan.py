@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from plait.kernels.selective_scan import cpu, reference
+from plait.kernels.selective_scan import cpu, gpu, reference
+from plait.kernels.selective_scan import scan as chosen
 from plait.native import library
 
 pytestmark = pytest.mark.skipif(not library.available(), reason="no C++ compiler")
@@ -62,6 +63,40 @@ def test_gradcheck_in_float64() -> None:
         return cpu.selective_scan(named.pop("x"), **named)
 
     assert torch.autograd.gradcheck(scan, tuple(inputs.values()), fast_mode=False)
+
+
+def test_members_may_have_several_batch_axes() -> None:
+    inputs = scan_inputs(9, dtype=torch.float64)
+    wanted = reference.selective_scan(
+        inputs["x"], **{name: inputs[name] for name in ["dt", "A", "B", "C", "D"]}
+    )
+    axes = {name: t.unsqueeze(2) if name not in "AD" else t for name, t in inputs.items()}
+    for scan in (reference.selective_scan, cpu.selective_scan):
+        got = scan(axes["x"], **{name: axes[name] for name in ["dt", "A", "B", "C", "D"]})
+        assert relative_error(got.squeeze(2), wanted) < 1e-12
+
+
+def test_each_tensor_goes_to_the_scan_that_can_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU to Triton's, elsewhere to the compiled one, and to the plain one where there is nothing to scan."""
+    inputs = scan_inputs(5, dtype=torch.float32)
+    x, rest = inputs["x"], {name: inputs[name] for name in ["dt", "A", "B", "C", "D"]}
+    asked: list[str] = []
+    for name, module in (("cpu", cpu), ("gpu", gpu), ("reference", reference)):
+        monkeypatch.setattr(module, "selective_scan", lambda x, name=name, **_: asked.append(name) or x)
+    chosen.selective_scan(x, **rest)
+    monkeypatch.setattr(chosen.call, "usable", lambda *_: False)
+    chosen.selective_scan(x, **rest)
+    monkeypatch.setattr(gpu, "usable", lambda *tensors: len(tensors) == 6)
+    chosen.selective_scan(x, **rest)
+    chosen.selective_scan(x[:, :, :0], **rest)
+    assert asked == ["cpu", "reference", "gpu", "reference"]
+
+
+def test_what_the_gpu_scan_takes() -> None:
+    """Not what lies on a CPU; and no sequence or state that its kernels could not address."""
+    meta = {name: tensor.detach().to("meta") for name, tensor in scan_inputs(5, dtype=torch.float32).items()}
+    assert not gpu.usable(*meta.values())
+    assert not gpu.usable(*scan_inputs(5, dtype=torch.float32).values())
 
 
 def test_takes_strided_inputs() -> None:

@@ -258,7 +258,7 @@ class TestExperimentReport:
         assert [section.title for section in report.sections] == [RESULTS, LEFT_OUT, ORIGIN]
         assert report.question == HEADLINE.question
         kinds = [type(block).__name__ for block in report.sections[0].blocks]
-        assert kinds == ["Lines", "Lines", "Table", "Lines", "Figure", "Table", "Figure"]
+        assert kinds == ["Lines", "Lines", "Table", "Lines", "Figure"]
         (verdict,) = report.sections[0].blocks[1].lines
         assert verdict.startswith("Reproduced. A hybrid of 2,192 parameters copies better")
 

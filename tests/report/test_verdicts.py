@@ -1,5 +1,7 @@
 """Verdicts on made-up cells whose answer is known, and every claim decided from rows of its own experiment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up_rows import made_up_rows
@@ -8,8 +10,17 @@ from plait.cli.values import parse_choices
 from plait.experiments import Cell
 from plait.experiments.paper import CATALOGUE, find_experiment
 from plait.model import HybridConfig
-from plait.report.findings import Outcome, ordered, sized
-from plait.report.judges import ahead, gap, larger_windows_hurt, near_one, ratio, reaches, stays_below
+from plait.report.findings import Outcome, ordered, shown_by, sized
+from plait.report.judges import (
+    ahead,
+    gap,
+    larger_windows_hurt,
+    near_one,
+    ratio,
+    reaches,
+    stays_below,
+    trained,
+)
 from plait.report.own_questions import lean, shapes
 from plait.report.page_tables import Found
 from plait.report.paper_claims import paper_ratio
@@ -63,17 +74,32 @@ def made_up_rows_of_nothing():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "outcome"),
+    ("mean", "low", "high", "outcome"),
     [
-        (0.5, 1.1, Outcome.REPRODUCED),
-        (1.2, 1.4, Outcome.REPRODUCED),
-        (0.2, 0.9, Outcome.DIRECTION),
-        (-0.1, 1.1, Outcome.NOT),
-        (-0.9, -0.2, Outcome.NOT),
+        (0.8, 0.5, 1.1, Outcome.REPRODUCED),
+        (1.3, 1.2, 1.4, Outcome.REPRODUCED),
+        (0.5, 0.2, 0.9, Outcome.DIRECTION),
+        (0.5, -0.1, 1.1, Outcome.DIRECTION),
+        (0.002, 0.001, 0.003, Outcome.NOT),
+        (-0.5, -0.9, -0.2, Outcome.NOT),
     ],
 )
-def test_a_claim_of_size_one(low, high, outcome):
-    assert sized(low, high, 1.0) is outcome
+def test_a_claim_of_size_one(mean, low, high, outcome):
+    assert sized(mean, low, high, 1.0) is outcome
+
+
+def test_how_much_was_trained():
+    whole = cell("TF-TF", 9, 0.5)
+    assert trained([whole]) == "8 seeds, 1 rate"
+    less = replace(whole, seeds=(0,), lrs=(0.001, 0.01))
+    assert trained([less, whole]) == "1-8 seeds, 1-2 rates"
+    assert trained([less]) == "1 seed, 2 rates"
+
+
+def test_a_claim_about_several_patterns():
+    yes, partly, no = Outcome.REPRODUCED, Outcome.DIRECTION, Outcome.NOT
+    for outcomes, together in (((yes, yes), yes), ((yes, no), partly), ((partly, no), no), ((no, no), no)):
+        assert shown_by(outcomes) is together
 
 
 def test_a_claim_of_an_order():
@@ -95,7 +121,10 @@ class TestRatio:
         assert finding is not None
         assert finding.outcome is outcome
         assert finding.ours.startswith("4.00 [")
-        assert finding.why == "pure models get there at 5,657 parameters, SSM-TF at 1,414 parameters"
+        assert finding.why == (
+            "pure models get there at 5,657 parameters, SSM-TF at 1,414 parameters; between the first widths measured "
+            "past it 4.00"
+        )
 
     def test_a_pure_model_as_small_is_no_advantage(self):
         equal = (cell("TF-TF", 1_000, 0.2), cell("TF-TF", 2_000, 0.8))
@@ -271,19 +300,22 @@ class TestDifferences:
     def test_a_threshold_is_undecided_until_the_widest_is_trained(self):
         judge = alone_past("SSM-TF", ("TF-TF",), over=0.5, below=0.4, widest=16)
         low, pure = cell("SSM-TF", 9, 0.3), cell("TF-TF", 9, 0.2)
-        assert judge(found(low, pure)) is None
+        wide = {mean: cell("SSM-TF", 18, mean, d_model=16) for mean in (0.45, 0.6)}
+        rival = {mean: cell("TF-TF", 18, mean, d_model=16) for mean in (0.2, 0.45)}
+        beyond = cell("TF-TF", 30, 0.9, d_model=24)
         for cells, outcome in (
-            ((low, pure, cell("SSM-TF", 18, 0.45, d_model=16)), Outcome.DIRECTION),
-            ((low, pure, cell("SSM-TF", 12, 0.6, d_model=12)), Outcome.REPRODUCED),
-            ((low, cell("TF-TF", 9, 0.45), cell("SSM-TF", 12, 0.6, d_model=12)), Outcome.DIRECTION),
-            (
-                (low, pure, cell("SSM-TF", 12, 0.6, d_model=12), cell("TF-TF", 30, 0.45, d_model=24)),
-                Outcome.REPRODUCED,
-            ),
+            ((low, pure), Outcome.OPEN),
+            ((low, pure, wide[0.6]), Outcome.OPEN),
+            ((low, pure, wide[0.6], cell("TF-TF", 12, 0.48, d_model=12)), Outcome.DIRECTION),
+            ((low, pure, wide[0.6], rival[0.2], beyond), Outcome.REPRODUCED),
+            ((low, pure, wide[0.6], rival[0.45]), Outcome.DIRECTION),
+            ((low, pure, wide[0.45], rival[0.2]), Outcome.DIRECTION),
+            ((low, pure, wide[0.45], rival[0.45]), Outcome.NOT),
         ):
             finding = judge(found(*cells))
             assert finding is not None
             assert finding.outcome is outcome
+        assert judge(found(low)) is None
 
     def test_heads_and_states(self):
         heads = [

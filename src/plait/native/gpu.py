@@ -13,11 +13,10 @@ def available() -> bool:
     return find_spec("triton") is not None
 
 
-def usable(*tensors: Tensor) -> bool:
-    """Whether the Triton kernels can take these tensors: float32 on one CUDA device."""
+def usable(*tensors: Tensor, dtypes: tuple[torch.dtype, ...] = (torch.float32,)) -> bool:
+    """Whether the Triton kernels can take these tensors: of one of these types, all on the current CUDA device."""
     first = tensors[0]
-    return first.is_cuda and available() and all(_alike(t, first) for t in tensors)
-
-
-def _alike(tensor: Tensor, first: Tensor) -> bool:
-    return tensor.dtype == torch.float32 and tensor.device == first.device
+    if not (first.is_cuda and first.dtype in dtypes and available()):
+        return False
+    here = first.device.index in (None, torch.cuda.current_device())
+    return here and all(t.dtype == first.dtype and t.device == first.device for t in tensors)

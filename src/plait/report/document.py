@@ -8,11 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """`brief` columns are shown on a terminal too; `numeric` ones stand to the right."""
+    """`brief` columns are shown on a terminal too, `page` ones on the page of results; `numeric` ones stand right."""
 
     name: str
     title: str
     brief: bool = True
+    page: bool = False
     numeric: bool = True
 
 

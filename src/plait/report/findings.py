@@ -1,14 +1,15 @@
 """Verdicts on claims: what somebody says, what our rows say to it, and which of three words that makes.
 
 - reproduced: our 95% interval holds the claim's number or lies beyond it, in the claim's sense;
-- reproduced in direction only: our interval excludes the opposite, and the claim's size as well;
+- reproduced in direction only: our mean has the claim's sign, but our interval has not its size or not only its sign;
 - not reproduced: neither.
 
 A claim without a number (an order) is reproduced where every interval excludes the opposite, and in direction only
-where the means alone do.
+where the means alone do. A claim about several patterns is in direction only where some of them show it. It is open
+where what decides it is not trained.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +20,7 @@ class Outcome(StrEnum):
     REPRODUCED = "reproduced"
     DIRECTION = "reproduced in direction only"
     NOT = "not reproduced"
+    OPEN = "open"
     OWN = "no claim of the paper's"
 
 
@@ -30,12 +32,14 @@ class Finding:
         ours: our numbers, with intervals.
         why: what made it so, as the rest of a sentence; empty where the numbers say it.
         rates: the learning rates that were chosen.
+        trained: fewest and most seeds and learning rates of the models behind it.
     """
 
     outcome: Outcome
     ours: str
     why: str = ""
     rates: str = ""
+    trained: str = ""
 
 
 Judge = Callable[[Found], Finding | None]
@@ -67,15 +71,15 @@ class Claim:
         return f"plait reproduce {self.experiment} --full{slices}"
 
 
-def sized(low: float, high: float, size: float) -> Outcome:
-    """The outcome for a claim of a difference above 0 of a given size, from an interval of ours."""
-    if high >= size and low > 0:
-        return Outcome.REPRODUCED
-    return Outcome.DIRECTION if low > 0 else Outcome.NOT
-
-
 NEGLIGIBLE = 0.005
 """A smaller difference in accuracy, however certain, is none."""
+
+
+def sized(mean: float, low: float, high: float, size: float) -> Outcome:
+    """The outcome for a claim of a difference above 0 of a given size, from ours and its interval."""
+    if mean < NEGLIGIBLE:
+        return Outcome.NOT
+    return Outcome.REPRODUCED if high >= size and low > 0 else Outcome.DIRECTION
 
 
 def ordered(means: list[float], lows: list[float]) -> Outcome:
@@ -83,3 +87,10 @@ def ordered(means: list[float], lows: list[float]) -> Outcome:
     if any(mean < NEGLIGIBLE for mean in means):
         return Outcome.NOT
     return Outcome.REPRODUCED if all(low > 0 for low in lows) else Outcome.DIRECTION
+
+
+def shown_by(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome for a claim about several patterns: in direction only where some of them show it and some do not."""
+    if all(outcome is Outcome.REPRODUCED for outcome in outcomes):
+        return Outcome.REPRODUCED
+    return Outcome.DIRECTION if Outcome.REPRODUCED in outcomes else Outcome.NOT

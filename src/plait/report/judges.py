@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -37,6 +37,28 @@ def rates(found: Found, cells: Iterable[Cell]) -> str:
     return ", ".join(f"{p} {low:g}" + (f"-{high:g}" if high > low else "") for p, low, high in spans)
 
 
+def trained(cells: Iterable[Cell]) -> str:
+    """Fewest and most seeds and learning rates: `32 seeds, 9 rates`, `4-32 seeds, 1 rate`."""
+    counts = [(len(cell.seeds), len(cell.lrs)) for cell in cells]
+    texts = []
+    for name, numbers in zip(("seed", "rate"), zip(*counts, strict=True), strict=True):
+        low, high = min(numbers), max(numbers)
+        texts.append(f"{low} {name}{'' if low == 1 else 's'}" if low == high else f"{low}-{high} {name}s")
+    return ", ".join(texts)
+
+
+class Training(TypedDict):
+    """How the models behind a finding were trained, as it takes it."""
+
+    rates: str
+    trained: str
+
+
+def training(found: Found, cells: Iterable[Cell]) -> Training:
+    cells = list(cells)
+    return {"rates": rates(found, cells), "trained": trained(cells)}
+
+
 def reaches(where: Where, *, accuracy: float) -> Judge:
     """One model has at least this mean accuracy."""
 
@@ -55,7 +77,7 @@ def reaches(where: Where, *, accuracy: float) -> Judge:
             outcome=outcome,
             ours=f"{bracketed(summary)} at {cells[0].parameters:,} parameters",
             why=heaps,
-            rates=rates(found, cells[:1]),
+            **training(found, cells[:1]),
         )
 
     return judge
@@ -81,11 +103,15 @@ def ratio(accuracy: float, *, size: float, pure: Sequence[str] = (), hybrid: str
             high = low
         sizes = [min(_first(found, side, accuracy)) for side in (small, mixed)]
         words = [f"{size:,.0f} parameters" if math.isfinite(size) else "nowhere" for size in sizes]
+        firsts = [_first_measured(found, side, accuracy) for side in (small, mixed)]
+        measured = (
+            f"; between the first widths measured past it {firsts[0] / firsts[1]:.2f}" if all(firsts) else ""
+        )
         return Finding(
-            outcome=sized(low - 1, high - 1, size - 1),
+            outcome=sized(got.low - 1, low - 1, high - 1, size - 1),
             ours=ratio_text(got),
-            why=f"pure models get there at {words[0]}, {hybrid} at {words[1]}",
-            rates=rates(found, (*small, *mixed)),
+            why=f"pure models get there at {words[0]}, {hybrid} at {words[1]}{measured}",
+            **training(found, (*small, *mixed)),
         )
 
     return judge
@@ -99,6 +125,11 @@ def _first(found: Found, cells: Sequence[Cell], accuracy: float) -> list[float]:
         means = np.array([found.summary(cell).mean for cell in row])
         firsts.append(crossing([cell.parameters for cell in row], means, accuracy).high)
     return firsts
+
+
+def _first_measured(found: Found, cells: Sequence[Cell], accuracy: float) -> int:
+    """Parameters of the smallest model measured whose mean reaches an accuracy, as the rerun reads it; 0 for none."""
+    return min((cell.parameters for cell in cells if found.summary(cell).mean >= accuracy), default=0)
 
 
 def ahead(
@@ -129,7 +160,7 @@ def ahead(
         why = f"least over {pairs[worst][1].pattern}{where}" if len(differences) > 1 else ""
         behind = sum(low <= 0 for low in lows)
         why += f"; {behind} of {len(lows)} intervals reach 0 or below" if behind else ""
-        return Finding(outcome=outcome, ours=ours, why=why.removeprefix("; "), rates=rates(found, shown))
+        return Finding(outcome=outcome, ours=ours, why=why.removeprefix("; "), **training(found, shown))
 
     return judge
 
@@ -144,10 +175,11 @@ def gap(first: Where, second: Where, *, size: float) -> Judge:
         difference = paired_difference(*cells)
         if difference.interval is None:
             return None
-        outcome = sized(difference.interval.low, difference.interval.high + READING, size)
+        low, high = difference.interval.low, difference.interval.high
+        outcome = sized(difference.mean, low, high + READING, size)
         means = " against ".join(decimals(found.summary(cell).mean) for cell in cells)
         return Finding(
-            outcome=outcome, ours=f"{difference_text(difference)} ({means})", rates=rates(found, cells)
+            outcome=outcome, ours=f"{difference_text(difference)} ({means})", **training(found, cells)
         )
 
     return judge
@@ -174,7 +206,7 @@ def near_one(patterns: Sequence[str], *, enough: float = 0.95, most: float = 0.8
         if outcome is Outcome.NOT and min(tops) >= most:
             outcome = Outcome.DIRECTION
         why = f"the first width whose mean is {decimals(enough, 2)}, or else the best measured"
-        return Finding(outcome=outcome, ours="; ".join(words), why=why, rates=rates(found, shown))
+        return Finding(outcome=outcome, ours="; ".join(words), why=why, **training(found, shown))
 
     return judge
 
@@ -191,7 +223,7 @@ def stays_below(pattern: str, *, accuracy: float, parameters: int) -> Judge:
         high = summary.mean if summary.interval is None else summary.interval.high
         outcome = Outcome.REPRODUCED if high < accuracy else Outcome.NOT
         ours = f"at most {bracketed(summary)} at {best.parameters:,} parameters"
-        return Finding(outcome=outcome, ours=ours, rates=rates(found, cells))
+        return Finding(outcome=outcome, ours=ours, **training(found, cells))
 
     return judge
 
@@ -218,6 +250,7 @@ def larger_windows_hurt(where: Where, *, narrow: int) -> Judge:
             outcome=outcome,
             ours=f"window {widest} less {narrow}: {difference_text(own)} ({means[1]} against {means[0]}){same}",
             rates=", ".join(f"window {w} {found.summary(windows[w]).lr:g}" for w in (narrow, widest)),
+            trained=trained((wide, reference)),
         )
 
     return judge

@@ -3,7 +3,7 @@
 from plait.experiments import Cell, value_text
 from plait.experiments.paper.shapes import BUILT
 from plait.report.findings import Claim, Finding, Outcome
-from plait.report.judges import PATTERN, WIDTH, having, rates
+from plait.report.judges import PATTERN, WIDTH, having, trained, training
 from plait.report.page_tables import Found
 from plait.report.questions import leaner_ratios, setting_ratios
 from plait.report.series import value_of
@@ -36,7 +36,7 @@ def shift(found: Found) -> Finding | None:
     if not words:
         return None
     return Finding(
-        outcome=Outcome.OWN, ours="; ".join(words), why=f"width {widest}", rates=rates(found, shown)
+        outcome=Outcome.OWN, ours="; ".join(words), why=f"width {widest}", **training(found, shown)
     )
 
 
@@ -69,6 +69,7 @@ def basin(found: Found) -> Finding | None:
         ours=". ".join(words),
         why=f"finding back is a mean of {decimals(FOUND_BACK, 2)}",
         rates=rate,
+        trained=trained(shown),
     )
 
 
@@ -98,7 +99,7 @@ def shapes(found: Found) -> Finding | None:
         outcome=Outcome.OWN,
         ours=f"{first}: {every}",
         why="altered: one part set back to that of Figure 4",
-        rates=rates(found, cells),
+        **training(found, cells),
     )
 
 
@@ -108,7 +109,9 @@ def choices(found: Found) -> Finding | None:
     if len({setting for _, setting, _ in ratios}) < 2:
         return None
     words = [f"{task} {setting}: {ratio_text(ratio)}" for task, setting, ratio in ratios]
-    return Finding(outcome=Outcome.OWN, ours="; ".join(words), rates="chosen for each")
+    return Finding(
+        outcome=Outcome.OWN, ours="; ".join(words), rates="chosen for each", trained=trained(found.cells)
+    )
 
 
 def lean(found: Found) -> Finding | None:
@@ -117,7 +120,7 @@ def lean(found: Found) -> Finding | None:
     if len({mixed for _, mixed, _ in ratios}) < 2:
         return None
     words = [f"{small} over {mixed}: {ratio_text(ratio)}" for small, mixed, ratio in ratios]
-    return Finding(outcome=Outcome.OWN, ours="; ".join(words), rates=rates(found, found.cells))
+    return Finding(outcome=Outcome.OWN, ours="; ".join(words), **training(found, found.cells))
 
 
 OWN_QUESTIONS: tuple[Claim, ...] = (

@@ -113,7 +113,7 @@ def updated_text(text: str, folder: str | os.PathLike[str], *, images: dict[str,
 
 def markdown_table(table: Table, *, brief: bool = True, caption: bool = True) -> str:
     """The table in Markdown, with its brief columns or all of them, its caption above and its notes below."""
-    shown = [place for place, column in enumerate(table.columns) if column.brief or not brief]
+    shown = [place for place, column in enumerate(table.columns) if column.brief or column.page or not brief]
     columns = [table.columns[place] for place in shown]
     lines = [
         _row([column.title for column in columns]),

@@ -113,7 +113,7 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
     Claim(
         experiment="fig6",
         statement="On multi-key recall SSM-TF has 60% with six times fewer parameters than TF-TF",
-        paper="6",
+        paper=f"6 ({paper_ratio('fig6', 0.6, pure=(ATTENTION,)):.1f} between its points)",
         rerun=_rerun("fig6", 0.6),
         only=("model.pattern=TF-TF,SSM-TF",),
         judge=ratio(0.6, size=6.0, pure=(ATTENTION,)),
@@ -178,8 +178,8 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
         experiment="fig12",
         statement="The state size has no clear trend",
         paper="yes, 1 to 12 at width 12",
-        only=("model.n_heads=1",),
-        judge=no_trend("model.d_state", (RECURRENT, OTHER, HYBRID), {"model.n_heads": 1}),
+        only=("model.n_heads=1", "model.d_state=1,2,4,8,12"),
+        judge=no_trend("model.d_state", (RECURRENT, OTHER, HYBRID), {"model.n_heads": 1}, most=12),
     ),
     Claim(
         experiment="fig13",
@@ -200,15 +200,12 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
             only=(f"model.pattern={pattern}", f"model.d_model={d_model}", f"model.window={narrow},100"),
             judge=larger_windows_hurt(_at(pattern, d_model), narrow=narrow),
         )
-        for name, task, pattern, d_model, narrow, paper in (
-            ("fig14", "copies", ATTENTION, 8, 20, "yes"),
-            ("fig14", "copies", ATTENTION, 24, 20, "yes"),
-            ("fig14", "copies", HYBRID, 8, 20, "often"),
-            ("fig14", "copies", OTHER, 8, 20, "often"),
-            ("fig15", "recalls", ATTENTION, 12, 20, "yes"),
-            ("fig15", "recalls", ATTENTION, 24, 20, "yes"),
-            ("fig15", "recalls", HYBRID, 24, 20, "often"),
+        for name, task, widths, narrow in (
+            ("fig14", "copies", (8, 24), 20),
+            ("fig15", "recalls", (12, 24), 20),
         )
+        for pattern, paper in ((ATTENTION, "yes"), (HYBRID, "often"), (OTHER, "often"))
+        for d_model in widths
     ),
     Claim(
         experiment="fig16",
@@ -221,8 +218,8 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
         experiment="fig16",
         statement="On multi-key recall more states make a dip, then a recovery",
         paper="yes, 1 to 12 at width 12",
-        only=("model.n_heads=1",),
-        judge=dips("model.d_state", (RECURRENT, OTHER, HYBRID), {"model.n_heads": 1}),
+        only=("model.n_heads=1", "model.d_state=1,2,4,8,12"),
+        judge=dips("model.d_state", (RECURRENT, OTHER, HYBRID), {"model.n_heads": 1}, most=12),
     ),
     *(
         Claim(

@@ -1,12 +1,13 @@
 """Judges of what is measured elsewhere than it was trained, and of heads, states and thresholds (see judges.py)."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from plait.experiments import Cell, paired_difference
-from plait.report.findings import Finding, Judge, Outcome, ordered, sized
-from plait.report.judges import PATTERN, WIDTH, Where, difference_text, having, rates
+from plait.report.findings import Finding, Judge, Outcome, ordered, shown_by, sized
+from plait.report.judges import PATTERN, WIDTH, Where, difference_text, having, training
 from plait.report.page_tables import Found
 from plait.report.series import value_of
 from plait.report.words import bracketed, decimals
@@ -21,7 +22,7 @@ COLUMN = 0.2
 def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, widest: int) -> Judge:
     """Up to the width `widest`, `hybrid` passes `over` somewhere, and none of `pure` passes `below` anywhere.
 
-    Undecided as long as `hybrid` has not passed it and is not trained at `widest` either.
+    Open as long as one of them is not trained at `widest`, unless a pure model's interval is past `below` before.
     """
 
     def judge(found: Found) -> Finding | None:
@@ -32,59 +33,63 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, w
                 return None
             best[pattern] = max(cells, key=lambda cell: found.summary(cell).mean)
         means = {pattern: found.summary(cell).mean for pattern, cell in best.items()}
-        if means[hybrid] <= over and not having(found.cells, {PATTERN: hybrid, WIDTH: widest}):
-            return None
         highest = max(means[pattern] for pattern in pure)
         outcome = Outcome.DIRECTION if means[hybrid] > highest else Outcome.NOT
         if means[hybrid] > over and highest <= below:
             outcome = Outcome.REPRODUCED
+        complete = all(having(found.cells, {PATTERN: pattern, WIDTH: widest}) for pattern in (hybrid, *pure))
+        if not complete and not any(_low(found, best[pattern]) > below for pattern in pure):
+            outcome = Outcome.OPEN
         ours = "; ".join(
             f"{pattern} {bracketed(found.summary(cell))} at {cell.parameters:,} parameters"
             for pattern, cell in best.items()
         )
         why = f"the best width of each that was trained, up to {widest}"
-        return Finding(outcome=outcome, ours=ours, why=why, rates=rates(found, best.values()))
+        return Finding(outcome=outcome, ours=ours, why=why, **training(found, best.values()))
 
     return judge
+
+
+def _low(found: Found, cell: Cell) -> float:
+    """The lower end of a mean's interval, or the mean of a single seed."""
+    summary = found.summary(cell)
+    return summary.mean if summary.interval is None else summary.interval.low
 
 
 def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
     """For each pattern, the smallest value of `path` is above every larger one."""
 
     def judge(found: Found) -> Finding | None:
-        words, means, lows, shown = [], [], [], []
+        words, outcomes, shown = [], [], []
         for pattern in patterns:
             cells = _along(found, path, {**where, PATTERN: pattern})
             if len(cells) < 2:
                 continue
             first, more = cells[0], cells[1:]
             differences = [paired_difference(first, cell) for cell in more]
-            worst = int(np.argmin([difference.mean for difference in differences]))
-            means.append(differences[worst].mean)
-            interval = differences[worst].interval
-            lows.append(differences[worst].mean if interval is None else interval.low)
+            each = [difference.mean for difference in differences]
+            intervals = [difference.interval for difference in differences]
+            lows = [mean if at is None else at.low for mean, at in zip(each, intervals, strict=True)]
+            outcomes.append(ordered(each, lows))
             shown += cells
-            words.append(
-                f"{pattern}: {value_of(first, path)} less {value_of(more[worst], path)} "
-                f"{difference_text(differences[worst])}"
-            )
+            ends = dict.fromkeys((int(np.argmin(each)), int(np.argmax(each))))
+            texts = (f"less {value_of(more[at], path)} {difference_text(differences[at])}" for at in ends)
+            words.append(f"{pattern}: {value_of(first, path)} {', '.join(texts)}")
         if not words:
             return None
-        why = "the smallest difference of each pattern"
-        return Finding(
-            outcome=ordered(means, lows), ours="; ".join(words), why=why, rates=rates(found, shown)
-        )
+        why = "the smallest and the largest difference of each pattern"
+        return Finding(outcome=shown_by(outcomes), ours="; ".join(words), why=why, **training(found, shown))
 
     return judge
 
 
-def dips(path: str, patterns: Sequence[str], where: Where) -> Judge:
-    """For each pattern a value of `path` between its ends is below both ends; in direction only if for some pattern."""
+def dips(path: str, patterns: Sequence[str], where: Where, *, most: float = math.inf) -> Judge:
+    """For each pattern a value of `path` between its ends is below both ends, up to the value `most`."""
 
     def judge(found: Found) -> Finding | None:
         words, means, lows, shown = [], [], [], []
         for pattern in patterns:
-            cells = _along(found, path, {**where, PATTERN: pattern})
+            cells = _along(found, path, {**where, PATTERN: pattern}, most=most)
             if len(cells) < 3:
                 continue
             ends = cells[0], cells[-1]
@@ -101,29 +106,27 @@ def dips(path: str, patterns: Sequence[str], where: Where) -> Judge:
         if not words:
             return None
         return Finding(
-            outcome=_outcome_of_dips(means, lows),
+            outcome=shown_by([ordered([mean], [low]) for mean, low in zip(means, lows, strict=True)]),
             ours="; ".join(words),
             why="both ends less the lowest value between them",
-            rates=rates(found, shown),
+            **training(found, shown),
         )
 
     return judge
 
 
-def _outcome_of_dips(means: list[float], lows: list[float]) -> Outcome:
-    each = [ordered([mean], [low]) for mean, low in zip(means, lows, strict=True)]
-    if all(outcome is Outcome.REPRODUCED for outcome in each):
-        return Outcome.REPRODUCED
-    return Outcome.DIRECTION if Outcome.REPRODUCED in each else Outcome.NOT
+def no_trend(
+    path: str, patterns: Sequence[str], where: Where, *, within: float = 0.1, most: float = math.inf
+) -> Judge:
+    """For each pattern, the largest value of `path` is within so much of the smallest one, or not above it.
 
-
-def no_trend(path: str, patterns: Sequence[str], where: Where, *, within: float = 0.1) -> Judge:
-    """For each pattern, the largest value of `path` is within so much of the smallest one, or not above it."""
+    Values past `most` are left out.
+    """
 
     def judge(found: Found) -> Finding | None:
         words, changes, shown = [], [], []
         for pattern in patterns:
-            cells = _along(found, path, {**where, PATTERN: pattern})
+            cells = _along(found, path, {**where, PATTERN: pattern}, most=most)
             if len(cells) < 2:
                 continue
             change = paired_difference(cells[-1], cells[0])
@@ -134,18 +137,21 @@ def no_trend(path: str, patterns: Sequence[str], where: Where, *, within: float 
             )
         if not words:
             return None
-        clear = [c for c in changes if c.interval is not None and c.interval.low > 0 and c.mean > within]
-        outcome = Outcome.NOT if clear else Outcome.REPRODUCED
+        clear = [c.interval is not None and c.interval.low > 0 and c.mean > within for c in changes]
+        outcome = shown_by([Outcome.NOT if trend else Outcome.REPRODUCED for trend in clear])
         why = (
             f"a trend is called clear where the interval is above 0 and the mean above {decimals(within, 1)}"
         )
-        return Finding(outcome=outcome, ours="; ".join(words), why=why, rates=rates(found, shown))
+        return Finding(outcome=outcome, ours="; ".join(words), why=why, **training(found, shown))
 
     return judge
 
 
 def far_from_training(task: str, first: str, second: str, *, size: float) -> Judge:
-    """At the longest measured length `first` is above `second`, both with rotary positions."""
+    """At the longest measured length `first` is above `second` by `size` and more than at the shortest.
+
+    Both with rotary positions.
+    """
 
     def judge(found: Found) -> Finding | None:
         lines = [_by_length(found, task, pattern) for pattern in (first, second)]
@@ -155,8 +161,10 @@ def far_from_training(task: str, first: str, second: str, *, size: float) -> Jud
         there = [paired_difference(lines[0][at], lines[1][at]) for at in (shared[0], shared[-1])]
         if there[-1].interval is None:
             return None
-        outcome = sized(there[-1].interval.low, there[-1].interval.high, size)
+        outcome = sized(there[-1].mean, there[-1].interval.low, there[-1].interval.high, size)
         grows = there[-1].mean > there[0].mean
+        if outcome is Outcome.REPRODUCED and not grows:
+            outcome = Outcome.DIRECTION
         words = [
             f"{difference_text(d)} at {at:,}" for d, at in zip(there, (shared[0], shared[-1]), strict=True)
         ]
@@ -168,7 +176,7 @@ def far_from_training(task: str, first: str, second: str, *, size: float) -> Jud
             outcome=outcome,
             ours=f"{', '.join(words)} tokens",
             why=f"at {shared[-1]:,}: {', '.join(means)}; the lead {'grows' if grows else 'shrinks'} with the length",
-            rates=rates(found, [line[shared[0]] for line in lines]),
+            **training(found, [line[shared[0]] for line in lines]),
         )
 
     return judge
@@ -195,7 +203,7 @@ def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
         words = [
             f"{bracketed(found.summary(cell))} at {value_of(cell, LENGTH):,}" for cell in (near, far, last)
         ]
-        return Finding(outcome=outcome, ours=f"{', '.join(words)} tokens", rates=rates(found, [near]))
+        return Finding(outcome=outcome, ours=f"{', '.join(words)} tokens", **training(found, [near]))
 
     return judge
 
@@ -233,7 +241,7 @@ def best_at_most_proportions(pattern: str, *, tested: float = COLUMN, but: Seque
         shown = [cell for cells in groups.values() for cell in cells]
         why = f"ahead at {len(won)} of {n_asked}, behind at {len(lost)}"
         return Finding(
-            outcome=outcome, ours=f"{pattern}: {'; '.join(words)}", why=why, rates=rates(found, shown)
+            outcome=outcome, ours=f"{pattern}: {'; '.join(words)}", why=why, **training(found, shown)
         )
 
     return judge
@@ -262,7 +270,7 @@ def best_trained_at(pattern: str, among: Sequence[float], *, tested: float = COL
             outcome=ordered([lead.mean], [lead.interval.low]),
             ours="; ".join(words),
             why=f"the best of these {difference_text(lead)} on the best of the others",
-            rates=rates(found, cells.values()),
+            **training(found, cells.values()),
         )
 
     return judge
@@ -276,9 +284,10 @@ def _by_training(found: Found, tested: float) -> dict[float, list[Cell]]:
     return dict(sorted(groups.items()))
 
 
-def _along(found: Found, path: str, where: Where) -> list[Cell]:
-    """The cells with some values, in ascending order of the field `path`."""
-    return sorted(having(found.cells, where), key=lambda cell: value_of(cell, path))
+def _along(found: Found, path: str, where: Where, *, most: float = math.inf) -> list[Cell]:
+    """The cells with some values, in ascending order of the field `path` up to its value `most`."""
+    cells = [cell for cell in having(found.cells, where) if value_of(cell, path) <= most]
+    return sorted(cells, key=lambda cell: value_of(cell, path))
 
 
 def of_task(found: Found, task: str) -> list[Cell]:

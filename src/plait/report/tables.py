@@ -1,7 +1,10 @@
 """Tables of results: ours beside the paper's and the independent rerun's."""
 
+import itertools
 import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, value_text
 from plait.experiments.bootstrap import FEW_SEEDS
@@ -11,6 +14,9 @@ from plait.report.ratio_plot import ratios_by_pattern
 from plait.report.words import decimals, ratio_text, signed
 
 RATIO_ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+NEAR = 0.02
+"""A learning rate whose mean is no further below the chosen one's is as good for most purposes."""
 
 _RESULTS = (
     Column(name="model", title="model", numeric=False),
@@ -24,6 +30,7 @@ _RESULTS = (
     Column(name="seeds", title="seeds"),
     Column(name="diverged", title="diverged", brief=False),
     Column(name="lr", title="lr"),
+    Column(name="near", title=f"lrs within {decimals(NEAR, 2)}", brief=False, page=True),
     Column(name="lrs", title="of lrs", brief=False),
 )
 _REFERENCES = (Column(name="paper", title="paper"), Column(name="rerun", title="rerun"))
@@ -38,7 +45,8 @@ def results_table(
     """
     summaries = _by_width(summaries)
     notes = [
-        "accuracy on fresh test sequences at the learning rate with the best mean on separate sequences; "
+        "accuracy on fresh test sequences at the learning rate with the best mean on separate sequences, the "
+        "smallest of equal ones; "
         "95% intervals by bootstrap over seeds with the rate chosen in each sample; diverged members count "
         "with their frozen weights"
     ]
@@ -131,8 +139,19 @@ def _results_row(summary: Summary) -> tuple[Entry, ...]:
         Entry(text=str(summary.seeds), value=summary.seeds),
         Entry(text=str(summary.diverged), value=summary.diverged),
         Entry(text=f"{summary.lr:g}", value=summary.lr),
+        _near(summary),
         Entry(text=str(len(cell.lrs)), value=list(cell.lrs)),
     )
+
+
+def _near(summary: Summary) -> Entry:
+    """The learning rates whose means are within `NEAR` of the chosen one's, or above it: `0.001-0.01, 0.1`."""
+    cell = summary.cell
+    means = np.nan_to_num(cell.accuracy, nan=0.0).mean(axis=1)
+    good = [mean >= summary.mean - NEAR for mean in means]
+    runs = [list(group) for near, group in itertools.groupby(range(len(good)), key=good.__getitem__) if near]
+    spans = [f"{cell.lrs[run[0]]:g}" + (f"-{cell.lrs[run[-1]]:g}" if len(run) > 1 else "") for run in runs]
+    return Entry(text=", ".join(spans), value=[cell.lrs[place] for run in runs for place in run])
 
 
 def _references(

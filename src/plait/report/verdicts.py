@@ -3,13 +3,12 @@
 import re
 from collections.abc import Callable, Sequence
 
-from plait.experiments import Cell, cell_label, value_text
+from plait.experiments import Cell, cell_label
 from plait.report.document import Column, Entry, Table
 from plait.report.findings import Claim, Finding, Outcome
 from plait.report.own_questions import OWN_QUESTIONS
 from plait.report.page_tables import Found
 from plait.report.paper_claims import PAPER_CLAIMS
-from plait.report.series import value_of
 
 ALL_CLAIMS: tuple[Claim, ...] = (*PAPER_CLAIMS, *OWN_QUESTIONS)
 
@@ -89,29 +88,19 @@ def _rates_text(lrs: Sequence[float]) -> str:
 
 def _row(claim: Claim, found: Found) -> tuple[Entry, ...]:
     finding = _judged(claim, found)
-    given = (claim.experiment, claim.statement, claim.paper, claim.rerun)
-    ours = (
-        ("-", "-", "-") if finding is None else (finding.ours, finding.rates or "-", _trained(claim, found))
-    )
-    texts = (*given, ours[0], _verdict(finding), *ours[1:], f"`{claim.command}`")
-    return tuple(Entry(text=text, value=text) for text in texts)
-
-
-def _trained(claim: Claim, found: Found) -> str:
-    """Fewest and most seeds and learning rates of the models that the claim's command trains."""
-    cells = [cell for cell in found.cells if all(_admits(entry, cell) for entry in claim.only)]
-    spans = [
-        (min(counts), max(counts))
-        for counts in zip(*((len(c.seeds), len(c.lrs)) for c in cells), strict=True)
-    ]
-    seeds, lrs = (f"{low}" if low == high else f"{low}-{high}" for low, high in spans)
-    return f"{seeds} seeds, {lrs} rate{'' if lrs == '1' else 's'}"
-
-
-def _admits(entry: str, cell: Cell) -> bool:
-    """Whether an `--only` entry, `FIELD=VALUE,..`, lets the cell pass."""
-    path, _, values = entry.partition("=")
-    return value_text(value_of(cell, path)) in values.split(",")
+    texts = {
+        "experiment": claim.experiment,
+        "claim": claim.statement,
+        "paper": claim.paper,
+        "rerun": claim.rerun,
+        "ours": "" if finding is None else finding.ours,
+        "verdict": _verdict(finding),
+        "rates": "" if finding is None else finding.rates,
+        "trained": "" if finding is None else finding.trained,
+        "command": f"`{claim.command}`",
+    }
+    shown = [texts[column.name] or "-" for column in _COLUMNS]
+    return tuple(Entry(text=text, value=text) for text in shown)
 
 
 def _verdict(finding: Finding | None) -> str:

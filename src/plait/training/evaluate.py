@@ -19,6 +19,9 @@ MOST_TOKENS = 2**14
 MOST_TOKENS_ON_A_GPU = 2**22
 """Tokens of all members in one pass on a GPU: about 13 GB at d_model 24, and enough to fill it."""
 
+WIDTH_OF_MOST_TOKENS = 24
+"""Of wider models it is as many fewer tokens."""
+
 
 @torch.no_grad()
 def accuracy_counts(
@@ -27,8 +30,10 @@ def accuracy_counts(
     """Correct and scored tokens of every member over `sequences` sequences of the stream `purpose`."""
     together, rows = len(ensemble), max(1, MOST_TOKENS // seq_len)
     if ensemble.parameters.device.type != "cpu":
-        together = max(1, min(together, MOST_TOKENS_ON_A_GPU // (min(CHUNK, sequences) * seq_len)))
-        rows = max(1, MOST_TOKENS_ON_A_GPU // (together * seq_len))
+        wider = max(1.0, ensemble.config.d_model / WIDTH_OF_MOST_TOKENS)
+        most = int(MOST_TOKENS_ON_A_GPU / wider)
+        together = max(1, min(together, most // (min(CHUNK, sequences) * seq_len)))
+        rows = max(1, most // (together * seq_len))
     counts = []
     for first in range(0, len(ensemble), together):
         some = ensemble if together == len(ensemble) else ensemble.some(first, first + together)

@@ -130,15 +130,17 @@ class Trainer:
         if file is not None and (found := files.restore(file, state, self._identity())) is not None:
             self.ensemble.parameters.copy_(found.parameters)
             self.state = state = replace(found, parameters=self.ensemble.parameters)
-        while state.step < train.steps:
-            self.step()
-            if state.step % self.interval == 0 or state.step == train.steps:
-                self._close_interval(state)
-                if watch is not None:
-                    watch(state.step, train.steps, state.losses[-1].tolist())
-            if file is not None and state.step % every == 0 and state.step < train.steps:
-                files.save(file, state, self._identity())
-        self._replay = None
+        try:
+            while state.step < train.steps:
+                self.step()
+                if state.step % self.interval == 0 or state.step == train.steps:
+                    self._close_interval(state)
+                    if watch is not None:
+                        watch(state.step, train.steps, state.losses[-1].tolist())
+                if file is not None and state.step % every == 0 and state.step < train.steps:
+                    files.save(file, state, self._identity())
+        finally:
+            self._replay = None  # it refers back to here, and holds the memory of a whole step
         return self._result(state)
 
     def _fresh(self) -> files.Progress:

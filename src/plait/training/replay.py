@@ -36,9 +36,10 @@ class Replay:
             self._clock.fill_(number)
         self._next = number + 1
         if self._graph is None and self._count == _UNCAPTURED:
-            self._graph = torch.cuda.CUDAGraph()
-            with _nothing_freed(), torch.cuda.graph(self._graph):
+            graph = torch.cuda.CUDAGraph()
+            with _collection_paused(), torch.cuda.graph(graph):
                 self._work()
+            self._graph = graph  # only now: what an exception leaves of a capture is no step
         self._count += 1
         if self._graph is not None:
             self._graph.replay()
@@ -54,8 +55,8 @@ class Replay:
 
 
 @contextmanager
-def _nothing_freed() -> Generator[None]:
-    """No collection of garbage meanwhile: the graph of an earlier ensemble, freed during a capture, would end it."""
+def _collection_paused() -> Generator[None]:
+    """Garbage is collected before, not meanwhile: an earlier ensemble's graph, freed during a capture, would end it."""
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()

@@ -43,5 +43,5 @@ HEADLINE = Experiment(
         {"model.pattern": (pattern,), "model.d_model": (d_model,), **members}
         for (pattern, d_model), members in QUICK.items()
     ),
-    views=(View(ratio=True),),
+    views=(View(),),
 )

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels import call
+from plait.kernels.selective_scan.rows import scan_rows
 
 
 def selective_scan(
@@ -20,16 +21,7 @@ def selective_scan(
     D: Float[Tensor, "*members d_inner"],
 ) -> Float[Tensor, "*batch time d_inner"]:
     """What `reference.selective_scan` gives, in float32 or float64."""
-    rows = x.shape[:-2].numel()
-    rates = A.reshape(-1, *A.shape[-2:])
-    y = _Scan.apply(
-        x.reshape(rows, *x.shape[-2:]),
-        dt.reshape(rows, *dt.shape[-2:]),
-        rates,
-        B.reshape(rows, *B.shape[-2:]),
-        C.reshape(rows, *C.shape[-2:]),
-    )
-    return y.reshape(x.shape) + D.reshape(*D.shape[:-1], *(1,) * (x.ndim - D.ndim), D.shape[-1]) * x  # pyright: ignore
+    return scan_rows(_Scan.apply, x, dt=dt, A=A, B=B, C=C, D=D)  # pyright: ignore[reportArgumentType]
 
 
 class _Scan(torch.autograd.Function):

@@ -1,6 +1,7 @@
 """The selective scan alone on a GPU, forward and backward, for layers that the fused kernels do not take.
 
-Those are the wide ones, whose products PyTorch does well, and those in other types than float32.
+Those are wide layers, whose products PyTorch does well, layers in other types than float32 (16-bit ones scan in
+float32), and long convolutions. Its backward pass can be differentiated once, and `torch.func` cannot see into it.
 """
 # pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false
 
@@ -11,20 +12,26 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from plait.kernels.selective_scan.rows import scan_rows
 from plait.native import gpu
 
-_DTYPES = (torch.float32, torch.float64)
 _CHANNELS = (32, 16)
-"""Of a program, forward and backward."""
+"""Channels that a program holds, forward and backward."""
 _CHUNK = 4
 """Positions between two stored states."""
+_MOST_STATES = 128
+"""Past this a program's states do not fit its registers."""
+_INDICES = 2**31
+"""Elements of one sequence that the kernels can address."""
 
 
 def usable(*tensors: Tensor) -> bool:
-    """Whether `selective_scan` can take these tensors: float32 or float64 on one CUDA device, all alike."""
-    first = tensors[0]
-    alike = all(t.dtype == first.dtype and t.device == first.device for t in tensors)
-    return first.is_cuda and first.dtype in _DTYPES and alike and gpu.available()
+    """Whether `selective_scan` can take x, dt, A, B, C and D: all float32 or all float64 on the current CUDA device."""
+    x, _, A = tensors[:3]
+    states, blocks = A.shape[-1], -(-x.shape[-1] // _CHANNELS[1])
+    largest = x.shape[-2] * max(states * x.shape[-1], 2 * states * blocks)
+    fits = states <= _MOST_STATES and largest < _INDICES
+    return fits and gpu.usable(*tensors, dtypes=(torch.float32, torch.float64))
 
 
 def selective_scan(
@@ -37,32 +44,24 @@ def selective_scan(
     D: Float[Tensor, "*members d_inner"],
 ) -> Float[Tensor, "*batch time d_inner"]:
     """What `reference.selective_scan` gives, in float32 or float64."""
-    rows = x.shape[:-2].numel()
-    y = _Scan.apply(
-        x.reshape(rows, *x.shape[-2:]),
-        dt.reshape(rows, *dt.shape[-2:]),
-        A.reshape(-1, *A.shape[-2:]),
-        torch.cat((B, C), dim=-1).reshape(rows, x.shape[-2], -1),
-    )
-    skip = D.reshape(*D.shape[:-1], *(1,) * (x.ndim - D.ndim), D.shape[-1])
-    return y.reshape(x.shape) + skip * x  # type: ignore[no-any-return]
+    return scan_rows(_Scan.apply, x, dt=dt, A=A, B=B, C=C, D=D)
 
 
 class _Scan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, BC: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
         import triton
 
-        from plait.kernels.selective_scan.triton import scan_forward
+        from plait.kernels.triton.scan import scan_forward
 
-        x, dt, A, BC = (tensor.contiguous() for tensor in (x, dt, A, BC))
+        x, dt, A, BC = (tensor.contiguous() for tensor in (x, dt, A, torch.cat((B, C), dim=-1)))
         rows, time, inner = x.shape
         y = torch.empty_like(x)
         kept = x.new_empty(rows, triton.cdiv(time, _CHUNK), A.shape[-1], inner)
         ctx.save_for_backward(x, dt, A, BC, kept)
-        batch, channels, sizes = _sizes(x, A, _CHANNELS[0])
-        scan_forward[rows, triton.cdiv(inner, channels)](
-            x, dt, A, BC, y, kept, A.stride(0), batch, time, **sizes
+        launch = _launch(A, _CHANNELS[0])
+        scan_forward[rows, triton.cdiv(inner, launch["CHANNELS"])](
+            x, dt, A, BC, y, kept, A.stride(0), rows // len(A), time, **launch
         )
         return y
 
@@ -71,29 +70,29 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
         import triton
 
-        from plait.kernels.selective_scan.triton import scan_backward
+        from plait.kernels.triton.reduce import sum_parts
+        from plait.kernels.triton.scan import scan_backward
 
         x, dt, A, BC, kept = ctx.saved_tensors
         rows, time, inner = x.shape
-        batch, channels, sizes = _sizes(x, A, _CHANNELS[1])
-        blocks = triton.cdiv(inner, channels)
+        launch, batch = _launch(A, _CHANNELS[1]), rows // len(A)
+        blocks = triton.cdiv(inner, launch["CHANNELS"])
         dx, ddt = torch.empty_like(x), torch.empty_like(x)
-        dA = x.new_empty(A.shape[0], batch, *A.shape[1:])
+        dA_parts, dA = x.new_empty(len(A), batch, A[0].numel()), torch.empty_like(A)
         dBC = x.new_empty(rows, time, blocks, BC.shape[-1])
         scan_backward[rows, blocks](
-            x, dt, A, BC, kept, dy.contiguous(), dx, ddt, dA, dBC, A.stride(0), batch, time, **sizes
+            x, dt, A, BC, kept, dy.contiguous(), dx, ddt, dA_parts, dBC, A.stride(0), batch, time, **launch
         )
-        return dx, ddt, dA.sum(1), dBC.sum(2)
+        sum_parts(dA_parts, dA.view(len(A), -1))
+        return dx, ddt, dA, *dBC.sum(2).chunk(2, dim=-1)
 
 
-def _sizes(x: Tensor, A: Tensor, channels: int) -> tuple[int, int, dict[str, Any]]:
-    """Sequences of a member, channels of a program, and what a kernel is compiled for."""
+def _launch(A: Tensor, channels: int) -> dict[str, Any]:
+    """What the kernels are compiled and started with, for programs of so many channels."""
     from plait.kernels.triton.tiles import padded
 
     inner, states = A.shape[-2:]
-    channels = min(channels, padded(inner, 1))
-    sizes = {
-        "INNER": inner, "N": states, "STATES": padded(states, 1), "CHANNELS": channels, "CHUNK": _CHUNK,
-        "LOG": False, "num_warps": 1,
+    return {
+        "INNER": inner, "N": states, "STATES": padded(states, 1), "CHANNELS": min(channels, padded(inner, 1)),
+        "CHUNK": _CHUNK, "LOG": False, "num_warps": 1,
     }  # fmt: skip
-    return x.shape[0] // A.shape[0], channels, sizes

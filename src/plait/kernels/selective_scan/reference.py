@@ -51,7 +51,9 @@ def selective_step(
     D: Float[Tensor, "*members d_inner"],
 ) -> tuple[Float[Tensor, "*batch d_inner"], Float[Tensor, "*batch d_inner d_state"]]:
     """One position of the scan: its output and the state after it."""
-    decay = torch.exp(dt.unsqueeze(-1) * A.unsqueeze(-3))
-    state = decay * state + (dt * x).unsqueeze(-1) * B.unsqueeze(-2)
-    y = (state * C.unsqueeze(-2)).sum(-1) + D.unsqueeze(-2) * x
+    between = (1,) * (x.ndim - D.ndim)
+    rates = A.reshape(*A.shape[:-2], *between, *A.shape[-2:])
+    skip = D.reshape(*D.shape[:-1], *between, D.shape[-1])
+    state = torch.exp(dt.unsqueeze(-1) * rates) * state + (dt * x).unsqueeze(-1) * B.unsqueeze(-2)
+    y = (state * C.unsqueeze(-2)).sum(-1) + skip * x
     return y, state

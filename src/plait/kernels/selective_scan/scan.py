@@ -17,9 +17,8 @@ def selective_scan(
     D: Float[Tensor, "*members d_inner"],
 ) -> Float[Tensor, "*batch time d_inner"]:
     """`reference.selective_scan`, compiled where there is something to compile with: C++, or Triton on a GPU."""
-    by, tensors = reference, (x, dt, A, B, C, D)
-    if x.numel() > 0 and call.usable(*tensors):
-        by = cpu
-    elif x.numel() > 0 and gpu.usable(*tensors):
-        by = gpu
+    tensors = x, dt, A, B, C, D
+    by = reference
+    if x.numel() > 0:
+        by = cpu if call.usable(*tensors) else gpu if gpu.usable(*tensors) else reference
     return by.selective_scan(x, dt=dt, A=A, B=B, C=C, D=D)

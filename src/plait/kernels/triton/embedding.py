@@ -4,10 +4,10 @@
 import triton
 import triton.language as tl
 
-from plait.kernels.triton.tiles import kernel, load_rows, product, store_rows
+from plait.kernels.triton.tiles import load_rows, member_kernel, product, store_rows
 
 
-@kernel
+@member_kernel
 def look_up(table, tokens, out, table_stride, rows, D: tl.constexpr, D_PAD: tl.constexpr, ROWS: tl.constexpr):
     member = tl.program_id(0).to(tl.int64)
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)

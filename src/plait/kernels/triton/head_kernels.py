@@ -5,10 +5,10 @@ import triton
 import triton.language as tl
 
 from plait.kernels.triton.tiles import (
-    kernel,
     load_rows,
     load_transposed,
     load_vector,
+    member_kernel,
     normalise,
     normalise_backward,
     product,
@@ -26,7 +26,7 @@ def _normed(
     return normed, normal, scale, weight
 
 
-@kernel
+@member_kernel
 def score(
     hidden, norm, norm_bias, embedding, targets, scored, lse_out, sums, norm_stride, norm_bias_stride,
     embedding_stride, rows, eps,
@@ -75,7 +75,7 @@ def score(
     tl.store(sums + 2, tl.sum(seen, axis=0))
 
 
-@kernel
+@member_kernel
 def hidden_backward(
     hidden, norm, norm_bias, embedding, targets, scored, lse, share_of, dhidden, packed, norm_stride,
     norm_bias_stride, embedding_stride, rows, eps,
@@ -125,7 +125,7 @@ def hidden_backward(
     tl.store(packed + D + f, by_norm_bias, mask=f < D)
 
 
-@kernel
+@member_kernel
 def embedding_backward(
     hidden, norm, norm_bias, embedding, targets, scored, lse, share_of, packed, norm_stride, norm_bias_stride,
     embedding_stride, rows, eps,

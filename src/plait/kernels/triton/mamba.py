@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels import call
-from plait.kernels.selective_scan.triton import scan_backward, scan_forward
 from plait.kernels.triton import mamba_backward, mamba_forward
 from plait.kernels.triton.reduce import sum_parts
+from plait.kernels.triton.scan import scan_backward, scan_forward
 from plait.kernels.triton.tiles import padded
 from plait.kernels.triton.tilings import Rows, Tiling, tiling_for
 

@@ -9,10 +9,10 @@ import triton.language as tl
 
 from plait.kernels.triton.mamba_forward import load_earlier
 from plait.kernels.triton.tiles import (
-    kernel,
     load_rows,
     load_transposed,
     load_vector,
+    member_kernel,
     product,
     sigmoid,
     silu_slope,
@@ -20,9 +20,9 @@ from plait.kernels.triton.tiles import (
 )  # fmt: skip
 
 
-@kernel
+@member_kernel
 def gather_backward(
-    dout, projected, x, y, D_skip, out_proj, dy, dgate, packed, skip_stride, out_proj_stride, rows, total, skip_at,
+    dout, projected, x, y, D_skip, out_proj, dy, dgate, packed, D_skip_stride, out_proj_stride, rows, total, skip_at,
     out_proj_at,
     D: tl.constexpr, INNER: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -31,7 +31,7 @@ def gather_backward(
     parts = tl.num_programs(1)
     f, c = tl.arange(0, D_PAD), tl.arange(0, I_PAD)
     start = member * rows
-    skip = load_vector(D_skip + member * skip_stride, c, INNER)
+    skip = load_vector(D_skip + member * D_skip_stride, c, INNER)
     weight = load_rows(out_proj + member * out_proj_stride, f, c, D, INNER)
     by_weight = tl.zeros([D_PAD, I_PAD], tl.float32)
     by_skip = tl.zeros([I_PAD], tl.float32)
@@ -56,10 +56,10 @@ def gather_backward(
     store_rows(packed + out_proj_at, by_weight, f, c, D, INNER)
 
 
-@kernel
+@member_kernel
 def convolve_backward(
     projected, u, low, dy, ddt, dx_scan, dBC_parts, x_proj, dt_proj, dt_bias, D_skip, du_out, packed,
-    x_proj_stride, dt_proj_stride, dt_bias_stride, skip_stride, rows, time, blocks, total, conv_at, conv_bias_at,
+    x_proj_stride, dt_proj_stride, dt_bias_stride, D_skip_stride, rows, time, blocks, total, conv_at, conv_bias_at,
     x_proj_at, dt_proj_at, dt_bias_at,
     INNER: tl.constexpr, N: tl.constexpr, R: tl.constexpr, TAPS: tl.constexpr, I_PAD: tl.constexpr,
     S_PAD: tl.constexpr, R_PAD: tl.constexpr, TAPS_PAD: tl.constexpr, FEW: tl.constexpr, ROWS: tl.constexpr,
@@ -69,7 +69,7 @@ def convolve_backward(
     parts = tl.num_programs(1)
     c, s, r, k = tl.arange(0, I_PAD), tl.arange(0, S_PAD), tl.arange(0, R_PAD), tl.arange(0, TAPS_PAD)
     start = member * rows
-    skip = load_vector(D_skip + member * skip_stride, c, INNER)
+    skip = load_vector(D_skip + member * D_skip_stride, c, INNER)
     bias = load_vector(dt_bias + member * dt_bias_stride, c, INNER)
     x_proj += member * x_proj_stride
     dt_proj += member * dt_proj_stride
@@ -137,7 +137,7 @@ def convolve_backward(
     tl.store(packed + dt_bias_at + c, by_dt_bias, mask=c < INNER)
 
 
-@kernel
+@member_kernel
 def project_backward(
     hidden, dout, du, dgate, norm, in_proj, conv, dhidden, packed, norm_stride, in_proj_stride, conv_stride, rows,
     time, total, norm_at, in_proj_at, eps,

@@ -13,10 +13,10 @@ import triton
 import triton.language as tl
 
 from plait.kernels.triton.tiles import (
-    kernel,
     load_rows,
     load_transposed,
     load_vector,
+    member_kernel,
     product,
     sigmoid,
     softplus,
@@ -24,7 +24,7 @@ from plait.kernels.triton.tiles import (
 )
 
 
-@kernel
+@member_kernel
 def project(
     hidden, norm, in_proj, projected, norm_stride, in_proj_stride, rows, eps,
     D: tl.constexpr, INNER: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
@@ -45,7 +45,7 @@ def project(
         tl.store(projected + row[:, None] * (2 * INNER) + half * INNER + c[None, :], value, mask=mask)
 
 
-@kernel
+@member_kernel
 def convolve(
     projected, conv, conv_bias, x_proj, dt_proj, dt_bias, u_out, x_out, low_out, BC_out, dt_out,
     conv_stride, conv_bias_stride, x_proj_stride, dt_proj_stride, dt_bias_stride, rows, time,
@@ -88,9 +88,9 @@ def convolve(
     store_rows(dt_out + start * INNER, softplus(before), row, c, rows, INNER)
 
 
-@kernel
+@member_kernel
 def gather(
-    hidden, projected, x, y, D_skip, out_proj, out, skip_stride, out_proj_stride, rows,
+    hidden, projected, x, y, D_skip, out_proj, out, D_skip_stride, out_proj_stride, rows,
     D: tl.constexpr, INNER: tl.constexpr, D_PAD: tl.constexpr, I_PAD: tl.constexpr, ROWS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -102,7 +102,7 @@ def gather(
     gate = tl.load(
         projected + start * 2 * INNER + row[:, None] * (2 * INNER) + INNER + c[None, :], mask=mask, other=0.0
     )
-    skip = load_vector(D_skip + member * skip_stride, c, INNER)
+    skip = load_vector(D_skip + member * D_skip_stride, c, INNER)
     y_tile = load_rows(y + start * INNER, row, c, rows, INNER) + skip[None, :] * load_rows(
         x + start * INNER, row, c, rows, INNER
     )

@@ -5,6 +5,8 @@ to zero. Triton is imported here and in the modules beside, never by `import pla
 """
 # pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
+import inspect
+
 import triton
 import triton.language as tl
 
@@ -14,28 +16,14 @@ def padded(size: int, least: int = 16) -> int:
     return max(least, triton.next_power_of_2(max(size, 1)))
 
 
-_WEIGHTS = (
-    *(
-        "norm",
-        "norm_bias",
-        "in_proj",
-        "conv",
-        "conv_bias",
-        "x_proj",
-        "dt_proj",
-        "dt_bias",
-        "A",
-        "D_skip",
-        "out_proj",
-    ),
-    *("weight", "bias", "dense", "dense_bias", "up", "up_bias", "down", "down_bias", "embedding", "table"),
-)
+def member_kernel(function):
+    """`triton.jit` for a kernel that reads members' weights: whatever has its member stride beside it as `NAME_stride`.
 
-kernel = triton.jit(
-    do_not_specialize=tuple(f"{name}_stride" for name in (*_WEIGHTS, "skip")),
-    do_not_specialize_on_alignment=_WEIGHTS,
-)
-"""A kernel is compiled alike wherever a member's weights lie, or its sums could round otherwise."""
+    It is compiled alike wherever these weights lie, or its sums could round otherwise.
+    """
+    strides = [name for name in inspect.signature(function).parameters if name.endswith("_stride")]
+    weights = [name.removesuffix("_stride") for name in strides]
+    return triton.jit(function, do_not_specialize=strides, do_not_specialize_on_alignment=weights)
 
 
 @triton.jit

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from plait.kernels.triton.tiles import padded
 
+PRECISIONS = ("ieee", "tf32x3", "tf32", "bf16")
+
 
 class Rows(NamedTuple):
     """`rows` tokens of a member that a program of `warps` warps holds at once."""
@@ -58,6 +60,10 @@ class Tiling:
     hidden_backward: Rows = _R32W1
     embedding_backward: Rows = _R64W4
     sum_by_word: Rows = _R16W1
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
     def every(self, rows: int, warps: int) -> "Tiling":
         """The same with one cut for every kernel over rows."""

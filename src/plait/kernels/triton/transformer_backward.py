@@ -4,10 +4,10 @@
 import triton.language as tl
 
 from plait.kernels.triton.tiles import (
-    kernel,
     load_rows,
     load_transposed,
     load_vector,
+    member_kernel,
     normalise,
     normalise_backward,
     product,
@@ -18,7 +18,7 @@ from plait.kernels.triton.tiles import (
 from plait.kernels.triton.transformer_forward import turning
 
 
-@kernel
+@member_kernel
 def combine_backward(
     hidden, attended, dout, norm, norm_bias, dense, up, up_bias, down, dattended, dhidden, packed, norm_stride,
     norm_bias_stride, dense_stride, up_stride, up_bias_stride, down_stride, rows, total, norm_at, dense_at, up_at, eps,
@@ -81,7 +81,7 @@ def combine_backward(
     tl.store(packed + D * U + f, by_bias, mask=f < D)
 
 
-@kernel
+@member_kernel
 def heads_backward(
     hidden, dqkv, cos, sin, norm, norm_bias, weight, dhidden, packed, norm_stride, norm_bias_stride, weight_stride,
     rows, time, total, norm_at, weight_at, eps,

@@ -10,10 +10,10 @@ import triton
 import triton.language as tl
 
 from plait.kernels.triton.tiles import (
-    kernel,
     load_rows,
     load_transposed,
     load_vector,
+    member_kernel,
     normalise,
     product,
     sigmoid,
@@ -21,7 +21,7 @@ from plait.kernels.triton.tiles import (
 )  # fmt: skip
 
 
-@kernel
+@member_kernel
 def heads(
     hidden, cos, sin, norm, norm_bias, weight, bias, qkv, norm_stride, norm_bias_stride, weight_stride, bias_stride,
     rows, time, eps,
@@ -69,7 +69,7 @@ def turning(cos, sin, row, column, inside, time, WIDTH: tl.constexpr, PAIRS: tl.
     return partner, tl.load(cos + at, mask=mask, other=1.0), tl.load(sin + at, mask=mask, other=0.0)
 
 
-@kernel
+@member_kernel
 def combine(
     hidden, attended, norm, norm_bias, dense, dense_bias, up, up_bias, down, down_bias, out, norm_stride,
     norm_bias_stride, dense_stride, dense_bias_stride, up_stride, up_bias_stride, down_stride, down_bias_stride,

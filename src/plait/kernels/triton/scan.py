@@ -8,10 +8,10 @@ then walks the chunk from its end. The plain version is `reference.py`.
 import triton
 import triton.language as tl
 
-from plait.kernels.triton.tiles import kernel
+from plait.kernels.triton.tiles import member_kernel
 
 
-@kernel
+@member_kernel
 def scan_forward(
     x, dt, A, BC, y, kept, A_stride, batch, time,
     INNER: tl.constexpr, N: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, CHUNK: tl.constexpr,
@@ -46,7 +46,7 @@ def scan_forward(
             tl.store(y + (first + i) * INNER + c, ys[i], mask=(first + i < time) & (c < INNER))
 
 
-@kernel
+@member_kernel
 def scan_backward(
     x, dt, A, BC, kept, dy, dx, ddt, dA, dBC, A_stride, batch, time,
     INNER: tl.constexpr, N: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, CHUNK: tl.constexpr,
