@@ -19,6 +19,9 @@ FIG5 = Experiment(
     ),
     vary={"model.pattern": THREE_LAYERS, "model.d_model": (24, 48, 96, 192, 384, 768)},
     sweep=SWEEP,
-    quick=({"model.d_model": (24, 48), "train.lr": (1e-3, 3.16e-3, 1e-2), "train.seed": range(4)},),
+    quick=(
+        {"model.d_model": (24, 48), "train.lr": (1e-3, 3.16e-3, 1e-2), "train.seed": range(4)},
+        {"model.d_model": (96,), "train.lr": (1e-3, 3.16e-3), "train.seed": range(2)},
+    ),
     views=(View(ratio=True),),
 )
