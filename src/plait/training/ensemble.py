@@ -2,7 +2,7 @@
 
 A member's numbers do not depend on its neighbours. The compiled kernels treat every member by itself, in an order
 fixed by the shapes; where they cannot be used on a CPU, members are run one after the other. On a GPU, layers that
-are too wide for the kernels, dropout and other types than float32 are products of PyTorch's, which may be summed otherwise
+are too wide for the kernels, dropout and other types than float32 run in PyTorch's operations, which may sum otherwise
 for another number of members: there a member's steps are the same, but not to the last bit.
 """
 
