@@ -1,5 +1,6 @@
 """Plots and tables of views on made-up cells: where points lie, what they say, and two questions with known answers."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -92,6 +93,22 @@ class TestPanels:
         (panel,) = panels(self.view, found)
         (axes,) = panel_plot(panel).axes
         assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "full"]
+
+    @pytest.mark.parametrize("largest", [8_000, 4_000_000])
+    def test_sizes_find_room_beside_each_other(self, largest):
+        found = tuple(cell([[0.5] * 2], parameters=size) for size in (1_000, largest))
+        (panel,) = panels(View(), found)
+        figure = panel_plot(panel)
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        ticks = [*axes.xaxis.get_major_ticks(), *axes.xaxis.get_minor_ticks()]
+        labels = sorted(
+            (t.label1.get_window_extent() for t in ticks if t.label1.get_visible() and t.label1.get_text()),
+            key=lambda box: box.x0,
+        )
+        inside = [box for box in labels if axes.bbox.x0 <= (box.x0 + box.x1) / 2 <= axes.bbox.x1]
+        assert len(inside) >= 3
+        assert all(one.x1 < next_one.x0 for one, next_one in itertools.pairwise(inside))
 
     def test_noise_from_zero_on_a_logarithmic_axis(self):
         experiment = find_experiment("basin").where({"train.lr": RATES, "train.seed": (0, 1)})

@@ -160,10 +160,19 @@ def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
         axes.set_xticks(values, [f"{value:,g}" for value in values])
         axes.xaxis.set_minor_locator(NullLocator())
         return
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    size = _short if values[-1] >= SHORTENED else "{:,.0f}".format
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size(value)))
     axes.xaxis.set_minor_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.0f}" if f"{value:.0e}"[0] in "25" else "")
+        FuncFormatter(lambda value, _: size(value) if f"{value:.0e}"[0] in "25" else "")
     )
+
+
+SHORTENED = 100_000
+"""Parameter counts from here on are written as 200k and 1M, which find room beside each other."""
+
+
+def _short(value: float) -> str:
+    return f"{value / 1e6:g}M" if value >= 1e6 else f"{value / 1e3:g}k"
 
 
 def _draw_paper(axes: "Axes", references: Sequence[Reference], style: Style) -> None:
