@@ -160,7 +160,7 @@ def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
         axes.set_xticks(values, [f"{value:,g}" for value in values])
         axes.xaxis.set_minor_locator(NullLocator())
         return
-    size = _short if values[-1] >= SHORTENED else "{:,.0f}".format
+    size = _short if max(values, default=0.0) >= SHORTENED else "{:,.0f}".format
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size(value)))
     axes.xaxis.set_minor_formatter(
         FuncFormatter(lambda value, _: size(value) if f"{value:.0e}"[0] in "25" else "")
