@@ -290,6 +290,28 @@ def test_equal_logits_count_by_the_first():
     assert int(scores[1]) == 1
 
 
+def test_a_sure_answer_far_from_zero():
+    """Logits of 16,384 with a lead of 10: loss and gradient are those of the lead, 4.5e-5."""
+    from plait.kernels.triton import head
+
+    values = [torch.zeros(1, 1, 2, 4), torch.zeros(1, 4), torch.tensor([[16384.0, 1, 0, 0]])]
+    values.append(torch.tensor([[[1.0, 0, 0, 0], [1, -10, 0, 0], [1, -12, 0, 0]]]))
+    targets = torch.tensor([[[0, 0]]]), torch.tensor([[[True, True]]])
+
+    def both(loss: Any, device: str, dtype: torch.dtype) -> list[Tensor]:
+        hidden, weight, bias, table = (v.to(device, dtype).requires_grad_() for v in values)
+        nats, *_ = loss(hidden, (weight, bias), table, [t.to(device) for t in targets], eps=1e-5)
+        return [nats, *torch.autograd.grad(nats.sum(), [bias, table])]
+
+    wanted = both(head_loss, "cpu", torch.float64)
+    assert 4e-5 < float(wanted[0]) < 6e-5
+    for call, device in ((head.head_loss, DEVICE), (head_loss, "cpu")):
+        for name, one, other in zip(
+            ("loss", "bias", "embedding"), both(call, device, torch.float32), wanted, strict=True
+        ):
+            assert_near(one, other, f"{name} on {device}", tolerance=1e-2)
+
+
 def test_adamw():
     from plait.kernels.triton import adamw as there
 

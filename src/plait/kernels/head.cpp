@@ -71,7 +71,7 @@ Score<T> cross_entropy(const Shape& s, Row<T>& row, const int64_t* targets, cons
     Lanes<T> factor{};
     for (int64_t i = 0; i < count; ++i)
       if (scored[at + i]) {
-        score.loss += double(std::log(sum[i]) + top[i] - picked[i]);
+        score.loss += double(top[i] - picked[i]) + double(std::log(sum[i]));
         factor[i] = share / sum[i];
       }
     for (int64_t v = 0; v < s.vocab; ++v) store(row.logits[v] + at, load(row.logits[v] + at) * factor);

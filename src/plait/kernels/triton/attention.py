@@ -13,7 +13,7 @@ as queries by keys.
 import triton
 import triton.language as tl
 
-from plait.kernels.triton.tiles import product
+from plait.kernels.triton.tiles import load_log_sum, product, store_log_sum
 
 
 @triton.jit
@@ -30,7 +30,7 @@ def _visible(query, key, time, window):
 
 @triton.jit
 def attend(
-    qkv, out, lse, time, window, scale,
+    qkv, out, log_sums, time, window, scale,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -61,7 +61,7 @@ def attend(
     inside = query < time
     total = tl.where(inside, total, 1.0)
     top = tl.where(inside, top, 0.0)
-    tl.store(lse + (sequence * HEADS + head) * time + query, top + tl.log(total), mask=inside)
+    store_log_sum(log_sums, (sequence * HEADS + head) * time + query, top, total, inside)
     mask = inside[:, None] & (f < WIDTH)[None, :]
     value = mixed / total[:, None]
     tl.store(out + sequence * time * D + query[:, None] * D + (head * WIDTH + f)[None, :], value, mask=mask)
@@ -69,11 +69,11 @@ def attend(
 
 @triton.jit
 def attend_backward_queries(
-    qkv, lse, dout, dqkv, mean_out, time, window, scale,
+    qkv, log_sums, dout, dqkv, mean_out, time, window, scale,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """The gradients of turned queries, and each query's mean of `dout` times values, `mean_out` shaped as `lse`."""
+    """The gradients of turned queries, and in `mean_out` each query's mean of `dout` times values, one a head."""
     sequence, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
     query = tl.program_id(2) * QUERIES + tl.arange(0, QUERIES)
     f = tl.arange(0, WIDTH_PAD)
@@ -81,7 +81,8 @@ def attend_backward_queries(
     at = 3 * head * WIDTH
     q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
     up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
-    norm = tl.load(lse + (sequence * HEADS + head) * time + query, mask=query < time, other=0.0)
+    of_query = (sequence * HEADS + head) * time + query
+    top, above = load_log_sum(log_sums, of_query, query < time)
     first = tl.maximum(tl.program_id(2) * QUERIES - window + 1, 0) // KEYS * KEYS
     last = tl.minimum(tl.program_id(2) * QUERIES + QUERIES, time)
     sums = tl.zeros([QUERIES], tl.float32)
@@ -90,17 +91,17 @@ def attend_backward_queries(
         key = start + tl.arange(0, KEYS)
         k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
-        weight, by_weight = _weights(q, k, v, up, norm, query, key, time, window, PRECISION)
+        weight, by_weight = _weights(q, k, v, up, top, above, query, key, time, window, PRECISION)
         sums += tl.sum(weight * by_weight, axis=1)
         total += tl.sum(weight, axis=1)
     mean = sums / tl.where(total > 0.0, total, 1.0)
-    tl.store(mean_out + (sequence * HEADS + head) * time + query, mean, mask=query < time)
+    tl.store(mean_out + of_query, mean, mask=query < time)
     dq = tl.zeros([QUERIES, WIDTH_PAD], tl.float32)
     for start in range(first, last, KEYS):
         key = start + tl.arange(0, KEYS)
         k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
-        weight, by_weight = _weights(q, k, v, up, norm, query, key, time, window, PRECISION)
+        weight, by_weight = _weights(q, k, v, up, top, above, query, key, time, window, PRECISION)
         dq += product(weight * (by_weight - mean[:, None]), k, PRECISION)
     mask = (query < time)[:, None] & (f < WIDTH)[None, :]
     tl.store(
@@ -109,9 +110,9 @@ def attend_backward_queries(
 
 
 @triton.jit
-def _weights(q, k, v, up, norm, query, key, time, window, PRECISION: tl.constexpr):
+def _weights(q, k, v, up, top, above, query, key, time, window, PRECISION: tl.constexpr):
     """Attention weights, none above 1 whatever was rounded, and the gradients that come down to them."""
-    score = product(q, tl.trans(k), PRECISION) - norm[:, None]
+    score = product(q, tl.trans(k), PRECISION) - top[:, None] - above[:, None]
     visible = _visible(query, key, time, window)
     weight = tl.exp(tl.where(visible, tl.minimum(score, 0.0), float("-inf")))
     return weight, product(up, tl.trans(v), PRECISION)
@@ -119,7 +120,7 @@ def _weights(q, k, v, up, norm, query, key, time, window, PRECISION: tl.constexp
 
 @triton.jit
 def attend_backward_keys(
-    qkv, lse, dout, dqkv, mean_of, time, window, scale,
+    qkv, log_sums, dout, dqkv, mean_of, time, window, scale,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -140,9 +141,9 @@ def attend_backward_keys(
         q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
         up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
         of_query = (sequence * HEADS + head) * time + query
-        norm = tl.load(lse + of_query, mask=query < time, other=0.0)
+        top, above = load_log_sum(log_sums, of_query, query < time)
         mean = tl.load(mean_of + of_query, mask=query < time, other=0.0)
-        weight, by_weight = _weights(q, k, v, up, norm, query, key, time, window, PRECISION)
+        weight, by_weight = _weights(q, k, v, up, top, above, query, key, time, window, PRECISION)
         dv += product(tl.trans(weight), up, PRECISION)
         dscore = weight * (by_weight - mean[:, None])
         dk += product(tl.trans(dscore), q, PRECISION)

@@ -88,6 +88,26 @@ def load_vector(pointer, index, size):
 
 
 @triton.jit
+def store_log_sum(pointer, index, top, total, mask):
+    """The logarithm of a sum of exponentials, `top + log(total)`, in two parts.
+
+    Beside a `top` of 10^4, as constructions have it, float32 has no digits left for a `log(total)` of 10^-5, and that
+    is all by which a probability differs from 1.
+    """
+    tl.store(pointer + 2 * index, top, mask=mask)
+    tl.store(pointer + 2 * index + 1, tl.log(total), mask=mask)
+
+
+@triton.jit
+def load_log_sum(pointer, index, mask):
+    """Both parts; an exponent minus one and then minus the other is the logarithm of its share."""
+    return (
+        tl.load(pointer + 2 * index, mask=mask, other=0.0),
+        tl.load(pointer + 2 * index + 1, mask=mask, other=0.0),
+    )
+
+
+@triton.jit
 def normalise(x, inside, D: tl.constexpr, eps):
     """Mean 0 and variance 1 along each row, and the factor that did it."""
     mean = tl.sum(x, axis=1) / D
