@@ -110,6 +110,35 @@ def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json)
     assert plait("check", file).stdout.startswith("refused: ")
 
 
+@pytest.mark.parametrize("change", [{"digest": None}, {"task": "neddle"}, {"codec": []}])
+def test_a_damaged_certificate_is_refused_with_exit_1(plait, plait_json, change):
+    found = plait_json("bounds", "needle", "--seq-len", 20, "-o", ".")
+    file = Path(next(row["file"] for row in found["bounds"] if row["file"]))
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    result = plait("check", file)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("refused: ")
+
+
+@pytest.mark.parametrize("json_flag", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "JSON object"),
+        (b"no certificate", "JSON object"),
+        (b"[1, 2]", "JSON object"),
+        (b"\x80\x02{[" * 3_000_000, "JSON object"),
+        (b'{"format": "plait certificate", "ver', "not a JSON document"),
+    ],
+    ids=("empty", "text", "list", "binary", "cut off"),
+)
+def test_what_holds_no_certificate_is_a_mistake(refused, tmp_path, content, said, json_flag):
+    (tmp_path / "file").write_bytes(content)
+    line = refused("check", "file", *json_flag)
+    assert line.startswith("plait: file: ")
+    assert said in line
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
