@@ -2,6 +2,7 @@
 
 import json
 from math import ceil
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from plait.tasks import AssociativeRecall
 from plait.theory import attention_reach, ssm_state_bits
 
 SMALL = HybridConfig(34, pattern="SSM-TF", d_model=8, window=20)
+CONFIGS = Path(__file__).parents[1] / "memory" / "fixtures"
 GEMMA = {"model_type": "gemma3_text", "num_hidden_layers": 6, "hidden_size": 256, "dtype": "bfloat16"}
 
 
@@ -172,3 +174,13 @@ def test_every_visit_of_a_layer_has_its_mixer() -> None:
         again = [layer for layer in layers if layer.revisits is not None]
         assert len(again) == 24
         assert all(layer.kind == layers[layer.revisits].kind for layer in again)
+
+
+@pytest.mark.parametrize(("name", "hybrids"), [("zamba", 2), ("zamba2", 3)])
+def test_attention_that_layers_share_is_stored_as_often_as_in_the_model(name: str, hybrids: int) -> None:
+    config = json.loads((CONFIGS / f"{name}.json").read_text())
+    found = plan(read_config(config), budget=10**9, seq_len=100, items=10, windows=(None,))
+    sizes = {c.pattern: c.parameters for c in found.candidates}
+    total, without_their_mixers = real_parameters(config, without="mamba_decoder.mamba.")
+    assert sizes[found.model] == total
+    assert sizes[f"{6 - hybrids} recurrent + {hybrids} attention"] == without_their_mixers

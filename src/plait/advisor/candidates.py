@@ -56,7 +56,8 @@ def _of_config(config: HybridConfig, windows: tuple[int | None, ...]) -> Iterato
 def _of_file(model: Architecture, windows: tuple[int | None, ...]) -> Iterator[Candidate]:
     """The model's own recurrent and attention blocks, attention spread evenly over the layers that mix tokens.
 
-    All visits of one layer are mixed as that layer.
+    All visits of one layer are mixed as that layer. A model whose layers share attention shares it in every mix,
+    stored as often as in the model.
     """
     mixer = next((b for b in model.blocks if b.part in FIXED_MIXERS), None)
     attention = reference_attention(model)
@@ -65,14 +66,17 @@ def _of_file(model: Architecture, windows: tuple[int | None, ...]) -> Iterator[C
         for i, layer in enumerate(model.layers)
         if isinstance(layer, Layer) and layer.revisits is None and _mixers(layer)
     ]
-    own = sum(any(b.kv_per_token for b in model.layers[i].blocks) for i in places)
+    stored = [any(b.weights for b in a) for i in places if (a := _attention(model.layers[i]))]
+    own, n_stored = len(stored), len(places) if all(stored) else sum(stored)
     for n_attention in _shares(len(places), own) if mixer else (len(places),):
         kind = "no name" if mixer is None else mixer.part
         pattern = f"{len(places) - n_attention} {kind} + {n_attention} attention" if mixer else "attention"
-        chosen = {places[(j + 1) * len(places) // n_attention - 1] for j in range(n_attention)}
+        chosen = [places[(j + 1) * len(places) // n_attention - 1] for j in range(n_attention)]
         for window in windows if n_attention else (None,):
             block = replace(attention, window=window)
-            mixers = {i: block if i in chosen else mixer for i in places}
+            shared = replace(block, weights=0)
+            attending = {i: block if j < n_stored else shared for j, i in enumerate(chosen)}
+            mixers = {i: attending.get(i, mixer) for i in places}
             layers = tuple(_remixed(layer, i, mixers) for i, layer in enumerate(model.layers))
             yield Candidate(
                 pattern=pattern,
@@ -83,6 +87,10 @@ def _of_file(model: Architecture, windows: tuple[int | None, ...]) -> Iterator[C
 
 def _label(n_attention: int, window: int | None) -> str:
     return "none" if not n_attention else "full" if window is None else str(window)
+
+
+def _attention(layer: AnyLayer) -> list[Block]:
+    return [b for b in layer.blocks if b.kv_per_token]
 
 
 def _mixers(layer: Layer) -> list[Block]:
