@@ -99,6 +99,13 @@ def test_bounds_of_a_task_of_one_s_own_are_searched_and_checked(plait, plait_jso
     assert "budget" in refused("bounds", *args, "--seconds", 0)
 
 
+def test_a_task_of_plait_without_a_rule_in_the_checker_has_no_bounds_yet(refused, tmp_path, monkeypatch):
+    shutil.copy(EXAMPLES / "my_task.py", tmp_path)
+    new = parse_task("my_task:DelayedCopy")
+    monkeypatch.setattr("plait.tasks.registry.TASKS", {**TASKS, "delayed-copy": type(new)})
+    assert "no rule for delayed-copy" in refused("bounds", "delayed-copy", "--seq-len", 6)
+
+
 def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json):
     found = plait_json("bounds", "needle", "--seq-len", 20, "-o", ".")
     file = Path(next(row["file"] for row in found["bounds"] if row["file"]))
