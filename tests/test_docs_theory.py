@@ -172,7 +172,7 @@ def anchors(text):
 
 
 def test_the_picture_of_last_followers_is_what_its_program_draws():
-    program = runpy.run_path(str(DOCS / "images" / "draw_last_followers.py"))
+    program = runpy.run_path(str(DOCS / "draw_last_followers.py"))
     assert program["draw"](program["TEXT"]) == (DOCS / "images" / "last-followers.svg").read_text()
     assert program["last_followers"]("bbcba") == {"bb": "bc", "bc": "cb", "cb": "ba"}
 

@@ -2,18 +2,22 @@
 
 import json
 from math import ceil
+from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait import HybridConfig
 from plait.advisor import Plan, plan
+from plait.advisor.candidates import candidates
 from plait.memory import architecture_of, count, read_config
 from plait.tasks import AssociativeRecall
 from plait.theory import attention_reach, ssm_state_bits
 
 SMALL = HybridConfig(34, pattern="SSM-TF", d_model=8, window=20)
+CONFIGS = Path(__file__).parents[1] / "memory" / "fixtures"
 GEMMA = {"model_type": "gemma3_text", "num_hidden_layers": 6, "hidden_size": 256, "dtype": "bfloat16"}
 
 
@@ -139,3 +143,44 @@ def test_own_sizes_are_those_of_the_config() -> None:
     found = plan(SMALL, budget=10**6, seq_len=100, items=10)
     [own] = [c for c in found.candidates if c.window == "own"]
     assert own.parameters == architecture_of(SMALL).parameters == 2192
+
+
+def real_parameters(config: dict[str, object], *, without: str) -> tuple[int, int]:
+    """Distinct scalars of the class of `transformers`: all, and those whose names do not hold `without`."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    fields = {name: value for name, value in config.items() if name != "model_type"}
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(config["model_type"], **fields))
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    return sum(sizes.values()), sum(n for name, n in sizes.items() if without not in name)
+
+
+def test_a_layer_that_is_visited_again_is_stored_once() -> None:
+    """Inkling-2-Loop as published, but with one kind of attention: 24 layers in 48 visits."""
+    config = {"model_type": "inkling2_loop_text", "layer_types": ["hybrid_sliding"] * 24}
+    found = plan(read_config(config), budget=10**9, seq_len=4096, items=100, windows=(1024,))
+    mixes = {c.pattern: c for c in found.candidates}
+    own, attention = mixes["Inkling 2 Loop"], mixes["0 convolution + 24 attention"]
+    assert (own.parameters, attention.parameters) == real_parameters(config, without="conv")
+    tails = mixes["24 convolution + 0 attention"].state_bytes
+    assert own.state_bytes == attention.state_bytes + tails, "each visit has a cache of its own"
+
+
+def test_every_visit_of_a_layer_has_its_mixer() -> None:
+    model = read_config({"model_type": "inkling2_loop_text"})
+    for candidate in candidates(model, (16, None)):
+        layers = candidate.architecture.layers
+        again = [layer for layer in layers if layer.revisits is not None]
+        assert len(again) == 24
+        assert all(layer.kind == layers[layer.revisits].kind for layer in again)
+
+
+@pytest.mark.parametrize(("name", "hybrids"), [("zamba", 2), ("zamba2", 3)])
+def test_attention_that_layers_share_is_stored_as_often_as_in_the_model(name: str, hybrids: int) -> None:
+    config = json.loads((CONFIGS / f"{name}.json").read_text())
+    found = plan(read_config(config), budget=10**9, seq_len=100, items=10, windows=(None,))
+    sizes = {c.pattern: c.parameters for c in found.candidates}
+    total, without_their_mixers = real_parameters(config, without="mamba_decoder.mamba.")
+    assert sizes[found.model] == total
+    assert sizes[f"{6 - hybrids} recurrent + {hybrids} attention"] == without_their_mixers

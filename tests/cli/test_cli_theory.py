@@ -99,6 +99,13 @@ def test_bounds_of_a_task_of_one_s_own_are_searched_and_checked(plait, plait_jso
     assert "budget" in refused("bounds", *args, "--seconds", 0)
 
 
+def test_a_task_of_plait_without_a_rule_in_the_checker_has_no_bounds_yet(refused, tmp_path, monkeypatch):
+    shutil.copy(EXAMPLES / "my_task.py", tmp_path)
+    new = parse_task("my_task:DelayedCopy")
+    monkeypatch.setattr("plait.tasks.registry.TASKS", {**TASKS, "delayed-copy": type(new)})
+    assert "no rule for delayed-copy" in refused("bounds", "delayed-copy", "--seq-len", 6)
+
+
 def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json):
     found = plait_json("bounds", "needle", "--seq-len", 20, "-o", ".")
     file = Path(next(row["file"] for row in found["bounds"] if row["file"]))
@@ -108,6 +115,35 @@ def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["accepted"] is False
     assert plait("check", file).stdout.startswith("refused: ")
+
+
+@pytest.mark.parametrize("change", [{"digest": None}, {"task": "neddle"}, {"codec": []}])
+def test_a_damaged_certificate_is_refused_with_exit_1(plait, plait_json, change):
+    found = plait_json("bounds", "needle", "--seq-len", 20, "-o", ".")
+    file = Path(next(row["file"] for row in found["bounds"] if row["file"]))
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    result = plait("check", file)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("refused: ")
+
+
+@pytest.mark.parametrize("json_flag", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "JSON object"),
+        (b"no certificate", "JSON object"),
+        (b"[1, 2]", "JSON object"),
+        (b"\x80\x02{[" * 3_000_000, "JSON object"),
+        (b'{"format": "plait certificate", "ver', "not a JSON document"),
+    ],
+    ids=("empty", "text", "list", "binary", "cut off"),
+)
+def test_what_holds_no_certificate_is_a_mistake(refused, tmp_path, content, said, json_flag):
+    (tmp_path / "file").write_bytes(content)
+    line = refused("check", "file", *json_flag)
+    assert line.startswith("plait: file: ")
+    assert said in line
 
 
 @pytest.mark.parametrize(

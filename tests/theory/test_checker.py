@@ -233,25 +233,49 @@ def test_a_file_of_a_gigabyte(tmp_path):
         file.truncate(2**30)
     verdict = check_file(path)
     assert verdict.reason == f"a certificate has at most {MOST_BYTES} bytes, this one has more"
+    assert verdict.readable
 
 
 def test_files(tmp_path):
     path = tmp_path / "certificate.json"
     path.write_text(json.dumps(COPYING.certificate, indent=2))
     assert check_file(path, seed=1).accepted
-    assert "No such file" in check_file(tmp_path / "absent").reason
-    assert "cannot read" in check_file(tmp_path).reason
+    for absent, said in ((tmp_path / "absent", "No such file"), (tmp_path, "cannot read")):
+        verdict = check_file(absent)
+        assert said in verdict.reason
+        assert not verdict.accepted
+        assert not verdict.readable
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[" * 100_000 + "]" * 100_000, "nested"),
-        ('{"a":' * 50_000, "nested"),
-        ("", "not a JSON document"),
-        ("{", "not a JSON document"),
+        ("", "JSON object"),
+        (" \n", "JSON object"),
         ("[]", "JSON object"),
         ("null", "JSON object"),
+        ("\ud800", "JSON object"),
+        ('"' + '\\"' * 200_000, "JSON object"),
+        ("[" * 100_000 + "]" * 100_000, "JSON object"),
+        ("[" + "1," * 5_000_000 + "1]", "JSON object"),
+        (b"\x89PNG\r\n\x1a\n" + b"{[" * 5_000_000, "JSON object"),
+        ("{", "not a JSON document"),
+        ("{}]", "not a JSON document"),
+        ('{"a": "' + '\\"' * 200_000, "not a JSON document"),
+        ('{"a": "\ud800"}', "not a JSON document"),
+        (b'{"a": "\xff"}', "not a JSON document"),
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_texts_that_are_no_certificates(text, said):
+    assert not refused(text, said).readable
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a":' * 50_000, "nested"),
+        ('{"a":' + "[" * 100_000 + "]" * 100_000 + "}", "nested"),
         ('{"digest": "", "digest": ""}', "occurs twice"),
         ('{"a": NaN}', "NaN"),
         ('{"a": Infinity}', "Infinity"),
@@ -260,14 +284,15 @@ def test_files(tmp_path):
         ('{"a": 1e500}', "limits"),
         ('{"a": 0.' + "1" * 100 + "}", "limits"),
         ('{"a": 99999999999999}', "beyond"),
-        ("\ud800", "JSON"),
-        ('"' + '\\"' * 200_000, "not a JSON document"),
         ('{"a": "' + "x" * 2_000 + '"}', "1000 characters"),
-        ("[" + "1," * 2_100_000 + "1]", "at most"),
+        ('{"a": [' + "1," * 2_100_000 + "1]}", "values"),
+        ('{"a": [' + "1," * 5_000_000 + "1]}", "bytes"),
+        ("{}", "no digest"),
     ],
+    ids=lambda text: repr(text[:20]),
 )
-def test_texts_that_are_no_certificates(text, said):
-    assert said in refused(text).reason
+def test_objects_in_text_that_are_refused(text, said):
+    assert refused(text, said).readable
 
 
 def test_objects_that_are_no_certificates():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from own_tasks import Hidden, LastTokens, Majority, Parity, Unless
 
-from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.tasks import TASKS, AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import attention_reach, check, find_reach, find_state_bits
 from plait.theory.integers import log2_floor
 from plait.theory.search.oracle import UNDEFINED, Oracle
@@ -186,6 +186,18 @@ def test_a_task_that_accepts_nothing_is_said_so():
 
     with pytest.raises(ValueError, match="accept none of its 2 tokens: not today"):
         find_state_bits(Refusing())
+
+
+@pytest.mark.parametrize("search", [find_state_bits, find_reach])
+def test_a_task_of_plait_without_a_rule_in_the_checker_is_said_so(monkeypatch, search):
+    monkeypatch.setattr("plait.tasks.registry.TASKS", {**TASKS, "parity": Parity})
+    with pytest.raises(ValueError, match=r"no rule for parity, only for selective-copying, .*rules\.py"):
+        search(Parity(), seq_len=9)
+
+
+def test_inputs_too_long_for_the_checker_are_said_so():
+    with pytest.raises(ValueError, match=r"the checker refuses .* at most 20000 integers"):
+        find_reach(Parity(), 20_001, seconds=1)
 
 
 def test_tokens_that_the_task_refuses_are_left_out():

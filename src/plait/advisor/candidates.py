@@ -1,10 +1,10 @@
 """The patterns that a plan compares: the layers of one model, mixed anew."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from plait.memory import Architecture, architecture_of
-from plait.memory.block import FIXED_MIXERS, Block, Layer
+from plait.memory.block import FIXED_MIXERS, AnyLayer, Block, Layer
 from plait.memory.crossing import reference_attention
 from plait.model import HybridConfig
 
@@ -54,21 +54,30 @@ def _of_config(config: HybridConfig, windows: tuple[int | None, ...]) -> Iterato
 
 
 def _of_file(model: Architecture, windows: tuple[int | None, ...]) -> Iterator[Candidate]:
-    """The model's own recurrent and attention blocks, attention spread evenly over the layers that mix tokens."""
+    """The model's own recurrent and attention blocks, attention spread evenly over the layers that mix tokens.
+
+    All visits of one layer are mixed as that layer. A model whose layers share attention shares it in every mix,
+    stored as often as in the model.
+    """
     mixer = next((b for b in model.blocks if b.part in FIXED_MIXERS), None)
     attention = reference_attention(model)
-    places = [i for i, layer in enumerate(model.layers) if isinstance(layer, Layer) and _mixers(layer)]
-    own = sum(any(b.kv_per_token for b in layer.blocks) for layer in model.layers)
+    places = [
+        i
+        for i, layer in enumerate(model.layers)
+        if isinstance(layer, Layer) and layer.revisits is None and _mixers(layer)
+    ]
+    stored = [any(b.weights for b in a) for i in places if (a := _attention(model.layers[i]))]
+    own, n_stored = len(stored), len(places) if all(stored) else sum(stored)
     for n_attention in _shares(len(places), own) if mixer else (len(places),):
         kind = "no name" if mixer is None else mixer.part
         pattern = f"{len(places) - n_attention} {kind} + {n_attention} attention" if mixer else "attention"
-        chosen = {places[(j + 1) * len(places) // n_attention - 1] for j in range(n_attention)}
+        chosen = [places[(j + 1) * len(places) // n_attention - 1] for j in range(n_attention)]
         for window in windows if n_attention else (None,):
             block = replace(attention, window=window)
-            layers = tuple(
-                _remixed(layer, block if i in chosen else mixer) if i in places else layer
-                for i, layer in enumerate(model.layers)
-            )
+            shared = replace(block, weights=0)
+            attending = {i: block if j < n_stored else shared for j, i in enumerate(chosen)}
+            mixers = {i: attending.get(i, mixer) for i in places}
+            layers = tuple(_remixed(layer, i, mixers) for i, layer in enumerate(model.layers))
             yield Candidate(
                 pattern=pattern,
                 window=_label(n_attention, window),
@@ -80,13 +89,22 @@ def _label(n_attention: int, window: int | None) -> str:
     return "none" if not n_attention else "full" if window is None else str(window)
 
 
+def _attention(layer: AnyLayer) -> list[Block]:
+    return [b for b in layer.blocks if b.kv_per_token]
+
+
 def _mixers(layer: Layer) -> list[Block]:
     return [b for b in layer.blocks if b.part in FIXED_MIXERS or b.kv_per_token]
 
 
-def _remixed(layer: object, mixer: Block | None) -> Layer:
-    assert isinstance(layer, Layer)
-    assert mixer is not None
+def _remixed(layer: AnyLayer, index: int, mixers: Mapping[int, Block | None]) -> AnyLayer:
+    """The layer with the mixer of its place; on a further visit, with that of the first and without its weights."""
+    if not isinstance(layer, Layer):
+        return layer
+    mixer = mixers.get(index if layer.revisits is None else layer.revisits)
+    if mixer is None:
+        return layer
+    mixer = mixer if layer.revisits is None else replace(mixer, weights=0)
     rest = tuple(b for b in layer.blocks if b not in _mixers(layer))
     return replace(layer, kind=mixer.part, blocks=(mixer, *rest))
 

@@ -88,7 +88,9 @@ def check(
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
-    """Accepts a certificate or refuses it, with the reason; everything is recomputed. Refused ones exit with 1.
+    """Accepts a certificate or refuses it, with the reason; everything is recomputed.
+
+    A refused one exits with 1; a file that holds no JSON object is a mistake, and exits with 2.
 
     \b
     plait check certificates/needle-state-bits.json
@@ -103,6 +105,8 @@ def check(
     own = None if task is None else parse_task(task, parse_fields("--param", param))
     with certificate.open("rb"):
         verdict = check_file(certificate, task=own)
+    if not verdict.readable:
+        raise ValueError(f"{certificate}: {verdict.reason}")
     if json:
         print_json(verdict)
     else:

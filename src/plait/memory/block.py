@@ -123,10 +123,17 @@ class AnyLayer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A layer that is the sum of its parts: its name in pattern or config file, and these."""
+    """A layer that is the sum of its parts.
+
+    Args:
+        kind: its name in pattern or config file.
+        blocks: its parts.
+        revisits: index of the layer whose weights it applies once more; None where it has its own.
+    """
 
     kind: str
     blocks: tuple[Block, ...]
+    revisits: int | None = None
 
     def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
         """The sums over the blocks."""

@@ -107,12 +107,8 @@ def sealed(document: Mapping[str, object]) -> dict[str, object]:
     return {**content, "digest": hashlib.sha256(_spelled(content).encode()).hexdigest()}
 
 
-def _head(quantity: str, task: object) -> dict[str, object]:
-    return {"format": "plait certificate", "version": 1, "quantity": quantity, **_described(task)}
-
-
-def _described(task: object) -> dict[str, object]:
-    """Name and parameters; of a user's own task, those parameters that JSON can hold."""
+def described(task: object) -> dict[str, object]:
+    """Name and parameters as a certificate has them; of a user's own task, those parameters that JSON can hold."""
     own = type(task)
     try:
         document = task_to_json(task)  # pyright: ignore[reportArgumentType]  # any task with the four members
@@ -124,6 +120,10 @@ def _described(task: object) -> dict[str, object]:
         "task": document["task"],
         "params": {key: value for key, value in params.items() if _is_json(value)},
     }
+
+
+def _head(quantity: str, task: object) -> dict[str, object]:
+    return {"format": "plait certificate", "version": 1, "quantity": quantity, **described(task)}
 
 
 def _is_json(value: object) -> bool:

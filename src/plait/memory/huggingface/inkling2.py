@@ -32,7 +32,7 @@ def inkling2_loop(f: Fields) -> Body:
         raise f.refuse(f"loop layers must lie within {n} layers, got {first} to {last}, {passes} times")
     body = _body(f, d=d, n=n, heads=24, experts=(128, 1152))
     gates = 16 * d * rank
-    again = tuple(_again(layer, gates) for layer in body.layers[first:last]) * (passes - 1)
+    again = tuple(_again(body.layers[i], gates, index=i) for i in range(first, last)) * (passes - 1)
     layers = tuple(
         replace(layer, blocks=(*layer.blocks, Block(part="mlp", weights=gates)))
         if first <= i < last
@@ -43,10 +43,11 @@ def inkling2_loop(f: Fields) -> Body:
     return replace(body, layers=(*layers, *again), outside=(*body.outside, messages), notes=(VISITS,))
 
 
-def _again(layer: Layer, gates: int) -> Layer:
+def _again(layer: Layer, gates: int, *, index: int) -> Layer:
     """A further visit of a layer: nothing stored, everything multiplied, gates too."""
     blocks = (replace(block, weights=0, visited=0, idle=0) for block in layer.blocks)
-    return replace(layer, blocks=(*blocks, Block(part="mlp", weights=0, matrices=gates)))
+    blocks = (*blocks, Block(part="mlp", weights=0, matrices=gates))
+    return replace(layer, blocks=blocks, revisits=index)
 
 
 def _body(f: Fields, *, d: int, n: int, heads: int, experts: tuple[int, int]) -> Body:

@@ -17,6 +17,7 @@ MOST_INTEGER = 2**40
 MOST_NUMBER_LENGTH = 40
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # an end that may lack keeps the search linear
+_OBJECT = re.compile(rb"[ \t\n\r]*\{")
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 
@@ -24,29 +25,37 @@ class Refused(Exception):  # noqa: N818  # an outcome, not a fault
     """The certificate is refused; the message is the reason."""
 
 
+class NotACertificate(Refused):
+    """There is nothing to refuse: what was given cannot be read, or is no JSON object."""
+
+
 def read_file(path: str | os.PathLike[str]) -> object:
     """The JSON document in a file, read no further than the limit.
 
     Raises:
-        Refused: a file that cannot be read, is too long, or is no such JSON.
+        NotACertificate: a file that cannot be read.
+        Refused: as `read_text`.
     """
     try:
         with open(path, "rb") as file:
             text = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise Refused(f"cannot read {os.fspath(path)}: {error.strerror}") from error
+        raise NotACertificate(f"cannot read {os.fspath(path)}: {error.strerror}") from error
     return read_text(text)
 
 
 def read_text(text: bytes | str) -> object:
-    """The JSON document in a text.
+    """The JSON object in a text.
 
     Raises:
-        Refused: too long, nested too deep, not JSON, a repeated key, or a number without limits.
+        NotACertificate: no JSON object.
+        Refused: too long, nested too deep, a repeated key, or a number without limits.
     """
-    if len(text) > MOST_BYTES:
-        raise Refused(f"a certificate has at most {MOST_BYTES} bytes, this one has more")
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if not _OBJECT.match(raw):  # seen first, since the limits would find fault with most other files
+        raise NotACertificate("a certificate is a JSON object, and this is none")
+    if len(raw) > MOST_BYTES:
+        raise Refused(f"a certificate has at most {MOST_BYTES} bytes, this one has more")
     depth = 0
     for bracket in _BRACKET.findall(_STRING.sub(b"", raw)):
         depth += 1 if bracket in b"[{" else -1
@@ -61,19 +70,20 @@ def read_text(text: bytes | str) -> object:
             object_pairs_hook=_no_repeats,
         )
     except (ValueError, RecursionError) as error:
-        raise Refused(f"not a JSON document: {error}") from error
+        raise NotACertificate(f"not a JSON document: {error}") from error
 
 
 def plain(document: object) -> dict[str, object]:
     """The document as dicts, lists, strings, ints, Fractions, bools and None, its digest found right and removed.
 
     Raises:
-        Refused: another type, too deep or too many values, a number without limits, no digest or a wrong one.
+        NotACertificate: no object.
+        Refused: another type inside, too deep or too many values, a number without limits, no digest or a wrong one.
     """
     left = [MOST_VALUES]
     copy = _plain(document, 1, left)
     if not isinstance(copy, dict):
-        raise Refused(f"a certificate is a JSON object, got {type(document).__name__}")
+        raise NotACertificate(f"a certificate is a JSON object, got {type(document).__name__}")
     digest = copy.pop("digest", None)
     if digest is None:
         raise Refused("the certificate has no digest")
@@ -134,23 +144,23 @@ def _canonical(value: object) -> str:
 
 def _integer(text: str) -> int:
     if len(text) > MOST_NUMBER_LENGTH:
-        raise ValueError(f"a number of {len(text)} digits")
+        raise Refused(f"a number of {len(text)} digits")
     return int(text)
 
 
 def _decimal(text: str) -> Fraction:
     exponent = re.search(r"[eE]([+-]?\d+)$", text)
     if len(text) > MOST_NUMBER_LENGTH or (exponent and len(exponent[1]) > 3):
-        raise ValueError(f"a number of {len(text)} characters, beyond all limits")
+        raise Refused(f"a number of {len(text)} characters, beyond all limits")
     return Fraction(text)
 
 
 def _no_constant(text: str) -> object:
-    raise ValueError(f"{text} is no number")
+    raise Refused(f"{text} is no number")
 
 
 def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) < len(pairs):
-        raise ValueError("a key occurs twice")
+        raise Refused("a key occurs twice")
     return document

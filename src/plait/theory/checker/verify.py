@@ -40,7 +40,7 @@ def check(
         whole = document.read_text(certificate) if isinstance(certificate, str | bytes) else certificate
         return _verdict(read_claim(document.plain(whole), task), seed)
     except Refused as refused:
-        return Verdict(accepted=False, reason=str(refused))
+        return _refusal(refused)
 
 
 def check_file(path: str | os.PathLike[str], *, task: object = None, seed: int | None = None) -> Verdict:
@@ -48,7 +48,13 @@ def check_file(path: str | os.PathLike[str], *, task: object = None, seed: int |
     try:
         return _verdict(read_claim(document.plain(document.read_file(path)), task), seed)
     except Refused as refused:
-        return Verdict(accepted=False, reason=str(refused))
+        return _refusal(refused)
+
+
+def _refusal(refused: Refused) -> Verdict:
+    return Verdict(
+        accepted=False, reason=str(refused), readable=not isinstance(refused, document.NotACertificate)
+    )
 
 
 def _verdict(claim: ReachClaim | StateClaim, seed: int | None) -> Verdict:

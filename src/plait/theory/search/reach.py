@@ -10,6 +10,7 @@ from plait.theory.bound import Bound
 from plait.theory.certificate import reach_certificate
 from plait.theory.checker import check
 from plait.theory.search.oracle import UNDEFINED, Oracle
+from plait.theory.search.rule import check_rule
 
 _ROWS = 6_000
 _MOST_PAIRS = 40
@@ -27,9 +28,11 @@ def find_reach(task: object, seq_len: int, *, seconds: float = 20, seed: int = 0
         seed: of the search's random choices.
 
     Raises:
-        ValueError: a budget that is not positive, a seq_len below 2, or a task without targets.
+        ValueError: a budget that is not positive, a seq_len below 2, a task without targets, one of plait for which
+            the checker has no rule, or inputs found that it refuses (they are too long for it).
     """
     oracle = Oracle(task, seq_len=seq_len, seconds=seconds, seed=seed)
+    check_rule(task)
     pair = None
     for differing in range(1, min(_MOST_DIFFERING, seq_len - 1) + 1):
         pair = _pair(oracle, differing) if pair is None and oracle.left() > 0 else pair
@@ -43,7 +46,8 @@ def find_reach(task: object, seq_len: int, *, seconds: float = 20, seed: int = 0
     tokens = _agreement(pair)
     certificate = reach_certificate(task, tokens, pair.tolist())
     verdict = check(certificate, task=task if ":" in str(certificate["task"]) else None)
-    assert verdict.accepted, verdict.reason
+    if not verdict.accepted:
+        raise ValueError(f"the checker refuses the two inputs that were found: {verdict.reason}")
     return Bound(
         quantity="reach",
         value=tokens,

@@ -16,6 +16,7 @@ from plait.theory.search.followers import follower_candidates
 from plait.theory.search.lists import listed_candidates
 from plait.theory.search.oracle import Oracle
 from plait.theory.search.readers import find_readings
+from plait.theory.search.rule import check_rule
 from plait.theory.search.slots import slot_candidates
 
 _LEAST_SHARE = Fraction(1, 50)
@@ -33,9 +34,11 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
         seed: of the search's random choices.
 
     Raises:
-        ValueError: a budget that is not positive, a seq_len below 2, or a task without targets.
+        ValueError: a budget that is not positive, a seq_len below 2, a task without targets, or one of plait for
+            which the checker has no rule.
     """
     oracle = Oracle(task, seq_len=seq_len, seconds=seconds, seed=seed)
+    check_rule(task)
     candidates = [
         candidate for reading in find_readings(oracle) for candidate in follower_candidates(oracle, reading)
     ]

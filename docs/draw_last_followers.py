@@ -1,4 +1,4 @@
-"""Draws docs/images/last-followers.svg: python docs/images/draw_last_followers.py
+"""Draws docs/images/last-followers.svg: python docs/draw_last_followers.py
 
 The last followers of a text, keys of two letters, over the de Bruijn graph in which they are a spanning in-tree.
 """
@@ -75,4 +75,4 @@ def _arrow(start: str, end: str, colour: str, width: float) -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("last-followers.svg").write_text(draw(TEXT))
+    (Path(__file__).parent / "images" / "last-followers.svg").write_text(draw(TEXT))
