@@ -18,7 +18,7 @@ from plait.tasks import MultiKeyRecall, SelectiveCopying, parse_task, task_from_
 from plait.training import train
 
 FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig11", "fig12", "fig13", "fig14", "fig15", "fig16")
-OWN = ("length", "proportion", "shift", "basin", "shapes", "lean", "choices")
+OWN = ("length", "proportion", "proportion5", "shift", "basin", "shapes", "lean", "choices")
 FOUR = {"TF-TF", "SSM-SSM", "TF-SSM", "SSM-TF"}
 THREE = {"TF-TF-TF", "SSM-SSM-SSM", "SSM-SSM-TF"}
 WIDTHS = {4, 8, 12, 16, 20, 24}
@@ -59,6 +59,7 @@ def test_the_full_form_has_every_rate_and_seed_of_every_cell(name):
         ("fig16", "multi-key-recall", FOUR, {12}, {100}),
         ("shift", "selective-copying", FOUR, {8, 24}, {20}),
         ("proportion", "decoding-recall", THREE, {24}, {None}),
+        ("proportion5", "decoding-recall", THREE, {96}, {None}),
     ],
 )
 def test_what_a_figure_varies(name, task, patterns, widths, windows):
@@ -75,10 +76,11 @@ def test_what_is_particular_to_a_figure():
         heads = {runs[0].model.n_heads for runs in find_experiment(name).expand_cells()}
         states = {runs[0].model.d_state for runs in find_experiment(name).expand_cells()}
         assert (heads, states) == ({1, 2, 3, 4}, {1, 2, 4, 8, 12, 16})
-    assert distinct("proportion", lambda run: run.task.p_bit) == {0.05, 0.1, 0.3, 0.5, 0.8, 0.9}
-    assert {e.task.p_bit for e in find_experiment("proportion").evaluations} == {
-        0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9,
-    }  # fmt: skip
+    for name, bits in (("proportion", 3), ("proportion5", 5)):
+        assert distinct(name, lambda run: run.task.p_bit) == {0.05, 0.1, 0.3, 0.5, 0.8, 0.9}
+        tested = [evaluation.task for evaluation in find_experiment(name).evaluations]
+        assert {task.p_bit for task in tested} == {0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9}
+        assert {task.n_bits for task in tested} == distinct(name, lambda run: run.task.n_bits) == {bits}
     assert [e.seq_len for e in find_experiment("length").evaluations] == [100 * 2**i for i in range(8)]
     assert distinct("length", lambda run: run.model.rotary_fraction) == {0.25, 0.0}
     noise = {run.start.noise for run in find_experiment("basin").expand() if run.start is not None}

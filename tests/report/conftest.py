@@ -13,6 +13,7 @@ SMALL = {
     "fig14": {"train.lr": (3.16e-3, 1e-2), "train.seed": range(2)},
     "length": {"train.lr": (1e-2,), "train.seed": range(2)},
     "proportion": {"train.lr": (1e-2,), "train.seed": range(2)},
+    "proportion5": {"train.lr": (1e-2,), "train.seed": range(2)},
     "basin": {"train.lr": (1e-3, 1e-2), "train.seed": range(2)},
 }
 

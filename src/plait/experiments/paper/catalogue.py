@@ -19,6 +19,7 @@ from plait.experiments.paper.headline import HEADLINE
 from plait.experiments.paper.lean import LEAN
 from plait.experiments.paper.length import LENGTH
 from plait.experiments.paper.proportion import PROPORTION
+from plait.experiments.paper.proportion5 import PROPORTION5
 from plait.experiments.paper.shapes import SHAPES
 from plait.experiments.paper.shift import SHIFT
 from plait.experiments.spec import Experiment
@@ -38,6 +39,7 @@ _ALL = (
     FIG16,
     LENGTH,
     PROPORTION,
+    PROPORTION5,
     SHIFT,
     BASIN,
     SHAPES,

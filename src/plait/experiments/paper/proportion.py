@@ -17,6 +17,20 @@ COLUMN = 0.2
 """The proportion that the paper tests at."""
 N_BITS = 3
 
+
+def trained_by_tested() -> tuple[View, ...]:
+    """The whole matrix for each pattern, and the paper's column of it."""
+    return (
+        View(x="test.p_bit", y="task.p_bit", panels=("model.pattern",), title="Trained by tested proportion"),
+        View(
+            x="task.p_bit",
+            where={"test.p_bit": (COLUMN,)},
+            log=False,
+            title="Tested at 0.2, the paper's column",
+        ),
+    )
+
+
 PROPORTION = Experiment(
     name="proportion",
     question="Which model recalls at bit proportions that it was not trained at?",
@@ -32,13 +46,5 @@ PROPORTION = Experiment(
         Evaluation(task=DecodingRecall(n_bits=N_BITS, p_bit=p_bit), sequences=512)
         for p_bit in sorted((*PROPORTIONS, COLUMN))
     ),
-    views=(
-        View(x="test.p_bit", y="task.p_bit", panels=("model.pattern",), title="Trained by tested proportion"),
-        View(
-            x="task.p_bit",
-            where={"test.p_bit": (COLUMN,)},
-            log=False,
-            title="Tested at 0.2, the paper's column",
-        ),
-    ),
+    views=trained_by_tested(),
 )
