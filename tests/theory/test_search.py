@@ -8,7 +8,15 @@ import pytest
 import torch
 from own_tasks import Hidden, LastTokens, Majority, Parity, Unless
 
-from plait.tasks import TASKS, AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.tasks import (
+    TASKS,
+    AssociativeRecall,
+    DecodingRecall,
+    MultiKeyRecall,
+    Needle,
+    SelectiveCopying,
+    Targets,
+)
 from plait.theory import attention_reach, check, find_reach, find_state_bits
 from plait.theory.integers import log2_floor
 from plait.theory.search.oracle import UNDEFINED, Oracle
@@ -186,6 +194,16 @@ def test_a_task_that_accepts_nothing_is_said_so():
 
     with pytest.raises(ValueError, match="accept none of its 2 tokens: not today"):
         find_state_bits(Refusing())
+
+
+@pytest.mark.parametrize("search", [find_state_bits, find_reach])
+def test_targets_that_are_no_function_of_the_tokens_are_said_so(search):
+    class Drawn(Parity):
+        def targets(self, tokens):
+            return Targets(torch.randint(2, tokens.shape), torch.ones_like(tokens).bool())
+
+    with pytest.raises(ValueError, match="must be a function of the tokens"):
+        search(Drawn(), seq_len=9)
 
 
 @pytest.mark.parametrize("search", [find_state_bits, find_reach])

@@ -10,6 +10,7 @@ from plait.random import Stream
 UNDEFINED = -1
 _TOKENS_PER_CALL = 4_000_000
 _PURPOSE = 0x5EA7C4
+_ASKED_TWICE = 8
 
 
 class Oracle:
@@ -22,7 +23,8 @@ class Oracle:
         seed: of all random choices.
 
     Raises:
-        ValueError: a seq_len below 2, a budget that is not positive, or a task that accepts no token.
+        ValueError: a seq_len below 2, a budget that is not positive, a task that accepts no token, or one whose
+            targets differ when asked twice.
     """
 
     def __init__(self, task: object, *, seq_len: int, seconds: float, seed: int) -> None:
@@ -36,6 +38,9 @@ class Oracle:
         self._stream = Stream(seed, 0, _PURPOSE)
         self._draws = 0
         self.tokens = self._usable_tokens()
+        rows = np.resize(self.tokens, (_ASKED_TWICE, seq_len))
+        if not np.array_equal(self.targets(rows), self.targets(rows)):
+            raise ValueError("targets must be a function of the tokens; this task's differ when asked twice")
 
     def left(self) -> float:
         """Seconds of the budget that are left; negative when it is spent."""
