@@ -304,7 +304,7 @@ def test_a_sure_answer_far_from_zero():
         return [nats, *torch.autograd.grad(nats.sum(), [bias, table])]
 
     wanted = both(head_loss, "cpu", torch.float64)
-    assert 4e-5 < float(wanted[0]) < 6e-5
+    assert 4e-5 < wanted[0].item() < 6e-5
     for call, device in ((head.head_loss, DEVICE), (head_loss, "cpu")):
         for name, one, other in zip(
             ("loss", "bias", "embedding"), both(call, device, torch.float32), wanted, strict=True
