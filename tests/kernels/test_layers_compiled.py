@@ -1,5 +1,7 @@
 """The compiled layers, head and embedding against the plain ones: outputs and every gradient."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -131,6 +133,15 @@ def test_head_counts_the_first_of_equal_logits_and_no_nan() -> None:
     assert not scores.loss.isfinite().any()
     plain = plain_scores(hidden @ table[0].T, targets, torch.ones_like(targets).bool())
     assert int(plain.correct) == 1
+
+
+def test_a_sure_answer_far_from_zero() -> None:
+    """Logits of 16,384 with a lead of 10: the loss is that of the lead, 5e-5."""
+    table = torch.tensor([[[1.0, 0.0], [1.0, -10.0], [1.0, -12.0]]])
+    norm = torch.zeros(1, 2), torch.tensor([[16384.0, 1.0]])
+    targets = torch.zeros(1, 1, 2, dtype=torch.long), torch.ones(1, 1, 2, dtype=torch.bool)
+    scores = head_loss(torch.zeros(1, 1, 2, 2), norm, table, targets, eps=1e-5)
+    assert scores.loss.item() == pytest.approx(math.log1p(math.exp(-10) + math.exp(-12)), rel=1e-2)
 
 
 def test_embed_gives_rows_and_sums_their_gradients() -> None:

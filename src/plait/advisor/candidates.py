@@ -66,6 +66,7 @@ def _of_file(model: Architecture, windows: tuple[int | None, ...]) -> Iterator[C
         for i, layer in enumerate(model.layers)
         if isinstance(layer, Layer) and layer.revisits is None and _mixers(layer)
     ]
+    # Of each layer with attention, whether it has weights of its own: the shared ones are stored in some layers only.
     stored = [any(b.weights for b in a) for i in places if (a := _attention(model.layers[i]))]
     own, n_stored = len(stored), len(places) if all(stored) else sum(stored)
     for n_attention in _shares(len(places), own) if mixer else (len(places),):

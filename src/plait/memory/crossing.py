@@ -105,5 +105,6 @@ def _full(layer: AnyLayer, index: int, reference: Block) -> Layer:
     attends = any(b.kv_per_token for b in layer.blocks)
     kept = tuple(replace(b, window=None) for b in layer.blocks if b not in mixers)
     if mixers and not attends:
-        return Layer(kind="full_attention", blocks=(*kept, reference))
+        own = reference if layer.revisits is None else replace(reference, weights=0)
+        return replace(layer, kind="full_attention", blocks=(*kept, own))
     return replace(layer, blocks=kept)

@@ -6,6 +6,7 @@ from plait.experiments import Experiment
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Table
 from plait.report.page_tables import TABLES, Found
+from plait.report.tables import sweep_notes
 from plait.report.verdicts import protocol_lines, verdict_lines
 
 MOST_ROWS = 30
@@ -23,7 +24,8 @@ def verdict_block(found: Found) -> str:
 
 def protocol_block(found: Found) -> str:
     """What was trained: seeds and learning rates, what is missing, versions and devices."""
-    return "\n".join(f"- {line}" for line in (*protocol_lines(found.cells), *found.origin()))
+    notes = sweep_notes([found.summary(cell) for cell in found.cells]) if found.experiment.evaluations else []
+    return "\n".join(f"- {line}" for line in (*protocol_lines(found.cells), *notes, *found.origin()))
 
 
 def section_tables(found: Found) -> Iterator[tuple[Table, bool]]:

@@ -50,28 +50,7 @@ def results_table(
         "95% intervals by bootstrap over seeds with the rate chosen in each sample; diverged members count "
         "with their frozen weights"
     ]
-    if any(summary.seeds < FEW_SEEDS for summary in summaries):
-        notes.append(f"intervals from fewer than {FEW_SEEDS} seeds are narrower than 95%")
-    notes += [
-        f"{summary_label(s)}: {s.cell.unused} stored members are not used, their seeds lack a learning rate"
-        for s in summaries
-        if s.cell.unused
-    ]
-    at_the_edge = dict.fromkeys(
-        cell_label({path: v for path, v in s.cell.settings.items() if not path.startswith("test.")})
-        for s in summaries
-        if len(s.cell.lrs) > 1 and s.lr in (s.cell.lrs[0], s.cell.lrs[-1])
-    )
-    if at_the_edge:
-        listed = ", ".join(at_the_edge)
-        notes.append(
-            f"the chosen rate is the smallest or largest tried, a better one may lie outside: {listed}"
-        )
-    lost = [summary_label(s) for s in summaries if 2 * s.diverged > s.seeds]
-    if lost:
-        notes.append(
-            f"most seeds diverged at the chosen rate, so the mean is not of trained models: {', '.join(lost)}"
-        )
+    notes += sweep_notes(summaries)
     beside = bool(paper or rerun)
     return Table(
         caption="Accuracy: ours, the paper's, and an independent rerun's" if beside else "Accuracy",
@@ -82,6 +61,33 @@ def results_table(
         ),
         notes=tuple(notes),
     )
+
+
+def sweep_notes(summaries: Sequence[Summary]) -> list[str]:
+    """Where seeds are few or unused, where the chosen rate ends those tried, and where most seeds diverged."""
+    notes: list[str] = []
+    if any(summary.seeds < FEW_SEEDS for summary in summaries):
+        notes.append(f"intervals from fewer than {FEW_SEEDS} seeds are narrower than 95%")
+    trained = {id(s): _trained_label(s.cell) for s in summaries}
+    notes += dict.fromkeys(
+        f"{trained[id(s)]}: {s.cell.unused} stored members are not used, their seeds lack a learning rate"
+        for s in summaries
+        if s.cell.unused
+    )
+    at_the_edge = dict.fromkeys(
+        trained[id(s)] for s in summaries if len(s.cell.lrs) > 1 and s.lr in (s.cell.lrs[0], s.cell.lrs[-1])
+    )
+    if at_the_edge:
+        listed = ", ".join(at_the_edge)
+        notes.append(
+            f"the chosen rate is the smallest or largest tried, a better one may lie outside: {listed}"
+        )
+    lost = dict.fromkeys(trained[id(s)] for s in summaries if 2 * s.diverged > s.seeds)
+    if lost:
+        notes.append(
+            f"most seeds diverged at the chosen rate, so the mean is not of trained models: {', '.join(lost)}"
+        )
+    return notes
 
 
 def ratio_table(
@@ -111,6 +117,11 @@ def ratio_table(
             "ratio is a bound (>=, <=); in brackets the 95% bootstrap interval over seeds",
         ),
     )
+
+
+def _trained_label(cell: Cell) -> str:
+    """The cell's model, wherever it was tested."""
+    return cell_label({path: value for path, value in cell.settings.items() if not path.startswith("test.")})
 
 
 def summary_label(summary: Summary) -> str:

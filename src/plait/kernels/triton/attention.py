@@ -82,7 +82,7 @@ def attend_backward_queries(
     q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
     up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
     of_query = (sequence * HEADS + head) * time + query
-    top, above = load_log_sum(log_sums, of_query, query < time)
+    top, log_total = load_log_sum(log_sums, of_query, query < time)
     first = tl.maximum(tl.program_id(2) * QUERIES - window + 1, 0) // KEYS * KEYS
     last = tl.minimum(tl.program_id(2) * QUERIES + QUERIES, time)
     sums = tl.zeros([QUERIES], tl.float32)
@@ -91,7 +91,7 @@ def attend_backward_queries(
         key = start + tl.arange(0, KEYS)
         k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
-        weight, by_weight = _weights(q, k, v, up, top, above, query, key, time, window, PRECISION)
+        weight, by_weight = _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION)
         sums += tl.sum(weight * by_weight, axis=1)
         total += tl.sum(weight, axis=1)
     mean = sums / tl.where(total > 0.0, total, 1.0)
@@ -101,7 +101,7 @@ def attend_backward_queries(
         key = start + tl.arange(0, KEYS)
         k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
-        weight, by_weight = _weights(q, k, v, up, top, above, query, key, time, window, PRECISION)
+        weight, by_weight = _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION)
         dq += product(weight * (by_weight - mean[:, None]), k, PRECISION)
     mask = (query < time)[:, None] & (f < WIDTH)[None, :]
     tl.store(
@@ -110,9 +110,9 @@ def attend_backward_queries(
 
 
 @triton.jit
-def _weights(q, k, v, up, top, above, query, key, time, window, PRECISION: tl.constexpr):
+def _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION: tl.constexpr):
     """Attention weights, none above 1 whatever was rounded, and the gradients that come down to them."""
-    score = product(q, tl.trans(k), PRECISION) - top[:, None] - above[:, None]
+    score = product(q, tl.trans(k), PRECISION) - top[:, None] - log_total[:, None]
     visible = _visible(query, key, time, window)
     weight = tl.exp(tl.where(visible, tl.minimum(score, 0.0), float("-inf")))
     return weight, product(up, tl.trans(v), PRECISION)
@@ -141,9 +141,9 @@ def attend_backward_keys(
         q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
         up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
         of_query = (sequence * HEADS + head) * time + query
-        top, above = load_log_sum(log_sums, of_query, query < time)
+        top, log_total = load_log_sum(log_sums, of_query, query < time)
         mean = tl.load(mean_of + of_query, mask=query < time, other=0.0)
-        weight, by_weight = _weights(q, k, v, up, top, above, query, key, time, window, PRECISION)
+        weight, by_weight = _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION)
         dv += product(tl.trans(weight), up, PRECISION)
         dscore = weight * (by_weight - mean[:, None])
         dk += product(tl.trans(dscore), q, PRECISION)

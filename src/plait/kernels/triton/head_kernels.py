@@ -175,8 +175,8 @@ def _dlogits(
     """(probability - target) * share at scored tokens, else 0."""
     target = tl.load(targets + member * rows + row, mask=row < rows, other=0).to(tl.int32)
     counts = tl.load(scored + member * rows + row, mask=row < rows, other=0) != 0
-    top, above = load_log_sum(log_sums, member * rows + row, row < rows)
+    top, log_total = load_log_sum(log_sums, member * rows + row, row < rows)
     logits = product(normed, load_transposed(embedding, word, f, V, D), PRECISION)
-    chance = tl.where((word < V)[None, :], tl.exp(logits - top[:, None] - above[:, None]), 0.0)
+    chance = tl.where((word < V)[None, :], tl.exp(logits - top[:, None] - log_total[:, None]), 0.0)
     chance -= tl.where(word[None, :] == target[:, None], 1.0, 0.0)
     return tl.where(counts[:, None], chance * share, 0.0)

@@ -100,7 +100,7 @@ def store_log_sum(pointer, index, top, total, mask):
 
 @triton.jit
 def load_log_sum(pointer, index, mask):
-    """Both parts; an exponent minus one and then minus the other is the logarithm of its share."""
+    """`top` and `log(total)`: a score less the first, then less the second, is the logarithm of its weight."""
     return (
         tl.load(pointer + 2 * index, mask=mask, other=0.0),
         tl.load(pointer + 2 * index + 1, mask=mask, other=0.0),

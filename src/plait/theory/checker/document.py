@@ -17,7 +17,7 @@ MOST_INTEGER = 2**40
 MOST_NUMBER_LENGTH = 40
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # an end that may lack keeps the search linear
-_OBJECT = re.compile(rb"[ \t\n\r]*\{")
+_OBJECT = re.compile(rb"(\xef\xbb\xbf)?[ \t\n\r]*\{")
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 

@@ -10,7 +10,7 @@ from plait.random import Stream
 UNDEFINED = -1
 _TOKENS_PER_CALL = 4_000_000
 _PURPOSE = 0x5EA7C4
-_ASKED_TWICE = 8
+_ROWS_ASKED_TWICE = 8
 
 
 class Oracle:
@@ -38,7 +38,7 @@ class Oracle:
         self._stream = Stream(seed, 0, _PURPOSE)
         self._draws = 0
         self.tokens = self._usable_tokens()
-        rows = np.resize(self.tokens, (_ASKED_TWICE, seq_len))
+        rows = np.resize(self.tokens, (_ROWS_ASKED_TWICE, seq_len))
         if not np.array_equal(self.targets(rows), self.targets(rows)):
             raise ValueError("targets must be a function of the tokens; this task's differ when asked twice")
 
