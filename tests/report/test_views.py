@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_up_rows import made_up_rows
 
-from plait.experiments import Cell, View, cells, evaluated_cells, ratio_curve
+from plait.experiments import Cell, Interval, Ratio, View, cells, evaluated_cells, ratio_curve
 from plait.experiments.paper import find_experiment
 from plait.model import HybridConfig
 from plait.report import (
@@ -158,6 +158,14 @@ class TestRatios:
         assert len(ratios["TF-TF"]) == 50
         assert "TF-TF, accuracy 0.9: 8.00 [8.00, 8.00]" in svg_text(ratio_plot(ratios), name="r")
         assert ratios_by_pattern(self.cells[:2]) is None
+
+    @pytest.mark.parametrize("most", [3, 8, 40, 150, 5_000])
+    def test_the_axis_of_the_plot_has_labels_up_to_its_top(self, most):
+        ratio = Ratio(accuracy=0.9, low=most, high=most, interval=Interval(low=most, high=most), seeds=8)
+        axes = ratio_plot({"TF-TF": (ratio,)}).axes[0]
+        ticks = axes.get_yticks()
+        assert ticks[0] == 0.5
+        assert axes.get_ylim()[1] / 2 < ticks[-1] <= axes.get_ylim()[1]
 
 
 class TestQuestions:

@@ -53,12 +53,18 @@ def ratio_plot(ratios: Ratios) -> "Figure":
     axes.set(yscale="log", ylim=(0.4, top), xlabel="accuracy", ylabel="pure over hybrid parameters")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    ticks = [tick for tick in (0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32) if tick <= top]
-    axes.set_yticks(ticks)
+    axes.set_yticks(_ticks(top))
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     legend_below(axes, [line for line in axes.lines if not str(line.get_label()).startswith("_")])
     return figure
+
+
+def _ticks(top: float) -> list[float]:
+    """Powers of two up to `top`, and what lies half way between them as long as there is room."""
+    powers = [2.0**exponent for exponent in range(-1, math.floor(math.log2(top)) + 1)]
+    between = [1.5 * power for power in powers if power >= 2 and 1.5 * power <= top]
+    return sorted([*powers, *(between if top < 64 else [])])
 
 
 def ratio_alt(ratios: Ratios) -> str:
