@@ -51,6 +51,8 @@ def test_the_page_with_results(made_up_folder):
     summary = found["TF-TF", 16]
     assert f"| TF-TF d16 | 1,607 | {decimals(summary.mean)} |" in text
     assert "](images/length-0-2.svg)" in text
+    proportion = text.partition("<!-- section: proportion -->")[2].partition("<!-- end -->")[0]
+    assert "- intervals from fewer than 6 seeds are narrower than 95%" in proportion, "beside matrices too"
     assert "![Accuracy: mean accuracy by parameters. TF-TF from " in text
 
 

@@ -68,21 +68,22 @@ def sweep_notes(summaries: Sequence[Summary]) -> list[str]:
     notes: list[str] = []
     if any(summary.seeds < FEW_SEEDS for summary in summaries):
         notes.append(f"intervals from fewer than {FEW_SEEDS} seeds are narrower than 95%")
-    trained = {id(s): _trained_label(s.cell) for s in summaries}
     notes += dict.fromkeys(
-        f"{trained[id(s)]}: {s.cell.unused} stored members are not used, their seeds lack a learning rate"
+        f"{_trained_label(s.cell)}: {s.cell.unused} stored members are not used, their seeds lack a learning rate"
         for s in summaries
         if s.cell.unused
     )
     at_the_edge = dict.fromkeys(
-        trained[id(s)] for s in summaries if len(s.cell.lrs) > 1 and s.lr in (s.cell.lrs[0], s.cell.lrs[-1])
+        _trained_label(s.cell)
+        for s in summaries
+        if len(s.cell.lrs) > 1 and s.lr in (s.cell.lrs[0], s.cell.lrs[-1])
     )
     if at_the_edge:
         listed = ", ".join(at_the_edge)
         notes.append(
             f"the chosen rate is the smallest or largest tried, a better one may lie outside: {listed}"
         )
-    lost = dict.fromkeys(trained[id(s)] for s in summaries if 2 * s.diverged > s.seeds)
+    lost = dict.fromkeys(_trained_label(s.cell) for s in summaries if 2 * s.diverged > s.seeds)
     if lost:
         notes.append(
             f"most seeds diverged at the chosen rate, so the mean is not of trained models: {', '.join(lost)}"

@@ -17,17 +17,23 @@ COLUMN = 0.2
 """The proportion that the paper tests at."""
 N_BITS = 3
 
+TRAINED_BY_TESTED = (
+    View(x="test.p_bit", y="task.p_bit", panels=("model.pattern",), title="Trained by tested proportion"),
+    View(
+        x="task.p_bit",
+        where={"test.p_bit": (COLUMN,)},
+        log=False,
+        title="Tested at 0.2, the paper's column",
+    ),
+)
+"""The whole matrix for each pattern, and the paper's column of it."""
 
-def trained_by_tested() -> tuple[View, ...]:
-    """The whole matrix for each pattern, and the paper's column of it."""
-    return (
-        View(x="test.p_bit", y="task.p_bit", panels=("model.pattern",), title="Trained by tested proportion"),
-        View(
-            x="task.p_bit",
-            where={"test.p_bit": (COLUMN,)},
-            log=False,
-            title="Tested at 0.2, the paper's column",
-        ),
+
+def at_every_proportion(n_bits: int) -> tuple[Evaluation, ...]:
+    """Tests at the proportions of training and at the paper's."""
+    return tuple(
+        Evaluation(task=DecodingRecall(n_bits=n_bits, p_bit=p_bit), sequences=512)
+        for p_bit in sorted((*PROPORTIONS, COLUMN))
     )
 
 
@@ -42,9 +48,6 @@ PROPORTION = Experiment(
     vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
     sweep=SWEEP,
     quick=({"train.lr": (3.16e-3, 1e-2), "train.seed": range(5)},),
-    evaluations=tuple(
-        Evaluation(task=DecodingRecall(n_bits=N_BITS, p_bit=p_bit), sequences=512)
-        for p_bit in sorted((*PROPORTIONS, COLUMN))
-    ),
-    views=trained_by_tested(),
+    evaluations=at_every_proportion(N_BITS),
+    views=TRAINED_BY_TESTED,
 )

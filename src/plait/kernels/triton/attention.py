@@ -13,7 +13,7 @@ as queries by keys.
 import triton
 import triton.language as tl
 
-from plait.kernels.triton.tiles import load_log_sum, product, store_log_sum
+from plait.kernels.triton.tiles import load_lse, product, store_lse
 
 
 @triton.jit
@@ -30,7 +30,7 @@ def _visible(query, key, time, window):
 
 @triton.jit
 def attend(
-    qkv, out, log_sums, time, window, scale,
+    qkv, out, lse, time, window, scale,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -61,7 +61,7 @@ def attend(
     inside = query < time
     total = tl.where(inside, total, 1.0)
     top = tl.where(inside, top, 0.0)
-    store_log_sum(log_sums, (sequence * HEADS + head) * time + query, top, total, inside)
+    store_lse(lse, (sequence * HEADS + head) * time + query, top, total, inside)
     mask = inside[:, None] & (f < WIDTH)[None, :]
     value = mixed / total[:, None]
     tl.store(out + sequence * time * D + query[:, None] * D + (head * WIDTH + f)[None, :], value, mask=mask)
@@ -69,7 +69,7 @@ def attend(
 
 @triton.jit
 def attend_backward_queries(
-    qkv, log_sums, dout, dqkv, mean_out, time, window, scale,
+    qkv, lse, dout, dqkv, mean_out, time, window, scale,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -82,7 +82,7 @@ def attend_backward_queries(
     q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
     up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
     of_query = (sequence * HEADS + head) * time + query
-    top, log_total = load_log_sum(log_sums, of_query, query < time)
+    top, log_total = load_lse(lse, of_query, query < time)
     first = tl.maximum(tl.program_id(2) * QUERIES - window + 1, 0) // KEYS * KEYS
     last = tl.minimum(tl.program_id(2) * QUERIES + QUERIES, time)
     sums = tl.zeros([QUERIES], tl.float32)
@@ -120,7 +120,7 @@ def _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION: t
 
 @triton.jit
 def attend_backward_keys(
-    qkv, log_sums, dout, dqkv, mean_of, time, window, scale,
+    qkv, lse, dout, dqkv, mean_of, time, window, scale,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
     QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -141,7 +141,7 @@ def attend_backward_keys(
         q = _rows(qkv, query, f, at, time, WIDTH, 3 * D) * scale
         up = _rows(dout + sequence * time * D, query, f, head * WIDTH, time, WIDTH, D)
         of_query = (sequence * HEADS + head) * time + query
-        top, log_total = load_log_sum(log_sums, of_query, query < time)
+        top, log_total = load_lse(lse, of_query, query < time)
         mean = tl.load(mean_of + of_query, mask=query < time, other=0.0)
         weight, by_weight = _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION)
         dv += product(tl.trans(weight), up, PRECISION)

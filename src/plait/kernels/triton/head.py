@@ -52,16 +52,16 @@ class _HeadLoss(torch.autograd.Function):
         weight, bias, embedding = (call.by_member(p) for p in (weight, bias, embedding))
         members, rows = hidden.shape[0], hidden.shape[1] * hidden.shape[2]
         size = _size(hidden, embedding, tiling)
-        log_sums = hidden.new_empty(members, rows, 2)
+        lse = hidden.new_empty(members, rows, 2)
         parts = torch.empty(members, tiling.parts, 3, dtype=torch.float64, device=hidden.device)
         head_kernels.score[members, tiling.parts](
-            hidden, weight, bias, embedding, targets, scored, log_sums, parts, weight.stride(0), bias.stride(0),
+            hidden, weight, bias, embedding, targets, scored, lse, parts, weight.stride(0), bias.stride(0),
             embedding.stride(0), rows, eps, **size, **tiling.launch(tiling.score),
         )  # fmt: skip
         sums = torch.empty(members, 3, dtype=torch.float64, device=hidden.device)
         sum_parts(parts, sums)
         nats, right, seen = sums.unbind(1)
-        ctx.save_for_backward(hidden, weight, bias, embedding, targets, scored, log_sums, seen)
+        ctx.save_for_backward(hidden, weight, bias, embedding, targets, scored, lse, seen)
         ctx.eps, ctx.tiling = eps, tiling
         correct, counted = right.long(), seen.long()
         ctx.mark_non_differentiable(correct, counted)
@@ -70,13 +70,13 @@ class _HeadLoss(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dlosses: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias, embedding, targets, scored, log_sums, seen = ctx.saved_tensors
+        hidden, weight, bias, embedding, targets, scored, lse, seen = ctx.saved_tensors
         tiling = ctx.tiling
         members, vocab, d_model = embedding.shape
         rows = hidden.shape[1] * hidden.shape[2]
         size = _size(hidden, embedding, tiling)
         share = (dlosses / seen.clamp(min=1.0)).to(hidden.dtype)
-        inputs = hidden, weight, bias, embedding, targets, scored, log_sums, share
+        inputs = hidden, weight, bias, embedding, targets, scored, lse, share
         strides = weight.stride(0), bias.stride(0), embedding.stride(0)
         dhidden = torch.empty_like(hidden)
         by_norm = hidden.new_empty(members, tiling.parts, 2 * d_model)

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 
 from plait.kernels.triton.tiles import (
-    load_log_sum,
+    load_lse,
     load_rows,
     load_transposed,
     load_vector,
@@ -13,7 +13,7 @@ from plait.kernels.triton.tiles import (
     normalise,
     normalise_backward,
     product,
-    store_log_sum,
+    store_lse,
     store_rows,
 )  # fmt: skip
 
@@ -30,7 +30,7 @@ def _normed(
 
 @member_kernel
 def score(
-    hidden, norm, norm_bias, embedding, targets, scored, log_sums, sums, norm_stride, norm_bias_stride,
+    hidden, norm, norm_bias, embedding, targets, scored, lse, sums, norm_stride, norm_bias_stride,
     embedding_stride, rows, eps,
     D: tl.constexpr, V: tl.constexpr, D_PAD: tl.constexpr, WORDS: tl.constexpr, ROWS: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -66,7 +66,7 @@ def score(
             higher = tl.maximum(top, here)
             total = total * tl.exp(top - higher) + tl.sum(tl.exp(logits - higher[:, None]), axis=1)
             top = higher
-        store_log_sum(log_sums, member * rows + row, top, total, row < rows)
+        store_lse(lse, member * rows + row, top, total, row < rows)
         nats += tl.where(counts, top - picked + tl.log(total), 0.0).to(tl.float64)
         right += (counts & (best == target)).to(tl.float64)
         seen += counts.to(tl.float64)
@@ -78,7 +78,7 @@ def score(
 
 @member_kernel
 def hidden_backward(
-    hidden, norm, norm_bias, embedding, targets, scored, log_sums, share_of, dhidden, packed, norm_stride,
+    hidden, norm, norm_bias, embedding, targets, scored, lse, share_of, dhidden, packed, norm_stride,
     norm_bias_stride, embedding_stride, rows, eps,
     D: tl.constexpr, V: tl.constexpr, D_PAD: tl.constexpr, WORDS: tl.constexpr, ROWS: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -105,7 +105,7 @@ def hidden_backward(
                 embedding,
                 targets,
                 scored,
-                log_sums,
+                lse,
                 weight_of_token,
                 member,
                 row,
@@ -128,7 +128,7 @@ def hidden_backward(
 
 @member_kernel
 def embedding_backward(
-    hidden, norm, norm_bias, embedding, targets, scored, log_sums, share_of, packed, norm_stride, norm_bias_stride,
+    hidden, norm, norm_bias, embedding, targets, scored, lse, share_of, packed, norm_stride, norm_bias_stride,
     embedding_stride, rows, eps,
     D: tl.constexpr, V: tl.constexpr, D_PAD: tl.constexpr, WORDS: tl.constexpr, ROWS: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -152,7 +152,7 @@ def embedding_backward(
             embedding,
             targets,
             scored,
-            log_sums,
+            lse,
             weight_of_token,
             member,
             row,
@@ -169,13 +169,13 @@ def embedding_backward(
 
 @triton.jit
 def _dlogits(
-    normed, embedding, targets, scored, log_sums, share, member, row, word, f, rows, D: tl.constexpr, V: tl.constexpr,
+    normed, embedding, targets, scored, lse, share, member, row, word, f, rows, D: tl.constexpr, V: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     """(probability - target) * share at scored tokens, else 0."""
     target = tl.load(targets + member * rows + row, mask=row < rows, other=0).to(tl.int32)
     counts = tl.load(scored + member * rows + row, mask=row < rows, other=0) != 0
-    top, log_total = load_log_sum(log_sums, member * rows + row, row < rows)
+    top, log_total = load_lse(lse, member * rows + row, row < rows)
     logits = product(normed, load_transposed(embedding, word, f, V, D), PRECISION)
     chance = tl.where((word < V)[None, :], tl.exp(logits - top[:, None] - log_total[:, None]), 0.0)
     chance -= tl.where(word[None, :] == target[:, None], 1.0, 0.0)

@@ -88,7 +88,7 @@ def load_vector(pointer, index, size):
 
 
 @triton.jit
-def store_log_sum(pointer, index, top, total, mask):
+def store_lse(pointer, index, top, total, mask):
     """The logarithm of a sum of exponentials, `top + log(total)`, in two parts.
 
     Beside a `top` of 10^4, as constructions have it, float32 has no digits left for a `log(total)` of 10^-5, and that
@@ -99,7 +99,7 @@ def store_log_sum(pointer, index, top, total, mask):
 
 
 @triton.jit
-def load_log_sum(pointer, index, mask):
+def load_lse(pointer, index, mask):
     """`top` and `log(total)`: a score less the first, then less the second, is the logarithm of its weight."""
     return (
         tl.load(pointer + 2 * index, mask=mask, other=0.0),

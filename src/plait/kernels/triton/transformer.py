@@ -124,16 +124,16 @@ def _forward(
         cut.time, cut.eps, **cut.model, **cut.turn, **tiling.launch(tiling.heads),
     )  # fmt: skip
     attended = torch.empty_like(hidden)
-    log_sums = hidden.new_empty(cut.members * cut.batch, cut.heads, cut.time, 2)
+    lse = hidden.new_empty(cut.members * cut.batch, cut.heads, cut.time, 2)
     attend[cut.attention_tiles(tiling.queries)](
-        qkv, attended, log_sums, cut.time, cut.window, cut.scale, **cut.attention
+        qkv, attended, lse, cut.time, cut.window, cut.scale, **cut.attention
     )
     out = torch.empty_like(hidden)
     transformer_forward.combine[cut.tiles(tiling.combine)](
         hidden, attended, norm2, norm2_bias, *rest, out, *strides[2:4], *strides[6:], cut.rows, cut.eps,
         **cut.model, **cut.mlp, **tiling.launch(tiling.combine),
     )  # fmt: skip
-    return out, (qkv, attended, log_sums)
+    return out, (qkv, attended, lse)
 
 
 def _backward(
@@ -147,7 +147,7 @@ def _backward(
     """The gradient of `hidden`, and those of the parameters `(members, total)`."""
     norm1, norm1_bias, norm2, norm2_bias, qkv_weight, _, dense, _, up, up_bias, down, _ = parameters
     tiling, strides = cut.tiling, [p.stride(0) for p in parameters]
-    qkv, attended, log_sums = kept
+    qkv, attended, lse = kept
     sizes = [p[0].numel() for p in parameters]
     total, at = sum(sizes), [sum(sizes[:i]) for i in range(_PARAMETERS)]
     parts = cut.members, tiling.parts
@@ -158,13 +158,13 @@ def _backward(
         strides[6], strides[8], strides[9], strides[10], cut.rows, total, at[2], at[6], at[8], cut.eps, **cut.model,
         **cut.mlp, **tiling.launch(tiling.combine_backward),
     )  # fmt: skip
-    means = log_sums.new_empty(log_sums.shape[:-1])
+    means = lse.new_empty(lse.shape[:-1])
     for kernel, length in (
         (attend_backward_queries, tiling.queries),
         (attend_backward_keys, tiling.keys),
     ):
         kernel[cut.attention_tiles(length)](
-            qkv, log_sums, dattended, dqkv, means, cut.time, cut.window, cut.scale, **cut.attention
+            qkv, lse, dattended, dqkv, means, cut.time, cut.window, cut.scale, **cut.attention
         )
     transformer_backward.heads_backward[parts](
         hidden, dqkv, *rotation, norm1, norm1_bias, qkv_weight, dhidden, packed, *strides[:2], strides[4], cut.rows,
