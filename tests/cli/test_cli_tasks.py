@@ -109,7 +109,7 @@ def test_tokens_that_are_refused(refused, rows, said):
         (("tasks", "selective-copying", "--param", "p_number=NaN"), "[0, 1]"),
         (("tasks", "selective-copying", "--param", "p_number=word"), "[0, 1]"),
         (("tasks", "no_such_module:Task"), "no_such_module"),
-        (("tasks", "json:Task"), "unknown class 'Task'"),
+        (("tasks", "json:Task"), "unknown class or task 'Task'"),
         (("tasks", "json:JSONDecoder"), "needs the members"),
         (("tasks", "--device", "tpu"), "auto, cpu or cuda"),
         (("label", "selective-copying"), "--tokens"),

@@ -51,6 +51,23 @@ class Picky(Base):
     def __init__(self, width=3): raise RuntimeError("no\\nwidth")
 
 number = 5
+
+def make(width=3):
+    return Plain(width)
+
+def fails(width=3):
+    return number
+
+READY = Plain(7)
+
+class Labelled(Base):
+    naming = None
+    def named(self, name, params): self.naming = name, params
+
+LABELLED = Labelled()
+
+def labelled(sizes=(1,)):
+    return Labelled()
 """
 
 
@@ -134,14 +151,34 @@ def test_an_own_task_that_is_refused():
     assert "importing own_broken_module failed: SyntaxError" in refused("own_broken_module:Own")
     assert "importing own_leaving_module failed: SystemExit: bye" in refused("own_leaving_module:Own")
     message = refused("own_task_module:Onw")
-    assert "unknown class 'Onw'" in message
+    assert "unknown class or task 'Onw'" in message
     assert "nearest: Own" in message
-    assert "unknown class 'number'" in refused("own_task_module:number")
+    assert "unknown class or task 'number'" in refused("own_task_module:number")
     assert "lacks token_names, sample, targets" in refused("own_task_module:Silent")
     assert "got 5 and 2" in refused("own_task_module:Miscounted")
     assert "needs the parameter must" in refused("own_task_module:Own")
     assert "known: must, sizes; nearest: sizes" in refused("own_task_module:Own", {"size": 1})
     assert "RuntimeError: no width" in refused("own_task_module:Picky")
+
+
+def test_a_task_that_stands_in_a_module_and_a_function_that_makes_one():
+    assert parse_task("own_task_module:READY").width == 7
+    assert parse_task("own_task_module:make", {"width": 5}).width == 5
+    assert task_to_json(parse_task("own_task_module:make", {"width": 5})) == {
+        "task": "own_task_module:Plain",
+        "params": {"width": 5},
+    }
+    assert "takes no parameters, got {'width': 3}" in refused("own_task_module:READY", {"width": 3})
+    assert "known: width; nearest: width" in refused("own_task_module:make", {"widht": 3})
+    assert "lacks vocab_size" in refused("own_task_module:fails")
+
+
+def test_a_task_that_says_its_own_name():
+    task = parse_task("own_task_module:LABELLED")
+    assert task_name(task) == "own_task_module:LABELLED"
+    assert task_from_json(task_to_json(task)) is task
+    made = parse_task("own_task_module:labelled", {"sizes": [2, 3]})
+    assert task_to_json(made) == {"task": "own_task_module:labelled", "params": {"sizes": [2, 3]}}
 
 
 @pytest.mark.parametrize("name", [":", "a:", ":B", "a:b:c", "a/b.py:C", "a b:C", ".a:B", "a:B()", "a..b:C"])

@@ -15,8 +15,11 @@ Params = Annotated[
     typer.Option("--param", metavar="NAME=JSON", help="A parameter of the task; may be repeated."),
 ]
 TaskName = Annotated[
-    str, typer.Argument(metavar="TASK", help="A name that `plait tasks` lists, or module:Class.")
+    str, typer.Argument(metavar="TASK", help="A name that `plait tasks` lists, or module:NAME of your own.")
 ]
 TaskOption = Annotated[
-    str, typer.Option("--task", metavar="TASK", help="A name that `plait tasks` lists, or module:Class.")
+    str,
+    typer.Option(
+        "--task", metavar="TASK", help="A name that `plait tasks` lists, or module:NAME of your own."
+    ),
 ]

@@ -1,7 +1,9 @@
-"""Tasks by name: the built-in ones, and a user's own as `module:Class`; also how a task is written as JSON.
+"""Tasks by name: the built-in ones, and a user's own as `module:NAME`; also how a task is written as JSON.
 
 parse_task("selective-copying", {"numbers": [1, 2]})        a built-in task with its parameters
 parse_task("my_pkg.my_task:MyTask", {"n_words": 8})         a class with the members of `Task`
+parse_task("my_pkg.my_task:make", {"n_words": 8})           a function that gives a task
+parse_task("my_pkg.my_program:PROGRAM")                     a task itself
 task_to_json(task)  ->  {"task": name, "params": {...}}     and back by task_from_json
 """
 
@@ -10,7 +12,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -37,27 +39,35 @@ def parse_task(name: str, params: Mapping[str, object] | None = None) -> Task:
     """The task of that name with these parameters, which may come from JSON (lists become tuples).
 
     Args:
-        name: a key of `TASKS`, or `module:Class`, the module importable or a file in the working folder
+        name: a key of `TASKS`, or `module:NAME`, the module importable or a file in the working folder
             (which stays on `sys.path`, at its end, from then on).
-        params: the constructor's keyword arguments.
+        params: the keyword arguments of the class or function; a task itself takes none.
 
     Raises:
-        ValueError: an unknown task, module, class or parameter, a missing one, a value that the task refuses,
-            or a class that lacks a member of `Task`.
+        ValueError: an unknown task, module, name or parameter, a missing one, a value that the task refuses,
+            or what lacks a member of `Task`.
     """
-    task_class = _own_class(name) if isinstance(name, str) and ":" in name else TASKS.get(name)
-    if task_class is None:
+    found: Any = _own(name) if isinstance(name, str) and ":" in name else TASKS.get(name)
+    if found is None:
         raise ValueError(f"{unknown('task', name, TASKS)} (a task of your own: module:Class)")
     given = {key: _frozen(value) for key, value in (params or {}).items()}
-    _check_parameters(name, task_class, given)
-    try:
-        task = task_class(**given)
-    except ValueError:
-        raise
-    except Exception as error:  # a user's constructor may fail in any way
-        raise ValueError(f"task {name} refused {given}: {_one_line(error)}") from error
-    _check_members(name, task)
-    return task
+    if not callable(found):
+        if given:
+            raise ValueError(f"task {name} stands there ready made and takes no parameters, got {given}")
+        _check_members(name, found)
+    else:
+        _check_parameters(name, found, given)
+        try:
+            task: Any = found(**given)
+        except ValueError:
+            raise
+        except Exception as error:  # a user's constructor may fail in any way
+            raise ValueError(f"task {name} refused {given}: {_one_line(error)}") from error
+        _check_members(name, task)
+        found = task
+    if hasattr(found, "named"):  # it is not known again by its class and attributes
+        found.named(name, given)
+    return found
 
 
 def task_name(task: Task) -> str:
@@ -66,6 +76,8 @@ def task_name(task: Task) -> str:
     Raises:
         ValueError: a class that cannot be imported from a module.
     """
+    if (own := _naming(task)) is not None:
+        return own[0]
     task_class = type(task)
     for name, known in TASKS.items():
         if known is task_class:
@@ -84,6 +96,8 @@ def task_to_json(task: Task) -> dict[str, object]:
     Raises:
         ValueError: as `task_name`, or a class whose parameters cannot be read back from its attributes.
     """
+    if (own := _naming(task)) is not None:
+        return {"task": own[0], "params": {name: _plain(value) for name, value in own[1].items()}}
     names = [name for name, _ in _parameters(type(task))]
     lacking = [name for name in names if not hasattr(task, name)]
     if lacking:
@@ -106,9 +120,14 @@ def task_from_json(document: Mapping[str, object]) -> Task:
     return parse_task(name, params)
 
 
-def _own_class(name: str) -> type:
-    module_name, _, class_name = name.partition(":")
-    if not all(part.isidentifier() for part in (*module_name.split("."), *class_name.split("."))):
+def _naming(task: Task) -> tuple[str, Mapping[str, object]] | None:
+    """Name and parameters of a task that says them itself, as a compiled program does."""
+    return getattr(task, "naming", None)
+
+
+def _own(name: str) -> Any:
+    module_name, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), *attribute.split("."))):
         raise ValueError(f"a task of your own must be named module:Class, got {name!r}")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
@@ -116,22 +135,28 @@ def _own_class(name: str) -> type:
         found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a user's module may fail in any way
         raise ValueError(f"task {name}: importing {module_name} failed: {_one_line(error)}") from error
-    for part in class_name.split("."):
-        classes = [key for key, value in vars(found).items() if inspect.isclass(value)]
-        if part not in classes:
-            raise ValueError(f"task {name}: {unknown('class', part, classes)}")
+    for part in attribute.split("."):
+        known = [key for key, value in vars(found).items() if _gives_a_task(value)]
+        if part not in known:
+            raise ValueError(f"task {name}: {unknown('class or task', part, known)}")
         found = getattr(found, part)
     return found
 
 
-def _parameters(task_class: type) -> list[tuple[str, bool]]:
+def _gives_a_task(value: object) -> bool:
+    """Whether it may be one: a class, a function, or an object with the members of a task."""
+    made = inspect.isclass(value) or inspect.isfunction(value)
+    return made or all(hasattr(value, member) for member in _MEMBERS)
+
+
+def _parameters(task_class: Callable[..., object]) -> list[tuple[str, bool]]:
     """The constructor's keyword parameters, each with whether it must be given."""
     parameters = list(inspect.signature(task_class).parameters.values())
     keywords = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [(p.name, p.default is inspect.Parameter.empty) for p in parameters if p.kind in keywords]
 
 
-def _check_parameters(name: str, task_class: type, given: Mapping[str, object]) -> None:
+def _check_parameters(name: str, task_class: Callable[..., object], given: Mapping[str, object]) -> None:
     known = _parameters(task_class)
     for key in given:
         if key not in dict(known):
