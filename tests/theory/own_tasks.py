@@ -76,6 +76,49 @@ class Majority(Bare):
 
 
 @dataclass(frozen=True)
+class Echo(Bare):
+    """Letters, one bar, and then the letters once more from the first on: at the bar the first one is due.
+
+    Letters after the bar are not read, and nothing is due behind a second bar or past the last letter.
+    """
+
+    letters: int = 26
+
+    def __post_init__(self):
+        object.__setattr__(self, "n_tokens", self.letters + 1)
+
+    def targets(self, tokens):
+        time = torch.arange(tokens.shape[-1]).expand(tokens.shape)
+        bars = (tokens == self.letters).cumsum(-1)
+        before = (bars == 0).sum(-1, keepdim=True)
+        since = time - before
+        scored = (bars == 1) & (since < before)
+        return Targets(tokens.gather(-1, since.clamp(min=0)) * scored, scored)
+
+
+@dataclass(frozen=True)
+class WordsAmongBlanks(Bare):
+    """From the first mark on, the first `due` words that stand anywhere up to then, in order; blanks do not count."""
+
+    words: int = 14
+    due: int = 16
+
+    def __post_init__(self):
+        object.__setattr__(self, "n_tokens", self.words + 2)
+
+    def targets(self, tokens):
+        blank, mark = self.words, self.words + 1
+        rows = tokens.reshape(-1, tokens.shape[-1])
+        is_word, marked = rows < blank, (rows == mark).cumsum(-1) > 0
+        order = torch.where(is_word, is_word.cumsum(-1) - 1, self.due).clamp(max=self.due)
+        kept = torch.zeros(len(rows), self.due + 1, dtype=torch.int64).scatter_(1, order, rows)
+        number = torch.where(marked, marked.cumsum(-1) - 1, self.due).clamp(max=self.due)
+        scored = (number < self.due) & (number < is_word.cumsum(-1))
+        answers = kept.gather(1, number) * scored
+        return Targets(answers.reshape(tokens.shape), scored.reshape(tokens.shape))
+
+
+@dataclass(frozen=True)
 class Hidden(Bare):
     """A task of plait of which only the targets are shown."""
 

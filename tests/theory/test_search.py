@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from own_tasks import Hidden, LastTokens, Majority, Parity, Unless
+from own_tasks import Echo, Hidden, LastTokens, Majority, Parity, Unless, WordsAmongBlanks
 
 from plait.tasks import (
     TASKS,
@@ -57,8 +57,9 @@ def find(task, seconds, seq_len=40):
         (SelectiveCopying(n_words=6, numbers=(2, 4)), 0.9),
         (AssociativeRecall(n_words=6), 0.99),
         (MultiKeyRecall(n_words=3, key_length=2), 0.9),
-        (MultiKeyRecall(n_words=2, key_length=2), 0.6),
-        (DecodingRecall(n_bits=2), 0.8),
+        (MultiKeyRecall(n_words=2, key_length=2), 0.9),
+        (DecodingRecall(n_bits=1), 0.99),
+        (DecodingRecall(n_bits=2), 0.99),
         (Needle(n_words=9), 0.99),
     ],
     ids=repr,
@@ -98,6 +99,34 @@ def test_half_of_the_exact_bits_are_found_in_a_minute_at_the_paper_s_sizes(task)
 )
 def test_known_answers_are_found_exactly(task, states):
     assert find(task, 2) == int(1000 * math.log2(states)) / 1000
+
+
+@pytest.mark.parametrize(
+    ("task", "seq_len", "seconds", "states"),
+    [
+        (Echo(), 41, 4, 26**20),
+        (Echo(letters=4), 13, 2, 4**6),
+        (WordsAmongBlanks(), 64, 7, 14**16),
+        (WordsAmongBlanks(words=4, due=3), 12, 2, 4**3),
+    ],
+    ids=repr,
+)
+def test_copies_behind_a_mark_are_found(task, seq_len, seconds, states):
+    """Any string of that many letters is kept until the mark; who keeps the mark out of it keeps them all."""
+    assert find(task, seconds, seq_len=seq_len) >= 0.98 * math.log2(states)
+
+
+def test_what_is_spelled_at_the_cut_is_found():
+    """The register of decoding recall: with it the search has every one of the 28 states, without it 14."""
+    bound = find_state_bits(Hidden(inner=DecodingRecall(n_bits=1)), seq_len=30, seconds=2)
+    assert float(bound.value) == int(1000 * math.log2(28)) / 1000
+    assert "2 values spelled at the cut" in bound.statement
+
+
+def test_the_time_is_used():
+    began = time.process_time()
+    find_state_bits(Parity(), seq_len=20, seconds=3)
+    assert time.process_time() - began >= 2.5
 
 
 def test_contents_that_spoil_each_other_are_not_counted():

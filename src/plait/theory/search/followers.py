@@ -1,25 +1,35 @@
 """Families of last followers for whatever keys a search can read: forests, spanning in-trees, and paths."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 
 from plait.theory.confidence import ALPHA, least_success_rate
-from plait.theory.families.family import Family
+from plait.theory.families.family import Family, Suffixes
 from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
 from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
 from plait.theory.search.oracle import UNDEFINED, Oracle
-from plait.theory.search.readers import Reading, followers
+from plait.theory.search.readers import Reading, find_readings, followers
+from plait.theory.search.spelled import spelled_values
 
 _CHECKED = 200
+_ROUNDS = 4
+"""Sets of random texts that keys are looked for in."""
+
 _MOST_KEYS = 2_000
 
 
-def follower_candidates(oracle: Oracle, reading: Reading) -> list[Family]:
-    """The families of a reading that fit into the length, measured on random texts."""
-    whole = _forests if reading.key_length == 1 else _trees
-    found = [whole(oracle, reading), _paths(oracle, reading)]
-    return [family for family in found if family is not None]
+def follower_candidates(oracle: Oracle) -> Iterator[Family | None]:
+    """The families of every reading that is found, measured on random texts, as far as they fit into the length."""
+    for _ in range(_ROUNDS):
+        readings = find_readings(oracle)
+        for reading in readings:
+            yield (_forests if reading.key_length == 1 else _trees)(oracle, reading)
+            yield _paths(oracle, reading)
+        if readings:
+            return
+        yield None
 
 
 def _room(oracle: Oracle, reading: Reading) -> int:
@@ -27,7 +37,8 @@ def _room(oracle: Oracle, reading: Reading) -> int:
 
 
 def _forests(oracle: Oracle, reading: Reading) -> Family | None:
-    """Forests on the keys, every other token being a sink; or a key waits for its follower."""
+    """Forests on the keys, every other token being a sink; or a key waits for its follower. With keys that are spelled
+    also what is spelled at the cut, if that can be read."""
     room = _room(oracle, reading)
     words = reading.letters
     sinks = np.setdiff1d(oracle.tokens, words)
@@ -43,19 +54,24 @@ def _forests(oracle: Oracle, reading: Reading) -> Family | None:
 
     if room < 2:
         return None
+    spelled = spelled_values(oracle, reading, room=room)
+    room -= len(spelled[0].spell)
     m = best_word_count(len(words), room=room, roots=n_sinks, value=value)
     size, share = value(m)
+    spelled = spelled if m == len(words) else spelled[:1]
+    length = min(room, 2 * m + 1) + len(spelled[0].spell)
     text = np.concatenate([words[:m], sinks])
-    right = _read_rightly(oracle, reading, text, range(m), min(room, 2 * m + 1))
-    reads, suffixes = _numbered(reading.readers[:m])
+    right = _read_rightly(oracle, reading, text, range(m), length)
+    asked = Suffixes()
+    reads = [[asked.ask(suffix) for suffix in suffixes] for suffixes in reading.readers[:m]]
     codec = {
         "kind": "forests",
         "words": words[:m].tolist(),
         "sinks": sinks.tolist(),
-        "length": min(room, 2 * m + 1),
+        "length": length,
         "waiting": True,
         "reads": reads,
-        "registers": [{"spell": [], "reads": [], "answers": []}],
+        "registers": [value.document(asked) for value in spelled],
     }
     if not n_sinks:
         codec = {
@@ -63,17 +79,20 @@ def _forests(oracle: Oracle, reading: Reading) -> Family | None:
             "letters": words[:m].tolist(),
             "key_length": 1,
             "lead": 0,
-            "length": min(room, 2 * m + 1),
+            "length": length,
             "root": None,
             "reads": reads,
         }
+    what = (
+        "all forests" if len(spelled) == 1 else f"all forests, with {len(spelled)} values spelled at the cut"
+    )
     return Family(
-        description=f"what followed each of {m} tokens last: all forests",
-        size=size,
+        description=f"what followed each of {m} tokens last: {what}",
+        size=size * len(spelled),
         share=share * right,
-        prefix_length=min(room, 2 * m + 1),
-        suffixes=suffixes,
-        queries=[(number, len(suffix) - 1) for number, suffix in enumerate(suffixes)],
+        prefix_length=length,
+        suffixes=asked.suffixes,
+        queries=asked.queries,
         codec=codec,
     )
 

@@ -1,38 +1,59 @@
 """States found by plain sampling: prefixes with different answer tables, listed, or the birthday bound on them."""
 
+from collections.abc import Iterator
+from itertools import count
+
 import numpy as np
 
 from plait.theory.families.family import Family
 from plait.theory.search.oracle import UNDEFINED, Oracle
+from plait.theory.search.suffixes import asking_suffixes
 
-MOST_LISTED = 4_096
+MOST_LISTED = 8_192
 _DRAWS = 4_000
+_MOST_DRAWN = 16_384
+_LONGEST = 64
 _TOKENS = 6_000_000
 _MOST_COLUMNS = 400
 
 
-def listed_candidates(oracle: Oracle) -> list[Family]:
-    """For several lengths, as many prefixes as differ in some answer; where all do, random ones of that length."""
-    found: list[Family] = []
-    reserve = 0.7 * oracle.left()
-    for length in (1, 2, 3, 5, 8, 13, 21, 34, 55):
-        room = oracle.seq_len - length
-        if room < 1 or oracle.left() <= reserve:
-            break
-        prefixes = np.unique(oracle.uneven_rows(_DRAWS, length), axis=0)
-        width = min(room, max(12, length + 2))
-        count = max(24, min(256, _TOKENS // (len(prefixes) * (length + width))))
-        suffixes = oracle.uneven_rows(count, width)
-        chosen = _told_apart(prefixes, oracle.answers(prefixes, suffixes))
-        if chosen is None:
-            continue
-        rows, columns = chosen
-        found.append(_list(prefixes[rows], *_used(suffixes, columns)))
-        if len(rows) > _DRAWS // 2:
-            birthday = _birthday(oracle, length, suffixes)
-            if birthday is not None:
-                return [*found, birthday]
-    return found
+def listed_candidates(oracle: Oracle) -> Iterator[Family | None]:
+    """For one length after the other, as many prefixes as differ in some answer; where all do, random ones too."""
+    longest = min(_LONGEST, oracle.seq_len - 1)
+    lengths = [length for length in (1, 2, 3, 5, 8, 13, 21, 34, 55) if length <= longest]
+    for number in count():
+        if oracle.left() <= 0:
+            return
+        again = number >= len(lengths)
+        length = 1 + int(oracle.integers(longest, (1,))[0]) if again else lengths[number]
+        yield from _of_length(oracle, length, oracle.some_tokens() if again else oracle.tokens)
+
+
+def _of_length(oracle: Oracle, length: int, letters: np.ndarray) -> Iterator[Family | None]:
+    """The list of all prefixes of a length, if there are few enough, or of random ones; and birthdays."""
+    prefixes = _all_rows(letters, length) if len(letters) ** length <= _MOST_DRAWN else None
+    if prefixes is None:
+        rows = oracle.uneven_rows(_DRAWS, length)
+        rows[::3] = letters[oracle.integers(len(letters), rows[::3].shape)]
+        prefixes = np.unique(rows, axis=0)
+    width = min(oracle.seq_len - length, max(12, length + 2))
+    n_suffixes = max(24, min(256, _TOKENS // (len(prefixes) * (length + width))))
+    suffixes = asking_suffixes(oracle, n_suffixes, width)
+    chosen = _told_apart(prefixes, oracle.answers(prefixes, suffixes))
+    if chosen is None:
+        yield None
+        return
+    rows, columns = chosen
+    yield _list(prefixes[rows], *_used(suffixes, columns))
+    if len(rows) > _DRAWS // 2 and len(letters) ** length > _MOST_DRAWN:
+        yield _birthday(oracle, length, suffixes)
+
+
+def _all_rows(letters: np.ndarray, length: int) -> np.ndarray:
+    number = np.arange(len(letters) ** length)
+    return np.stack(
+        [letters[number // len(letters) ** place % len(letters)] for place in range(length)], axis=1
+    )
 
 
 def _told_apart(prefixes: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -63,6 +63,15 @@ class Oracle:
         rows[::2] = np.take_along_axis(two, second, axis=1)[::2]
         return rows
 
+    def some_tokens(self) -> np.ndarray:
+        """A fresh choice of two or more usable tokens, small ones as likely as large ones, each sixth time all."""
+        n = len(self.tokens)
+        draws = self.integers(2**20, (n + 2,))
+        if n <= 2 or draws[-1] % 6 == 0:
+            return self.tokens
+        size = round(2 * (n / 2) ** (draws[-2] / 2**20))
+        return np.sort(self.tokens[np.argsort(draws[:n], kind="stable")[:size]])
+
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """The target at every position, UNDEFINED where it is not scored."""
         step = max(1, _TOKENS_PER_CALL // max(1, rows.shape[1]))

@@ -26,12 +26,13 @@ class Reading:
     """Keys of `key_length` tokens of `letters`, and for each key the suffixes whose last answer is its follower.
 
     `readers[i]` are suffixes with different first tokens for key number i (in base `len(letters)`, first letter
-    highest).
+    highest). `codes[i]`, where keys are spelled, is what spells key i and nothing more.
     """
 
     letters: np.ndarray
     key_length: int
     readers: list[list[list[int]]]
+    codes: list[list[int]] | None = None
 
 
 def find_readings(oracle: Oracle) -> list[Reading]:
@@ -127,11 +128,20 @@ def _spelled(oracle: Oracle, texts: np.ndarray) -> Reading | None:
     usable = sorted(key for key, found in readers.items() if len(found) > 1)
     if not usable:
         return None
-    return Reading(
-        letters=np.array(usable),
-        key_length=1,
-        readers=[list(readers[key].values())[:2] for key in usable],
-    )
+    found = [list(readers[key].values())[:2] for key in usable]
+    codes = _codes(table, usable, [suffixes[0] for suffixes in found]) if len(steering) > 1 else None
+    if codes is not None:
+        found = [[code, [next(s for s in steering if s != code[0]), *code]] for code in codes]
+    return Reading(letters=np.array(usable), key_length=1, readers=found, codes=codes)
+
+
+def _codes(table: "_Followed", keys: list[int], strings: list[list[int]]) -> list[list[int]] | None:
+    """The shortest ends of the strings, all of one length, that still read the keys; None if only whole ones do."""
+    for length in range(1, len(strings[0])):
+        ends = np.array([string[-length:] for string in strings])
+        if table.keys_read(ends) == keys:
+            return ends.tolist()
+    return None
 
 
 def _strings(oracle: Oracle, steering: np.ndarray, length: int) -> np.ndarray:

@@ -6,20 +6,23 @@ the same way: what is already decoded is filled in, and the task itself says whi
 Every claim is measured afterwards on fresh random contents.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import count
 
 import numpy as np
 
 from plait.theory.confidence import ALPHA, least_success_rate
 from plait.theory.families.family import Family
 from plait.theory.search.oracle import UNDEFINED, Oracle
+from plait.theory.search.suffixes import asking_suffixes
 
 _MOST_VALUES = 40
 _FILLS = 3
 _MOST_COLUMNS = 300
 _CHECKED, _PRUNED_BY = 300, 100
 _ROWS = 20_000
+_PLAIN_ROUNDS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,31 +35,46 @@ class FoundSlot:
     copies: bool
 
 
-def slot_candidates(oracle: Oracle) -> list[Family]:
-    """The best families of slots from several prefix lengths, bases and both directions."""
-    found: list[Family] = []
-    for part, backwards in product((3, 2, 6), (True, False)):
-        length = max(1, min(oracle.seq_len // part, oracle.seq_len - 1))
-        if oracle.left() > 0:
-            family = _search(oracle, length, backwards=backwards)
-            found += [family] if family else []
-    return found
+def slot_candidates(oracle: Oracle) -> Iterator[Family | None]:
+    """Families of slots from prefix lengths, bases, alphabets and directions in turn; None while one is looked for."""
+    lengths = [max(1, min(oracle.seq_len // part, oracle.seq_len - 1)) for part in (3, 2, 6)]
+    for number in count():
+        if oracle.left() <= 0:
+            return
+        length = lengths[number // 2 % 3]
+        if number >= _PLAIN_ROUNDS:
+            length = 1 + int(oracle.integers(oracle.seq_len - 1, (1,))[0])
+        letters = oracle.tokens if number < _PLAIN_ROUNDS else oracle.some_tokens()
+        yield from _search(oracle, length, letters, backwards=number % 2 == 0)
 
 
-def _search(oracle: Oracle, length: int, *, backwards: bool) -> Family | None:
-    asked = _contexts(oracle) * _FILLS * min(len(oracle.tokens), _MOST_VALUES)
-    n_suffixes = max(24, min(128, _ROWS // asked))
-    suffixes = oracle.uneven_rows(n_suffixes, min(oracle.seq_len - length, 2 * length + 4))
-    base = oracle.rows(1, length)[0]
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """What slots are looked for in: the prefix where no slot stands, the tokens for them, and what may follow."""
+
+    base: np.ndarray
+    letters: np.ndarray
+    suffixes: np.ndarray
+
+
+def _search(oracle: Oracle, length: int, letters: np.ndarray, *, backwards: bool) -> Iterator[Family | None]:
+    asked = _contexts(oracle) * _FILLS * min(len(letters), _MOST_VALUES)
+    width = min(oracle.seq_len - length, 2 * length + 4)
+    trial = _Trial(
+        base=letters[oracle.integers(len(letters), (length,))],
+        letters=letters,
+        suffixes=asking_suffixes(oracle, max(24, min(128, _ROWS // asked)), width),
+    )
     slots: list[FoundSlot] = []
     order = list(range(length))[:: -1 if backwards else 1]
     for number, place in enumerate(order):
         if oracle.left() <= 0:
             break
-        slot = _slot_at(oracle, base, slots, place, order[number + 1 :], suffixes)
+        slot = _slot_at(oracle, trial, slots, place, order[number + 1 :])
         if slot is not None:
             slots.append(slot)
-    return _measured(oracle, base, slots, suffixes) if slots else None
+        yield None
+    yield _measured(oracle, trial.base, slots, trial.suffixes) if slots else None
 
 
 def _contexts(oracle: Oracle) -> int:
@@ -65,28 +83,21 @@ def _contexts(oracle: Oracle) -> int:
 
 
 def _slot_at(
-    oracle: Oracle,
-    base: np.ndarray,
-    slots: list[FoundSlot],
-    place: int,
-    untried: list[int],
-    suffixes: np.ndarray,
+    oracle: Oracle, trial: _Trial, slots: list[FoundSlot], place: int, untried: list[int]
 ) -> FoundSlot | None:
-    values, n_contexts = oracle.tokens, _contexts(oracle)
+    """The slot at a place: the answers that no untried place changes tell its values apart."""
+    base, suffixes, values = trial.base, trial.suffixes, trial.letters
     if len(values) > _MOST_VALUES:
         values = values[np.argsort(oracle.integers(2**20, (len(values),)), kind="stable")[:_MOST_VALUES]]
-    contexts = np.tile(base, (n_contexts, 1))
-    for slot in slots:
-        contexts[:, slot.place] = slot.values[oracle.integers(len(slot.values), (n_contexts,))]
+    contexts = _with_values(oracle, slots, np.tile(base, (_contexts(oracle), 1)))
     fills = np.repeat(contexts[:, None], _FILLS, axis=1)
     if untried:
-        fills[:, 1:, untried] = oracle.rows(n_contexts * (_FILLS - 1), len(untried)).reshape(
-            n_contexts, _FILLS - 1, -1
-        )
+        shape = (len(contexts), _FILLS - 1, len(untried))
+        fills[:, 1:, untried] = trial.letters[oracle.integers(len(trial.letters), shape)]
     prefixes = np.repeat(fills[:, None], len(values), axis=1)
     prefixes[..., place] = values[None, :, None]
     answers = oracle.answers(prefixes.reshape(-1, len(base)), suffixes)
-    table = answers.reshape(n_contexts, len(values), _FILLS, -1)
+    table = answers.reshape(len(contexts), len(values), _FILLS, -1)
     steady = ((table == table[:, :, :1]) & (table != UNDEFINED)).all((0, 1, 2))
     columns = np.flatnonzero(steady)
     if not len(columns):
@@ -95,17 +106,22 @@ def _slot_at(
     copied = (table == values[None, :, None]).all(0).sum(0)
     if 2 * copied.max() >= len(values):
         read = int(columns[copied.argmax()])
-        copying = _copying(
-            oracle, contexts, place, suffixes[read // suffixes.shape[1]], read % suffixes.shape[1]
-        )
+        number, position = divmod(read, suffixes.shape[1])
+        copying = _copying(oracle, contexts, place, suffixes[number], position)
         if len(copying) > 1:
             return FoundSlot(place=place, values=copying, reads=[read], copies=True)
     kept, reads = _telling(table)
     if len(kept) < 2:
         return None
-    return FoundSlot(
-        place=place, values=values[kept], reads=[int(columns[read]) for read in reads], copies=False
-    )
+    reads = [int(columns[read]) for read in reads]
+    return FoundSlot(place=place, values=values[kept], reads=reads, copies=False)
+
+
+def _with_values(oracle: Oracle, slots: list[FoundSlot], rows: np.ndarray) -> np.ndarray:
+    """The rows with a random value in each slot."""
+    for slot in slots:
+        rows[:, slot.place] = slot.values[oracle.integers(len(slot.values), (len(rows),))]
+    return rows
 
 
 def _copying(
@@ -183,14 +199,12 @@ def _shown(slots: list[FoundSlot]) -> str:
 
 
 def _blame(
-    oracle: Oracle, base: np.ndarray, slots: list[FoundSlot], suffixes: np.ndarray, count: int
+    oracle: Oracle, base: np.ndarray, slots: list[FoundSlot], suffixes: np.ndarray, n_contents: int
 ) -> np.ndarray:
-    """Of `count` random contents, how many are read back up to each slot and not there."""
-    contents = np.tile(base, (count, 1))
-    for slot in slots:
-        contents[:, slot.place] = slot.values[oracle.integers(len(slot.values), (count,))]
-    known = np.tile(base, (count, 1))
-    alive, blame = np.ones(count, dtype=bool), np.zeros(len(slots), dtype=np.int64)
+    """Of `n_contents` random contents, how many are read back up to each slot and not there."""
+    contents = _with_values(oracle, slots, np.tile(base, (n_contents, 1)))
+    known = np.tile(base, (n_contents, 1))
+    alive, blame = np.ones(n_contents, dtype=bool), np.zeros(len(slots), dtype=np.int64)
     for number, slot in enumerate(slots):
         right = _read_back(oracle, slot, contents, known, suffixes)
         blame[number] = (alive & ~right).sum()

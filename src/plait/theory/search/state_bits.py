@@ -1,8 +1,9 @@
 """Lower bounds for a task of one's own, given nothing but its targets: `find_state_bits`.
 
-Stages, each while time is left: what followed a key last (forests, trees, paths), slots one by one, plain lists and the
-birthday bound. The best candidate becomes a certificate, which is checked before it is handed out; so the bound is true
-at its confidence, and it is labelled as found: a better one may exist. Source: docs/theory.md, 4.8.
+Stages, in turn until the time is out: what followed a key last (forests, trees, paths), places that are copied, slots
+one by one, plain lists and the birthday bound. The best candidate becomes a certificate, which is checked before it is
+handed out; so the bound is true at its confidence, and it is labelled as found: a better one may exist. Source:
+docs/theory.md, 4.8.
 """
 
 from fractions import Fraction
@@ -12,14 +13,15 @@ from plait.theory.certificate import found_certificate
 from plait.theory.checker import check
 from plait.theory.families.family import Family
 from plait.theory.recurrent import printed_of
+from plait.theory.search.copies import copied_candidates
 from plait.theory.search.followers import follower_candidates
 from plait.theory.search.lists import listed_candidates
 from plait.theory.search.oracle import Oracle
-from plait.theory.search.readers import find_readings
 from plait.theory.search.rule import check_rule
 from plait.theory.search.slots import slot_candidates
 
 _LEAST_SHARE = Fraction(1, 50)
+_KEPT = 8
 _SURELY_READ = Fraction(93, 100)
 """What all of a few hundred trials prove: nothing was seen to fail."""
 
@@ -39,14 +41,7 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
     """
     oracle = Oracle(task, seq_len=seq_len, seconds=seconds, seed=seed)
     check_rule(task)
-    candidates = [
-        candidate for reading in find_readings(oracle) for candidate in follower_candidates(oracle, reading)
-    ]
-    for stage in (listed_candidates, slot_candidates):
-        if oracle.left() > 0:
-            candidates += stage(oracle)
-    usable = [candidate for candidate in candidates if candidate.share >= _LEAST_SHARE and candidate.size > 1]
-    for candidate in sorted(usable, key=lambda c: c.size * c.share, reverse=True):
+    for candidate in _candidates(oracle):
         bound = _certified(task, candidate, seq_len, answers=int(task.vocab_size))  # pyright: ignore[reportAttributeAccessIssue]
         if bound is not None:
             return bound
@@ -56,6 +51,30 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
         found=True,
         statement=f"No family was found on inputs of {seq_len} tokens in the time given; that proves nothing.",
     )
+
+
+def _candidates(oracle: Oracle) -> list[Family]:
+    """The families of most contents that the stages find while time is left, best first; each stage has its share."""
+    stages = [
+        stage(oracle)
+        for stage in (follower_candidates, listed_candidates, copied_candidates, slot_candidates)
+    ]
+    used = dict.fromkeys(range(len(stages)), 0.0)
+    best: list[Family] = []
+    while used and oracle.left() > 0:
+        number = min(used, key=lambda stage: used[stage])
+        before = oracle.left()
+        try:
+            family = next(stages[number])
+        except StopIteration:
+            del used[number]
+            continue
+        used[number] += before - oracle.left()
+        if family is not None and family.share >= _LEAST_SHARE and family.size > 1:
+            if not best or family.size * family.share > best[0].size * best[0].share:
+                used[number] /= 2  # what found more may go on
+            best = sorted([*best, family], key=lambda f: f.size * f.share, reverse=True)[:_KEPT]
+    return best
 
 
 def _certified(task: object, candidate: Family, seq_len: int, *, answers: int) -> Bound | None:
