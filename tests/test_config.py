@@ -82,7 +82,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"rotary_base": float("inf")}, "rotary_base must be"),
     ({"norm_eps": 0.0}, "norm_eps must be a number positive"),
     ({"norm_eps": False}, "norm_eps must be"),
-    ({"init": "xavier"}, "unknown init 'xavier'; known: paper, mamba"),
+    ({"init": "xavier"}, "unknown init 'xavier'; known: released, paper, mamba"),
     ({"init": ["paper"]}, "unknown init"),
     ({"pattern": "SSM-XF"}, "unknown layer 'XF'"),
     ({"pattern": None}, "pattern must be a string such as SSM-TF, got None"),

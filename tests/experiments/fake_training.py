@@ -33,12 +33,16 @@ class FakeMember:
     select_correct: int = 3
     select_scored: int = 4
     diverged_at: int | None = None
+    eight_accuracy: float | None = 0.5
+    sequence_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
 class FakeResult:
     members: tuple[FakeMember, ...]
     device: str = "cpu"
+    engine: str = "fake"
+    threads: int | None = None
     versions: dict[str, str] = field(
         default_factory=lambda: {"plait": "0.1.0", "torch": "2.13.0", "python": "3.11.7"}
     )

@@ -17,6 +17,8 @@ class MadeUpResult:
     """Hybrids do well, wider models better, everything best at a learning rate of 0.01."""
 
     device = "cpu"
+    engine = "compiled"
+    threads = None
     versions = VERSIONS
 
     def __init__(self, shard: Shard) -> None:

@@ -6,13 +6,13 @@ import itertools
 import pytest
 
 from plait.experiments import member_id, shard_id
-from plait.experiments.identity import canonical_json
 from plait.experiments.paper import CATALOGUE
 from plait.model import HybridConfig
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.training.identity import canonical_json
 from plait.training.run import Run, Train
 
-RUN = Run(task=SelectiveCopying(), model=HybridConfig(d_model=8, window=20), train=Train())
+RUN = Run(task=SelectiveCopying(), model=HybridConfig(d_model=8, window=20, init="paper"), train=Train())
 
 TASK_CHANGES = {"n_words": 25, "numbers": (5, 6, 7, 8, 10), "p_number": 0.3, "variant": "repetitive"}
 MODEL_CHANGES = {
@@ -32,6 +32,8 @@ MODEL_CHANGES = {
     "dropout": 0.1,
     "norm_eps": 1e-6,
     "init": "mamba",
+    "dropout_at": "embedding",
+    "rotary_odd": "released",
 }
 TRAIN_CHANGES = {
     "steps": 4001,

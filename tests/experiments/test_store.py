@@ -18,7 +18,7 @@ from plait.experiments import (
     plan,
     run_experiment,
 )
-from plait.experiments.schema import rows_of, run_of, window_text
+from plait.experiments.schema import OLDEST_VERSION, SINCE, rows_of, run_of, window_text
 
 EXPERIMENT = small_experiment(steps=4, widths=(4,), seeds=range(2))
 SHARD, OTHER = plan(EXPERIMENT.expand())
@@ -144,18 +144,37 @@ class TestDamage:
         store = filled(tmp_path)
         rows = store.read().select(change).with_columns(extra=pl.lit(1))
         rows.write_parquet(tmp_path / f"{SHARD.id}.parquet")
-        assert "has not the columns of version 2" in self.refusal(tmp_path)
+        assert "has not the columns of version 3" in self.refusal(tmp_path)
 
     @pytest.mark.parametrize(
-        ("step", "advice"), [(1, "update plait to read it"), (-1, "read it with the plait")]
+        ("step", "advice"), [(1, "update plait to read it"), (-2, "read it with the plait")]
     )
     def test_another_version(self, tmp_path, step, advice):
         store = filled(tmp_path)
         rows = store.read().with_columns(pl.lit(SCHEMA_VERSION + step).cast(pl.Int64).alias("schema_version"))
         rows.with_columns(new=pl.lit(1)).write_parquet(tmp_path / f"{SHARD.id}.parquet")
         message = self.refusal(tmp_path)
-        assert f"is of schema version {SCHEMA_VERSION + step}, this plait reads {SCHEMA_VERSION}" in message
+        assert (
+            f"is of schema version {SCHEMA_VERSION + step}, this plait reads {OLDEST_VERSION} to {SCHEMA_VERSION}"
+            in message
+        )
         assert advice in message
+
+    def test_a_version_before_the_present_columns_is_read(self, tmp_path):
+        """Its rows have the columns of that version, and null in those that came later."""
+        later = [name for name, version in SINCE.items() if version == SCHEMA_VERSION and name in COLUMNS]
+        filled(tmp_path)
+        (tmp_path / f"{OTHER.id}.parquet").unlink()
+        old = Store(tmp_path).read().drop(later).with_columns(schema_version=pl.lit(2, dtype=pl.Int64))
+        old.write_parquet(tmp_path / f"{SHARD.id}.parquet")
+        rows = Store(tmp_path).read()
+        assert dict(rows.schema) == COLUMNS
+        assert later
+        assert all(rows[name].is_null().all() for name in later)
+        assert rows["schema_version"].unique().to_list() == [SCHEMA_VERSION]
+        assert rows.drop(later, "schema_version").equals(old.drop("schema_version"))
+        old.drop("accuracy").write_parquet(tmp_path / f"{SHARD.id}.parquet")
+        assert "has not the columns of version 2" in self.refusal(tmp_path)
 
     def test_a_folder_in_place_of_a_shard(self, tmp_path):
         filled(tmp_path)

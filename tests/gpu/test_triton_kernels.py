@@ -22,7 +22,9 @@ from plait.kernels.head import embed, head_loss
 from plait.kernels.selective_scan import gpu as scan_on_gpu
 from plait.kernels.selective_scan import reference
 from plait.layers import MambaLayer, TransformerLayer
+from plait.layers.dropout import dropout
 from plait.native import gpu
+from plait.random import DROPOUT
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
@@ -84,6 +86,7 @@ def fast(layer: Any, hidden: Tensor, tiling: Any = None) -> Tensor:
         n_heads=spec.n_heads,
         window=spec.window,
         eps=spec.norm_eps,
+        turned=spec.d_turning,
         tiling=tiling,
     )
 
@@ -128,6 +131,10 @@ CASES = [
     (TransformerLayer, 24, (1, 1, 65), {"n_heads": 2, "window": 20}),
     (TransformerLayer, 8, (1, 2, 40), {"rotary_fraction": 1.0, "window": 1000}),
     (TransformerLayer, 8, (1, 2, 40), {"rotary_fraction": 0.0, "d_mlp": 0}),
+    (TransformerLayer, 4, (2, 1, 30), {"rotary_odd": "released"}),
+    (TransformerLayer, 12, (1, 2, 40), {"rotary_odd": "released", "window": 20}),
+    (TransformerLayer, 20, (1, 1, 33), {"rotary_odd": "released"}),
+    (TransformerLayer, 30, (1, 1, 17), {"rotary_odd": "released", "n_heads": 2}),
 ]
 
 
@@ -142,6 +149,21 @@ def test_layer(make: type[nn.Module], d_model: int, shape: tuple[int, int, int],
         got = run(layer, fast, (hidden.to(DEVICE, torch.float32), up.to(DEVICE, torch.float32), there))
     for name, one, other in zip(("output", "hidden", *weights), got, wanted, strict=True):
         assert_near(one, other, name)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_dropout_falls_where_it_falls_on_a_cpu(held: bool):
+    """The same bits, the step read on the host or where it lies."""
+    from plait.kernels.triton.dropout import drop
+
+    hidden, seeds = draws(2)(3, 2, 7, 5).float(), torch.tensor([1, 2, 2**40])
+    wanted = dropout(hidden, rate=0.3, stream=Stream(seeds, 9, DROPOUT), draw=2)
+    out = torch.full_like(hidden, float("nan"), device=DEVICE)
+    step = torch.tensor(9, device=DEVICE) if held else 9
+    stream = Stream(seeds.to(DEVICE), step, DROPOUT)
+    drop(hidden.to(DEVICE), out, stream, share=round(0.7 * 2**32), kept=0.7, draw=2)
+    assert torch.equal(out.cpu(), wanted)
+    assert 0.1 < float((wanted == 0).float().mean()) < 0.5
 
 
 @pytest.mark.skipif(INTERPRETED, reason="the interpreter multiplies the bits of bfloat16 as they lie")

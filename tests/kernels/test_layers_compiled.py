@@ -22,6 +22,7 @@ WIDTHS: dict[str, dict[str, object]] = {
     "odd": {"d_model": 7, "d_inner": 11, "d_state": 20, "d_conv": 1, "dt_rank": 3, "d_mlp": 5},
     "heads": {"d_model": 12, "n_heads": 3, "window": None, "d_state": 1},
     "present": {"d_model": 4, "window": 1, "d_mlp": 0},
+    "released": {"d_model": 12, "rotary_odd": "released"},
     "long": {"d_model": 16, "window": 64, "d_conv": 16},
 }
 

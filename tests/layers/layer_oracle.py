@@ -59,6 +59,7 @@ def transformer(
     window: int | None,
     rotary_fraction: float,
     base: float,
+    released: bool = False,
 ) -> Array:
     """One sequence `(time, d_model)` through a TF layer (arXiv 2204.06745, section 2)."""
     d_model = hidden.shape[1]
@@ -72,8 +73,9 @@ def transformer(
         normed = _layer_norm(row, weights, "input_layernorm", eps)
         qkv = weights["attention.query_key_value.weight"] @ normed + weights["attention.query_key_value.bias"]
         heads = qkv.reshape(n_heads, 3, d_head)
-        queries.append(np.array([_turn(head[0], t, r, base) for head in heads]))
-        keys.append(np.array([_turn(head[1], t, r, base) for head in heads]))
+        turn = _turn_as_released if released else _turn
+        queries.append(np.array([turn(head[0], t, r, base) for head in heads]))
+        keys.append(np.array([turn(head[1], t, r, base) for head in heads]))
         values.append(np.array([head[2] for head in heads]))
         first = 0 if window is None else max(0, t - window + 1)
         mixed = np.zeros((n_heads, d_head))
@@ -107,6 +109,18 @@ def _turn(vector: Array, position: int, r: int, base: float) -> Array:
         a, b = vector[i], vector[half + i]
         turned[i] = a * math.cos(angle) - b * math.sin(angle)
         turned[half + i] = b * math.cos(angle) + a * math.sin(angle)
+    return turned
+
+
+def _turn_as_released(vector: Array, position: int, r: int, base: float) -> Array:
+    """The table of angles (f, f) cut to r columns, half of r rounded down, the second half in front."""
+    angles = [position * base ** (-k / r) for k in range(0, r, 2)]
+    angles = (angles + angles)[:r]
+    half = r // 2
+    moved = [-value for value in vector[half:r]] + list(vector[:half])
+    turned = vector.copy()
+    for i in range(r):
+        turned[i] = vector[i] * math.cos(angles[i]) + moved[i] * math.sin(angles[i])
     return turned
 
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from plait.layers import rope
+
 TOLERANCE = 1e-10
 
 
@@ -71,6 +73,24 @@ def test_transformer_in_every_shape(changes: dict[str, float]):
     compare_transformer(d_model=12, window=7, **changes)
 
 
+@pytest.mark.parametrize(
+    ("d_model", "changes"), [(4, {}), (12, {}), (20, {}), (15, {"n_heads": 3}), (16, {})]
+)
+def test_odd_rotary_dimensions_as_released(d_model: int, changes: dict[str, float]):
+    """1, 3, 5 and 1 of them; 4 of them are as ever."""
+    compare_transformer(d_model=d_model, window=7, rotary_odd="released", **changes)
+
+
+def test_three_turned_dimensions_by_hand():
+    query = torch.tensor([[2.0, 3.0, 5.0, 7.0]], dtype=torch.float64)
+    angle = torch.tensor([[0.3, 0.01]], dtype=torch.float64)
+    (turned,) = rope.rotate(query, angle, 3).tolist()
+    (c0, c1), (s0, s1) = angle[0].cos().tolist(), angle[0].sin().tolist()
+    assert turned == pytest.approx([2 * c0 - 3 * s0, 3 * c1 - 5 * s1, 5 * c0 + 2 * s0, 7], abs=1e-15)
+    (alone,) = rope.rotate(query, angle[:, :1], 1).tolist()
+    assert alone == pytest.approx([2 * (c0 - s0), 3, 5, 7], abs=1e-15)
+
+
 @pytest.mark.parametrize("window", [3, 300, None])
 def test_more_queries_than_one_block(window: int | None):
     compare_transformer(d_model=4, window=window, seq_len=330)
@@ -87,6 +107,7 @@ def compare_transformer(*, d_model: int, window: int | None, seq_len: int = 23, 
         window=window,
         rotary_fraction=layer.spec.rotary_fraction,
         base=layer.spec.rotary_base,
+        released=layer.spec.rotary_odd == "released",
     )
     for path in PATHS:
         torch.testing.assert_close(

@@ -21,6 +21,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("TF", {"d_model": 8, "window": 2}),
     ("TF", {"d_model": 12, "window": 7, "n_heads": 3, "rotary_fraction": 0.75}),
     ("TF", {"d_model": 12, "window": SEQ_LEN, "n_heads": 2, "d_mlp": 0}),
+    ("TF", {"d_model": 12, "window": 7, "rotary_odd": "released"}),
+    ("TF", {"d_model": 4, "window": None, "rotary_odd": "released"}),
 ]
 
 
@@ -37,7 +39,10 @@ def streamed(layer: MambaLayer | TransformerLayer, hidden: Tensor) -> Tensor:
         output, state = layer.step(hidden[:, position], state)
         outputs.append(output)
         expected = layer.state_size(position + 1)
-        assert {name: held.numel() // hidden.shape[0] for name, held in state.items()} == expected
+        counter = state.get("position")
+        assert counter is None or counter.tolist() == [position + 1] * hidden.shape[0]
+        held = {name: value for name, value in state.items() if name != "position"}
+        assert {name: value.numel() // hidden.shape[0] for name, value in held.items()} == expected
         for held in state.values():
             assert held.untyped_storage().nbytes() == held.numel() * held.element_size()
     return torch.stack(outputs, dim=1)

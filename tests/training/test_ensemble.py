@@ -10,7 +10,7 @@ from torch import Tensor
 from plait import HybridConfig, HybridLM
 from plait.model import initial_parameters
 from plait.native import library
-from plait.random import TRAIN, Stream
+from plait.random import DROPOUT, TEST, TRAIN, Stream
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.training import Member, Run, Train, train
 from plait.training.ensemble import Ensemble
@@ -142,13 +142,66 @@ def test_members_of_a_pattern_with_a_layer_that_knows_no_members(monkeypatch: py
     assert together.members[0].losses[-1] < together.members[0].losses[0]
 
 
-@pytest.mark.parametrize("change", [{"dropout": 0.2}, {"init": "mamba"}])
+@pytest.mark.parametrize(
+    "change", [{"dropout": 0.2}, {"dropout": 0.2, "dropout_at": "embedding"}, {"init": "mamba"}]
+)
 def test_dropout_and_initialisation_keep_members_apart(change: dict[str, object]) -> None:
     run = short_run(train=replace(SHORT, steps=3))
     run = replace(run, model=replace(run.model, **change))  # type: ignore[arg-type]
     together = train(run, seeds=[1, 2], lrs=[1e-2])
     assert together.members[1] == train(run, seeds=[2], lrs=[1e-2]).members[0]
     assert together.members[0].losses != together.members[1].losses
+
+
+@pytest.mark.skipif(not library.available(), reason="PyTorch's own products sum as the threads are")
+def test_dropout_of_the_embedding_does_not_depend_on_threads() -> None:
+    run = short_run(train=replace(SHORT, steps=5))
+    run = replace(run, model=replace(run.model, dropout=0.1, dropout_at="embedding"))
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            results.append(train(run, seeds=[1, 2, 3], lrs=[1e-2]))
+    finally:
+        torch.set_num_threads(before)
+    assert results[0].engine == "compiled"
+    assert results[0].threads is None
+    assert results[0].members == results[1].members
+
+
+def test_dropout_of_the_embedding_is_what_the_plain_model_does() -> None:
+    """Loss and gradients of the compiled path against the model's own forward pass with the same stream."""
+    config = HybridConfig(12, d_model=8, window=4, dropout=0.3, dropout_at="embedding")
+    ensemble = Ensemble(config, [4, 5], dtype=torch.float64)
+    tokens = Stream(torch.tensor([1, 2])).integers(12, (3, 9))
+    targets, scored = tokens.roll(1, -1), torch.ones_like(tokens, dtype=torch.bool)
+    stream = Stream(torch.tensor([4, 5]), 7, DROPOUT)
+    scores = ensemble.scores(tokens, (targets, scored), dropout_stream=stream)
+    ensemble.differentiate(scores.loss)
+    for member, seed in enumerate((4, 5)):
+        model = ensemble.member(member).train()
+        logits = model(tokens[member], Stream(seed, 7, DROPOUT))
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets[member].flatten())
+        torch.testing.assert_close(scores.loss[member], loss)
+        wanted = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))])
+        torch.testing.assert_close(ensemble.gradients[member], wanted)
+
+
+def test_the_eight_sequences_are_scored_as_the_released_program_does() -> None:
+    """A mean of shares, in which a sequence without a target is right."""
+    run = short_run(train=replace(SHORT, steps=2, test_sequences=70, seq_len=4))
+    run = replace(run, task=SelectiveCopying(n_words=5, numbers=(1, 3), p_number=0.1))
+    result = train(run, seeds=[3], lrs=[1e-2])
+    tokens = run.task.sample(Stream(torch.tensor([3]), 0, TEST), batch=64, seq_len=4)[0, :8]
+    targets = run.task.targets(tokens)
+    right = (result.model(0)(tokens).argmax(-1) == targets.tokens) & targets.scored
+    shares = [
+        float(row.sum()) / int(scored.sum()) if scored.any() else 1.0
+        for row, scored in zip(right, targets.scored, strict=True)
+    ]
+    assert not targets.scored.any(-1).all()
+    assert result.members[0].eight_accuracy == pytest.approx(sum(shares) / 8, abs=1e-15)
 
 
 def test_selection_and_test_sequences_differ_from_each_other_and_from_training() -> None:

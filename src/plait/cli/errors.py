@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from plait.names import unknown
+from plait.checks.names import unknown
 
 CHECK_FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 

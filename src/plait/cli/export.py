@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from plait.checks.names import unknown
 from plait.cli.errors import CHECK_FAILED
 from plait.cli.options import Device, JsonFlag
 from plait.cli.output import print_json, print_line
-from plait.names import unknown
 
 FORMATS = ("hf",)
 

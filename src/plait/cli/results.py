@@ -67,8 +67,8 @@ def results(
     plait results runs/headline --sql "SELECT pattern, MAX(accuracy) FROM members GROUP BY pattern"
     plait results runs/headline --into results
     """
+    from plait.checks.names import unknown
     from plait.experiments import Store, StoreError, aggregated, filtered, query
-    from plait.names import unknown
     from plait.training.loop import resolve_device
 
     resolve_device(device)

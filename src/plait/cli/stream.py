@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from plait.checks.names import unknown
 from plait.cli.options import Device, JsonFlag, Params
 from plait.cli.output import plain
 from plait.cli.values import parse_fields
-from plait.names import unknown
 
 if TYPE_CHECKING:
     from plait.model.streaming import Answer, StreamReader

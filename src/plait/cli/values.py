@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from plait.names import unknown
+from plait.checks.names import unknown
 
 if TYPE_CHECKING:
     import torch

@@ -102,6 +102,7 @@ class CopyingPlan(Plan):
             rotary_fraction=self.turns.fraction(residual.d_model),
             rotary_base=self.turns.base,
             d_mlp=0,
+            init="paper",  # of no effect: every weight is set; part of the config that stored members name
         )
 
     @cached_property

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from plait.checks.names import unknown
 from plait.constructions.plan import Plan, plan_of
 from plait.constructions.rounding import UNITS, Rounding
 from plait.constructions.trace import Trace, attention, logit_gaps, trace
 from plait.model import HybridLM
-from plait.names import unknown
 
 STATEMENTS = {
     "6.1": "the embedding holds every signal, and each norm multiplies signals by one known factor",

@@ -93,6 +93,7 @@ class LinePlan(Plan):
             rotary_fraction=1.0,
             rotary_base=self.turns.base,
             d_mlp=0,
+            init="paper",  # of no effect: every weight is set; part of the config that stored members name
         )
 
     @staticmethod

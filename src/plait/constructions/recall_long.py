@@ -86,6 +86,7 @@ class LongRecallPlan(RecallPlan):
             rotary_base=self.recency.turns.base,
             d_mlp=(None, 2 * (self.task.n_words - 1), 0),
             norm_eps=self.norm_eps,
+            init="paper",  # of no effect: every weight is set; part of the config that stored members name
         )
 
     @cached_property

@@ -60,6 +60,7 @@ class ShortRecallPlan(RecallPlan):
             rotary_base=self.recency.turns.base,
             d_mlp=0,
             norm_eps=self.norm_eps,
+            init="paper",  # of no effect: every weight is set; part of the config that stored members name
         )
 
     @cached_property

@@ -3,7 +3,6 @@
 from plait.experiments.bootstrap import Interval
 from plait.experiments.cells import Cell, by_learning_rate, cells, evaluated_cells
 from plait.experiments.errors import StoreError
-from plait.experiments.identity import NUMERICS, member_id, shard_id
 from plait.experiments.labels import cell_label, field_name, value_text
 from plait.experiments.left_out import left_out
 from plait.experiments.progress import LiveProgress
@@ -16,6 +15,7 @@ from plait.experiments.spec import Experiment
 from plait.experiments.statistics import Difference, Summary, paired_difference, summarise
 from plait.experiments.store import Store
 from plait.experiments.view import View
+from plait.training.identity import NUMERICS, member_id, shard_id
 
 __all__ = [
     "COLUMNS",

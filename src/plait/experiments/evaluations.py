@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from plait.experiments.identity import NUMERICS, canonical_json, hashed, member_id
 from plait.experiments.schema import SCHEMA_VERSION, TrainedShard, provenance_of
 from plait.experiments.shards import Shard
 from plait.training.evaluation import Evaluation
+from plait.training.identity import NUMERICS, canonical_json, hashed, identifying, member_id
 from plait.training.run import Run
 
 EVALUATION_COLUMNS: dict[str, pl.DataType] = {
@@ -26,6 +26,9 @@ EVALUATION_COLUMNS: dict[str, pl.DataType] = {
     "torch": pl.String(),
     "python": pl.String(),
     "device": pl.String(),
+    "engine": pl.String(),
+    "threads": pl.Int64(),
+    "sequence_accuracy": pl.Float64(),
 }
 """`member` is that of the members' table; `task`, `seq_len` and `sequences` are those of the measurement."""
 
@@ -38,7 +41,8 @@ class MeasurableShard(TrainedShard, Protocol):
 
 def evaluation_id(evaluation: Evaluation) -> str:
     """80 bits of the hash of what decides the sequences of an evaluation (beside a member's seed)."""
-    return hashed(canonical_json({"evaluation": evaluation.to_json(), "numerics": NUMERICS}))
+    document = evaluation.to_json() | {"task": identifying(evaluation.task)}
+    return hashed(canonical_json({"evaluation": document, "numerics": NUMERICS}))
 
 
 def wanted_evaluations(run: Run, evaluations: Sequence[Evaluation]) -> frozenset[tuple[str, str]]:
@@ -73,4 +77,5 @@ def _row(run: Run, evaluation: Evaluation, correct: int, scored: int) -> dict[st
         "accuracy": correct / scored if scored else 0.0,
         "correct": correct,
         "scored": scored,
+        "sequence_accuracy": None,
     }

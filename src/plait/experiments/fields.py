@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from plait.names import unknown
+from plait.checks.names import unknown
 from plait.training.run import Run
 
 PARTS = ("task", "model", "train", "start")

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from plait.checks.names import unknown
 from plait.experiments.errors import StoreError
 from plait.experiments.schema import COLUMNS
 from plait.experiments.store import Store
-from plait.names import unknown
 
 TABLE = "members"
 

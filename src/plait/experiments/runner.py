@@ -11,12 +11,12 @@ import polars as pl
 
 from plait.experiments.errors import writing
 from plait.experiments.evaluations import MeasurableShard
-from plait.experiments.identity import member_id
 from plait.experiments.keeping import keep, missing, trained
 from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
 from plait.training.evaluation import Evaluation
+from plait.training.identity import member_id
 from plait.training.loop import resolve_device
 from plait.training.run import Run
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from plait.experiments.errors import StoreError
-from plait.experiments.identity import member_id
 from plait.experiments.store import Store
 from plait.training import Result, Run, train
+from plait.training.identity import member_id
 
 MODELS = "models"
 

@@ -1,17 +1,27 @@
 """The columns of a stored member: what decided its numbers, what came out, and where from."""
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import polars as pl
 
-from plait.experiments.identity import NUMERICS, canonical_json, member_id
 from plait.experiments.shards import Shard
-from plait.training.run import Run
+from plait.training.identity import NUMERICS, canonical_json, code_json, member_id
+from plait.training.run import Run, Train
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a column is added, removed or changes its meaning."""
+
+OLDEST_VERSION = 2
+"""Files from here on are read; columns that they could not have are null."""
+
+SINCE: Mapping[str, int] = dict.fromkeys(
+    ("code_json", "engine", "threads", "eight_accuracy", "sequence_accuracy"), 3
+)
+"""The version that brought a column, where it is not `OLDEST_VERSION`; for members and evaluations."""
 
 COLUMNS: dict[str, pl.DataType] = {
     "member": pl.String(),
@@ -49,13 +59,23 @@ COLUMNS: dict[str, pl.DataType] = {
     "torch": pl.String(),
     "python": pl.String(),
     "device": pl.String(),
+    "code_json": pl.String(),
+    "engine": pl.String(),
+    "threads": pl.Int64(),
+    "eight_accuracy": pl.Float64(),
+    "sequence_accuracy": pl.Float64(),
 }
 """`window` is `20`, `full`, or one a layer as in `20-full`; `start_json` is null for a member that began at
 random weights; `diverged_at` is null for a member whose loss
-stayed finite, else the step at which it was frozen, and its accuracy is that of the frozen weights."""
+stayed finite, else the step at which it was frozen, and its accuracy is that of the frozen weights.
 
-PROVENANCE = ("plait", "torch", "python", "device")
-"""Columns that say where a row came from and decide none of its numbers on one device."""
+`accuracy` pools all tokens; `sequence_accuracy` is the mean over test sequences of each one's share of right
+tokens, one without a target counting as 1, and `eight_accuracy` the same over the first eight. `code_json` holds
+digests of the user's own code. `engine` says what computed the numbers, `threads` with how many threads where that
+matters."""
+
+PROVENANCE = ("plait", "torch", "python", "device", "engine", "threads")
+"""Columns that say where a row came from; on one device and engine they decide none of its numbers."""
 
 _TRAIN = (
     "lr", "seed", "steps", "batch", "seq_len", "warmup", "weight_decay", "clip", "dtype", "test_sequences",
@@ -63,7 +83,7 @@ _TRAIN = (
 )  # fmt: skip
 _OUTCOME = (
     "parameters", "accuracy", "correct", "scored", "select_accuracy", "select_correct", "select_scored",
-    "diverged_at",
+    "diverged_at", "eight_accuracy", "sequence_accuracy",
 )  # fmt: skip
 
 
@@ -83,6 +103,10 @@ class TrainedShard(Protocol):
     def members(self) -> Sequence[TrainedMember]: ...
     @property
     def device(self) -> str: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def threads(self) -> int | None: ...
     @property
     def versions(self) -> Mapping[str, str]: ...
 
@@ -106,11 +130,13 @@ def rows_of(shard: Shard, result: TrainedShard) -> pl.DataFrame:
 
 def provenance_of(result: TrainedShard) -> dict[str, str]:
     """The columns `PROVENANCE`."""
-    return {name: result.versions[name] for name in ("plait", "torch", "python")} | {"device": result.device}
+    versions = {name: result.versions[name] for name in ("plait", "torch", "python")}
+    return versions | {"device": result.device, "engine": result.engine, "threads": result.threads}
 
 
 def _row(run: Run, member: TrainedMember) -> dict[str, Any]:
     data = run.to_json()
+    code = code_json(run)
     return {
         "member": member_id(run),
         "schema_version": SCHEMA_VERSION,
@@ -119,6 +145,7 @@ def _row(run: Run, member: TrainedMember) -> dict[str, Any]:
         "task_json": canonical_json(data["task"]),
         "config_json": canonical_json(data["model"]),
         "start_json": canonical_json(data["start"]) if "start" in data else None,
+        "code_json": None if code == "null" else code,
         "pattern": run.model.pattern,
         "d_model": run.model.d_model,
         "window": window_text(run.model.window),
@@ -128,11 +155,21 @@ def _row(run: Run, member: TrainedMember) -> dict[str, Any]:
     }
 
 
-def run_of(row: dict[str, Any]) -> Run:
-    """The run behind a stored row."""
-    parts = {"task": "task_json", "model": "config_json", "start": "start_json"}
-    given = {part: json.loads(row[column]) for part, column in parts.items() if row[column] is not None}
-    return Run.from_json(given | {"train": {name: row[name] for name in _TRAIN}})
+def run_of(row: Mapping[str, Any]) -> Run:
+    """The run behind a stored row.
+
+    Raises:
+        ValueError: a task, layer or start that is not there any more, or what `Run` refuses.
+    """
+    parts = _parts(row["task_json"], row["config_json"], row["start_json"])
+    return replace(parts, train=Train.from_json({name: row[name] for name in _TRAIN}))
+
+
+@functools.lru_cache(maxsize=4096)
+def _parts(task: str, model: str, start: str | None) -> Run:
+    """Members of one cell share all but `train`; what was written is read once."""
+    given = {"task": json.loads(task), "model": json.loads(model)}
+    return Run.from_json(given if start is None else given | {"start": json.loads(start)})
 
 
 def window_text(window: int | Sequence[int | None] | None) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from plait.experiments.identity import canonical_json, member_id, parts_json, shard_id
+from plait.training.identity import canonical_json, member_id, parts_json, shard_id
 from plait.training.run import Run
 
 MAX_MEMBERS = 32

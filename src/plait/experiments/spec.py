@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from plait.checks.names import unknown
 from plait.experiments.fields import check_path, get_field, with_fields
-from plait.experiments.identity import member_id
 from plait.experiments.labels import value_text
 from plait.experiments.view import View
 from plait.layers.registry import layer_class
-from plait.names import unknown
 from plait.tasks.base import BuiltInTask
 from plait.training.evaluation import Evaluation
+from plait.training.identity import member_id
 from plait.training.run import Run
 
 SWEPT = ("train.lr", "train.seed")

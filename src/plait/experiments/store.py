@@ -22,11 +22,11 @@ import polars as pl
 from plait.experiments.claims import claim
 from plait.experiments.errors import StoreError, writing
 from plait.experiments.evaluations import EVALUATION_COLUMNS
-from plait.experiments.identity import shard_id
 from plait.experiments.packing import thinned
-from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
+from plait.experiments.schema import COLUMNS, OLDEST_VERSION, SCHEMA_VERSION, SINCE
 from plait.experiments.shards import Shard
 from plait.files import write_whole
+from plait.training.identity import shard_id
 
 LOCK = ".members.lock"
 CHECKPOINTS = "checkpoints"
@@ -225,17 +225,27 @@ def read_shard(path: Path, columns: Columns = COLUMNS, *, only: Names | None = N
         versions = pl.read_parquet(path, columns=["schema_version"]) if "schema_version" in found else None
         if versions is None:
             raise StoreError(f"{str(path)!r} is a Parquet file but not a shard of plait's: {advice}")
-        strange = [v for v in versions["schema_version"].unique() if v != SCHEMA_VERSION]
+        written = versions["schema_version"].unique().to_list() or [SCHEMA_VERSION]
+        strange = [v for v in written if v is None or not OLDEST_VERSION <= v <= SCHEMA_VERSION]
         if strange:
             raise StoreError(_other_version(path, strange[0]))
-        if dict(found) != columns:
-            raise StoreError(f"{str(path)!r} has not the columns of version {SCHEMA_VERSION}: {advice}")
-        return pl.read_parquet(path, columns=None if only is None else list(only))
+        if len(written) > 1 or dict(found) != _columns_of(columns, written[0]):
+            raise StoreError(f"{str(path)!r} has not the columns of version {written[0]}: {advice}")
+        if only is not None:
+            return pl.read_parquet(path, columns=list(only))
+        later = [pl.lit(None, dtype=kind).alias(name) for name, kind in columns.items() if name not in found]
+        version = pl.lit(SCHEMA_VERSION, dtype=pl.Int64()).alias("schema_version")
+        return pl.read_parquet(path).with_columns(version, *later).select(list(columns))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = str(error).strip().splitlines()[0]
         raise StoreError(f"{str(path)!r} is damaged ({reason}): {advice}") from None
     except OSError as error:
         raise StoreError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+
+
+def _columns_of(columns: Columns, version: int) -> Columns:
+    """Those of the columns that a file of this version has."""
+    return {name: kind for name, kind in columns.items() if SINCE.get(name, OLDEST_VERSION) <= version}
 
 
 def _parquet_files(folder: Path) -> list[Path]:
@@ -254,4 +264,5 @@ def _other_version(path: Path, version: object) -> str:
     advice = (
         "update plait to read it" if newer else "read it with the plait that wrote it, or use another folder"
     )
-    return f"{str(path)!r} is of schema version {version}, this plait reads {SCHEMA_VERSION}: {advice}"
+    readable = f"this plait reads {OLDEST_VERSION} to {SCHEMA_VERSION}"
+    return f"{str(path)!r} is of schema version {version}, {readable}: {advice}"

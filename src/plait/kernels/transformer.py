@@ -29,6 +29,7 @@ def transformer_layer(
     n_heads: int,
     window: int | None,
     eps: float,
+    turned: int | None = None,
 ) -> Float[Tensor, "members batch time d_model"]:
     """LayerNorms, rotary sliding-window attention, SiLU MLP and residual, in parallel as GPT-NeoX has them.
 
@@ -39,17 +40,19 @@ def transformer_layer(
         rotation: cosines and sines of the rotary angle of each pair of dimensions at each position.
         window: tokens that a query sees, itself included; None = all.
         eps: of the LayerNorms.
+        turned: dimensions of a head that turn, 2 * pairs unless given; 2 * pairs - 1 as `plait.layers.rope` says.
     """
+    turned = 2 * rotation[0].shape[0] if turned is None else turned
     if hidden.is_cuda:
         from plait.kernels.triton import transformer
 
         return transformer.transformer_layer(
-            hidden, parameters, rotation, n_heads=n_heads, window=window, eps=eps
+            hidden, parameters, rotation, n_heads=n_heads, window=window, eps=eps, turned=turned
         )
     time = hidden.shape[2]
     lanes = -(-time // 16) * 16
     cos, sin = (torch.nn.functional.pad(r.to(hidden.dtype), (0, lanes - time)).contiguous() for r in rotation)
-    return _TransformerLayer.apply(hidden, cos, sin, n_heads, window or time, eps, *parameters)  # type: ignore[no-any-return]
+    return _TransformerLayer.apply(hidden, cos, sin, (n_heads, window or time, turned), eps, *parameters)  # type: ignore[no-any-return]
 
 
 class _TransformerLayer(torch.autograd.Function):
@@ -59,8 +62,7 @@ class _TransformerLayer(torch.autograd.Function):
         hidden: Tensor,
         cos: Tensor,
         sin: Tensor,
-        n_heads: int,
-        window: int,
+        size: tuple[int, int, int],
         eps: float,
         *parameters: Tensor,
     ) -> Tensor:
@@ -68,7 +70,8 @@ class _TransformerLayer(torch.autograd.Function):
         parameters = tuple(call.by_member(p) for p in parameters)
         ctx.save_for_backward(hidden, cos, sin, *parameters)
         ctx.eps = eps
-        ctx.shape = (*hidden.shape, n_heads, parameters[8].shape[1], window, cos.shape[0])
+        n_heads, window, turned = size
+        ctx.shape = (*hidden.shape, n_heads, parameters[8].shape[1], window, cos.shape[0], turned)
         out = torch.empty_like(hidden)
         call.function("plait_transformer_forward", hidden.dtype)(
             call.integers(ctx.shape), eps, call.pointers(parameters), _strides(parameters),
@@ -90,7 +93,7 @@ class _TransformerLayer(torch.autograd.Function):
             cos.data_ptr(), sin.data_ptr(), hidden.data_ptr(), dout.data_ptr(), dhidden.data_ptr(),
             packed.data_ptr(), call.ROWS_PER_GROUP, call.threads(),
         )  # fmt: skip
-        return dhidden, None, None, None, None, None, *call.split_gradients(packed, parameters)
+        return dhidden, None, None, None, None, *call.split_gradients(packed, parameters)
 
 
 def _strides(parameters: tuple[Tensor, ...] | list[Tensor]) -> Any:

@@ -6,6 +6,8 @@
 #include "kernels/layer_norm.hpp"
 #include "kernels/pool.hpp"
 
+#include <vector>
+
 namespace plait {
 namespace {
 
@@ -15,7 +17,8 @@ enum Parameter {
 };
 
 struct Shape {
-  int64_t time, d_model, n_heads, d_mlp, window, pairs;  // `pairs` rotated pairs of dimensions in every head
+  int64_t time, d_model, n_heads, d_mlp, window;
+  int64_t pairs, turned;  // angles in every head, and dimensions that they turn: 2 pairs, or 2 pairs - 1
   double eps;
   int64_t lanes() const { return padded(time); }
   int64_t d_head() const { return d_model / n_heads; }
@@ -75,6 +78,30 @@ void rotate(const Shape& s, Rotation<T> r, Signal<T> head, T direction) {
     }
 }
 
+// An odd number of turned dimensions (plait/layers/rope.py, "released"): not a rotation. Dimension j takes its own value
+// times the cosine and, times the sine, that of its partner (j + turned / 2) % turned, less where the partner lies behind.
+template <class T>
+void turn_odd(const Shape& s, Rotation<T> r, Signal<T> head, bool transposed) {
+  const int64_t n = s.lanes(), shift = s.turned / 2;
+  std::vector<Lanes<T>> own(s.turned);
+  for (int64_t at = 0; at < n; at += kLanes) {
+    for (int64_t j = 0; j < s.turned; ++j) own[j] = load(head[j] + at);
+    for (int64_t j = 0; j < s.turned; ++j) {
+      const int64_t partner = (j + (transposed ? s.turned - shift : shift)) % s.turned;
+      const int64_t to = transposed ? partner : j;  // the dimension whose sine this is
+      const Lanes<T> sin = load(r.sin + to % s.pairs * n + at);
+      const Lanes<T> other = own[partner] * (to < s.turned - shift ? -sin : sin);
+      store(head[j] + at, own[j] * load(r.cos + j % s.pairs * n + at) + other);
+    }
+  }
+}
+
+template <class T>
+void turn(const Shape& s, Rotation<T> r, Signal<T> head, bool back) {
+  if (s.turned < 2 * s.pairs) return turn_odd(s, r, head, back);
+  rotate(s, r, head, back ? T(-1) : T(1));
+}
+
 template <class T>
 void scale_rows(Signal<T> rows, int64_t count, int64_t lanes, T factor) {
   for (int64_t f = 0; f < count; ++f)
@@ -91,8 +118,8 @@ void prepare(const Shape& s, const T* const* w, Rotation<T> r, const T* hidden, 
   affine(p.normal, d, n, w[kNorm2], w[kNorm2Bias], p.second);
   apply(matrix(w[kQkv], 3 * d, d), p.first, p.qkv, n, w[kQkvBias]);
   for (int64_t h = 0; h < s.n_heads; ++h) {
-    rotate(s, r, p.qkv.from(3 * h * width), T(1));
-    rotate(s, r, p.qkv.from((3 * h + 1) * width), T(1));
+    turn(s, r, p.qkv.from(3 * h * width), false);
+    turn(s, r, p.qkv.from((3 * h + 1) * width), false);
     scale_rows(p.qkv.from(3 * h * width), width, n, T(1) / std::sqrt(T(width)));
   }
   apply(matrix(w[kUp], s.d_mlp, d), p.second, p.up, n, w[kUpBias]);
@@ -173,8 +200,8 @@ void backward_row(const Shape& s, const T* const* w, Rotation<T> r, const T* hid
   outer_add(g[kDense], d, d, dout, p.attended, n);
   for (int64_t h = 0; h < s.n_heads; ++h) {
     scale_rows(dqkv.from(3 * h * width), width, n, T(1) / std::sqrt(T(width)));
-    rotate(s, r, dqkv.from(3 * h * width), T(-1));
-    rotate(s, r, dqkv.from((3 * h + 1) * width), T(-1));
+    turn(s, r, dqkv.from(3 * h * width), true);
+    turn(s, r, dqkv.from((3 * h + 1) * width), true);
   }
   outer_add(g[kQkv], 3 * d, d, dqkv, p.first, n);
   sum_add(g[kQkvBias], 3 * d, dqkv, n);
@@ -234,13 +261,13 @@ void backward(const Shape& s, const T* const* w, const int64_t* strides, Rotatio
   extern "C" void plait_transformer_forward_##suffix(const int64_t* shape, double eps, const T* const* w,            \
                                                      const int64_t* strides, const T* cos, const T* sin,             \
                                                      const T* hidden, T* out, int64_t threads) {                     \
-    const plait::Shape s{shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], eps};                           \
+    const plait::Shape s{shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], shape[8], eps};                 \
     plait::forward<T>(s, w, strides, {cos, sin}, shape[0], shape[1], hidden, out, threads);                          \
   }                                                                                                                  \
   extern "C" void plait_transformer_backward_##suffix(                                                               \
       const int64_t* shape, double eps, const T* const* w, const int64_t* strides, const T* cos, const T* sin,       \
       const T* hidden, const T* dout, T* dhidden, T* gradients, int64_t group, int64_t threads) {                    \
-    const plait::Shape s{shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], eps};                           \
+    const plait::Shape s{shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], shape[8], eps};                 \
     plait::backward<T>(s, w, strides, {cos, sin}, shape[0], shape[1], hidden, dout, dhidden, gradients, group,       \
                        threads);                                                                                     \
   }

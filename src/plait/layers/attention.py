@@ -37,7 +37,7 @@ class Attention(nn.Module):
         """All positions at once."""
         query, key, value = self.heads(hidden).chunk(3, dim=-1)
         turn = self.turn(0, hidden.shape[-2], hidden.device)
-        query, key = rope.rotate(query, turn), rope.rotate(key, turn)
+        query, key = (rope.rotate(part, turn, self.spec.d_turning) for part in (query, key))
         if dropout_stream is not None and self.spec.dropout > 0.0:
             weights = attention_weights(query, key, window=self.spec.window)
             weights = dropout(weights, rate=self.spec.dropout, stream=dropout_stream, draw=draw)
@@ -47,12 +47,16 @@ class Attention(nn.Module):
         return self.dense(mixed.transpose(-3, -2).flatten(-2))
 
     def step(
-        self, hidden: Float[Tensor, "*batch 1 d_model"], cache: Float[Tensor, "*batch held kv"]
+        self,
+        hidden: Float[Tensor, "*batch 1 d_model"],
+        cache: Float[Tensor, "*batch held kv"],
+        first: int = 0,
     ) -> tuple[Float[Tensor, "*batch 1 d_model"], Float[Tensor, "*batch held_after kv"]]:
         """One position, and the keys and values that the next one needs.
 
         Keys are held as they were before rotation and turned by their place in the cache, since scores
-        depend on distances alone: so no position is counted, and no angle grows with the stream.
+        depend on distances alone: so no position is counted, and no angle grows with the stream. Where they depend
+        on more (`spec.relative`), `first` is the position of the oldest token in the cache.
         """
         heads = self.heads(hidden)
         d_head = self.spec.d_head
@@ -60,9 +64,9 @@ class Attention(nn.Module):
         seen = torch.cat((cache, entry), dim=-2)
         by_head = seen.reshape(*seen.shape[:-1], self.spec.n_heads, 2 * d_head).transpose(-3, -2)
         key, value = by_head[..., :d_head], by_head[..., d_head:]
-        turn = self.turn(0, seen.shape[-2], hidden.device)
-        query = rope.rotate(heads[..., :d_head], turn[-1:])
-        mixed = attend(query, rope.rotate(key, turn), value, window=None)
+        turn = self.turn(first, first + seen.shape[-2], hidden.device)
+        query = rope.rotate(heads[..., :d_head], turn[-1:], self.spec.d_turning)
+        mixed = attend(query, rope.rotate(key, turn, self.spec.d_turning), value, window=None)
         if self.spec.window is not None and seen.shape[-2] >= self.spec.window:
             seen = torch.cat((cache[..., 1:, :], entry), dim=-2) if self.spec.window > 1 else cache
         return self.dense(mixed.transpose(-3, -2).flatten(-2)), seen
@@ -76,7 +80,7 @@ class Attention(nn.Module):
         """
         query, key, _ = self.heads(hidden).chunk(3, dim=-1)
         turn = self.turn(0, hidden.shape[-2], hidden.device)
-        query, key = rope.rotate(query, turn), rope.rotate(key, turn)
+        query, key = (rope.rotate(part, turn, self.spec.d_turning) for part in (query, key))
         block = max(_QUERIES, self.spec.window or 0)
         found: list[Tensor] = []
         for start in range(0, hidden.shape[-2], block):

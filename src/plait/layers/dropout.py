@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from plait.kernels import dropout as kernels
 from plait.random import Stream
 
 
@@ -23,5 +24,7 @@ def dropout(
             f"a dropout stream of {stream.members[0]} members needs hidden states that start with that axis, "
             f"got shape {tuple(hidden.shape)}"
         )
+    if kernels.usable(hidden, stream):
+        return kernels.dropout(hidden, rate=rate, stream=stream, draw=draw)
     kept = stream.bernoulli(1.0 - rate, hidden.shape[n:], draw=draw).to(hidden.device)
     return torch.where(kept, hidden / (1.0 - rate), 0.0)

@@ -1,10 +1,23 @@
-"""Initial values: drawn in float64 on the CPU, then rounded, so that every device and type starts alike."""
+"""Initial values: drawn in float64 on the CPU, then rounded, so that every device and type starts alike.
+
+What `init` names, for the layers of arXiv 2603.08859 (everywhere: embedding normal(0, 0.02), norms 1 and 0, biases 0,
+`A_log` = log(1 .. d_state), D = 1, the convolution uniform within 1/sqrt(d_conv)):
+
+    released   every linear map normal(0, 0.02), the step projection of Mamba included, its bias 0: every step begins at
+               softplus(0) = 0.69. One rule of the released program runs over the whole model and overwrites Mamba's
+               own steps. The convolution's bias is drawn like its weights.
+    paper      the same, but Mamba's own steps are kept: dt between 0.001 and 0.1, and the convolution's bias is 0. What
+               plait took for the paper's protocol until it was held against the released program.
+    mamba      Mamba's own: linear maps of SSM layers uniform within 1/sqrt(inputs), its steps, a drawn bias.
+"""
 
 import torch
 from torch import Tensor
 
 from plait.layers.linear import Linear
 from plait.random import Stream
+
+INITS = ("released", "paper", "mamba")
 
 PAPER_STD = 0.02
 """Standard deviation of linear and embedding weights (docs: arXiv 2603.08859's released configuration)."""
@@ -22,7 +35,7 @@ def fill_uniform(parameter: Tensor, stream: Stream, *, draw: int, bound: float) 
 
 
 @torch.no_grad()
-def fill_linear(linear: Linear, stream: Stream, *, draw: int, init: str = "paper") -> None:
+def fill_linear(linear: Linear, stream: Stream, *, draw: int, init: str = "released") -> None:
     """Weights normal(0, 0.02), or for "mamba" uniform within 1/sqrt(inputs) as in PyTorch; the bias zero."""
     if init == "mamba":
         fill_uniform(linear.weight, stream, draw=draw, bound=max(linear.weight.shape[-1], 1) ** -0.5)

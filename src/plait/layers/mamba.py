@@ -87,7 +87,7 @@ class MambaLayer(nn.Module):
         self, hidden: Float[Tensor, "*members batch time d_model"]
     ) -> Float[Tensor, "*members batch time d_model"]:
         parameters = self.parameters_in_order()
-        if usable(hidden, parameters):
+        if self.compiled(hidden):
             return with_members(
                 lambda h, p: mamba_layer(h, p, eps=self.spec.norm_eps),
                 hidden,
@@ -95,6 +95,10 @@ class MambaLayer(nn.Module):
                 self.mixer.D.ndim == 1,
             )
         return self.reference_forward(hidden)
+
+    def compiled(self, hidden: Float[Tensor, "*members batch time d_model"]) -> bool:
+        """Whether `forward` runs such hidden states in a compiled kernel."""
+        return usable(hidden, self.parameters_in_order())
 
     def parameters_in_order(self) -> tuple[Tensor, ...]:
         mixer = self.mixer
@@ -164,12 +168,7 @@ class MambaLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, stream: Stream) -> None:
-        """Mamba's own values for A_log, D and dt_proj; the rest by `spec.init`.
-
-        "paper": linear weights normal(0, 0.02). "mamba": uniform within 1/sqrt(inputs), PyTorch's default,
-        which the original Mamba keeps. The convolution is uniform within 1/sqrt(d_conv) in both; its bias is
-        zero in "paper" (as `transformers` sets it) and drawn like the weights in "mamba" (as PyTorch does).
-        """
+        """By `spec.init` (see `plait.layers.initial`)."""
         mixer, init = self.mixer, self.spec.init
         self.norm.reset()
         fill_linear(mixer.in_proj, stream, draw=0, init=init)
@@ -177,10 +176,13 @@ class MambaLayer(nn.Module):
         fill_linear(mixer.out_proj, stream, draw=2, init=init)
         fill_uniform(mixer.conv1d.weight, stream, draw=3, bound=self.spec.d_conv**-0.5)
         mixer.conv1d.bias.fill_(0.0)
-        if init == "mamba":
+        if init != "paper":
             fill_uniform(mixer.conv1d.bias, stream, draw=4, bound=self.spec.d_conv**-0.5)
         mixer.A_log.copy_(torch.arange(1, self.spec.d_state + 1, dtype=torch.float64).log())
         mixer.D.fill_(1.0)
+        if init == "released":
+            fill_linear(mixer.dt_proj, stream, draw=5)
+            return
         fill_uniform(mixer.dt_proj.weight, stream, draw=5, bound=self.spec.dt_rank**-0.5)
         exponent = stream.uniform((self.spec.d_inner,), draw=6) * math.log(_DT_MAX / _DT_MIN)
         dt = (_DT_MIN * torch.exp(exponent)).clamp(min=_DT_FLOOR)

@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 from torch import nn
 
+from plait.checks import present_name, unknown
 from plait.layers.mamba import MambaLayer
 from plait.layers.transformer import TransformerLayer
-from plait.names import unknown
 
 LAYERS: Mapping[str, type[nn.Module]] = MappingProxyType({"SSM": MambaLayer, "TF": TransformerLayer})
 """Name in a pattern -> class."""
@@ -26,7 +26,7 @@ def layer_class(name: str) -> type[nn.Module]:
         if name not in LAYERS:
             raise ValueError(unknown("layer", name, (*LAYERS, "module:Class")))
         return LAYERS[name]
-    module_name, class_name = name.split(":", 1)
+    module_name, class_name = present_name(name).split(":", 1)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:

@@ -3,6 +3,10 @@
 With r = d_rotary the frequencies are base^(-k/r) for k = 0, 2, .. < r; the first half of the turning
 dimensions is paired with the second. An odd r therefore turns r + 1 dimensions, as the `transformers` block
 does.
+
+The program released with arXiv 2603.08859 has r dimensions also where r is odd: its table of angles (f, f) is cut to
+r columns, and "half" of them is rounded down. With r = 3 that is (q0, q1, q2) cos(f0, f1, f0) + (-q1, -q2, q0)
+sin(f0, f1, f0), with r = 1 a factor cos t - sin t: no rotation, and scores that depend on more than distances.
 """
 
 import functools
@@ -11,10 +15,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+ODD = ("paired", "released")
+"""What an odd `d_rotary` does: one dimension more turns, or what the released program computes."""
 
-def turning_dimensions(d_rotary: int) -> int:
-    """Dimensions of a head that depend on the position: `d_rotary`, rounded up to an even number."""
-    return 2 * ((d_rotary + 1) // 2)
+
+def turning_dimensions(d_rotary: int, *, odd: str = "paired") -> int:
+    """Dimensions of a head that depend on the position: `d_rotary`, rounded up to an even number if "paired"."""
+    return d_rotary if odd == "released" else 2 * ((d_rotary + 1) // 2)
 
 
 def angles(positions: Float[Tensor, " time"], *, d_rotary: int, base: float) -> Float[Tensor, "time half"]:
@@ -24,12 +31,22 @@ def angles(positions: Float[Tensor, " time"], *, d_rotary: int, base: float) -> 
 
 
 def rotate(
-    vectors: Float[Tensor, "*batch time d_head"], turn: Float[Tensor, "time half"]
+    vectors: Float[Tensor, "*batch time d_head"], turn: Float[Tensor, "time half"], turned: int | None = None
 ) -> Float[Tensor, "*batch time d_head"]:
-    """`vectors` with their first `2 * turn.shape[-1]` dimensions turned by the angles of their position."""
+    """`vectors` with their first `turned` dimensions turned by the angles of their position.
+
+    `turned` is twice the number of angles (also where it is None), or one less: then as the released program has it.
+    """
     half = turn.shape[-1]
     if half == 0:
         return vectors
+    if turned is not None and turned < 2 * half:
+        turn = torch.cat((turn, turn), dim=-1)[..., :turned]
+        cos, sin = turn.cos().to(vectors.dtype), turn.sin().to(vectors.dtype)
+        own, rest = vectors[..., :turned], vectors[..., turned:]
+        shift = turned // 2
+        partner = torch.cat((-own[..., shift:], own[..., :shift]), dim=-1)
+        return torch.cat((own * cos + partner * sin, rest), dim=-1)
     cos, sin = turn.cos().to(vectors.dtype), turn.sin().to(vectors.dtype)
     first, second, rest = vectors[..., :half], vectors[..., half : 2 * half], vectors[..., 2 * half :]
     return torch.cat((first * cos - second * sin, second * cos + first * sin, rest), dim=-1)

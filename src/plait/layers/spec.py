@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from plait.layers.rope import turning_dimensions
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSpec:
@@ -20,8 +22,9 @@ class LayerSpec:
         d_mlp: hidden units of the MLP; 0 for none.
         dropout: probability of a zero wherever the layer has dropout, in training.
         norm_eps: added to the variance in norms.
-        init: "paper" or "mamba".
+        init: "released", "paper" or "mamba" (see `plait.layers.initial`).
         index: the layer's place in the model, from 0.
+        rotary_odd: what an odd number of rotary dimensions does, one of `plait.layers.rope.ODD`.
     """
 
     d_model: int
@@ -38,6 +41,7 @@ class LayerSpec:
     norm_eps: float
     init: str
     index: int
+    rotary_odd: str = "paired"
 
     @property
     def d_head(self) -> int:
@@ -45,5 +49,15 @@ class LayerSpec:
 
     @property
     def d_rotary(self) -> int:
-        """Rounded down, as in GPT-NeoX; an odd value turns one dimension more (see `plait.layers.rope`)."""
+        """Rounded down, as in GPT-NeoX."""
         return int(self.rotary_fraction * self.d_head)
+
+    @property
+    def d_turning(self) -> int:
+        """Dimensions of a head that depend on the position: `d_rotary`, where that is odd by `rotary_odd`."""
+        return turning_dimensions(self.d_rotary, odd=self.rotary_odd)
+
+    @property
+    def relative(self) -> bool:
+        """Whether scores depend on positions by their distance alone."""
+        return self.d_turning % 2 == 0

@@ -24,7 +24,10 @@ from plait.random import Stream
 
 
 class TransformerLayer(nn.Module):
-    """Holds keys and values of the last `window - 1` tokens of a sequence; of all, where `window` is None."""
+    """Holds keys and values of the last `window - 1` tokens of a sequence; of all, where `window` is None.
+
+    Where scores depend on more than distances (`spec.relative`), also how many tokens it has read.
+    """
 
     members_axis = True
     uses_dropout = True
@@ -44,7 +47,7 @@ class TransformerLayer(nn.Module):
     ) -> Float[Tensor, "*members batch time d_model"]:
         parameters = self.parameters_in_order()
         drops = dropout_stream is not None and self.spec.dropout > 0.0
-        if drops or not usable(hidden, parameters):
+        if drops or not self.compiled(hidden):
             return self.reference_forward(hidden, dropout_stream)
         turn = self.attention.turn(0, hidden.shape[-2], hidden.device).T
         rotation = turn.cos(), turn.sin()
@@ -52,10 +55,15 @@ class TransformerLayer(nn.Module):
 
         def layer(hidden: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
             return transformer_layer(
-                hidden, parameters, rotation, n_heads=spec.n_heads, window=spec.window, eps=spec.norm_eps
-            )
+                hidden, parameters, rotation, n_heads=spec.n_heads, window=spec.window, eps=spec.norm_eps,
+                turned=spec.d_turning,
+            )  # fmt: skip
 
         return with_members(layer, hidden, parameters, self.input_layernorm.weight.ndim == 1)
+
+    def compiled(self, hidden: Float[Tensor, "*members batch time d_model"]) -> bool:
+        """Whether `forward` runs such hidden states in a compiled kernel."""
+        return usable(hidden, self.parameters_in_order())
 
     def parameters_in_order(self) -> tuple[Tensor, ...]:
         attention, mlp = self.attention, self.mlp
@@ -84,13 +92,16 @@ class TransformerLayer(nn.Module):
     def init_state(self, batch: int | tuple[int, ...], *, dtype: torch.dtype, device: torch.device) -> State:
         """An empty cache; `batch` may be `(members, batch)`."""
         axes = (batch,) if isinstance(batch, int) else batch
-        return {"kv_cache": torch.zeros(*axes, 0, 2 * self.spec.d_model, dtype=dtype, device=device)}
+        state = {"kv_cache": torch.zeros(*axes, 0, 2 * self.spec.d_model, dtype=dtype, device=device)}
+        if not self.spec.relative:
+            state["position"] = torch.zeros(*axes, dtype=torch.int64, device=device)
+        return state
 
     def step(
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
         parameters, spec, cache = self.parameters_in_order(), self.spec, state["kv_cache"]
-        if not streams.usable(hidden, parameters):
+        if not spec.relative or not streams.usable(hidden, parameters):
             return self.reference_step(hidden, state)
         held = cache.shape[-2]
         turn = rope.distances(held + 1, d_rotary=spec.d_rotary, base=spec.rotary_base, dtype=hidden.dtype)
@@ -105,9 +116,13 @@ class TransformerLayer(nn.Module):
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
         """The step in plain PyTorch operations."""
         here = hidden.unsqueeze(-2)
-        attended, cache = self.attention.step(self.input_layernorm(here), state["kv_cache"])
+        first, after = 0, {}
+        if not self.spec.relative:
+            after["position"] = state["position"] + 1
+            first = int(state["position"].flatten()[0]) - state["kv_cache"].shape[-2]
+        attended, cache = self.attention.step(self.input_layernorm(here), state["kv_cache"], first)
         thought = self.mlp(self.post_attention_layernorm(here))
-        return (thought + attended + here).squeeze(-2), {"kv_cache": cache}
+        return (thought + attended + here).squeeze(-2), {"kv_cache": cache, **after}
 
     def state_size(self, seq_len: int) -> dict[str, int]:
         """A key and a value of each head for every token held."""
@@ -117,7 +132,7 @@ class TransformerLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, stream: Stream) -> None:
-        """Linear weights normal(0, 0.02), biases zero, for both values of `spec.init`."""
+        """Linear weights normal(0, 0.02), biases zero, for every `spec.init`."""
         self.input_layernorm.reset()
         self.post_attention_layernorm.reset()
         fill_linear(self.attention.query_key_value, stream, draw=0)

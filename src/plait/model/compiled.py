@@ -124,9 +124,15 @@ class CompiledModel:
 
 
 def can_compile(model: HybridLM) -> bool:
-    """Whether `CompiledModel` can take it: built-in layers, one type for all weights, no members axis."""
+    """Whether `CompiledModel` can take it: built-in layers, one type for all weights, no members axis.
+
+    Nor attention that knows more than distances.
+    """
     parameters = list(model.parameters())
-    built_in = all(type(layer) in (MambaLayer, TransformerLayer) for layer in model.layers)
+    built_in = all(
+        type(layer) is MambaLayer or (type(layer) is TransformerLayer and layer.spec.relative)
+        for layer in model.layers
+    )
     return built_in and model.embedding.weight.ndim == 2 and call.usable(*parameters)
 
 

@@ -7,13 +7,22 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from plait.checks import added_field, unknown
 from plait.layers import LayerSpec
-from plait.layers.rope import turning_dimensions
+from plait.layers.initial import INITS
+from plait.layers.rope import ODD
 from plait.model.pattern import expand_pattern
-from plait.names import unknown
 
 _LARGEST = 2**31 - 1
-_INITS = ("paper", "mamba")
+
+DROPOUT_AT = ("all", "embedding")
+"""Where dropout acts: on embedding, attention weights, outputs of attention and MLP; or on the embedding alone."""
+
+_INIT_MEANS = {
+    "released": "as the paper's program: every linear map normal(0, 0.02), Mamba's steps overwritten",
+    "paper": "the same with Mamba's steps kept",
+    "mamba": "Mamba's own values inside SSM layers",
+}
 
 
 @dataclass(frozen=True)
@@ -35,9 +44,12 @@ class HybridConfig:
         rotary_base: base of the rotary frequencies.
         mlp_factor: MLP units over `d_model`, where `d_mlp` is None.
         d_mlp: MLP units (0: none); None for `mlp_factor * d_model`; or a tuple, one entry a layer.
-        dropout: one rate for embedding, attention weights, and the outputs of attention and MLP, in training.
+        dropout: the rate of zeros in training, wherever `dropout_at` says.
         norm_eps: added to the variance in every norm.
-        init: "paper" (normal(0, 0.02)) or "mamba" (uniform as in PyTorch inside SSM layers).
+        init: "released", "paper" or "mamba" (see `plait.layers.initial`).
+        dropout_at: "all" (embedding, attention weights, outputs of attention and MLP) or "embedding".
+        rotary_odd: what an odd number of rotary dimensions does: "paired" turns one more, "released" does what the
+            paper's program does (see `plait.layers.rope`).
 
     Raises:
         ValueError: a value out of its range or of a wrong type, `d_model` that heads do not divide, a tuple
@@ -61,7 +73,9 @@ class HybridConfig:
     d_mlp: int | tuple[int | None, ...] | None = None
     dropout: float = 0.0
     norm_eps: float = 1e-5
-    init: str = "paper"
+    init: str = "released"
+    dropout_at: str = added_field("all")
+    rotary_odd: str = added_field("paired")
 
     def __post_init__(self) -> None:
         for name in ("d_model", "d_state", "expand", "d_conv", "n_heads"):
@@ -79,17 +93,20 @@ class HybridConfig:
         self._set("d_mlp", _per_layer("d_mlp", self.d_mlp, n_layers=n_layers, least=0))
         for name, (low, high, form) in _RANGES.items():
             self._set(name, _checked_float(name, getattr(self, name), low=low, high=high, form=form))
-        if self.init not in _INITS:
-            raise ValueError(unknown("init", self.init, _INITS))
+        if self.init not in INITS:
+            listed = "; ".join(f"{name}: {meaning}" for name, meaning in _INIT_MEANS.items())
+            raise ValueError(f"{unknown('init', self.init, INITS)} ({listed})")
+        for name, known in (("dropout_at", DROPOUT_AT), ("rotary_odd", ODD)):
+            if getattr(self, name) not in known:
+                raise ValueError(unknown(name, getattr(self, name), known))
         if self.d_model % self.n_heads:
             raise ValueError(
                 f"d_model must be divisible by n_heads, got d_model {self.d_model} and n_heads {self.n_heads}"
             )
         spec = self.layer_specs()[0]
-        turning = turning_dimensions(spec.d_rotary)
-        if turning > spec.d_head:
+        if spec.d_turning > spec.d_head:
             raise ValueError(
-                f"rotary_fraction {self.rotary_fraction} turns {turning} dimensions (always even) of heads "
+                f"rotary_fraction {self.rotary_fraction} turns {spec.d_turning} dimensions (always even) of heads "
                 f"that have {spec.d_head}: a smaller fraction is needed"
             )
 
@@ -122,10 +139,11 @@ class HybridConfig:
                 rotary_fraction=self.rotary_fraction,
                 rotary_base=self.rotary_base,
                 d_mlp=self.mlp_factor * self.d_model if d_mlp is None else d_mlp,
-                dropout=self.dropout,
+                dropout=self.dropout if self.dropout_at == "all" else 0.0,
                 norm_eps=self.norm_eps,
                 init=self.init,
                 index=index,
+                rotary_odd=self.rotary_odd,
             )
             for index, (window, d_mlp) in enumerate(zip(windows, mlps, strict=True))
         )

@@ -8,8 +8,8 @@
 import re
 from functools import cache
 
+from plait.checks.names import unknown
 from plait.layers import LAYERS
-from plait.names import unknown
 
 MAX_LAYERS = 4096
 

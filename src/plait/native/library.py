@@ -46,6 +46,7 @@ _TYPED_SIGNATURES: dict[str, tuple[type, ...]] = {
     "plait_transformer_forward": (_P, _D, _P, _P, _P, _P, _P, _P, _I),
     "plait_transformer_backward": (_P, _D, _P, _P, _P, _P, _P, _P, _P, _P, _I, _I),
     "plait_head_loss": (_P, _D, *(_P,) * 11, _I),
+    "plait_dropout": (_I, _I, _P, _P, _P, _I, _D, _P, _I),
     "plait_embed": (_P, _P, _I, _P, _P, _I),
     "plait_embed_backward": (_P, _P, _P, _P, _I),
     "plait_stream_mamba": (_P, _D, *(_P,) * 7, _I),

@@ -10,15 +10,11 @@ from torch import Tensor
 _BLOCK = 128
 
 
-@triton.jit(do_not_specialize=["draw", "step", "purpose"])
-def _words(seeds, out, step_held, draw, step, purpose, n, HELD: tl.constexpr, BLOCK: tl.constexpr):
-    member = tl.program_id(0).to(tl.int64)
-    block = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+@triton.jit
+def philox(seed, block, draw, step, purpose, BLOCK: tl.constexpr):
+    """The four words of each counter (block, draw, step, purpose), as uint64."""
     mask: tl.constexpr = 0xFFFFFFFF
-    seed = tl.load(seeds + member)
     key0, key1 = (seed & mask).to(tl.uint64), ((seed >> 32) & mask).to(tl.uint64)
-    if HELD:
-        step = tl.load(step_held)
     zero = tl.zeros([BLOCK], tl.uint64)
     c0, c1, c2, c3 = block.to(tl.uint64), zero + draw.to(tl.uint64), zero + step.to(tl.uint64), zero
     c3 += purpose.to(tl.uint64)
@@ -27,12 +23,20 @@ def _words(seeds, out, step_held, draw, step, purpose, n, HELD: tl.constexpr, BL
         c0, c2 = (product1 >> 32) ^ c1 ^ key0, (product0 >> 32) ^ c3 ^ key1
         c1, c3 = product1 & mask, product0 & mask
         key0, key1 = (key0 + 0x9E3779B9) & mask, (key1 + 0xBB67AE85) & mask
-    index = block * 4
+    return c0, c1, c2, c3
+
+
+@triton.jit(do_not_specialize=["draw", "step", "purpose"])
+def _words(seeds, out, step_held, draw, step, purpose, n, HELD: tl.constexpr, BLOCK: tl.constexpr):
+    member = tl.program_id(0).to(tl.int64)
+    block = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    if HELD:
+        step = tl.load(step_held)
+    words = philox(tl.load(seeds + member), block, draw, step, purpose, BLOCK)
     out += member * n
-    tl.store(out + index, c0.to(tl.int64), mask=index < n)
-    tl.store(out + index + 1, c1.to(tl.int64), mask=index + 1 < n)
-    tl.store(out + index + 2, c2.to(tl.int64), mask=index + 2 < n)
-    tl.store(out + index + 3, c3.to(tl.int64), mask=index + 3 < n)
+    for word in tl.static_range(4):
+        index = block * 4 + word
+        tl.store(out + index, words[word].to(tl.int64), mask=index < n)
 
 
 def philox_words(

@@ -7,8 +7,8 @@ from types import MappingProxyType
 import torch
 
 from plait import Stream
+from plait.checks.names import unknown
 from plait.constructions import Plan, check_lemmas, copying_plan, cost, recall_plan
-from plait.names import unknown
 from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
 from plait.report.growth import growth_table
 from plait.report.heat_map import heat_map, heat_map_alt

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plait.checks.names import unknown
 from plait.experiments import Store, StoreError
 from plait.experiments.paper import CATALOGUE, PAPER, RERUN, find_experiment
 from plait.files import write_whole
-from plait.names import unknown
 from plait.report.document import Lines, Table
 from plait.report.page_sections import not_run, protocol_block, section_tables, verdict_block
 from plait.report.page_tables import OPEN_TABLES, TABLES, Found, cells_of_panel, number_of

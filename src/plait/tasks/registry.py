@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from plait.names import unknown
+from plait.checks import present_name, stored_name, unknown
 from plait.tasks.associative_recall import AssociativeRecall
 from plait.tasks.base import Task
 from plait.tasks.decoding_recall import DecodingRecall
@@ -87,7 +87,7 @@ def task_name(task: Task) -> str:
             f"a task is stored as module:Class, so {task_class.__qualname__} must stand at the top of a "
             f"module that can be imported, got {task_class.__module__}"
         )
-    return f"{task_class.__module__}:{task_class.__qualname__}"
+    return stored_name(f"{task_class.__module__}:{task_class.__qualname__}")
 
 
 def task_to_json(task: Task) -> dict[str, object]:
@@ -126,7 +126,7 @@ def _naming(task: Task) -> tuple[str, Mapping[str, object]] | None:
 
 
 def _own(name: str) -> Any:
-    module_name, _, attribute = name.partition(":")
+    module_name, _, attribute = present_name(name).partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), *attribute.split("."))):
         raise ValueError(f"a task of your own must be named module:Class, got {name!r}")
     if os.getcwd() not in sys.path and "" not in sys.path:

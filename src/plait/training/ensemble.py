@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from plait.kernels.head import Scores, embed, head_loss, usable
+from plait.layers import MambaLayer, TransformerLayer
+from plait.layers.dropout import dropout
 from plait.layers.precision import wide
 from plait.model import HybridConfig, HybridLM, initial_parameters
 from plait.model.members import forward_each
@@ -74,6 +76,18 @@ class Ensemble:
         """Whether embedding and head run in the compiled kernels here."""
         return usable(self.model.get_parameter("embedding.weight"))
 
+    @property
+    def engine(self) -> str:
+        """What computes a step: "compiled" (C++), "triton", or "plain" where some of it is PyTorch's operations."""
+        narrow = self.parameters.new_empty(len(self), 1, 1, self.config.d_model)
+        built_in = all(
+            isinstance(layer, MambaLayer | TransformerLayer) and layer.compiled(narrow)
+            for layer in self.model.layers
+        )
+        if not (self.compiled and built_in) or (self.config.dropout > 0 and self.config.dropout_at == "all"):
+            return "plain"
+        return "triton" if self.parameters.is_cuda else "compiled"
+
     def some(self, first: int, last: int) -> "Ensemble":
         """Members `first` to `last` (not included) as an ensemble over the same weights in memory."""
         part = copy.copy(self)
@@ -96,9 +110,10 @@ class Ensemble:
     ) -> Scores:
         """Loss and counts of every member on its own sequences; the losses can be differentiated."""
         self.model.train(dropout_stream is not None)
-        if self.compiled and dropout_stream is None:
+        if self.compiled and (dropout_stream is None or self.config.dropout_at == "embedding"):
             model = self.model
             hidden = embed(model.embedding.weight, tokens)
+            hidden = dropout(hidden, rate=self.config.dropout, stream=dropout_stream, draw=0)
             for layer in model.layers:
                 hidden = (
                     layer(hidden) if getattr(layer, "members_axis", False) else forward_each(layer, hidden)

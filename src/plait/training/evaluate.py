@@ -43,6 +43,28 @@ def accuracy_counts(
     return correct, scored
 
 
+EIGHT = 8
+"""Test sequences of the score that the paper's released program reports."""
+
+
+@torch.no_grad()
+def eight_accuracy(
+    ensemble: Ensemble, task: Any, seeds: Tensor, *, sequences: int, seq_len: int, purpose: int
+) -> Tensor:
+    """Per member, the mean over the first eight sequences of each one's share of right tokens, 1 for empty ones."""
+    batch = min(CHUNK, sequences)
+    tokens, (targets, scored) = sample_labelled(task, Stream(seeds, 0, purpose), batch=batch, seq_len=seq_len)
+    tokens, targets, scored = (tensor[:, :EIGHT] for tensor in (tokens, targets, scored))
+    shares: list[Tensor] = []
+    for index in range(tokens.shape[1]):
+        alone = torch.zeros_like(scored)
+        alone[:, index] = scored[:, index]
+        scores = ensemble.scores(tokens, (targets, alone))
+        share = scores.correct.double() / scores.scored.clamp(min=1)
+        shares.append(torch.where(scores.scored > 0, share, 1.0).cpu())
+    return torch.stack(shares).mean(dim=0)
+
+
 def _counts(
     ensemble: Ensemble, task: Any, seeds: Tensor, sequences: int, seq_len: int, purpose: int, rows: int
 ) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from plait.random import DROPOUT, SELECT, TEST, TRAIN, Stream
 from plait.tasks.base import BuiltInTask, sample_labelled
 from plait.training import checkpoint as files
 from plait.training.ensemble import DTYPES, Ensemble
-from plait.training.evaluate import accuracy_counts
+from plait.training.evaluate import accuracy_counts, eight_accuracy
 from plait.training.replay import Replay
 from plait.training.result import Member, Result
 from plait.training.run import Run, Train
@@ -224,15 +224,28 @@ class Trainer:
                 seq_len=train.seq_len,
                 purpose=purpose,
             )
+        eight = eight_accuracy(
+            self.ensemble,
+            self.spec.task,
+            self.seeds,
+            sequences=train.test_sequences,
+            seq_len=train.seq_len,
+            purpose=TEST,
+        )
         loss_steps = (*range(self.interval, train.steps, self.interval), train.steps)
         members = tuple(
-            self._member(index, [int(c[index]) for c in counts], state, loss_steps)
+            replace(
+                self._member(index, [int(c[index]) for c in counts], state, loss_steps),
+                eight_accuracy=float(eight[index]),
+            )
             for index in range(len(self.members))
         )
         return Result(
             run=self.spec,
             members=members,
             device=_device_name(self.device),
+            engine=self.ensemble.engine,
+            threads=torch.get_num_threads() if self.ensemble.engine == "plain" else None,
             versions=versions(),
             ensemble=self.ensemble,
         )

@@ -23,6 +23,9 @@ class Member:
         diverged_at: the step whose loss or gradient was not finite, from where its weights stood still; None if
             all were finite. Its accuracies are those of the weights where it stopped.
         loss_steps, losses: mean training loss in nats since the step before, at about a hundred steps.
+        eight_accuracy: mean over the first eight test sequences of each one's share of right tokens, one without a
+            target counting as right (the score of arXiv 2603.08859's released program).
+        sequence_accuracy: the same over all test sequences; None where it was not measured.
     """
 
     lr: float
@@ -37,6 +40,8 @@ class Member:
     diverged_at: int | None
     loss_steps: tuple[int, ...]
     losses: tuple[float, ...]
+    eight_accuracy: float | None = None
+    sequence_accuracy: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +51,15 @@ class Result:
     Attributes:
         versions: of plait, torch and Python.
         device: where it ran: the processor's kind, or the GPU's name.
+        engine: what computed the numbers: "compiled" (C++), "triton", or "plain" (PyTorch's operations).
+        threads: of the plain engine on a CPU, whose last bits depend on them; None elsewhere.
     """
 
     run: Run
     members: tuple[Member, ...]
     device: str
+    engine: str
+    threads: int | None
     versions: dict[str, str]
     ensemble: Ensemble = field(repr=False)
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from plait.checks.names import unknown
 from plait.model import HybridConfig
-from plait.names import unknown
 from plait.tasks import Task, task_from_json, task_to_json
 from plait.training.start import Start
 

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from plait.checks import present_name, stored_name, unknown
 from plait.model import HybridConfig, HybridLM, initial_parameters
-from plait.names import unknown
 from plait.random import Stream
 from plait.tasks import Task
 
@@ -46,6 +46,7 @@ class Start:
         module, _, function = self.weights.partition(":") if isinstance(self.weights, str) else ("", "", "")
         if not all(part.isidentifier() for part in (*module.split("."), function)):
             raise ValueError(f"weights must be named module:function, got {self.weights!r}")
+        object.__setattr__(self, "weights", stored_name(self.weights))
         number = isinstance(self.noise, int | float) and not isinstance(self.noise, bool)
         if not number or not 0 <= self.noise < math.inf:
             raise ValueError(f"noise must be finite and at least 0, got {self.noise!r}")
@@ -112,7 +113,7 @@ class Start:
         return value.double() + scale * stream.normal(tuple(value.shape), draw=draw)
 
     def _function(self) -> Callable[[Task, int], object]:
-        module_name, _, name = self.weights.partition(":")
+        module_name, _, name = present_name(self.weights).partition(":")
         try:
             found = importlib.import_module(module_name)
         except ImportError as error:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from plait.checks.names import unknown
 from plait.experiments.paper.basin import BASIN
 from plait.experiments.paper.choices import CHOICES
 from plait.experiments.paper.fig4 import FIG4
@@ -23,7 +24,6 @@ from plait.experiments.paper.proportion5 import PROPORTION5
 from plait.experiments.paper.shapes import SHAPES
 from plait.experiments.paper.shift import SHIFT
 from plait.experiments.spec import Experiment
-from plait.names import unknown
 
 _ALL = (
     HEADLINE,

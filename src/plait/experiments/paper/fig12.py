@@ -12,7 +12,7 @@ FIG12 = Experiment(
     question="What do heads and states do to models of width 12 that copy selectively?",
     base=Run(
         task=SelectiveCopying(),
-        model=HybridConfig(pattern="SSM-TF", d_model=WIDTH, window=COPYING_WINDOW),
+        model=HybridConfig(pattern="SSM-TF", d_model=WIDTH, window=COPYING_WINDOW, init="paper"),
         train=PROTOCOL,
     ),
     vary=VARIED,

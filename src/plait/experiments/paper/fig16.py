@@ -12,7 +12,7 @@ FIG16 = Experiment(
     question="What do heads and states do to models of width 12 on multi-key recall?",
     base=Run(
         task=MultiKeyRecall(),
-        model=HybridConfig(pattern="SSM-TF", d_model=WIDTH, window=RECALL_WINDOW),
+        model=HybridConfig(pattern="SSM-TF", d_model=WIDTH, window=RECALL_WINDOW, init="paper"),
         train=PROTOCOL,
     ),
     vary=VARIED,

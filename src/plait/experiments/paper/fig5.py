@@ -14,7 +14,7 @@ FIG5 = Experiment(
     question="Does only the hybrid of three layers get past one half on recall with decoding?",
     base=Run(
         task=DecodingRecall(),
-        model=HybridConfig(pattern="SSM-SSM-TF", d_model=24, window=None),
+        model=HybridConfig(pattern="SSM-SSM-TF", d_model=24, window=None, init="paper"),
         train=PROTOCOL,
     ),
     vary={"model.pattern": THREE_LAYERS, "model.d_model": (24, 48, 96, 192, 384, 768)},

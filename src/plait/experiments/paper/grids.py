@@ -36,7 +36,7 @@ PROTOCOL = Train(steps=4_000)
 
 def two_layers(*, window: int | None) -> HybridConfig:
     """The base model of the two-layer experiments; pattern and width are varied."""
-    return HybridConfig(pattern="SSM-TF", d_model=8, window=window)
+    return HybridConfig(pattern="SSM-TF", d_model=8, window=window, init="paper")
 
 
 def sizes(

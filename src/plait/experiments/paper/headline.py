@@ -33,7 +33,7 @@ HEADLINE = Experiment(
     question="How large must a pure model be to copy selectively as well as a hybrid of 2,192 parameters?",
     base=Run(
         task=SelectiveCopying(),
-        model=HybridConfig(pattern="SSM-TF", d_model=8, window=20),
+        model=HybridConfig(pattern="SSM-TF", d_model=8, window=20, init="paper"),
         train=Train(steps=4_000),
     ),
     vary={("model.pattern", "model.d_model"): (HYBRID, *PURE)},

@@ -32,7 +32,7 @@ LENGTH = Experiment(
     question="What is left, at up to 128 times the length, of what was learned at length 100?",
     base=Run(
         task=SelectiveCopying(),
-        model=HybridConfig(pattern="SSM-TF", d_model=24, window=COPYING_WINDOW),
+        model=HybridConfig(pattern="SSM-TF", d_model=24, window=COPYING_WINDOW, init="paper"),
         train=PROTOCOL,
     ),
     vary={

@@ -42,7 +42,7 @@ PROPORTION = Experiment(
     question="Which model recalls at bit proportions that it was not trained at?",
     base=Run(
         task=DecodingRecall(n_bits=N_BITS),
-        model=HybridConfig(pattern="SSM-SSM-TF", d_model=24, window=None),
+        model=HybridConfig(pattern="SSM-SSM-TF", d_model=24, window=None, init="paper"),
         train=PROTOCOL,
     ),
     vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},

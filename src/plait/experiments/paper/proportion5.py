@@ -15,7 +15,7 @@ PROPORTION5 = Experiment(
     question="Which model recalls words of 5 bits at bit proportions that it was not trained at?",
     base=Run(
         task=DecodingRecall(n_bits=N_BITS),
-        model=HybridConfig(pattern="SSM-SSM-TF", d_model=96, window=None),
+        model=HybridConfig(pattern="SSM-SSM-TF", d_model=96, window=None, init="paper"),
         train=PROTOCOL,
     ),
     vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},

@@ -27,22 +27,27 @@ def transformer_layer(
     n_heads: int,
     window: int | None,
     eps: float,
+    turned: int | None = None,
     tiling: Tiling | None = None,
 ) -> Float[Tensor, "members batch time d_model"]:
     """What `plait.kernels.transformer.transformer_layer` computes, with the same arguments."""
-    cos, sin = _by_dimension(rotation, hidden.shape[-1] // n_heads, hidden.dtype)
-    size = n_heads, min(window or hidden.shape[2], hidden.shape[2]), rotation[0].shape[0]
+    turned = 2 * rotation[0].shape[0] if turned is None else turned
+    cos, sin = _by_dimension(rotation, turned, hidden.shape[-1] // n_heads, hidden.dtype)
+    size = n_heads, min(window or hidden.shape[2], hidden.shape[2]), turned
     tiling = tiling or tiling_for(max(hidden.shape[-1], parameters[9].shape[-1]))
     return _TransformerLayer.apply(hidden, cos, sin, size, eps, tiling, *parameters)  # type: ignore[no-any-return]
 
 
-def _by_dimension(rotation: tuple[Tensor, Tensor], width: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """`(time, width)`: what multiplies a dimension itself, and what multiplies its partner."""
-    cos, sin = (table.to(dtype).T for table in rotation)
-    rest = cos.shape[0], width - 2 * cos.shape[1]
+def _by_dimension(
+    rotation: tuple[Tensor, Tensor], turned: int, width: int, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """`(time, width)`: what multiplies a dimension itself, and its partner, `turned // 2` further on."""
+    cos, sin = (torch.cat((table.to(dtype).T,) * 2, dim=1)[:, :turned] for table in rotation)
+    behind = turned - turned // 2
+    rest = cos.shape[0], width - turned
     return (
-        torch.cat((cos, cos, cos.new_ones(rest)), dim=1),
-        torch.cat((-sin, sin, sin.new_zeros(rest)), dim=1),
+        torch.cat((cos, cos.new_ones(rest)), dim=1),
+        torch.cat((-sin[:, :behind], sin[:, behind:], sin.new_zeros(rest)), dim=1),
     )
 
 
@@ -87,12 +92,12 @@ class _Cut:
         tiling: Tiling,
     ) -> None:
         self.members, self.batch, self.time, self.D = hidden.shape
-        self.heads, self.window, self.pairs = size
+        self.heads, self.window, self.turned = size
         self.rows, self.eps, self.tiling = self.batch * self.time, eps, tiling
         self.width = self.D // self.heads
         self.scale = self.width**-0.5
         self.model = {"D": self.D, "D_PAD": padded(self.D)}
-        self.turn = {"WIDTH": self.width, "PAIRS": self.pairs}
+        self.turn = {"WIDTH": self.width, "TURNED": self.turned}
         U = parameters[9].shape[1]
         self.mlp = {"U": U, "U_PAD": padded(U)}
         self.attention = {

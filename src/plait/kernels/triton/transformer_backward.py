@@ -15,7 +15,7 @@ from plait.kernels.triton.tiles import (
     silu_slope,
     store_rows,
 )  # fmt: skip
-from plait.kernels.triton.transformer_forward import turning
+from plait.kernels.triton.transformer_forward import factors, partners
 
 
 @member_kernel
@@ -85,7 +85,7 @@ def combine_backward(
 def heads_backward(
     hidden, dqkv, cos, sin, norm, norm_bias, weight, dhidden, packed, norm_stride, norm_bias_stride, weight_stride,
     rows, time, total, norm_at, weight_at, eps,
-    D: tl.constexpr, WIDTH: tl.constexpr, PAIRS: tl.constexpr, D_PAD: tl.constexpr, COLUMNS: tl.constexpr,
+    D: tl.constexpr, WIDTH: tl.constexpr, TURNED: tl.constexpr, D_PAD: tl.constexpr, COLUMNS: tl.constexpr,
     ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Adds to `dhidden`; turns the gradients of queries and keys back, COLUMNS of them in a pass over the rows."""
@@ -112,12 +112,13 @@ def heads_backward(
             normal, scale = normalise(load_rows(hidden + start, row, f, rows, D), f < D, D, eps)
             normed = normal * norm_weight[None, :] + norm_shift[None, :]
             value = load_rows(dqkv, row, column, rows, 3 * D)
-            if PAIRS > 0:
-                inside = (row < rows)[:, None] & (column < 3 * D)[None, :]
-                partner, cosine, sine = turning(cos, sin, row, column, inside, time, WIDTH, PAIRS)
-                inside &= (partner != column)[None, :]
-                other = tl.load(dqkv + row[:, None] * (3 * D) + partner[None, :], mask=inside, other=0.0)
-                value = value * cosine - other * sine
+            if TURNED > 0:
+                turned, source = partners(column, TURNED - TURNED // 2, WIDTH, TURNED)
+                inside = (row < rows)[:, None] & (turned & (column < 3 * D))[None, :]
+                cosine = factors(cos, row, column, inside, time, 1.0, WIDTH)
+                sine = factors(sin, row, source, inside, time, 0.0, WIDTH)
+                other = tl.load(dqkv + row[:, None] * (3 * D) + source[None, :], mask=inside, other=0.0)
+                value = value * cosine + other * sine
             by_weight += product(tl.trans(value), normed, PRECISION)
             by_bias += tl.sum(value, axis=0)
             dnormed = product(value, load_rows(weight, column, f, 3 * D, D), PRECISION)

@@ -25,7 +25,7 @@ from plait.kernels.triton.tiles import (
 def heads(
     hidden, cos, sin, norm, norm_bias, weight, bias, qkv, norm_stride, norm_bias_stride, weight_stride, bias_stride,
     rows, time, eps,
-    D: tl.constexpr, WIDTH: tl.constexpr, PAIRS: tl.constexpr, D_PAD: tl.constexpr, ROWS: tl.constexpr,
+    D: tl.constexpr, WIDTH: tl.constexpr, TURNED: tl.constexpr, D_PAD: tl.constexpr, ROWS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Queries and keys come out turned; a partner's value is a product with the partner's row of the weights."""
@@ -43,8 +43,10 @@ def heads(
         column = third * D + f
         value = _product(normed, weight, bias, column, f, D, PRECISION)
         # With one head the last third are the values, which nothing turns.
-        if PAIRS > 0 and (third < 2 or WIDTH < D):
-            partner, cosine, sine = turning(cos, sin, row, column, inside, time, WIDTH, PAIRS)
+        if TURNED > 0 and (third < 2 or WIDTH < D):
+            turned, partner = partners(column, TURNED // 2, WIDTH, TURNED)
+            cosine = factors(cos, row, column, inside & turned[None, :], time, 1.0, WIDTH)
+            sine = factors(sin, row, column, inside & turned[None, :], time, 0.0, WIDTH)
             value = value * cosine + _product(normed, weight, bias, partner, f, D, PRECISION) * sine
         tl.store(qkv + row[:, None] * (3 * D) + column[None, :], value, mask=inside)
 
@@ -59,14 +61,18 @@ def _product(normed, weight, bias, column, f, D: tl.constexpr, PRECISION: tl.con
 
 
 @triton.jit
-def turning(cos, sin, row, column, inside, time, WIDTH: tl.constexpr, PAIRS: tl.constexpr):
-    """For columns of a row of (query, key, value) heads: the partner, and what multiplies column and partner."""
+def partners(column, shift, WIDTH: tl.constexpr, TURNED: tl.constexpr):
+    """For columns of a row of (query, key, value) heads: whether they turn, and the one `shift` on in their circle."""
     place = column % WIDTH
-    turned = (column // WIDTH % 3 < 2) & (place < 2 * PAIRS)
-    partner = column + tl.where(turned, tl.where(place < PAIRS, PAIRS, -PAIRS), 0)
-    at = (row % time)[:, None] * WIDTH + place[None, :]
-    mask = inside & turned[None, :]
-    return partner, tl.load(cos + at, mask=mask, other=1.0), tl.load(sin + at, mask=mask, other=0.0)
+    turned = (column // WIDTH % 3 < 2) & (place < TURNED)
+    return turned, column + tl.where(turned, (place + shift) % TURNED - place, 0)
+
+
+@triton.jit
+def factors(table, row, column, mask, time, other, WIDTH: tl.constexpr):
+    """What `table` (time, WIDTH) has for these columns at each row's position."""
+    at = (row % time)[:, None] * WIDTH + (column % WIDTH)[None, :]
+    return tl.load(table + at, mask=mask, other=other)
 
 
 @member_kernel

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from plait.checks.names import unknown
 from plait.files import read_json
 from plait.memory.architecture import Architecture
 from plait.memory.block import TRANSFORMERS
@@ -11,7 +12,6 @@ from plait.memory.huggingface.families import FAMILIES, WRAPPERS
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.generic import read_generic
 from plait.memory.report import dtype_name
-from plait.names import unknown
 
 TEXT_ONLY = "only the language model of text_config is counted, without the other inputs' encoders"
 NO_DTYPE = "the file names no dtype: float32 is taken"

@@ -1,0 +1,32 @@
+// Dropout whose masks are words of a stream: the same entry falls in any ensemble, on any number of threads.
+#include <cstring>
+
+#include "kernels/pool.hpp"
+#include "native/philox.hpp"
+
+namespace plait {
+namespace {
+
+// `share` is the number of words, of 2^32, that keep an entry; kept ones are divided by `kept`.
+template <class T>
+void dropout(int64_t members, int64_t n, const T* in, T* out, const int64_t* seeds, uint64_t share, T kept,
+             const int64_t* stream, int64_t threads) {
+  parallel(members, threads, [&](int64_t member) {
+    const T* from = in + member * n;
+    T* to = out + member * n;
+    each_word(uint64_t(seeds[member]), n, uint32_t(stream[0]), uint32_t(stream[1]), uint32_t(stream[2]),
+              [=](int64_t i, uint32_t word) { to[i] = word < share ? from[i] / kept : T(0); });
+  });
+}
+
+}  // namespace
+}  // namespace plait
+
+#define PLAIT_DROPOUT(T, suffix)                                                                                     \
+  extern "C" void plait_dropout_##suffix(int64_t members, int64_t n, const T* in, T* out, const int64_t* seeds,      \
+                                         int64_t share, double kept, const int64_t* stream, int64_t threads) {       \
+    plait::dropout<T>(members, n, in, out, seeds, uint64_t(share), T(kept), stream, threads);                        \
+  }
+
+PLAIT_DROPOUT(float, float)
+PLAIT_DROPOUT(double, double)
