@@ -1,35 +1,15 @@
-"""Build and load the C++ of this package: every `*.cpp` below `plait/`, as one shared library.
+"""Load the C++ of this package, built on first use (`plait.native.build`).
 
-Nothing happens at import. The first `load()` compiles (some seconds) into a cache folder, under a name that
-hashes sources, compiler, flags and processor; later processes find it there. Without a compiler `load()` returns
-None, says so once, and callers take their plain PyTorch path.
-
-Environment: `PLAIT_NATIVE=0` turns the compiled part off, `CXX` names the compiler, `PLAIT_CACHE` the folder.
+Nothing happens at import. Without a compiler `load()` returns None, says so once in one line, and callers take their
+plain PyTorch path. `PLAIT_NATIVE=0` in the environment turns the compiled part off.
 """
 
 import ctypes
 import functools
-import hashlib
+import logging
 import os
-import platform
-import shutil
-import subprocess
-import tempfile
-import warnings
-from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent.parent
-_FLAGS = (
-    "-std=c++17",
-    "-O3",
-    "-fPIC",
-    "-shared",
-    "-pthread",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-Wno-psabi",
-)
-_CPU_FLAGS = (("-march=native",), ("-mcpu=native",), ())
+from plait.native.build import INSTALL, BuildError, built
 
 _P, _I, _D = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 _SIGNATURES: dict[str, tuple[type, ...]] = {
@@ -62,15 +42,28 @@ exist as `NAME_float` and `NAME_double`."""
 @functools.cache
 def load() -> ctypes.CDLL | None:
     """The library, built if need be; None where it cannot be built or is turned off."""
-    if os.environ.get("PLAIT_NATIVE", "1") == "0":
+    if turned_off():
         return None
     try:
-        library = ctypes.CDLL(str(_build()))
-    except (OSError, subprocess.SubprocessError) as error:
-        warnings.warn(
-            f"plait runs without its compiled kernels, many times slower: {_first_line(error)}", stacklevel=2
+        return open_library()
+    except BuildError as error:
+        logging.getLogger("plait").warning(
+            "plait runs without its compiled kernels, many times slower: %s; %s", error, INSTALL
         )
         return None
+
+
+def open_library(*, again: bool = False) -> ctypes.CDLL:
+    """The library, whatever the environment says; `again` compiles even where that failed within a day.
+
+    Raises:
+        BuildError: it cannot be built or opened, in one line.
+    """
+    path = built(again=again)
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BuildError(f"{path} cannot be opened: {error}") from None
     typed = {f"{name}_{kind}": a for name, a in _TYPED_SIGNATURES.items() for kind in ("float", "double")}
     for name, arguments in {**_SIGNATURES, **typed}.items():
         function = getattr(library, name)
@@ -78,59 +71,11 @@ def load() -> ctypes.CDLL | None:
     return library
 
 
+def turned_off() -> bool:
+    """Whether the environment asks for the plain path."""
+    return os.environ.get("PLAIT_NATIVE", "1") == "0"
+
+
 def available() -> bool:
     """Whether the compiled kernels can be used here (builds them if they are not built yet)."""
     return load() is not None
-
-
-def _build() -> Path:
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")
-    if compiler is None:
-        raise FileNotFoundError("no C++ compiler found (g++, clang++ or c++; CXX names another)")
-    sources = sorted(_PACKAGE.rglob("*.cpp"))
-    target = _cache_folder() / f"plait-{_identity(compiler, sources)}.so"
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        built = Path(folder) / "library.so"
-        failure = ""
-        for cpu in _CPU_FLAGS:
-            command = [compiler, *_FLAGS, *cpu, f"-I{_PACKAGE}", "-o", str(built), *map(str, sources)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-            if done.returncode == 0:
-                built.rename(target)
-                return target
-            failure = done.stderr.strip()
-    raise OSError(f"{compiler} failed: {failure}")
-
-
-def _identity(compiler: str, sources: list[Path]) -> str:
-    digest = hashlib.sha256()
-    version = subprocess.run([compiler, "--version"], capture_output=True, timeout=60, check=True).stdout
-    for part in (version, repr(_FLAGS).encode(), _processor()):
-        digest.update(part)
-    for path in sorted([*sources, *_PACKAGE.rglob("*.hpp")]):
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:20]
-
-
-def _processor() -> bytes:
-    """What `-march=native` depends on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor().encode()
-    keys = ("model name", "flags", "Features")
-    return "\n".join(line for line in lines[:64] if line.startswith(keys)).encode()
-
-
-def _cache_folder() -> Path:
-    if folder := os.environ.get("PLAIT_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plait"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

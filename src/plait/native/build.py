@@ -1,0 +1,145 @@
+"""Compile the C++ of this package: every `*.cpp` below `plait/`, as one shared library in a cache folder.
+
+It lies there under a name that hashes sources, compiler, flags and processor, so that later processes find it. A
+compiler that failed is not asked again for a day: beside the library's place lies then what it said.
+
+Environment: `CXX` names the compiler (with options, if need be), `PLAIT_CACHE` the folder.
+"""
+
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from plait.files import write_whole
+
+INSTALL = "a C++17 compiler comes with `apt install g++`, `dnf install gcc-c++` or `brew install gcc`"
+
+DAY = 86_400
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-fPIC",
+    "-shared",
+    "-pthread",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-Wno-psabi",
+)
+_CPU_FLAGS = (("-march=native",), ("-mcpu=native",), ())
+_COMPILERS = ("g++", "clang++", "c++")
+
+
+class BuildError(Exception):
+    """Why there is no compiled library, in one line."""
+
+
+def built(*, again: bool = False) -> Path:
+    """The library for this processor and compiler, compiled unless it lies in the cache.
+
+    Args:
+        again: compile even if that failed within a day.
+
+    Raises:
+        BuildError: no compiler, one that failed (now or within a day), a cache that cannot be written.
+    """
+    compiler = compiler_command()
+    sources = sorted(_PACKAGE.rglob("*.cpp"))
+    try:
+        target = cache_folder() / f"plait-{_identity(compiler, sources)}.so"
+        if target.exists():
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        failed = target.with_suffix(".failed")
+        if not again and (said := _said_today(failed)):
+            raise BuildError(f"{said} (tried within a day; `plait doctor` tries again)")
+        failure = _compile(compiler, sources, target)
+        if failure is not None:
+            write_whole(failed, failure.encode())
+            raise BuildError(failure)
+        failed.unlink(missing_ok=True)
+        return target
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BuildError(" ".join(str(error).split())) from None
+
+
+def compiler_command() -> list[str]:
+    """The C++ compiler and its options.
+
+    Raises:
+        BuildError: none is found.
+    """
+    named = os.environ.get("CXX")
+    command = shlex.split(named) if named else []
+    if command and shutil.which(command[0]) is None:
+        raise BuildError(f"CXX names {command[0]!r}, which is not found")
+    found = next((name for name in _COMPILERS if shutil.which(name)), None)
+    if not command and found is None:
+        raise BuildError(f"no C++ compiler found ({', '.join(_COMPILERS)}; CXX names another)")
+    return command or [str(found)]
+
+
+def cache_folder() -> Path:
+    """Where compiled libraries lie."""
+    if folder := os.environ.get("PLAIT_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plait"
+
+
+def _compile(compiler: list[str], sources: list[Path], target: Path) -> str | None:
+    """What went wrong, in one line; None where the library is at `target` now."""
+    failure = ""
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        library = Path(folder) / "library.so"
+        for cpu in _CPU_FLAGS:
+            command = [*compiler, *_FLAGS, *cpu, f"-I{_PACKAGE}", "-o", str(library), *map(str, sources)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+            if done.returncode == 0:
+                library.rename(target)
+                return None
+            failure = done.stderr
+    return f"{compiler[0]} failed: {_telling_line(failure)}"
+
+
+def _telling_line(text: str) -> str:
+    """The first line that names an error, else the first; shortened."""
+    lines = text.strip().splitlines() or ["it said nothing"]
+    return " ".join(next((line for line in lines if "error" in line.lower()), lines[0]).split())[:300]
+
+
+def _said_today(failed: Path) -> str | None:
+    """What a compiler said that failed within the last day."""
+    try:
+        if 0 <= time.time() - failed.stat().st_mtime < DAY:
+            return " ".join(failed.read_text(errors="replace")[:400].split()) or None
+    except OSError:
+        pass
+    return None
+
+
+def _identity(compiler: list[str], sources: list[Path]) -> str:
+    digest = hashlib.sha256()
+    version = subprocess.run([*compiler, "--version"], capture_output=True, timeout=60, check=True).stdout
+    for part in (version, repr(_FLAGS).encode(), _processor()):
+        digest.update(part)
+    for path in sorted([*sources, *_PACKAGE.rglob("*.hpp")]):
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _processor() -> bytes:
+    """What `-march=native` depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor().encode()
+    keys = ("model name", "flags", "Features")
+    return "\n".join(line for line in lines[:64] if line.startswith(keys)).encode()
