@@ -5,10 +5,11 @@ from types import MappingProxyType
 import polars as pl
 import pytest
 
-from plait.experiments import SCHEMA_VERSION, Experiment, Store, paper
-from plait.experiments.paper import catalogue
+from plait import paper
+from plait.experiments import SCHEMA_VERSION, Experiment, Store
 from plait.model import HybridConfig
-from plait.report import stored as reports
+from plait.paper import catalogue
+from plait.report import origin as reports
 from plait.tasks import SelectiveCopying
 from plait.training import Run, Train
 

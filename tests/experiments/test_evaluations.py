@@ -14,7 +14,7 @@ from plait.experiments import Store, StoreError, cells, evaluated_cells, run_exp
 from plait.experiments.cells import evaluation_settings
 from plait.experiments.evaluations import EVALUATION_COLUMNS, evaluation_id
 from plait.experiments.packing import thinned
-from plait.experiments.paper import find_experiment
+from plait.paper import find_experiment
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.training import Evaluation
 

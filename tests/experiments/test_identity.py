@@ -6,8 +6,8 @@ import itertools
 import pytest
 
 from plait.experiments import member_id, shard_id
-from plait.experiments.paper import CATALOGUE
 from plait.model import HybridConfig
+from plait.paper import CATALOGUE
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.training.identity import canonical_json
 from plait.training.run import Run, Train

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait.experiments import member_id, plan
-from plait.experiments.paper import CATALOGUE
 from plait.experiments.shards import cell_key
+from plait.paper import CATALOGUE
 
 RUNS = small_experiment(seeds=range(5), lrs=(1e-3, 3e-3, 1e-2)).expand()
 

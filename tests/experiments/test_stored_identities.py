@@ -7,8 +7,8 @@ import pytest
 
 from plait.experiments import Store, member_id
 from plait.experiments.evaluations import evaluation_id
-from plait.experiments.paper import CATALOGUE
 from plait.experiments.schema import run_of
+from plait.paper import CATALOGUE
 from plait.training import Evaluation
 
 RESULTS = Path(__file__).parents[2] / "results"

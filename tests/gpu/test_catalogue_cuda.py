@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from plait.experiments.paper import CATALOGUE
+from plait.paper import CATALOGUE
 from plait.training import Run, train
 from plait.training.loop import Trainer
 

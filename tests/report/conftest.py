@@ -1,11 +1,8 @@
 """Made-up results of the whole catalogue, shared by the tests of pages."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "experiments"))
 
 SMALL = {
     "fig4": {"train.lr": (3.16e-3, 1e-2), "train.seed": range(3)},
@@ -24,7 +21,7 @@ def made_up_folder(tmp_path_factory) -> Path:
     from made_up_rows import made_up_rows
 
     from plait.experiments import Store
-    from plait.experiments.paper import find_experiment
+    from plait.paper import find_experiment
 
     store = Store.for_writing(tmp_path_factory.mktemp("results"))
     for name, where in SMALL.items():

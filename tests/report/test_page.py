@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from plait.experiments import Store, StoreError, cells, summarise
-from plait.experiments.paper import CATALOGUE, find_experiment
+from plait.findings.words import decimals
+from plait.paper import CATALOGUE, find_experiment
 from plait.report import markdown_table, update_page, updated_text
 from plait.report.document import Column, Entry, Table
 from plait.report.page import NOTHING
-from plait.report.words import decimals
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "results.md"

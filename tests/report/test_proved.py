@@ -3,9 +3,10 @@ from dataclasses import replace
 from plait.attack import receptive_field
 from plait.constructions import copying_plan, cost, smallest_plan
 from plait.experiments import View
-from plait.experiments.paper import CATALOGUE, HEADLINE
+from plait.findings.series import Panel
 from plait.memory import count
 from plait.model import HybridConfig, HybridLM
+from plait.paper import CATALOGUE, HEADLINE
 from plait.report.constructed import DRAWN
 from plait.report.document import Table
 from plait.report.plots import panel_plot
@@ -17,7 +18,6 @@ from plait.report.proved import (
     proved_points,
     proved_section,
 )
-from plait.report.series import Panel
 from plait.tasks import SelectiveCopying
 from plait.theory import attention_reach, ssm_state_bits
 

@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 
 from plait.experiments import SCHEMA_VERSION, Cell, StoreError, member_id, summarise
-from plait.experiments.paper import HEADLINE, PAPER, RATIOS, RERUN
-from plait.experiments.paper.headline import QUICK
 from plait.experiments.schema import COLUMNS
 from plait.model import HybridConfig
+from plait.paper import HEADLINE, PAPER, RATIOS, RERUN
+from plait.paper.headline import QUICK
 from plait.report import (
     LEFT_OUT,
     ORIGIN,

@@ -9,8 +9,8 @@ import pytest
 from made_up_rows import made_up_rows
 
 from plait.experiments import Cell, Interval, Ratio, View, cells, evaluated_cells, ratio_curve
-from plait.experiments.paper import find_experiment
 from plait.model import HybridConfig
+from plait.paper import find_experiment
 from plait.report import (
     paired_table,
     panel_alt,

@@ -7,7 +7,12 @@ was stored under, so that its members are found; the old name finds it where it 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-MOVED: Mapping[str, str] = MappingProxyType({})
+MOVED: Mapping[str, str] = MappingProxyType(
+    {
+        "plait.experiments.paper.basin:sharp_recall": "plait.paper.basin:sharp_recall",
+        "plait.experiments.paper.skewed_copying:SkewedCopying": "plait.paper.skewed_copying:SkewedCopying",
+    }
+)
 """Stored name -> where it is now, both as `module:name`."""
 
 

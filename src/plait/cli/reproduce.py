@@ -51,7 +51,7 @@ def reproduce(
     plait reproduce fig4 --add-pattern my_pkg.my_layer:MyLayer-TF
     """
     from plait.experiments import LiveProgress, Store, run_experiment
-    from plait.experiments.paper import find_experiment
+    from plait.paper import find_experiment
     from plait.report import RESULTS, Report, experiment_report, print_report, write_html
     from plait.report.beside import beside_sections
     from plait.report.constructed import DRAWINGS
@@ -167,7 +167,7 @@ def _draw(name: str, folder: Path, *, json: bool) -> None:
 
 
 def _print_catalogue(*, json: bool) -> None:
-    from plait.experiments.paper import CATALOGUE
+    from plait.paper import CATALOGUE
     from plait.report.constructed import DRAWINGS
 
     rows = [

@@ -15,7 +15,7 @@ MOST_SHOWN = 128
 """Bits of a number of states that a line still shows."""
 
 if TYPE_CHECKING:
-    from plait.report.bounds import SizedBounds
+    from plait.advisor.bounds import SizedBounds
     from plait.theory import BoundRow
 
 
@@ -49,7 +49,7 @@ def bounds(
     plait bounds selective-copying --range n_words=8..1024 -o bounds
     plait bounds my_task:DelayedCopy --seq-len 20 --seconds 5 -o certificates
     """
-    from plait.report.bounds import bounds_of, bounds_over
+    from plait.advisor.bounds import bounds_of, bounds_over
     from plait.tasks import parse_task
     from plait.training.loop import resolve_device
 
@@ -178,7 +178,7 @@ def _title(asked: dict[str, Any]) -> str:
 def _write_plot(rows: "tuple[SizedBounds, ...]", field: str, folder: Path) -> str:
     from plait.files import write_whole
     from plait.report import svg_text
-    from plait.report.bounds import bounds_plot
+    from plait.report.bounds_plot import bounds_plot
 
     path = folder / "bounds.svg"
     svg = svg_text(bounds_plot(rows, field=field), name="bounds")

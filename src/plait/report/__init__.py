@@ -1,15 +1,16 @@
 """Tables, plots and reports of what the store holds."""
 
+from plait.findings.series import Line, Panel, Point, panels
+from plait.findings.sides import ratios_by_pattern
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
 from plait.report.experiment import RESULTS, experiment_report, folder_report
 from plait.report.html import html_text, write_html
+from plait.report.origin import LEFT_OUT, ORIGIN
 from plait.report.page import markdown_table, update_page, updated_text
 from plait.report.plots import accuracy_panel, accuracy_plot, panel_alt, panel_plot
 from plait.report.questions import rate_table, window_table
-from plait.report.ratio_plot import ratio_alt, ratio_plot, ratios_by_pattern
-from plait.report.series import Line, Panel, Point, panels
-from plait.report.stored import LEFT_OUT, ORIGIN
+from plait.report.ratio_plot import ratio_alt, ratio_plot
 from plait.report.svg import svg_text
 from plait.report.tables import ratio_table, results_table
 from plait.report.terminal import print_report, terminal_table

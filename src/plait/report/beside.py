@@ -4,9 +4,9 @@ import polars as pl
 
 from plait.constructions import copying_plan, cost, smallest_plan
 from plait.experiments import Experiment, cell_label, cells, summarise
+from plait.findings.words import decimals
 from plait.memory import count
 from plait.report.document import Column, Entry, Section, Table
-from plait.report.words import decimals
 from plait.tasks import SelectiveCopying
 
 BESIDE = "Learned and built"

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from plait.experiments import Cell, Difference, cell_label, paired_difference, value_text
+from plait.findings.series import Panel
+from plait.findings.sides import is_pure
+from plait.findings.words import decimals
 from plait.report.document import Column, Entry, Table
-from plait.report.ratio_plot import is_pure
-from plait.report.series import Panel
 from plait.report.tables import difference_entries
-from plait.report.words import decimals
 
 PATTERN = "model.pattern"
 

@@ -13,7 +13,11 @@ from plait.experiments import (
     aggregated,
     summarise,
 )
-from plait.experiments.paper import (
+from plait.findings.evidence import Found, Stored
+from plait.findings.series import Panel, panels, telling
+from plait.findings.sides import ratios_by_pattern
+from plait.findings.verdicts import verdict_lines
+from plait.paper import (
     CLAIMS,
     PAPER,
     RATIOS,
@@ -22,17 +26,15 @@ from plait.experiments.paper import (
     Reference,
     ReferenceRatio,
 )
+from plait.paper.claims import claims_of
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
-from plait.report.page_tables import Found
+from plait.report.origin import origin_report, shown_experiments
 from plait.report.plots import panel_alt, panel_plot
 from plait.report.proved import proved_points
-from plait.report.ratio_plot import ratio_alt, ratio_plot, ratios_by_pattern
-from plait.report.series import Panel, panels, telling
-from plait.report.stored import Stored, origin_report, shown_experiments
+from plait.report.ratio_plot import ratio_alt, ratio_plot
 from plait.report.svg import svg_text
 from plait.report.tables import ratio_table, results_table
-from plait.report.verdicts import verdict_lines
 
 RESULTS = "Results"
 """Title of the first section; those of the others are in stored.py."""
@@ -111,7 +113,9 @@ def _results(experiment: Experiment, found: Sequence[Cell], stored: Stored) -> l
     blocks: list[Block] = []
     if name in CLAIMS:
         blocks.append(Lines(lines=(f"The paper: {CLAIMS[name]}",)))
-    judged = verdict_lines(Found(experiment=experiment, cells=tuple(found), stored=stored), marked=False)
+    judged = verdict_lines(
+        claims_of(name), Found(experiment=experiment, cells=tuple(found), stored=stored), marked=False
+    )
     if judged:
         blocks.append(Lines(lines=judged))
     blocks.append(results_table(list(known.values()), paper=paper, rerun=rerun))

@@ -18,18 +18,20 @@ from typing import TYPE_CHECKING
 
 from plait.checks.names import unknown
 from plait.experiments import Store, StoreError
-from plait.experiments.paper import CATALOGUE, PAPER, RERUN, find_experiment
 from plait.files import write_whole
+from plait.findings.evidence import Found, Stored
+from plait.findings.series import Panel
+from plait.findings.sides import is_pure, ratios_by_pattern
+from plait.paper import CATALOGUE, PAPER, RERUN, find_experiment
 from plait.report.document import Lines, Table
+from plait.report.origin import LEFT_OUT, ORIGIN, origin_report, shown_experiments
 from plait.report.page_sections import not_run, protocol_block, section_tables, verdict_block
-from plait.report.page_tables import OPEN_TABLES, TABLES, Found, cells_of_panel, number_of
+from plait.report.page_tables import OPEN_TABLES, TABLES, cells_of_panel, number_of
 from plait.report.plots import panel_plot, panel_summary
 from plait.report.proved import proved_points
-from plait.report.ratio_plot import is_pure, ratio_plot, ratios_by_pattern
-from plait.report.series import Panel
-from plait.report.stored import LEFT_OUT, ORIGIN, Stored, origin_report, shown_experiments
+from plait.report.ratio_plot import ratio_plot
 from plait.report.svg import svg_text
-from plait.report.verdicts import verdict_table
+from plait.report.verdict_table import verdict_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 from plait.experiments import Experiment
+from plait.findings.evidence import Found
+from plait.findings.verdicts import protocol_lines, verdict_lines
+from plait.paper.claims import claims_of
 from plait.report.comparisons import matrix_table, paired_table
-from plait.report.document import Table
-from plait.report.page_tables import TABLES, Found
+from plait.report.document import Lines, Table
+from plait.report.origin import LEFT_OUT, ORIGIN, origin_report
+from plait.report.page_tables import TABLES
 from plait.report.tables import sweep_notes
-from plait.report.verdicts import protocol_lines, verdict_lines
 
 MOST_ROWS = 30
 """Of a table that stands open; a longer one is folded."""
@@ -19,13 +22,13 @@ def not_run(experiment: Experiment) -> str:
 
 
 def verdict_block(found: Found) -> str:
-    return "\n".join(f"- {line}" for line in verdict_lines(found))
+    return "\n".join(f"- {line}" for line in verdict_lines(claims_of(found.experiment.name), found))
 
 
 def protocol_block(found: Found) -> str:
     """What was trained: seeds and learning rates, what is missing, versions and devices."""
     notes = sweep_notes([found.summary(cell) for cell in found.cells]) if found.experiment.evaluations else []
-    return "\n".join(f"- {line}" for line in (*protocol_lines(found.cells), *notes, *found.origin()))
+    return "\n".join(f"- {line}" for line in (*protocol_lines(found.cells), *notes, *_origin_lines(found)))
 
 
 def section_tables(found: Found) -> Iterator[tuple[Table, bool]]:
@@ -48,3 +51,23 @@ def section_tables(found: Found) -> Iterator[tuple[Table, bool]]:
     paired = None if measured_elsewhere else paired_table(found.cells)
     if paired is not None:
         yield paired, True
+
+
+def _origin_lines(found: Found) -> list[str]:
+    """What of the experiment is missing, in a line, and what made the rest."""
+    lines = {section.title: section.blocks for section in origin_report(found.experiment, found.stored)}
+    missing = [line for block in lines.get(LEFT_OUT, ()) if isinstance(block, Lines) for line in block.lines]
+    made = [line for block in lines[ORIGIN] if isinstance(block, Lines) for line in block.lines]
+    untrained = [line for line in missing if line.endswith(NOT_TRAINED)]
+    return [*missing[:1], *map(_shortened, untrained), *made]
+
+
+NOT_TRAINED = ": not run"
+
+MOST_NAMED = 8
+
+
+def _shortened(line: str) -> str:
+    """Models that were not run, by name if they are few."""
+    labels = line.removesuffix(NOT_TRAINED).split(", ")
+    return line if len(labels) <= MOST_NAMED else f"{len(labels)} of its models{NOT_TRAINED}"

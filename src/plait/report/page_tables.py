@@ -1,70 +1,17 @@
 """The tables that a page of results can hold, by kind."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
-from plait.experiments import Cell, Experiment, Summary, summarise
-from plait.experiments.paper import PAPER, RATIOS, RERUN
+from plait.experiments import Cell
+from plait.findings.evidence import Found
+from plait.findings.series import Panel
+from plait.paper import PAPER, RATIOS, RERUN
 from plait.report.comparisons import matrix_table, paired_table
-from plait.report.document import Lines, Table
+from plait.report.document import Table
 from plait.report.questions import leaner_table, rate_table, window_table
 from plait.report.seed_views import rate_grid, seed_table, statistic_table
-from plait.report.series import Panel, panels, telling
-from plait.report.stored import LEFT_OUT, ORIGIN, Stored, origin_report
 from plait.report.tables import ratio_table, results_table
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What is stored of one experiment."""
-
-    experiment: Experiment
-    cells: tuple[Cell, ...]
-    stored: Stored
-    summaries: dict[int, Summary] = field(default_factory=dict)
-    remembered: dict[str, Any] = field(default_factory=dict)
-    """What was made of the cells before, by name."""
-
-    def summary(self, cell: Cell) -> Summary:
-        if id(cell) not in self.summaries:
-            self.summaries[id(cell)] = summarise(cell)
-        return self.summaries[id(cell)]
-
-    def best(self, cell: Cell) -> float:
-        """The best seed's accuracy at the cell's chosen learning rate."""
-        return float(cell.accuracy[cell.lrs.index(self.summary(cell).lr)].max())
-
-    def origin(self) -> list[str]:
-        """What of the experiment is missing, in a line, and what made the rest."""
-        lines = {section.title: section.blocks for section in origin_report(self.experiment, self.stored)}
-        missing = [
-            line for block in lines.get(LEFT_OUT, ()) if isinstance(block, Lines) for line in block.lines
-        ]
-        made = [line for block in lines[ORIGIN] if isinstance(block, Lines) for line in block.lines]
-        untrained = [line for line in missing if line.endswith(NOT_TRAINED)]
-        return [*missing[:1], *map(_shortened, untrained), *made]
-
-    def panels(self, view: int) -> tuple[Panel, ...]:
-        """Raises:
-        ValueError: no view of that number.
-        """
-        if not 0 <= view < len(self.experiment.views):
-            n_views = len(self.experiment.views)
-            raise ValueError(f"experiment {self.experiment.name!r} has {n_views} views, got number {view}")
-        return telling(panels(self.experiment.views[view], self.cells, summary=self.summary))
-
-
-NOT_TRAINED = ": not run"
-
-MOST_NAMED = 8
-
-
-def _shortened(line: str) -> str:
-    """Models that were not run, by name if they are few."""
-    labels = line.removesuffix(NOT_TRAINED).split(", ")
-    return line if len(labels) <= MOST_NAMED else f"{len(labels)} of its models{NOT_TRAINED}"
 
 
 def _results(found: Found, _: Sequence[str]) -> Table | None:

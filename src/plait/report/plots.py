@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from plait.experiments import Summary, View, field_name, value_text
-from plait.experiments.paper import Reference
-from plait.report.series import Line, Panel, panels
+from plait.findings.series import Line, Panel, panels
+from plait.findings.words import decimals, point_text
+from plait.paper import Reference
 from plait.report.svg import hover
-from plait.report.words import decimals, point_text
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -6,38 +6,19 @@ rate.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-
-import numpy as np
 
 from plait.experiments import (
     Cell,
-    Ratio,
     cell_label,
     headline_ratio,
     paired_difference,
     summarise,
-    value_text,
 )
+from plait.findings.settings import leaner_ratios
+from plait.findings.sides import held_to, sides
+from plait.findings.words import decimals, ratio_text
 from plait.report.document import Column, Entry, Table
-from plait.report.ratio_plot import is_pure, sides
-from plait.report.series import value_of
 from plait.report.tables import difference_entries
-from plait.report.words import decimals, ratio_text
-
-
-def held_to(cell: Cell, lrs: Sequence[float]) -> Cell | None:
-    """The cell with some of its learning rates alone; None where it has none of them."""
-    kept = [place for place, lr in enumerate(cell.lrs) if any(np.isclose(lr, other) for other in lrs)]
-    if not kept:
-        return None
-    return replace(
-        cell,
-        lrs=tuple(cell.lrs[place] for place in kept),
-        select=cell.select[kept],
-        accuracy=cell.accuracy[kept],
-        diverged=cell.diverged[kept],
-    )
 
 
 def rate_table(cells: Sequence[Cell], *, accuracy: float = 0.6) -> Table | None:
@@ -70,54 +51,6 @@ def rate_table(cells: Sequence[Cell], *, accuracy: float = 0.6) -> Table | None:
             "hybrids at their best rates; >= where no measured width gets there; 95% intervals in brackets",
         ),
     )
-
-
-DECISIVE = {"selective-copying": 0.9, "multi-key-recall": 0.6}
-"""The accuracy at which each task's verdict is read."""
-
-CHOICES = ("model.dropout", "model.init", "train.dtype")
-
-
-def setting_ratios(cells: Sequence[Cell]) -> list[tuple[str, str, Ratio]]:
-    """The headline ratio at the decisive accuracy, by task and by the setting of what `choices` varies."""
-    groups: dict[tuple[str, str], list[Cell]] = {}
-    for cell in cells:
-        setting = cell_label({path: value_of(cell, path) for path in CHOICES})
-        groups.setdefault((value_text(cell.run.task), setting), []).append(cell)
-    found: list[tuple[str, str, Ratio]] = []
-    for (task, setting), group in groups.items():
-        pure, hybrid = sides(group)
-        if task in DECISIVE and pure and hybrid:
-            smallest = next(iter(pure.values()))
-            found.append((task, setting, headline_ratio(smallest, hybrid, DECISIVE[task])))
-    return found
-
-
-def leaner_ratios(cells: Sequence[Cell], accuracy: float) -> list[tuple[str, str, Ratio]]:
-    """Each setting of the pure models against each of the hybrids': labels, pure first, and the ratio.
-
-    Settings of a single size are left out.
-    """
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(_block_words(cell), []).append(cell)
-    rows = {label: group for label, group in groups.items() if len({c.parameters for c in group}) > 1}
-    pure = {label: group for label, group in rows.items() if is_pure(group[0])}
-    hybrid = {label: group for label, group in rows.items() if label not in pure}
-    return [
-        (small, mixed, headline_ratio(pure[small], hybrid[mixed], accuracy))
-        for mixed in hybrid
-        for small in pure
-    ]
-
-
-def _block_words(cell: Cell) -> str:
-    """`TF-TF without MLP`, `SSM-TF with 1 state, Mamba's initial weights`: what `lean` varies beside widths."""
-    states, init, mlp = (value_of(cell, f"model.{name}") for name in ("d_state", "init", "mlp_factor"))
-    words = [] if is_pure(cell) else [f"with {states} state{'s' if states != 1 else ''}"]
-    words += [] if init == "paper" else ["Mamba's initial weights"]
-    words += ["without MLP"] if mlp == 0 else []
-    return f"{cell.pattern} {', '.join(words)}".strip()
 
 
 def leaner_table(

@@ -1,42 +1,18 @@
 """The headline ratio drawn as a function of the accuracy asked for."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from plait.experiments import Cell, Interval, Ratio, ratio_curve
+from plait.experiments import Interval, Ratio
+from plait.findings.sides import Ratios
+from plait.findings.words import ratio_text
 from plait.report.plots import STYLES, legend_below
 from plait.report.svg import hover
-from plait.report.words import ratio_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-ACCURACIES = tuple(round(0.5 + 0.01 * i, 2) for i in range(50))
-"""From .5 to .99."""
-
-Ratios = Mapping[str, tuple[Ratio, ...]]
-
-
-def is_pure(cell: Cell) -> bool:
-    return len(set(cell.run.model.layers)) == 1
-
-
-def sides(cells: Sequence[Cell]) -> tuple[dict[str, list[Cell]], list[Cell]]:
-    """Pure cells, all together and by pattern, and hybrid ones."""
-    pure = [cell for cell in cells if is_pure(cell)]
-    by_pattern = {cell.pattern: [c for c in pure if c.pattern == cell.pattern] for cell in pure}
-    together = {"smallest pure": pure} if len(by_pattern) > 1 else {}
-    return together | by_pattern, [cell for cell in cells if not is_pure(cell)]
-
-
-def ratios_by_pattern(cells: Sequence[Cell], accuracies: Sequence[float] = ACCURACIES) -> Ratios | None:
-    """For each pure pattern and all of them, the ratio at every accuracy; None without both kinds of cells."""
-    pure, hybrid = sides(cells)
-    if not pure or not hybrid:
-        return None
-    return {name: ratio_curve(side, hybrid, accuracies) for name, side in pure.items()}
 
 
 def ratio_plot(ratios: Ratios) -> "Figure":

@@ -12,10 +12,9 @@ import numpy as np
 
 from plait.experiments import Cell, Summary, cell_label, ratio_curve
 from plait.experiments.bootstrap import Statistic
+from plait.findings.sides import held_to, is_pure
+from plait.findings.words import decimals, ratio_text
 from plait.report.document import Column, Entry, Table
-from plait.report.questions import held_to
-from plait.report.ratio_plot import is_pure
-from plait.report.words import decimals, ratio_text
 
 BEST = "best seed"
 

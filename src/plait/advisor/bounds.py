@@ -1,0 +1,143 @@
+"""Lower bounds of the pure models beside what a proved hybrid really holds, at one size or over a range of sizes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from plait.attack.contents import has_family
+from plait.constructions import Cost, smallest_plan
+from plait.constructions import cost as cost_of
+from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task_name
+from plait.theory import BoundRow, bounds_table
+from plait.theory.integers import exact_fraction
+from plait.theory.search import find_reach, find_state_bits
+from plait.theory.search.oracle import check_seconds
+from plait.theory.table import printed_row
+
+if TYPE_CHECKING:
+    pass
+
+WIDEST_REGISTER = 12
+"""Bits of a register beyond which no layout is looked for; float32 carries eight (theory-constructions.md, 7.7)."""
+
+SUCCESS = 0.99
+"""What a hybrid for decoding recall must answer; its window follows from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proved:
+    """The smallest hybrid of a task that its construction gives in float32.
+
+    Args:
+        layout: in words.
+        proved: rounding included; else rounding as usually met leaves it intact.
+        success: the least share of scored positions that it answers: 1 on every input, else on the task's
+            distribution.
+    """
+
+    layout: str
+    pattern: str
+    proved: bool
+    success: float
+    cost: Cost
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedBounds:
+    """The bounds of one task.
+
+    Args:
+        size: of what is varied; None where nothing is.
+        bounds: of the pure models.
+        hybrid: None where no construction is known, or none that the dtype carries.
+    """
+
+    size: int | None
+    bounds: tuple[BoundRow, ...]
+    hybrid: Proved | None
+
+
+def bounds_of(
+    task: Task,
+    *,
+    seq_len: int,
+    error: float | Fraction | str = 0,
+    size: int | None = None,
+    seconds: float = 20,
+) -> SizedBounds:
+    """The closed forms of a task of plait; what a search finds for a task of a user's own.
+
+    Args:
+        seconds: the budget of each of the two searches.
+
+    Raises:
+        ValueError: as `bounds_table`; no budget; for a user's own task an error above 0.
+    """
+    check_seconds(seconds)
+    if has_family(task):
+        rows = bounds_table(task, seq_len, error)
+    elif exact_fraction(error, "error"):
+        raise ValueError(f"at an error above 0 a known family is needed, and {task_name(task)} has none")
+    else:
+        rows = _searched(task, seq_len, seconds)
+    return SizedBounds(size=size, bounds=rows, hybrid=proved_hybrid(task, seq_len))
+
+
+def _searched(task: Task, seq_len: int, seconds: float) -> tuple[BoundRow, ...]:
+    asked = (
+        ("pure SSM", "state over the cut", "bits", find_state_bits(task, seq_len=seq_len, seconds=seconds)),
+        (
+            "pure windowed attention",
+            "sum over layers of (window - 1)",
+            "tokens",
+            find_reach(task, seq_len, seconds=seconds),
+        ),
+    )
+    rows = [
+        BoundRow(model=model, needs=needs, unit=unit, value=bound.value, note=bound.statement, bound=bound)
+        for model, needs, unit, bound in asked
+    ]
+    printed = asked[0][-1].printed
+    return (rows[0], *(() if printed is None else (printed_row(printed),)), *rows[1:])
+
+
+def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
+    """The hybrid of fewest parameters that a construction gives at this length, if there is one."""
+    if not isinstance(task, SelectiveCopying | DecodingRecall):
+        return None
+    if isinstance(task, DecodingRecall) and task.n_bits > WIDEST_REGISTER:
+        return None
+    try:
+        plan = smallest_plan(task, seq_len, success=SUCCESS)
+    except ValueError:
+        return None
+    return Proved(
+        layout=plan.name,
+        pattern=plan.config().pattern,
+        proved=plan.proved(),
+        success=1.0 if isinstance(task, SelectiveCopying) else SUCCESS,
+        cost=cost_of(plan, seq_len),
+    )
+
+
+def bounds_over(
+    name: str,
+    params: Mapping[str, Any],
+    *,
+    field: str,
+    sizes: Sequence[int],
+    seq_len: int,
+    error: float | Fraction | str = 0,
+    seconds: float = 20,
+) -> tuple[SizedBounds, ...]:
+    """The bounds of the task at every size of one of its parameters.
+
+    Raises:
+        ValueError: as `parse_task` and `bounds_table`.
+    """
+    tasks = [parse_task(name, {**params, field: size}) for size in sizes]
+    return tuple(
+        bounds_of(task, seq_len=seq_len, error=error, size=size, seconds=seconds)
+        for task, size in zip(tasks, sizes, strict=True)
+    )

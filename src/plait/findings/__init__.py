@@ -1,0 +1,1 @@
+"""What stored rows say: evidence, judges of claims, verdicts, and their words."""

@@ -1,0 +1,75 @@
+"""Evidence: what a folder of results holds, and what of it belongs to one experiment."""
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import polars as pl
+
+from plait.experiments import Cell, Experiment, Summary, cells, evaluated_cells, summarise
+from plait.experiments.evaluations import evaluation_id
+from plait.findings.series import Panel, panels, telling
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What a folder holds: trained members, and their evaluations elsewhere (None where none are read)."""
+
+    rows: pl.DataFrame
+    evaluations: pl.DataFrame | None = None
+
+    def cells(self, experiment: Experiment) -> tuple[Cell, ...]:
+        """The experiment's cells; measured elsewhere, where that is what the experiment asks."""
+        if self.rows.is_empty():
+            return ()
+        if not experiment.evaluations:
+            return cells(experiment, self.rows)
+        return () if self.evaluations is None else evaluated_cells(experiment, self.rows, self.evaluations)
+
+    def own(self, experiment: Experiment) -> pl.DataFrame:
+        """The rows of the experiment's members; only of those measured elsewhere where that is what it asks."""
+        members = list(chain.from_iterable(experiment.members()))
+        rows = self.rows.filter(pl.col("member").is_in(members))
+        measured = self.measured(experiment)
+        return rows if measured is None else rows.filter(pl.col("member").is_in(measured["member"].to_list()))
+
+    def measured(self, experiment: Experiment) -> pl.DataFrame | None:
+        """The experiment's evaluations; None where it asks for none."""
+        if not experiment.evaluations or self.evaluations is None:
+            return None
+        tasks = {repr(runs[0].task): runs[0].task for runs in experiment.expand_cells()}
+        wanted = {evaluation_id(e.of(task)) for e in experiment.evaluations for task in tasks.values()}
+        members = list(chain.from_iterable(experiment.members()))
+        return self.evaluations.filter(
+            pl.col("evaluation").is_in(sorted(wanted)) & pl.col("member").is_in(members)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is stored of one experiment."""
+
+    experiment: Experiment
+    cells: tuple[Cell, ...]
+    stored: Stored
+    summaries: dict[int, Summary] = field(default_factory=dict)
+    remembered: dict[str, Any] = field(default_factory=dict)
+    """What was made of the cells before, by name."""
+
+    def summary(self, cell: Cell) -> Summary:
+        if id(cell) not in self.summaries:
+            self.summaries[id(cell)] = summarise(cell)
+        return self.summaries[id(cell)]
+
+    def best(self, cell: Cell) -> float:
+        """The best seed's accuracy at the cell's chosen learning rate."""
+        return float(cell.accuracy[cell.lrs.index(self.summary(cell).lr)].max())
+
+    def panels(self, view: int) -> tuple[Panel, ...]:
+        """Raises:
+        ValueError: no view of that number.
+        """
+        if not 0 <= view < len(self.experiment.views):
+            n_views = len(self.experiment.views)
+            raise ValueError(f"experiment {self.experiment.name!r} has {n_views} views, got number {view}")
+        return telling(panels(self.experiment.views[view], self.cells, summary=self.summary))

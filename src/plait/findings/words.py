@@ -1,0 +1,61 @@
+"""Numbers and points in words."""
+
+import math
+
+from plait.experiments import Ratio, Summary, cell_label, value_text
+from plait.findings.series import Line, Point
+
+
+def decimals(accuracy: float, places: int = 3) -> str:
+    """`.846`, `1.000`: as the paper writes accuracies."""
+    text = f"{accuracy:.{places}f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def signed(difference: float) -> str:
+    """`+.127`, `-.020`; `.000` for what rounds to it."""
+    text = decimals(abs(difference))
+    return text if float(text) == 0 else f"{'-' if difference < 0 else '+'}{text}"
+
+
+def interval_text(summary: Summary) -> str:
+    if summary.interval is None:
+        return ""
+    return f"95% interval {decimals(summary.interval.low)} to {decimals(summary.interval.high)}"
+
+
+def bracketed(summary: Summary) -> str:
+    """`.598 [.549, .710]`: a mean and its 95% interval."""
+    if summary.interval is None:
+        return decimals(summary.mean)
+    return f"{decimals(summary.mean)} [{decimals(summary.interval.low)}, {decimals(summary.interval.high)}]"
+
+
+def point_text(line: Line, point: Point, x_label: str) -> str:
+    """A point as it is read out: what it is, its mean, interval, seeds and learning rate."""
+    summary = point.summary
+    cell = summary.cell
+    where = "" if not x_label or x_label == "parameters" else f", {x_label} {value_text(point.x)}"
+    named = f"{cell_label(cell.settings)}{where}, {cell.parameters:,} parameters"
+    spread = f", {interval_text(summary)}" if summary.interval is not None else ""
+    plural = "" if summary.seeds == 1 else "s"
+    return f"{named}: {decimals(summary.mean)}{spread}, {summary.seeds} seed{plural}, learning rate {summary.lr:g}"
+
+
+def ratio_text(ratio: Ratio) -> str:
+    """`5.21 [4.80, 5.66]`; a bound begins with >= or <=; `-` where neither side got there."""
+    if ratio.low == ratio.high:
+        text = f"{ratio.low:.2f}"
+    elif ratio.low > 0:
+        text = f">= {ratio.low:.2f}"
+    elif math.isfinite(ratio.high):
+        text = f"<= {ratio.high:.2f}"
+    else:
+        return "-"
+    if ratio.interval is None:
+        return text
+    return f"{text} [{_end(ratio.interval.low, '0')}, {_end(ratio.interval.high, '..')}]"
+
+
+def _end(value: float, unbounded: str) -> str:
+    return f"{value:.2f}" if math.isfinite(value) and value > 0 else unbounded

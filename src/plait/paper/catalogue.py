@@ -1,0 +1,59 @@
+"""Every experiment by the name that `plait reproduce` knows it by."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from plait.checks.names import unknown
+from plait.experiments.spec import Experiment
+from plait.paper.basin import BASIN
+from plait.paper.choices import CHOICES
+from plait.paper.fig4 import FIG4
+from plait.paper.fig5 import FIG5
+from plait.paper.fig6 import FIG6
+from plait.paper.fig7 import FIG7
+from plait.paper.fig11 import FIG11
+from plait.paper.fig12 import FIG12
+from plait.paper.fig13 import FIG13
+from plait.paper.fig14 import FIG14
+from plait.paper.fig15 import FIG15
+from plait.paper.fig16 import FIG16
+from plait.paper.headline import HEADLINE
+from plait.paper.lean import LEAN
+from plait.paper.length import LENGTH
+from plait.paper.proportion import PROPORTION
+from plait.paper.proportion5 import PROPORTION5
+from plait.paper.shapes import SHAPES
+from plait.paper.shift import SHIFT
+
+_ALL = (
+    HEADLINE,
+    FIG4,
+    FIG5,
+    FIG6,
+    FIG7,
+    FIG11,
+    FIG12,
+    FIG13,
+    FIG14,
+    FIG15,
+    FIG16,
+    LENGTH,
+    PROPORTION,
+    PROPORTION5,
+    SHIFT,
+    BASIN,
+    SHAPES,
+    LEAN,
+    CHOICES,
+)
+
+CATALOGUE: Mapping[str, Experiment] = MappingProxyType({experiment.name: experiment for experiment in _ALL})
+
+
+def find_experiment(name: str) -> Experiment:
+    """Raises:
+    ValueError: no experiment of that name; the message lists the known ones and the nearest.
+    """
+    if name not in CATALOGUE:
+        raise ValueError(unknown("experiment", name, CATALOGUE))
+    return CATALOGUE[name]

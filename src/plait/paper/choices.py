@@ -1,0 +1,65 @@
+"""What the paper leaves open: dropout, initial weights, float precision; at the sizes on which verdicts turn.
+
+Copying is taken up to where pure models get past 90%, which with dropout is further; multi-key recall to where either
+gets past 60%.
+"""
+
+from plait.experiments.spec import Experiment
+from plait.experiments.view import View
+from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
+from plait.tasks import MultiKeyRecall, SelectiveCopying, Task
+from plait.training.run import Run
+
+_COPYING = (("TF-TF", 12), ("TF-TF", 16), ("SSM-SSM", 12), ("SSM-SSM", 16), ("SSM-TF", 4), ("SSM-TF", 8))
+_WITH_DROPOUT = (("TF-TF", 20), ("TF-TF", 24), ("TF-TF", 32), ("SSM-SSM", 20), ("SSM-SSM", 24))
+_RECALL = (("TF-TF", 12), ("TF-TF", 16), ("TF-TF", 20), *(("SSM-TF", d_model) for d_model in (8, 12, 16, 20)))
+
+
+def _copier(pattern: str, d_model: int) -> tuple[Task, int, str, int]:
+    return SelectiveCopying(), COPYING_WINDOW, pattern, d_model
+
+
+_MODELS = (
+    *(_copier(*size) for size in _COPYING),
+    *((MultiKeyRecall(), RECALL_WINDOW, *size) for size in _RECALL),
+)
+
+PLAIN = (0.0, "paper", "float32")
+DROPOUT = (0.1, "paper", "float32")
+OTHERS = (
+    DROPOUT,
+    (0.0, "mamba", "float32"),
+    (0.0, "paper", "float64"),
+    (0.0, "paper", "bfloat16"),
+)
+
+CHOICES = Experiment(
+    name="choices",
+    question="Do dropout, initial weights or float precision change a verdict?",
+    base=Run(task=SelectiveCopying(), model=two_layers(window=COPYING_WINDOW), train=PROTOCOL),
+    vary={
+        (
+            *("model.dropout", "model.init", "train.dtype"),
+            *("task", "model.window", "model.pattern", "model.d_model"),
+        ): (
+            *((*setting, *model) for setting in (PLAIN, *OTHERS) for model in _MODELS),
+            *((*DROPOUT, *_copier(*size)) for size in _WITH_DROPOUT),
+        ),
+    },
+    sweep=SWEEP,
+    quick=(
+        {
+            "model.dropout": (0.0,),
+            "train.dtype": ("float32",),
+            "train.lr": (1e-3, 3.16e-3, 1e-2),
+            "train.seed": range(5),
+        },
+        {
+            "model.dropout": (0.1,),
+            "model.d_model": (8, 16),
+            "train.lr": (1e-3, 3.16e-3),
+            "train.seed": range(2),
+        },
+    ),
+    views=(View(panels=("task", "model.dropout", "model.init", "train.dtype"), ratio=True),),
+)

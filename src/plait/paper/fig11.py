@@ -1,0 +1,30 @@
+"""Figure 11: selective copying with 200 and with 1,000 words."""
+
+from plait.experiments.spec import Experiment
+from plait.experiments.view import View
+from plait.paper.grids import COPYING_WINDOW, PATTERNS, PROTOCOL, SWEEP, WIDTHS, two_layers
+from plait.tasks import SelectiveCopying
+from plait.training.run import Run
+
+FIG11 = Experiment(
+    name="fig11",
+    question="Does the picture of Figure 4 hold with larger vocabularies?",
+    base=Run(task=SelectiveCopying(n_words=200), model=two_layers(window=COPYING_WINDOW), train=PROTOCOL),
+    vary={"task.n_words": (200, 1_000), "model.pattern": PATTERNS, "model.d_model": WIDTHS},
+    sweep=SWEEP,
+    quick=(
+        {
+            "task.n_words": (200,),
+            "model.d_model": (8, 16, 24),
+            "train.lr": (3.16e-3, 1e-2, 3.16e-2),
+            "train.seed": range(5),
+        },
+        {
+            "task.n_words": (1_000,),
+            "model.d_model": (8, 24),
+            "train.lr": (3.16e-3, 1e-2),
+            "train.seed": range(2),
+        },
+    ),
+    views=(View(panels=("task.n_words",), ratio=True),),
+)

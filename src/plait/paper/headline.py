@@ -1,0 +1,47 @@
+"""The headline: one small hybrid beside pure models of its own size and of more than five times its size.
+
+Selective copying as in Figure 4 of arXiv 2603.08859. The pure models have the widths whose parameter counts
+are nearest to the hybrid's 2,192 and to 12,000:
+
+    SSM-TF   d_model  8    2,192
+    TF-TF    d_model 10    2,180     d_model 26   12,324
+    SSM-SSM  d_model  6    2,028     d_model 22   11,836
+"""
+
+from plait.experiments.spec import Experiment
+from plait.experiments.view import View
+from plait.model import HybridConfig
+from plait.paper.grids import LR_GRID, SEEDS
+from plait.tasks import SelectiveCopying
+from plait.training.run import Run, Train
+
+HYBRID = ("SSM-TF", 8)
+PURE = (("TF-TF", 10), ("SSM-SSM", 6), ("TF-TF", 26), ("SSM-SSM", 22))
+
+# What the quick form trains: learning rates around each architecture's best and seeds, sized for about five minutes
+# on two cores.
+QUICK = {
+    HYBRID: {"train.lr": (1e-2, 3.16e-2, 1e-1), "train.seed": range(8)},
+    ("TF-TF", 10): {"train.lr": (1e-2, 3.16e-2, 1e-1), "train.seed": range(8)},
+    ("SSM-SSM", 6): {"train.lr": (1e-2, 3.16e-2, 1e-1), "train.seed": range(8)},
+    ("TF-TF", 26): {"train.lr": (1e-3, 3.16e-3), "train.seed": range(6)},
+    ("SSM-SSM", 22): {"train.lr": (3.16e-3, 1e-2), "train.seed": range(6)},
+}
+
+HEADLINE = Experiment(
+    name="headline",
+    question="How large must a pure model be to copy selectively as well as a hybrid of 2,192 parameters?",
+    base=Run(
+        task=SelectiveCopying(),
+        model=HybridConfig(pattern="SSM-TF", d_model=8, window=20, init="paper"),
+        train=Train(steps=4_000),
+    ),
+    vary={("model.pattern", "model.d_model"): (HYBRID, *PURE)},
+    sweep={"train.lr": LR_GRID, "train.seed": SEEDS},
+    select="train.lr",
+    quick=tuple(
+        {"model.pattern": (pattern,), "model.d_model": (d_model,), **members}
+        for (pattern, d_model), members in QUICK.items()
+    ),
+    views=(View(),),
+)

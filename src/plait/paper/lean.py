@@ -1,0 +1,43 @@
+"""Leaner blocks on multi-key recall: what of Figure 6's sizes is due to 16 states, initial weights and the MLP?
+
+Figure 6 has 16 states a channel and linear weights from normal(0, 0.02). Hybrids get one state and Mamba's own
+initial weights, one by one and together; Transformers, for fairness, go without their MLP.
+"""
+
+from plait.experiments.spec import Experiment
+from plait.experiments.view import View
+from plait.paper.grids import PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
+from plait.tasks import MultiKeyRecall
+from plait.training.run import Run
+
+HYBRID_WIDTHS = (4, 6, 8, 10, 12, 16, 20)
+ATTENTION_WIDTHS = (8, 12, 16, 20, 24)
+
+OF_FIGURE_6 = (16, "paper", 2)
+"""States, initial weights, and MLP units over the width."""
+
+HYBRIDS = (OF_FIGURE_6, (1, "paper", 2), (16, "mamba", 2), (1, "mamba", 2))
+TRANSFORMERS = (OF_FIGURE_6, (16, "paper", 0))
+
+LEAN = Experiment(
+    name="lean",
+    question="How small can a hybrid be on multi-key recall, with fewer states and other initial weights?",
+    base=Run(task=MultiKeyRecall(), model=two_layers(window=RECALL_WINDOW), train=PROTOCOL),
+    vary={
+        ("model.pattern", "model.d_model", "model.d_state", "model.init", "model.mlp_factor"): (
+            *(("SSM-TF", width, *setting) for setting in HYBRIDS for width in HYBRID_WIDTHS),
+            *(("TF-TF", width, *setting) for setting in TRANSFORMERS for width in ATTENTION_WIDTHS),
+        )
+    },
+    sweep=SWEEP,
+    quick=(
+        {"model.pattern": ("SSM-TF",), "train.lr": (1e-3, 3.16e-3, 1e-2), "train.seed": range(8)},
+        {"model.pattern": ("TF-TF",), "train.lr": (1e-3, 3.16e-3), "train.seed": range(8)},
+    ),
+    views=(
+        View(
+            lines=("model.pattern", "model.d_state", "model.init", "model.mlp_factor"),
+            title="By states, initial weights and MLP",
+        ),
+    ),
+)

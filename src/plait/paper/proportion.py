@@ -1,0 +1,53 @@
+"""Recall with decoding, trained at each bit proportion of Table 1 and tested at all of them, at small scale.
+
+The paper's table has 12-layer models, and one column of this matrix: what is tested at 0.2.
+"""
+
+from plait.experiments.spec import Experiment
+from plait.experiments.view import View
+from plait.model import HybridConfig
+from plait.paper.fig5 import THREE_LAYERS
+from plait.paper.grids import PROTOCOL, SWEEP
+from plait.tasks import DecodingRecall
+from plait.training.evaluation import Evaluation
+from plait.training.run import Run
+
+PROPORTIONS = (0.05, 0.1, 0.3, 0.5, 0.8, 0.9)
+COLUMN = 0.2
+"""The proportion that the paper tests at."""
+N_BITS = 3
+
+TRAINED_BY_TESTED = (
+    View(x="test.p_bit", y="task.p_bit", panels=("model.pattern",), title="Trained by tested proportion"),
+    View(
+        x="task.p_bit",
+        where={"test.p_bit": (COLUMN,)},
+        log=False,
+        title="Tested at 0.2, the paper's column",
+    ),
+)
+"""The whole matrix for each pattern, and the paper's column of it."""
+
+
+def at_every_proportion(n_bits: int) -> tuple[Evaluation, ...]:
+    """Tests at the proportions of training and at the paper's."""
+    return tuple(
+        Evaluation(task=DecodingRecall(n_bits=n_bits, p_bit=p_bit), sequences=512)
+        for p_bit in sorted((*PROPORTIONS, COLUMN))
+    )
+
+
+PROPORTION = Experiment(
+    name="proportion",
+    question="Which model recalls at bit proportions that it was not trained at?",
+    base=Run(
+        task=DecodingRecall(n_bits=N_BITS),
+        model=HybridConfig(pattern="SSM-SSM-TF", d_model=24, window=None, init="paper"),
+        train=PROTOCOL,
+    ),
+    vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
+    sweep=SWEEP,
+    quick=({"train.lr": (3.16e-3, 1e-2), "train.seed": range(5)},),
+    evaluations=at_every_proportion(N_BITS),
+    views=TRAINED_BY_TESTED,
+)

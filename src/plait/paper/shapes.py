@@ -1,0 +1,64 @@
+"""Shapes of constructions trained from ordinary random weights: how small can a model be and still learn?
+
+A construction's shape (docs/theory-constructions.md, section 6) is unlike those of Figure 4: no MLP, one state for
+each channel, no convolution, a window as short as the task allows, and a rotary frequency that fits it. The second
+group sets one of these back to what Figure 4 has.
+"""
+
+from dataclasses import replace
+from operator import attrgetter
+
+from plait.constructions import CopyingLayout, selective_copying
+from plait.constructions.line import LinePlan
+from plait.experiments.spec import Experiment
+from plait.experiments.view import View
+from plait.model import HybridConfig
+from plait.paper.grids import COPYING_WINDOW, PROTOCOL, SWEEP
+from plait.tasks import SelectiveCopying
+from plait.training.run import Run
+
+_TASK = SelectiveCopying()
+
+
+def _digits(base: int) -> HybridConfig:
+    return selective_copying(_TASK, PROTOCOL.seq_len, layout=CopyingLayout(base=base)).config
+
+
+_LINE = LinePlan(task=_TASK, seq_len=PROTOCOL.seq_len).config()
+_SHAPE = _digits(2)
+
+BUILT = (_LINE, _digits(26), _digits(6), _SHAPE)
+"""One line, one circle, digits of base 6, digits of base 2: 269, 582, 822 and 954 parameters."""
+
+SET_BACK = (
+    replace(_SHAPE, window=COPYING_WINDOW),
+    replace(_SHAPE, rotary_base=10_000.0, rotary_fraction=0.25),
+    replace(_SHAPE, d_mlp=2 * _SHAPE.d_model),
+    replace(_SHAPE, d_state=16),
+    replace(_SHAPE, d_conv=4),
+)
+"""The last of them with the window, the rotary positions, the MLP, the states or the convolution of Figure 4."""
+
+_FIELDS = ("d_model", "d_inner", "window", "rotary_base", "rotary_fraction", "d_mlp", "d_state", "d_conv")
+
+SHAPES = Experiment(
+    name="shapes",
+    question="Do models of a construction's shape learn selective copying from random weights?",
+    base=Run(task=_TASK, model=_SHAPE, train=PROTOCOL),
+    vary={
+        tuple(f"model.{name}" for name in _FIELDS): tuple(
+            attrgetter(*_FIELDS)(config) for config in (*BUILT, *SET_BACK)
+        )
+    },
+    sweep=SWEEP,
+    quick=({"train.lr": (1e-2, 3.16e-2, 1e-1), "train.seed": range(8)},),
+    views=(
+        View(
+            where={
+                f"model.{name}": (getattr(_SHAPE, name),)
+                for name in ("window", "rotary_base", "d_mlp", "d_state", "d_conv")
+            },
+            title="Shapes of constructions, from random weights",
+        ),
+    ),
+)
