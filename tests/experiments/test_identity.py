@@ -34,6 +34,7 @@ MODEL_CHANGES = {
     "init": "mamba",
     "dropout_at": "embedding",
     "rotary_odd": "released",
+    "step_bias": -4.6,
 }
 TRAIN_CHANGES = {
     "steps": 4001,

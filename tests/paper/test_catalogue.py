@@ -18,7 +18,10 @@ from plait.tasks import MultiKeyRecall, SelectiveCopying, parse_task, task_from_
 from plait.training import train
 
 FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig11", "fig12", "fig13", "fig14", "fig15", "fig16")
-OWN = ("length", "proportion", "proportion5", "shift", "basin", "shapes", "lean", "choices")
+OWN = (
+    *("length", "proportion", "proportion5", "shift", "basin", "shapes", "lean", "choices", "needle"),
+    *("steps", "rows"),
+)
 FOUR = {"TF-TF", "SSM-SSM", "TF-SSM", "SSM-TF"}
 THREE = {"TF-TF-TF", "SSM-SSM-SSM", "SSM-SSM-TF"}
 WIDTHS = {4, 8, 12, 16, 20, 24}
@@ -39,7 +42,8 @@ def test_the_full_form_has_every_rate_and_seed_of_every_cell(name):
         assert {run.train.seed for run in runs} == set(range(32))
         assert len(runs) == 9 * 32
         protocol = replace(runs[0].train, lr=1e-2, seed=0)
-        assert (protocol.steps, protocol.batch, protocol.seq_len, protocol.warmup) == (4_000, 8, 100, 100)
+        assert protocol.steps == (10_000 if name == "fig7" else 4_000)
+        assert (protocol.batch, protocol.seq_len, protocol.warmup) == (8, 100, 100)
         assert (protocol.weight_decay, protocol.clip) == (0.1, 1.0)
         assert protocol.test_sequences >= 1_024
 
@@ -50,7 +54,8 @@ def test_the_full_form_has_every_rate_and_seed_of_every_cell(name):
         ("fig4", "selective-copying", FOUR, WIDTHS | {32, 40}, {20}),
         ("fig5", "decoding-recall", THREE, {24, 48, 96, 192, 384, 768}, {None}),
         ("fig6", "multi-key-recall", FOUR, WIDTHS | {32, 40}, {100}),
-        ("fig7", "needle", FOUR, WIDTHS, {None}),
+        ("fig7", "needle", FOUR, WIDTHS, {20, 100}),
+        ("needle", "needle", FOUR, WIDTHS, {None}),
         ("fig11", "selective-copying", FOUR, WIDTHS, {20}),
         ("fig12", "selective-copying", FOUR, {12}, {20}),
         ("fig13", "selective-copying", FOUR, WIDTHS, {20}),

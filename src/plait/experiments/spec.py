@@ -13,6 +13,7 @@ from typing import Any
 from plait.checks.names import unknown
 from plait.experiments.fields import check_path, get_field, with_fields
 from plait.experiments.labels import value_text
+from plait.experiments.settings import KEPT, Setting
 from plait.experiments.view import View
 from plait.layers.registry import layer_class
 from plait.tasks.base import BuiltInTask
@@ -45,6 +46,7 @@ class Experiment:
         slices: what `where` has asked for so far; a run must be admitted by every entry.
         evaluations: where every member is measured besides its own task and length.
         views: the plots that show it.
+        setting: initial weights, dropout and rotary dimensions of all its models (see settings.py).
 
     Raises:
         ValueError: an unknown field (the nearest is named), a field varied twice, no values, a repeated
@@ -61,6 +63,7 @@ class Experiment:
     slices: tuple[tuple[Where, ...], ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
     views: tuple[View, ...] = (View(),)
+    setting: Setting = KEPT
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -126,6 +129,10 @@ class Experiment:
         """The runs that at least one of `alternatives` admits (field -> allowed values)."""
         return replace(self, slices=(*self.slices, alternatives))
 
+    def in_setting(self, setting: Setting) -> "Experiment":
+        """The same experiment under another protocol."""
+        return replace(self, setting=setting)
+
     def quick_form(self) -> "Experiment":
         """What the quick form keeps; the whole experiment where it has none."""
         return self.where(*self.quick) if self.quick else self
@@ -180,9 +187,11 @@ class Experiment:
         for values in itertools.product(*(self.sweep[path] for path in swept)):
             given = dict(zip(swept, values, strict=True))
             if all(any(_admits(where, changes | given) for where in level) for level in self.slices):
-                base = base or with_fields(self.base, changes)
+                base = base or self.setting.of(with_fields(self.base, changes))
                 own = {path.split(".")[1]: value for path, value in given.items()}
-                yield replace(base, train=replace(base.train, **own))
+                run = replace(base, train=replace(base.train, **own))
+                if self.setting.admits(run):
+                    yield run
 
     def _check_where(self, where: Where) -> None:
         settable = (*self.varied, *self.sweep)

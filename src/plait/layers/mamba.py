@@ -180,11 +180,21 @@ class MambaLayer(nn.Module):
             fill_uniform(mixer.conv1d.bias, stream, draw=4, bound=self.spec.d_conv**-0.5)
         mixer.A_log.copy_(torch.arange(1, self.spec.d_state + 1, dtype=torch.float64).log())
         mixer.D.fill_(1.0)
-        if init == "released":
+        self._reset_steps(stream)
+
+    def _reset_steps(self, stream: Stream) -> None:
+        mixer, bias = self.mixer, self.mixer.dt_proj.bias
+        assert bias is not None
+        if self.spec.init == "released":
             fill_linear(mixer.dt_proj, stream, draw=5)
-            return
-        fill_uniform(mixer.dt_proj.weight, stream, draw=5, bound=self.spec.dt_rank**-0.5)
+        else:
+            self._draw_steps(stream, bias)
+        if self.spec.step_bias is not None:
+            bias.fill_(self.spec.step_bias)
+
+    def _draw_steps(self, stream: Stream, bias: Tensor) -> None:
+        """Mamba's own: between 0.001 and 0.1, uniform in the logarithm."""
+        fill_uniform(self.mixer.dt_proj.weight, stream, draw=5, bound=self.spec.dt_rank**-0.5)
         exponent = stream.uniform((self.spec.d_inner,), draw=6) * math.log(_DT_MAX / _DT_MIN)
         dt = (_DT_MIN * torch.exp(exponent)).clamp(min=_DT_FLOOR)
-        assert mixer.dt_proj.bias is not None
-        mixer.dt_proj.bias.copy_(dt + torch.log(-torch.expm1(-dt)))
+        bias.copy_(dt + torch.log(-torch.expm1(-dt)))

@@ -24,6 +24,7 @@ class LayerSpec:
         norm_eps: added to the variance in norms.
         init: "released", "paper" or "mamba" (see `plait.layers.initial`).
         index: the layer's place in the model, from 0.
+        step_bias: initial bias of Mamba's step projection; None for what `init` says.
         rotary_odd: what an odd number of rotary dimensions does, one of `plait.layers.rope.ODD`.
     """
 
@@ -42,6 +43,7 @@ class LayerSpec:
     init: str
     index: int
     rotary_odd: str = "paired"
+    step_bias: float | None = None
 
     @property
     def d_head(self) -> int:

@@ -50,6 +50,8 @@ class HybridConfig:
         dropout_at: "all" (embedding, attention weights, outputs of attention and MLP) or "embedding".
         rotary_odd: what an odd number of rotary dimensions does: "paired" turns one more, "released" does what the
             paper's program does (see `plait.layers.rope`).
+        step_bias: initial bias of Mamba's step projection, so that steps begin near `softplus(step_bias)`; None for
+            what `init` says.
 
     Raises:
         ValueError: a value out of its range or of a wrong type, `d_model` that heads do not divide, a tuple
@@ -76,6 +78,7 @@ class HybridConfig:
     init: str = "released"
     dropout_at: str = added_field("all")
     rotary_odd: str = added_field("paired")
+    step_bias: float | None = added_field(None)
 
     def __post_init__(self) -> None:
         for name in ("d_model", "d_state", "expand", "d_conv", "n_heads"):
@@ -96,6 +99,10 @@ class HybridConfig:
         if self.init not in INITS:
             listed = "; ".join(f"{name}: {meaning}" for name, meaning in _INIT_MEANS.items())
             raise ValueError(f"{unknown('init', self.init, INITS)} ({listed})")
+        if self.step_bias is not None:
+            self._set(
+                "step_bias", _checked_float("step_bias", self.step_bias, low=-100.0, high=100.0, form=_BIAS)
+            )
         for name, known in (("dropout_at", DROPOUT_AT), ("rotary_odd", ODD)):
             if getattr(self, name) not in known:
                 raise ValueError(unknown(name, getattr(self, name), known))
@@ -144,6 +151,7 @@ class HybridConfig:
                 init=self.init,
                 index=index,
                 rotary_odd=self.rotary_odd,
+                step_bias=self.step_bias,
             )
             for index, (window, d_mlp) in enumerate(zip(windows, mlps, strict=True))
         )
@@ -183,6 +191,8 @@ class HybridConfig:
             raise ValueError(f"a config must be JSON: {error}") from error
         return cls.from_json(values)
 
+
+_BIAS = "in [-100, 100]"
 
 _RANGES = {
     "rotary_fraction": (0.0, 1.0, "in [0, 1]"),

@@ -10,7 +10,7 @@ from plait.paper.choices import CHOICES
 from plait.paper.fig4 import FIG4
 from plait.paper.fig5 import FIG5
 from plait.paper.fig6 import FIG6
-from plait.paper.fig7 import FIG7
+from plait.paper.fig7 import FIG7, NEEDLE
 from plait.paper.fig11 import FIG11
 from plait.paper.fig12 import FIG12
 from plait.paper.fig13 import FIG13
@@ -22,8 +22,10 @@ from plait.paper.lean import LEAN
 from plait.paper.length import LENGTH
 from plait.paper.proportion import PROPORTION
 from plait.paper.proportion5 import PROPORTION5
+from plait.paper.rows import ROWS
 from plait.paper.shapes import SHAPES
 from plait.paper.shift import SHIFT
+from plait.paper.steps import STEPS
 
 _ALL = (
     HEADLINE,
@@ -45,6 +47,9 @@ _ALL = (
     SHAPES,
     LEAN,
     CHOICES,
+    NEEDLE,
+    STEPS,
+    ROWS,
 )
 
 CATALOGUE: Mapping[str, Experiment] = MappingProxyType({experiment.name: experiment for experiment in _ALL})

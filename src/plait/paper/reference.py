@@ -67,7 +67,7 @@ CLAIMS: Mapping[str, str] = {
     "fig4": "Figure 4: SSM-TF copies from about 2,000 parameters on; pure models need about 12,000.",
     "fig5": "Figure 5: of models of three layers only the hybrid passes .5, and no pure model passes .4.",
     "fig6": "Figure 6: SSM-TF has 60% with 6 times fewer parameters than TF-TF.",
-    "fig7": "Figure 7: SSM-SSM and SSM-TF are near 1 with few parameters, TF-TF is low at small widths.",
+    "needle": "Figure 7: SSM-SSM and SSM-TF are near 1 with few parameters, TF-TF is low at small widths.",
     "fig11": "Figure 11: with 200 and 1,000 words the picture is that of Figure 4.",
     "fig12": "Figure 12: more than one head hurts tiny models, the state size has no clear trend.",
     "fig13": "Figure 13: the hybrid is still ahead on the adversarial mixture.",

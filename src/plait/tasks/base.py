@@ -75,6 +75,11 @@ class BuiltInTask(ABC):
         """How many tokens may occur in a row: all but the specials."""
 
     @property
+    def row_tokens(self) -> int:
+        """The tokens that `targets` takes: [0, row_tokens)."""
+        return self.ordinary_tokens
+
+    @property
     @abstractmethod
     def token_names(self) -> tuple[str, ...]:
         """One name a token: words, then numbers, bits or markers, then the specials."""
@@ -124,9 +129,9 @@ class BuiltInTask(ABC):
         tokens = tokens.to(torch.int64).contiguous()
         if tokens.numel() > 0:
             least, most = (int(end) for end in tokens.aminmax())
-            if least < 0 or most >= self.ordinary_tokens:
+            if least < 0 or most >= self.row_tokens:
                 raise ValueError(
-                    f"tokens in a row of {self.name} must be in [0, {self.ordinary_tokens}), "
+                    f"tokens in a row of {self.name} must be in [0, {self.row_tokens}), "
                     f"got {least if least < 0 else most}"
                 )
         return tokens

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from plait.checks import present_name, stored_name, unknown
 from plait.tasks.associative_recall import AssociativeRecall
@@ -50,7 +50,7 @@ def parse_task(name: str, params: Mapping[str, object] | None = None) -> Task:
     found: Any = _own(name) if isinstance(name, str) and ":" in name else TASKS.get(name)
     if found is None:
         raise ValueError(f"{unknown('task', name, TASKS)} (a task of your own: module:Class)")
-    given = {key: _frozen(value) for key, value in (params or {}).items()}
+    given = {key: _read(value) for key, value in (params or {}).items()}
     if not callable(found):
         if given:
             raise ValueError(f"task {name} stands there ready made and takes no parameters, got {given}")
@@ -183,11 +183,16 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _frozen(value: object) -> object:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+def _read(value: object) -> object:
+    """JSON as parameters have it: lists as tuples, `{"task": .., "params": ..}` as the task."""
+    if isinstance(value, Mapping) and set(value) <= {"task", "params"} and "task" in value:
+        return task_from_json(value)
+    return tuple(_read(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def _plain(value: object) -> object:
+    if all(hasattr(value, member) for member in _MEMBERS):
+        return task_to_json(cast(Task, value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
