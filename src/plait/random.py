@@ -6,14 +6,21 @@ the counter is (block, draw, step, purpose), and word `index % 4` of block `inde
 Only correctly rounded floating-point operations follow, so the floats are the same everywhere too.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from plait.deferred import deferred
 from plait.native import gpu, library
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
 TRAIN, SELECT, TEST, INIT, DROPOUT = range(5)
 """What a stream is for: training tokens, learning-rate selection, final test, initial weights, dropout."""
@@ -62,7 +69,7 @@ class Stream:
     purpose: int = TRAIN
 
     def __post_init__(self) -> None:
-        if isinstance(self.seed, Tensor):
+        if isinstance(self.seed, torch.Tensor):
             if self.seed.ndim != 1 or self.seed.dtype != torch.int64:
                 raise ValueError(
                     f"seed must be an integer or an int64 tensor of one axis (members), "
@@ -76,7 +83,7 @@ class Stream:
             value = getattr(self, name)
             if (
                 name == "step"
-                and isinstance(value, Tensor)
+                and isinstance(value, torch.Tensor)
                 and value.ndim == 0
                 and value.dtype == torch.int64
             ):
@@ -87,11 +94,11 @@ class Stream:
     @property
     def members(self) -> tuple[int, ...]:
         """The leading axes that the seed adds: `()` or `(n_members,)`."""
-        return tuple(self.seed.shape) if isinstance(self.seed, Tensor) else ()
+        return tuple(self.seed.shape) if isinstance(self.seed, torch.Tensor) else ()
 
     @property
     def device(self) -> torch.device:
-        return self.seed.device if isinstance(self.seed, Tensor) else torch.device("cpu")
+        return self.seed.device if isinstance(self.seed, torch.Tensor) else torch.device("cpu")
 
     def bits(self, shape: Sequence[int], *, draw: int = 0) -> Tensor:
         """Uniform integers in [0, 2^32) as int64, of shape `(*members, *shape)`.
@@ -102,7 +109,9 @@ class Stream:
         if not 0 <= draw <= _MASK:
             raise ValueError(f"draw must be an integer in [0, 2^32), got {draw!r}")
         n = math.prod(shape)
-        seeds = self.seed if isinstance(self.seed, Tensor) else torch.tensor([self.seed], dtype=torch.int64)
+        seeds = (
+            self.seed if isinstance(self.seed, torch.Tensor) else torch.tensor([self.seed], dtype=torch.int64)
+        )
         words = _philox_words(seeds, n, (draw, self.step, self.purpose))
         return words.reshape(*self.members, *shape)
 
@@ -145,7 +154,7 @@ def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int | Tensor, int]) ->
         from plait.native.philox_gpu import philox_words
 
         return philox_words(seeds, n, tail)
-    if seeds.device.type == "cpu" and not isinstance(tail[1], Tensor):
+    if seeds.device.type == "cpu" and not isinstance(tail[1], torch.Tensor):
         lib = library.load()
         if lib is not None:
             words = torch.empty(len(seeds), n, dtype=torch.int64)

@@ -6,14 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from plait.layers import LAYERS, MambaLayer, TransformerLayer
+from plait.layers import MambaLayer, TransformerLayer, layer_class
 from plait.layers.initial import INITS
 from plait.model import HybridConfig
 from plait.random import INIT, Stream
 
 
 def initial(kind: str, *, init: str = "paper", seed: int = 0, d_model: int = 96) -> dict[str, Tensor]:
-    layer = LAYERS[kind](HybridConfig(5, pattern=kind, d_model=d_model, init=init).layer_specs()[0]).double()
+    layer = layer_class(kind)(
+        HybridConfig(5, pattern=kind, d_model=d_model, init=init).layer_specs()[0]
+    ).double()
     layer.reset_parameters(Stream(seed, 1, INIT))
     return {name: value.detach() for name, value in layer.named_parameters()}
 

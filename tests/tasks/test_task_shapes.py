@@ -7,10 +7,16 @@ import sys
 import pytest
 
 SCRIPT = """
+import typing
+
+import beartype
+import torch
 from jaxtyping import TypeCheckError, install_import_hook
 
+import plait.native
+
+typing.TYPE_CHECKING = True  # the names in the signatures, which stand there for a type checker alone
 with install_import_hook(["plait.tasks", "plait.random"], "beartype.beartype"):
-    import torch
     from plait.random import Stream
     from plait.tasks import *
     from plait.tasks.lookup import follow_latest
@@ -27,6 +33,7 @@ for task in every:
         if task.composition is not None and getattr(task, "key_length", 0) < 20:
             task.control(tokens)
     assert parse_task(task.name, task_to_json(task)["params"]) == task
+typing.TYPE_CHECKING = False
 try:
     follow_latest(torch.zeros(2, 3).long(), torch.zeros(2, 3).long(), torch.zeros(2, 4).long())
 except TypeCheckError:

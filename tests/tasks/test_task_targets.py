@@ -119,6 +119,7 @@ def check(task, tokens):
     for row, (answers, scored) in zip(rows, found, strict=True):
         shown = [answer if defined else None for answer, defined in zip(answers, scored, strict=True)]
         assert shown == LOOPS[type(task)](task, row), row
+        assert shown == list(task.answers(row)), row
 
 
 @pytest.fixture(params=["compiled", "tensor operations"])

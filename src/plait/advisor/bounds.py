@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from plait.attack.contents import has_family
-from plait.constructions import Cost, smallest_plan
-from plait.constructions import cost as cost_of
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task_name
+from plait.tasks.checks import check_seconds
 from plait.theory import BoundRow, bounds_table
+from plait.theory.families import has_family
 from plait.theory.integers import exact_fraction
-from plait.theory.search import find_reach, find_state_bits
-from plait.theory.search.oracle import check_seconds
 from plait.theory.table import printed_row
 
 if TYPE_CHECKING:
-    pass
+    from plait.constructions import Cost
 
 WIDEST_REGISTER = 12
 """Bits of a register beyond which no layout is looked for; float32 carries eight (theory-constructions.md, 7.7)."""
@@ -40,7 +37,7 @@ class Proved:
     pattern: str
     proved: bool
     success: float
-    cost: Cost
+    cost: "Cost"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +82,8 @@ def bounds_of(
 
 
 def _searched(task: Task, seq_len: int, seconds: float) -> tuple[BoundRow, ...]:
+    from plait.theory.search import find_reach, find_state_bits
+
     asked = (
         ("pure SSM", "state over the cut", "bits", find_state_bits(task, seq_len=seq_len, seconds=seconds)),
         (
@@ -108,6 +107,8 @@ def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
         return None
     if isinstance(task, DecodingRecall) and task.n_bits > WIDEST_REGISTER:
         return None
+    from plait.constructions import cost, smallest_plan
+
     try:
         plan = smallest_plan(task, seq_len, success=SUCCESS)
     except ValueError:
@@ -117,7 +118,7 @@ def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
         pattern=plan.config().pattern,
         proved=plan.proved(),
         success=1.0 if isinstance(task, SelectiveCopying) else SUCCESS,
-        cost=cost_of(plan, seq_len),
+        cost=cost(plan, seq_len),
     )
 
 

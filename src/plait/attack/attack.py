@@ -6,13 +6,13 @@ from plait.attack.contents import (
     Certificate,
     certified_contents,
     found_contents,
-    has_family,
     known_contents,
 )
 from plait.attack.state import StateAttack, attack_state
 from plait.attack.twins import WindowAttack, attack_windows
 from plait.model import HybridLM
 from plait.tasks.base import Task
+from plait.theory.families import has_family
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,11 +30,6 @@ class Contents:
     needed_bits: Fraction | int | None
 
 
-def has_family(task: Task) -> bool:
-    """Whether the task is one whose families are known."""
-    return families.dispatch(type(task)) is not families.dispatch(object)
-
-
 def known_contents(task: Task, seq_len: int) -> Contents:
     """The contents of the task's best family within `seq_len` tokens.
 

@@ -1,6 +1,5 @@
 """The commands by name."""
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -25,6 +24,8 @@ from plait.cli.output import print_line
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print_line(version("plait"))
         raise typer.Exit
 

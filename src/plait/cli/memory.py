@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.cli.options import Device, JsonFlag
+from plait.cli.options import Device, JsonFlag, check_device
 from plait.cli.output import print_json, print_line, print_table
 from plait.cli.values import parse_integers
 
@@ -51,9 +51,8 @@ def memory(
     """
     from plait.memory import Architecture, architecture_of
     from plait.memory.configs import read_model
-    from plait.training.loop import resolve_device
 
-    resolve_device(device)
+    check_device(device)
     model = read_model(config, generic=generic)
     lengths = parse_integers("--seq-len", seq_len)
     if plan:

@@ -23,3 +23,15 @@ TaskOption = Annotated[
         "--task", metavar="TASK", help="A name that `plait tasks` lists, or module:NAME of your own."
     ),
 ]
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that is not there; torch is imported only where a GPU was asked for by name.
+
+    Raises:
+        ValueError: as `resolve_device`.
+    """
+    if name not in ("auto", "cpu"):
+        from plait.training.loop import resolve_device
+
+        resolve_device(name)

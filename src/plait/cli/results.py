@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plait.cli.options import Device, JsonFlag
+from plait.cli.options import Device, JsonFlag, check_device
 from plait.cli.output import messages, print_json, print_table
 from plait.cli.values import parse_fields, parse_names
 
@@ -69,9 +69,8 @@ def results(
     """
     from plait.checks.names import unknown
     from plait.experiments import Store, StoreError, aggregated, filtered, query
-    from plait.training.loop import resolve_device
 
-    resolve_device(device)
+    check_device(device)
     if pack:
         Store.for_reading(folder).pack()
     if into is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, Params, TaskName
+from plait.cli.options import Device, JsonFlag, Params, TaskName, check_device
 from plait.cli.output import print_json, print_line, print_table
 from plait.cli.values import parse_fields
 
@@ -33,9 +33,8 @@ def tasks(
     plait tasks selective-copying --param numbers=[1,2] --seq-len 16
     """
     from plait.tasks import TASKS, parse_task
-    from plait.training.loop import resolve_device
 
-    place = resolve_device(device)
+    check_device(device)
     if name is None:
         rows = [_summary(known, task()) for known, task in TASKS.items()]
         if json:
@@ -47,7 +46,7 @@ def tasks(
         return
     task = parse_task(name, parse_fields("--param", param))
     document = _summary(name, task) | {"token_names": list(task.token_names)}
-    document |= {"example": _example(task, seq_len=seq_len, seed=seed, place=place)}
+    document |= {"example": _example(task, seq_len=seq_len, seed=seed, device=device)}
     if json:
         print_json(document)
     else:
@@ -72,12 +71,12 @@ def label(
     from plait.files import parse_json, read_json
     from plait.tasks import parse_task
     from plait.tasks.rows import label_rows
-    from plait.training.loop import resolve_device
 
+    check_device(device)
     labelled = parse_task(task, parse_fields("--param", param))
     stdin = tokens == "-"
     rows = parse_json(sys.stdin.buffer.read(), "stdin") if stdin else read_json(Path(tokens))
-    targets = label_rows(labelled, rows, device=resolve_device(device))
+    targets = label_rows(labelled, rows, device=_place(labelled, device))
     if json:
         print_json(targets)
     else:
@@ -89,6 +88,17 @@ def print_rows(rows: list[list[int | None]]) -> None:
     import json
 
     print_line("[" + ",\n ".join(json.dumps(row) for row in rows) + "]")
+
+
+def _place(task: "Task", device: str) -> Any:
+    """Where to label: a task with a plain definition needs no torch, unless a GPU was asked for."""
+    from plait.tasks.rows import is_defined
+
+    if device != "cuda" and is_defined(task):
+        return "cpu"
+    from plait.training.loop import resolve_device
+
+    return resolve_device(device)
 
 
 def _summary(name: str, task: "Task") -> dict[str, Any]:
@@ -109,14 +119,15 @@ def _summary(name: str, task: "Task") -> dict[str, Any]:
     }
 
 
-def _example(task: "Task", *, seq_len: int, seed: int, place: Any) -> dict[str, Any]:
+def _example(task: "Task", *, seq_len: int, seed: int, device: str) -> dict[str, Any]:
     import torch
 
     from plait.random import TEST, Stream
     from plait.tasks import sample_labelled
     from plait.tasks.rows import targets_to_rows
+    from plait.training.loop import resolve_device
 
-    seeds = torch.tensor([Stream(seed).seed], device=place)
+    seeds = torch.tensor([Stream(seed).seed], device=resolve_device(device))
     tokens, targets = sample_labelled(task, Stream(seeds, 0, TEST), batch=1, seq_len=seq_len)
     return {
         "tokens": tokens[0, 0].tolist(),

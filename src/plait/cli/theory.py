@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plait.cli.errors import CHECK_FAILED
-from plait.cli.options import Device, JsonFlag, Params, TaskName
+from plait.cli.options import Device, JsonFlag, Params, TaskName, check_device
 from plait.cli.output import plain, print_json, print_line, print_table
 from plait.cli.values import parse_fields, parse_span
 
@@ -51,9 +51,8 @@ def bounds(
     """
     from plait.advisor.bounds import bounds_of, bounds_over
     from plait.tasks import parse_task
-    from plait.training.loop import resolve_device
 
-    resolve_device(device)
+    check_device(device)
     params = parse_fields("--param", param)
     asked = {"task": task, "seq_len": seq_len, "error": error}
     if span is not None:
@@ -97,9 +96,8 @@ def check(
     """
     from plait.tasks import parse_task
     from plait.theory import check_file
-    from plait.training.loop import resolve_device
 
-    resolve_device(device)
+    check_device(device)
     if task is None and param:
         raise ValueError("--param needs --task")
     own = None if task is None else parse_task(task, parse_fields("--param", param))

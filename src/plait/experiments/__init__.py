@@ -1,21 +1,26 @@
 """Experiments as values, the store of their results, and what the results say."""
 
-from plait.experiments.bootstrap import Interval
+from typing import TYPE_CHECKING
+
+from plait.deferred import on_first_use
 from plait.experiments.cells import Cell, by_learning_rate, cells, evaluated_cells
-from plait.experiments.errors import StoreError
-from plait.experiments.labels import cell_label, field_name, value_text
 from plait.experiments.left_out import left_out
-from plait.experiments.progress import LiveProgress
 from plait.experiments.query import aggregated, filtered, query
-from plait.experiments.ratio import Ratio, headline_ratio, ratio_curve
-from plait.experiments.runner import Stopped, run_experiment
-from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
-from plait.experiments.shards import MAX_MEMBERS, Shard, plan
-from plait.experiments.spec import Experiment
-from plait.experiments.statistics import Difference, Summary, paired_difference, summarise
-from plait.experiments.store import Store
-from plait.experiments.view import View
-from plait.training.identity import NUMERICS, member_id, shard_id
+
+if TYPE_CHECKING:
+    from plait.experiments.bootstrap import Interval
+    from plait.experiments.errors import StoreError
+    from plait.experiments.labels import cell_label, field_name, value_text
+    from plait.experiments.progress import LiveProgress
+    from plait.experiments.ratio import Ratio, headline_ratio, ratio_curve
+    from plait.experiments.runner import Stopped, run_experiment
+    from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
+    from plait.experiments.shards import MAX_MEMBERS, Shard, plan
+    from plait.experiments.spec import Experiment
+    from plait.experiments.statistics import Difference, Summary, paired_difference, summarise
+    from plait.experiments.store import Store
+    from plait.experiments.view import View
+    from plait.training.identity import NUMERICS, member_id, shard_id
 
 __all__ = [
     "COLUMNS",
@@ -53,3 +58,5 @@ __all__ = [
     "summarise",
     "value_text",
 ]
+
+__getattr__ = on_first_use(__name__)

@@ -1,19 +1,26 @@
 """Cells: the stored members of an experiment, by what was varied, as tables of learning rates x seeds."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from plait.deferred import deferred
 from plait.experiments.evaluations import evaluation_id
 from plait.experiments.fields import get_field
 from plait.experiments.spec import Experiment
 from plait.tasks import task_to_json
 from plait.training.evaluation import Evaluation
 from plait.training.run import Run
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = deferred("numpy")
 
 Row = Mapping[str, Any]
 

@@ -11,11 +11,20 @@ What `init` names, for the layers of arXiv 2603.08859 (everywhere: embedding nor
     mamba      Mamba's own: linear maps of SSM layers uniform within 1/sqrt(inputs), its steps, a drawn bias.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from plait.layers.linear import Linear
-from plait.random import Stream
+from typing import TYPE_CHECKING
+
+from plait.deferred import deferred
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from plait.layers.linear import Linear
+    from plait.random import Stream
+else:
+    torch = deferred("torch")
 
 INITS = ("released", "paper", "mamba")
 
@@ -23,18 +32,17 @@ PAPER_STD = 0.02
 """Standard deviation of linear and embedding weights (docs: arXiv 2603.08859's released configuration)."""
 
 
-@torch.no_grad()
 def fill_normal(parameter: Tensor, stream: Stream, *, draw: int, std: float = PAPER_STD) -> None:
-    parameter.copy_(stream.normal(parameter.shape, draw=draw) * std)
+    with torch.no_grad():
+        parameter.copy_(stream.normal(parameter.shape, draw=draw) * std)
 
 
-@torch.no_grad()
 def fill_uniform(parameter: Tensor, stream: Stream, *, draw: int, bound: float) -> None:
     """Uniform in (-bound, bound)."""
-    parameter.copy_((2.0 * stream.uniform(parameter.shape, draw=draw) - 1.0) * bound)
+    with torch.no_grad():
+        parameter.copy_((2.0 * stream.uniform(parameter.shape, draw=draw) - 1.0) * bound)
 
 
-@torch.no_grad()
 def fill_linear(linear: Linear, stream: Stream, *, draw: int, init: str = "released") -> None:
     """Weights normal(0, 0.02), or for "mamba" uniform within 1/sqrt(inputs) as in PyTorch; the bias zero."""
     if init == "mamba":
@@ -42,4 +50,5 @@ def fill_linear(linear: Linear, stream: Stream, *, draw: int, init: str = "relea
     else:
         fill_normal(linear.weight, stream, draw=draw)
     if linear.bias is not None:
-        linear.bias.fill_(0.0)
+        with torch.no_grad():
+            linear.bias.fill_(0.0)

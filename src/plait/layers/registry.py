@@ -3,20 +3,22 @@
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from plait.checks import present_name, unknown
-from plait.layers.mamba import MambaLayer
-from plait.layers.transformer import TransformerLayer
 
-LAYERS: Mapping[str, type[nn.Module]] = MappingProxyType({"SSM": MambaLayer, "TF": TransformerLayer})
-"""Name in a pattern -> class."""
+if TYPE_CHECKING:
+    from torch import nn
+
+LAYERS: Mapping[str, str] = MappingProxyType(
+    {"SSM": "plait.layers.mamba:MambaLayer", "TF": "plait.layers.transformer:TransformerLayer"}
+)
+"""Name in a pattern -> module:Class."""
 
 _PROTOCOL = ("forward", "init_state", "step", "state_size", "reset_parameters", "members_axis")
 
 
-def layer_class(name: str) -> type[nn.Module]:
+def layer_class(name: str) -> "type[nn.Module]":
     """The class behind a name of a pattern; a name with a colon imports its module.
 
     Raises:
@@ -25,7 +27,10 @@ def layer_class(name: str) -> type[nn.Module]:
     if ":" not in name:
         if name not in LAYERS:
             raise ValueError(unknown("layer", name, (*LAYERS, "module:Class")))
-        return LAYERS[name]
+        module_name, class_name = LAYERS[name].split(":")
+        return getattr(importlib.import_module(module_name), class_name)
+    from torch import nn
+
     module_name, class_name = present_name(name).split(":", 1)
     try:
         module = importlib.import_module(module_name)

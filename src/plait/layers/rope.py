@@ -9,11 +9,20 @@ r columns, and "half" of them is rounded down. With r = 3 that is (q0, q1, q2) c
 sin(f0, f1, f0), with r = 1 a factor cos t - sin t: no rotation, and scores that depend on more than distances.
 """
 
-import functools
+from __future__ import annotations
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
+import functools
+from typing import TYPE_CHECKING
+
+from plait.deferred import deferred
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float
+    from torch import Tensor
+else:
+    torch = deferred("torch")
+
 
 ODD = ("paired", "released")
 """What an odd `d_rotary` does: one dimension more turns, or what the released program computes."""

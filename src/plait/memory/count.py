@@ -1,17 +1,24 @@
 """What a plait config holds: closed forms, equal byte for byte to the streaming state of `HybridLM`."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import torch
-from torch import nn
-
-from plait.layers import Layer as LayerModule
+from plait.deferred import deferred
 from plait.layers import LayerSpec, layer_class
 from plait.memory.architecture import Architecture
 from plait.memory.block import PLAIT, AnyLayer, Block, Cached, Layer, norm
 from plait.memory.report import LayerMemory, MemoryReport, check_count
 from plait.model import HybridConfig
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from plait.layers import Layer as LayerModule
+else:
+    torch = deferred("torch")
 
 STATE_KINDS = ("ssm_state", "conv_tail", "kv_cache")
 
@@ -121,7 +128,7 @@ class _OwnLayer:
         return (Block(part=self.kind, weights=sum(p.numel() for p in self._module().parameters())),)
 
     def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
-        layer = cast(LayerModule, self._module())
+        layer = cast("LayerModule", self._module())
         sizes = layer.state_size(cached.seq_len)
         for name, n in sizes.items():
             if name not in STATE_KINDS:

@@ -1,10 +1,18 @@
 """Whether Triton, which compiles the GPU kernels, is at hand; it is imported by those kernels alone."""
 
+from __future__ import annotations
+
 import functools
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from plait.deferred import deferred
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
 
 @functools.cache
@@ -13,10 +21,11 @@ def available() -> bool:
     return find_spec("triton") is not None
 
 
-def usable(*tensors: Tensor, dtypes: tuple[torch.dtype, ...] = (torch.float32,)) -> bool:
-    """Whether the Triton kernels can take these tensors: of one of these types, all on the current CUDA device."""
+def usable(*tensors: Tensor, dtypes: tuple[torch.dtype, ...] | None = None) -> bool:
+    """Whether the Triton kernels can take these tensors: of one of these types (None: float32), all on
+    the current CUDA device."""
     first = tensors[0]
-    if not (first.is_cuda and first.dtype in dtypes and available()):
+    if not (first.is_cuda and first.dtype in (dtypes or (torch.float32,)) and available()):
         return False
     here = first.device.index in (None, torch.cuda.current_device())
     return here and all(t.dtype == first.dtype and t.device == first.device for t in tensors)

@@ -6,13 +6,13 @@
 Source: arXiv 2603.08859, the task that decoding recall and multi-key recall extend.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
-
+from plait.deferred import deferred
 from plait.random import Stream
 from plait.tasks.base import (
     MOST_WORDS,
@@ -23,7 +23,14 @@ from plait.tasks.base import (
     letters_or_numbers,
 )
 from plait.tasks.checks import check_integer
-from plait.tasks.lookup import follow_latest
+from plait.tasks.lookup import follow_latest, followed_latest
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Bool, Int
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +63,9 @@ class AssociativeRecall(BuiltInTask):
     @property
     def token_names(self) -> tuple[str, ...]:
         return (*letters_or_numbers(self.n_words), *SPECIALS)
+
+    def answers(self, row: Sequence[int]) -> Iterator[int | None]:
+        return followed_latest(row, row, row)
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
         return follow_latest(tokens, tokens, tokens)

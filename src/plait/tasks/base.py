@@ -4,16 +4,23 @@ All tasks are sequence to sequence: the target at position `i` is read from toke
 without a defined target are not scored. Source: arXiv 2603.08859, Definition 3.1 (function composition).
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
-import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
-
+from plait.deferred import deferred
 from plait.random import Stream
 from plait.tasks.checks import check_integer
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Bool, Int
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
 MOST_WORDS = 2**24
 """Largest vocabulary that a task accepts."""
@@ -108,6 +115,13 @@ class BuiltInTask(ABC):
         """
         return self._label(self.check_tokens(tokens))
 
+    def answers(self, row: Sequence[int]) -> Iterator[int | None]:
+        """The target of each position of a row of the task's own tokens, None where nothing is scored.
+
+        The definition in plain Python, one position after the other; `targets` gives the same, many rows at once.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is defined by its targets alone")
+
     @abstractmethod
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
         """`targets` without the checks: int64 tokens of the task's own, on which compiled code relies."""
@@ -118,7 +132,7 @@ class BuiltInTask(ABC):
         Raises:
             ValueError: as `targets`.
         """
-        if not isinstance(tokens, Tensor):
+        if not isinstance(tokens, torch.Tensor):
             raise ValueError(f"tokens must be an integer tensor, got {type(tokens).__name__}")
         if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
             raise ValueError(f"tokens must be an integer tensor, got dtype {tokens.dtype}")
@@ -128,13 +142,20 @@ class BuiltInTask(ABC):
             )
         tokens = tokens.to(torch.int64).contiguous()
         if tokens.numel() > 0:
-            least, most = (int(end) for end in tokens.aminmax())
-            if least < 0 or most >= self.row_tokens:
-                raise ValueError(
-                    f"tokens in a row of {self.name} must be in [0, {self.row_tokens}), "
-                    f"got {least if least < 0 else most}"
-                )
+            self.check_range(*(int(end) for end in tokens.aminmax()))
         return tokens
+
+    def check_range(self, least: int, most: int) -> None:
+        """Refuse tokens that rows cannot hold, given the ends of their range.
+
+        Raises:
+            ValueError: one of them is outside.
+        """
+        if least < 0 or most >= self.row_tokens:
+            raise ValueError(
+                f"tokens in a row of {self.name} must be in [0, {self.row_tokens}), "
+                f"got {least if least < 0 else most}"
+            )
 
     @abstractmethod
     def _draw(self, stream: Stream, batch: int, seq_len: int) -> Int[Tensor, "*members batch time"]: ...
@@ -164,10 +185,10 @@ def sample_labelled(
 
 def _check_own(what: str, tensor: object, shape: tuple[int, ...], dtype: torch.dtype, task: Task) -> None:
     name = f"{type(task).__name__}: {what}"
-    if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape or tensor.dtype != dtype:
+    if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != shape or tensor.dtype != dtype:
         got = (
             f"{tensor.dtype} of {tuple(tensor.shape)}"
-            if isinstance(tensor, Tensor)
+            if isinstance(tensor, torch.Tensor)
             else type(tensor).__name__
         )
         raise ValueError(f"{name} must be {dtype} of shape {shape} (members, batch, time), got {got}")

@@ -32,3 +32,13 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def check_seconds(seconds: object) -> None:
+    """Refuse what is no positive, finite number.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < float("inf"):
+        raise ValueError(f"a search needs a positive budget of seconds, got {seconds!r}")

@@ -8,13 +8,13 @@ At the first 0 the register is 10 = c, and a 1 followed the c at the start.
 Source: arXiv 2603.08859, Theorems 4.5 and 4.6.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
-
+from plait.deferred import deferred
 from plait.native import library
 from plait.random import Stream
 from plait.tasks.base import (
@@ -25,7 +25,14 @@ from plait.tasks.base import (
     words_and_marks,
 )
 from plait.tasks.checks import check_choice, check_integer, check_probability
-from plait.tasks.lookup import follow_latest
+from plait.tasks.lookup import follow_latest, followed_latest
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Bool, Int
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
 VARIANTS = ("interleaved", "last")
 
@@ -74,6 +81,20 @@ class DecodingRecall(BuiltInTask):
     @property
     def token_names(self) -> tuple[str, ...]:
         return (*(f"w{word}" for word in range(self.n_words)), "0", "1", *SPECIALS)
+
+    def answers(self, row: Sequence[int]) -> Iterator[int | None]:
+        found = followed_latest(row, row, self._spelled(row))
+        if self.variant == "last":
+            return (answer if place == len(row) - 1 else None for place, answer in enumerate(found))
+        return found
+
+    def _spelled(self, row: Sequence[int]) -> Iterator[int]:
+        """The register at each position."""
+        word = 0
+        for token in row:
+            if token >= self.n_words:
+                word = (2 * word + token - self.n_words) % self.n_words
+            yield word
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
         targets = follow_latest(tokens, tokens, self._register(tokens))

@@ -4,12 +4,21 @@ On the CPU one compiled pass over each row; elsewhere, or without a compiler, a 
 that memory grows with the length and not with its square. Both give the same integers.
 """
 
-import torch
-from jaxtyping import Int
-from torch import Tensor
+from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from plait.deferred import deferred
 from plait.native import library
 from plait.tasks.base import Targets
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Int
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
 
 def follow_latest(
@@ -48,3 +57,12 @@ def _by_search(tokens: Tensor, keys: Tensor, queries: Tensor, *, inclusive: bool
     match = recorded.gather(-1, place.clamp(min=0)) - queries * time
     scored = (queries >= 0) & (place >= 0) & (match >= 0) & (match < time - 1)
     return Targets(tokens.gather(-1, (match + 1) * scored) * scored, scored)
+
+
+def followed_latest(row: Sequence[int], keys: Sequence[int], queries: Iterable[int]) -> Iterator[int | None]:
+    """`follow_latest` of one row, position by position; None where nothing is scored."""
+    followers: dict[int, int] = {}
+    for place, query in enumerate(queries):
+        if place and keys[place - 1] >= 0:
+            followers[keys[place - 1]] = row[place]
+        yield followers.get(query)

@@ -8,13 +8,13 @@ b` that ended at position 1 is not found. Source: arXiv 2603.08859, Figure 6 (MK
 generator.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
-
+from plait.deferred import deferred
 from plait.random import Stream
 from plait.tasks.base import (
     MOST_WORDS,
@@ -25,7 +25,14 @@ from plait.tasks.base import (
     letters_or_numbers,
 )
 from plait.tasks.checks import check_integer
-from plait.tasks.lookup import follow_latest
+from plait.tasks.lookup import follow_latest, followed_latest
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Bool, Int
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +67,11 @@ class MultiKeyRecall(BuiltInTask):
     @property
     def token_names(self) -> tuple[str, ...]:
         return (*letters_or_numbers(self.n_words), *SPECIALS)
+
+    def answers(self, row: Sequence[int]) -> Iterator[int | None]:
+        k = self.key_length
+        keys = [-1] * min(k, len(row)) + _key_numbers(row, k)[k:]
+        return followed_latest(row, keys, keys)
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
         time = tokens.shape[-1]
@@ -102,6 +114,21 @@ class MultiKeyRecall(BuiltInTask):
 
     def _draw(self, stream: Stream, batch: int, seq_len: int) -> Int[Tensor, "*members batch time"]:
         return stream.integers(self.n_words, (batch, seq_len), draw=0)
+
+
+def _key_numbers(row: Sequence[int], k: int) -> list[int]:
+    """A number for the `k` tokens up to each position, equal where they are; before position k - 1 for fewer.
+
+    Keys of twice the length are pairs of keys: the work grows with the logarithm of k.
+    """
+    numbers, length = list(row), 1
+    for bit in f"{k:b}"[1:]:
+        for tail, more in ((numbers, length), (row, 1)) if bit == "1" else ((numbers, length),):
+            known: dict[tuple[int, int], int] = {}
+            pairs = zip([-1] * min(more, len(row)) + numbers[: max(0, len(row) - more)], tail, strict=True)
+            numbers = [known.setdefault(pair, len(known)) for pair in pairs]
+            length += more
+    return numbers
 
 
 def _ranks(keys: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:

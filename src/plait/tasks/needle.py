@@ -6,13 +6,13 @@
 Source: arXiv 2603.08859, Figure 7 (NH), without the released generator's early start (see `score_marker`).
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from jaxtyping import Int
-from torch import Tensor
-
+from plait.deferred import deferred
 from plait.random import Stream
 from plait.tasks.base import (
     MOST_WORDS,
@@ -23,6 +23,13 @@ from plait.tasks.base import (
 )
 from plait.tasks.checks import check_integer
 from plait.tasks.lookup import follow_latest
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Int
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +67,16 @@ class Needle(BuiltInTask):
     @property
     def token_names(self) -> tuple[str, ...]:
         return (*letters_or_numbers(self.n_words), "A", "B", *SPECIALS)
+
+    def answers(self, row: Sequence[int]) -> Iterator[int | None]:
+        answer = None
+        for place, token in enumerate(row):
+            if place and row[place - 1] == self.n_words:
+                answer = token
+            if self.score_marker and token == self.n_words:
+                yield row[place + 1] if place + 1 < len(row) else None
+            else:
+                yield answer
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
         markers = (tokens == self.n_words).to(torch.int64) - 1

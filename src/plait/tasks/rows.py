@@ -1,14 +1,22 @@
 """Token rows as plain JSON: a list of lists of integers in, the same shape out."""
 
-import torch
-from jaxtyping import Int
-from torch import Tensor
+from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeGuard
+
+from plait.deferred import deferred
 from plait.tasks.base import BuiltInTask, Targets, Task
 
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Int
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
-def rows_to_tokens(task: Task, rows: object) -> Int[Tensor, "batch time"]:
-    """The rows as tokens of `task`.
+
+def check_rows(task: Task, rows: object) -> list[list[int]]:
+    """The rows, if they can be tokens of `task`.
 
     Raises:
         ValueError: no list of lists, no row, an empty row, rows of different lengths, or an entry that is no
@@ -29,17 +37,36 @@ def rows_to_tokens(task: Task, rows: object) -> Int[Tensor, "batch time"]:
                 raise ValueError(
                     f"tokens must be integers in [0, {task.vocab_size}), got {_shown(token)} in row {index}"
                 )
-    return torch.tensor(rows, dtype=torch.int64)
+    return rows
+
+
+def rows_to_tokens(task: Task, rows: object) -> Int[Tensor, "batch time"]:
+    """The rows as tokens of `task`.
+
+    Raises:
+        ValueError: as `check_rows`.
+    """
+    return torch.tensor(check_rows(task, rows), dtype=torch.int64)
 
 
 def label_rows(task: Task, rows: object, *, device: torch.device | str = "cpu") -> list[list[int | None]]:
     """The target of every position, None where it is not scored.
 
     Raises:
-        ValueError: as `rows_to_tokens`, or tokens that rows of this task cannot hold.
+        ValueError: as `check_rows`, or tokens that rows of this task cannot hold.
     """
+    if is_defined(task) and str(device) == "cpu":
+        checked = check_rows(task, rows)
+        for row in checked:
+            task.check_range(min(row), max(row))
+        return [list(task.answers(row)) for row in checked]
     tokens = rows_to_tokens(task, rows)
     return targets_to_rows(checked_targets(task, tokens.to(device)))
+
+
+def is_defined(task: Task) -> TypeGuard[BuiltInTask]:
+    """Whether the task's own class gives the definition, `answers`; a class derived from it is another task."""
+    return isinstance(task, BuiltInTask) and "answers" in vars(type(task))
 
 
 def checked_targets(task: Task, tokens: Tensor) -> Targets:
@@ -52,7 +79,7 @@ def checked_targets(task: Task, tokens: Tensor) -> Targets:
     if isinstance(task, BuiltInTask):
         return found
     name = type(task).__name__
-    if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(t, Tensor) for t in found):
+    if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(t, torch.Tensor) for t in found):
         raise ValueError(f"{name}.targets must return Targets(tokens, scored), got {type(found).__name__}")
     for part, tensor, dtype in zip(Targets._fields, found, (torch.int64, torch.bool), strict=True):
         if tensor.shape != tokens.shape or tensor.dtype != dtype:

@@ -7,14 +7,14 @@ At `a` the 5 points two places before the start; from the 2 on, the target is th
 whatever it is. Source: arXiv 2603.08859, Definition 4.1 and the released generator.
 """
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
-
+from plait.deferred import deferred
 from plait.native import library
 from plait.random import Stream
 from plait.tasks.base import (
@@ -27,6 +27,13 @@ from plait.tasks.base import (
     words_and_marks,
 )
 from plait.tasks.checks import check_choice, check_integer, check_probability
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Bool, Int
+    from torch import Tensor
+else:
+    torch = deferred("torch")
 
 RARE = 0.03
 """Probability of a number in the far half of the adversarial mixture."""
@@ -87,6 +94,13 @@ class SelectiveCopying(BuiltInTask):
     @property
     def token_names(self) -> tuple[str, ...]:
         return (*letters_or_numbers(self.n_words), *(f"{value}'" for value in self.numbers), *SPECIALS)
+
+    def answers(self, row: Sequence[int]) -> Iterator[int | None]:
+        back = 0
+        for place, token in enumerate(row):
+            if token >= self.n_words:
+                back = self.numbers[token - self.n_words]
+            yield row[place - back] if 0 < back <= place else None
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
         lib = library.load() if tokens.device.type == "cpu" else None

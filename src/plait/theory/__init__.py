@@ -1,14 +1,19 @@
 """Lower bounds that can be computed, checked and attacked: docs/theory.md in code."""
 
+from typing import TYPE_CHECKING
+
+from plait.deferred import on_first_use
 from plait.theory.bound import Bound, PrintedTheorem
 from plait.theory.certificate import sealed
 from plait.theory.checker import Game, Verdict, check, check_file, open_game
 from plait.theory.reach import attention_reach
 from plait.theory.recurrent import printed_state_bits, ssm_state_bits
 from plait.theory.repaired import Retrieval, all_right_states, counting_states, fano_bits, fano_bits_ceil
-from plait.theory.search import find_reach, find_state_bits
 from plait.theory.states import state_count
 from plait.theory.table import BoundRow, bounds_table
+
+if TYPE_CHECKING:
+    from plait.theory.search import find_reach, find_state_bits
 
 __all__ = [
     "Bound",
@@ -33,3 +38,5 @@ __all__ = [
     "ssm_state_bits",
     "state_count",
 ]
+
+__getattr__ = on_first_use(__name__)

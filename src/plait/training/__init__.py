@@ -1,10 +1,17 @@
 """Training: one run or thousands of members as one ensemble."""
 
-from plait.training.ensemble import Ensemble
+from typing import TYPE_CHECKING
+
+from plait.deferred import on_first_use
 from plait.training.evaluation import Evaluation
-from plait.training.loop import train
-from plait.training.result import Member, Result
 from plait.training.run import Run, Train
 from plait.training.start import Start
 
+if TYPE_CHECKING:
+    from plait.training.ensemble import Ensemble
+    from plait.training.loop import train
+    from plait.training.result import Member, Result
+
 __all__ = ["Ensemble", "Evaluation", "Member", "Result", "Run", "Start", "Train", "train"]
+
+__getattr__ = on_first_use(__name__)

@@ -3,20 +3,28 @@
 The question behind it: how far from weights that solve a task can training begin and still find back?
 """
 
+from __future__ import annotations
+
 import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from plait.checks import present_name, stored_name, unknown
-from plait.model import HybridConfig, HybridLM, initial_parameters
+from plait.deferred import deferred
+from plait.model import HybridConfig
 from plait.random import Stream
 from plait.tasks import Task
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from plait.model import HybridLM
+else:
+    torch = deferred("torch")
 
 DISTURB = 101
 """Purpose of the streams that the noise is drawn from."""
@@ -78,6 +86,8 @@ class Start:
         Raises:
             ValueError: a function that cannot be found, or what it refuses.
         """
+        from plait.model import HybridLM
+
         built = self._function()(task, seq_len)
         if not isinstance(built, HybridLM):
             raise ValueError(f"{self.weights} must give a HybridLM, got {type(built).__name__}")
@@ -91,6 +101,8 @@ class Start:
         Raises:
             ValueError: a model of another config than `config`, or a part that it does not have.
         """
+        from plait.model import initial_parameters
+
         model = self.model(task, seq_len)
         if model.config != config:
             raise ValueError(

@@ -28,3 +28,8 @@ families.register(AssociativeRecall, associative_families)
 families.register(MultiKeyRecall, multi_key_families)
 families.register(DecodingRecall, decoding_families)
 families.register(Needle, needle_families)
+
+
+def has_family(task: object) -> bool:
+    """Whether the task is one whose families are known."""
+    return families.dispatch(type(task)) is not families.dispatch(object)

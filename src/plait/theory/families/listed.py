@@ -3,14 +3,21 @@
 With two words there are too few fillers to read the root's follower by itself, but few enough trees to list.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from itertools import product
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from plait.deferred import deferred
 from plait.random import Stream
 from plait.tasks import MultiKeyRecall
 from plait.theory.families.family import Family, Suffixes
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = deferred("numpy")
 
 MOST_LISTED = 200
 _DRAWS = 8_000

@@ -6,13 +6,20 @@ arise: the last followers of a long random text are a uniform spanning in-tree (
 docs/theory.md, Theorem 4.4.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from plait.deferred import deferred
 from plait.random import Stream
 from plait.theory.confidence import ALPHA, least_success_rate
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = deferred("numpy")
 
 MOST_SAMPLES = 400
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from plait.random import Stream
+from plait.tasks.checks import check_seconds
 
 UNDEFINED = -1
 _TOKENS_PER_CALL = 4_000_000
@@ -116,11 +117,3 @@ class Oracle:
         if not usable:
             raise ValueError(f"the task's targets accept none of its {size} tokens: {error}") from error
         return np.array(usable)
-
-
-def check_seconds(seconds: object) -> None:
-    """Raises:
-    ValueError: no positive, finite number.
-    """
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < float("inf"):
-        raise ValueError(f"a search needs a positive budget of seconds, got {seconds!r}")
