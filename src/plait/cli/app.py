@@ -8,6 +8,7 @@ from plait.cli import (
     attack,
     bench,
     constructions,
+    doctor,
     export,
     memory,
     reproduce,
@@ -35,7 +36,6 @@ app = typer.Typer(
     cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
@@ -65,6 +65,7 @@ app.command()(reproduce.reproduce)
 app.command()(results.results)
 app.command()(reproduce.report)
 app.command()(bench.bench)
+app.command()(doctor.doctor)
 
 
 def main() -> None:

@@ -62,6 +62,13 @@ class Commands(TyperGroup):
             _say(f"not enough memory: {_folded(str(error))}")
             raise typer.Exit(REFUSED) from None
 
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+        """Every command with its whole first sentence."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, self.commands[name].get_short_help_str(1000)) for name in self.commands]
+            )
+
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             ctx.fail(unknown("command", args[0], self.commands))

@@ -4,6 +4,14 @@ from typing import Annotated
 
 import typer
 
+
+def known_tasks() -> list[str]:
+    """For a shell to complete."""
+    from plait.tasks import TASKS
+
+    return list(TASKS)
+
+
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")
 ]
@@ -15,12 +23,20 @@ Params = Annotated[
     typer.Option("--param", metavar="NAME=JSON", help="A parameter of the task; may be repeated."),
 ]
 TaskName = Annotated[
-    str, typer.Argument(metavar="TASK", help="A name that `plait tasks` lists, or module:NAME of your own.")
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="A name that `plait tasks` lists, or module:NAME of your own.",
+        autocompletion=known_tasks,
+    ),
 ]
 TaskOption = Annotated[
     str,
     typer.Option(
-        "--task", metavar="TASK", help="A name that `plait tasks` lists, or module:NAME of your own."
+        "--task",
+        metavar="TASK",
+        help="A name that `plait tasks` lists, or module:NAME of your own.",
+        autocompletion=known_tasks,
     ),
 ]
 

@@ -86,6 +86,19 @@ def compiler_command() -> list[str]:
     return command or [str(found)]
 
 
+def compiler_version(compiler: list[str]) -> str:
+    """The first line that the compiler says of its version.
+
+    Raises:
+        BuildError: it cannot be run.
+    """
+    try:
+        said = subprocess.run([*compiler, "--version"], capture_output=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BuildError(f"{shlex.join(compiler)} --version: {' '.join(str(error).split())}") from None
+    return said.decode(errors="replace").partition("\n")[0]
+
+
 def cache_folder() -> Path:
     """Where compiled libraries lie."""
     if folder := os.environ.get("PLAIT_CACHE"):
