@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plait.checks import check_integer
 from plait.deferred import deferred
 from plait.native import gpu, library
 
@@ -77,8 +78,8 @@ class Stream:
                 )
             if self.seed.device.type == "cpu" and self.seed.numel() > 0 and int(self.seed.min()) < 0:
                 raise ValueError(f"seeds must be in [0, 2^63), got {int(self.seed.min())}")
-        elif not _is_int(self.seed) or not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed must be an integer in [0, 2^63), got {self.seed!r}")
+        else:
+            check_integer("seed", self.seed, least=0, most=2**63 - 1)
         for name in ("step", "purpose"):
             value = getattr(self, name)
             if (
@@ -88,8 +89,7 @@ class Stream:
                 and value.dtype == torch.int64
             ):
                 continue
-            if not _is_int(value) or not 0 <= value <= _MASK:
-                raise ValueError(f"{name} must be an integer in [0, 2^32), got {value!r}")
+            check_integer(name, value, least=0, most=_MASK)
 
     @property
     def members(self) -> tuple[int, ...]:
@@ -106,14 +106,13 @@ class Stream:
         Raises:
             ValueError: a draw outside [0, 2^32).
         """
-        if not 0 <= draw <= _MASK:
-            raise ValueError(f"draw must be an integer in [0, 2^32), got {draw!r}")
+        check_integer("draw", draw, least=0, most=_MASK)
         n = math.prod(shape)
         seeds = (
             self.seed if isinstance(self.seed, torch.Tensor) else torch.tensor([self.seed], dtype=torch.int64)
         )
         words = _philox_words(seeds, n, (draw, self.step, self.purpose))
-        return words.reshape(*self.members, *shape)
+        return words.reshape((*self.members, *shape))
 
     def uniform(self, shape: Sequence[int], *, draw: int = 0) -> Tensor:
         """Float64 in (0, 1): the middles of 2^32 equal cells."""
@@ -135,17 +134,12 @@ class Stream:
         Raises:
             ValueError: n outside [1, 2^31].
         """
-        if not 1 <= n <= 2**31:
-            raise ValueError(f"n must be an integer in [1, 2^31], got {n!r}")
+        check_integer("n", n, least=1, most=2**31)
         return (self.bits(shape, draw=draw) * n) >> 32
 
     def normal(self, shape: Sequence[int], *, draw: int = 0) -> Tensor:
         """Standard normal float64 by inversion, the same on every device (see `normal_quantile`)."""
         return normal_quantile(self.uniform(shape, draw=draw))
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int | Tensor, int]) -> Tensor:

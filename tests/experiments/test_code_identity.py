@@ -134,7 +134,7 @@ def test_what_moved_is_stored_under_its_old_name() -> None:
 
 
 def test_an_alias_to_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plait.tasks.registry.present_name", lambda name: "plait.nowhere:Thing")
+    monkeypatch.setattr("plait.checks.own_names.present_name", lambda name: "plait.nowhere:Thing")
     with pytest.raises(ValueError, match=r"^task gone:Thing: importing plait.nowhere failed: [^\n]*$"):
         parse_task("gone:Thing")
 

@@ -25,9 +25,12 @@ def test_names():
     ("name", "message"),
     [
         ("ssm", "unknown layer 'ssm'; known: SSM, TF, module:Class; nearest: SSM"),
-        ("no_such_module:Layer", "needs a module 'no_such_module'"),
-        ("plait.layers.mamba:Mamba", "needs a torch.nn.Module class 'Mamba'"),
-        ("plait.layers.mamba:linear", "needs a torch.nn.Module class"),
+        (
+            "no_such_module:Layer",
+            "layer no_such_module:Layer: importing no_such_module failed: ModuleNotFoundError",
+        ),
+        ("plait.layers.mamba:Mamba", "unknown torch.nn.Module class 'Mamba'; known: .*; nearest: Mamba"),
+        ("plait.layers.mamba:linear", "unknown torch.nn.Module class 'linear'"),
         ("torch.nn:ReLU", "lacks init_state, step, state_size, reset_parameters, members_axis"),
     ],
 )

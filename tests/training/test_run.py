@@ -13,7 +13,7 @@ from plait.training.run import Run, Train
 @pytest.mark.parametrize("name", ["steps", "batch", "seq_len", "test_sequences", "select_sequences"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "8", None])
 def test_counts_are_positive_integers(name, value):
-    with pytest.raises(ValueError, match=f"^{name} must be an integer of at least 1, got "):
+    with pytest.raises(ValueError, match=f"^{name} must be an integer of at least 1, below 2\\^31, got "):
         Train(**{name: value})
 
 
@@ -28,7 +28,7 @@ def test_the_learning_rate_is_positive_and_finite(value):
     [
         ({"warmup": -1}, "warmup must be an integer of at least 0"),
         ({"seed": -1}, "seed must be an integer of at least 0"),
-        ({"seed": 2**63}, "seed must be below 2"),
+        ({"seed": 2**63}, "seed must be an integer of at least 0, below 2"),
         ({"weight_decay": -0.1}, "weight_decay must be finite and at least 0"),
         ({"clip": 0.0}, "clip must be finite and above 0"),
         ({"dtype": "float8"}, "dtype must be one of float32, float64, bfloat16"),

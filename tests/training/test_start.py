@@ -94,7 +94,7 @@ class TestRefused:
         ("start", "message"),
         [
             (Start(weights="nowhere_at_all:weights"), "No module named 'nowhere_at_all'"),
-            (Start(weights=f"{HERE}:wights"), "has no function wights"),
+            (Start(weights=f"{HERE}:wights"), "unknown function 'wights'; known: .*; nearest: weights"),
             (Start(weights=f"{HERE}:no_model"), "must give a HybridLM, got str"),
             (
                 Start(weights=WEIGHTS, random=("layer.0",)),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from plait.checks import check_seconds
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task_name
-from plait.tasks.checks import check_seconds
 from plait.theory import BoundRow, bounds_table
 from plait.theory.families import has_family
 from plait.theory.integers import exact_fraction

@@ -10,6 +10,7 @@ from plait.attack.contents import (
 )
 from plait.attack.state import StateAttack, attack_state
 from plait.attack.twins import WindowAttack, attack_windows
+from plait.checks import check_integer
 from plait.model import HybridLM
 from plait.tasks.base import Task
 from plait.theory.families import has_family
@@ -53,10 +54,8 @@ def attack(
     vocab_size = model.config.vocab_size
     if vocab_size != task.vocab_size:
         raise ValueError(f"the model must have the task's vocab_size, {task.vocab_size}, got {vocab_size}")
-    if seq_len < 2:
-        raise ValueError(f"seq_len must be an integer of at least 2, got {seq_len}")
-    if samples < 1:
-        raise ValueError(f"samples must be an integer of at least 1, got {samples}")
+    check_integer("seq_len", seq_len, least=2)
+    check_integer("samples", samples, least=1)
     if certificate is not None:
         contents = certified_contents(task, certificate)
     elif has_family(task):

@@ -2,5 +2,23 @@ from plait.checks.added import added_field, neutral_fields
 from plait.checks.aliases import present_name, stored_name
 from plait.checks.code import code_digest
 from plait.checks.names import unknown
+from plait.checks.own_names import is_own_name, one_line, resolve
+from plait.checks.values import check_choice, check_integer, check_probability, check_seconds, cut, shortened
 
-__all__ = ["added_field", "code_digest", "neutral_fields", "present_name", "stored_name", "unknown"]
+__all__ = [
+    "added_field",
+    "check_choice",
+    "check_integer",
+    "check_probability",
+    "check_seconds",
+    "code_digest",
+    "cut",
+    "is_own_name",
+    "neutral_fields",
+    "one_line",
+    "present_name",
+    "resolve",
+    "shortened",
+    "stored_name",
+    "unknown",
+]

@@ -3,11 +3,13 @@
 import difflib
 from collections.abc import Iterable
 
+from plait.checks.values import cut
+
 
 def unknown(kind: str, got: object, known: Iterable[str]) -> str:
     """One line such as `unknown field 'd_modl'; known: d_model, window; nearest: d_model`."""
     names = list(known)
-    shown = str(got) if len(str(got)) <= 60 else f"{str(got)[:57]}..."
+    shown = cut(str(got))
     close = difflib.get_close_matches(shown, names, n=1, cutoff=0.5) or [
         name for name in names if name.lower() == shown.lower()
     ]

@@ -46,7 +46,6 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:
         try:
-            _see_working_folder()
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             _say(str(stop) or "interrupted")
@@ -73,12 +72,6 @@ class Commands(TyperGroup):
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             ctx.fail(unknown("command", args[0], self.commands))
         return super().resolve_command(ctx, args)
-
-
-def _see_working_folder() -> None:
-    """Tasks and layers named `module:Class` may be files of the working folder, as under `python -m`."""
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
 
 
 def error_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import torch
 
+from plait.checks import check_integer
 from plait.constructions.codes import least_base
 from plait.constructions.plan import Plan
 from plait.constructions.recall_long import LOUD_REGISTER, QUIET_REGISTER, LongRecallPlan
@@ -27,8 +28,7 @@ def recall_window(task: DecodingRecall, seq_len: int, success: float) -> int:
     Raises:
         ValueError: a length below 1, or what `smallest_window` refuses.
     """
-    if not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 1:
-        raise ValueError(f"seq_len must be an integer of at least 1, got {seq_len!r}")
+    check_integer("seq_len", seq_len, least=1)
     whole = max(seq_len - 1, 1)
     return whole if success == 1.0 else min(whole, smallest_window(task, success))
 

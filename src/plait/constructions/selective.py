@@ -2,6 +2,7 @@
 
 import torch
 
+from plait.checks import check_integer
 from plait.constructions.codes import least_base
 from plait.constructions.copying import CopyingLayout, CopyingPlan
 from plait.constructions.line import LinePlan
@@ -22,8 +23,7 @@ def copying_plans(task: SelectiveCopying, seq_len: int, *, dtype: torch.dtype) -
     Raises:
         ValueError: a length below 1, or numbers too large for any rotary base.
     """
-    if not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 1:
-        raise ValueError(f"seq_len must be an integer of at least 1, got {seq_len!r}")
+    check_integer("seq_len", seq_len, least=1)
     if max(task.numbers) > LARGEST_NUMBER:
         raise ValueError(
             f"selective copying with numbers up to {max(task.numbers):,}: every distance of the window is compared for "

@@ -1,11 +1,10 @@
 """Layers by name: the built-in ones, and any class named `module:Class`."""
 
-import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from plait.checks import present_name, unknown
+from plait.checks import resolve, unknown
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +18,7 @@ _PROTOCOL = ("forward", "init_state", "step", "state_size", "reset_parameters", 
 
 
 def layer_class(name: str) -> "type[nn.Module]":
-    """The class behind a name of a pattern; a name with a colon imports its module.
+    """The class behind a name of a pattern; one with a colon is found as `plait.checks.resolve` says.
 
     Raises:
         ValueError: unknown name, a module or class that is not there, or a class without the protocol.
@@ -27,21 +26,14 @@ def layer_class(name: str) -> "type[nn.Module]":
     if ":" not in name:
         if name not in LAYERS:
             raise ValueError(unknown("layer", name, (*LAYERS, "module:Class")))
-        module_name, class_name = LAYERS[name].split(":")
-        return getattr(importlib.import_module(module_name), class_name)
-    from torch import nn
-
-    module_name, class_name = present_name(name).split(":", 1)
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise ValueError(
-            f"layer {name!r} needs a module {module_name!r} that can be imported: "
-            f"{type(error).__name__}: {' '.join(str(error).split())}"
-        ) from error
-    found = getattr(module, class_name, None)
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise ValueError(f"layer {name!r} needs a torch.nn.Module class {class_name!r}, got {found!r}")
+        name = LAYERS[name]
+    found: Any = resolve(name, "layer", wanted="torch.nn.Module class", accepts=_is_module_class)
     if missing := [member for member in _PROTOCOL if not hasattr(found, member)]:
         raise ValueError(f"layer {name!r} lacks {', '.join(missing)} of the layer protocol")
     return found
+
+
+def _is_module_class(value: object) -> bool:
+    from torch import nn
+
+    return isinstance(value, type) and issubclass(value, nn.Module)

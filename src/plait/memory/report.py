@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from plait.checks import check_integer
+
 _DTYPE_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -25,9 +27,7 @@ def dtype_bytes(dtype: object) -> int:
 
 def check_count(name: str, value: object, *, least: int = 1) -> int:
     """`value`, which must be an integer of at least `least`."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value
+    return check_integer(name, value, least=least)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from plait.checks import added_field, unknown
+from plait.checks import added_field, check_integer, shortened, unknown
 from plait.layers import LayerSpec
 from plait.layers.initial import INITS
 from plait.layers.rope import ODD
@@ -82,13 +82,13 @@ class HybridConfig:
 
     def __post_init__(self) -> None:
         for name in ("d_model", "d_state", "expand", "d_conv", "n_heads"):
-            _check_int(name, getattr(self, name), least=1)
-        _check_int("mlp_factor", self.mlp_factor, least=0)
+            check_integer(name, getattr(self, name), least=1, most=_LARGEST)
+        check_integer("mlp_factor", self.mlp_factor, least=0, most=_LARGEST)
         for name in ("vocab_size", "d_inner", "dt_rank"):
             if getattr(self, name) is not None:
-                _check_int(name, getattr(self, name), least=1)
-        _check_int("expand * d_model", self.expand * self.d_model, least=1)
-        _check_int("mlp_factor * d_model", self.mlp_factor * self.d_model, least=0)
+                check_integer(name, getattr(self, name), least=1, most=_LARGEST)
+        check_integer("expand * d_model", self.expand * self.d_model, least=1, most=_LARGEST)
+        check_integer("mlp_factor * d_model", self.mlp_factor * self.d_model, least=0, most=_LARGEST)
         if not isinstance(self.pattern, str):
             raise ValueError(f"pattern must be a string such as SSM-TF, got {self.pattern!r}")
         n_layers = len(expand_pattern(self.pattern))
@@ -202,18 +202,13 @@ _RANGES = {
 }
 
 
-def _check_int(name: str, value: object, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _LARGEST:
-        raise ValueError(f"{name} must be an integer of at least {least}, below 2^31, got {_shown(value)}")
-
-
 def _checked_float(name: str, value: object, *, low: float, high: float, form: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         above = value > low if form.startswith("positive") else value >= low
         below = value < high if form.endswith((")", "finite")) else value <= high
         if above and below and value < 1e300:
             return float(value)
-    raise ValueError(f"{name} must be a number {form}, got {_shown(value)}")
+    raise ValueError(f"{name} must be a number {form}, got {shortened(value)}")
 
 
 def _per_layer(name: str, value: object, *, n_layers: int, least: int) -> object:
@@ -223,13 +218,8 @@ def _per_layer(name: str, value: object, *, n_layers: int, least: int) -> object
             raise ValueError(f"{name} must be one value or one a layer ({n_layers}), got {len(value)} values")
         for entry in value:
             if entry is not None:
-                _check_int(f"each {name}", entry, least=least)
+                check_integer(f"each {name}", entry, least=least, most=_LARGEST)
         return tuple(value)
     if value is not None:
-        _check_int(name, value, least=least)
+        check_integer(name, value, least=least, most=_LARGEST)
     return value
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

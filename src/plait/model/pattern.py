@@ -8,7 +8,7 @@
 import re
 from functools import cache
 
-from plait.checks.names import unknown
+from plait.checks import cut, unknown
 from plait.layers import LAYERS
 
 MAX_LAYERS = 4096
@@ -51,7 +51,7 @@ class _Parser:
         self.at = match.end()
 
     def error(self, what: str) -> ValueError:
-        shown = self.pattern if len(self.pattern) <= 80 else f"{self.pattern[:77]}..."
+        shown = cut(self.pattern, most=80)
         known = ", ".join(LAYERS)
         return ValueError(
             f"pattern {shown!r}, character {self.start + 1}: {what} "

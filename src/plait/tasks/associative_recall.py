@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from plait.checks import check_integer
 from plait.deferred import deferred
 from plait.random import Stream
 from plait.tasks.base import (
@@ -22,7 +23,6 @@ from plait.tasks.base import (
     Targets,
     letters_or_numbers,
 )
-from plait.tasks.checks import check_integer
 from plait.tasks.lookup import follow_latest, followed_latest
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
+from plait.checks import check_integer
 from plait.deferred import deferred
 from plait.random import Stream
-from plait.tasks.checks import check_integer
 
 if TYPE_CHECKING:
     import torch

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from plait.checks import check_choice, check_integer, check_probability
 from plait.deferred import deferred
 from plait.native import library
 from plait.random import Stream
@@ -24,7 +25,6 @@ from plait.tasks.base import (
     Targets,
     words_and_marks,
 )
-from plait.tasks.checks import check_choice, check_integer, check_probability
 from plait.tasks.lookup import follow_latest, followed_latest
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from plait.checks import check_integer
 from plait.random import Stream
 from plait.tasks.base import SPECIALS, BuiltInTask, Targets
-from plait.tasks.checks import check_integer
 from plait.tasks.selective_copying import SelectiveCopying
 
 _LENGTH = 50

@@ -8,15 +8,12 @@ task_to_json(task)  ->  {"task": name, "params": {...}}     and back by task_fro
 """
 
 import dataclasses
-import importlib
 import inspect
-import os
-import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
-from plait.checks import present_name, stored_name, unknown
+from plait.checks import one_line, resolve, shortened, stored_name, unknown
 from plait.tasks.associative_recall import AssociativeRecall
 from plait.tasks.base import Task
 from plait.tasks.decoding_recall import DecodingRecall
@@ -39,21 +36,25 @@ def parse_task(name: str, params: Mapping[str, object] | None = None) -> Task:
     """The task of that name with these parameters, which may come from JSON (lists become tuples).
 
     Args:
-        name: a key of `TASKS`, or `module:NAME`, the module importable or a file in the working folder
-            (which stays on `sys.path`, at its end, from then on).
+        name: a key of `TASKS`, or `module:NAME`, found as `plait.checks.resolve` says.
         params: the keyword arguments of the class or function; a task itself takes none.
 
     Raises:
         ValueError: an unknown task, module, name or parameter, a missing one, a value that the task refuses,
             or what lacks a member of `Task`.
     """
-    found: Any = _own(name) if isinstance(name, str) and ":" in name else TASKS.get(name)
+    own = isinstance(name, str) and ":" in name
+    found: Any = (
+        resolve(name, "task", wanted="class or task", accepts=_gives_a_task) if own else TASKS.get(name)
+    )
     if found is None:
         raise ValueError(f"{unknown('task', name, TASKS)} (a task of your own: module:Class)")
     given = {key: _read(value) for key, value in (params or {}).items()}
     if not callable(found):
         if given:
-            raise ValueError(f"task {name} stands there ready made and takes no parameters, got {given}")
+            raise ValueError(
+                f"task {name} stands there ready made and takes no parameters, got {shortened(given)}"
+            )
         _check_members(name, found)
     else:
         _check_parameters(name, found, given)
@@ -61,8 +62,8 @@ def parse_task(name: str, params: Mapping[str, object] | None = None) -> Task:
             task: Any = found(**given)
         except ValueError:
             raise
-        except Exception as error:  # a user's constructor may fail in any way
-            raise ValueError(f"task {name} refused {given}: {_one_line(error)}") from error
+        except (Exception, SystemExit) as error:  # a user's constructor may fail in any way
+            raise ValueError(f"task {name} refused {shortened(given)}: {one_line(error)}") from error
         _check_members(name, task)
         found = task
     if hasattr(found, "named"):  # it is not known again by its class and attributes
@@ -116,31 +117,15 @@ def task_from_json(document: Mapping[str, object]) -> Task:
     """
     name, params = document.get("task"), document.get("params", {})
     if set(document) - {"task", "params"} or not isinstance(name, str) or not isinstance(params, Mapping):
-        raise ValueError(f'a task must read {{"task": name, "params": {{..}}}}, got {dict(document)!r}')
+        raise ValueError(
+            f'a task must read {{"task": name, "params": {{..}}}}, got {shortened(dict(document))}'
+        )
     return parse_task(name, params)
 
 
 def _naming(task: Task) -> tuple[str, Mapping[str, object]] | None:
     """Name and parameters of a task that says them itself, as a compiled program does."""
     return getattr(task, "naming", None)
-
-
-def _own(name: str) -> Any:
-    module_name, _, attribute = present_name(name).partition(":")
-    if not all(part.isidentifier() for part in (*module_name.split("."), *attribute.split("."))):
-        raise ValueError(f"a task of your own must be named module:Class, got {name!r}")
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())
-    try:
-        found: Any = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # a user's module may fail in any way
-        raise ValueError(f"task {name}: importing {module_name} failed: {_one_line(error)}") from error
-    for part in attribute.split("."):
-        known = [key for key, value in vars(found).items() if _gives_a_task(value)]
-        if part not in known:
-            raise ValueError(f"task {name}: {unknown('class or task', part, known)}")
-        found = getattr(found, part)
-    return found
 
 
 def _gives_a_task(value: object) -> bool:
@@ -177,10 +162,6 @@ def _check_members(name: str, task: Task) -> None:
             f"task {name} needs a vocab_size >= 1 and a tuple of as many token_names, "
             f"got {size!r} and {n_names}"
         )
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _read(value: object) -> object:

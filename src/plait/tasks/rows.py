@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
+from plait.checks import shortened
 from plait.deferred import deferred
 from plait.tasks.base import BuiltInTask, Targets, Task
 
@@ -23,7 +24,7 @@ def check_rows(task: Task, rows: object) -> list[list[int]]:
             integer in [0, vocab_size).
     """
     if not isinstance(rows, list) or not rows or not all(isinstance(row, list) for row in rows):
-        got = "an empty list" if rows == [] else _shown(rows)
+        got = "an empty list" if rows == [] else shortened(rows)
         raise ValueError(f"tokens must be a list of rows, such as [[0, 1, 2]], got {got}")
     for index, row in enumerate(rows):
         if len(row) == 0:
@@ -35,7 +36,7 @@ def check_rows(task: Task, rows: object) -> list[list[int]]:
         for token in row:
             if type(token) is not int or not 0 <= token < task.vocab_size:
                 raise ValueError(
-                    f"tokens must be integers in [0, {task.vocab_size}), got {_shown(token)} in row {index}"
+                    f"tokens must be integers in [0, {task.vocab_size}), got {shortened(token)} in row {index}"
                 )
     return rows
 
@@ -94,8 +95,3 @@ def targets_to_rows(targets: Targets) -> list[list[int | None]]:
     """Plain lists, None where nothing is scored."""
     pairs = zip(targets.tokens.tolist(), targets.scored.tolist(), strict=True)
     return [[token if scored else None for token, scored in zip(*row, strict=True)] for row in pairs]
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

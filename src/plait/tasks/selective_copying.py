@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from plait.checks import check_choice, check_integer, check_probability
 from plait.deferred import deferred
 from plait.native import library
 from plait.random import Stream
@@ -26,7 +27,6 @@ from plait.tasks.base import (
     letters_or_numbers,
     words_and_marks,
 )
-from plait.tasks.checks import check_choice, check_integer, check_probability
 
 if TYPE_CHECKING:
     import torch

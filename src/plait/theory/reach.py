@@ -7,6 +7,7 @@ the greatest R that there is. Source: docs/theory.md, Theorem 3.1 and table 3.2.
 
 from functools import singledispatch
 
+from plait.checks import check_integer
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory.bound import Bound
 from plait.theory.certificate import reach_certificate
@@ -28,8 +29,7 @@ def attention_reach(task: object, seq_len: int) -> Bound:
     Raises:
         ValueError: a task without a closed form, or a seq_len below 1.
     """
-    if not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 1:
-        raise ValueError(f"seq_len must be an integer of at least 1, got {seq_len!r}")
+    check_integer("seq_len", seq_len, least=1)
     pair = reach_inputs(task, seq_len)
     if pair is None:
         statement = f"No two inputs of {seq_len} tokens have different targets at the end."

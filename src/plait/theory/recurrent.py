@@ -5,6 +5,7 @@ Source: docs/theory.md, section 2.
 
 from fractions import Fraction
 
+from plait.checks import check_integer
 from plait.theory.bound import Bound, PrintedTheorem
 from plait.theory.certificate import state_certificate
 from plait.theory.families import Family, families
@@ -40,8 +41,8 @@ def ssm_state_bits(task: object, error: float | Fraction | str = 0, seq_len: int
     """
     rate = exact_fraction(error, "error")
     check_error(rate)
-    if seq_len is not None and (not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 1):
-        raise ValueError(f"seq_len must be an integer of at least 1, got {seq_len!r}")
+    if seq_len is not None:
+        check_integer("seq_len", seq_len, least=1)
     factors = state_factors(task)
     usable = [
         family

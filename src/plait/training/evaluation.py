@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from plait.checks import check_integer
 from plait.random import TEST
 from plait.tasks import Task, task_from_json, task_to_json
 
@@ -26,9 +27,7 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         for name in ("seq_len", "sequences"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} of an evaluation must be an integer of at least 1, got {value!r}")
+            check_integer(f"{name} of an evaluation", getattr(self, name), least=1)
 
     def of(self, task: Task) -> "Evaluation":
         """The evaluation with its task filled in."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from plait.checks import check_integer
 from plait.model import HybridLM
 from plait.random import TEST, Stream
 from plait.tasks.base import Task, sample_labelled
@@ -47,8 +48,7 @@ def measure(
     vocab_size, device = model.config.vocab_size, model.embedding.weight.device
     if vocab_size != task.vocab_size:
         raise ValueError(f"the model must have the task's vocab_size, {task.vocab_size}, got {vocab_size}")
-    if sequences < 1:
-        raise ValueError(f"sequences must be an integer of at least 1, got {sequences}")
+    check_integer("sequences", sequences, least=1)
     correct = scored = 0
     seeds = torch.tensor([Stream(seed).seed], device=device)
     for index, first in enumerate(range(0, sequences, CHUNK)):

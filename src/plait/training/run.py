@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from plait.checks.names import unknown
+from plait.checks import check_integer, shortened, unknown
 from plait.model import HybridConfig
 from plait.tasks import Task, task_from_json, task_to_json
 from plait.training.start import Start
@@ -147,15 +147,10 @@ def _known_fields(what: str, data: object, known: tuple[str, ...]) -> dict[str, 
 
 
 def _integer(name: str, value: object, *, least: int, bits: int = 31) -> int:
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or number < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    if number.bit_length() > bits:
-        raise ValueError(f"{name} must be below 2^{bits}, got {number}")
-    return number
+    """NumPy's integers count: seeds may come from its ranges."""
+    whole = not isinstance(value, bool | int) and hasattr(value, "__index__")
+    number = operator.index(value) if whole else value  # type: ignore[arg-type]
+    return check_integer(name, number, least=least, most=2**bits - 1)
 
 
 def _number(name: str, value: object, *, zero: bool) -> float:
@@ -164,5 +159,7 @@ def _number(name: str, value: object, *, zero: bool) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
-        raise ValueError(f"{name} must be finite and {'at least' if zero else 'above'} 0, got {value!r}")
+        raise ValueError(
+            f"{name} must be finite and {'at least' if zero else 'above'} 0, got {shortened(value)}"
+        )
     return number

@@ -5,13 +5,12 @@ The question behind it: how far from weights that solve a task can training begi
 
 from __future__ import annotations
 
-import importlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from plait.checks import present_name, stored_name, unknown
+from plait.checks import is_own_name, one_line, resolve, shortened, stored_name, unknown
 from plait.deferred import deferred
 from plait.model import HybridConfig
 from plait.random import Stream
@@ -51,17 +50,16 @@ class Start:
     random: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        module, _, function = self.weights.partition(":") if isinstance(self.weights, str) else ("", "", "")
-        if not all(part.isidentifier() for part in (*module.split("."), function)):
-            raise ValueError(f"weights must be named module:function, got {self.weights!r}")
+        if not is_own_name(self.weights):
+            raise ValueError(f"weights must be named module:function, got {shortened(self.weights)}")
         object.__setattr__(self, "weights", stored_name(self.weights))
         number = isinstance(self.noise, int | float) and not isinstance(self.noise, bool)
         if not number or not 0 <= self.noise < math.inf:
-            raise ValueError(f"noise must be finite and at least 0, got {self.noise!r}")
+            raise ValueError(f"noise must be finite and at least 0, got {shortened(self.noise)}")
         object.__setattr__(self, "noise", float(self.noise))
         listed = isinstance(self.random, tuple | list)
         if not listed or not all(isinstance(part, str) and part for part in self.random):
-            raise ValueError(f"random must be a tuple of names of parts, got {self.random!r}")
+            raise ValueError(f"random must be a tuple of names of parts, got {shortened(self.random)}")
         object.__setattr__(self, "random", tuple(self.random))
 
     def to_json(self) -> dict[str, Any]:
@@ -88,7 +86,13 @@ class Start:
         """
         from plait.model import HybridLM
 
-        built = self._function()(task, seq_len)
+        function = resolve(self.weights, "start weights", wanted="function", accepts=callable)
+        try:
+            built = cast(Any, function)(task, seq_len)
+        except ValueError:
+            raise
+        except (Exception, SystemExit) as error:  # a user's function may fail in any way
+            raise ValueError(f"start weights {self.weights} failed: {one_line(error)}") from error
         if not isinstance(built, HybridLM):
             raise ValueError(f"{self.weights} must give a HybridLM, got {type(built).__name__}")
         return built
@@ -123,16 +127,6 @@ class Start:
     def _disturbed(self, value: Tensor, stream: Stream, *, draw: int) -> Tensor:
         scale = self.noise * value.double().square().mean().sqrt()
         return value.double() + scale * stream.normal(tuple(value.shape), draw=draw)
-
-    def _function(self) -> Callable[[Task, int], object]:
-        module_name, _, name = present_name(self.weights).partition(":")
-        try:
-            found = importlib.import_module(module_name)
-        except ImportError as error:
-            raise ValueError(f"start weights {self.weights}: {error}") from error
-        if not callable(function := getattr(found, name, None)):
-            raise ValueError(f"start weights {self.weights}: {module_name} has no function {name}")
-        return function
 
 
 def _is_in(name: str, part: str) -> bool:

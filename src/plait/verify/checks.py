@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plait.tasks.checks import check_integer
+from plait.checks import check_integer
 
 MOST_INPUTS = 10**9
 """Inputs of a domain that are all read, at most, unless asked for more."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from plait.checks import shortened as shown
+
 LEGACY_LAYER_TYPES = {"mamba": "linear_attention", "attention": "full_attention"}
 """Names that older files use, and what `transformers` renames them to on load."""
 
@@ -19,12 +21,6 @@ _KNOWN_LAYER_TYPES = frozenset(
         "moe",
     )
 )
-
-
-def shown(value: object) -> str:
-    """`value` as an error shows it, on one line and not too long."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 class Fields:

@@ -5,8 +5,8 @@ from time import monotonic
 import numpy as np
 import torch
 
+from plait.checks import check_integer, check_seconds
 from plait.random import Stream
-from plait.tasks.checks import check_seconds
 
 UNDEFINED = -1
 _TOKENS_PER_CALL = 4_000_000
@@ -29,8 +29,7 @@ class Oracle:
     """
 
     def __init__(self, task: object, *, seq_len: int, seconds: float, seed: int) -> None:
-        if not isinstance(seq_len, int) or isinstance(seq_len, bool) or seq_len < 2:
-            raise ValueError(f"seq_len must be an integer of at least 2, got {seq_len!r}")
+        check_integer("seq_len", seq_len, least=2)
         check_seconds(seconds)
         if not hasattr(task, "targets") or not hasattr(task, "vocab_size"):
             raise ValueError(f"a search needs a task with targets and vocab_size, got {type(task).__name__}")

@@ -1,0 +1,82 @@
+"""How a value is checked and shown: one integer check, one way to shorten what a message quotes."""
+
+import math
+
+LONGEST_SHOWN = 60
+"""Characters of a value in a message."""
+
+_POWER = 16
+
+
+def shortened(value: object, *, most: int = LONGEST_SHOWN) -> str:
+    """The value as a message quotes it: on one line, control characters spelled out, cut at `most` characters."""
+    try:
+        text = repr(value[: most + 1] if isinstance(value, str | bytes) else value)
+    except ValueError:  # somewhere in it is an integer of more digits than Python writes
+        text = f"a {type(value).__name__} too long to show"
+    return cut(text, most=most)
+
+
+def cut(text: str, *, most: int = LONGEST_SHOWN) -> str:
+    """The text itself, its end replaced by dots where it is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def check_integer(name: str, value: object, *, least: int, most: int | None = None) -> int:
+    """The value, which must be an `int` in [least, most]; a bool is none.
+
+    Raises:
+        ValueError: it is not; the message says which integers are.
+    """
+    number = value if isinstance(value, int) and not isinstance(value, bool) else None
+    if number is not None and least <= number and (most is None or number <= most):
+        return number
+    raise ValueError(f"{name} must be an integer {_limits(least, most)}, got {_number(value)}")
+
+
+def check_probability(name: str, value: object) -> float:
+    """The value as a float, so that 1 and 1.0 are written alike; what is no number in [0, 1] is refused.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be a probability in [0, 1], got {shortened(value)}")
+    return float(value)
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse what is not one of `choices`.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {shortened(value)}")
+
+
+def check_seconds(seconds: object) -> None:
+    """Refuse what is no positive, finite number.
+
+    Raises:
+        ValueError: it is not.
+    """
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not number or not 0 < seconds < math.inf:
+        raise ValueError(f"a search needs a positive budget of seconds, got {shortened(seconds)}")
+
+
+def _limits(least: int, most: int | None) -> str:
+    if most is None:
+        return f"of at least {least}"
+    bits = (most + 1).bit_length() - 1
+    if bits >= _POWER and most + 1 == 2**bits:
+        return f"of at least {least}, below 2^{bits}"
+    return f"in [{least}, {most}]"
+
+
+def _number(value: object) -> str:
+    """An integer too long to write out (Python stops at 4,300 digits) by its size."""
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"one of {value.bit_length()} bits"
+    return shortened(value)
