@@ -134,7 +134,7 @@ def test_a_slice_reads_lists_and_spans(plait, tmp_path):
         (("reproduce", "tiny", "--add-pattern", "TF-TF"), "already"),
         (
             ("reproduce", "tiny", "--add-pattern", "my.nothing:Layer-TF"),
-            "a module 'my.nothing' that can be imported",
+            "importing my.nothing failed",
         ),
         (
             ("reproduce", "tiny", "--add-pattern", "json:JSONDecoder-TF"),
