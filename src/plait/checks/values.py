@@ -61,8 +61,7 @@ def check_seconds(seconds: object) -> None:
     Raises:
         ValueError: it is not.
     """
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not number or not 0 < seconds < math.inf:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < math.inf:
         raise ValueError(f"a search needs a positive budget of seconds, got {shortened(seconds)}")
 
 
