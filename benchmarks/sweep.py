@@ -43,6 +43,9 @@ class Log:
         steps = sum(shard.steps for shard in shards) / 1e6
         print(f"{self.experiment.name}: {len(shards)} shards, {steps:.1f} million model-steps", flush=True)
 
+    def noted(self, line: str) -> None:
+        print(line, flush=True)
+
     def began(self, shard: Shard, part: Shard) -> None:
         self.began_at = time.monotonic()
 

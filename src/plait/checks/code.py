@@ -12,17 +12,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from plait.checks.own_names import imported
+
 _DIGITS = 20
 _found: dict[str, tuple[Any, str | None]] = {}
 
 
 def code_digest(name: str) -> str | None:
-    """80 bits, in hexadecimal, for the module of `name` (`module:Class`), which must be imported already.
+    """80 bits, in hexadecimal, for the module of `name` (`module:Class`), which is imported if it is not yet.
 
     None where there is no source to read: in a notebook, in `__main__`, in compiled code. The file is read once after
     each import or reload.
     """
     module = name.partition(":")[0]
+    if module not in sys.modules:
+        try:
+            imported(module, name)
+        except ValueError:
+            return None
     spec = getattr(sys.modules.get(module), "__spec__", None)
     known = _found.get(module)
     if known is None or known[0] is not spec:
@@ -54,8 +61,8 @@ def _reached(root: str) -> dict[str, bytes]:
             files[name] = path.read_bytes().replace(b"\r\n", b"\n")
         except OSError:
             continue
-        for imported in _imports(name, path, files[name]):
-            left += [imported, *_parents(imported)]
+        for other in _imports(name, path, files[name]):
+            left += [other, *_parents(other)]
     return files
 
 

@@ -48,6 +48,9 @@ class LiveProgress:
         self._shards, self._estimate = len(shards), Estimate(shards)
         self._bar.update(self._task, total=self._estimate.total)
 
+    def noted(self, line: str) -> None:
+        self._console.print(escape(line), highlight=False, soft_wrap=True)
+
     def began(self, shard: Shard, part: Shard) -> None:
         self._estimate.begin(shard, part)
         self._show(f"{self._label(part)}, {_members(len(part.runs))}")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import polars as pl
 
+from plait.experiments.edited_code import code_notes
 from plait.experiments.errors import writing
 from plait.experiments.evaluations import MeasurableShard
 from plait.experiments.keeping import keep, missing, trained
@@ -45,6 +46,9 @@ class Watch(Protocol):
     def planned(self, shards: Sequence[Shard]) -> None:
         """These shards make the experiment."""
 
+    def noted(self, line: str) -> None:
+        """Something that the user should know before it is trained."""
+
     def began(self, shard: Shard, part: Shard) -> None:
         """A planned shard is being trained, or the part of it that is not stored yet."""
 
@@ -62,6 +66,7 @@ class Unwatched:
     """Says nothing."""
 
     def planned(self, shards: Sequence[Shard]) -> None: ...
+    def noted(self, line: str) -> None: ...
     def began(self, shard: Shard, part: Shard) -> None: ...
     def advanced(self, steps: int, losses: Sequence[float]) -> None: ...
     def finished(self, shard: Shard, rows: pl.DataFrame | None) -> None: ...
@@ -103,6 +108,8 @@ def run_experiment(
         evaluations=experiment.evaluations,
     )
     work.watch.planned(shards)
+    for line in code_notes((run for shard in shards for run in shard.runs), store):
+        work.watch.noted(line)
     try:
         left = [shard for shard in shards if not work.do(shard)]
         while left:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from plait.experiments.edited_code import code_notes
 from plait.experiments.errors import StoreError
 from plait.experiments.keeping import Trained, keep, missing, trained
 from plait.experiments.runner import (
@@ -63,6 +64,8 @@ def run_on_ray(
     try:
         store = Store.for_writing(folder)
         watch.planned(shards)
+        for line in code_notes((run for shard in shards for run in shard.runs), store):
+            watch.noted(line)
         # One claim for all: to close one would open them all (see claims.py).
         with store.claim([member for shard in shards for member in shard.members]) as free:
             if not free:

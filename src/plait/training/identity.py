@@ -49,16 +49,16 @@ def code_json(run: Run) -> str:
 
     A digest is null where there is no source to read: what is edited there is not noticed.
     """
-    names = _own_names(run)
+    names = own_names(run)
     return canonical_json({name: code_digest(name) for name in names}) if names else "null"
 
 
 def unchecked_code(run: Run) -> tuple[str, ...]:
     """What of a run is the user's own and has no source that could be read."""
-    return tuple(name for name in _own_names(run) if code_digest(name) is None)
+    return tuple(name for name in own_names(run) if code_digest(name) is None)
 
 
-def _own_names(run: Run) -> tuple[str, ...]:
+def own_names(run: Run) -> tuple[str, ...]:
     """The names `module:Class` in a run that do not lead into this package."""
     named = f"{_part_json(run.task)}{run.model.pattern}{run.start.weights if run.start else ''}"
     if ":" not in named.replace('":', ""):
