@@ -158,7 +158,7 @@ def real_parameters(config: dict[str, object], *, without: str) -> tuple[int, in
 
 def test_a_layer_that_is_visited_again_is_stored_once() -> None:
     """Inkling-2-Loop as published, but with one kind of attention: 24 layers in 48 visits."""
-    config = {"model_type": "inkling2_loop_text", "layer_types": ["hybrid_sliding"] * 24}
+    config = {"model_type": "inkling2_loop_text", "dtype": "float32", "layer_types": ["hybrid_sliding"] * 24}
     found = plan(read_config(config), budget=10**9, seq_len=4096, items=100, windows=(1024,))
     mixes = {c.pattern: c for c in found.candidates}
     own, attention = mixes["Inkling 2 Loop"], mixes["0 convolution + 24 attention"]

@@ -1,5 +1,6 @@
 """Tiny instances of the real classes of `transformers`, and what their caches hold."""
 
+import importlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ RECURRENT, CONV, KV = "ssm_state", "conv_tail", "kv_cache"
 
 
 def fixture(name: str) -> dict[str, object]:
-    return json.loads((FIXTURES / f"{name}.json").read_text())
+    """A small config file of that family, in float32."""
+    return json.loads((FIXTURES / f"{name}.json").read_text()) | {"dtype": "float32"}
 
 
 def build(config: Mapping[str, object], dtype: torch.dtype, device: str = "cpu") -> nn.Module:
     """The causal language model of a config file's content, with random weights."""
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     fields = {
         k: v for k, v in config.items() if k not in ("model_type", "architectures", "dtype", "torch_dtype")
@@ -26,9 +28,28 @@ def build(config: Mapping[str, object], dtype: torch.dtype, device: str = "cpu")
     text = AutoConfig.for_model(str(config["model_type"]), **fields).get_text_config(decoder=True)
     torch.manual_seed(0)
     with torch.device(device):
-        if text.model_type == "glm5_next_text":  # a causal language model only beside its vision tower
-            return WithHead(AutoModel.from_config(text, dtype=dtype)).eval()
-        return AutoModelForCausalLM.from_config(text, dtype=dtype).eval()
+        if text.__class__ in AutoModelForCausalLM._model_mapping:
+            return AutoModelForCausalLM.from_config(text, dtype=dtype).eval()
+        return WithHead(text_class(text)._from_config(text, dtype=dtype)).eval()
+
+
+def text_class(config: object) -> type:
+    """The text model of a family that is a causal language model only beside encoders of other inputs."""
+    from transformers import PreTrainedModel
+
+    name = type(config).__module__.replace(".configuration_", ".modeling_")
+    module = importlib.import_module(name)
+    classes = [
+        c
+        for c in vars(module).values()
+        if isinstance(c, type)
+        and issubclass(c, PreTrainedModel)
+        and c.__module__ == name
+        and c.config_class is type(config)
+        and c.__name__.endswith("Model")
+        and "PreTrained" not in c.__name__
+    ]
+    return classes[0]
 
 
 class WithHead(nn.Module):
@@ -40,7 +61,7 @@ class WithHead(nn.Module):
         self.lm_head = nn.Linear(
             model.config.hidden_size, model.config.vocab_size, bias=False, dtype=model.dtype
         )
-        if model.config.tie_word_embeddings:
+        if getattr(model.config, "tie_word_embeddings", False):
             self.lm_head.weight = model.embed_tokens.weight
 
     def forward(self, tokens: Tensor, **kwargs: object) -> object:
@@ -70,7 +91,8 @@ def _caches(model: nn.Module, tokens: Tensor, prefill: int) -> Iterator[object]:
     name, cache = _empty_cache(model)
     for piece in [tokens[:, :prefill], *(tokens[:, i : i + 1] for i in range(prefill, tokens.shape[1]))]:
         out = model(piece, use_cache=True, **({} if cache is None else {name: cache}))
-        cache = cache if model.config.model_type == "recurrent_gemma" else getattr(out, name)
+        kept = getattr(out, name, None)  # some do not return what they are given
+        cache = cache if kept is None else kept
         yield cache
 
 
@@ -83,9 +105,16 @@ def _empty_cache(model: nn.Module) -> tuple[str, object]:
             return "state", None
         case "mamba" | "mamba2" | "falcon_mamba" | "xlstm":
             return "cache_params", None
-        case "recurrent_gemma":
+        case "recurrent_gemma" | "granite4_vision_text":
             return "past_key_values", DynamicCache(config=model.config)
-        case "lara_mini" | "qwen4_exp_text" | "inkling2_text" | "inkling2_loop_text" | "glm5_next_text":
+        case (
+            "dory"
+            | "lara_mini"
+            | "qwen4_exp_text"
+            | "inkling2_text"
+            | "inkling2_loop_text"
+            | "glm5_next_text"
+        ):
             return "cache", None
         case _:
             return "past_key_values", None
@@ -101,9 +130,13 @@ def _held(model: nn.Module, cache: object) -> Iterator[Held]:
             yield from (Held(i, RECURRENT, tensor) for tensor in state)
         return
     for i, layer in enumerate(cache.layers):
-        for name in ("keys", "values", "indexer_keys"):
-            if getattr(layer, name, None) is not None:
+        for name in ("keys", "values", "indexer_keys", "idx_keys"):
+            if getattr(layer, name, None) is not None and not (
+                name == "values" and layer.values is layer.keys
+            ):
                 yield Held(i, KV, getattr(layer, name))
+        for name in ("buffer_kv", "buffer_gate", "compressed_kv", "overlap_kv", "overlap_gate"):
+            yield from (Held(i, KV, t) for t in getattr(layer, name, {}).values() if t is not None)
         for name, kind in (("conv_states", CONV), ("recurrent_states", RECURRENT)):
             for tensor in getattr(layer, name, {}).values():
                 if tensor is not None:
@@ -139,6 +172,9 @@ _NOT_MATRICES = (
 )
 
 
+_PER_TOKEN = ("num_experts_per_tok", "top_k_experts", "moe_topk", "moe_top_k")
+
+
 def matrices_of_one_token(model: nn.Module) -> int:
     """Entries of matrices that multiply the third token of a sequence: those of the modules it visits."""
     seen: list[nn.Module] = []
@@ -148,8 +184,9 @@ def matrices_of_one_token(model: nn.Module) -> int:
     next(caches)
     for hook in hooks:
         hook.remove()
-    # The Mamba-1 mixers read dt_proj's weight without calling the module.
-    seen += [m for name, m in model.named_modules() if name.endswith("dt_proj") and m not in seen]
+    # Some weights are read without calling their module: dt_proj's of Mamba-1, a router's.
+    read = ("dt_proj", "router.classifier")
+    seen += [m for name, m in model.named_modules() if name.endswith(read) and m not in seen]
     return sum(_matrices(module, model.config) for module in seen)
 
 
@@ -161,14 +198,14 @@ def matrices_once(model: nn.Module) -> int:
 def _matrices(module: nn.Module, config: object) -> int:
     if isinstance(module, nn.Embedding | nn.Conv1d):
         return 0
-    n = sum(
-        p.numel()
+    matrices = [
+        p
         for name, p in module.named_parameters(recurse=False)
         if p.ndim >= 2 and not name.startswith(_NOT_MATRICES) and "bias" not in name
-    )
-    if type(module).__name__.endswith("Experts"):
-        n_experts = (
-            module.gate_up_proj.shape[0] if hasattr(module, "gate_up_proj") else module.up_proj.shape[0]
-        )
-        return n * min(config.num_experts_per_tok, n_experts) // n_experts
-    return n
+    ]
+    if type(module).__name__ == "DbrxExpertGLU":
+        return sum(p.numel() for p in matrices) // config.ffn_config.moe_num_experts
+    if type(module).__name__.endswith("Experts") and matrices:
+        visited = next(getattr(config, name) for name in _PER_TOKEN if hasattr(config, name))
+        return sum(p.numel() // len(p) * min(visited, len(p)) for p in matrices)
+    return sum(p.numel() for p in matrices)

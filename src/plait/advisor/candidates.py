@@ -95,7 +95,7 @@ def _attention(layer: AnyLayer) -> list[Block]:
 
 
 def _mixers(layer: Layer) -> list[Block]:
-    return [b for b in layer.blocks if b.part in FIXED_MIXERS or b.kv_per_token]
+    return [b for b in layer.blocks if b.part in FIXED_MIXERS or b.kv_per_token or b.pool]
 
 
 def _remixed(layer: AnyLayer, index: int, mixers: Mapping[int, Block | None]) -> AnyLayer:

@@ -110,5 +110,5 @@ def capacity(model: HybridConfig | Architecture, *, dtype: object = None) -> Cap
         list_tokens=list_capacity(recurrent + windows, architecture.vocab_size),
         recurrent_recall_items=recall_capacity(recurrent),
         recurrent_list_tokens=list_capacity(recurrent, architecture.vocab_size),
-        grows=len(windowed) < len(attention),
+        grows=len(windowed) < len(attention) or any(b.pool for b in architecture.blocks),
     )

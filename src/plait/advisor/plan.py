@@ -272,9 +272,9 @@ def receptive_field(architecture: Architecture) -> int | None:
     """Tokens that the last output can depend on; None where a recurrence or full attention sees all."""
     seen = 1
     for block in architecture.blocks:
-        if block.recurrent or (block.kv_per_token and block.window is None):
+        if block.recurrent or block.pool or (block.score and block.window is None):
             return None
-        if block.kv_per_token and block.window is not None:
+        if block.score and block.window is not None:
             seen += block.window - 1
         seen += block.conv_reach
     return seen

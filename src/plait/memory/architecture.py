@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from plait.memory.block import TRANSFORMERS, AnyLayer, Block, Cached
 from plait.memory.report import MemoryReport, check_count, dtype_name
 
+NO_DTYPE = (
+    "a dtype must be given (float32, bfloat16, float16): the config names none, nor is its checkpoint's known"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
@@ -17,7 +21,8 @@ class Architecture:
         convention: whose streaming state is counted: "plait" or "transformers".
         verified: every formula is tested against the real class; False for a generic reading.
         d_model: width of the residual stream.
-        dtype: the config's own.
+        dtype: the config's own; None where it has none, and one must be given.
+        dtype_note: what to say where that dtype is used and the config does not name it.
         layers: input to output.
         outside: embedding, last norm, unembedding.
         notes: what a reader of the figures must know.
@@ -29,10 +34,11 @@ class Architecture:
     verified: bool
     d_model: int
     vocab_size: int
-    dtype: str
+    dtype: str | None
     layers: tuple[AnyLayer, ...]
     outside: tuple[Block, ...]
     notes: tuple[str, ...] = ()
+    dtype_note: str | None = None
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -84,7 +90,9 @@ class Architecture:
             phase=phase,
             parameters_by_part=self.parameters_by_part,
             layers=tuple(layer.memory(i, cached=cached, dtype=name) for i, layer in enumerate(self.layers)),
-            notes=self.notes,
+            notes=self.notes
+            if dtype is not None or self.dtype_note is None
+            else (*self.notes, self.dtype_note),
         )
 
     def state_bytes(self, seq_len: int, *, dtype: str) -> int:
@@ -98,8 +106,11 @@ class Architecture:
         """The name of `dtype`, or of the config's own for None.
 
         Raises:
-            ValueError: an unknown dtype, or float64 for `transformers`, whose caches then have mixed dtypes.
+            ValueError: none is given where the config names none, an unknown dtype, or float64 for
+                `transformers`, whose caches then have mixed dtypes.
         """
+        if dtype is None and self.dtype is None:
+            raise ValueError(NO_DTYPE)
         name = dtype_name(self.dtype if dtype is None else dtype)
         if name == "float64" and self.convention == TRANSFORMERS:
             raise ValueError("dtype must be float32, bfloat16 or float16 for a config.json, got float64")

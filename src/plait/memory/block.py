@@ -66,8 +66,14 @@ class Block:
         conv_spare: scalars of storage beyond `conv` after a decode step, where `conv` is a view.
         token_ids: tokens whose numbers are kept, of 8 bytes each; they count as a convolution's tail.
         kv_per_token: scalars of keys and values for one cached token.
+        kv_float32: those are kept in float32 at least.
         window: tokens that the attention of this block sees, itself included; None = all.
-        score: multiplications of one query with one visible token, scores and mixing together.
+        pool: tokens that make one entry of a compressed cache; 0 = there is none.
+        pool_entry: scalars of one entry.
+        pool_left: scalars kept of a token that no entry holds yet.
+        pool_overlap: scalars kept of the last full pool.
+        pool_wide: further ones, in float32 at least.
+        score: multiplications of one query with one visible token (or entry), scores and mixing together.
         lookup: scalars of the one row that a token reads, in a table.
         visited: weights of the experts that one token visits.
         idle: weights of the experts that it does not visit.
@@ -85,11 +91,33 @@ class Block:
     conv_spare: int = 0
     token_ids: int = 0
     kv_per_token: int = 0
+    kv_float32: bool = False
     window: int | None = None
+    pool: int = 0
+    pool_entry: int = 0
+    pool_left: int = 0
+    pool_overlap: int = 0
+    pool_wide: int = 0
     score: int = 0
     lookup: int = 0
     visited: int = 0
     idle: int = 0
+
+    def pooled(self, n_tokens: int) -> int:
+        """Scalars that a compressed cache holds after so many tokens."""
+        if not self.pool:
+            return 0
+        entries, left = divmod(n_tokens, self.pool)
+        last = self.pool_overlap + self.pool_wide
+        return entries * self.pool_entry + left * self.pool_left + (last if entries else 0)
+
+    def pool_spare(self, cached: "Cached") -> int:
+        """Scalars of storage beyond: in `transformers` what is left is a view of all tokens that came with it."""
+        if not self.pool or cached.convention == PLAIT or not cached.seq_len:
+            return 0
+        left = cached.seq_len % self.pool
+        came = cached.seq_len if cached.phase == "prefill" else (cached.seq_len - 1) % self.pool + 1
+        return (came - left) * self.pool_left
 
     def weights_read(self, n_tokens: int) -> int:
         """Scalars of weights read by a pass over `n_tokens` tokens: for experts at most, for all else exactly.
@@ -139,15 +167,20 @@ class Layer:
         """The sums over the blocks."""
         n_bytes = dtype_bytes(dtype)
         wide = max(n_bytes, FLOAT32_BYTES)
-        held = spare = kv = 0
+        held = spare = kv = cache_bytes = 0
         for b in self.blocks:
             conv_bytes = wide if b.conv_float32 else n_bytes
-            tokens = b.kv_per_token * cached.tokens(b.window)
+            kv_bytes = wide if b.kv_float32 else n_bytes
+            tokens = b.kv_per_token * cached.tokens(b.window) + b.pooled(cached.seq_len)
             held += b.recurrent * (wide if b.recurrent_float32 else n_bytes) + b.conv * conv_bytes
-            held += tokens * n_bytes + b.token_ids * TOKEN_ID_BYTES
-            spare += b.kv_per_token * cached.stored(b.window) * n_bytes - tokens * n_bytes
+            held += tokens * kv_bytes + b.token_ids * TOKEN_ID_BYTES
+            spare += b.kv_per_token * (cached.stored(b.window) - cached.tokens(b.window)) * kv_bytes
+            spare += b.pool_spare(cached) * kv_bytes
             spare += b.conv_spare * conv_bytes if cached.phase == "decode" else 0
+            more = b.pool_wide * (wide - kv_bytes) if b.pool and cached.seq_len >= b.pool else 0
+            held += more
             kv += tokens
+            cache_bytes += tokens * kv_bytes + more
         return LayerMemory(
             index=index,
             kind=self.kind,
@@ -156,6 +189,7 @@ class Layer:
             conv_tail=sum(b.conv + b.token_ids for b in self.blocks),
             kv_cache=kv,
             state_bytes=held,
+            kv_bytes=cache_bytes,
             stored_bytes=held + spare,
         )
 

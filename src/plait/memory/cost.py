@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 
 from plait.memory.architecture import Architecture
-from plait.memory.block import Cached, Layer
+from plait.memory.block import Block, Cached, Layer
 from plait.memory.count import architecture_of
 from plait.memory.report import check_count, dtype_bytes
 from plait.model import HybridConfig
@@ -99,15 +99,20 @@ def cost(
         dtype=name,
         tokens=tokens,
         matmul_flops=2 * tokens * architecture.matrices_per_token,
-        attention_flops=sum(2 * b.score * _visible(seq_len, b.window, phase) for b in blocks if b.score),
+        attention_flops=sum(2 * b.score * _visible(seq_len, b, phase) for b in blocks if b.score),
         recurrence_flops=tokens * sum(b.recurrence for b in blocks),
         weight_bytes=dtype_bytes(name) * sum(b.weights_read(batch * tokens) for b in blocks),
         state_bytes=_moved(architecture, seq_len, dtype=name, phase=phase),
     )
 
 
-def _visible(seq_len: int, window: int | None, phase: str) -> int:
-    """Pairs of a query and a token that it sees: of the last query, or of all."""
+def _visible(seq_len: int, block: Block, phase: str) -> int:
+    """Pairs of a query and a token (an entry of a compressed cache) that it sees: of the last query, or of all."""
+    if block.pool:
+        entries, left = divmod(seq_len, block.pool)
+        whole = block.pool * entries * (entries - 1) // 2 + entries * (left + 1)
+        return entries if phase == "decode" else whole
+    window = block.window
     seen = seq_len if window is None else min(seq_len, window)
     return seen if phase == "decode" else seen * (seen + 1) // 2 + (seq_len - seen) * seen
 
@@ -118,11 +123,11 @@ def _moved(architecture: Architecture, seq_len: int, *, dtype: str, phase: str) 
     def held(n_tokens: int) -> list[tuple[int, int]]:
         cached = Cached(seq_len=n_tokens, convention=architecture.convention, phase="decode")
         layers = [x.memory(0, cached=cached, dtype=dtype) for x in architecture.layers]
-        return [(layer.state_bytes, layer.kv_cache * dtype_bytes(dtype)) for layer in layers]
+        return [(layer.state_bytes, layer.kv_bytes) for layer in layers]
 
     after = sum(total for total, _ in held(seq_len))
     if phase == "prefill":
         return after
     before = held(seq_len - 1)
-    new = dtype_bytes(dtype) * sum(b.kv_per_token for b in architecture.blocks)
+    new = dtype_bytes(dtype) * sum(b.kv_per_token + b.pool_left for b in architecture.blocks)
     return sum(total + (total - kv) for total, kv in before) + new

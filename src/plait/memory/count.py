@@ -135,10 +135,11 @@ class _OwnLayer:
                 raise ValueError(f"state_size of {self.kind} must use {', '.join(STATE_KINDS)}, got {name!r}")
             check_count(f"{name} of {self.kind}", n, least=0)
         held = layer.init_state(1, dtype=getattr(torch, dtype), device=torch.device("meta"))
-        n_bytes = sum(
-            n * (held[name].dtype if name in held else getattr(torch, dtype)).itemsize
+        by_kind = {
+            name: n * (held[name].dtype if name in held else getattr(torch, dtype)).itemsize
             for name, n in sizes.items()
-        )
+        }
+        n_bytes = sum(by_kind.values())
         return LayerMemory(
             index=index,
             kind=self.kind,
@@ -147,6 +148,7 @@ class _OwnLayer:
             conv_tail=sizes.get("conv_tail", 0),
             kv_cache=sizes.get("kv_cache", 0),
             state_bytes=n_bytes,
+            kv_bytes=by_kind.get("kv_cache", 0),
             stored_bytes=n_bytes,
         )
 

@@ -1,6 +1,7 @@
 """From which length on a hybrid holds less than the same model with full attention in every layer."""
 
 from dataclasses import asdict, dataclass, replace
+from math import lcm
 
 from plait.memory.architecture import Architecture
 from plait.memory.block import FIXED_MIXERS, AnyLayer, Block, Layer
@@ -39,7 +40,8 @@ def crossing(model: HybridConfig | Architecture, *, dtype: object = None) -> Cro
     """Compare a model with the same one with full attention in every layer.
 
     The difference `full - model` is convex in the length (a window's `min(L, W - 1)` is concave, all else is
-    linear) and not positive at length 0: once positive it stays so, and a bisection finds where.
+    linear) and not positive at length 0: once positive it stays so, and a bisection finds where. Compressed caches
+    are linear at multiples of their pools, so these are bisected, and the lengths between the last two are tried.
 
     Raises:
         ValueError: an unknown dtype, a user's own layer (its growth is not known).
@@ -51,19 +53,23 @@ def crossing(model: HybridConfig | Architecture, *, dtype: object = None) -> Cro
     def saved(length: int) -> int:
         return full.state_bytes(length, dtype=name) - ours.state_bytes(length, dtype=name)
 
-    settled = max((b.window or 0 for b in ours.blocks), default=0) + 1
-    growth = ours.state_bytes(settled + 1, dtype=name) - ours.state_bytes(settled, dtype=name)
+    unit = lcm(*(b.pool for b in ours.blocks if b.pool))
+    settled = max((b.window or 0 for b in ours.blocks), default=0) // unit + 1
+    in_unit = ours.state_bytes((settled + 1) * unit, dtype=name) - ours.state_bytes(
+        settled * unit, dtype=name
+    )
+    growth = in_unit // unit
     full_growth = full.state_bytes(2, dtype=name) - full.state_bytes(1, dtype=name)
     length = None
-    if full_growth > growth:
+    if full_growth * unit > in_unit:
         high = settled
-        while saved(high) <= 0:
+        while saved(high * unit) <= 0:
             high *= 2
         low = 0
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if saved(middle) > 0 else (middle, high)
-        length = high
+            low, high = (low, middle) if saved(middle * unit) > 0 else (middle, high)
+        length = next(n for n in range(low * unit + 1, high * unit + 1) if saved(n) > 0)
     return Crossing(
         model=ours.title,
         dtype=name,
@@ -103,7 +109,7 @@ def _full(layer: AnyLayer, index: int, reference: Block) -> Layer:
         raise ValueError(f"a comparison needs layers with a formula (SSM, TF), layer {index} is {layer.kind}")
     mixers = [b for b in layer.blocks if b.part in FIXED_MIXERS]
     attends = any(b.kv_per_token for b in layer.blocks)
-    kept = tuple(replace(b, window=None) for b in layer.blocks if b not in mixers)
+    kept = tuple(replace(b, window=None) for b in layer.blocks if b not in mixers and not b.pool)
     if mixers and not attends:
         own = reference if layer.revisits is None else replace(reference, weights=0)
         return replace(layer, kind="full_attention", blocks=(*kept, own))

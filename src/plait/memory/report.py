@@ -42,6 +42,7 @@ class LayerMemory:
         conv_tail: scalars of the convolutions' memory of the last tokens.
         kv_cache: scalars of cached keys and values.
         state_bytes: bytes of these scalars.
+        kv_bytes: bytes of the cached keys and values alone.
         stored_bytes: bytes of the storage that holds them: more where a tensor is a view of a larger one.
     """
 
@@ -52,6 +53,7 @@ class LayerMemory:
     conv_tail: int
     kv_cache: int
     state_bytes: int
+    kv_bytes: int
     stored_bytes: int
 
 
@@ -110,6 +112,11 @@ class MemoryReport:
         return sum(layer.state_bytes for layer in self.layers)
 
     @property
+    def kv_bytes(self) -> int:
+        """Bytes of cached keys and values of one sequence: the part that grows with it."""
+        return sum(layer.kv_bytes for layer in self.layers)
+
+    @property
     def state_bits(self) -> int:
         """Eight times `state_bytes`: a state of B bits takes at most 2^B values."""
         return 8 * self.state_bytes
@@ -127,7 +134,7 @@ class MemoryReport:
     def to_json(self) -> dict[str, object]:
         """Every figure, as plain JSON."""
         totals = ("parameters", "parameter_bytes", "ssm_state", "conv_tail", "kv_cache")
-        totals += ("state_bytes", "state_bits", "stored_bytes", "batch_bytes")
+        totals += ("state_bytes", "state_bits", "kv_bytes", "stored_bytes", "batch_bytes")
         plain = asdict(self)
         plain["parameters_by_part"] = dict(self.parameters_by_part)
         plain["layers"] = [asdict(layer) for layer in self.layers]

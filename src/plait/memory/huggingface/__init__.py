@@ -1,6 +1,7 @@
 """What Hugging Face models hold, from their config.json alone."""
 
-from plait.memory.huggingface.families import FAMILIES, Family
+from plait.memory.huggingface.families import FAMILIES
+from plait.memory.huggingface.family import Family
 from plait.memory.huggingface.read import known_model_types, read_config
 
 __all__ = ["FAMILIES", "Family", "known_model_types", "read_config"]

@@ -22,6 +22,7 @@ class Attention:
         extra: further parameters: norms of queries and keys, sinks.
         extra_matrices: further matrix entries: gates.
         d_in: width of what is projected to queries, keys and values, if not `d_model`.
+        d_value: width of a value, if not `d_head`.
     """
 
     d_model: int
@@ -34,19 +35,22 @@ class Attention:
     extra: int = 0
     extra_matrices: int = 0
     d_in: int | None = None
+    d_value: int | None = None
 
     @property
     def block(self) -> Block:
         """The sums."""
-        inner, kv = self.n_heads * self.d_head, self.n_kv * self.d_head
-        matrices = (self.d_in or self.d_model) * (inner + 2 * kv) + inner * self.d_model + self.extra_matrices
+        d_value = self.d_head if self.d_value is None else self.d_value
+        inner, kv = self.n_heads * self.d_head, self.n_kv * (self.d_head + d_value)
+        matrices = (self.d_in or self.d_model) * (inner + kv) + self.extra_matrices
+        matrices += self.n_heads * d_value * self.d_model
         return Block(
             part="attention",
-            weights=matrices + self.bias * (inner + 2 * kv) + self.out_bias * self.d_model + self.extra,
+            weights=matrices + self.bias * (inner + kv) + self.out_bias * self.d_model + self.extra,
             matrices=matrices,
-            kv_per_token=2 * kv,
+            kv_per_token=kv,
             window=self.window,
-            score=2 * inner,
+            score=inner + self.n_heads * d_value,
         )
 
 
@@ -59,7 +63,9 @@ class LatentAttention:
     Args:
         q_rank: rank of the query projection; None = full.
         d_nope: width of a key's part without rotation.
-        gate: one sigmoid gate for each head.
+        window: tokens seen, the query included; None = all.
+        gate: of the output: "" none, "head" one a head, "all" one a feature.
+        extra: further parameters: sinks, norms of the rotated key.
     """
 
     d_model: int
@@ -69,8 +75,10 @@ class LatentAttention:
     d_rope: int
     d_nope: int
     d_value: int
+    window: int | None = None
     bias: bool = False
-    gate: bool = False
+    gate: str = ""
+    extra: int = 0
 
     @property
     def block(self) -> Block:
@@ -79,15 +87,32 @@ class LatentAttention:
         d_key = self.d_rope + self.d_nope
         matrices = d * n * d_key if rank is None else rank * (d + n * d_key)
         matrices += d * (self.kv_rank + self.d_rope) + self.kv_rank * n * (self.d_nope + self.d_value)
-        matrices += n * self.d_value * d + self.gate * d * n
+        matrices += n * self.d_value * d + {"": 0, "head": d * n, "all": d * n * self.d_value}[self.gate]
         norms = self.kv_rank + (rank or 0)
         return Block(
             part="attention",
-            weights=matrices + norms + self.bias * (norms + self.d_rope + d),
+            weights=matrices + norms + self.bias * (norms + self.d_rope + d) + self.extra,
             matrices=matrices,
             kv_per_token=self.kv_rank + self.d_rope,
+            window=self.window,
             score=n * (d_key + self.d_value),
         )
+
+
+def indexer(d_model: int, *, n_heads: int, d_head: int, d_query: int) -> Block:
+    """What scores every visible token to choose those attended to; one key a token is cached (DeepSeek-V3.2).
+
+    Args:
+        d_query: width that its queries are projected from.
+    """
+    matrices = d_query * n_heads * d_head + d_model * (d_head + n_heads)
+    return Block(
+        part="attention",
+        weights=matrices + 2 * d_head,
+        matrices=matrices,
+        kv_per_token=d_head,
+        score=n_heads * d_head,
+    )
 
 
 def mlp(d_model: int, d_mlp: int, *, gated: bool = True, bias: bool = False) -> Block:

@@ -5,18 +5,24 @@ from dataclasses import dataclass, replace
 
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention
-from plait.memory.huggingface.fields import Fields
+from plait.memory.huggingface.fields import Fields, shown
 
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """Layers and the parts outside them, as a family's reader found them."""
+    """Layers and the parts outside them, as a family's reader found them.
+
+    Args:
+        notes: what a reader of the figures must know.
+        doubts: why they are not those of a tested class.
+    """
 
     d_model: int
     vocab_size: int
     layers: tuple[Layer, ...]
     outside: tuple[Block, ...]
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def around(
@@ -46,16 +52,18 @@ def decoder(
 
 
 def window_of(f: Fields, kind: str, *, default: int | None) -> int | None:
-    """sliding_window for a layer of a sliding kind, else None.
+    """sliding_window for a layer of a sliding kind, attention_chunk_size for one that attends in chunks, else None.
 
     Raises:
         ValueError: a sliding layer in a file without a window.
     """
-    if kind not in ("sliding_attention", "hybrid_sliding"):
+    names = {"sliding_attention": "sliding_window", "hybrid_sliding": "sliding_window"}
+    name = names.get(kind, "attention_chunk_size" if kind == "chunked_attention" else None)
+    if name is None:
         return None
-    window = f.optional("sliding_window", default=default)
+    window = f.optional(name, default=default)
     if window is None:
-        raise f.refuse("sliding_window must be an integer of at least 1 where a layer slides, got None")
+        raise f.refuse(f"{name} must be an integer of at least 1 where a layer slides, got None")
     return window
 
 
@@ -67,10 +75,10 @@ def attention_of(
     Args:
         n_heads: default of num_attention_heads.
         n_kv: default of num_key_value_heads; None = as many as query heads.
-        d_head: default of head_dim; None = hidden_size / num_attention_heads.
+        d_head: default of head_dim; None = hidden_size / num_attention_heads, as for null in a file.
     """
     n, kv = f.heads(default=n_heads, default_kv=n_kv)
-    width = f.d_head(d_model, n) if d_head is None else f.integer("head_dim", default=d_head)
+    width = f.d_head(d_model, n, default=d_head)
     return Attention(d_model=d_model, n_heads=n, n_kv=kv, d_head=width)
 
 
@@ -78,6 +86,19 @@ def slides_if_set(f: Fields, default: int | None) -> Callable[[int], str]:
     """The cache's own rule for a file without layer_types: a sliding_window makes every layer slide."""
     window = f.optional("sliding_window", default=default)
     return lambda _: "full_attention" if window is None else "sliding_attention"
+
+
+ATTENTION_KINDS = ("full_attention", "sliding_attention", "chunked_attention")
+
+
+def only(f: Fields, kinds: tuple[str, ...], known: tuple[str, ...], *, name: str = "layer_types") -> None:
+    """Refuse layer types that this family does not have.
+
+    Raises:
+        ValueError: one of them.
+    """
+    if unknown := sorted(set(kinds) - set(known)):
+        raise f.refuse(f"{name} must use {', '.join(known)}, got {shown(unknown[0])}")
 
 
 def attention_stack(
@@ -88,7 +109,12 @@ def attention_stack(
     window: int | None,
     others: Callable[[int], tuple[Block, ...]],
 ) -> tuple[Layer, ...]:
-    """One layer a kind: the attention with that kind's window, and the blocks beside it."""
+    """One layer a kind: the attention with that kind's window, and the blocks beside it.
+
+    Raises:
+        ValueError: a kind that is no attention.
+    """
+    only(f, kinds, ATTENTION_KINDS)
     return tuple(
         Layer(
             kind=kind,

@@ -104,7 +104,7 @@ def _inkling_attention(f: Fields, d: int, taps: int, prefix: str) -> tuple[Block
     n_heads = f.integer(f"{prefix}num_attention_heads", default=64)
     n_kv = f.integer(f"{prefix}num_key_value_heads", default=16 if prefix else 8)
     d_head, d_rel = f.integer(f"{prefix}head_dim", default=128), f.integer("d_rel", default=16)
-    window = f.integer("sliding_window_size", "sliding_window", default=512) if prefix else None
+    window = f.renamed("sliding_window_size", "sliding_window", default=512) if prefix else None
     extent = window or f.integer("rel_extent", default=1024)
     convolved = 2 * n_kv * d_head + 2 * d
     attention = Attention(
@@ -138,7 +138,7 @@ def _inkling_experts(f: Fields, d: int) -> tuple[Block, ...]:
         units = f.integer("intermediate_size", default=units)
     routed = Experts(
         d_model=d,
-        n_experts=f.integer("n_routed_experts", "num_local_experts", default=256),
+        n_experts=f.renamed("n_routed_experts", "num_local_experts", default=256),
         per_token=f.integer("num_experts_per_tok", default=6),
         d_mlp=units,
     ).block

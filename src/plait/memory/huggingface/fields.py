@@ -1,26 +1,15 @@
-"""A config.json as checked values: absent fields take the family's defaults, impossible ones are refused."""
+"""A config.json as checked values: absent fields take the family's defaults, impossible ones are refused.
+
+What a reader asks for is recorded, so that fields which nobody asked for can be reported.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from plait.checks import shortened as shown
-
-LEGACY_LAYER_TYPES = {"mamba": "linear_attention", "attention": "full_attention"}
-"""Names that older files use, and what `transformers` renames them to on load."""
+from plait.memory.huggingface.layer_types import LAYER_TYPES, renamed_layer_types
+from plait.memory.huggingface.neutral import is_neutral
 
 MOST_LAYERS = 10_000
-_ATTENTION_TYPES = ("full_attention", "sliding_attention")
-_KNOWN_LAYER_TYPES = frozenset(
-    (
-        *_ATTENTION_TYPES,
-        "indexed_attention",
-        "linear_attention",
-        "conv",
-        "hybrid",
-        "hybrid_sliding",
-        "mlp",
-        "moe",
-    )
-)
 
 
 class Fields:
@@ -29,15 +18,62 @@ class Fields:
     Args:
         data: the parsed object.
         model_type: named in every error.
+        aliases: the names that this family has for usual ones, tried after them.
     """
 
-    def __init__(self, data: Mapping[str, object], model_type: str) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, object],
+        model_type: str,
+        *,
+        aliases: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self.data = data
         self.model_type = model_type
+        self._aliases = dict(aliases or {})
+        self._asked: set[str] = set()
+        self._children: dict[str, Fields] = {}
+        self._contradictions: list[str] = []
 
     def get(self, *names: str) -> object:
-        """The first of `names` that is present and not null, else None."""
-        return next((self.data[name] for name in names if self.data.get(name) is not None), None)
+        """The first of `names`, each before its aliases, that is present and not null, else None."""
+        tried = self._all_names(names)
+        return next((self.data[name] for name in tried if self.data.get(name) is not None), None)
+
+    def ignore(self, *names: str) -> None:
+        """Count fields as read that this family's class has and does not count by."""
+        self._all_names(names)
+
+    def accept(self, name: str, *values: object) -> None:
+        """Count a field as read if its value is one of those that change nothing."""
+        if self.data.get(name) in values:
+            self._asked.add(name)
+
+    def child(self, name: str) -> "Fields":
+        """The fields of an object within the file, empty if absent.
+
+        Raises:
+            ValueError: no object.
+        """
+        value = self.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise self.refuse(f"{name} must be an object, got {shown(value)}")
+        return self._children.setdefault(name, Fields(value or {}, f"{self.model_type} {name}"))
+
+    def untouched(self) -> tuple[str, ...]:
+        """Fields with a value that no reader asked for, known to be without effect or not."""
+        return tuple(name for name, value in self.data.items() if name not in self._asked and _is_set(value))
+
+    def unread(self) -> tuple[str, ...]:
+        """Fields with a value that no reader asked for and that are not known to be without effect on any count."""
+        own = [name for name in self.untouched() if not is_neutral(name)]
+        nested = [f"{name}.{field}" for name, child in self._children.items() for field in child.unread()]
+        return (*own, *nested, *self._contradictions)
+
+    def _all_names(self, names: Sequence[str]) -> list[str]:
+        tried = [other for name in names for other in (name, *self._aliases.get(name, ()))]
+        self._asked.update(tried)
+        return tried
 
     def refuse(self, message: str) -> ValueError:
         """An error that names the family."""
@@ -56,11 +92,20 @@ class Fields:
             raise self.refuse(f"{names[0]} must be an integer of at least {least}, got {shown(value)}")
         return value
 
+    def renamed(self, *names: str, default: int, least: int = 1) -> int:
+        """Like `integer`, of names that mean one field; a file in which they differ is doubted."""
+        values = [self.data[name] for name in self._all_names(names) if self.data.get(name) is not None]
+        if any(value != values[0] for value in values):
+            self._contradictions.append(" beside another ".join(names[:2]))
+        return self.integer(*names, default=default, least=least)
+
     def optional(self, name: str, *, default: int | None, least: int = 1) -> int | None:
         """Like `integer`, but an explicit null means None."""
-        if name not in self.data:
+        present = [other for other in self._all_names([name]) if other in self.data]
+        if not present:
             return default
-        return None if self.data[name] is None else self.integer(name, default=least, least=least)
+        null = all(self.data[other] is None for other in present)
+        return None if null else self.integer(name, default=least, least=least)
 
     def auto(self, name: str, *, default: int) -> int:
         """An integer field in which "auto" also means `default`."""
@@ -109,7 +154,8 @@ class Fields:
             ValueError: the key-value heads do not divide the query heads.
         """
         n = self.integer("num_attention_heads", default=default)
-        explicit_null = "num_key_value_heads" in self.data and self.data["num_key_value_heads"] is None
+        names = self._all_names(["num_key_value_heads"])
+        explicit_null = any(name in self.data and self.data[name] is None for name in names)
         n_kv = self.integer(
             "num_key_value_heads", default=n if explicit_null or default_kv is None else default_kv
         )
@@ -117,13 +163,13 @@ class Fields:
             raise self.refuse(f"num_key_value_heads must divide num_attention_heads = {n}, got {n_kv}")
         return n, n_kv
 
-    def d_head(self, d_model: int, n_heads: int) -> int:
-        """head_dim where it is given, else hidden_size / num_attention_heads.
+    def d_head(self, d_model: int, n_heads: int, *, default: int | None = None) -> int:
+        """head_dim where it is given, else its default, else (and for null) hidden_size / num_attention_heads.
 
         Raises:
             ValueError: no head_dim and hidden_size smaller than the number of heads.
         """
-        value = self.optional("head_dim", default=None)
+        value = self.optional("head_dim", default=default)
         if value is None and d_model < n_heads:
             raise self.refuse(f"hidden_size must be at least num_attention_heads = {n_heads}, got {d_model}")
         return d_model // n_heads if value is None else value
@@ -142,11 +188,17 @@ class Fields:
         if not isinstance(value, list) or not value:
             raise self.refuse(f"{names[0]} must be a list of layer types, got {shown(value)}")
         n = self.n_layers(len(value))
-        types = tuple(LEGACY_LAYER_TYPES.get(str(t), str(t)) for t in value)
+        renamed = renamed_layer_types()
+        types = tuple(renamed.get(str(t), str(t)) for t in value)
         if len(types) != n:
             raise self.refuse(f"{names[0]} must name num_hidden_layers = {n} layers, got {len(types)}")
-        if unknown := sorted(set(types) - _KNOWN_LAYER_TYPES):
+        if unknown := sorted(set(types) - LAYER_TYPES):
             raise self.refuse(
-                f"{names[0]} must use {', '.join(sorted(_KNOWN_LAYER_TYPES))}, got {shown(unknown[0])}"
+                f"{names[0]} must use {', '.join(sorted(LAYER_TYPES))}, got {shown(unknown[0])}"
             )
         return types
+
+
+def _is_set(value: object) -> bool:
+    """Null, false, 0 and what is empty switch nothing on."""
+    return value is not None and value is not False and value not in (0, "", [], {})

@@ -1,5 +1,6 @@
-"""An unknown model type read by the usual field names: a guess, marked as one."""
+"""An unknown model type read by the usual field names: a guess, marked as one, and refused where it cannot be right."""
 
+import re
 from dataclasses import replace
 
 from plait.memory.block import Block, Layer, norm
@@ -9,15 +10,32 @@ from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.mixers import Mamba2, gated_delta
 
 GENERIC = "generic reading: usual field names, gated MLP, one norm before each part; no figure here is tested"
+WHICH_SLIDE = (
+    "sliding_window without layer_types: which layers slide is not said, and all are counted in full"
+)
+ONE_EACH = "num_key_value_heads is missing: as many as query heads are taken"
 
 _REQUIRED = ("hidden_size", "num_attention_heads", "intermediate_size", "vocab_size")
+
+_STRUCTURE = re.compile(
+    r"""expert | moe(?!s) | lora_rank | latent | qk_nope | qk_rope | v_head_dim | low_rank
+    | pattern | layer_freq | layers?_types? | block_types? | layer_ids | _idxs?$ | layer_indices | _interval$ | _period$
+    | hybrid | block_configs? | per_layer | _every_ | attn_type_list | interleave
+    | kv_shar | shared | k_eq_v | global | swa_ | sliding | window | chunk | cla_ | num_kv | n_head_kv
+    | ssm | mamba | conv | linear_attn | linear_ | state_size | d_state | recurren | lru | rwkv | retention | delta
+    | index_ | indexer | compress | sparse | altup | laurel | hc_ | loop | cycles | num_nextn | mtp
+    | ffn_mult | mlp_ratio | multi_query | parallel_attn | encoder""",
+    re.VERBOSE,
+)
+"""Names that speak of a structure which a generic reading does not count."""
 
 
 def read_generic(f: Fields) -> Body:
     """Attention where layer_types says so (everywhere without it), recurrent state where its fields stand.
 
     Raises:
-        ValueError: a missing size, or recurrent layers without the fields of Mamba-2 or the gated delta rule.
+        ValueError: a missing size, recurrent layers without the fields of Mamba-2 or the gated delta rule, or fields
+            that speak of experts, latent attention, patterns of layers, shared caches or other heads somewhere.
     """
     if missing := [name for name in _REQUIRED if f.get(name) is None]:
         raise f.refuse(f"a generic reading needs {', '.join(_REQUIRED)}; {missing[0]} is missing")
@@ -25,23 +43,31 @@ def read_generic(f: Fields) -> Body:
         raise f.refuse("a generic reading needs num_hidden_layers or layer_types, got neither")
     d = f.integer("hidden_size", default=1)
     attention = attention_of(f, d, n_heads=1)
-    window = f.optional("sliding_window", default=None)
     kinds = f.layer_types(
-        default_layers=1,
-        default=lambda _: "full_attention" if window is None else "sliding_attention",
-        names=("layer_types", "layers_block_type"),
+        default_layers=1, default=lambda _: "full_attention", names=("layer_types", "layers_block_type")
     )
+    unsaid = f.get("layer_types", "layers_block_type") is None and f.get("sliding_window") is not None
+    one_each = () if f.get("num_key_value_heads") is not None else (ONE_EACH,)
+    f.ignore("use_sliding_window", "max_window_layers")
     rest = (mlp(d, f.integer("intermediate_size", default=1)), norm(d, 2))
     layers = []
     for kind in kinds:
         attends = replace(attention, window=window_of(f, kind, default=None)).block
-        mixers = {"mlp": (), "moe": (), "full_attention": (attends,), "sliding_attention": (attends,)}.get(
-            kind
-        )
+        mixers = {
+            "mlp": (), "full_attention": (attends,), "sliding_attention": (attends,), "chunked_attention": (attends,),
+        }.get(kind)  # fmt: skip
+        if mixers is None and kind not in ("linear_attention", "hybrid", "hybrid_sliding"):
+            raise f.refuse(f"a generic reading knows no layer of type {kind}")
         if mixers is None:
             mixers = (_recurrent(f, d), *((attends,) if kind.startswith("hybrid") else ()))
         layers.append(Layer(kind=kind, blocks=(*mixers, *rest)))
-    return replace(decoder(f, tuple(layers), d_model=d, vocab_size=1), notes=(GENERIC,))
+    notes = (GENERIC, *((WHICH_SLIDE,) if unsaid else ()), *one_each)
+    body = replace(decoder(f, tuple(layers), d_model=d, vocab_size=1), notes=notes)
+    if structural := [name for name in f.untouched() if _STRUCTURE.search(name) and "theta" not in name]:
+        raise f.refuse(
+            f"a generic reading does not count {', '.join(structural[:8])}, without which its figures would be wrong"
+        )
+    return body
 
 
 def _recurrent(f: Fields, d: int) -> Block:

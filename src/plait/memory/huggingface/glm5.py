@@ -84,10 +84,7 @@ def _indexer(f: Fields, d: int) -> Block:
 
 
 def _linear(f: Fields, d: int) -> Block:
-    nested = f.get("linear_attn_config")
-    if nested is not None and not isinstance(nested, dict):
-        raise f.refuse(f"linear_attn_config must be an object, got {shown(nested)}")
-    inner = Fields(nested or {}, f"{f.model_type} linear_attn_config")
+    inner = f.child("linear_attn_config")
     return kimi_delta(
         d,
         n_heads=inner.integer("num_heads", default=f.integer("linear_num_heads", default=64)),
@@ -109,7 +106,7 @@ def _experts(f: Fields, d: int) -> tuple[Block, Block]:
     units = f.integer("moe_intermediate_size", default=2048)
     routed = Experts(
         d_model=d,
-        n_experts=f.integer("n_routed_experts", "num_local_experts", default=288),
+        n_experts=f.renamed("n_routed_experts", "num_local_experts", default=288),
         per_token=f.integer("num_experts_per_tok", default=8),
         d_mlp=units,
     ).block

@@ -6,7 +6,7 @@ from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts
 from plait.memory.huggingface.body import Body, around
 from plait.memory.huggingface.convolved_attention import convolution_tails, hybrid_kinds
-from plait.memory.huggingface.fields import MOST_LAYERS, Fields, shown
+from plait.memory.huggingface.fields import MOST_LAYERS, Fields
 
 VISITS = "a layer that is visited again is listed once more for each visit: with a cache of its own, without weights"
 
@@ -20,10 +20,7 @@ def inkling2_loop(f: Fields) -> Body:
     """Inkling2LoopForCausalLM: middle layers are visited several times, each time with a cache of its own, and get
     messages from the visit before through four gates of low rank."""
     d, n = f.integer("hidden_size", default=2304), f.n_layers(24)
-    nested = f.get("loop_config")
-    if nested is not None and not isinstance(nested, dict):
-        raise f.refuse(f"loop_config must be an object, got {shown(nested)}")
-    inner = Fields(nested or {}, f"{f.model_type} loop_config")
+    inner = f.child("loop_config")
     first = inner.integer("core_start", default=f.integer("loop_layer_index_start", default=6))
     last = inner.integer("core_end", default=f.integer("loop_layer_index_end", default=18))
     passes = inner.integer("num_passes", default=f.integer("loop_num_passes", default=3))
@@ -59,7 +56,7 @@ def _body(f: Fields, *, d: int, n: int, heads: int, experts: tuple[int, int]) ->
     }
     feed = Experts(
         d_model=d,
-        n_experts=f.integer("n_routed_experts", "num_local_experts", default=experts[0]),
+        n_experts=f.renamed("n_routed_experts", "num_local_experts", default=experts[0]),
         per_token=f.integer("num_experts_per_tok", default=8),
         d_mlp=f.integer("moe_intermediate_size", "intermediate_size", default=experts[1]),
     ).block
@@ -87,7 +84,7 @@ def _attention(f: Fields, d: int, prefix: str, *, heads: int) -> tuple[Block, Bl
     n_kv = f.integer(f"{prefix}num_key_value_heads", default=8)
     d_head, d_rel = f.integer(f"{prefix}head_dim", default=128), f.integer("d_rel", default=16)
     taps = f.integer("conv_kernel_size", "sconv_kernel_size", default=4)
-    window = f.integer("sliding_window_size", "sliding_window", default=1024) if prefix else None
+    window = f.renamed("sliding_window_size", "sliding_window", default=1024) if prefix else None
     extent = window or f.integer("rel_extent", default=1024)
     inner, convolved = n_heads * d_head, 2 * n_kv * d_head + 2 * d
     by_token = 0 if prefix else 2 * d * n_kv * taps

@@ -9,6 +9,11 @@ from plait.memory.huggingface.body import Body, attention_of, decoder
 from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.mixers import gated_delta, kimi_delta, lightning
 
+KIMI_K3 = (
+    "routed_expert_hidden_size, use_full_rank_gate, mla_use_output_gate and attn_res_block_size are counted by the "
+    "tensors of the published Kimi K3: no class of transformers 5.24 reads them"
+)
+
 MixerPair = Mapping[str, Block]
 
 
@@ -73,7 +78,7 @@ def qwen_experts(f: Fields, d: int, *, n_experts: int, per_token: int) -> tuple[
     """Routed experts, and one shared expert behind a scalar gate."""
     routed = Experts(
         d_model=d,
-        n_experts=f.integer("num_experts", "num_local_experts", default=n_experts),
+        n_experts=f.renamed("num_experts", "num_local_experts", default=n_experts),
         per_token=f.integer("num_experts_per_tok", default=per_token),
         d_mlp=f.integer("moe_intermediate_size", default=512),
     ).block
@@ -159,14 +164,19 @@ def first_dense(
 
 
 def _kimi_experts(f: Fields, d: int, *, n_experts: int, units: int) -> tuple[Block, Block]:
+    """Routed experts, at routed_expert_hidden_size if the file has one (with a norm if it says so), and the shared."""
     units = f.integer("moe_intermediate_size", default=units)
+    latent = f.optional("routed_expert_hidden_size", default=None)
     routed = Experts(
         d_model=d,
-        n_experts=f.integer("num_local_experts", "num_experts", default=n_experts),
-        per_token=f.integer("num_experts_per_tok", "num_experts_per_token", default=8),
+        n_experts=f.renamed("num_local_experts", "num_experts", default=n_experts),
+        per_token=f.renamed("num_experts_per_tok", "num_experts_per_token", default=8),
         d_mlp=units,
+        latent=latent,
     ).block
-    return routed, mlp(d, units * f.integer("n_shared_experts", "num_shared_experts", default=1))
+    if latent and f.flag("latent_moe_use_norm", default=False):
+        routed = replace(routed, weights=routed.weights + latent)
+    return routed, mlp(d, units * f.renamed("n_shared_experts", "num_shared_experts", default=1))
 
 
 def _latent_of(f: Fields, d: int, *, gate: bool) -> LatentAttention:
@@ -179,17 +189,17 @@ def _latent_of(f: Fields, d: int, *, gate: bool) -> LatentAttention:
         d_nope=f.integer("qk_nope_head_dim", default=128),
         d_value=f.integer("v_head_dim", default=128),
         bias=f.flag("attention_bias", default=False),
-        gate=gate,
+        gate="head" if gate else "",
     )
 
 
 def kimi_linear(f: Fields) -> Body:
-    """KimiLinearForCausalLM: linear_attn_config sizes the linear layers, its layer numbers start at 1."""
+    """KimiLinearForCausalLM: linear_attn_config sizes the linear layers, its layer numbers start at 1.
+
+    Kimi K3 adds experts at a latent width, gates of full rank and residual attention over blocks of layers.
+    """
     d, n = f.integer("hidden_size", default=2304), f.n_layers(27)
-    nested = f.get("linear_attn_config")
-    if nested is not None and not isinstance(nested, dict):
-        raise f.refuse(f"linear_attn_config must be an object, got {shown(nested)}")
-    inner = Fields(nested or {}, f"{f.model_type} linear_attn_config")
+    inner = f.child("linear_attn_config")
     linear = kimi_delta(
         d,
         n_heads=inner.integer("num_heads", default=f.integer("linear_num_heads", default=32)),
@@ -198,8 +208,15 @@ def kimi_linear(f: Fields) -> Body:
             "short_conv_kernel_size", default=f.integer("linear_conv_kernel_dim", default=4)
         ),
         low_rank=True,
+        full_output_gate=inner.flag("use_full_rank_gate", default=False),
     )
-    attends = inner.indices("full_attn_layers", n + 1)
+    attends, linear_layers = inner.indices("full_attn_layers", n + 1), inner.indices("kda_layers", n + 1)
+    if (
+        attends is not None
+        and linear_layers is not None
+        and {*attends, *linear_layers} != set(range(1, n + 1))
+    ):
+        raise f.refuse(f"full_attn_layers and kda_layers must name the layers 1 to {n} between them")
 
     def kind(i: int) -> str:
         full = i > 0 and i % 4 == 0 if attends is None else i + 1 in attends
@@ -208,9 +225,23 @@ def kimi_linear(f: Fields) -> Body:
     kinds = f.layer_types(default_layers=n, default=kind)
     dense = mlp(d, f.integer("intermediate_size", default=9216))
     feed = first_dense(f, n, dense=dense, sparse=_kimi_experts(f, d, n_experts=256, units=1024), default=1)
-    mixers = _pair(_latent_of(f, d, gate=False).block, linear)
-    layers = stack_of(f, kinds, mixers, lambda i: (*feed(i), norm(d, 2)))
-    return decoder(f, layers, d_model=d, vocab_size=163840, tied=None)
+    gated = f.flag("mla_use_output_gate", default=False)
+    latent = replace(_latent_of(f, d, gate=False), gate="all" if gated else "")
+    # Each layer reads a mean of blocks of earlier ones twice: a norm and a query each; so does the last norm.
+    means = 4 if f.optional("attn_res_block_size", default=None) else 0
+    mixers = _pair(latent.block, linear)
+    layers = stack_of(f, kinds, mixers, lambda i: (*feed(i), norm(d, 2 + means)))
+    body = decoder(f, layers, d_model=d, vocab_size=163840, tied=None)
+    f.accept("moe_layer_freq", 1)
+    f.ignore("mla_use_nope", "activation_situ_beta", "activation_situ_linear_beta")
+    inner.ignore("gate_lower_bound")
+    third = f.get("routed_expert_hidden_size", "mla_use_output_gate", "attn_res_block_size") is not None
+    third = third or inner.get("use_full_rank_gate") is not None
+    return replace(
+        body,
+        outside=(*body.outside, norm(d, means // 2)),
+        doubts=(KIMI_K3,) if third else (),
+    )
 
 
 def bailing_hybrid(f: Fields) -> Body:
@@ -241,7 +272,7 @@ def minimax(f: Fields) -> Body:
     linear = lightning(d, n_heads=plain.n_heads, d_head=plain.d_head)
     feed = Experts(
         d_model=d,
-        n_experts=f.integer("num_local_experts", "num_experts", default=8),
+        n_experts=f.renamed("num_local_experts", "num_experts", default=8),
         per_token=f.integer("num_experts_per_tok", default=2),
         d_mlp=f.integer("intermediate_size", default=14336),
     ).block

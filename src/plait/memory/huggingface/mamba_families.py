@@ -26,6 +26,11 @@ def mamba(f: Fields) -> Body:
         bias=f.flag("use_bias", default=False),
     ).block
     layer = Layer(kind="linear_attention", blocks=(mixer, norm(d)))
+    f.accept("d_model", d)
+    f.accept("n_layer", f.n_layers(32))
+    f.accept("d_inner", mixer.recurrent // f.integer("state_size", default=16))
+    f.accept("rms_norm", True)
+    f.ignore("fused_add_norm", "pad_vocab_size_multiple")
     return decoder(f, (layer,) * f.n_layers(32), d_model=d, vocab_size=50280, tied=True)
 
 
@@ -50,6 +55,8 @@ def mamba2(f: Fields) -> Body:
             f"num_heads * head_dim must be expand * hidden_size = {inner}, got {mixer.n_heads * mixer.d_head}"
         )
     layer = Layer(kind="linear_attention", blocks=(mixer.block, norm(d)))
+    f.accept("rms_norm", True)
+    f.ignore("norm_before_gate")
     return decoder(f, (layer,) * f.n_layers(64), d_model=d, vocab_size=32768)
 
 
@@ -71,10 +78,11 @@ def jamba(f: Fields) -> Body:
     attention = Attention(d_model=d, n_heads=n_heads, n_kv=n_kv, d_head=d // n_heads).block
     units, n_experts = (
         f.integer("intermediate_size", default=14336),
-        f.integer("num_experts", "num_local_experts", default=16),
+        f.renamed("num_experts", "num_local_experts", default=16),
     )
     per_token = f.integer("num_experts_per_tok", default=2)
     sparse = Experts(d_model=d, n_experts=n_experts, per_token=per_token, d_mlp=units).block
+    f.accept("mamba_inner_layernorms", True)
     attends = _periodic(f, "attn_layer", default=(8, 4))
     routes = _periodic(f, "expert_layer", default=(2, 1))
     return decoder(
@@ -191,4 +199,6 @@ def falcon_h1(f: Fields) -> Body:
     attention = replace(attention_of(f, d, n_heads=32, n_kv=8), bias=bias, out_bias=bias).block
     feed = mlp(d, f.integer("intermediate_size", default=14336), bias=f.flag("mlp_bias", default=False))
     layer = Layer(kind="hybrid", blocks=(attention, mixer, feed, norm(d, 2)))
+    f.accept("mamba_use_mlp", True)
+    f.ignore("mamba_expand", "mlp_expansion_factor")
     return decoder(f, (layer,) * f.n_layers(32), d_model=d, vocab_size=128000)

@@ -102,15 +102,19 @@ def gated_delta(d_model: int, *, n_keys: int, n_values: int, d_key: int, d_value
     )
 
 
-def kimi_delta(d_model: int, *, n_heads: int, d_head: int, d_conv: int, low_rank: bool) -> Block:
+def kimi_delta(
+    d_model: int, *, n_heads: int, d_head: int, d_conv: int, low_rank: bool, full_output_gate: bool = False
+) -> Block:
     """Kimi delta attention (arXiv 2510.26692, section 3): the gated delta rule with a gate g for each key channel.
 
     Args:
         low_rank: the two gates' matrices have rank `d_head`; else full.
+        full_output_gate: that of the output is full all the same.
     """
     inner = n_heads * d_head
     gate = d_head * (d_model + inner) if low_rank else d_model * inner
-    matrices = 3 * d_model * inner + 2 * gate + d_model * n_heads + inner * d_model
+    output_gate = d_model * inner if full_output_gate else gate
+    matrices = 3 * d_model * inner + gate + output_gate + d_model * n_heads + inner * d_model
     return Block(
         part="recurrent",
         weights=matrices + 3 * inner * d_conv + inner + n_heads + d_head,

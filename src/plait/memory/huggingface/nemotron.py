@@ -29,6 +29,8 @@ def nemotron_h(f: Fields) -> Body:
         out_bias=f.flag("use_bias", default=False),
     ).block
     bias = f.flag("mlp_bias", default=False)
+    f.accept("attention_head_dim", f.integer("head_dim", default=128))
+    f.ignore("num_hidden_layers", "sliding_window")
     parts: dict[str, tuple[Block, ...]] = {
         "linear_attention": (mixer,),
         "full_attention": (attention_of(f, d, n_heads=32, n_kv=8, d_head=128).block,),
@@ -59,7 +61,7 @@ def _experts(f: Fields, d: int, *, bias: bool) -> tuple[Block, Block]:
     latent = f.optional("moe_latent_size", default=None)
     routed = Experts(
         d_model=d,
-        n_experts=f.integer("n_routed_experts", "num_local_experts", default=8),
+        n_experts=f.renamed("n_routed_experts", "num_local_experts", default=8),
         per_token=f.integer("num_experts_per_tok", default=2),
         d_mlp=f.integer("moe_intermediate_size", default=7688),
         gated=False,

@@ -47,6 +47,10 @@ def _lfm(f: Fields, d: int, kinds: tuple[str, ...], *, feeds: tuple[tuple[Block,
     plain = attention_of(f, d, n_heads=32, n_kv=8)
     attention = replace(plain, extra=2 * plain.d_head).block
     conv = short_conv(d, d_conv=f.integer("conv_L_cache", default=3), bias=f.flag("conv_bias", default=False))
+    for name, value in (("block_dim", d), ("conv_dim", d), ("conv_dim_out", d), ("num_heads", plain.n_heads)):
+        f.accept(name, value)
+    f.accept("block_use_swiglu", True)
+    f.ignore("use_pos_enc")
     layers = tuple(
         Layer(kind=kind, blocks=(attention if kind == "full_attention" else conv, *feed, norm(d, 2)))
         for kind, feed in zip(kinds, feeds, strict=True)
@@ -142,7 +146,7 @@ def xlstm(f: Fields) -> Body:
     Raises:
         ValueError: widths of queries and values that its cache would round up to another multiple of 64.
     """
-    d = f.integer("hidden_size", "embedding_dim", default=4096)
+    d = f.renamed("hidden_size", "embedding_dim", default=4096)
     n_heads, bias = f.integer("num_heads", default=8), f.flag("use_bias", default=False)
     widths = []
     for name, default in (("qk_dim_factor", 0.5), ("v_dim_factor", 1.0)):
@@ -155,6 +159,6 @@ def xlstm(f: Fields) -> Body:
     multiple = f.integer("ffn_round_up_to_multiple_of", default=64)
     units = multiple * ceil(int(d * f.number("ffn_proj_factor", default=2.667)) / multiple)
     layer = Layer(kind="mlstm", blocks=(mixer, mlp(d, units, bias=bias), norm(d, 2, bias=bias)))
-    n = f.integer("num_hidden_layers", "num_blocks", default=32)
+    n = f.renamed("num_hidden_layers", "num_blocks", default=32)
     stack = (layer,) * Fields({"num_hidden_layers": n}, f.model_type).n_layers(n)
     return decoder(f, stack, d_model=d, vocab_size=50304, tied=None)

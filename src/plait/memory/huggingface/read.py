@@ -7,18 +7,24 @@ from plait.checks.names import unknown
 from plait.files import read_json
 from plait.memory.architecture import Architecture
 from plait.memory.block import TRANSFORMERS
-from plait.memory.huggingface.body import Body
-from plait.memory.huggingface.families import FAMILIES, WRAPPERS
+from plait.memory.huggingface.drafts import draft_notes
+from plait.memory.huggingface.families import FAMILIES
+from plait.memory.huggingface.family import Family
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.generic import read_generic
+from plait.memory.huggingface.published import published_dtype
+from plait.memory.huggingface.wrappers import WRAPPERS, language_model
 from plait.memory.report import dtype_name
 
-TEXT_ONLY = "only the language model of text_config is counted, without the other inputs' encoders"
-NO_DTYPE = "the file names no dtype: float32 is taken"
+TEXT_ONLY = "only the language model within the file is counted, without the other inputs' encoders"
+UNREAD = "not read, so the figures may be wrong: {names}"
+NO_CLASS = "counted from a published definition, not compared with a class: {source}"
+ASSUMED_DTYPE = "the file names no dtype: {dtype} is taken, that of the published checkpoints"
+MOST_NAMES = 12
 
 
 def known_model_types() -> tuple[str, ...]:
-    """Every model_type that is read with tested formulas."""
+    """Every model_type that is read by its family's formulas."""
     return tuple(sorted({*FAMILIES, *WRAPPERS}))
 
 
@@ -33,51 +39,41 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
         ValueError: no such file, not a JSON object, neither model_type nor architectures, impossible
             numbers, or an unknown model type (unless `generic`).
     """
-    data = dict(source) if isinstance(source, Mapping) else _load(Path(source))
-    notes: list[str] = []
+    data, wrapped = language_model(source if isinstance(source, Mapping) else _load(Path(source)))
     model_type = _model_type(data)
-    text = data.get("text_config")
-    if isinstance(text, dict):
-        inherited = {k: data[k] for k in ("tie_word_embeddings", "dtype", "torch_dtype") if k in data}
-        data = inherited | text | {k: v for k, v in inherited.items() if k == "tie_word_embeddings"}
-        model_type = str(text.get("model_type") or WRAPPERS.get(model_type, model_type))
-        notes.append(TEXT_ONLY)
-    model_type = WRAPPERS.get(model_type, model_type)
-    fields = Fields(data, model_type)
     family = FAMILIES.get(model_type)
     if family is None and not generic:
         raise ValueError(
             f"{unknown('model_type', model_type, known_model_types())} (or ask for a generic reading)"
         )
+    fields = Fields(data, model_type) if family is None else family.fields(data)
     body = read_generic(fields) if family is None else family.read(fields)
+    drafts = draft_notes(fields, body)
+    unread = fields.unread()
+    doubts = _doubts(family, unread, body.doubts)
     dtype = data.get("dtype") or data.get("torch_dtype")
-    if dtype is None:
-        notes.append(NO_DTYPE)
-    return _assemble(
-        body,
-        model_type=model_type,
-        title=f"{model_type} (generic reading)" if family is None else family.title,
-        verified=family is not None,
-        dtype=dtype_name(dtype or "float32"),
-        notes=(*notes, *body.notes),
-    )
-
-
-def _assemble(
-    body: Body, *, model_type: str, title: str, verified: bool, dtype: str, notes: tuple[str, ...]
-) -> Architecture:
+    assumed = published_dtype(model_type) if dtype is None else None
     return Architecture(
         model_type=model_type,
-        title=title,
+        title=f"{model_type} (generic reading)" if family is None else family.title,
         convention=TRANSFORMERS,
-        verified=verified,
+        verified=family is not None and not doubts,
         d_model=body.d_model,
         vocab_size=body.vocab_size,
-        dtype=dtype,
+        dtype=assumed if dtype is None else dtype_name(dtype),
+        dtype_note=ASSUMED_DTYPE.format(dtype=assumed) if assumed else None,
         layers=body.layers,
         outside=body.outside,
-        notes=notes,
+        notes=(*((TEXT_ONLY,) if wrapped else ()), *doubts, *body.notes, *drafts),
     )
+
+
+def _doubts(family: Family | None, unread: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """Why the figures are not those of a tested class."""
+    listed = ", ".join(name[:60] for name in unread[:MOST_NAMES])
+    more = f" and {len(unread) - MOST_NAMES} more" if len(unread) > MOST_NAMES else ""
+    source = () if family is None or family.verified else (NO_CLASS.format(source=family.source),)
+    return (*source, *others, *((UNREAD.format(names=listed + more),) if unread else ()))
 
 
 def _load(path: Path) -> dict[str, object]:
@@ -95,9 +91,9 @@ def _model_type(data: Mapping[str, object]) -> str:
     """model_type, else the family of the class that architectures names."""
     model_type, classes = data.get("model_type"), data.get("architectures")
     if isinstance(model_type, str) and model_type:
-        return model_type
+        return WRAPPERS.get(model_type, model_type)
     if isinstance(classes, list) and classes:
-        by_class = {f"{family.class_name}ForCausalLM": name for name, family in FAMILIES.items()}
+        by_class = {family.class_name: name for name, family in reversed(FAMILIES.items())}
         return by_class.get(str(classes[0]), str(classes[0]))
     raise ValueError(
         "config file must have model_type or architectures, got neither: not a Hugging Face config.json?"

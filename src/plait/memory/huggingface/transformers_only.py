@@ -34,7 +34,7 @@ def mixtral(f: Fields) -> Body:
     d = f.integer("hidden_size", default=4096)
     feed = Experts(
         d_model=d,
-        n_experts=f.integer("num_local_experts", "num_experts", default=8),
+        n_experts=f.renamed("num_local_experts", "num_experts", default=8),
         per_token=f.integer("num_experts_per_tok", default=2),
         d_mlp=f.integer("intermediate_size", default=14336),
     ).block
@@ -82,7 +82,7 @@ def qwen3_moe(f: Fields) -> Body:
     dense = mlp(d, f.integer("intermediate_size", default=6144))
     sparse = Experts(
         d_model=d,
-        n_experts=f.integer("num_experts", "num_local_experts", default=128),
+        n_experts=f.renamed("num_experts", "num_local_experts", default=128),
         per_token=f.integer("num_experts_per_tok", default=8),
         d_mlp=f.integer("moe_intermediate_size", default=768),
     ).block
@@ -137,7 +137,7 @@ def gpt_oss(f: Fields) -> Body:
     d = f.integer("hidden_size", default=2880)
     feed = Experts(
         d_model=d,
-        n_experts=f.integer("num_local_experts", "num_experts", default=128),
+        n_experts=f.renamed("num_local_experts", "num_experts", default=128),
         per_token=f.integer("num_experts_per_tok", default=4),
         d_mlp=f.integer("intermediate_size", default=2880),
         bias=True,

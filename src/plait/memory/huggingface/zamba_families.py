@@ -12,6 +12,10 @@ from plait.memory.huggingface.body import Body, decoder
 from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.mixers import Mamba1, Mamba2
 
+HEADS_OF_WIDTH = (
+    "{n} Mamba heads taken, as many as of width {width} fit: the class would take 8 and could not run"
+)
+
 
 def _reused(block: Block) -> Block:
     """The same weights once more: applied again, not stored again."""
@@ -45,7 +49,7 @@ def zamba(f: Fields) -> Body:
     ).block
     heads, n_kv = f.heads(default=16, default_kv=16)
     d_in = f.integer("attention_hidden_size", default=2 * d)
-    d_head = f.integer("attention_head_dim", "head_dim", default=max(2 * d // heads, 1))
+    d_head = f.integer("attention_head_dim", default=max(2 * d // heads, 1))
     attention = Attention(d_model=d, n_heads=heads, n_kv=n_kv, d_head=d_head, d_in=d_in).block
     shared = (attention, mlp(d, f.integer("intermediate_size", default=14848)), norm(d), norm(d_in))
     own = Block(part="attention", weights=d * d, matrices=d * d)
@@ -81,10 +85,10 @@ def zamba2(f: Fields) -> Body:
     num_attention_heads wide, and num_key_value_heads defaults to the heads.
     """
     d = f.integer("hidden_size", default=2560)
-    inner, n_heads = f.integer("mamba_expand", default=2) * d, f.integer("n_mamba_heads", default=8)
-    if inner % n_heads:
-        raise f.refuse(f"n_mamba_heads must divide mamba_expand * hidden_size = {inner}, got {n_heads}")
+    inner = f.integer("mamba_expand", default=2) * d
+    n_heads, doubts = _zamba2_heads(f, inner)
     bias = f.flag("add_bias_linear", default=False)
+    f.accept("use_shared_mlp_adapter", True)
     mixer = Mamba2(
         d_model=d,
         n_heads=n_heads,
@@ -111,7 +115,28 @@ def zamba2(f: Fields) -> Body:
             blocks = (*again, own, replace(adapter, weights=n_adapters * adapter.weights), *blocks)
             used += 1
         layers.append(Layer(kind=kind, blocks=blocks))
-    return decoder(f, tuple(layers), d_model=d, vocab_size=32000, tied=True)
+    return replace(decoder(f, tuple(layers), d_model=d, vocab_size=32000, tied=True), doubts=doubts)
+
+
+def _zamba2_heads(f: Fields, inner: int) -> tuple[int, tuple[str, ...]]:
+    """Heads of the Mamba-2 mixer; where the file gives their width alone, as many as fill the inner one.
+
+    Raises:
+        ValueError: heads of that number, or of that width, do not fill it.
+    """
+    width = f.integer("mamba_headdim", default=64)
+    n_heads, doubts = f.integer("n_mamba_heads", default=8), ()
+    if f.get("mamba_headdim") is not None and f.get("n_mamba_heads") is None and inner % width == 0:
+        n_heads = inner // width
+        if n_heads != 8:
+            doubts = (HEADS_OF_WIDTH.format(n=n_heads, width=width),)
+    if inner % n_heads:
+        raise f.refuse(f"n_mamba_heads must divide mamba_expand * hidden_size = {inner}, got {n_heads}")
+    if f.get("mamba_headdim") is not None and n_heads * width != inner:
+        raise f.refuse(
+            f"n_mamba_heads * mamba_headdim must be mamba_expand * hidden_size = {inner}, got {n_heads} * {width}"
+        )
+    return n_heads, doubts
 
 
 def _zamba2_shared(f: Fields, d: int, *, bias: bool) -> tuple[Block, ...]:

@@ -1,0 +1,94 @@
+"""Models with further inputs: where their files keep the language model, and which family it is if they do not say."""
+
+from collections.abc import Mapping
+
+NESTED = (
+    "text_config", "llm_config", "language_config", "language_model_config", "thinker_config", "lm_config",
+    "text_model_config", "llm_cfg", "language_model", "text_model", "llm",
+)  # fmt: skip
+"""Fields under which files keep the fields of the language model."""
+
+_BY_FAMILY: dict[str, str] = {
+    "apertus1p5_text": "apertus1p5",
+    "aria_text": "aria",
+    "cohere2": "aya_vision cohere2_vision",
+    "cohere_compass_text": "cohere_compass",
+    "cosmos3_edge_text": "cosmos3_edge",
+    "deepseek_ocr2_text": "deepseek_ocr2",
+    "deepseek_v2": "deepseek_vl_v2",
+    "deepseek_v3": "kimi_k25 kimi_vl kimi_k2",
+    "dots3_note_text": "dots3_note",
+    "emu3_text_model": "emu3",
+    "ernie4_5_vl_moe_text": "ernie4_5_vl_moe",
+    "exaone4": "exaone4_5",
+    "gemma": "paligemma",
+    "gemma3_text": "gemma3 shieldgemma2",
+    "gemma3n_text": "gemma3n",
+    "gemma4_text": "gemma4",
+    "gemma4_unified_text": "gemma4_unified",
+    "glm4v_moe_text": "glm4v_moe",
+    "glm4v_text": "glm4v glm46v glmga",
+    "glm5_next_text": "glm5_next",
+    "glm_ocr_text": "glm_ocr",
+    "gpt2": "gpt-sw3",
+    "granite4_vision_text": "granite4_vision",
+    "granite_docling_text": "granite_docling",
+    "hunyuan_vl_text": "hunyuan_vl",
+    "hy_v4_vl_text": "hy_v4_vl",
+    "hyperclovax": "hyperclovax_vision_v2",
+    "inkling2_loop_text": "inkling2_loop",
+    "inkling2_text": "inkling2",
+    "inkling_text": "inkling_mm_model",
+    "kimi_linear": "kimi_k3",
+    "lfm2": "lfm2_vl",
+    "lfm3": "lfm3_vl",
+    "llama": "deepseek_vl deepseek_vl_hybrid idefics3 janus llava llava_next perception_lm smolvlm vipllava voxtral",
+    "llama4_text": "llama4",
+    "minimax_m3_vl_text": "minimax_m3_vl",
+    "mistral": "idefics2 mistral3",
+    "mistral_large4_text": "mistral_large4",
+    "molmo2_text": "molmo2",
+    "muse_glimmer_text": "muse_glimmer",
+    "muse_spark_text": "muse_spark",
+    "nemotron_h": "nemotron_h_omni",
+    "paddleocr_vl_text": "paddleocr_vl",
+    "persimmon": "fuyu",
+    "phi3": "phi4_multimodal phi4mm",
+    "qwen2": "fast_vlm got_ocr2 internvl llava_onevision ovis2 video_llama_3",
+    "qwen2_5_omni_text": "qwen2_5_omni qwen2_5_omni_thinker",
+    "qwen2_5_vl_text": "qwen2_5_vl",
+    "qwen2_vl_text": "qwen2_vl",
+    "qwen3": "lighton_ocr moss_transcribe_diarize qianfan_ocr",
+    "qwen3_5_moe_text": "qwen3_5_moe",
+    "qwen3_5_text": "minicpm_ocr minicpmv4_6 minicpmv4_7 qwen3_5",
+    "qwen3_omni_moe_text": "qwen3_omni_moe qwen3_omni_moe_thinker",
+    "qwen3_vl_moe_text": "qwen3_vl_moe",
+    "qwen3_vl_text": "cosmos3_omni qwen3_vl",
+    "qwen4_exp_text": "qwen4_exp",
+    "step3p5": "step3p7",
+}
+
+WRAPPERS: dict[str, str] = {name: family for family, names in _BY_FAMILY.items() for name in names.split()}
+"""The family of a wrapped language model whose file has no model type of its own."""
+
+_INHERITED = ("dtype", "torch_dtype", "quantization_config", "quantization", "compression_config")
+
+
+def language_model(data: Mapping[str, object]) -> tuple[dict[str, object], bool]:
+    """The fields of the language model, and whether they stood within others.
+
+    The wrapper's tie_word_embeddings counts before the inner one; dtype and quantization are its, unless the inner
+    ones are given.
+    """
+    inner, wrapped = dict(data), False
+    while (
+        nested := next((inner[name] for name in NESTED if isinstance(inner.get(name), dict)), None)
+    ) is not None:
+        outer, wrapped = inner, True
+        inner = {name: outer[name] for name in _INHERITED if outer.get(name) is not None}
+        inner |= {str(k): v for k, v in dict(nested).items() if v is not None or k not in inner}  # type: ignore[call-overload]
+        if isinstance(outer.get("tie_word_embeddings"), bool):
+            inner["tie_word_embeddings"] = outer["tie_word_embeddings"]
+        if not inner.get("model_type") and not inner.get("architectures"):
+            inner["model_type"] = outer.get("model_type")
+    return inner, wrapped
