@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint check fix bench docs clean
+.PHONY: help install demo test lint package check fix bench docs clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ lint: install    ## ruff, pyright, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
+
+package: install ## sdist and wheel, complete, and the wheel at full speed in a new environment
+	$(BIN)/python tests/package/check_installed.py
 
 check: lint test ## what a change must pass
 

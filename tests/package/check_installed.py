@@ -1,0 +1,203 @@
+"""From source to wheel to a new environment outside the repository: whole, every command runs, as fast as from source.
+
+    .venv/bin/python tests/package/check_installed.py
+
+Builds sdist and, from it, the wheel; compares both with what git knows; installs the wheel into a new environment in a
+temporary folder, with a cache of its own, so that kernels are compiled there; runs the smallest form of every command;
+and trains 8 members there and here in turns. Prints one line a step; the first that fails ends it with exit code 1.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+LEAST_RATIO = 0.8
+ROUNDS = 3
+
+SPEED = "from plait.doctor import measure; print(measure(seconds=1).model_steps)"
+
+COMMANDS = {
+    "tasks": "plait tasks",
+    "tasks NAME": "plait tasks needle --seq-len 8",
+    "label": "echo '[[0, 26, 1, 2, 3, 4, 5, 6]]' | plait label selective-copying --tokens -",
+    "train": "plait train --steps 2 -o runs --save-models",
+    "eval": "plait eval runs/models/* --task selective-copying --sequences 8 --seq-len 20",
+    "build": "plait build selective-copying --seq-len 20 -o built",
+    "verify": "plait verify built --task selective-copying --samples 10",
+    "stream": "echo '0 1 2 26 3' | plait stream built",
+    "bounds": "plait bounds needle -o certificates",
+    "check": "plait check certificates/needle-state-bits.json",
+    "attack": "plait attack built --task selective-copying",
+    "memory": "plait memory built",
+    "results": "plait results runs",
+    "report": "plait report runs -o page.html && test -s page.html",
+    "reproduce": "plait reproduce",
+    "doctor": "plait doctor --seconds 1",
+    "completion": "plait --show-completion bash",
+}
+"""By name, run one after the other in one empty folder."""
+
+REFUSED = {
+    "bench": ("plait bench", "source tree"),
+    "export": ("plait export built --to hf -o exported", "pip install"),
+}
+"""What needs the source tree or an optional package says so in one line, exit code 2."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--keep", type=Path, help="build and install here, and leave it")
+    keep = parser.parse_args().keep
+    with tempfile.TemporaryDirectory() as folder:
+        place = folder if keep is None else str(keep)
+        check(Path(place))
+    print("the package is whole: 1 passed, 0 failed")
+
+
+def check(place: Path) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    sdist, wheel = built(place / "dist")
+    is_whole(sdist, wheel)
+    python = installed(wheel, place / "env")
+    work = place / "work"
+    work.mkdir()
+    environment = clean_environment(python, place)
+    for name, command in COMMANDS.items():
+        said(name, command, work, environment)
+    for name, (command, word) in REFUSED.items():
+        refused(name, command, word, work, environment)
+    as_fast(python, work, environment)
+
+
+def built(folder: Path) -> tuple[Path, Path]:
+    """sdist, and the wheel made from it."""
+    with step("sdist and wheel"):
+        run([sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)])
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
+
+
+def is_whole(sdist: Path, wheel: Path) -> None:
+    """Every file of `src/plait` that git knows is in both, and nothing else in the wheel."""
+    with step("contents"):
+        listed = run(["git", "-C", str(ROOT), "ls-files", "src/plait"]).split()
+        wanted = {name.removeprefix("src/") for name in listed if (ROOT / name).exists()}
+        with zipfile.ZipFile(wheel) as archive:
+            packed = {name for name in archive.namelist() if name.startswith("plait/")}
+        with tarfile.open(sdist) as archive:
+            sources = {name.partition("/")[2] for name in archive.getnames()}
+        for what, lacking in (
+            ("the wheel lacks", wanted - packed),
+            ("the wheel has more", packed - wanted),
+            ("the sdist lacks", {f"src/{name}" for name in wanted} - sources),
+            ("the sdist lacks", {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml"} - sources),
+        ):
+            if lacking:
+                raise SystemExit(f"{what}: {', '.join(sorted(lacking))}")
+
+
+def installed(wheel: Path, folder: Path) -> Path:
+    """The interpreter of a new environment that has the wheel and what it needs."""
+    with step("new environment"):
+        run([sys.executable, "-m", "venv", str(folder)])
+        python = folder / "bin" / "python"
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
+        run([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)])
+    return python
+
+
+def clean_environment(python: Path, place: Path) -> dict[str, str]:
+    """Nothing of the repository is on the path, and nothing compiled before is found."""
+    dropped = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    return {**kept, "PATH": path, "PLAIT_CACHE": str(place / "cache")}
+
+
+def said(name: str, command: str, work: Path, environment: dict[str, str]) -> None:
+    """Run a command that must succeed, say something, and leave no warning."""
+    with step(name):
+        done = shell(command, work, environment)
+        warned = "Warning" in done.stderr or "without its compiled kernels" in done.stderr
+        if done.returncode or warned:
+            raise SystemExit(f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+
+
+def refused(name: str, command: str, word: str, work: Path, environment: dict[str, str]) -> None:
+    with step(f"{name}, refused"):
+        done = shell(command, work, environment)
+        if done.returncode != 2 or done.stderr.count("\n") != 1 or word not in done.stderr:
+            raise SystemExit(f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+
+
+def as_fast(python: Path, work: Path, environment: dict[str, str]) -> None:
+    """Model-steps a second there and here, in turns; the best round of each counts."""
+    here = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    rates: dict[str, list[float]] = {"installed": [], "editable": []}
+    with step("speed"):
+        for _ in range(ROUNDS):
+            rates["installed"].append(float(run([str(python), "-c", SPEED], cwd=work, env=environment)))
+            rates["editable"].append(float(run([sys.executable, "-c", SPEED], cwd=work, env=here)))
+    ratio = max(rates["installed"]) / max(rates["editable"])
+    medians = {name: round(statistics.median(values)) for name, values in rates.items()}
+    print(
+        f"model-steps/s of 8 members, medians {json.dumps(medians)}; best rounds' ratio {ratio:.2f}",
+        flush=True,
+    )
+    if ratio < LEAST_RATIO:
+        raise SystemExit(
+            f"the installed package trains at {ratio:.2f} of the editable speed; needed {LEAST_RATIO}"
+        )
+
+
+class step:  # noqa: N801
+    """Prints what was done and how long it took."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        self.start = time.monotonic()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        print(
+            f"{self.name:24}{'ok' if kind is None else 'FAILED'}  {time.monotonic() - self.start:5.1f} s",
+            flush=True,
+        )
+
+
+def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=env)
+    if done.returncode:
+        raise SystemExit(
+            f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        )
+    return done.stdout
+
+
+def shell(command: str, work: Path, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+if __name__ == "__main__":
+    main()
