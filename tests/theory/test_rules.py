@@ -1,6 +1,8 @@
 """The checker's own task definitions against plait.tasks, and its independence of everything else."""
 
 import ast
+import dataclasses
+import importlib
 import random
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +12,7 @@ import torch
 from theory_cases import SMALL_TASKS, all_rows, in_domain
 
 import plait.theory.checker
+from plait.tasks import TASKS as TASKS_OF_PLAIT
 from plait.tasks import DecodingRecall, Needle, SelectiveCopying, task_to_json
 from plait.theory.checker.document import Refused
 from plait.theory.checker.rules import RULES, rule_of
@@ -39,8 +42,9 @@ def test_rules_are_the_tasks(task):
             domain.tolist(), targets.tokens.tolist(), targets.scored.tolist(), strict=True
         ):
             cut = rng.randrange(len(row))
-            ask = rule(task).open(row[:cut])
-            got = [ask(row[cut:], i) for i in range(len(row) - cut)]
+            walk = rule(task).open(row[:cut])
+            got = walk(row[cut:])
+            assert walk(row[cut:]) == got, "a walk leaves nothing behind"
             want = [t if s else None for t, s in zip(tokens, scored, strict=True)][cut:]
             assert got == want, (row, cut)
 
@@ -48,19 +52,20 @@ def test_rules_are_the_tasks(task):
 def test_rows_outside_the_domain_are_undefined():
     """What the sampler cannot make proves nothing about a model of the task."""
     needle = rule(Needle(n_words=3)).open([3, 1])
-    assert needle([0, 2], 1) == 1
-    assert needle([3, 2], 1) is None  # a second marker A
-    assert needle([4, 2], 1) is None  # marker B is not the last token
+    assert needle([0, 2]) == [1, 1]
+    assert needle([3, 2]) == [None, None]  # a second marker A
+    assert needle([4, 2]) == [1, None]  # marker B is not the last token
+    assert rule(Needle(n_words=3)).open([4])([3, 1]) == [None, None]  # marker B before A
+    assert rule(Needle(n_words=3)).open([3])([4, 1]) == [None, None]  # no word after A
     last = rule(DecodingRecall(n_bits=2, variant="last")).open([0, 1, 2])
-    assert last([4, 5], 1) == 2
-    assert last([4, 5], 0) is None  # not the last position
-    assert last([4, 5, 5], 2) is None  # three bits
+    assert last([4, 5]) == [None, 2]  # the last position alone
+    assert last([4, 5, 5]) == [None, None, None]  # three bits
+    assert last([4, 0, 5]) == [None, None, None]  # a word among them
 
 
 @pytest.mark.parametrize(
     ("name", "params", "said"),
     [
-        ("neddle", {}, "unknown task"),
         ("needle", {"n_wrods": 3}, "unknown parameter"),
         ("needle", {"n_words": 0}, "at least 1"),
         ("needle", {"n_words": True}, "at least 1"),
@@ -73,8 +78,30 @@ def test_rows_outside_the_domain_are_undefined():
     ],
 )
 def test_refused(name, params, said):
+    whole = dict.fromkeys(RULES[name].parameters, 1)
+    whole |= {"numbers": [1], "variant": "uniform"} if name == "selective-copying" else {}
     with pytest.raises(Refused, match=said):
-        rule_of(name, params)
+        rule_of(name, whole | params)
+
+
+def test_an_unknown_task_is_refused():
+    with pytest.raises(Refused, match="unknown task"):
+        rule_of("neddle", {})
+
+
+@pytest.mark.parametrize("task", [SelectiveCopying(), DecodingRecall(), Needle()], ids=repr)
+def test_every_parameter_must_be_in_the_file(task):
+    params = task_to_json(task)["params"]
+    for name in params:
+        with pytest.raises(Refused, match=f"lacks the parameter '{name}'"):
+            rule_of(task.name, {key: value for key, value in params.items() if key != name})
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_each_rule_names_the_class_that_it_restates(name):
+    module, _, class_name = RULES[name].task.partition(":")
+    assert getattr(importlib.import_module(module), class_name) is TASKS_OF_PLAIT[name]
+    assert RULES[name].parameters == tuple(field.name for field in dataclasses.fields(TASKS_OF_PLAIT[name]))
 
 
 def test_every_task_has_a_rule():
@@ -84,7 +111,7 @@ def test_every_task_has_a_rule():
 def test_the_checker_imports_nothing_that_makes_certificates():
     allowed = ("plait.theory.checker", "torch")
     standard = {"abc", "collections.abc", "dataclasses", "fractions", "hashlib", "heapq", "itertools", "json"}
-    standard |= {"math", "os", "random", "re", "secrets", "typing"}
+    standard |= {"bisect", "functools", "math", "os", "random", "re", "secrets", "sys", "typing"}
     for path in Path(plait.theory.checker.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = []

@@ -103,9 +103,9 @@ def _searched(task: Task, seq_len: int, seconds: float) -> tuple[BoundRow, ...]:
 
 def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
     """The hybrid of fewest parameters that a construction gives at this length, if there is one."""
-    if not isinstance(task, SelectiveCopying | DecodingRecall):
+    if type(task) is not SelectiveCopying and type(task) is not DecodingRecall:
         return None
-    if isinstance(task, DecodingRecall) and task.n_bits > WIDEST_REGISTER:
+    if type(task) is DecodingRecall and task.n_bits > WIDEST_REGISTER:
         return None
     from plait.constructions import cost, smallest_plan
 
@@ -117,7 +117,7 @@ def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
         layout=plan.name,
         pattern=plan.config().pattern,
         proved=plan.proved(),
-        success=1.0 if isinstance(task, SelectiveCopying) else SUCCESS,
+        success=1.0 if type(task) is SelectiveCopying else SUCCESS,
         cost=cost(plan, seq_len),
     )
 

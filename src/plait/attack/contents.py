@@ -38,9 +38,11 @@ def known_contents(task: Task, seq_len: int) -> Contents:
     """
     family = choose_family(task, seq_len)
     assert family.answers is not None
-    document, _ = state_certificate(task, family, Fraction(0))
+    written = state_certificate(task, family, Fraction(0))
+    if written is None:
+        raise ValueError(f"the contents of {type(task).__name__} at this size are too many to be written out")
     needed = ssm_state_bits(task, seq_len=seq_len).value
-    game = open_game(document)
+    game = open_game(written[0])
     return Contents(game=game, what=family.description, answers=family.answers, needed_bits=needed)
 
 

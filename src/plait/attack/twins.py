@@ -15,7 +15,7 @@ from torch import Tensor
 from plait.attack.field import receptive_field
 from plait.model import HybridLM
 from plait.tasks.base import Task
-from plait.theory.reach import Pair, agreement, reach_inputs
+from plait.theory.reach import Pair, agreement, has_reach, reach_inputs
 
 LOOKED = 10_000
 """Tokens beyond the field up to which lengths are looked at."""
@@ -75,7 +75,7 @@ def attack_windows(
     field = receptive_field(model)
     if field.tokens is None:
         return WindowAttack(field=None, why=field.why, safe_up_to=None, proved=True, twins=None)
-    if not _has_closed_form(task):
+    if not has_reach(task):
         pair = _found_pair(task, field.tokens, seq_len=seq_len, seconds=seconds, seed=seed)
         safe, proved = (seq_len if pair is None else field.tokens), pair is not None
     else:
@@ -107,10 +107,6 @@ def first_confused(task: Task, field: int) -> int | None:
 def _reach(task: Task, seq_len: int) -> int:
     pair = reach_inputs(task, seq_len)
     return 0 if pair is None else agreement(*pair)
-
-
-def _has_closed_form(task: Task) -> bool:
-    return reach_inputs.dispatch(type(task)) is not reach_inputs.dispatch(object)
 
 
 def _shown(model: HybridLM, task: Task, pair: Pair, field: int) -> Twins:

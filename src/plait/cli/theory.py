@@ -203,8 +203,11 @@ def _write_certificates(rows: "tuple[BoundRow, ...]", folder: Path, task: str) -
 
 
 def _by(row: "BoundRow") -> str | None:
-    """On what authority: a proof, or a probability."""
+    """On what authority: a proof, or a probability; of what a search found, better may exist."""
     if row.bound is None or (row.bound.found and not row.bound.value):
         return None
     confidence = row.bound.confidence
-    return "proved" if confidence == 1 else f"sampled, 1 - {float(1 - confidence):.0g}"
+    sampled = "" if confidence == 1 else f"sampled, 1 - {float(1 - confidence):.0g}"
+    if row.bound.found:
+        return f"found, {sampled}" if sampled else "found"
+    return sampled or "proved"

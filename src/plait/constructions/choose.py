@@ -29,14 +29,14 @@ def plan_for(
     Raises:
         ValueError: a task without a construction, a choice that it does not have, or what the construction refuses.
     """
-    if isinstance(task, DecodingRecall):
+    if type(task) is DecodingRecall:
         rate = 0.99 if success is None else success
         if smallest and pattern is not None:
             raise ValueError("the smallest layout chooses its pattern by itself: leave pattern out")
         if smallest:
             return smallest_plan(task, seq_len, success=rate, dtype=dtype)
         return recall_plan(task, seq_len, success=rate, pattern=pattern or "SSM-TF-TF", dtype=dtype)
-    if not isinstance(task, SelectiveCopying):
+    if type(task) is not SelectiveCopying:
         raise ValueError(
             f"selective-copying and decoding-recall have a construction, {task_name(task)} has none"
         )

@@ -62,6 +62,7 @@ class CopyingPlan(Plan):
     """Everything that decides the weights; each weight stands beside the lemma that it serves."""
 
     kind: ClassVar[str] = "selective-copying"
+    solves: ClassVar[type | None] = SelectiveCopying
     theorem: ClassVar[str] = "6.6"
 
     task: SelectiveCopying

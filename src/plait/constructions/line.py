@@ -48,6 +48,7 @@ class LinePlan(Plan):
     """
 
     kind: ClassVar[str] = "selective-copying"
+    solves: ClassVar[type | None] = SelectiveCopying
     theorem: ClassVar[str] = "6.8"
 
     task: SelectiveCopying

@@ -100,14 +100,27 @@ class Margins:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(ABC):
-    """A construction for sequences of `seq_len` tokens in weights of `dtype`."""
+    """A construction for sequences of `seq_len` tokens in weights of `dtype`.
+
+    Raises:
+        ValueError: a task of another class than the one that the proof is about, be it derived from that.
+    """
 
     kind: ClassVar[str]
     theorem: ClassVar[str]
+    solves: ClassVar[type | None] = None
+    """The class of tasks that the proof is about; None where the plan's own type says it."""
 
     task: BuiltInTask
     seq_len: int
     dtype: torch.dtype = torch.float32
+
+    def __post_init__(self) -> None:
+        if self.solves is not None and type(self.task) is not self.solves:
+            raise ValueError(
+                f"a construction is known of {self.solves.__name__} itself, not of {type(self.task).__name__}: "
+                "another class may have other targets"
+            )
 
     @property
     @abstractmethod

@@ -28,6 +28,7 @@ class RecallPlan(Plan):
     """Decoding recall whose last attention sees the keys of `window` tokens."""
 
     kind: ClassVar[str] = "decoding-recall"
+    solves: ClassVar[type | None] = DecodingRecall
 
     task: DecodingRecall
     window: int

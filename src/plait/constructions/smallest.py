@@ -26,9 +26,9 @@ def layouts(
     Raises:
         ValueError: a task without a construction, or lengths and rates that it refuses.
     """
-    if isinstance(task, SelectiveCopying):
+    if type(task) is SelectiveCopying:
         plans = copying_plans(task, seq_len, dtype=dtype)
-    elif isinstance(task, DecodingRecall):
+    elif type(task) is DecodingRecall:
         plans = [
             plan
             for pattern in PATTERNS

@@ -11,7 +11,7 @@ from plait.findings.evidence import Found
 from plait.findings.judges import PATTERN, WIDTH, Where, difference_text, having, training
 from plait.findings.series import value_of
 from plait.findings.words import bracketed, decimals
-from plait.tasks.base import BuiltInTask
+from plait.tasks import is_built_in, task_name
 
 LENGTH, ROTARY = "test.seq_len", "model.rotary_fraction"
 TRAINED_AT = 100
@@ -293,7 +293,7 @@ def _along(found: Found, path: str, where: Where, *, most: float = math.inf) -> 
 def of_task(found: Found, task: str) -> list[Cell]:
     """The cells that were trained on the built-in task of this name."""
     tasks = ((cell, cell.run.task) for cell in found.cells)
-    return [cell for cell, trained in tasks if isinstance(trained, BuiltInTask) and trained.name == task]
+    return [cell for cell, trained in tasks if is_built_in(trained) and task_name(trained) == task]
 
 
 def _by_length(found: Found, task: str, pattern: str) -> dict[int, Cell]:

@@ -60,9 +60,7 @@ def proved_points(experiment: Experiment) -> tuple[Reference, ...]:
     None where the task is varied, or not right on every input.
     """
     task, seq_len = experiment.base.task, experiment.base.train.seq_len
-    if not isinstance(task, SelectiveCopying) or any(
-        path.split(".")[0] == "task" for path in experiment.varied
-    ):
+    if type(task) is not SelectiveCopying or any(path.split(".")[0] == "task" for path in experiment.varied):
         return ()
     plans = {plan.name: plan for plan in (copying_plan(task, seq_len), smallest_plan(task, seq_len))}
     return tuple(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from plait.checks import shortened
 from plait.deferred import deferred
 from plait.tasks.base import BuiltInTask, Targets, Task
+from plait.tasks.exact import is_ours
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +78,7 @@ def checked_targets(task: Task, tokens: Tensor) -> Targets:
         ValueError: targets of another shape or type than two tensors like `tokens`.
     """
     found = task.targets(tokens)
-    if isinstance(task, BuiltInTask):
+    if is_ours(task):
         return found
     name = type(task).__name__
     if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(t, torch.Tensor) for t in found):

@@ -5,7 +5,8 @@
      "suffixes": [[0], [1], ..], "queries": [[0, 0], [1, 0], ..], "answers": null, "tables": [],
      "codec": {"kind": "trees", ..}, "digest": ".."}
 
-The digest guards against slips; soundness rests on the checker alone. Source: docs/theory.md, section 4.
+An error above 0 is an average over all contents that the codec can write and all queries: `error_over` says so. The
+digest guards against slips; soundness rests on the checker alone. Source: docs/theory.md, section 4.
 """
 
 import hashlib
@@ -14,80 +15,102 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from plait.tasks import task_to_json
+from plait.theory.checker.claim import ERROR_OVER
+from plait.theory.checker.effort import MOST_EXHAUSTIVE, MOST_WORK, content_steps
 from plait.theory.confidence import ALPHA, least_success_rate
 from plait.theory.families.family import Family
 from plait.theory.integers import log2_floor
 from plait.theory.repaired import Retrieval, counting_states
 
-MOST_TRIALS, FEWEST_TRIALS = 2000, 100
-EXHAUSTIVE = 10_000
-"""Contents up to which the checker tries them all, so that nothing is lost to sampling."""
+MOST_TRIALS, FEWEST_TRIALS = 2000, 20
 
 _STEP = 1000
-_WORK = 8_000_000
-"""Tokens that the checker may read, beyond which the certificate asks for fewer trials."""
+_WORK = MOST_WORK // 2
+"""Steps of the checker beyond which the certificate asks for fewer trials."""
+
+_LONGEST = 400_000
+"""Tokens beyond which a family is not written out; the checker's limit counts commas and brackets as well."""
 
 
-def state_certificate(task: object, family: Family, error: Fraction) -> tuple[dict[str, object], Fraction]:
-    """The certificate of a family at an error rate, and the bits that it claims.
+def state_certificate(
+    task: object, family: Family, error: Fraction
+) -> tuple[dict[str, object], Fraction] | None:
+    """The certificate of a family at an error rate, and the bits that it claims; None where it is too long.
 
     Where contents are sampled, the claim is what the checker certifies unless it is unluckier than once in a
     million times.
     """
-    contents, confidence = family.contents, Fraction(1)
-    cost = family.prefix_length + sum(position + 4 for _, position in family.queries)
-    trials = max(FEWEST_TRIALS, min(MOST_TRIALS, _WORK // cost))
-    if family.size > EXHAUSTIVE:
-        rate = least_success_rate(_pessimistic(family.share, trials), trials, ALPHA)
-        contents = max(1, -(-rate.numerator * family.size // rate.denominator))
-        confidence = 1 - ALPHA
-    bits = claimed_bits(contents, family, error)
-    document = {
+    error = max(error, Fraction(repr(float(error))))  # the file holds a decimal
+    if sum(map(len, family.tables)) + sum(map(len, family.suffixes)) > _LONGEST:
+        return None
+    document: dict[str, object] = {
         **_head("state bits", task),
-        "bits": float(bits),
+        "bits": 0,
         "error": float(error),
-        "confidence": float(confidence),
-        "trials": trials,
+        **({"error_over": ERROR_OVER} if error else {}),
+        "confidence": float(1 - ALPHA),
+        "trials": FEWEST_TRIALS,
         "tables": [list(table) for table in family.tables],
         "suffixes": [list(suffix) for suffix in family.suffixes],
         "queries": [list(query) for query in family.queries],
         "answers": list(family.answers) if error and family.answers is not None else None,
         "codec": dict(family.codec),
     }
-    return sealed(document), bits
+    try:
+        steps = content_steps(sealed(document))
+    except ValueError:
+        return None
+    if family.size <= MOST_EXHAUSTIVE and family.size * steps <= MOST_WORK:
+        share, confidence, trials = Fraction(family.contents, family.size), Fraction(1), MOST_TRIALS
+    else:
+        trials = max(FEWEST_TRIALS, min(MOST_TRIALS, _WORK // steps))
+        share = least_success_rate(_pessimistic(family.share, trials), trials, ALPHA)
+        confidence = 1 - ALPHA
+        if trials * steps > MOST_WORK:
+            return None
+    bits = log2_floor([(states_needed(family, error, share), 1)], parts=_STEP)
+    claim = {"bits": float(bits), "confidence": float(confidence), "trials": trials}
+    return sealed({**document, **claim}), bits
 
 
 def found_certificate(task: object, family: Family, bits: Fraction) -> dict[str, object]:
     """The certificate of a family found by search, claiming `bits` at error 0.
 
-    Slots that the checker has to simulate are slow to read, and get fewer trials.
+    Contents that are slow to check, such as slots that the checker has to simulate, get fewer trials.
     """
-    slots = family.codec.get("slots")
-    simulated = [slot for slot in slots if "answers" in slot] if isinstance(slots, list) else []
-    trials = max(FEWEST_TRIALS, min(MOST_TRIALS, 10_000 // max(1, len(simulated))))
     document = {
         **_head("state bits", task),
         "bits": float(bits),
         "error": 0,
         "confidence": float(1 - ALPHA),
-        "trials": trials,
+        "trials": FEWEST_TRIALS,
         "tables": [[int(token) for token in table] for table in family.tables],
         "suffixes": [[int(token) for token in suffix] for suffix in family.suffixes],
         "queries": [[int(number), int(position)] for number, position in family.queries],
         "answers": None,
         "codec": dict(family.codec),
     }
-    return sealed(document)
+    try:
+        steps = content_steps(sealed(document), task=task if ":" in str(document["task"]) else None)
+    except ValueError:  # random prefixes, or more than the checker reads: it says which
+        return sealed(document)
+    trials = max(FEWEST_TRIALS, min(MOST_TRIALS, _WORK // (4 * steps)))  # a search checks several
+    return sealed({**document, "trials": trials})
 
 
-def claimed_bits(contents: int, family: Family, error: Fraction) -> Fraction:
-    """Bits that `contents` told apart by the family's queries force at an error rate, down to thousandths."""
-    states = contents
-    if error:
-        assert family.answers is not None
-        game = Retrieval(size=contents, queries=len(family.queries), answers=len(family.answers))
-        states = counting_states(game, error)
-    return log2_floor([(states, 1)], parts=_STEP)
+def states_needed(family: Family, error: Fraction, share: Fraction) -> int:
+    """States that a share of the family's contents, told apart by its queries, forces.
+
+    The error is an average over all contents of the family, so on that share it may be larger by as much as the
+    share is smaller than the whole.
+    """
+    contents = max(1, -(-share.numerator * family.size // share.denominator))
+    if not error or family.answers is None:
+        return contents
+    if error >= share:
+        return 1
+    game = Retrieval(size=contents, queries=len(family.queries), answers=len(family.answers))
+    return counting_states(game, error / share)
 
 
 def reach_certificate(task: object, tokens: int, inputs: Sequence[Sequence[int]]) -> dict[str, object]:
@@ -141,6 +164,8 @@ def _pessimistic(share: Fraction, trials: int) -> int:
 
 def _spelled(value: object) -> str:
     """Sorted keys, no blanks, every number a fraction in lowest terms."""
+    if type(value) is int:
+        return str(value)
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{json.dumps(key)}:{_spelled(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list | tuple):

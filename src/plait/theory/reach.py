@@ -5,10 +5,12 @@ that agree on their last R tokens and have different targets at the end need `su
 the greatest R that there is. Source: docs/theory.md, Theorem 3.1 and table 3.2.
 """
 
-from functools import singledispatch
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from plait.checks import check_integer
-from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.bound import Bound
 from plait.theory.certificate import reach_certificate
 from plait.theory.families.family import MOST_LENGTH
@@ -53,20 +55,26 @@ def agreement(a: list[int], b: list[int]) -> int:
     return next(i for i in range(len(a)) if a[-1 - i] != b[-1 - i])
 
 
-@singledispatch
+def has_reach(task: object) -> bool:
+    """Whether the greatest reach of the task is known."""
+    return known_of(task, _INPUTS) is not None
+
+
 def reach_inputs(task: object, seq_len: int) -> Pair | None:
     """Two inputs that agree as far back as can be, their targets at the end being defined and different.
 
     Raises:
         ValueError: a task without a closed form.
     """
-    raise ValueError(
-        f"{type(task).__name__} has no closed form; find_reach searches for inputs, given its targets"
-    )
+    inputs = known_of(task, _INPUTS)
+    if inputs is None:
+        raise ValueError(
+            f"{type(task).__name__} has no closed form; find_reach searches for inputs, given its targets"
+        )
+    return inputs(task, seq_len)
 
 
-@reach_inputs.register
-def _(task: SelectiveCopying, seq_len: int) -> Pair | None:
+def _copying(task: SelectiveCopying, seq_len: int) -> Pair | None:
     """A number at the start points to different words; or the start itself is what a number points to."""
     words, last = task.n_words, seq_len - 1
     inside = [value for value in task.numbers if value <= last]
@@ -83,14 +91,12 @@ def _(task: SelectiveCopying, seq_len: int) -> Pair | None:
     return [*before, 0, *rest], [*before, token[far], *rest]
 
 
-@reach_inputs.register
-def _(task: AssociativeRecall, seq_len: int) -> Pair | None:
+def _associative(task: AssociativeRecall, seq_len: int) -> Pair | None:
     """The follower of the first word, asked for at the end."""
     return _first_follower(task.n_words, seq_len, [])
 
 
-@reach_inputs.register
-def _(task: Needle, seq_len: int) -> Pair | None:
+def _needle(task: Needle, seq_len: int) -> Pair | None:
     """The word after a marker A at the start."""
     if seq_len < 3 or task.n_words < 2:
         return None
@@ -98,8 +104,7 @@ def _(task: Needle, seq_len: int) -> Pair | None:
     return [task.n_words, 0, *rest], [task.n_words, 1, *rest]
 
 
-@reach_inputs.register
-def _(task: DecodingRecall, seq_len: int) -> Pair | None:
+def _decoding(task: DecodingRecall, seq_len: int) -> Pair | None:
     """The register's only bit at the start, or a word there instead; if bits come last, the first follower."""
     words, bits = task.n_words, task.n_bits
     if task.variant == "last":
@@ -113,8 +118,7 @@ def _(task: DecodingRecall, seq_len: int) -> Pair | None:
     return [words + 1, *rest], [0, *rest]
 
 
-@reach_inputs.register
-def _(task: MultiKeyRecall, seq_len: int) -> Pair | None:
+def _multi_key(task: MultiKeyRecall, seq_len: int) -> Pair | None:
     """A key that ends one position later in one input; where it overlaps itself, two periods (Fine and Wilf)."""
     n, k = task.n_words, task.key_length
     if n == 1 or seq_len < k + 2:
@@ -167,3 +171,14 @@ def _extended(end: list[int], period: int, length: int) -> list[int]:
     while len(word) < length:
         word.insert(0, word[period - 1] if period <= len(word) else 1)
     return word
+
+
+_INPUTS: Mapping[type, Callable[[Any, int], Pair | None]] = MappingProxyType(
+    {
+        SelectiveCopying: _copying,
+        AssociativeRecall: _associative,
+        MultiKeyRecall: _multi_key,
+        DecodingRecall: _decoding,
+        Needle: _needle,
+    }
+)

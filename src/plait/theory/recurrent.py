@@ -7,10 +7,10 @@ from fractions import Fraction
 
 from plait.checks import check_integer
 from plait.theory.bound import Bound, PrintedTheorem
-from plait.theory.certificate import state_certificate
+from plait.theory.certificate import state_certificate, states_needed
 from plait.theory.families import Family, families
 from plait.theory.integers import exact_fraction, log2_floor
-from plait.theory.repaired import Retrieval, check_error, counting_states
+from plait.theory.repaired import check_error
 from plait.theory.states import state_count, state_factors
 
 _PARTS = 1000
@@ -32,8 +32,8 @@ def ssm_state_bits(task: object, error: float | Fraction | str = 0, seq_len: int
 
     Args:
         task: a task of plait.
-        error: the average error that is allowed over the contents and queries of the family, in [0, 1); a float is
-            taken as its decimal.
+        error: the average error that is allowed over all contents and queries of the family, each pair alike, in
+            [0, 1); a float is taken as its decimal.
         seq_len: the length of the inputs, in tokens; None for any.
 
     Raises:
@@ -49,15 +49,15 @@ def ssm_state_bits(task: object, error: float | Fraction | str = 0, seq_len: int
         for family in families(task, seq_len)
         if family.contents > 1 and family.share >= LEAST_SHARE and (not rate or family.answers is not None)
     ]
-    best = max(usable, key=lambda family: _states(family, rate), default=None)
-    states = 1 if best is None else _states(best, rate)
+    best = max(usable, key=lambda family: states_needed(family, rate, family.share), default=None)
+    states = 1 if best is None else states_needed(best, rate, best.share)
     exact = state_count(task) if not rate else None
     value = log2_floor([(states, 1)], parts=_PARTS)
     if not rate and (seq_len is None or states == exact):
         value = log2_floor(factors, parts=_PARTS)
     else:
         exact = None
-    certificate, certified = (None, None) if best is None else state_certificate(task, best, rate)
+    certificate, certified = (best and state_certificate(task, best, rate)) or (None, None)
     return Bound(
         quantity="state bits",
         value=value,
@@ -90,13 +90,6 @@ def printed_of(family: Family, answers: int) -> PrintedTheorem:
     return PrintedTheorem(value=min(value, Fraction(0)), why=_WHY)
 
 
-def _states(family: Family, error: Fraction) -> int:
-    if not error or family.answers is None:
-        return family.contents
-    game = Retrieval(size=family.contents, queries=len(family.queries), answers=len(family.answers))
-    return counting_states(game, error)
-
-
 def _statement(task: object, family: Family | None, error: Fraction, seq_len: int | None) -> str:
     length = "of any length" if seq_len is None else f"of {seq_len} tokens"
     if family is None:
@@ -104,7 +97,8 @@ def _statement(task: object, family: Family | None, error: Fraction, seq_len: in
     right = (
         f"A model right at every scored position of every input {length}"
         if not error
-        else f"A model whose average error over the family is at most {float(error):g}, on inputs {length},"
+        else f"A model whose average error over all contents and queries is at most {float(error):g}, "
+        f"on inputs {length},"
     )
     note = ""
     if getattr(task, "variant", None) == "repetitive":

@@ -9,9 +9,11 @@ needle                W + 1                       a word, or marker A just read
 Source: docs/theory.md, Theorems 2.5 to 2.9; each is checked against `plait.theory.automata` by the tests.
 """
 
-from functools import singledispatch
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
-from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.integers import Factor
 
 MOST_DIGITS = 10_000_000
@@ -20,16 +22,18 @@ MOST_DIGITS = 10_000_000
 MOST_KEY_BITS = 60
 
 
-@singledispatch
 def state_factors(task: object) -> tuple[Factor, ...]:
     """The least number of states as a product of powers: (base, exponent) pairs.
 
     Raises:
         ValueError: a task without a closed form, or of more keys than could ever matter.
     """
-    raise ValueError(
-        f"{type(task).__name__} has no closed form; a task of your own has only what find_state_bits finds"
-    )
+    closed_form = known_of(task, _CLOSED_FORMS)
+    if closed_form is None:
+        raise ValueError(
+            f"{type(task).__name__} has no closed form; a task of your own has only what find_state_bits finds"
+        )
+    return closed_form(task)
 
 
 def state_count(task: object) -> int | None:
@@ -47,20 +51,17 @@ def state_count(task: object) -> int | None:
     return count
 
 
-@state_factors.register
-def _(task: SelectiveCopying) -> tuple[Factor, ...]:
+def _copying(task: SelectiveCopying) -> tuple[Factor, ...]:
     words, numbers, m = task.n_words, len(task.numbers), max(task.numbers)
     older = numbers - 1 if words > 1 else 0  # with one word, an older number leaves no trace
     return (((words + numbers) ** m + older * words**m, 1),)
 
 
-@state_factors.register
-def _(task: AssociativeRecall) -> tuple[Factor, ...]:
+def _associative(task: AssociativeRecall) -> tuple[Factor, ...]:
     return ((task.n_words, task.n_words - 1),)
 
 
-@state_factors.register
-def _(task: MultiKeyRecall) -> tuple[Factor, ...]:
+def _multi_key(task: MultiKeyRecall) -> tuple[Factor, ...]:
     if task.n_words > 1 and task.key_length * (task.n_words.bit_length() - 1) > MOST_KEY_BITS:
         raise ValueError(
             f"needed at most 2^{MOST_KEY_BITS} keys, as each of them takes bits of state, got "
@@ -69,14 +70,23 @@ def _(task: MultiKeyRecall) -> tuple[Factor, ...]:
     return ((task.n_words, task.n_words**task.key_length - 1),)
 
 
-@state_factors.register
-def _(task: DecodingRecall) -> tuple[Factor, ...]:
+def _decoding(task: DecodingRecall) -> tuple[Factor, ...]:
     words = task.n_words
     if task.variant == "last":
         return ((words, words - 1),)
     return ((2, task.n_bits), (words + 2, words - 2), (5 * words + 4, 1))
 
 
-@state_factors.register
-def _(task: Needle) -> tuple[Factor, ...]:
+def _needle(task: Needle) -> tuple[Factor, ...]:
     return ((task.n_words + 1 if task.n_words > 1 else 1, 1),)  # one word: nothing to remember
+
+
+_CLOSED_FORMS: Mapping[type, Callable[[Any], tuple[Factor, ...]]] = MappingProxyType(
+    {
+        SelectiveCopying: _copying,
+        AssociativeRecall: _associative,
+        MultiKeyRecall: _multi_key,
+        DecodingRecall: _decoding,
+        Needle: _needle,
+    }
+)

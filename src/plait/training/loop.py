@@ -18,7 +18,8 @@ from torch import Tensor
 from plait.kernels.adamw import AdamWRule, adamw
 from plait.layers import LAYERS
 from plait.random import DROPOUT, SELECT, TEST, TRAIN, Stream
-from plait.tasks.base import BuiltInTask, sample_labelled
+from plait.tasks.base import sample_labelled
+from plait.tasks.exact import is_ours
 from plait.training import checkpoint as files
 from plait.training.ensemble import DTYPES, Ensemble
 from plait.training.evaluate import accuracy_counts, eight_accuracy
@@ -158,7 +159,7 @@ class Trainer:
 
     def _can_replay(self) -> bool:
         """Whether a step is device work alone: on a GPU, with the package's own task and layers."""
-        own = isinstance(self.spec.task, BuiltInTask) and set(self.spec.model.layers) <= LAYERS.keys()
+        own = is_ours(self.spec.task) and set(self.spec.model.layers) <= LAYERS.keys()
         return self.device.type == "cuda" and own
 
     def _replayed(self) -> Replay:

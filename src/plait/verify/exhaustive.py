@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from plait.model.compiled import CompiledState
-from plait.tasks import BuiltInTask, DecodingRecall, Task
+from plait.tasks import DecodingRecall, Task, is_built_in
 from plait.verify.inputs import Domain, Labels, count_of_inputs, duration, labels, occurring_tokens
 from plait.verify.reading import CompiledReader, Reader, Reading
 from plait.verify.tally import Positions, Tally
@@ -71,7 +71,7 @@ def domain_of(task: Task, seq_len: int) -> Domain:
 
 def _labels_are_causal(task: Task) -> bool:
     """Whether a position's target is the same however long its sequence is: known of the built-in tasks."""
-    return isinstance(task, BuiltInTask) and not (isinstance(task, DecodingRecall) and task.variant == "last")
+    return is_built_in(task) and not (type(task) is DecodingRecall and task.variant == "last")
 
 
 def _one_by_one(reader: Reader, task: Task, domain: Domain, window: int | None) -> Iterator[Job]:

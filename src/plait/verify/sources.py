@@ -14,11 +14,11 @@ def source_distances(
 ) -> Int[Tensor, "*batch time"] | None:
     """int32; -1 where nothing is scored; None for a task whose targets are not read from one known place."""
     time = tokens.shape[-1]
-    if isinstance(task, SelectiveCopying):
+    if type(task) is SelectiveCopying:
         steps, _ = task.control(tokens)
         found = steps
-    elif isinstance(task, DecodingRecall | AssociativeRecall):
-        keys = task.control(tokens)[0] if isinstance(task, DecodingRecall) else tokens
+    elif type(task) is DecodingRecall or type(task) is AssociativeRecall:
+        keys = task.control(tokens)[0] if type(task) is DecodingRecall else tokens
         here = torch.arange(time, device=tokens.device)
         places = follow_latest(here.expand(tokens.shape), tokens, keys)
         found = here - places.tokens

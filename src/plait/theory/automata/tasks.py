@@ -4,27 +4,29 @@ Each keeps the plainest record of the past (the last tokens; a table of what fol
 definition in arXiv 2603.08859 as restated in docs/theory.md, section 1.
 """
 
-from functools import singledispatch
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.automata.machine import Machine, State, Symbol
 
 Move = tuple[State, Symbol] | None
 
 
-@singledispatch
 def task_machine(task: object) -> Machine:
     """The task as a machine over its token ids, words and marks only.
 
     Raises:
         ValueError: a task without one.
     """
-    raise ValueError(f"needed a task of plait, got {type(task).__name__}")
+    machine = known_of(task, _MACHINES)
+    if machine is None:
+        raise ValueError(f"needed a task of plait, got {type(task).__name__}")
+    return machine(task)
 
 
-@task_machine.register
-def _(task: SelectiveCopying) -> Machine:
+def _copying(task: SelectiveCopying) -> Machine:
     longest = max(task.numbers)
 
     def step(state: Any, token: Any) -> Move:
@@ -38,13 +40,11 @@ def _(task: SelectiveCopying) -> Machine:
     return Machine(start=((), None), step=step, symbols=tuple(range(task.ordinary_tokens)))
 
 
-@task_machine.register
-def _(task: AssociativeRecall) -> Machine:
+def _associative(task: AssociativeRecall) -> Machine:
     return _follower_machine(task.n_words, 1, first_recorded=0)
 
 
-@task_machine.register
-def _(task: MultiKeyRecall) -> Machine:
+def _multi_key(task: MultiKeyRecall) -> Machine:
     return _follower_machine(task.n_words, task.key_length, first_recorded=task.key_length)
 
 
@@ -72,8 +72,7 @@ def _number(digits: tuple[int, ...], base: int) -> int:
     return value
 
 
-@task_machine.register
-def _(task: DecodingRecall) -> Machine:
+def _decoding(task: DecodingRecall) -> Machine:
     """Of the variant `last` the rows are words and then `n_bits` bits, and only the last position answers."""
     n_words, in_order = task.n_words, task.variant == "last"
 
@@ -94,8 +93,7 @@ def _(task: DecodingRecall) -> Machine:
     return Machine(start=start, step=step, symbols=tuple(range(n_words + 2)))
 
 
-@task_machine.register
-def _(task: Needle) -> Machine:
+def _needle(task: Needle) -> Machine:
     """Rows hold one marker A with a word after it; marker B comes after that, and the state outlives it."""
     marker_a, marker_b = task.n_words, task.n_words + 1
 
@@ -107,3 +105,14 @@ def _(task: Needle) -> Machine:
         return None if token == marker_a else (state, state)
 
     return Machine(start="before", step=step, symbols=tuple(range(task.ordinary_tokens)))
+
+
+_MACHINES: Mapping[type, Callable[[Any], Machine]] = MappingProxyType(
+    {
+        SelectiveCopying: _copying,
+        AssociativeRecall: _associative,
+        MultiKeyRecall: _multi_key,
+        DecodingRecall: _decoding,
+        Needle: _needle,
+    }
+)

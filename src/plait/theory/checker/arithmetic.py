@@ -3,6 +3,11 @@
 from fractions import Fraction
 
 GRID = 2**24
+MOST_DISTANCES = 400
+"""Distances that are tried beyond the first that counts: many more than it takes to pass the best."""
+
+PRECISION = 4096
+"""Bits of a divisor that are kept: dividing by longer ones takes long, and changes no thousandth of a bit."""
 
 
 def floor_log2_thousandths(number: int) -> Fraction:
@@ -44,21 +49,32 @@ def states_at_error(contents: int, queries: int, answers: int, error: Fraction) 
     """Least states with which an average error of `error` over all (content, query) pairs is possible.
 
     One state has one answer to each query. `C(queries, i) (answers - 1)^i` contents differ from that table in i
-    places at most; filling the nearest places first makes the fewest errors. (docs/theory.md, Theorem 2.2)
+    places at most; filling the nearest places first makes the fewest errors. Any distance up to which one fills gives a
+    bound; the first that are more than nothing rise, and then fall. (docs/theory.md, Theorem 2.2)
     """
     if error == 0:
         return contents
     wrong, share = error.numerator * queries, error.denominator
-    best, at_distance, total, weighted = 1, 1, 0, 0
+    best, tried, at_distance, total, weighted = 1, 0, 1, 0, 0
     for distance in range(queries + 1):
         total += at_distance
         weighted += total
-        need = -((wrong - (distance + 1) * share) * contents // (share * weighted))
-        if best > need > 0:
-            break
-        best = max(best, need)
+        spare = (distance + 1) * share - wrong
+        if spare > 0:
+            need, tried = _quotient(spare * contents, share * weighted), tried + 1
+            if need < best or tried > MOST_DISTANCES:
+                break
+            best = need
         at_distance = at_distance * (queries - distance) * (answers - 1) // (distance + 1)
     return best
+
+
+def _quotient(number: int, divisor: int) -> int:
+    """`number / divisor` rounded up; of long ones a little less, by parts in 2^4000."""
+    dropped = divisor.bit_length() - PRECISION
+    if dropped <= 0:
+        return -(-number // divisor)
+    return (number >> dropped) // ((divisor >> dropped) + 1)
 
 
 def birthday_states(draws: int, alpha: Fraction) -> int:

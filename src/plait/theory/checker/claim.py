@@ -1,6 +1,7 @@
 """What a certificate claims, read field by field.
 
-    quantity "state bits": bits, error, confidence, trials, suffixes, queries, tables, answers, codec
+    quantity "state bits": bits, error, confidence, trials, suffixes, queries, tables, answers, codec;
+                           at an error above 0 also error_over, which says what the error is an average of
     quantity "reach":      tokens, inputs, confidence
 
 Whatever is not exactly as it should be is refused with the reason.
@@ -13,30 +14,36 @@ from plait.theory.checker.codecs.base import MOST_LENGTH, Codec, Reader
 from plait.theory.checker.codecs.followers import Paths, Trees
 from plait.theory.checker.codecs.forests import Forests
 from plait.theory.checker.codecs.lists import Listed, Random
+from plait.theory.checker.codecs.rows import Choices
 from plait.theory.checker.codecs.slots import Slots, Union
 from plait.theory.checker.document import Refused
 from plait.theory.checker.game import Board
-from plait.theory.checker.own_task import OwnTask
+from plait.theory.checker.own_task import OwnTask, name_of
 from plait.theory.checker.rules import Rule, rule_of
 
 FORMAT, VERSION = "plait certificate", 1
 LEAST_CONFIDENCE = Fraction(999, 1000)
-MOST_TRIALS = 20_000
+MOST_TRIALS = 4_000
 MOST_SUFFIXES = 20_000
+ERROR_OVER = "all contents that can be written and all queries"
+"""What an error is an average of: every pair counts alike, whether the content comes back or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReachClaim:
     """Two inputs that agree on their last `tokens` tokens and have different targets at the end."""
 
-    rule: Rule
+    rule: Rule | OwnTask
     tokens: int
     inputs: list[list[int]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StateClaim:
-    """`bits` of state are needed at an average error of `error`, by the contents of `codec` on `board`."""
+    """`bits` of state are needed at an average error of `error`, by the contents of `codec` on `board`.
+
+    The average runs over all contents that the codec can write and all queries, each pair alike.
+    """
 
     board: Board
     codec: Codec | Random
@@ -79,10 +86,12 @@ def read_claim(document: dict[str, object], task: object) -> ReachClaim | StateC
     return _state_claim(reader, rule, confidence)
 
 
-def _state_claim(reader: Reader, rule: Rule, confidence: Fraction) -> StateClaim:
+def _state_claim(reader: Reader, rule: Rule | OwnTask, confidence: Fraction) -> StateClaim:
     bits, error = _number(reader, "bits"), _number(reader, "error")
     if bits < 0 or not 0 <= error < 1:
         raise Refused(f"bits must be at least 0 and error in [0, 1), got {float(bits)} and {float(error)}")
+    if error and reader.take("error_over") != ERROR_OVER:
+        raise Refused(f"error_over must read {ERROR_OVER!r}")
     trials = reader.integer("trials", least=1, most=MOST_TRIALS)
     tables, suffixes = _rows(reader, "tables"), _rows(reader, "suffixes")
     queries = _queries(reader, suffixes)
@@ -108,29 +117,26 @@ def _state_claim(reader: Reader, rule: Rule, confidence: Fraction) -> StateClaim
 def _codec(inner: Reader, board: Board) -> Codec | Random:
     kind = inner.take("kind")
     if kind == "slots":
-        return Slots(inner, board.tables)
+        return Slots(inner, board, Choices())
     if kind == "union":
-        parts = inner.objects("parts")
+        parts, choices = inner.objects("parts"), Choices()
         inner.done()
-        return Union([Slots(inner.inner(part, "a part"), board.tables) for part in parts])
+        return Union([Slots(inner.inner(part, "a part"), board, choices) for part in parts])
     if kind == "list":
-        return Listed(inner, board.tables)
+        return Listed(inner, board)
     codecs = {"trees": Trees, "paths": Paths, "forests": Forests, "random": Random}
     if not isinstance(kind, str) or kind not in codecs:
         raise Refused(f"unknown codec {kind!r:.40}; known: slots, union, list, {', '.join(codecs)}")
     return codecs[kind](inner)
 
 
-def _rule(name: object, params: object, task: object) -> Rule:
+def _rule(name: object, params: object, task: object) -> Rule | OwnTask:
     if not isinstance(name, str) or not isinstance(params, dict):
         raise Refused("task must be a name, and params an object")
     if task is not None:
-        own = type(task)
-        known = (
-            f"{own.__module__}:{own.__qualname__}" if ":" in name else getattr(own, "name", own.__qualname__)
-        )
+        known = name_of(task)
         if known != name:
-            raise Refused(f"the certificate is about {name:.80}, the task given is {known}")
+            raise Refused(f"the certificate is about {name:.80}, the task given is {known:.80}")
         for key, value in params.items():
             if not hasattr(task, key) or _as_json(getattr(task, key)) != value:
                 raise Refused(f"the certificate has {key} = {value!r:.60}, the task given has another")

@@ -12,13 +12,15 @@ from fractions import Fraction
 
 MOST_BYTES = 8 * 2**20
 MOST_DEPTH = 12
-MOST_VALUES = 2_000_000
+MOST_VALUES = 1_000_000
 MOST_INTEGER = 2**40
 MOST_NUMBER_LENGTH = 40
+MOST_DECIMALS = 1_000
+MOST_QUOTES = 1_000_000
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # an end that may lack keeps the search linear
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # nothing is ever tried a second way
 _OBJECT = re.compile(rb"(\xef\xbb\xbf)?[ \t\n\r]*\{")
-_BRACKET = re.compile(rb"[\[\]{}]")
+_NO_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 class Refused(Exception):  # noqa: N818  # an outcome, not a fault
@@ -49,28 +51,38 @@ def read_text(text: bytes | str) -> object:
 
     Raises:
         NotACertificate: no JSON object.
-        Refused: too long, nested too deep, a repeated key, or a number without limits.
+        Refused: too long, nested too deep, too many values, a repeated key, or a number without limits.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if not _OBJECT.match(raw):  # seen first, since the limits would find fault with most other files
         raise NotACertificate("a certificate is a JSON object, and this is none")
     if len(raw) > MOST_BYTES:
         raise Refused(f"a certificate has at most {MOST_BYTES} bytes, this one has more")
-    depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub(b"", raw)):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MOST_DEPTH:
-            raise Refused(f"a certificate is nested at most {MOST_DEPTH} deep, this one is deeper")
+    if raw.count(b'"') > MOST_QUOTES:
+        raise Refused(f"a certificate has at most {MOST_QUOTES} quotation marks, this one has more")
+    _check_shape(_STRING.sub(b"", raw))
     try:
         return json.loads(
             raw.decode("utf-8"),
             parse_int=_integer,
-            parse_float=_decimal,
+            parse_float=_Decimals(),
             parse_constant=_no_constant,
             object_pairs_hook=_no_repeats,
         )
     except (ValueError, RecursionError) as error:
         raise NotACertificate(f"not a JSON document: {error}") from error
+
+
+def _check_shape(bare: bytes) -> None:
+    """Values and depth of a text without its strings, before anything is made of it."""
+    brackets = bare.translate(None, _NO_BRACKET)
+    if bare.count(b",") + brackets.count(b"[") + brackets.count(b"{") > MOST_VALUES:
+        raise Refused(f"a certificate has at most {MOST_VALUES} values, this one has more")
+    depth = 0
+    for bracket in brackets:
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MOST_DEPTH:
+            raise Refused(f"a certificate is nested at most {MOST_DEPTH} deep, this one is deeper")
 
 
 def plain(document: object) -> dict[str, object]:
@@ -138,7 +150,7 @@ def _canonical(value: object) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(_canonical, value)) + "]"
     if isinstance(value, Fraction) or (isinstance(value, int) and not isinstance(value, bool)):
-        return str(Fraction(value))
+        return str(value)
     return json.dumps(value)
 
 
@@ -148,11 +160,20 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _decimal(text: str) -> Fraction:
-    exponent = re.search(r"[eE]([+-]?\d+)$", text)
-    if len(text) > MOST_NUMBER_LENGTH or (exponent and len(exponent[1]) > 3):
-        raise Refused(f"a number of {len(text)} characters, beyond all limits")
-    return Fraction(text)
+class _Decimals:
+    """Reads decimals exactly; few are ever needed, and each costs as much as many integers."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def __call__(self, text: str) -> Fraction:
+        self.read += 1
+        if self.read > MOST_DECIMALS:
+            raise Refused(f"a certificate has at most {MOST_DECIMALS} decimals, this one has more")
+        exponent = re.search(r"[eE]([+-]?\d+)$", text)
+        if len(text) > MOST_NUMBER_LENGTH or (exponent and len(exponent[1]) > 3):
+            raise Refused(f"a number of {len(text)} characters, beyond all limits")
+        return Fraction(text)
 
 
 def _no_constant(text: str) -> object:

@@ -5,8 +5,10 @@ decoding reads nothing but defined answers; so a model that is right on all of t
 Source: docs/theory.md, Theorem 4.1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 from plait.theory.checker.codecs.base import Codec, UndefinedAnswer
 from plait.theory.checker.document import Refused
@@ -14,15 +16,21 @@ from plait.theory.checker.own_task import OwnTask
 from plait.theory.checker.rules import Rule
 
 MOST_EXHAUSTIVE = 10_000
-MOST_WORK = 400_000_000
-_CHUNK = 100
+MOST_WORK = 150_000_000
+"""Steps that one certificate may take."""
+
+CHUNK = 100
+"""Contents that are written and asked about together."""
+
+Lookup = Callable[[int], "int | None"]
+"""The answer to a query about one prefix, by the query's number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
     """A rule with the suffixes and the queries (suffix, position in it) of a certificate."""
 
-    rule: Rule
+    rule: Rule | OwnTask
     suffixes: list[list[int]]
     queries: list[tuple[int, int]]
 
@@ -31,40 +39,67 @@ class Board:
         queries = [self.queries[read] for read in reads]
         if isinstance(self.rule, OwnTask):
             return self.rule.tables(prefixes, self.suffixes, queries)
-        asks = map(self.rule.open, prefixes)
-        return [[ask(self.suffixes[s], p) for s, p in queries] for ask in asks]
+        return [list(map(self._lookup(self.rule, prefix), reads)) for prefix in prefixes]
 
-    def opened(self, prefixes: Sequence[list[int]]) -> list[Callable[[int], "int | None"]]:
-        """For each prefix, the answer to a query by its number; asked only when needed, if the rule allows it."""
+    def opened(self, prefixes: Sequence[list[int]]) -> list[Lookup]:
+        """For each prefix its answers; a suffix is walked when it is first asked about, if the rule allows it."""
         if isinstance(self.rule, OwnTask):
             return [row.__getitem__ for row in self.tables(prefixes, range(len(self.queries)))]
+        return [self._lookup(self.rule, prefix) for prefix in prefixes]
 
-        def lazy(prefix: list[int]) -> Callable[[int], int | None]:
-            ask = self.rule.open(prefix)
-            return lambda query: ask(self.suffixes[self.queries[query][0]], self.queries[query][1])
+    def _lookup(self, rule: Rule, prefix: list[int]) -> Lookup:
+        walk = rule.open(prefix)
+        walked: dict[int, list[int | None]] = {}
 
-        return [lazy(prefix) for prefix in prefixes]
+        def lookup(query: int) -> int | None:
+            suffix, position = self.queries[query]
+            targets = walked.get(suffix)
+            if targets is None:
+                targets = walked[suffix] = walk(self.suffixes[suffix])
+            return targets[position]
 
-    def cost(self, work: int) -> int:
-        """Steps that one content takes: `work` to write and read it, and one a token of each query."""
-        return work + sum(position + 4 for _, position in self.queries)
+        return lookup
+
+    def cost(self, prefixes: int, length: int, reads: Sequence[int] | None = None) -> int:
+        """Steps that the answers to some queries (None: all) about prefixes of `length` tokens take at most."""
+        if reads is None:
+            lengths, asked = self._lengths, len(self.queries)
+        else:
+            suffixes = {self.queries[read][0] for read in reads}
+            lengths, asked = [len(self.suffixes[suffix]) for suffix in suffixes], len(reads)
+        if isinstance(self.rule, OwnTask):
+            return self.rule.work(prefixes, length, lengths) + 3 * prefixes * asked
+        walks = sum(40 + self.rule.work(tokens) for tokens in lengths)
+        return prefixes * (60 + self.rule.work(length) + walks + 6 * asked)
+
+    @cached_property
+    def _lengths(self) -> list[int]:
+        """Of the suffixes that some query is about."""
+        return [len(self.suffixes[suffix]) for suffix in {suffix for suffix, _ in self.queries}]
+
+    def cost_of(self, codec: Codec) -> int:
+        """Steps that one content takes: written, asked about, read."""
+        return 150 + codec.work + -(-self.cost(CHUNK, codec.length) // CHUNK)
 
 
-def play(board: Board, codec: Codec, indices: Sequence[int], *, answers: frozenset[int] | None = None) -> int:
+def check_work(steps: int, what: str) -> None:
+    """Raises:
+    Refused: more steps than the limit.
+    """
+    if steps > MOST_WORK:
+        raise Refused(f"{what} is more work than the limit: {steps:.2g} steps of {MOST_WORK:.2g}")
+
+
+def play(board: Board, codec: Codec, indices: Iterable[int], *, answers: frozenset[int] | None = None) -> int:
     """How many of the contents come back right.
 
     Args:
-        indices: the contents.
+        indices: the contents, drawn as they are needed.
         answers: if given, a content counts only if every query has a defined answer, and one of these.
-
-    Raises:
-        Refused: more work than the limit.
     """
-    if board.cost(codec.work) * len(indices) > MOST_WORK:
-        raise Refused(f"checking {len(indices)} contents is more work than the limit")
-    right = 0
-    for begin in range(0, len(indices), _CHUNK):
-        written = [(index, codec.encode(index)) for index in indices[begin : begin + _CHUNK]]
+    right, drawn = 0, iter(indices)
+    while some := list(islice(drawn, CHUNK)):
+        written = [(index, codec.encode(index)) for index in some]
         fit = [(index, prefix) for index, prefix in written if prefix and len(prefix) == codec.length]
         lookups = board.opened([prefix for _, prefix in fit])
         for (index, _), lookup in zip(fit, lookups, strict=True):
@@ -75,7 +110,7 @@ def play(board: Board, codec: Codec, indices: Sequence[int], *, answers: frozens
 def _comes_back(
     codec: Codec,
     index: int,
-    lookup: Callable[[int], "int | None"],
+    lookup: Lookup,
     n_queries: int,
     answers: frozenset[int] | None,
 ) -> bool:

@@ -3,15 +3,32 @@
 The task object comes from the caller, who named it; a certificate alone never leads here.
 """
 
+import sys
 from collections.abc import Sequence
 
 from plait.theory.checker.document import Refused
-from plait.theory.checker.rules import Ask, Tokens
+from plait.theory.checker.rules import RULES, Tokens, Walk
 
-_TOKENS_PER_CALL = 2_000_000
+_TOKENS_PER_CALL = 200_000
+_CALL = 3_000
+"""Steps that one call of a task takes, however little it is given."""
 
 Query = tuple[int, int]
 """Index of a suffix, position in it."""
+
+
+def name_of(task: object) -> str:
+    """What certificates about this task call it.
+
+    A built-in name belongs to the one class that stands at its place; a class derived from it, or one that calls
+    itself so, is a user's own, known by its module and qualified name.
+    """
+    own = type(task)
+    for name, rule in RULES.items():
+        module, _, class_name = rule.task.partition(":")
+        if getattr(sys.modules.get(module), class_name, None) is own:
+            return name
+    return f"{own.__module__}:{own.__qualname__}"
 
 
 class OwnTask:
@@ -21,17 +38,25 @@ class OwnTask:
         self.task = task
         self.n_tokens = int(task.vocab_size)  # pyright: ignore[reportAttributeAccessIssue]
 
-    def open(self, prefix: Tokens) -> Ask:
-        def ask(suffix: Tokens, position: int) -> int | None:
-            return self._targets([[*prefix, *suffix]], [len(prefix) + position])[0][0]
+    def open(self, prefix: Tokens) -> Walk:
+        def walk(suffix: Tokens) -> list[int | None]:
+            places = list(range(len(prefix), len(prefix) + len(suffix)))
+            return self._targets([[*prefix, *suffix]], places)[0]
 
-        return ask
+        return walk
+
+    def work(self, prefixes: int, length: int, suffixes: Sequence[int]) -> int:
+        """Steps that so many prefixes of a length take with suffixes of these lengths."""
+        tokens = [prefixes * (length + suffix) for suffix in suffixes]
+        return sum(2 * some + _CALL * -(-some // _TOKENS_PER_CALL) for some in tokens)
 
     def tables(
         self, prefixes: Sequence[Tokens], suffixes: Sequence[Tokens], queries: Sequence[Query]
     ) -> list[list[int | None]]:
         """The answer to each query about each prefix (all of one length)."""
         answers: list[list[int | None]] = [[None] * len(queries) for _ in prefixes]
+        if not prefixes:
+            return answers
         by_suffix: dict[int, list[int]] = {}
         for query, (suffix, _) in enumerate(queries):
             by_suffix.setdefault(suffix, []).append(query)

@@ -1,7 +1,7 @@
 """The tasks' definitions once more, in plain Python over lists of ints; only the checker uses them.
 
-A rule is opened on a prefix, read once, and then answers queries (suffix, position in the suffix): the target at that
-position of prefix + suffix, or None where it is undefined. Source: arXiv 2603.08859 as restated in docs/theory.md, 1.
+A rule is opened on a prefix, read once, and then walks any suffix: the target at each of its positions behind that
+prefix, or None where it is undefined. Source: arXiv 2603.08859 as restated in docs/theory.md, 1.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,11 @@ from typing import Any, Protocol
 from plait.theory.checker.document import Refused
 
 MOST_WORDS = 2**24
+MOST_KEY_CELLS = 1_000_000
+"""Letters of all the keys of a row, written out one by one."""
 
 Tokens = Sequence[int]
-Ask = Callable[[Tokens, int], "int | None"]
+Walk = Callable[[Tokens], "list[int | None]"]
 
 
 class Rule(Protocol):
@@ -22,15 +24,20 @@ class Rule(Protocol):
 
     n_tokens: int
 
-    def open(self, prefix: Tokens) -> Ask:
-        """The questions that can be asked about a prefix."""
+    def open(self, prefix: Tokens) -> Walk:
+        """The targets at every position of any suffix behind the prefix."""
+        ...
+
+    def work(self, tokens: int) -> int:
+        """Steps that reading so many tokens of a prefix, or walking so many of a suffix, may take."""
         ...
 
 
 class SelectiveCopying:
     """The token n places back, n being the value of the latest number token."""
 
-    defaults = {"n_words": 26, "numbers": [5, 6, 7, 8, 9], "p_number": 0, "variant": "uniform"}  # noqa: RUF012
+    task = "plait.tasks.selective_copying:SelectiveCopying"
+    parameters = ("n_words", "numbers", "p_number", "variant")
 
     def __init__(self, params: dict[str, Any]) -> None:
         self.n_words = _positive(params, "n_words")
@@ -44,69 +51,76 @@ class SelectiveCopying:
         _check_probability(params, "p_number")
         _one_of(params, "variant", ("uniform", "adversarial", "repetitive"))
 
-    def open(self, prefix: Tokens) -> Ask:
-        values = [self.numbers[token - self.n_words] for token in prefix if token >= self.n_words]
-        latest = values[-1] if values else None
+    def work(self, tokens: int) -> int:
+        return 2 * tokens
 
-        def ask(suffix: Tokens, position: int) -> int | None:
+    def open(self, prefix: Tokens) -> Walk:
+        values = [self.numbers[token - self.n_words] for token in prefix if token >= self.n_words]
+        latest, length = values[-1] if values else None, len(prefix)
+
+        def walk(suffix: Tokens) -> list[int | None]:
             back = latest
-            for token in suffix[: position + 1]:
+            targets: list[int | None] = []
+            for position, token in enumerate(suffix):
                 if token >= self.n_words:
                     back = self.numbers[token - self.n_words]
-            if back is None:
-                return None
-            place = len(prefix) + position - back
-            if place < 0:
-                return None
-            return prefix[place] if place < len(prefix) else suffix[place - len(prefix)]
+                place = -1 if back is None else length + position - back
+                if place < 0:
+                    targets.append(None)
+                else:
+                    targets.append(prefix[place] if place < length else suffix[place - length])
+            return targets
 
-        return ask
+        return walk
 
 
 class MultiKeyRecall:
     """The token after the latest earlier occurrence of the last k words, those that end before position k left out."""
 
-    defaults = {"n_words": 8, "key_length": 2}  # noqa: RUF012
-    first = None
+    task = "plait.tasks.multi_key_recall:MultiKeyRecall"
+    parameters = ("n_words", "key_length")
 
     def __init__(self, params: dict[str, Any]) -> None:
         self.n_tokens = _positive(params, "n_words")
-        self.key_length = _positive(params, "key_length")
+        self.key_length = self.first = _positive(params, "key_length")
 
-    def open(self, prefix: Tokens) -> Ask:
-        k = self.key_length
-        first = k if self.first is None else self.first
-        followers = {
-            tuple(prefix[end - k + 1 : end + 1]): prefix[end + 1] for end in range(first, len(prefix) - 1)
-        }
+    def work(self, tokens: int) -> int:
+        return tokens * (8 + min(self.key_length, MOST_KEY_CELLS) // 4)
 
-        def ask(suffix: Tokens, position: int) -> int | None:
-            begin = max(0, len(prefix) - k)
-            row = [*prefix[begin:], *suffix[: position + 1]]
-            last = len(row) - 1
-            key = tuple(row[last - k + 1 :])
-            if len(key) < k or begin + last < first:
-                return None
-            for end in range(last - 1, k - 2, -1):
-                if (
-                    begin + end >= first
-                    and end >= len(prefix) - begin - 1
-                    and tuple(row[end - k + 1 : end + 1]) == key
-                ):
-                    return row[end + 1]
-            return followers.get(key)
+    def open(self, prefix: Tokens) -> Walk:
+        k, first = self.key_length, self.first
+        _check_keys(len(prefix), k)
+        row = tuple(prefix)
+        before = {row[end - k + 1 : end + 1]: row[end + 1] for end in range(first, len(row) - 1)}
+        begin = max(0, len(prefix) - k)
+        tail = prefix[begin:]
 
-        return ask
+        def walk(suffix: Tokens) -> list[int | None]:
+            row = (*tail, *suffix)
+            _check_keys(len(row), k)
+            since: dict[Tokens, int] = {}
+            targets: list[int | None] = []
+            key = row[len(tail) - k : len(tail)] if len(tail) == k and begin + k > first else None
+            for place in range(len(tail), len(row)):
+                if key is not None:
+                    since[key] = row[place]
+                known = place + 1 >= k and begin + place >= first
+                key = row[place - k + 1 : place + 1] if known else None
+                targets.append(None if key is None else since.get(key, before.get(key)))
+            return targets
+
+        return walk
 
 
 class AssociativeRecall(MultiKeyRecall):
     """The token after the latest earlier occurrence of the same word."""
 
-    defaults = {"n_words": 32}  # noqa: RUF012
-    first = 0
+    task = "plait.tasks.associative_recall:AssociativeRecall"
+    parameters = ("n_words",)
 
     def __init__(self, params: dict[str, Any]) -> None:
         super().__init__({"n_words": params["n_words"], "key_length": 1})
+        self.first = 0
 
 
 class DecodingRecall:
@@ -115,7 +129,8 @@ class DecodingRecall:
     Of the variant `last`, rows are words and then n_bits bits, and the last position alone is scored.
     """
 
-    defaults = {"n_bits": 5, "p_bit": 0, "variant": "interleaved"}  # noqa: RUF012
+    task = "plait.tasks.decoding_recall:DecodingRecall"
+    parameters = ("n_bits", "p_bit", "variant")
 
     def __init__(self, params: dict[str, Any]) -> None:
         self.n_bits = _positive(params, "n_bits")
@@ -126,34 +141,41 @@ class DecodingRecall:
         _check_probability(params, "p_bit")
         self.last_only = _one_of(params, "variant", ("interleaved", "last")) == "last"
 
-    def open(self, prefix: Tokens) -> Ask:
-        followers = dict(pairwise(prefix))
-        bits = [token - self.n_words for token in prefix if token >= self.n_words][-self.n_bits :]
+    def work(self, tokens: int) -> int:
+        return 3 * tokens
 
-        def ask(suffix: Tokens, position: int) -> int | None:
-            read = suffix[: position + 1]
-            spelled = [*bits, *(token - self.n_words for token in read if token >= self.n_words)]
-            word = 0
-            for bit in spelled[-self.n_bits :]:
-                word = 2 * word + bit
-            if self.last_only and (
-                position + 1 < len(suffix)
-                or len(spelled) != self.n_bits
-                or any(token < self.n_words for token in [*prefix, *read][-self.n_bits :])
-            ):
-                return None
-            for place in range(position - 1, -1, -1):
-                if read[place] == word:
-                    return read[place + 1]
-            return read[0] if prefix and prefix[-1] == word else followers.get(word)
+    def open(self, prefix: Tokens) -> Walk:
+        before = dict(pairwise(prefix))
+        register, last = 0, prefix[-1] if prefix else None
+        bits = [token - self.n_words for token in prefix if token >= self.n_words]
+        for bit in bits:
+            register = (2 * register + bit) % self.n_words
+        ending = prefix[-self.n_bits :]
 
-        return ask
+        def walk(suffix: Tokens) -> list[int | None]:
+            word, previous = register, last
+            since: dict[int | None, int] = {}
+            targets: list[int | None] = []
+            for token in suffix:
+                since[previous], previous = token, token
+                if token >= self.n_words:
+                    word = (2 * word + token - self.n_words) % self.n_words
+                targets.append(since.get(word, before.get(word)))
+            if self.last_only:
+                end = [*ending, *suffix[-self.n_bits :]][-self.n_bits :]
+                all_bits = len(bits) + sum(token >= self.n_words for token in suffix)
+                in_order = all_bits == self.n_bits == sum(token >= self.n_words for token in end)
+                targets = [*[None] * (len(targets) - 1), targets[-1] if in_order else None]
+            return targets
+
+        return walk
 
 
 class Needle:
     """The word after marker A, in rows with one marker A, a word after it, and marker B nowhere before that."""
 
-    defaults = {"n_words": 100, "score_marker": False}  # noqa: RUF012
+    task = "plait.tasks.needle:Needle"
+    parameters = ("n_words", "score_marker")
 
     def __init__(self, params: dict[str, Any]) -> None:
         self.n_words = _positive(params, "n_words")
@@ -161,18 +183,34 @@ class Needle:
         if not isinstance(params["score_marker"], bool):
             raise Refused("score_marker must be true or false")
 
-    def open(self, prefix: Tokens) -> Ask:
-        marker, end = self.n_words, self.n_words + 1
+    def work(self, tokens: int) -> int:
+        return 3 * tokens
 
-        def ask(suffix: Tokens, position: int) -> int | None:
-            row = [*prefix, *suffix[: position + 1]]
-            places = [i for i, token in enumerate(row) if token == marker]
-            if len(places) != 1 or end in row[:-1]:
-                return None
-            after = row[places[0] + 1 : places[0] + 2]
-            return after[0] if after and after[0] < self.n_words else None
+    def open(self, prefix: Tokens) -> Walk:
+        started, _ = self._read(("before", None), prefix)
 
-        return ask
+        def walk(suffix: Tokens) -> list[int | None]:
+            return self._read(started, suffix)[1]
+
+        return walk
+
+    def _read(
+        self, state: tuple[str, int | None], tokens: Tokens
+    ) -> tuple[tuple[str, int | None], list[int | None]]:
+        """The state after the tokens (before A, after A, with its word, or out of order), and the targets."""
+        where, word = state
+        targets: list[int | None] = []
+        for token in tokens:
+            if where == "before":
+                where = {self.n_words: "after", self.n_words + 1: "out of order"}.get(token, where)
+            elif where == "after":
+                where, word = ("with", token) if token < self.n_words else ("out of order", None)
+            elif where == "with" and token == self.n_words:
+                where = "out of order"
+            targets.append(word if where == "with" else None)
+            if where == "with" and token == self.n_words + 1:
+                where = "out of order"  # marker B ends a row
+        return (where, word), targets
 
 
 RULES = {
@@ -188,15 +226,23 @@ def rule_of(name: str, params: dict[str, Any]) -> Rule:
     """The rule of a task of plait.
 
     Raises:
-        Refused: an unknown task or parameter, or a value out of range.
+        Refused: an unknown task, an unknown parameter or one that lacks, or a value out of range.
     """
     if name not in RULES:
-        raise Refused(f"unknown task {name!r}; known: {', '.join(RULES)}")
-    defaults = RULES[name].defaults
-    unknown = sorted(set(params) - set(defaults))
+        raise Refused(f"unknown task {name!r:.80}; known: {', '.join(RULES)}")
+    known = RULES[name].parameters
+    unknown = sorted(set(params) - set(known))
     if unknown:
-        raise Refused(f"unknown parameter {unknown[0]!r} of {name}; known: {', '.join(defaults)}")
-    return RULES[name]({**defaults, **params})
+        raise Refused(f"unknown parameter {unknown[0]!r} of {name}; known: {', '.join(known)}")
+    lacking = [parameter for parameter in known if parameter not in params]
+    if lacking:
+        raise Refused(f"the certificate lacks the parameter {lacking[0]!r} of {name}")
+    return RULES[name](params)
+
+
+def _check_keys(length: int, k: int) -> None:
+    if length >= k and length * k > MOST_KEY_CELLS:
+        raise Refused(f"keys of {k} tokens in rows of {length} are more than the limit")
 
 
 def _is_positive(value: object) -> bool:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from plait.theory.checker import arithmetic, document
-from plait.theory.checker.claim import ReachClaim, StateClaim, read_claim
-from plait.theory.checker.codecs.base import MOST_DIGITS, Codec
+from plait.theory.checker.claim import ERROR_OVER, ReachClaim, StateClaim, read_claim
+from plait.theory.checker.codecs.base import Codec
 from plait.theory.checker.codecs.lists import Listed, Random, first_alike
 from plait.theory.checker.document import Refused
-from plait.theory.checker.game import MOST_EXHAUSTIVE, MOST_WORK, play
+from plait.theory.checker.game import CHUNK, MOST_EXHAUSTIVE, MOST_WORK, Board, check_work, play
 from plait.theory.checker.verdict import Verdict
 
 SURELY = Fraction(1, 2**40)
@@ -73,6 +73,8 @@ def _verdict(claim: ReachClaim | StateClaim, seed: int | None) -> Verdict:
     shown = f"{float(bits):.3f} bits certified at confidence " + (
         "1" if exact else f"1 - {float(1 - reached):.2g}"
     )
+    if claim.error:
+        shown += f", for an average error of at most {float(claim.error):.6g} over {ERROR_OVER}"
     accepted = claim.bits <= bits
     reason = shown if accepted else f"{float(claim.bits):.3f} bits claimed, {shown}"
     return Verdict(accepted=accepted, reason=reason, bits=bits, confidence=reached)
@@ -82,7 +84,8 @@ def _reach(claim: ReachClaim) -> Verdict:
     rows = claim.inputs
     if len(rows) != 2 or len(rows[0]) != len(rows[1]) or not rows[0]:
         raise Refused("inputs must be two rows of one length")
-    targets = [claim.rule.open([])(row, len(row) - 1) for row in rows]
+    check_work(Board(rule=claim.rule, suffixes=[rows[0]], queries=[(0, 0)]).cost(2, 0), "reading the inputs")
+    targets = [claim.rule.open([])(row)[-1] for row in rows]
     if None in targets:
         raise Refused("the target at the last position is undefined in one of the inputs")
     if targets[0] == targets[1]:
@@ -100,38 +103,38 @@ def _reach(claim: ReachClaim) -> Verdict:
 
 def _codec_states(claim: StateClaim, codec: Codec, choose: random.Random) -> tuple[int, bool]:
     """States certified, and whether every content was tried."""
-    if codec.size.bit_length() > MOST_DIGITS:
-        raise Refused(f"contents of at most {MOST_DIGITS} bits, got {codec.size.bit_length()}")
-    cost = claim.board.cost(codec.work)
-    exact = codec.size <= MOST_EXHAUSTIVE and codec.size * cost <= MOST_WORK
-    if not exact:
-        _check_sampled(claim)
-    indices = range(codec.size) if exact else [choose.randrange(codec.size) for _ in range(claim.trials)]
-    right = play(claim.board, codec, indices, answers=claim.answers if claim.error else None)
-    if not exact:
-        share = arithmetic.certain_share(right, claim.trials, 1 - claim.confidence)
-        right = -(-share.numerator * codec.size // share.denominator)
-    return _at_error(claim, max(1, right)), exact
+    cost, answers = claim.board.cost_of(codec), claim.answers if claim.error else None
+    if codec.size <= MOST_EXHAUSTIVE and codec.size * cost <= MOST_WORK:
+        right = play(claim.board, codec, range(codec.size), answers=answers)
+        return _at_error(claim, codec.size, Fraction(right, codec.size)), True
+    _check_sampled(claim)
+    check_work(claim.trials * cost, f"checking {claim.trials} contents")
+    drawn = (choose.randrange(codec.size) for _ in range(claim.trials))
+    right = play(claim.board, codec, drawn, answers=answers)
+    share = arithmetic.certain_share(right, claim.trials, 1 - claim.confidence)
+    return _at_error(claim, codec.size, share), False
 
 
 def _listed_states(claim: StateClaim, codec: Listed) -> int:
     """All prefixes of the list, if every two of them are told apart."""
-    if codec.size * claim.board.cost(codec.length) > MOST_WORK:
-        raise Refused(f"telling {codec.size} prefixes apart is more work than the limit")
+    check_work(claim.board.cost(codec.size, codec.length), f"telling {codec.size} prefixes apart")
     _check_distinct(codec.rows)
     if claim.error and any(answer not in (claim.answers or ()) for row in codec.rows for answer in row):
         raise Refused("at an error above 0 every query needs a defined answer out of the list of answers")
-    return _at_error(claim, codec.size)
+    return _at_error(claim, codec.size, Fraction(1))
 
 
 def _random_states(claim: StateClaim, codec: Random, choose: random.Random) -> tuple[int, bool]:
     _check_sampled(claim)
     if claim.error:
         raise Refused("random prefixes give no bound at an error above 0")
-    if codec.draws * claim.board.cost(codec.length) > MOST_WORK:
-        raise Refused(f"telling {codec.draws} prefixes apart is more work than the limit")
-    prefixes = [codec.draw(choose.randrange) for _ in range(codec.draws)]
-    _check_distinct(claim.board.tables(prefixes, range(len(claim.board.queries))))
+    steps = codec.work + claim.board.cost(codec.draws, codec.length)
+    check_work(steps, f"telling {codec.draws} prefixes apart")
+    rows: list[list[int | None]] = []
+    for begin in range(0, codec.draws, CHUNK):
+        prefixes = [codec.draw(choose) for _ in range(begin, min(begin + CHUNK, codec.draws))]
+        rows += claim.board.tables(prefixes, range(len(claim.board.queries)))
+    _check_distinct(rows)
     return arithmetic.birthday_states(codec.draws, 1 - claim.confidence), False
 
 
@@ -146,6 +149,16 @@ def _check_distinct(rows: list[list[int | None]]) -> None:
         raise Refused(f"no query tells prefixes {alike[0]} and {alike[1]} apart")
 
 
-def _at_error(claim: StateClaim, contents: int) -> int:
+def _at_error(claim: StateClaim, size: int, share: Fraction) -> int:
+    """States that the share of the contents which surely comes back needs.
+
+    The error is an average over all contents; on that share alone it may be larger by as much as the share is
+    smaller.
+    """
+    contents = max(1, -(-share.numerator * size // share.denominator))
+    if not claim.error:
+        return contents
+    if claim.error >= share:
+        return 1
     queries, answers = len(claim.board.queries), len(claim.answers or ())
-    return arithmetic.states_at_error(contents, queries, answers, claim.error)
+    return arithmetic.states_at_error(contents, queries, answers, claim.error / share)

@@ -11,9 +11,9 @@ from plait.verify.inputs import occurring_tokens
 
 def suite(task: Task, *, seq_len: int, window: int | None, seed: int) -> Iterator[Case]:
     """Inputs of at most `seq_len` tokens; `window` is that of the model's last attention layer, None for all."""
-    if isinstance(task, SelectiveCopying):
+    if type(task) is SelectiveCopying:
         return copying_cases(task, seq_len=seq_len, seed=seed)
-    if isinstance(task, DecodingRecall):
+    if type(task) is DecodingRecall:
         return recall_cases(task, seq_len=seq_len, window=min(window or seq_len, seq_len), seed=seed)
     return _any_task(occurring_tokens(task), seq_len=seq_len, seed=seed)
 

@@ -5,6 +5,7 @@ Nothing about a codec is trusted: it counts only how often `decode(answers to en
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from plait.theory.checker.document import Refused
 
@@ -12,11 +13,23 @@ MOST_LENGTH = 20_000
 MOST_DIGITS = 200_000
 """Bits of a codec's size."""
 
+MOST_CELLS = 2_000_000
+"""Tokens or answers held at once beside the file itself: prefixes that are tried, tables of answers."""
+
 AskQuery = Callable[[int], int]
 """The answer to a query, given by its index."""
 
-Tables = Callable[[Sequence[list[int]], Sequence[int]], "list[list[int | None]]"]
-"""The right answers to some queries about some prefixes."""
+
+class Asked(Protocol):
+    """The task with the certificate's suffixes and queries, as codecs need it."""
+
+    def tables(self, prefixes: Sequence[list[int]], reads: Sequence[int]) -> list[list[int | None]]:
+        """The right answers to some queries about some prefixes."""
+        ...
+
+    def cost(self, prefixes: int, length: int, reads: Sequence[int] | None = None) -> int:
+        """Steps that such a table takes, the prefixes having `length` tokens; None for all queries."""
+        ...
 
 
 class UndefinedAnswer(Exception):  # noqa: N818  # ends one decoding
@@ -30,9 +43,12 @@ class Codec(ABC):
     length: int
 
     @property
+    @abstractmethod
     def work(self) -> int:
-        """Steps to write and read one content, beside the queries."""
-        return self.length
+        """Steps that writing and reading one content takes at most, beside the answers to queries.
+
+        A step is what plain Python does in a twentieth of a microsecond or so.
+        """
 
     @abstractmethod
     def encode(self, index: int) -> list[int] | None:
@@ -43,6 +59,22 @@ class Codec(ABC):
         """The content that the answers spell; None where they spell none."""
 
 
+def long_steps(size: int) -> int:
+    """Steps that dividing a number below `size` by a short one takes."""
+    return 3 + size.bit_length() // 1000
+
+
+def checked_size(size: int) -> int:
+    """The number of contents, refused where it is too long for anything to be counted with.
+
+    Raises:
+        Refused: a size of more than `MOST_DIGITS` bits.
+    """
+    if size.bit_length() > MOST_DIGITS:
+        raise Refused(f"contents of at most {MOST_DIGITS} bits, got {size.bit_length()}")
+    return size
+
+
 class Reader:
     """Fields of a certificate's object, each checked as it is taken; `done` refuses what is left.
 
@@ -51,7 +83,8 @@ class Reader:
         where: how messages call it.
         n_tokens: tokens are in [0, n_tokens).
         n_queries: queries are in [0, n_queries).
-        tables: the certificate's shared lists of tokens; an integer in place of a list names one.
+        tables: the certificate's shared lists of tokens, checked once; an integer in place of a list of tokens names
+            one, which is then shared and not copied.
     """
 
     def __init__(
@@ -80,7 +113,19 @@ class Reader:
         return value  # pyright: ignore
 
     def tokens(self, name: str, *, most: int = MOST_LENGTH) -> list[int]:
-        return self.listed(self.take(name), name, below=self.n_tokens, most=most)
+        value = self.take(name)
+        if _is_int(value):
+            table = self.table(value, name)
+            if len(table) > most:
+                raise Refused(f"{self.where}: {name} must be a list of at most {most} integers")
+            return table
+        return self.listed(value, name, below=self.n_tokens, most=most)
+
+    def table(self, number: object, name: str) -> list[int]:
+        """The shared list of tokens of this number."""
+        if not isinstance(number, int) or not 0 <= number < len(self.tables):
+            raise Refused(f"{self.where}: {name} names table {number!r:.20}, there are {len(self.tables)}")
+        return self.tables[number]
 
     def positions(self, name: str, *, below: int) -> list[int]:
         positions = self.listed(self.take(name), name, below=below, most=MOST_LENGTH)
@@ -98,11 +143,7 @@ class Reader:
         return value
 
     def listed(self, value: object, name: str, *, below: int, most: int = MOST_LENGTH) -> list[int]:
-        """A list of at most `most` integers in [0, below), or of tokens the table that an integer names."""
-        if _is_int(value) and below == self.n_tokens:
-            if not 0 <= value < len(self.tables):  # pyright: ignore
-                raise Refused(f"{self.where}: {name} names table {value}, there are {len(self.tables)}")
-            value = self.tables[value]  # pyright: ignore
+        """A list of at most `most` integers in [0, below)."""
         if not isinstance(value, list) or len(value) > most:
             raise Refused(f"{self.where}: {name} must be a list of at most {most} integers")
         if not all(_is_int(item) and 0 <= item < below for item in value):

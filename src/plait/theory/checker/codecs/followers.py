@@ -9,8 +9,10 @@ each step is a digit of the index, whose radix is their number. Reading starts a
 Source: docs/theory.md, Theorems 4.4 and 4.5.
 """
 
+from bisect import bisect_left
+
 from plait.theory.checker.codecs import prufer
-from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader
+from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader, checked_size, long_steps
 from plait.theory.checker.document import Refused
 
 MOST_KEYS = 5_000
@@ -37,6 +39,11 @@ class _Keyed(Codec):
         if len(self.reads) != self.n_keys:
             raise Refused(f"reads must be a list of queries for each of the {self.n_keys} keys")
 
+    @property
+    def reading(self) -> int:
+        """Steps that asking for every follower takes, beside the answers."""
+        return sum(8 + 4 * len(queries) for queries in self.reads)
+
     def next_key(self, key: int, letter: int) -> int:
         return (key * self.n + letter) % self.n_keys
 
@@ -60,7 +67,11 @@ class Trees(_Keyed):
         if root is not None:
             self.roots = [reader.listed([root], "root", below=self.n_keys, most=1)[0]]
         reader.done()
-        self.size = len(self.roots) * prufer.tree_count(self.n, self.k)
+        self.size = checked_size(len(self.roots) * prufer.tree_count(self.n, self.k))
+
+    @property
+    def work(self) -> int:
+        return self.reading + self.length + self.n_keys * (100 + 30 * self.k + 2 * long_steps(self.size))
 
     def encode(self, index: int) -> list[int] | None:
         index, choice = divmod(index, len(self.roots))
@@ -136,31 +147,55 @@ class Paths(_Keyed):
         self.length = self.lead + self.k + self.steps
         self.size = 1
         for factor in factors:
-            self.size *= max(1, factor)
+            self.size = checked_size(self.size * max(1, factor))
+
+    @property
+    def work(self) -> int:
+        step = 40 + self.n // 64 + long_steps(self.size)
+        return self.reading + self.length + 2 * self.steps * step + self.n_keys // 4
 
     def encode(self, index: int) -> list[int] | None:
-        key, seen = self.start, {self.start}
+        key, ways = self.start, _Ways(self.n, self.n_keys, self.start)
         text = self.spelled(key)
         for _ in range(self.steps):
-            free = self._free(key, seen)
+            free = ways.out_of(key)
             if not free:
                 return None
             index, choice = divmod(index, len(free))
             text.append(free[choice])
             key = self.next_key(key, free[choice])
-            seen.add(key)
+            ways.close(key)
         return None if index else [self.letters[letter] for letter in [0] * self.lead + text]
 
     def decode(self, ask: AskQuery) -> int | None:
-        key, seen, index, radix = self.start, {self.start}, 0, 1
+        key, ways, index, radix = self.start, _Ways(self.n, self.n_keys, self.start), 0, 1
         for _ in range(self.steps):
-            letter, free = self.follower(key, ask), self._free(key, seen)
-            if letter not in free:
+            letter, free = self.follower(key, ask), ways.out_of(key)
+            choice = len(free) if letter is None else bisect_left(free, letter)
+            if choice == len(free) or free[choice] != letter:
                 return None
-            index, radix = index + radix * free.index(letter), radix * len(free)
-            key = self.next_key(key, letter)
-            seen.add(key)
+            index, radix = index + radix * choice, radix * len(free)
+            key = self.next_key(key, free[choice])
+            ways.close(key)
         return index
 
-    def _free(self, key: int, seen: set[int]) -> list[int]:
-        return [letter for letter in range(self.n) if self.next_key(key, letter) not in seen]
+
+class _Ways:
+    """The letters, in order, that lead to keys not closed yet: they depend on the last k - 1 letters of a key alone."""
+
+    def __init__(self, n: int, n_keys: int, closed: int) -> None:
+        self.n, self.below = n, n_keys // n
+        self._letters: dict[int, list[int]] = {}
+        self.close(closed)
+
+    def out_of(self, key: int) -> list[int]:
+        return self._of(key % self.below)
+
+    def close(self, key: int) -> None:
+        letters = self._of(key // self.n)
+        del letters[bisect_left(letters, key % self.n)]
+
+    def _of(self, letters_before: int) -> list[int]:
+        if letters_before not in self._letters:
+            self._letters[letters_before] = list(range(self.n))
+        return self._letters[letters_before]

@@ -8,7 +8,7 @@ last path (at the end, if no word waits), where it changes no follower. Source: 
 """
 
 from plait.theory.checker.codecs import prufer
-from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader
+from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader, checked_size, long_steps
 from plait.theory.checker.document import Refused
 
 MOST_WORDS = 5_000
@@ -54,7 +54,13 @@ class Forests(Codec):
         self.roots = list(range(m, n))
         self.settled = prufer.forest_count(n, len(self.roots))
         self.with_root = prufer.forest_count(n, len(self.roots) + 1) if waiting else 0
-        self.size = len(self.registers) * (self.settled + m * self.with_root)
+        self.size = checked_size(len(self.registers) * (self.settled + m * self.with_root))
+
+    @property
+    def work(self) -> int:
+        reading = sum(8 + 4 * len(reads) for reads in self.reads)
+        registers = sum(8 + 4 * len(value.reads) for value in self.registers)
+        return reading + registers + self.length + len(self.nodes) * (120 + 2 * long_steps(self.size))
 
     def encode(self, index: int) -> list[int] | None:
         index, choice = divmod(index, len(self.registers))
@@ -98,7 +104,8 @@ def _paths(parents: dict[int, int], end: int | None) -> list[list[int]]:
             children[parent] += 1
     leaves = [node for node, count in children.items() if not count]
     if end is not None:
-        leaves.sort(key=lambda leaf: _root(leaf, parents) == end)
+        roots = _roots(parents)
+        leaves.sort(key=lambda leaf: roots[leaf] == end)
     paths = []
     for leaf in leaves:
         path, node = [leaf], parents[leaf]
@@ -114,10 +121,18 @@ def _paths(parents: dict[int, int], end: int | None) -> list[list[int]]:
     return paths
 
 
-def _root(node: int, parents: dict[int, int]) -> int:
-    while node in parents:
-        node = parents[node]
-    return node
+def _roots(parents: dict[int, int]) -> dict[int, int]:
+    """The root of every node, each edge gone up once."""
+    roots: dict[int, int] = {}
+    for start in parents:
+        path, node = [], start
+        while node in parents and node not in roots:
+            path.append(node)
+            node = parents[node]
+        root = roots.get(node, node)
+        for below in path:
+            roots[below] = root
+    return roots
 
 
 def _proved(value: Register, ask: AskQuery) -> bool:

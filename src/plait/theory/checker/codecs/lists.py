@@ -6,9 +6,10 @@ few: with |S| states the probability is at most `prod_(i < N) (1 - i / |S|)` (bi
 Source: docs/theory.md, Theorems 4.1 and 4.7.
 """
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Sequence
 
-from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader, Tables
+from plait.theory.checker.codecs.base import MOST_CELLS, MOST_LENGTH, Asked, AskQuery, Codec, Reader
 from plait.theory.checker.document import Refused
 
 MOST_ROWS = 8_192
@@ -18,7 +19,7 @@ _MOST_PAIRS = 20_000_000
 class Listed(Codec):
     """The contents are the prefixes of the list."""
 
-    def __init__(self, reader: Reader, tables: Tables) -> None:
+    def __init__(self, reader: Reader, asked: Asked) -> None:
         rows = reader.objects("prefixes")
         reader.done()
         if not 1 <= len(rows) <= MOST_ROWS:
@@ -29,14 +30,19 @@ class Listed(Codec):
         self.length, self.size = len(self.prefixes[0]), len(rows)
         if any(len(prefix) != self.length for prefix in self.prefixes):
             raise Refused("the prefixes of a list must have one length")
-        self.reads, self.tables = list(range(reader.n_queries)), tables
+        _check_cells(len(rows), reader.n_queries)
+        self.reads, self.asked = list(range(reader.n_queries)), asked
         self._rows: list[list[int | None]] = []
+
+    @property
+    def work(self) -> int:
+        return self.length + 4 * self.size * (1 + len(self.reads))
 
     @property
     def rows(self) -> list[list[int | None]]:
         """The right answers to every query about each prefix."""
         if not self._rows:
-            self._rows = self.tables(self.prefixes, self.reads)
+            self._rows = self.asked.tables(self.prefixes, self.reads)
         return self._rows
 
     def encode(self, index: int) -> list[int]:
@@ -62,12 +68,24 @@ class Random:
         reader.done()
         if not self.letters:
             raise Refused("letters must be one or more tokens")
+        _check_cells(self.draws, reader.n_queries)
         self.length = len(self.before) + self.free + len(self.after)
 
-    def draw(self, choose: Callable[[int], int]) -> list[int]:
-        """One prefix; `choose(n)` gives a uniform integer below n."""
-        free = [self.letters[choose(len(self.letters))] for _ in range(self.free)]
-        return [*self.before, *free, *self.after]
+    def draw(self, choose: random.Random) -> list[int]:
+        """One prefix; all are drawn alike, and independently."""
+        return [*self.before, *choose.choices(self.letters, k=self.free), *self.after]
+
+    @property
+    def work(self) -> int:
+        """Steps that drawing all of them takes."""
+        return self.draws * (20 + 10 * self.free + self.length // 4)
+
+
+def _check_cells(prefixes: int, queries: int) -> None:
+    if prefixes * queries > MOST_CELLS:
+        raise Refused(
+            f"{prefixes} prefixes and {queries} queries are more answers than the limit of {MOST_CELLS}"
+        )
 
 
 def first_alike(rows: Sequence[Sequence[int | None]]) -> tuple[int, int] | None:

@@ -9,40 +9,52 @@ answers to the base with the slots before filled as decoded and this one with th
 is the value. Several slot codecs in a `union` count their contents one after the other; the first that decodes wins.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-from plait.theory.checker.codecs.base import AskQuery, Codec, Reader, Tables
+from plait.theory.checker.codecs.base import (
+    MOST_CELLS,
+    Asked,
+    AskQuery,
+    Codec,
+    Reader,
+    checked_size,
+    long_steps,
+)
+from plait.theory.checker.codecs.rows import Choices, Row, Rows, read_rows
 from plait.theory.checker.document import Refused
-
-MOST_CELLS = 1_000_000
 
 
 class Slot:
     """One slot: where it stands, what it may hold, and how it is read."""
 
-    def __init__(self, reader: Reader, length: int) -> None:
+    def __init__(self, reader: Reader, length: int, choices: Choices) -> None:
         self.at = reader.positions("at", below=length)
-        self.values = _rows(reader, "values", width=len(self.at))
+        if not self.at:
+            raise Refused("a slot must stand somewhere")
+        self.values = read_rows(reader, "values", width=len(self.at))
         self.reads = reader.queries("reads")
         self.simulated = reader.fields.get("answers") == "simulated"
-        self.answers: list[list[int | None]] = [[*value] for value in self.values]
+        self.answers: Rows = self.values
         if self.simulated:
             reader.take("answers")
         elif "answers" in reader.fields:
-            self.answers = _rows(reader, "answers", width=len(self.reads), gaps=True)
-        if not self.values or len(self.answers) != len(self.values):
+            self.answers = read_rows(reader, "answers", width=len(self.reads), gaps=True)
+        if not len(self.values) or len(self.answers) != len(self.values):
             raise Refused("a slot needs values, and as many rows of answers")
-        if not self.simulated and any(len(row) != len(self.reads) for row in self.answers):
+        if not self.simulated and any(len(row) != len(self.reads) for row in self.answers[:1]):
             raise Refused("a slot's rows of answers must be as long as its reads")
         reader.done()
-        self.choices: dict[int | None, int] = {}
-        if len(self.reads) == 1 and not self.simulated:
-            for choice, row in reversed(list(enumerate(self.answers))):
-                self.choices[row[0]] = choice
+        one = len(self.reads) == 1 and not self.simulated
+        self.choices = choices.of(self.answers) if one else None
 
-    def read(self, rows: list[list[int | None]], ask: AskQuery) -> int | None:
+    @property
+    def tried(self) -> int:
+        """Steps that comparing the answers with each row takes; a row may ask each query once more."""
+        return 10 if self.choices is not None else len(self.values) * (20 + 8 * len(self.reads))
+
+    def read(self, rows: Sequence[Row], ask: AskQuery) -> int | None:
         """The number of the first row of answers that fits."""
-        if self.choices and None not in self.choices:
+        if self.choices is not None:
             return self.choices.get(ask(self.reads[0]))
         return next((j for j, row in enumerate(rows) if _fits(row, self.reads, ask)), None)
 
@@ -50,28 +62,32 @@ class Slot:
 class Slots(Codec):
     """The contents are the mixed-radix numbers of the slots, the first slot lowest."""
 
-    def __init__(self, reader: Reader, tables: Tables) -> None:
+    def __init__(self, reader: Reader, asked: Asked, choices: Choices) -> None:
         self.base = reader.tokens("base")
-        self.length = len(self.base)
+        self.length, self.asked = len(self.base), asked
         self.slots: list[Slot] = []
-        cells = 0
+        self.size, places = 1, set[int]()
         for fields in reader.objects("slots"):
-            self.slots.append(Slot(reader.inner(fields, "a slot"), self.length))
-            cells += sum(map(len, self.slots[-1].values)) + sum(map(len, self.slots[-1].answers))
-            if cells > MOST_CELLS:
-                raise Refused(f"slots hold at most {MOST_CELLS} tokens in all")
+            slot = Slot(reader.inner(fields, "a slot"), self.length, choices)
+            if not places.isdisjoint(slot.at):
+                raise Refused("two slots stand at one position")
+            places.update(slot.at)
+            if slot.simulated and len(slot.values) * self.length > MOST_CELLS:
+                raise Refused(f"a simulated slot tries prefixes of at most {MOST_CELLS} tokens in all")
+            self.slots.append(slot)
+            self.size = checked_size(self.size * len(slot.values)) if len(slot.values) > 1 else self.size
         reader.done()
-        places = [place for slot in self.slots for place in slot.at]
-        if len(set(places)) < len(places):
-            raise Refused("two slots stand at one position")
-        self.tables, self.size = tables, 1
-        for slot in self.slots:
-            self.size *= len(slot.values)
 
     @property
     def work(self) -> int:
-        tried = sum(len(slot.values) * (len(slot.reads) + 1) for slot in self.slots if not slot.choices)
-        return tried * self.length if any(slot.simulated for slot in self.slots) else self.length + tried
+        steps = 4 + self.length // 4
+        for slot in self.slots:
+            steps += slot.tried + 3 * (len(slot.at) + long_steps(self.size))
+            if slot.simulated:
+                values = len(slot.values)
+                steps += self.asked.cost(values, self.length, slot.reads)
+                steps += values * (self.length // 4 + 2 * len(slot.at))
+        return steps
 
     def encode(self, index: int) -> list[int]:
         prefix = list(self.base)
@@ -96,7 +112,7 @@ class Slots(Codec):
         for choice in range(len(slot.values)):
             prefixes.append(list(filled))
             _fill(prefixes[-1], slot, choice)
-        return self.tables(prefixes, slot.reads)
+        return self.asked.tables(prefixes, slot.reads)
 
 
 class Union(Codec):
@@ -106,11 +122,11 @@ class Union(Codec):
         if not parts or len({part.length for part in parts}) != 1:
             raise Refused("a union needs parts of one length")
         self.parts, self.length = parts, parts[0].length
-        self.size = sum(part.size for part in parts)
+        self.size = checked_size(sum(part.size for part in parts))
 
     @property
     def work(self) -> int:
-        return sum(part.work for part in self.parts)
+        return sum(part.work + long_steps(self.size) for part in self.parts)
 
     def encode(self, index: int) -> list[int] | None:
         for part in self.parts:
@@ -129,28 +145,11 @@ class Union(Codec):
         return None
 
 
-def _fits(row: list[int | None], reads: list[int], ask: AskQuery) -> bool:
+def _fits(row: Row, reads: list[int], ask: AskQuery) -> bool:
     return all(want is None or ask(query) == want for want, query in zip(row, reads, strict=True))
 
 
 def _fill(prefix: list[int], slot: Slot, choice: int) -> None:
     for place, token in zip(slot.at, slot.values[choice], strict=True):
+        assert token is not None  # values have no gaps
         prefix[place] = token
-
-
-def _rows(reader: Reader, name: str, *, width: int, gaps: bool = False) -> list[Any]:
-    """Rows of `width` tokens; a plain list of tokens stands for rows of one, `gaps` allows null."""
-    value = reader.take(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        if width != 1:
-            raise Refused(f"a slot's {name} must have rows of {width} tokens, a table has single ones")
-        return [[token] for token in reader.listed(value, name, below=reader.n_tokens, most=MOST_CELLS)]
-    if not isinstance(value, list) or len(value) * max(1, width) > MOST_CELLS:
-        raise Refused(f"a slot's {name} must be a list of at most {MOST_CELLS} tokens in all")
-    rows = [row if isinstance(row, list) else [row] for row in value]
-    for row in rows:
-        if len(row) != width:
-            raise Refused(f"each row of a slot's {name} must have {width} entries")
-        present = [item for item in row if item is not None] if gaps else row
-        reader.listed(present, name, below=reader.n_tokens, most=MOST_CELLS)
-    return rows
