@@ -5,11 +5,10 @@ from types import MappingProxyType
 import polars as pl
 import pytest
 
-from plait import paper
 from plait.experiments import SCHEMA_VERSION, Experiment, Store
+from plait.findings.figure import Figure
 from plait.model import HybridConfig
 from plait.paper import catalogue
-from plait.report import origin as reports
 from plait.tasks import SelectiveCopying
 from plait.training import Run, Train
 
@@ -29,10 +28,7 @@ TINY = Experiment(
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    known = MappingProxyType({"tiny": TINY})
-    monkeypatch.setattr(catalogue, "CATALOGUE", known)
-    monkeypatch.setattr(paper, "CATALOGUE", known)
-    monkeypatch.setattr(reports, "CATALOGUE", known)
+    monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"tiny": Figure(experiment=TINY)}))
 
 
 def test_reproduce_trains_reports_and_says_what_it_leaves_out(plait, tmp_path):
@@ -90,8 +86,8 @@ def test_what_is_drawn_is_not_trained(plait, refused, tmp_path):
 
 
 def test_the_headline_tells_first_what_is_proved(plait, plait_json, refused, monkeypatch):
-    known = MappingProxyType({"headline": replace(TINY, name="headline")})
-    monkeypatch.setattr(catalogue, "CATALOGUE", known)
+    known = Figure(experiment=replace(TINY, name="headline"))
+    monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"headline": known}))
     result = plait("reproduce", "headline", "-o", "r")
     assert result.exit_code == 0, result.output
     assert (

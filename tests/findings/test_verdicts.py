@@ -9,7 +9,7 @@ from made_up_rows import made_up_rows
 from plait.cli.values import parse_choices
 from plait.experiments import Cell
 from plait.findings.claims import Outcome, ordered, shown_by, sized
-from plait.findings.evidence import Found, Stored
+from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.judges import (
     ahead,
     gap,
@@ -31,10 +31,10 @@ from plait.findings.trends import (
 )
 from plait.findings.verdicts import protocol_lines, verdict_lines
 from plait.model import HybridConfig
-from plait.paper import CATALOGUE, find_experiment
-from plait.paper.claims import ALL_CLAIMS, claims_of
-from plait.paper.own_questions import lean, shapes
-from plait.paper.paper_claims import paper_ratio
+from plait.paper import CATALOGUE, FIGURES, find_experiment
+from plait.paper.fig4 import PAPER_RATIO
+from plait.paper.lean import ratio_by_block
+from plait.paper.shapes import learned_from_random_weights
 from plait.report.questions import leaner_table
 from plait.report.seed_views import rate_grid, seed_table, statistic_table
 from plait.report.verdict_table import verdict_table
@@ -62,8 +62,10 @@ def cell(pattern, parameters, *means, d_model=8, window=20, luck=LUCK, lrs=(1e-3
     )
 
 
-def found(*cells, name="fig4") -> Found:
-    return Found(experiment=find_experiment(name), cells=cells, stored=Stored(rows=made_up_rows_of_nothing()))
+def found(*cells, name="fig4") -> Evidence:
+    return Evidence(
+        experiment=find_experiment(name), cells=cells, stored=StoredRows(rows=made_up_rows_of_nothing())
+    )
 
 
 def made_up_rows_of_nothing():
@@ -371,7 +373,7 @@ class TestSeeds:
 def test_the_papers_ratio_comes_from_its_points():
     # TF-TF .727 at 6,000 and .923 at 12,000; SSM-TF .087 at 1,000 and .999 at 2,000.
     expected = 6_000 * 2 ** (0.173 / 0.196) / (1_000 * 2 ** (0.813 / 0.912))
-    assert paper_ratio("fig4", 0.9) == pytest.approx(expected)
+    assert pytest.approx(expected) == PAPER_RATIO
 
 
 def test_the_smallest_shape_that_learns():
@@ -380,10 +382,10 @@ def test_the_smallest_shape_that_learns():
         cell("SSM-TF", parameters, mean, luck=still)
         for parameters, mean in ((269, 0.4), (954, 0.995), (972, 0.6))
     )
-    answer = shapes(found(largest, small, larger, name="shapes"))
+    answer = learned_from_random_weights(found(largest, small, larger, name="shapes"))
     assert answer is not None
     assert answer.ours.startswith("yes, from 954 parameters on: .400 [.400, .400] at 269 (altered), .995")
-    none = shapes(found(small, largest, name="shapes"))
+    none = learned_from_random_weights(found(small, largest, name="shapes"))
     assert none is not None
     assert none.ours.startswith("none to .99: ")
 
@@ -409,11 +411,11 @@ def test_each_setting_of_pure_models_over_each_of_hybrids():
         ("TF-TF over SSM-TF with 1 state", "6.00 [6.00, 6.00]"),
         ("TF-TF without MLP over SSM-TF with 1 state", "4.90 [4.90, 4.90]"),
     ]
-    answer = lean(found(*rows, *few, name="lean"))
+    answer = ratio_by_block(found(*rows, *few, name="lean"))
     assert answer is not None
     assert "; TF-TF over SSM-TF with 1 state: 6.00 [6.00, 6.00]; " in answer.ours
     assert leaner_table(row("TF-TF", 400, 900)) is None
-    assert lean(found(*rows, name="lean")) is None
+    assert ratio_by_block(found(*rows, name="lean")) is None
 
 
 def test_models_trained_alike_are_told_together():
@@ -424,31 +426,36 @@ def test_models_trained_alike_are_told_together():
     )
 
 
-@pytest.mark.parametrize("claim", ALL_CLAIMS, ids=lambda claim: f"{claim.experiment}: {claim.statement[:40]}")
-def test_every_claim_can_be_checked_by_its_command(claim):
-    whole = find_experiment(claim.experiment)
+CLAIMS = [(name, claim) for name, figure in FIGURES.items() for claim in figure.claims]
+
+
+@pytest.mark.parametrize(
+    ("name", "claim"), CLAIMS, ids=[f"{name}: {claim.statement[:40]}" for name, claim in CLAIMS]
+)
+def test_every_claim_can_be_checked_by_its_command(name, claim):
+    whole = find_experiment(name)
     fields = parse_choices("--only", list(claim.only))
     assert len((whole.where(fields) if fields else whole).expand()) > 0
-    assert claim.command.startswith(f"plait reproduce {claim.experiment} --full")
+    assert claim.command(name).startswith(f"plait reproduce {name} --full")
 
 
-@pytest.mark.parametrize("name", sorted({claim.experiment for claim in ALL_CLAIMS}))
+@pytest.mark.parametrize("name", sorted({name for name, _ in CLAIMS}))
 def test_every_claim_is_decided_by_rows_of_its_experiment(name):
     experiment = find_experiment(name).where({"train.lr": (1e-2,), "train.seed": range(2)})
     rows, evaluations = made_up_rows(experiment)
-    stored = Stored(rows=rows, evaluations=evaluations)
-    there = Found(experiment=CATALOGUE[name], cells=stored.cells(experiment), stored=stored)
-    lines = verdict_lines(claims_of(name), there)
-    assert len(lines) == sum(claim.experiment == name for claim in ALL_CLAIMS)
+    stored = StoredRows(rows=rows, evaluations=evaluations)
+    there = Evidence(experiment=CATALOGUE[name], cells=stored.cells(experiment), stored=stored)
+    claims = FIGURES[name].claims
+    lines = verdict_lines(claims, there)
+    assert len(lines) == len(claims)
     assert not [line for line in lines if ": open, " in line]
     assert all("Ours: " in line for line in lines)
-    nothing = Found(experiment=CATALOGUE[name], cells=(), stored=stored)
+    nothing = Evidence(experiment=CATALOGUE[name], cells=(), stored=stored)
     assert all(
-        line.endswith(": open, what decides it is not trained.")
-        for line in verdict_lines(claims_of(name), nothing)
+        line.endswith(": open, what decides it is not trained.") for line in verdict_lines(claims, nothing)
     )
-    table = verdict_table(lambda asked: there if asked == name else nothing)
-    assert len(table.rows) == len(ALL_CLAIMS)
+    table = verdict_table(FIGURES.values(), lambda asked: there if asked == name else nothing)
+    assert len(table.rows) == len(CLAIMS)
     verdicts = [(row[0].text, row[5].text) for row in table.rows]
     assert {experiment for experiment, verdict in verdicts if verdict != "open"} == {name}
     assert (name, "open") not in verdicts

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from plait.experiments import left_out, plan
+from plait.findings.reported import nearest
 from plait.model import HybridLM
-from plait.paper import HEADLINE, PAPER, RERUN, find_experiment, nearest
+from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.tasks import SelectiveCopying
 
+HEADLINE = CATALOGUE["headline"]
 SIZES = {
     ("SSM-TF", 8): 2_192,
     ("TF-TF", 10): 2_180,
@@ -76,12 +78,12 @@ def test_an_unknown_experiment_is_refused_with_the_nearest():
 
 
 def test_references():
-    found = nearest(PAPER["fig4"], pattern="SSM-TF", parameters=2_192)
+    found = nearest(FIGURES["fig4"].paper, pattern="SSM-TF", parameters=2_192)
     assert found is not None
     assert (found.accuracy, found.source) == (0.999, "arXiv 2603.08859, Figure 4")
-    assert nearest(PAPER["fig4"], pattern="SSM-TF", parameters=3_500) is None
-    assert nearest(PAPER["fig4"], pattern="MIX", parameters=2_000) is None
-    rerun = nearest(RERUN["fig4"], pattern="SSM-SSM", parameters=11_836)
+    assert nearest(FIGURES["fig4"].paper, pattern="SSM-TF", parameters=3_500) is None
+    assert nearest(FIGURES["fig4"].paper, pattern="MIX", parameters=2_000) is None
+    rerun = nearest(FIGURES["fig4"].rerun, pattern="SSM-SSM", parameters=11_836)
     assert rerun is not None
     assert (rerun.parameters, rerun.accuracy) == (13_488, 0.866)
-    assert len(PAPER["fig6"]) == len(PAPER["fig4"]) == 16
+    assert len(FIGURES["fig6"].paper) == len(FIGURES["fig4"].paper) == 16

@@ -5,7 +5,7 @@ import torch
 
 from plait.constructions import copying_plan, cost, smallest_plan, success_rate, tradeoff
 from plait.random import TEST, Stream
-from plait.report.document import Figure, Table
+from plait.report.document import Picture, Table
 from plait.report.growth import growth_table
 from plait.report.tradeoff import frontier, tradeoff_blocks
 from plait.report.window import right_at_the_end, window_table
@@ -18,7 +18,7 @@ def test_every_layout_stands_in_the_table_and_the_best_in_the_words_of_the_plot(
     rows = tradeoff(TASK, 20)
     table, figure = tradeoff_blocks(TASK, 20, name="t")
     assert isinstance(table, Table)
-    assert isinstance(figure, Figure)
+    assert isinstance(figure, Picture)
     assert [row["parameters"] for row in table.to_json()["rows"]] == [row["parameters"] for row in rows]
     for row in frontier(rows):
         assert f"{row['parameters']:,} parameters at {row['precision_bits']} bits" in figure.alt

@@ -10,7 +10,7 @@ from plait.constructions import copying_plan, decoding_recall, recall_plan, sele
 from plait.model import HybridConfig, HybridLM
 from plait.random import Stream
 from plait.report.constructed import DRAWINGS, construction_report, drawings_section
-from plait.report.document import Figure, Table
+from plait.report.document import Picture, Table
 from plait.report.heat_map import heat_map, heat_map_alt
 from plait.report.inside import inside
 from plait.report.pass_diagram import pass_diagram, pass_diagram_alt
@@ -73,7 +73,7 @@ def test_a_wrong_model_is_drawn_as_one():
 def test_the_page_of_each_figure(name: str):
     report = construction_report(name)
     blocks = [block for section in report.sections for block in section.blocks]
-    figures = [block for block in blocks if isinstance(block, Figure)]
+    figures = [block for block in blocks if isinstance(block, Picture)]
     lemmas, *costs = [block for block in blocks if isinstance(block, Table)]
     assert len(figures) == 3
     assert all(figure.svg.startswith("<svg") and figure.alt and figure.caption for figure in figures)

@@ -6,7 +6,7 @@ from plait.experiments import View
 from plait.findings.series import Panel
 from plait.memory import count
 from plait.model import HybridConfig, HybridLM
-from plait.paper import CATALOGUE, HEADLINE
+from plait.paper import CATALOGUE
 from plait.report.constructed import DRAWN
 from plait.report.document import Table
 from plait.report.plots import panel_plot
@@ -20,6 +20,8 @@ from plait.report.proved import (
 )
 from plait.tasks import SelectiveCopying
 from plait.theory import attention_reach, ssm_state_bits
+
+HEADLINE = CATALOGUE["headline"]
 
 
 def rows_of(section):
@@ -54,7 +56,8 @@ def test_bounds_stand_beside_what_the_models_have():
 
 def test_an_open_window_reaches_everything():
     open_windows = replace(
-        HEADLINE, base=replace(HEADLINE.base, model=replace(HEADLINE.base.model, window=None))
+        HEADLINE,
+        base=replace(HEADLINE.base, model=replace(HEADLINE.base.model, window=None)),
     )
     verdicts = {row["model"]: row["verdict"] for row in rows_of(bounds_section(open_windows))}
     assert set(verdicts.values()) == {"not ruled out"}

@@ -16,7 +16,7 @@ from rich.console import Console
 from plait.experiments import SCHEMA_VERSION, Cell, StoreError, member_id, summarise
 from plait.experiments.schema import COLUMNS
 from plait.model import HybridConfig
-from plait.paper import HEADLINE, PAPER, RATIOS, RERUN
+from plait.paper import HEADLINE
 from plait.paper.headline import QUICK
 from plait.report import (
     LEFT_OUT,
@@ -24,8 +24,8 @@ from plait.report import (
     RESULTS,
     Column,
     Entry,
-    Figure,
     Lines,
+    Picture,
     Report,
     Section,
     Table,
@@ -83,12 +83,12 @@ def rows_of(experiment) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=COLUMNS)
 
 
-QUICK_ROWS = rows_of(HEADLINE.quick_form())
+QUICK_ROWS = rows_of(HEADLINE.experiment.quick_form())
 
 
 class TestTables:
     def test_ours_stand_beside_the_papers_and_the_reruns(self):
-        table = results_table(SUMMARIES, paper=PAPER["headline"], rerun=RERUN["headline"])
+        table = results_table(SUMMARIES, paper=HEADLINE.paper, rerun=HEADLINE.rerun)
         shown = [[entry.text for entry in row] for row in table.rows]
         names = [column.name for column in table.columns]
         first = dict(zip(names, shown[0], strict=True))
@@ -107,13 +107,13 @@ class TestTables:
         assert len(results_table(SUMMARIES[:1]).notes) == 1
 
     def test_values_are_plain_json(self):
-        data = results_table(SUMMARIES, paper=PAPER["headline"]).to_json()
+        data = results_table(SUMMARIES, paper=HEADLINE.paper).to_json()
         again = json.loads(json.dumps(data, allow_nan=False))
         assert again["rows"][0]["mean"] == pytest.approx(SUMMARIES[0].mean)
         assert again["rows"][0]["paper"]["accuracy"] == 0.999
 
     def test_ratios_say_when_they_are_bounds(self):
-        table = ratio_table(CELLS, reported=RATIOS["headline"])
+        table = ratio_table(CELLS, reported=HEADLINE.ratios)
         assert table is not None
         by_accuracy = {row[0].value: [entry.text for entry in row] for row in table.rows}
         assert by_accuracy[0.9][1].startswith(">= ")
@@ -138,17 +138,17 @@ class TestPlot:
         assert drawn["TF-TF"] == [[2_180, pytest.approx(0.3)], [12_324, pytest.approx(0.95)]]
 
     def test_patterns_differ_in_colour_and_in_shape(self):
-        (axes,) = accuracy_plot(SUMMARIES, paper=PAPER["headline"]).axes
+        (axes,) = accuracy_plot(SUMMARIES, paper=HEADLINE.paper).axes
         ours = [line for line in axes.lines if not line.get_label().startswith("_")]
         assert (
             len({line.get_color() for line in ours}) == len({line.get_marker() for line in ours}) == len(ours)
         )
 
     def test_the_papers_points_are_marked(self):
-        (axes,) = accuracy_plot(SUMMARIES, paper=PAPER["headline"]).axes
+        (axes,) = accuracy_plot(SUMMARIES, paper=HEADLINE.paper).axes
         hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
         points = {tuple(point) for line in hollow for point in line.get_xydata().tolist()}
-        assert points == {(r.parameters, r.accuracy) for r in PAPER["headline"]}
+        assert points == {(r.parameters, r.accuracy) for r in HEADLINE.paper}
 
     def test_in_words(self):
         words = panel_alt(accuracy_panel(SUMMARIES))
@@ -224,7 +224,7 @@ class TestHtml:
         for words in (
             "PyTorch 2.13.0",
             "plait reproduce headline -o runs/headline",
-            f"{len(HEADLINE.quick_form().expand())} of the {len(HEADLINE.expand())} members",
+            f"{len(HEADLINE.experiment.quick_form().expand())} of the {len(HEADLINE.experiment.expand())} members",
         ):
             assert words in text
 
@@ -256,18 +256,21 @@ class TestExperimentReport:
     def test_sections(self):
         report = experiment_report(HEADLINE, QUICK_ROWS)
         assert [section.title for section in report.sections] == [RESULTS, LEFT_OUT, ORIGIN]
-        assert report.question == HEADLINE.question
+        assert report.question == HEADLINE.experiment.question
         kinds = [type(block).__name__ for block in report.sections[0].blocks]
-        assert kinds == ["Lines", "Lines", "Table", "Lines", "Figure"]
+        assert kinds == ["Lines", "Lines", "Table", "Lines", "Picture"]
         (verdict,) = report.sections[0].blocks[1].lines
         assert verdict.startswith("Reproduced. A hybrid of 2,192 parameters copies better")
 
     def test_nothing_is_left_out_of_the_whole(self):
-        small = replace(HEADLINE, sweep={"train.lr": (1e-2,), "train.seed": range(2)}, quick=())
-        assert LEFT_OUT not in [s.title for s in experiment_report(small, rows_of(small)).sections]
+        small = replace(HEADLINE.experiment, sweep={"train.lr": (1e-2,), "train.seed": range(2)}, quick=())
+        assert LEFT_OUT not in [
+            s.title for s in experiment_report(HEADLINE.of(small), rows_of(small)).sections
+        ]
 
     def test_rows_of_other_experiments_are_ignored(self):
-        other = replace(HEADLINE, base=replace(HEADLINE.base, train=replace(HEADLINE.base.train, steps=10)))
+        base = HEADLINE.experiment.base
+        other = replace(HEADLINE.experiment, base=replace(base, train=replace(base.train, steps=10)))
         mixed = pl.concat([QUICK_ROWS, rows_of(other.quick_form())])
         assert (
             experiment_report(HEADLINE, mixed).to_json() == experiment_report(HEADLINE, QUICK_ROWS).to_json()
@@ -305,7 +308,9 @@ class TestExperimentReport:
 
 class TestFolderReport:
     def test_experiments_and_other_members(self, tmp_path):
-        tiny = HEADLINE.where({"train.lr": (1e-2,), "train.seed": (0, 1), "model.d_model": (8, 10)})
+        tiny = HEADLINE.experiment.where(
+            {"train.lr": (1e-2,), "train.seed": (0, 1), "model.d_model": (8, 10)}
+        )
         short = replace(tiny, base=replace(tiny.base, train=replace(tiny.base.train, steps=3)))
         rows_of(short).write_parquet(tmp_path / "short.parquet")
         report = folder_report(tmp_path)
@@ -326,4 +331,4 @@ class TestFolderReport:
 
 
 def test_a_figure_says_what_it_shows_in_json():
-    assert Figure(caption="c", alt="a", svg="<svg/>").to_json() == {"caption": "c", "alt": "a"}
+    assert Picture(caption="c", alt="a", svg="<svg/>").to_json() == {"caption": "c", "alt": "a"}

@@ -51,7 +51,7 @@ def reproduce(
     plait reproduce fig4 --add-pattern my_pkg.my_layer:MyLayer-TF
     """
     from plait.experiments import LiveProgress, Store, run_experiment
-    from plait.paper import find_experiment
+    from plait.paper import find_figure
     from plait.report import RESULTS, Report, experiment_report, print_report, write_html
     from plait.report.beside import beside_sections
     from plait.report.constructed import DRAWINGS
@@ -68,7 +68,8 @@ def reproduce(
             raise ValueError(f"{name} is drawn, not trained: leave out --full, --add-pattern and --only")
         _draw(name, output or Path("runs") / name, json=json)
         return
-    whole = find_experiment(name)
+    figure = find_figure(name)
+    whole = figure.experiment
     for further in add_pattern or ():
         whole = whole.with_pattern(further)
     chosen = whole if full else whole.quick_form()
@@ -94,7 +95,7 @@ def reproduce(
     command += [f"--only {entry}" for entry in only or ()]
     command.append(f"-o {folder}")
     report = experiment_report(
-        whole, store.read(), evaluations=store.read_evaluations(), commands=(" ".join(command),)
+        figure.of(whole), store.read(), evaluations=store.read_evaluations(), commands=(" ".join(command),)
     )
     after = [section.title for section in report.sections][1:]
     beside = beside_sections(whole, store.read())
@@ -167,7 +168,7 @@ def _draw(name: str, folder: Path, *, json: bool) -> None:
 
 
 def _print_catalogue(*, json: bool) -> None:
-    from plait.paper import CATALOGUE
+    from plait.paper import catalogue
     from plait.report.constructed import DRAWINGS
 
     rows = [
@@ -177,7 +178,7 @@ def _print_catalogue(*, json: bool) -> None:
             "with --full": len(experiment.expand()),
             "question": experiment.question,
         }
-        for experiment in CATALOGUE.values()
+        for experiment in (figure.experiment for figure in catalogue.FIGURES.values())
     ]
     rows += [
         {

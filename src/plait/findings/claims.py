@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from plait.findings.evidence import Found
+from plait.findings.evidence import Evidence
 
 
 class Outcome(StrEnum):
@@ -42,13 +42,13 @@ class Finding:
     trained: str = ""
 
 
-Judge = Callable[[Found], Finding | None]
+Judge = Callable[[Evidence], Finding | None]
 """None where the rows that it needs are not there."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A claim of the paper's about one experiment, or a question of our own.
+    """A claim of the paper's about a figure, or a question of our own.
 
     Args:
         statement: the claim in our words, a sentence without its full stop.
@@ -57,18 +57,20 @@ class Claim:
         only: the slice that checks it, as `plait reproduce NAME --full` takes it.
     """
 
-    experiment: str
     statement: str
     judge: Judge
     paper: str = "-"
     rerun: str = "-"
     only: tuple[str, ...] = ()
 
-    @property
-    def command(self) -> str:
-        """What trains the rows that decide it, with every learning rate and seed."""
+    def command(self, figure: str) -> str:
+        """What trains the rows that decide it, with every learning rate and seed.
+
+        Args:
+            figure: the name that `plait reproduce` knows the claim's figure by.
+        """
         slices = "".join(f" --only {entry}" for entry in self.only)
-        return f"plait reproduce {self.experiment} --full{slices}"
+        return f"plait reproduce {figure} --full{slices}"
 
 
 NEGLIGIBLE = 0.005

@@ -12,7 +12,7 @@ from plait.findings.series import Panel, panels, telling
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
+class StoredRows:
     """What a folder holds: trained members, and their evaluations elsewhere (None where none are read)."""
 
     rows: pl.DataFrame
@@ -46,12 +46,12 @@ class Stored:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Evidence:
     """What is stored of one experiment."""
 
     experiment: Experiment
     cells: tuple[Cell, ...]
-    stored: Stored
+    stored: StoredRows
     summaries: dict[int, Summary] = field(default_factory=dict)
     remembered: dict[str, Any] = field(default_factory=dict)
     """What was made of the cells before, by name."""

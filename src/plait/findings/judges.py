@@ -1,7 +1,8 @@
 """Judges: what turns an experiment's stored cells into a finding on a claim (see findings.py)."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypedDict
 
 import numpy as np
@@ -9,16 +10,21 @@ import numpy as np
 from plait.experiments import Cell, Difference, headline_ratio, paired_difference
 from plait.experiments.ratio import crossing
 from plait.findings.claims import Finding, Judge, Outcome, ordered, sized
-from plait.findings.evidence import Found
+from plait.findings.evidence import Evidence
 from plait.findings.series import value_of
 from plait.findings.sides import held_to, is_pure
 from plait.findings.words import bracketed, decimals, ratio_text, signed
 
-Where = dict[str, Any]
+Where = Mapping[str, Any]
 
 WIDTH, PATTERN = "model.d_model", "model.pattern"
 READING = 0.005
 """How far a number read off a figure may be wrong."""
+
+
+def model(pattern: str, d_model: int, **more: Any) -> Where:
+    """The cells of one pattern and width."""
+    return {PATTERN: pattern, WIDTH: d_model, **more}
 
 
 def having(cells: Iterable[Cell], where: Where) -> list[Cell]:
@@ -27,7 +33,7 @@ def having(cells: Iterable[Cell], where: Where) -> list[Cell]:
     return sorted(found, key=lambda cell: cell.parameters)
 
 
-def rates(found: Found, cells: Iterable[Cell]) -> str:
+def rates(found: Evidence, cells: Iterable[Cell]) -> str:
     """The chosen learning rates by pattern: `TF-TF 0.001, SSM-TF 0.00316-0.0316`."""
     by_pattern: dict[str, list[float]] = {}
     for cell in cells:
@@ -53,7 +59,7 @@ class Training(TypedDict):
     trained: str
 
 
-def training(found: Found, cells: Iterable[Cell]) -> Training:
+def training(found: Evidence, cells: Iterable[Cell]) -> Training:
     cells = list(cells)
     return {"rates": rates(found, cells), "trained": trained(cells)}
 
@@ -61,7 +67,7 @@ def training(found: Found, cells: Iterable[Cell]) -> Training:
 def reaches(where: Where, *, accuracy: float) -> Judge:
     """One model has at least this mean accuracy."""
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         cells = having(found.cells, where)
         if not cells:
             return None
@@ -89,7 +95,7 @@ def ratio(accuracy: float, *, size: float, pure: Sequence[str] = (), hybrid: str
         pure: patterns of pure models; all where none is named.
     """
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         small = [cell for cell in found.cells if is_pure(cell) and (not pure or cell.pattern in pure)]
         mixed = having(found.cells, {PATTERN: hybrid})
         if any(len({cell.parameters for cell in side}) < 2 for side in (small, mixed)):
@@ -116,7 +122,7 @@ def ratio(accuracy: float, *, size: float, pure: Sequence[str] = (), hybrid: str
     return judge
 
 
-def _first(found: Found, cells: Sequence[Cell], accuracy: float) -> list[float]:
+def _first(found: Evidence, cells: Sequence[Cell], accuracy: float) -> list[float]:
     """Where each pattern's means first reach an accuracy, in parameters; infinite where none does."""
     firsts = []
     for pattern in dict.fromkeys(cell.pattern for cell in cells):
@@ -126,7 +132,7 @@ def _first(found: Found, cells: Sequence[Cell], accuracy: float) -> list[float]:
     return firsts
 
 
-def _first_measured(found: Found, cells: Sequence[Cell], accuracy: float) -> int:
+def _first_measured(found: Evidence, cells: Sequence[Cell], accuracy: float) -> int:
     """Parameters of the smallest model measured whose mean reaches an accuracy, as the rerun reads it; 0 for none."""
     return min((cell.parameters for cell in cells if found.summary(cell).mean >= accuracy), default=0)
 
@@ -136,7 +142,7 @@ def ahead(
 ) -> Judge:
     """`first` is above each of `others`, at every value of the field `along`; None compares cell with cell."""
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         pairs: list[tuple[Cell, Cell]] = []
         for cell in having(found.cells, first):
             at = None if along is None else value_of(cell, along)
@@ -167,7 +173,7 @@ def ahead(
 def gap(first: Where, second: Where, *, size: float) -> Judge:
     """`first` is above `second` by `size`."""
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         cells = having(found.cells, first)[:1] + having(found.cells, second)[:1]
         if len(cells) < 2 or not set(cells[0].seeds) & set(cells[1].seeds):
             return None
@@ -184,13 +190,15 @@ def gap(first: Where, second: Where, *, size: float) -> Judge:
     return judge
 
 
-def near_one(patterns: Sequence[str], *, enough: float = 0.95, most: float = 0.8) -> Judge:
+def near_one(
+    patterns: Sequence[str], *, enough: float = 0.95, most: float = 0.8, where: Where = MappingProxyType({})
+) -> Judge:
     """Each of these patterns reaches a mean of `enough` somewhere; past `most` it is the direction alone."""
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         words, tops, shown = [], [], []
         for pattern in patterns:
-            cells = having(found.cells, {PATTERN: pattern})
+            cells = having(found.cells, {**where, PATTERN: pattern})
             if len(cells) < 2:
                 return None
             means = [found.summary(cell).mean for cell in cells]
@@ -210,11 +218,13 @@ def near_one(patterns: Sequence[str], *, enough: float = 0.95, most: float = 0.8
     return judge
 
 
-def stays_below(pattern: str, *, accuracy: float, parameters: int) -> Judge:
+def stays_below(
+    pattern: str, *, accuracy: float, parameters: int, where: Where = MappingProxyType({})
+) -> Judge:
     """No width of `pattern` up to so many parameters has a mean of `accuracy`."""
 
-    def judge(found: Found) -> Finding | None:
-        cells = [c for c in having(found.cells, {PATTERN: pattern}) if c.parameters <= parameters]
+    def judge(found: Evidence) -> Finding | None:
+        cells = [c for c in having(found.cells, {**where, PATTERN: pattern}) if c.parameters <= parameters]
         if len(cells) < 2:
             return None
         best = max(cells, key=lambda cell: found.summary(cell).mean)
@@ -230,7 +240,7 @@ def stays_below(pattern: str, *, accuracy: float, parameters: int) -> Judge:
 def larger_windows_hurt(where: Where, *, narrow: int) -> Judge:
     """The widest measured window is worse than `narrow`, each at its own learning rate."""
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         windows = {value_of(cell, "model.window"): cell for cell in having(found.cells, where)}
         widest = max(windows, default=0)
         if narrow not in windows or widest <= narrow:

@@ -7,7 +7,7 @@ import numpy as np
 
 from plait.experiments import Cell, paired_difference
 from plait.findings.claims import Finding, Judge, Outcome, ordered, shown_by, sized
-from plait.findings.evidence import Found
+from plait.findings.evidence import Evidence
 from plait.findings.judges import PATTERN, WIDTH, Where, difference_text, having, training
 from plait.findings.series import value_of
 from plait.findings.words import bracketed, decimals
@@ -25,7 +25,7 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, w
     Open as long as one of them is not trained at `widest`, unless a pure model's interval is past `below` before.
     """
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         best: dict[str, Cell] = {}
         for pattern in (hybrid, *pure):
             cells = [c for c in having(found.cells, {PATTERN: pattern}) if value_of(c, WIDTH) <= widest]
@@ -50,7 +50,7 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, w
     return judge
 
 
-def _low(found: Found, cell: Cell) -> float:
+def _low(found: Evidence, cell: Cell) -> float:
     """The lower end of a mean's interval, or the mean of a single seed."""
     summary = found.summary(cell)
     return summary.mean if summary.interval is None else summary.interval.low
@@ -59,7 +59,7 @@ def _low(found: Found, cell: Cell) -> float:
 def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
     """For each pattern, the smallest value of `path` is above every larger one."""
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         words, outcomes, shown = [], [], []
         for pattern in patterns:
             cells = _along(found, path, {**where, PATTERN: pattern})
@@ -86,7 +86,7 @@ def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
 def dips(path: str, patterns: Sequence[str], where: Where, *, most: float = math.inf) -> Judge:
     """For each pattern a value of `path` between its ends is below both ends, up to the value `most`."""
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         words, means, lows, shown = [], [], [], []
         for pattern in patterns:
             cells = _along(found, path, {**where, PATTERN: pattern}, most=most)
@@ -123,7 +123,7 @@ def no_trend(
     Values past `most` are left out.
     """
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         words, changes, shown = [], [], []
         for pattern in patterns:
             cells = _along(found, path, {**where, PATTERN: pattern}, most=most)
@@ -153,7 +153,7 @@ def far_from_training(task: str, first: str, second: str, *, size: float) -> Jud
     Both with rotary positions.
     """
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         lines = [_by_length(found, task, pattern) for pattern in (first, second)]
         shared = sorted(set(lines[0]) & set(lines[1]))
         if len(shared) < 2:
@@ -188,7 +188,7 @@ def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
     In direction only where a tenth is gone.
     """
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         line = _by_length(found, task, pattern)
         if TRAINED_AT not in line or TRAINED_AT * times not in line:
             return None
@@ -214,7 +214,7 @@ def best_at_most_proportions(pattern: str, *, tested: float = COLUMN, but: Seque
     In direction only where it is ahead at more of them than another pattern is ahead of it.
     """
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         groups = {
             at: cells
             for at, cells in _by_training(found, tested).items()
@@ -250,7 +250,7 @@ def best_at_most_proportions(pattern: str, *, tested: float = COLUMN, but: Seque
 def best_trained_at(pattern: str, among: Sequence[float], *, tested: float = COLUMN) -> Judge:
     """Tested at one proportion, `pattern` does best when trained at one of `among`."""
 
-    def judge(found: Found) -> Finding | None:
+    def judge(found: Evidence) -> Finding | None:
         cells = {
             at: cell
             for at, group in _by_training(found, tested).items()
@@ -276,7 +276,7 @@ def best_trained_at(pattern: str, among: Sequence[float], *, tested: float = COL
     return judge
 
 
-def _by_training(found: Found, tested: float) -> dict[float, list[Cell]]:
+def _by_training(found: Evidence, tested: float) -> dict[float, list[Cell]]:
     """Cells tested at one bit proportion by the one that they were trained at, ascending."""
     groups: dict[float, list[Cell]] = {}
     for cell in having(found.cells, {"test.p_bit": tested}):
@@ -284,19 +284,19 @@ def _by_training(found: Found, tested: float) -> dict[float, list[Cell]]:
     return dict(sorted(groups.items()))
 
 
-def _along(found: Found, path: str, where: Where, *, most: float = math.inf) -> list[Cell]:
+def _along(found: Evidence, path: str, where: Where, *, most: float = math.inf) -> list[Cell]:
     """The cells with some values, in ascending order of the field `path` up to its value `most`."""
     cells = [cell for cell in having(found.cells, where) if value_of(cell, path) <= most]
     return sorted(cells, key=lambda cell: value_of(cell, path))
 
 
-def of_task(found: Found, task: str) -> list[Cell]:
+def of_task(found: Evidence, task: str) -> list[Cell]:
     """The cells that were trained on the built-in task of this name."""
     tasks = ((cell, cell.run.task) for cell in found.cells)
     return [cell for cell, trained in tasks if is_built_in(trained) and task_name(trained) == task]
 
 
-def _by_length(found: Found, task: str, pattern: str) -> dict[int, Cell]:
+def _by_length(found: Evidence, task: str, pattern: str) -> dict[int, Cell]:
     """The cells of a pattern with rotary positions, by test length."""
     cells = [cell for cell in of_task(found, task) if cell.pattern == pattern]
     return {

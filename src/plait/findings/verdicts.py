@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from plait.experiments import Cell, cell_label
 from plait.findings.claims import Claim, Finding, Outcome
-from plait.findings.evidence import Found
+from plait.findings.evidence import Evidence
 
 OPEN = "open"
 
 MOST_LABELS = 6
 
 
-def verdict_lines(claims: Sequence[Claim], found: Found, *, marked: bool = True) -> tuple[str, ...]:
+def verdict_lines(claims: Sequence[Claim], found: Evidence, *, marked: bool = True) -> tuple[str, ...]:
     """A sentence for each claim about one experiment: the verdict, the claim, and the numbers behind it.
 
     Args:
@@ -38,7 +38,7 @@ def protocol_lines(cells: Sequence[Cell]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def judged(claim: Claim, found: Found) -> Finding | None:
+def judged(claim: Claim, found: Evidence) -> Finding | None:
     """The claim's finding, computed once for what is stored."""
     if claim.statement not in found.remembered:
         found.remembered[claim.statement] = claim.judge(found)

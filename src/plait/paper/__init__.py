@@ -1,31 +1,16 @@
-from plait.paper.catalogue import CATALOGUE, find_experiment
+from plait.paper.catalogue import CATALOGUE, FIGURES, find_experiment, find_figure
 from plait.paper.grids import LR_GRID, SEEDS
 from plait.paper.headline import HEADLINE
-from plait.paper.reference import (
-    CLAIMS,
-    PAPER,
-    PAPER_SOURCE,
-    RATIOS,
-    RERUN,
-    RERUN_SOURCE,
-    Reference,
-    ReferenceRatio,
-    nearest,
-)
+from plait.paper.sources import PAPER_SOURCE, RERUN_SOURCE
 
 __all__ = [
     "CATALOGUE",
-    "CLAIMS",
+    "FIGURES",
     "HEADLINE",
     "LR_GRID",
-    "PAPER",
     "PAPER_SOURCE",
-    "RATIOS",
-    "RERUN",
     "RERUN_SOURCE",
     "SEEDS",
-    "Reference",
-    "ReferenceRatio",
     "find_experiment",
-    "nearest",
+    "find_figure",
 ]

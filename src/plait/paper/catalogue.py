@@ -1,10 +1,11 @@
-"""Every experiment by the name that `plait reproduce` knows it by."""
+"""Every figure by the name that `plait reproduce` knows it by."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from plait.checks.names import unknown
 from plait.experiments.spec import Experiment
+from plait.findings.figure import Figure
 from plait.paper.basin import BASIN
 from plait.paper.choices import CHOICES
 from plait.paper.fig4 import FIG4
@@ -52,13 +53,26 @@ _ALL = (
     ROWS,
 )
 
-CATALOGUE: Mapping[str, Experiment] = MappingProxyType({experiment.name: experiment for experiment in _ALL})
+FIGURES: Mapping[str, Figure] = MappingProxyType({figure.name: figure for figure in _ALL})
+
+CATALOGUE: Mapping[str, Experiment] = MappingProxyType(
+    {name: figure.experiment for name, figure in FIGURES.items()}
+)
+
+
+def find_figure(name: str) -> Figure:
+    """Raises:
+    ValueError: no figure of that name; the message lists the known ones and the nearest.
+    """
+    if name not in FIGURES:
+        raise ValueError(unknown("experiment", name, FIGURES))
+    return FIGURES[name]
 
 
 def find_experiment(name: str) -> Experiment:
-    """Raises:
-    ValueError: no experiment of that name; the message lists the known ones and the nearest.
+    """The experiment of a figure.
+
+    Raises:
+        ValueError: as `find_figure`.
     """
-    if name not in CATALOGUE:
-        raise ValueError(unknown("experiment", name, CATALOGUE))
-    return CATALOGUE[name]
+    return find_figure(name).experiment

@@ -1,22 +1,42 @@
 """Figure 16: attention heads and state sizes at width 12 on multi-key associative recall."""
 
 from plait.experiments.spec import Experiment
+from plait.findings.claims import Claim
+from plait.findings.figure import Figure
+from plait.findings.trends import dips
 from plait.model import HybridConfig
-from plait.paper.grids import PROTOCOL, QUICK_LRS, RECALL_WINDOW, SWEEP
+from plait.paper.grids import ATTENTION, HYBRID, OTHER, PROTOCOL, QUICK_LRS, RECALL_WINDOW, RECURRENT, SWEEP
 from plait.paper.heads_and_states import VARIED, VIEWS, WIDTH
 from plait.tasks import MultiKeyRecall
 from plait.training.run import Run
 
-FIG16 = Experiment(
-    name="fig16",
-    question="What do heads and states do to models of width 12 on multi-key recall?",
-    base=Run(
-        task=MultiKeyRecall(),
-        model=HybridConfig(pattern="SSM-TF", d_model=WIDTH, window=RECALL_WINDOW, init="paper"),
-        train=PROTOCOL,
+FIG16 = Figure(
+    experiment=Experiment(
+        name="fig16",
+        question="What do heads and states do to models of width 12 on multi-key recall?",
+        base=Run(
+            task=MultiKeyRecall(),
+            model=HybridConfig(pattern="SSM-TF", d_model=WIDTH, window=RECALL_WINDOW, init="paper"),
+            train=PROTOCOL,
+        ),
+        vary=VARIED,
+        sweep=SWEEP,
+        quick=({"train.lr": QUICK_LRS, "train.seed": range(6)},),
+        views=VIEWS,
     ),
-    vary=VARIED,
-    sweep=SWEEP,
-    quick=({"train.lr": QUICK_LRS, "train.seed": range(6)},),
-    views=VIEWS,
+    says="Figure 16: with heads and states a dip, then recovery.",
+    claims=(
+        Claim(
+            statement="On multi-key recall more heads make a dip, then a recovery",
+            paper="yes, at width 12",
+            only=("model.d_state=16",),
+            judge=dips("model.n_heads", (ATTENTION, OTHER, HYBRID), {"model.d_state": 16}),
+        ),
+        Claim(
+            statement="On multi-key recall more states make a dip, then a recovery",
+            paper="yes, 1 to 12 at width 12",
+            only=("model.n_heads=1", "model.d_state=1,2,4,8,12"),
+            judge=dips("model.d_state", (RECURRENT, OTHER, HYBRID), {"model.n_heads": 1}, most=12),
+        ),
+    ),
 )

@@ -19,7 +19,7 @@ SWEEP: Mapping[str, Any] = {"train.lr": LR_GRID, "train.seed": SEEDS}
 QUICK_LRS = LR_GRID[2:7]
 """1e-3 .. 1e-1: where the best rates of these models have been found."""
 
-PATTERNS = ("TF-TF", "SSM-SSM", "TF-SSM", "SSM-TF")
+ATTENTION, RECURRENT, OTHER, HYBRID = PATTERNS = ("TF-TF", "SSM-SSM", "TF-SSM", "SSM-TF")
 """The two-layer models of Figures 4 and 6."""
 
 WIDTHS = (4, 8, 12, 16, 20, 24)

@@ -5,6 +5,9 @@ The paper's table has 12-layer models, and one column of this matrix: what is te
 
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
+from plait.findings.claims import Claim
+from plait.findings.figure import Figure
+from plait.findings.trends import best_at_most_proportions, best_trained_at
 from plait.model import HybridConfig
 from plait.paper.fig5 import THREE_LAYERS
 from plait.paper.grids import PROTOCOL, SWEEP
@@ -37,17 +40,51 @@ def at_every_proportion(n_bits: int) -> tuple[Evaluation, ...]:
     )
 
 
-PROPORTION = Experiment(
-    name="proportion",
-    question="Which model recalls at bit proportions that it was not trained at?",
-    base=Run(
-        task=DecodingRecall(n_bits=N_BITS),
-        model=HybridConfig(pattern="SSM-SSM-TF", d_model=24, window=None, init="paper"),
-        train=PROTOCOL,
+TABLE_1 = (
+    "Table 1, 12 layers, tested at 0.2 and trained at .05 .1 .3 .5 .8 .9: "
+    "SSM .24 .34 .17 .46 .67 .86; TF .47 .40 .64 .63 .63 .61; hybrid .47 .47 .74 .77 .83 .80."
+)
+
+
+def claims_of_table_1(n_bits: int) -> tuple[Claim, ...]:
+    """The claims of Table 1, for words of any length."""
+    by_pattern = (
+        (THREE_LAYERS[2], ".47 .47 .74 .77 .83 .80"),
+        (THREE_LAYERS[1], ".24 .34 .17 .46 .67 .86"),
+    )
+    return (
+        Claim(
+            statement=f"Tested at 0.2, the hybrid is the best at every training proportion but .9 ({n_bits} bits)",
+            paper="at 4 of 5 alone, at .05 with TF (Table 1: 12 layers, 5 bits)",
+            judge=best_at_most_proportions(THREE_LAYERS[2]),
+        ),
+        *(
+            Claim(
+                statement=f"Tested at 0.2, {pattern} recalls best when trained at .5 or more ({n_bits} bits)",
+                paper=f"{paper} trained at .05, .1, .3, .5, .8, .9 (Table 1: 12 layers, 5 bits)",
+                only=(f"model.pattern={pattern}",),
+                judge=best_trained_at(pattern, (0.5, 0.8, 0.9)),
+            )
+            for pattern, paper in by_pattern
+        ),
+    )
+
+
+PROPORTION = Figure(
+    experiment=Experiment(
+        name="proportion",
+        question="Which model recalls at bit proportions that it was not trained at?",
+        base=Run(
+            task=DecodingRecall(n_bits=N_BITS),
+            model=HybridConfig(pattern="SSM-SSM-TF", d_model=24, window=None, init="paper"),
+            train=PROTOCOL,
+        ),
+        vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
+        sweep=SWEEP,
+        quick=({"train.lr": (3.16e-3, 1e-2), "train.seed": range(5)},),
+        evaluations=at_every_proportion(N_BITS),
+        views=TRAINED_BY_TESTED,
     ),
-    vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
-    sweep=SWEEP,
-    quick=({"train.lr": (3.16e-3, 1e-2), "train.seed": range(5)},),
-    evaluations=at_every_proportion(N_BITS),
-    views=TRAINED_BY_TESTED,
+    says=TABLE_1,
+    claims=claims_of_table_1(N_BITS),
 )

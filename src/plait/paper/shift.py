@@ -2,6 +2,12 @@
 
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
+from plait.findings.claims import Claim, Finding, Outcome
+from plait.findings.evidence import Evidence
+from plait.findings.figure import Figure
+from plait.findings.judges import PATTERN, WIDTH, having, training
+from plait.findings.series import value_of
+from plait.findings.words import bracketed
 from plait.paper.grids import COPYING_WINDOW, PATTERNS, PROTOCOL, SWEEP, two_layers
 from plait.paper.skewed_copying import SkewedCopying
 from plait.tasks import SelectiveCopying
@@ -17,27 +23,63 @@ _TASKS = (
     SkewedCopying(),
 )
 
-SHIFT = Experiment(
-    name="shift",
-    question="Does what was learned at one proportion of numbers hold at others, and on other words?",
-    base=Run(task=SelectiveCopying(), model=two_layers(window=COPYING_WINDOW), train=PROTOCOL),
-    vary={"model.pattern": PATTERNS, "model.d_model": (8, 24)},
-    sweep=SWEEP,
-    quick=({"train.lr": (3.16e-3, 1e-2, 3.16e-2), "train.seed": range(8)},),
-    evaluations=tuple(Evaluation(task=task, sequences=512) for task in _TASKS),
-    views=(
-        View(
-            x="test.p_number",
-            where={"test.task": ("selective-copying",), "test.variant": ("uniform",)},
-            panels=("model.d_model",),
-            title="Trained at 0.2",
+
+def least_over_proportions(found: Evidence) -> Finding | None:
+    """The lowest accuracy of each pattern over the proportions of numbers, at the largest width."""
+    tested = [
+        cell
+        for cell in found.cells
+        if value_of(cell, "test.task") == "selective-copying" and value_of(cell, "test.variant") == "uniform"
+    ]
+    widest = max((value_of(cell, WIDTH) for cell in tested), default=0)
+    words, shown = [], []
+    for pattern in dict.fromkeys(cell.pattern for cell in tested):
+        cells = having(tested, {PATTERN: pattern, WIDTH: widest})
+        if len(cells) < 2:
+            continue
+        trained = [cell for cell in cells if value_of(cell, "test.p_number") == cell.run.task.p_number]  # pyright: ignore[reportAttributeAccessIssue]
+        worst = min(cells, key=lambda cell: found.summary(cell).mean)
+        before = f"{bracketed(found.summary(trained[0]))} at 0.2, " if trained else ""
+        words.append(
+            f"{pattern} {before}least {bracketed(found.summary(worst))} at {value_of(worst, 'test.p_number'):g}"
+        )
+        shown += cells[:1]
+    if not words:
+        return None
+    return Finding(
+        outcome=Outcome.OWN, ours="; ".join(words), why=f"width {widest}", **training(found, shown)
+    )
+
+
+SHIFT = Figure(
+    experiment=Experiment(
+        name="shift",
+        question="Does what was learned at one proportion of numbers hold at others, and on other words?",
+        base=Run(task=SelectiveCopying(), model=two_layers(window=COPYING_WINDOW), train=PROTOCOL),
+        vary={"model.pattern": PATTERNS, "model.d_model": (8, 24)},
+        sweep=SWEEP,
+        quick=({"train.lr": (3.16e-3, 1e-2, 3.16e-2), "train.seed": range(8)},),
+        evaluations=tuple(Evaluation(task=task, sequences=512) for task in _TASKS),
+        views=(
+            View(
+                x="test.p_number",
+                where={"test.task": ("selective-copying",), "test.variant": ("uniform",)},
+                panels=("model.d_model",),
+                title="Trained at 0.2",
+            ),
+            View(
+                x="model.d_model",
+                where={"test.p_number": (0.2,)},
+                panels=("test.task", "test.variant"),
+                log=False,
+                title="Trained on uniform words",
+            ),
         ),
-        View(
-            x="model.d_model",
-            where={"test.p_number": (0.2,)},
-            panels=("test.task", "test.variant"),
-            log=False,
-            title="Trained on uniform words",
+    ),
+    claims=(
+        Claim(
+            statement="What was learned at a proportion of numbers of 0.2, at .03 to .9",
+            judge=least_over_proportions,
         ),
     ),
 )

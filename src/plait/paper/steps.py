@@ -6,6 +6,7 @@ The released program begins at bias 0; Mamba's own steps lie between 0.001 and 0
 
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
+from plait.findings.figure import Figure
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall, SelectiveCopying, Task
 from plait.training.run import Run
@@ -18,36 +19,38 @@ TASKS: tuple[tuple[Task, int], ...] = (
 )
 STEP_WIDTHS = (8, 12, 20)
 
-STEPS = Experiment(
-    name="steps",
-    question="What do initial step sizes do to what is learned?",
-    base=Run(task=SelectiveCopying(), model=two_layers(window=COPYING_WINDOW), train=PROTOCOL),
-    vary={
-        ("task", "model.window"): TASKS,
-        "model.pattern": PATTERNS,
-        "model.d_model": STEP_WIDTHS,
-        ("model.init", "model.step_bias"): (
-            *(("released", bias) for bias in BIASES),
-            ("paper", None),
-        ),
-    },
-    sweep=SWEEP,
-    quick=(
-        {
-            "task": (MultiKeyRecall(),),
-            "model.d_model": (12,),
-            "train.lr": (3.16e-3, 1e-2),
-            "train.seed": range(3),
+STEPS = Figure(
+    experiment=Experiment(
+        name="steps",
+        question="What do initial step sizes do to what is learned?",
+        base=Run(task=SelectiveCopying(), model=two_layers(window=COPYING_WINDOW), train=PROTOCOL),
+        vary={
+            ("task", "model.window"): TASKS,
+            "model.pattern": PATTERNS,
+            "model.d_model": STEP_WIDTHS,
+            ("model.init", "model.step_bias"): (
+                *(("released", bias) for bias in BIASES),
+                ("paper", None),
+            ),
         },
-    ),
-    views=(
-        View(
-            x="model.step_bias",
-            lines=("model.pattern", "model.d_model"),
-            panels=("task",),
-            where={"model.init": ("released",)},
-            log=False,
-            title="By the initial bias of the step projection",
+        sweep=SWEEP,
+        quick=(
+            {
+                "task": (MultiKeyRecall(),),
+                "model.d_model": (12,),
+                "train.lr": (3.16e-3, 1e-2),
+                "train.seed": range(3),
+            },
+        ),
+        views=(
+            View(
+                x="model.step_bias",
+                lines=("model.pattern", "model.d_model"),
+                panels=("task",),
+                where={"model.init": ("released",)},
+                log=False,
+                title="By the initial bias of the step projection",
+            ),
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from plait.findings.series import Line, Panel, Point, panels
 from plait.findings.sides import ratios_by_pattern
 from plait.report.comparisons import matrix_table, paired_table
-from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
+from plait.report.document import Block, Column, Entry, Lines, Picture, Report, Section, Table
 from plait.report.experiment import RESULTS, experiment_report, folder_report
 from plait.report.html import html_text, write_html
 from plait.report.origin import LEFT_OUT, ORIGIN
@@ -22,10 +22,10 @@ __all__ = [
     "Block",
     "Column",
     "Entry",
-    "Figure",
     "Line",
     "Lines",
     "Panel",
+    "Picture",
     "Point",
     "Report",
     "Section",

@@ -9,7 +9,7 @@ import torch
 from plait import Stream
 from plait.checks.names import unknown
 from plait.constructions import Plan, check_lemmas, copying_plan, cost, recall_plan
-from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
+from plait.report.document import Block, Column, Entry, Lines, Picture, Report, Section, Table
 from plait.report.growth import growth_table
 from plait.report.heat_map import heat_map, heat_map_alt
 from plait.report.inside import inside
@@ -109,7 +109,7 @@ def drawings_section() -> Section:
 def _heat_map_blocks(name: str, plan: Plan) -> tuple[Block, ...]:
     seen = inside(plan.build(), _tokens(plan))
     price = cost(plan, SEQ_LEN)
-    figure = Figure(
+    figure = Picture(
         caption=f"What goes in, what each subspace holds after every layer, and what comes out: {plan.describe()}",
         alt=heat_map_alt(seen),
         svg=svg_text(heat_map(seen), name=f"{name}-heat"),
@@ -121,12 +121,12 @@ def _heat_map_blocks(name: str, plan: Plan) -> tuple[Block, ...]:
     return Lines(lines=(line,)), figure
 
 
-def _diagram(name: str, drawing: Drawing) -> Figure:
+def _diagram(name: str, drawing: Drawing) -> Picture:
     names = drawing.small.task.token_names
     tokens = torch.tensor([names.index(token) for token in drawing.tokens.split()])
     seen = inside(drawing.small.build(), tokens)
     plot = pass_diagram(seen, marks=drawing.marks)
-    return Figure(
+    return Picture(
         caption=f"One forward pass, from its real tensors: {drawing.small.describe()}",
         alt=pass_diagram_alt(seen),
         svg=svg_text(plot, name=f"{name}-pass"),

@@ -55,7 +55,7 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
+class Picture:
     """A drawing as SVG text, with what it shows in words for those who do not see it."""
 
     caption: str
@@ -77,7 +77,7 @@ class Lines:
         return {"lines": list(self.lines)}
 
 
-Block = Table | Figure | Lines
+Block = Table | Picture | Lines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,29 +7,21 @@ import polars as pl
 
 from plait.experiments import (
     Cell,
-    Experiment,
     Store,
     StoreError,
     aggregated,
     summarise,
 )
-from plait.findings.evidence import Found, Stored
+from plait.findings.evidence import Evidence, StoredRows
+from plait.findings.figure import Figure
+from plait.findings.reported import Reference, ReferenceRatio
 from plait.findings.series import Panel, panels, telling
 from plait.findings.sides import ratios_by_pattern
 from plait.findings.verdicts import verdict_lines
-from plait.paper import (
-    CLAIMS,
-    PAPER,
-    RATIOS,
-    RERUN,
-    RERUN_SOURCE,
-    Reference,
-    ReferenceRatio,
-)
-from plait.paper.claims import claims_of
+from plait.paper import RERUN_SOURCE
 from plait.report.comparisons import matrix_table, paired_table
-from plait.report.document import Block, Column, Entry, Figure, Lines, Report, Section, Table
-from plait.report.origin import origin_report, shown_experiments
+from plait.report.document import Block, Column, Entry, Lines, Picture, Report, Section, Table
+from plait.report.origin import origin_report, shown_figures
 from plait.report.plots import panel_alt, panel_plot
 from plait.report.proved import proved_points
 from plait.report.ratio_plot import ratio_alt, ratio_plot
@@ -41,7 +33,7 @@ RESULTS = "Results"
 
 
 def experiment_report(
-    experiment: Experiment,
+    figure: Figure,
     rows: pl.DataFrame,
     *,
     evaluations: pl.DataFrame | None = None,
@@ -50,7 +42,7 @@ def experiment_report(
     """Results, what of the whole experiment is not among `rows`, and where they come from.
 
     Args:
-        experiment: the whole experiment, whatever slice of it was run.
+        figure: with its whole experiment, whatever slice of it was run.
         rows: stored members; those of other experiments are ignored.
         evaluations: members measured elsewhere, for experiments that ask for it.
         commands: what makes these results and this report again.
@@ -59,9 +51,9 @@ def experiment_report(
         StoreError: no cell of the experiment has a seed with all its learning rates.
     """
     return Report(
-        title=f"plait: {experiment.name}",
-        question=experiment.question,
-        sections=tuple(_sections(experiment, Stored(rows=rows, evaluations=evaluations), commands)),
+        title=f"plait: {figure.name}",
+        question=figure.experiment.question,
+        sections=tuple(_sections(figure, StoredRows(rows=rows, evaluations=evaluations), commands)),
     )
 
 
@@ -75,13 +67,13 @@ def folder_report(folder: str | os.PathLike[str]) -> Report:
         StoreError: no such folder, an empty one, or a damaged shard.
     """
     store = Store.for_reading(folder)
-    stored = Stored(rows=store.read(), evaluations=store.read_evaluations())
+    stored = StoredRows(rows=store.read(), evaluations=store.read_evaluations())
     trained = set(stored.rows["member"])
-    shown, accounted = shown_experiments(stored)
+    shown, accounted = shown_figures(stored)
     sections: list[Section] = []
-    for experiment in shown:
-        command = f"plait reproduce {experiment.name} -o {folder}"
-        sections += _sections(experiment, stored, (command,), prefix=f"{experiment.name}: ")
+    for figure in shown:
+        command = f"plait reproduce {figure.name} -o {folder}"
+        sections += _sections(figure, stored, (command,), prefix=f"{figure.name}: ")
     if others := trained - accounted:
         rows = stored.rows.filter(pl.col("member").is_in(sorted(others)))
         sections.append(Section(title="Other members", blocks=(_members_table(rows),)))
@@ -93,28 +85,29 @@ def folder_report(folder: str | os.PathLike[str]) -> Report:
 
 
 def _sections(
-    experiment: Experiment,
-    stored: Stored,
+    figure: Figure,
+    stored: StoredRows,
     commands: Sequence[str],
     *,
     prefix: str = "",
 ) -> list[Section]:
+    experiment = figure.experiment
     found = stored.cells(experiment)
     if not found:
         raise StoreError(f"no results of experiment {experiment.name!r} to report yet")
-    results = Section(title=prefix + RESULTS, blocks=tuple(_results(experiment, found, stored)))
+    results = Section(title=prefix + RESULTS, blocks=tuple(_results(figure, found, stored)))
     return [results, *origin_report(experiment, stored, commands, prefix=prefix)]
 
 
-def _results(experiment: Experiment, found: Sequence[Cell], stored: Stored) -> list[Block]:
-    name, patterns = experiment.name, {cell.pattern for cell in found}
-    paper, rerun = (_of_patterns(source.get(name, ()), patterns) for source in (PAPER, RERUN))
+def _results(figure: Figure, found: Sequence[Cell], stored: StoredRows) -> list[Block]:
+    experiment, patterns = figure.experiment, {cell.pattern for cell in found}
+    paper, rerun = (_of_patterns(source, patterns) for source in (figure.paper, figure.rerun))
     known = {id(cell): summarise(cell) for cell in found}
     blocks: list[Block] = []
-    if name in CLAIMS:
-        blocks.append(Lines(lines=(f"The paper: {CLAIMS[name]}",)))
+    if figure.says:
+        blocks.append(Lines(lines=(f"The paper: {figure.says}",)))
     judged = verdict_lines(
-        claims_of(name), Found(experiment=experiment, cells=tuple(found), stored=stored), marked=False
+        figure.claims, Evidence(experiment=experiment, cells=tuple(found), stored=stored), marked=False
     )
     if judged:
         blocks.append(Lines(lines=judged))
@@ -124,25 +117,25 @@ def _results(experiment: Experiment, found: Sequence[Cell], stored: Stored) -> l
     for place, view in enumerate(experiment.views):
         shown = telling(panels(view, found, summary=lambda cell: known.get(id(cell)) or summarise(cell)))
         for number, panel in enumerate(shown):
-            figure_name = f"{name}-{place}-{number}"
-            blocks.append(_figure(panel, figure_name, paper, rerun, proved_points(experiment)))
+            name = f"{figure.name}-{place}-{number}"
+            blocks.append(_picture(panel, name, paper, rerun, proved_points(experiment)))
             if view.y is not None:
                 blocks.append(matrix_table(panel))
             if view.ratio:
-                blocks += _ratio_blocks(panel, figure_name, RATIOS.get(name, ()))
+                blocks += _ratio_blocks(panel, name, figure.ratios)
     if not experiment.evaluations:
         paired = paired_table(found)
         blocks += [paired] if paired is not None else []
     return blocks
 
 
-def _figure(
+def _picture(
     panel: Panel,
     name: str,
     paper: Sequence[Reference],
     rerun: Sequence[Reference],
     proved: Sequence[Reference],
-) -> Figure:
+) -> Picture:
     if panel.view.x != "parameters":
         paper = rerun = proved = ()
     plot = panel_plot(panel, paper=paper, rerun=rerun, proved=proved)
@@ -152,7 +145,7 @@ def _figure(
     caption += ", hollow marks the paper's" if paper else ""
     caption += ", crosses the independent rerun's" if rerun else ""
     caption += ", stars models built by hand and proved" if proved else ""
-    return Figure(caption=caption, alt=panel_alt(panel), svg=svg_text(plot, name=name))
+    return Picture(caption=caption, alt=panel_alt(panel), svg=svg_text(plot, name=name))
 
 
 def _ratio_blocks(panel: Panel, name: str, reported: Sequence[ReferenceRatio]) -> list[Block]:
@@ -165,7 +158,7 @@ def _ratio_blocks(panel: Panel, name: str, reported: Sequence[ReferenceRatio]) -
         "Pure over hybrid parameters, by accuracy: lines measured, open triangles lower bounds, shaded 95%"
     )
     svg = svg_text(ratio_plot(ratios), name=f"{name}-ratio")
-    return [table, Figure(caption=caption, alt=ratio_alt(ratios), svg=svg)]
+    return [table, Picture(caption=caption, alt=ratio_alt(ratios), svg=svg)]
 
 
 def _of_patterns(references: Sequence[Reference], patterns: set[str]) -> tuple[Reference, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from plait.experiments import StoreError
 from plait.files import write_whole
-from plait.report.document import Figure, Report
+from plait.report.document import Picture, Report
 
 
 def write_figures(report: Report, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
@@ -15,7 +15,7 @@ def write_figures(report: Report, folder: str | os.PathLike[str]) -> tuple[Path,
         StoreError: they cannot be written.
     """
     target = Path(folder)
-    figures = [block for section in report.sections for block in section.blocks if isinstance(block, Figure)]
+    figures = [block for section in report.sections for block in section.blocks if isinstance(block, Picture)]
     paths = tuple(target / f"figure-{number}.svg" for number in range(1, len(figures) + 1))
     try:
         if figures:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from plait.experiments import StoreError
 from plait.files import write_whole
-from plait.report.document import Figure, Report, Table
+from plait.report.document import Picture, Report, Table
 
 _TEMPLATE = "report.html"
 
@@ -31,7 +31,7 @@ def _is_table(block: object) -> bool:
 
 
 def _is_figure(block: object) -> bool:
-    return isinstance(block, Figure)
+    return isinstance(block, Picture)
 
 
 def write_html(report: Report, path: str | os.PathLike[str]) -> Path:

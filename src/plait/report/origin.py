@@ -11,8 +11,9 @@ from plait.experiments import (
     Experiment,
     left_out,
 )
-from plait.findings.evidence import Stored
-from plait.paper import CATALOGUE
+from plait.findings.evidence import StoredRows
+from plait.findings.figure import Figure
+from plait.paper import catalogue
 from plait.report.document import Block, Lines, Section
 
 LEFT_OUT, ORIGIN = "Left out", "How this was made"
@@ -24,28 +25,29 @@ _UNRECORDED = {"not installed": "run from a source tree, its version not recorde
 """What early rows say of plait's version."""
 
 
-def shown_experiments(stored: Stored) -> tuple[list[Experiment], set[str]]:
-    """The experiments that were run, in the catalogue's order, and the members that they account for.
+def shown_figures(stored: StoredRows) -> tuple[list[Figure], set[str]]:
+    """The figures that were run, in the catalogue's order, and the members that they account for.
 
-    One of which only members are stored that a fuller experiment has as well was not run.
+    One of which only members are stored that a fuller one has as well was not run.
     """
     trained = set(stored.rows["member"])
     parts: dict[str, tuple[float, set[str]]] = {}
-    for name, experiment in CATALOGUE.items():
+    for name, figure in catalogue.FIGURES.items():
+        experiment = figure.experiment
         own = set(chain.from_iterable(experiment.members()))
         if own & trained and stored.cells(experiment):
             parts[name] = (len(own & trained) / len(own), own & trained)
     names: set[str] = set()
     accounted: set[str] = set()
     for name, (_, members) in sorted(parts.items(), key=lambda item: -item[1][0]):
-        if members - accounted or CATALOGUE[name].evaluations:
+        if members - accounted or catalogue.FIGURES[name].experiment.evaluations:
             names.add(name)
             accounted |= members
-    return [experiment for name, experiment in CATALOGUE.items() if name in names], accounted
+    return [figure for name, figure in catalogue.FIGURES.items() if name in names], accounted
 
 
 def origin_report(
-    experiment: Experiment, stored: Stored, commands: Sequence[str] = (), *, prefix: str = ""
+    experiment: Experiment, stored: StoredRows, commands: Sequence[str] = (), *, prefix: str = ""
 ) -> list[Section]:
     """What of the experiment is not stored, if anything, and where the rest comes from."""
     members = dict(zip(chain.from_iterable(experiment.members()), experiment.expand(), strict=True))

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 from plait.checks.names import unknown
 from plait.experiments import Store, StoreError
 from plait.files import write_whole
-from plait.findings.evidence import Found, Stored
+from plait.findings.evidence import Evidence, StoredRows
+from plait.findings.figure import Figure
 from plait.findings.series import Panel
 from plait.findings.sides import is_pure, ratios_by_pattern
-from plait.paper import CATALOGUE, PAPER, RERUN, find_experiment
+from plait.paper import FIGURES, find_figure
 from plait.report.document import Lines, Table
-from plait.report.origin import LEFT_OUT, ORIGIN, origin_report, shown_experiments
+from plait.report.origin import LEFT_OUT, ORIGIN, origin_report, shown_figures
 from plait.report.page_sections import not_run, protocol_block, section_tables, verdict_block
 from plait.report.page_tables import OPEN_TABLES, TABLES, cells_of_panel, number_of
 from plait.report.plots import panel_plot, panel_summary
@@ -34,7 +35,7 @@ from plait.report.svg import svg_text
 from plait.report.verdict_table import verdict_table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Plot
 
 NOTHING = "*not run yet*"
 
@@ -82,14 +83,14 @@ def updated_text(text: str, folder: str | os.PathLike[str], *, images: dict[str,
         ValueError: a marker that names what is not there.
     """
     store = Store(folder)
-    stored = Stored(rows=store.read(), evaluations=store.read_evaluations())
-    known: dict[str, Found] = {}
-    run = {experiment.name for experiment in shown_experiments(stored)[0]}
+    stored = StoredRows(rows=store.read(), evaluations=store.read_evaluations())
+    known: dict[str, Evidence] = {}
+    run = {figure.name for figure in shown_figures(stored)[0]}
 
-    def found_of(name: str) -> Found:
+    def found_of(name: str) -> Evidence:
         if name not in known:
-            experiment = find_experiment(name)
-            known[name] = Found(experiment=experiment, cells=stored.cells(experiment), stored=stored)
+            experiment = find_figure(name).experiment
+            known[name] = Evidence(experiment=experiment, cells=stored.cells(experiment), stored=stored)
         return known[name]
 
     def replaced(match: re.Match[str]) -> str:
@@ -98,16 +99,20 @@ def updated_text(text: str, folder: str | os.PathLike[str], *, images: dict[str,
         if not words:
             raise ValueError(f"a {kind} needs the name of an experiment, got {begin}")
         if kind == "verdicts":
-            return f"{begin}\n\n{markdown_table(verdict_table(found_of), caption=False)}\n\n{end}"
-        found = found_of(words[0])
+            return f"{begin}\n\n{markdown_table(verdict_table(FIGURES.values(), found_of), caption=False)}\n\n{end}"
+        figure, found = find_figure(words[0]), found_of(words[0])
         if kind == "value":
-            return f"{begin}{_value(found, words[1:]) if found.cells else NOTHING}{end}"
+            return f"{begin}{_value(figure, found, words[1:]) if found.cells else NOTHING}{end}"
         if kind == "section":
-            block = _section(found, images) if words[0] in run else not_run(found.experiment)
+            block = _section(figure, found, images) if words[0] in run else not_run(found.experiment)
             return f"{begin}\n\n{block}\n\n{end}"
         if not found.cells:
             return f"{begin}\n{NOTHING}\n{end}"
-        block = _table_block(found, words[1:]) if kind == "table" else _figure_block(found, words[1:], images)
+        block = (
+            _table_block(figure, found, words[1:])
+            if kind == "table"
+            else _plots_block(figure, found, words[1:], images)
+        )
         return f"{begin}\n\n{block}\n\n{end}"
 
     return _MARKED.sub(replaced, text)
@@ -131,10 +136,12 @@ def _row(entries: Sequence[str]) -> str:
     return f"| {' | '.join(entry.replace('|', chr(92) + '|') for entry in entries)} |"
 
 
-def _section(found: Found, images: dict[str, str] | None) -> str:
-    figures = [_figure_block(found, (str(place),), images) for place in range(len(found.experiment.views))]
-    blocks = [verdict_block(found), *(figure for figure in figures if figure != NOTHING)]
-    for table, folded in section_tables(found):
+def _section(figure: Figure, found: Evidence, images: dict[str, str] | None) -> str:
+    figures = [
+        _plots_block(figure, found, (str(place),), images) for place in range(len(found.experiment.views))
+    ]
+    blocks = [verdict_block(figure, found), *(figure for figure in figures if figure != NOTHING)]
+    for table, folded in section_tables(figure, found):
         blocks.append(_folded(table) if folded else markdown_table(table))
     return "\n\n".join((*blocks, protocol_block(found)))
 
@@ -146,7 +153,7 @@ def _folded(table: Table) -> str:
 
 def _plots_beside(page: Path) -> list[Path]:
     """The plots of the catalogue's experiments in the folder of a page's images."""
-    names = "|".join(CATALOGUE)
+    names = "|".join(FIGURES)
     pattern = re.compile(rf"({names})-\d+-\d+(-ratio)?\.svg")
     return sorted(path for path in (page.parent / IMAGES).glob("*.svg") if pattern.fullmatch(path.name))
 
@@ -155,31 +162,31 @@ _LINES = {"origin": ORIGIN, "left-out": LEFT_OUT}
 """Kinds that are lines of text: what made the results, and what is missing."""
 
 
-def _table_block(found: Found, words: Sequence[str]) -> str:
+def _table_block(figure: Figure, found: Evidence, words: Sequence[str]) -> str:
     kind = words[0] if words else ""
     if kind in _LINES:
         return _lines_block(found, _LINES[kind])
-    table = _table(found, words)
+    table = _table(figure, found, words)
     return NOTHING if table is None else markdown_table(table, brief=kind != "all")
 
 
-def _table(found: Found, words: Sequence[str]) -> Table | None:
+def _table(figure: Figure, found: Evidence, words: Sequence[str]) -> Table | None:
     if not words or words[0] not in TABLES:
         raise ValueError(unknown("kind of table", words[0] if words else "", (*TABLES, *_LINES)))
     name = " ".join(words)
     if name not in found.remembered:
-        found.remembered[name] = TABLES[words[0]](found, words[1:])
+        found.remembered[name] = TABLES[words[0]](figure, found, words[1:])
     return found.remembered[name]
 
 
-def _lines_block(found: Found, title: str) -> str:
+def _lines_block(found: Evidence, title: str) -> str:
     sections = origin_report(found.experiment, found.stored)
     blocks = [block for section in sections if section.title == title for block in section.blocks]
     lines = [line for block in blocks if isinstance(block, Lines) for line in block.lines]
     return "\n".join(f"- {line}" for line in lines) or "- nothing"
 
 
-def _figure_block(found: Found, words: Sequence[str], images: dict[str, str] | None) -> str:
+def _plots_block(figure: Figure, found: Evidence, words: Sequence[str], images: dict[str, str] | None) -> str:
     """Links to the plots of a view; they are drawn only where `images` takes them."""
     view = number_of(words)
     lines = []
@@ -187,7 +194,7 @@ def _figure_block(found: Found, words: Sequence[str], images: dict[str, str] | N
         name = f"{found.experiment.name}-{view}-{number}"
         lines.append(_link(name, panel_summary(panel)))
         if images is not None:
-            images[f"{name}.svg"] = svg_text(_plot(found, panel), name=name)
+            images[f"{name}.svg"] = svg_text(_plot(figure, panel), name=name)
         cells = cells_of_panel(panel) if panel.view.ratio else []
         if len({is_pure(cell) for cell in cells}) == 2:
             lines.append(
@@ -199,14 +206,13 @@ def _figure_block(found: Found, words: Sequence[str], images: dict[str, str] | N
     return "\n\n".join(lines) or NOTHING
 
 
-def _plot(found: Found, panel: Panel) -> "Figure":
+def _plot(figure: Figure, panel: Panel) -> "Plot":
     shown = {line.label for line in panel.lines}
-    references = (PAPER, RERUN) if panel.view.x == "parameters" else ({}, {})
+    references = (figure.paper, figure.rerun) if panel.view.x == "parameters" else ((), ())
     paper, rerun = (
-        [reference for reference in source.get(found.experiment.name, ()) if reference.pattern in shown]
-        for source in references
+        [reference for reference in source if reference.pattern in shown] for source in references
     )
-    proved = proved_points(found.experiment) if panel.view.x == "parameters" else ()
+    proved = proved_points(figure.experiment) if panel.view.x == "parameters" else ()
     return panel_plot(panel, paper=paper, rerun=rerun, proved=proved)
 
 
@@ -214,11 +220,11 @@ def _link(name: str, alt: str) -> str:
     return f"![{alt.replace('[', '(').replace(']', ')')}]({IMAGES}/{name}.svg)"
 
 
-def _value(found: Found, words: Sequence[str]) -> str:
+def _value(figure: Figure, found: Evidence, words: Sequence[str]) -> str:
     if len(words) < 3:
         raise ValueError(f"a value needs a kind of table, a column and a row, got {list(words)}")
     *kind, column, row = words
-    table = _table(found, kind)
+    table = _table(figure, found, kind)
     if table is None:
         return NOTHING
     names = [known.name for known in table.columns]

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from plait.experiments import Cell
-from plait.findings.evidence import Found
+from plait.findings.evidence import Evidence
+from plait.findings.figure import Figure
 from plait.findings.series import Panel
-from plait.paper import PAPER, RATIOS, RERUN
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Table
 from plait.report.questions import leaner_table, rate_table, window_table
@@ -14,63 +14,62 @@ from plait.report.seed_views import rate_grid, seed_table, statistic_table
 from plait.report.tables import ratio_table, results_table
 
 
-def _results(found: Found, _: Sequence[str]) -> Table | None:
+def _results(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
     summaries = [found.summary(cell) for cell in found.cells]
     patterns = {cell.pattern for cell in found.cells}
     references = [
-        [reference for reference in source.get(found.experiment.name, ()) if reference.pattern in patterns]
-        for source in (PAPER, RERUN)
+        [reference for reference in source if reference.pattern in patterns]
+        for source in (figure.paper, figure.rerun)
     ]
     return results_table(summaries, paper=references[0], rerun=references[1])
 
 
-def _ratio(found: Found, arguments: Sequence[str]) -> Table | None:
+def _ratio(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table | None:
     views = [number for number, view in enumerate(found.experiment.views) if view.ratio]
     if not views:
         raise ValueError(f"experiment {found.experiment.name!r} has no view with a ratio")
     shown, place = found.panels(views[0]), number_of(arguments)
     if place >= len(shown):
         return None
-    reported = RATIOS.get(found.experiment.name, ())
-    return ratio_table(cells_of_panel(shown[place]), reported=reported, title=shown[place].title)
+    return ratio_table(cells_of_panel(shown[place]), reported=figure.ratios, title=shown[place].title)
 
 
-def _paired(found: Found, _: Sequence[str]) -> Table | None:
+def _paired(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
     return paired_table(found.cells)
 
 
-def _grid(found: Found, arguments: Sequence[str]) -> Table | None:
+def _grid(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table | None:
     shown, place = found.panels(number_of(arguments)), number_of(arguments[1:])
     return matrix_table(shown[place]) if place < len(shown) else None
 
 
-def _rates(found: Found, arguments: Sequence[str]) -> Table | None:
+def _rates(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table | None:
     return rate_table(found.cells, accuracy=float(arguments[0]) if arguments else 0.6)
 
 
-def _statistics(found: Found, arguments: Sequence[str]) -> Table | None:
+def _statistics(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table | None:
     pattern, *numbers = arguments or ("",)
     accuracy, *rates = map(float, numbers or ("0.6",))
     return statistic_table(found.cells, pure=pattern, accuracy=accuracy, rates=rates)
 
 
-def _seeds(found: Found, arguments: Sequence[str]) -> Table | None:
+def _seeds(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table | None:
     return seed_table([found.summary(cell) for cell in found.cells], patterns=arguments)
 
 
-def _by_rate(found: Found, arguments: Sequence[str]) -> Table | None:
+def _by_rate(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table | None:
     return rate_grid(found.cells, pattern=arguments[0] if arguments else "")
 
 
-def _windows(found: Found, _: Sequence[str]) -> Table | None:
+def _windows(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
     return window_table(found.cells)
 
 
-def _leaner(found: Found, _: Sequence[str]) -> Table | None:
+def _leaner(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
     return leaner_table(found.cells)
 
 
-Maker = Callable[[Found, Sequence[str]], Table | None]
+Maker = Callable[[Figure, Evidence, Sequence[str]], Table | None]
 
 TABLES: Mapping[str, Maker] = MappingProxyType(
     {

@@ -3,9 +3,9 @@
 from plait.attack import receptive_field
 from plait.constructions import Plan, copying_plan, cost, smallest_plan
 from plait.experiments import Experiment, cell_label
+from plait.findings.reported import Reference
 from plait.memory import count
 from plait.model import HybridConfig, HybridLM
-from plait.paper import Reference
 from plait.report.constructed import drawings_section
 from plait.report.document import Column, Entry, Section, Table
 from plait.tasks import DecodingRecall, SelectiveCopying, Task

@@ -8,9 +8,9 @@ import numpy as np
 
 from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, value_text
 from plait.experiments.bootstrap import FEW_SEEDS
+from plait.findings.reported import Reference, ReferenceRatio, nearest
 from plait.findings.sides import ratios_by_pattern
 from plait.findings.words import decimals, ratio_text, signed
-from plait.paper import Reference, ReferenceRatio, nearest
 from plait.report.document import Column, Entry, Table
 
 RATIO_ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)

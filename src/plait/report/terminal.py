@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from plait.report.document import Figure, Lines, Report, Table
+from plait.report.document import Lines, Picture, Report, Table
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -13,7 +13,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(f"[bold]{escape(report.title)}[/bold]", highlight=False)
     console.print(escape(report.question), highlight=False)
     for section in report.sections:
-        blocks = [block for block in section.blocks if not isinstance(block, Figure)]
+        blocks = [block for block in section.blocks if not isinstance(block, Picture)]
         if blocks:
             console.print(f"\n[bold]{escape(section.title)}[/bold]", highlight=False)
         for block in blocks:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from plait.constructions import tradeoff
-from plait.report.document import Block, Column, Entry, Figure, Table
+from plait.report.document import Block, Column, Entry, Picture, Table
 from plait.report.plots import STYLES
 from plait.report.svg import hover, svg_text
 from plait.tasks import Task
@@ -46,7 +46,7 @@ def tradeoff_blocks(task: Task, seq_len: int, *, name: str, success: float = 0.9
             "rounding as it is usually met leaves the margins intact; the logit gap is proved in exact arithmetic",
         ),
     )
-    figure = Figure(
+    figure = Picture(
         caption="What a layout costs, and the precision that its proof needs",
         alt=tradeoff_alt(rows),
         svg=svg_text(tradeoff_plot(rows), name=f"{name}-layouts"),

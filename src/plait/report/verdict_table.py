@@ -1,11 +1,11 @@
 """The table of all claims with what our rows say to each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from plait.findings.claims import Claim, Finding, Outcome
-from plait.findings.evidence import Found
+from plait.findings.evidence import Evidence
+from plait.findings.figure import Figure
 from plait.findings.verdicts import OPEN, judged
-from plait.paper.claims import ALL_CLAIMS
 from plait.report.document import Column, Entry, Table
 
 _COLUMNS = (
@@ -21,7 +21,7 @@ _COLUMNS = (
 )
 
 
-def verdict_table(found_of: Callable[[str], Found]) -> Table:
+def verdict_table(figures: Iterable[Figure], found_of: Callable[[str], Evidence]) -> Table:
     """Every claim with what our rows say to it.
 
     Args:
@@ -30,15 +30,17 @@ def verdict_table(found_of: Callable[[str], Found]) -> Table:
     return Table(
         caption="Claims and verdicts",
         columns=_COLUMNS,
-        rows=tuple(_row(claim, found_of(claim.experiment)) for claim in ALL_CLAIMS),
+        rows=tuple(
+            _row(figure.name, claim, found_of(figure.name)) for figure in figures for claim in figure.claims
+        ),
         notes=(f"{OPEN}: what decides the claim is not trained; its command trains it",),
     )
 
 
-def _row(claim: Claim, found: Found) -> tuple[Entry, ...]:
+def _row(name: str, claim: Claim, found: Evidence) -> tuple[Entry, ...]:
     finding = judged(claim, found)
     texts = {
-        "experiment": claim.experiment,
+        "experiment": name,
         "claim": claim.statement,
         "paper": claim.paper,
         "rerun": claim.rerun,
@@ -46,7 +48,7 @@ def _row(claim: Claim, found: Found) -> tuple[Entry, ...]:
         "verdict": _verdict(finding),
         "rates": "" if finding is None else finding.rates,
         "trained": "" if finding is None else finding.trained,
-        "command": f"`{claim.command}`",
+        "command": f"`{claim.command(name)}`",
     }
     shown = [texts[column.name] or "-" for column in _COLUMNS]
     return tuple(Entry(text=text, value=text) for text in shown)
