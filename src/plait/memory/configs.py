@@ -22,10 +22,19 @@ def read_model(path: str | Path, *, generic: bool = False) -> HybridConfig | Arc
     """
     file = Path(path) / "config.json" if Path(path).is_dir() else Path(path)
     values = read_json(file)
-    if not isinstance(values, dict):
-        raise ValueError(f"{file}: a config must be a JSON object, got {type(values).__name__}")
-    own = "pattern" in values and not {"model_type", "architectures"} & values.keys()
     try:
-        return HybridConfig.from_json(values) if own else read_config(values, generic=generic)
+        return model_of(values, generic=generic)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
+
+
+def model_of(values: object, *, generic: bool = False) -> HybridConfig | Architecture:
+    """The model that the JSON of a config describes, as `read_model`.
+
+    Raises:
+        ValueError: no JSON object, or a config that its reader refuses.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"a config must be a JSON object, got {type(values).__name__}")
+    own = "pattern" in values and not {"model_type", "architectures"} & values.keys()
+    return HybridConfig.from_json(values) if own else read_config(values, generic=generic)

@@ -1,0 +1,158 @@
+"""Questions by name, asked and answered in JSON."""
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from plait.browser.size import ruled_out, size
+from plait.checks import check_integer, cut, unknown
+from plait.tasks import TASKS, parse_task, task_to_json
+from plait.tasks.rows import label_rows
+from plait.theory import bounds_table
+
+MOST_CHARACTERS = 4 * 2**20
+"""Of a question; a config file has some thousands."""
+
+MOST_TOKENS = 2**17
+"""Tokens that are labelled at once."""
+
+MOST_STATE_DIGITS = 400
+
+
+def answer(question: str) -> str:
+    """The JSON of `{"answer": ..}`, or of `{"error": line}` for whatever is wrong with the question.
+
+    A question is an object with `ask`, a name of `QUESTIONS`, and that function's arguments.
+    """
+    try:
+        return json.dumps({"answer": _answered(question)}, allow_nan=False)
+    except ImportError as error:
+        return json.dumps(
+            {"error": f"this is computed with {error.name}, which a page does not have: install plait"}
+        )
+    except (ValueError, TypeError, RecursionError, OverflowError, MemoryError) as error:
+        line = " ".join(str(error).split()) or type(error).__name__
+        return json.dumps({"error": cut(line, most=400)})
+
+
+def _answered(question: str) -> Any:
+    if len(question) > MOST_CHARACTERS:
+        raise ValueError(f"a question has at most {MOST_CHARACTERS:,} characters, got {len(question):,}")
+    asked = json.loads(question)
+    if not isinstance(asked, dict):
+        raise ValueError("a question is a JSON object")
+    name = asked.pop("ask", None)
+    if name not in QUESTIONS:
+        raise ValueError(unknown("question", str(name), tuple(QUESTIONS)))
+    known = inspect.signature(QUESTIONS[name]).parameters
+    for argument in asked:
+        if argument not in known:
+            raise ValueError(unknown(f"argument of {name!r}", argument, tuple(known)))
+    for argument, parameter in known.items():
+        if parameter.default is parameter.empty and argument not in asked:
+            raise ValueError(f"{name!r} needs {argument!r}")
+    return QUESTIONS[name](**asked)
+
+
+def tasks() -> list[dict[str, Any]]:
+    """Every built-in task with its parameters, and what it is about."""
+    return [
+        {
+            "task": name,
+            "params": task_to_json(task())["params"],
+            "vocab_size": task().vocab_size,
+            "token_names": list(task().token_names),
+        }
+        for name, task in TASKS.items()
+    ]
+
+
+def bounds(
+    task: str, params: Mapping[str, Any] | None = None, seq_len: int = 100, error: str = "0"
+) -> dict[str, Any]:
+    """What pure models need at least, by closed forms, and the frontier where it is known.
+
+    Raises:
+        ValueError: an unknown task, or what `bounds_table` refuses.
+    """
+    made = parse_task(_built_in(task), params)
+    check_integer("seq_len", seq_len, least=1, most=2**20)
+    rows = [
+        {
+            "model": row.model,
+            "needs": row.needs,
+            "unit": row.unit,
+            "value": None if row.value is None else _number(row.value),
+            "states": _states(None if row.bound is None else row.bound.states),
+            "note": row.note,
+        }
+        for row in bounds_table(made, seq_len, error)
+    ]
+    return {"task": task_to_json(made), "bounds": rows, "frontier": _frontier(made, seq_len)}
+
+
+def label(task: str, rows: object, params: Mapping[str, Any] | None = None) -> list[list[int | None]]:
+    """The target of every position, null where nothing is scored.
+
+    Raises:
+        ValueError: an unknown task, rows that it cannot contain, or too many tokens.
+    """
+    n = sum(len(row) for row in rows if isinstance(row, list)) if isinstance(rows, list) else 0
+    if n > MOST_TOKENS:
+        raise ValueError(f"at most {MOST_TOKENS:,} tokens are labelled at once, got {n:,}")
+    return label_rows(parse_task(_built_in(task), params), rows)
+
+
+def _built_in(name: str) -> str:
+    """A page runs nobody's module."""
+    if name not in TASKS:
+        raise ValueError(unknown("task", str(name), tuple(TASKS)))
+    return name
+
+
+def _frontier(task: object, seq_len: int) -> list[dict[str, Any]] | None:
+    """Pairs of reach and bits that together are necessary; None where no frontier is known."""
+    import plait.theory
+
+    known: Callable[..., Any] | None = getattr(plait.theory, "frontier", None)
+    if known is None:
+        return None
+    try:
+        points = known(task, seq_len)
+    except ValueError:
+        return None
+    return [
+        {"reach": int(point.reach), "bits": _number(point.bits)}
+        if dataclasses.is_dataclass(point)
+        else {"reach": int(point[0]), "bits": _number(point[1])}
+        for point in points
+    ]
+
+
+def _number(value: Fraction | int | float) -> int | float:
+    return (
+        value
+        if isinstance(value, int | float)
+        else value.numerator
+        if value.denominator == 1
+        else float(value)
+    )
+
+
+def _states(states: int | None) -> str | None:
+    """The exact number in digits, where they are few enough to read."""
+    if states is None or states.bit_length() > 3 * MOST_STATE_DIGITS:
+        return None
+    return str(states)
+
+
+QUESTIONS: Mapping[str, Callable[..., Any]] = {
+    "tasks": tasks,
+    "size": size,
+    "ruled out": ruled_out,
+    "bounds": bounds,
+    "label": label,
+}
