@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -285,3 +286,46 @@ def test_diverged_members_are_told_in_valid_json(plait_json):
     (row,) = found["members"]
     assert row["diverged_at"] is not None
     assert isinstance(pl.DataFrame(found["members"])["losses"][0][0], float)
+
+
+OWN = """
+import torch
+from plait.layers import TransformerLayer
+from plait.tasks import Needle, Targets
+
+class Ahead(TransformerLayer):
+    def forward(self, hidden, dropout_stream=None):
+        return super().forward(hidden, dropout_stream) + hidden.roll(-1, -2)
+
+class Unset(TransformerLayer):
+    def reset_parameters(self, stream):
+        super().reset_parameters(stream)
+        name, first = next(iter(self.named_parameters()))
+        with torch.no_grad():
+            first.fill_(float("nan"))
+
+class Next(Needle):
+    def targets(self, tokens):
+        return Targets(tokens.roll(-1, -1), torch.ones_like(tokens, dtype=torch.bool))
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--pattern", "own_parts:Ahead-TF"), "layer own_parts:Ahead: forward reads the future"),
+        (("--pattern", "TF-own_parts:Unset"), "layer own_parts:Unset: reset_parameters leaves"),
+        (("--task", "own_parts:Next"), "Next: the target at position 0 changes with the tokens"),
+    ],
+)
+def test_a_broken_promise_is_one_line(plait, refused, tmp_path, monkeypatch, asked, said):
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    monkeypatch.delitem(sys.modules, "own_parts", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "own_parts.py").write_text(OWN)
+    rest = ("--d-model", "4", "--seq-len", "8", "--steps", "1", "--train", "test_sequences=1", "-o", "out")
+    task = () if "--task" in asked else ("--task", "needle")
+    assert said in refused("train", *task, *asked, *rest)
+    if "Unset" not in asked[1]:
+        assert plait("train", *task, *asked, *rest, "--unchecked").exit_code == 0
+    monkeypatch.delitem(sys.modules, "own_parts")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -5,8 +7,8 @@ from torch import nn
 from plait import HybridConfig
 from plait.layers import State
 from plait.tasks import Needle, SelectiveCopying, Targets
-from plait.training import Run, Train
-from plait.training.preflight import check_run
+from plait.training import Run, Train, train
+from plait.training.preflight import check_run, check_runs
 
 
 class Doubling(nn.Module):
@@ -101,3 +103,31 @@ def test_what_cannot_start_is_told_in_one_line(given, said):
     with pytest.raises(ValueError, match=r"^[^\n]+$") as told:
         check_run(given)
     assert said in str(told.value)
+
+
+class Peeking(Doubling):
+    def forward(self, hidden):
+        return self.weight * hidden.flip(1)
+
+
+class Foretelling(OwnTask):
+    def targets(self, tokens):
+        return Targets(tokens.roll(-1, -1), torch.ones_like(tokens, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("given", [run(f"{__name__}:Peeking-TF"), run(task=Foretelling())])
+def test_promises_are_tried_before_anything_is_trained(given):
+    """By the command line's check, and by training from Python."""
+    short = replace(given, train=Train(steps=1, seq_len=9, test_sequences=2, select_sequences=2))
+    for start in (check_run, lambda asked: train(asked, device="cpu")):
+        with pytest.raises(ValueError, match=r"reads the future|changes with the tokens"):
+            start(short)
+    assert check_run(short, unchecked=True) > 0
+    assert train(short, device="cpu", unchecked=True).members[0].scored
+
+
+def test_one_run_of_each_own_layer_is_tried():
+    tried = [run(f"{__name__}:Doubling-TF"), run(f"{__name__}:Peeking-TF"), run("SSM-TF")]
+    with pytest.raises(ValueError, match="layer test_preflight:Peeking: forward reads the future"):
+        check_runs(tried)
+    check_runs(tried, unchecked=True)

@@ -22,6 +22,13 @@ Params = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=JSON", help="A parameter of the task; may be repeated."),
 ]
+Unchecked = Annotated[
+    bool,
+    typer.Option(
+        "--unchecked",
+        help="Train layers and a task of your own even if they break what their protocol promises.",
+    ),
+]
 TaskName = Annotated[
     str,
     typer.Argument(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from plait.cli.options import Device, JsonFlag
+from plait.cli.options import Device, JsonFlag, Unchecked
 from plait.cli.output import messages, out, print_json, print_line, print_table
 from plait.cli.values import parse_choices
 
@@ -36,6 +36,7 @@ def reproduce(
             metavar="ADDRESS", help="Spread over the workers of a Ray cluster, or a local one: local."
         ),
     ] = None,
+    unchecked: Unchecked = False,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -51,6 +52,7 @@ def reproduce(
     plait reproduce fig4 --add-pattern my_pkg.my_layer:MyLayer-TF
     """
     from plait.experiments import LiveProgress, Store, run_experiment
+    from plait.experiments.runner import plait_train
     from plait.paper import find_figure
     from plait.report import RESULTS, Report, experiment_report, print_report, write_html
     from plait.report.beside import beside_sections
@@ -58,6 +60,7 @@ def reproduce(
     from plait.report.figures import write_figures
     from plait.report.proved import headline_sections
     from plait.training.loop import resolve_device
+    from plait.training.preflight import check_runs
 
     resolve_device(device)
     if name is None:
@@ -77,19 +80,20 @@ def reproduce(
     if fields:
         chosen = chosen.where(fields)
     folder = output or Path("runs") / name
-    chosen.expand()
+    check_runs(chosen.expand(), unchecked=unchecked)
     store = Store.for_writing(folder)
     known = headline_sections(whole)
     if known and not json:
         print_report(Report(title="plait: before training", question=whole.question, sections=known), out())
         print_line()
+    trainer = plait_train(unchecked=unchecked)
     with LiveProgress(chosen, messages()) as watch:
         if ray is None:
-            run_experiment(chosen, folder, device=device, watch=watch)
+            run_experiment(chosen, folder, train=trainer, device=device, watch=watch)
         else:
             from plait.experiments.spread import run_on_ray
 
-            run_on_ray(chosen, folder, address=ray, device=device, watch=watch)
+            run_on_ray(chosen, folder, address=ray, train=trainer, device=device, watch=watch)
     command = ["plait reproduce", name, *(["--full"] if full else [])]
     command += [f"--add-pattern {further}" for further in add_pattern or ()]
     command += [f"--only {entry}" for entry in only or ()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, Params, TaskOption
+from plait.cli.options import Device, JsonFlag, Params, TaskOption, Unchecked
 from plait.cli.output import messages, print_json, print_line, print_table
 from plait.cli.values import parse_fields, parse_integers, parse_numbers, parse_seeds
 
@@ -57,6 +57,7 @@ def train(
     save_models: Annotated[
         bool, typer.Option("--save-models", help="Keep the trained models in DIR/models.")
     ] = False,
+    unchecked: Unchecked = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
     json: JsonFlag = False,
     device: Device = "auto",
@@ -94,12 +95,12 @@ def train(
     if save_models and output is None:
         raise ValueError("--save-models needs a folder to keep them in: -o DIR")
     resolve_device(device)
-    parameters = check_run(members[0])
+    parameters = check_run(members[0], unchecked=unchecked)
     if dry_run:
         _print_plan(run, parameters, len(members), json=json)
         return
     with nullcontext(output) if output is not None else TemporaryDirectory() as folder:
-        rows = _trained(experiment, Path(folder), device=device, save_models=save_models)
+        rows = _trained(experiment, Path(folder), device=device, save_models=save_models, unchecked=unchecked)
     _print_rows(experiment, rows, output if save_models else None, json=json)
 
 
@@ -161,13 +162,16 @@ def _window(text: str) -> int | None:
         raise ValueError(f"--window must be an integer of at least 1, or full, got {text!r}") from None
 
 
-def _trained(experiment: "Experiment", folder: Path, *, device: str, save_models: bool) -> "pl.DataFrame":
+def _trained(
+    experiment: "Experiment", folder: Path, *, device: str, save_models: bool, unchecked: bool
+) -> "pl.DataFrame":
     from plait.experiments import LiveProgress, run_experiment
+    from plait.experiments.runner import plait_train
     from plait.experiments.saved_models import check_models, saving_train
 
     if save_models:
         check_models(folder, experiment.expand())
-    saving = saving_train(folder) if save_models else None
+    saving = saving_train(folder, unchecked=unchecked) if save_models else plait_train(unchecked=unchecked)
     with LiveProgress(experiment, messages()) as watch:
         return run_experiment(experiment, folder, train=saving, device=device, watch=watch)
 

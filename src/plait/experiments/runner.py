@@ -1,5 +1,6 @@
 """Runs an experiment: trains what the store does not hold, shard by shard, and can be stopped at any time."""
 
+import functools
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -186,8 +187,8 @@ class _Work:
         return found.rows
 
 
-def plait_train() -> Trainer:
-    """What trains unless something else is given."""
+def plait_train(*, unchecked: bool = False) -> Trainer:
+    """What trains unless something else is given; `unchecked` as in `plait.training.train`."""
     from plait.training import train
 
-    return train
+    return functools.partial(train, unchecked=True) if unchecked else train

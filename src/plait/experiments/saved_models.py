@@ -39,7 +39,7 @@ def check_models(folder: str | os.PathLike[str], runs: Sequence[Run]) -> None:
         )
 
 
-def saving_train(folder: str | os.PathLike[str]) -> Callable[..., Result]:
+def saving_train(folder: str | os.PathLike[str], *, unchecked: bool = False) -> Callable[..., Result]:
     """`plait.training.train`, which also saves every member's model before its result is known."""
 
     def train_and_save(
@@ -51,7 +51,9 @@ def saving_train(folder: str | os.PathLike[str]) -> Callable[..., Result]:
         progress: Callable[[int, int, Sequence[float]], None] | None,
         checkpoint: Path | None,
     ) -> Result:
-        result = train(run, seeds=seeds, lrs=lrs, device=device, progress=progress, checkpoint=checkpoint)
+        result = train(
+            run, seeds=seeds, lrs=lrs, device=device, progress=progress, checkpoint=checkpoint, unchecked=unchecked
+        )  # fmt: skip
         for index, member in enumerate(result.members):
             own = replace(run, train=replace(run.train, lr=member.lr, seed=member.seed))
             result.model(index).save(model_folder(folder, member_id(own)))

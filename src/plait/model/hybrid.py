@@ -10,6 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from plait.layers import Layer, State, layer_class
+from plait.layers.contract import fill_with_nan, unset_weights
 from plait.layers.dropout import dropout
 from plait.layers.initial import fill_normal
 from plait.layers.linear import linear
@@ -77,10 +78,17 @@ class HybridLM(nn.Module):
         self.draw_parameters([Stream(seed, step, INIT) for step in range(len(self.layers) + 1)])
 
     def draw_parameters(self, streams: Sequence[Stream]) -> None:
-        """The weights that the streams of one seed give: the embedding's, then each layer's."""
+        """The weights that the streams of one seed give: the embedding's, then each layer's.
+
+        Raises:
+            ValueError: a user's layer leaves a weight unset.
+        """
         fill_normal(self.embedding.weight, streams[0], draw=0)
-        for layer, stream in zip(self.each_layer(), streams[1:], strict=True):
-            layer.reset_parameters(stream)
+        for name, layer, stream in zip(self.config.layers, self.each_layer(), streams[1:], strict=True):
+            if ":" in name:
+                _reset_own(name, layer, stream)
+            else:
+                layer.reset_parameters(stream)
         self.final_norm.reset()
 
     def each_layer(self) -> Iterator[Layer]:
@@ -188,6 +196,17 @@ class HybridLM(nn.Module):
                 "Stream(seed, step, DROPOUT); eval() runs without"
             )
         return stream
+
+
+def _reset_own(name: str, layer: Layer, stream: Stream) -> None:
+    """The initial weights of a user's layer, whatever its constructor put there: as an ensemble starts."""
+    module = cast(nn.Module, layer)
+    fill_with_nan(module)
+    layer.reset_parameters(stream)
+    if unset := unset_weights(module):
+        raise ValueError(
+            f"layer {name}: reset_parameters leaves {', '.join(unset[:4])} unset: every weight gets its value there"
+        )
 
 
 def _step(layer: nn.Module, hidden: Tensor, state: State) -> tuple[Tensor, State]:

@@ -23,6 +23,7 @@ from plait.tasks.exact import is_ours
 from plait.training import checkpoint as files
 from plait.training.ensemble import DTYPES, Ensemble
 from plait.training.evaluate import accuracy_counts, eight_accuracy
+from plait.training.preflight import check_promises
 from plait.training.replay import Replay
 from plait.training.result import Member, Result
 from plait.training.run import Run, Train
@@ -42,6 +43,7 @@ def train(
     progress: Watch | None = None,
     checkpoint: Path | str | None = None,
     checkpoint_every: int = 500,
+    unchecked: bool = False,
 ) -> Result:
     """Train every learning rate with every seed as one ensemble, then measure each member.
 
@@ -50,12 +52,15 @@ def train(
         device: "cpu", "cuda", or "auto" (a GPU where there is one).
         progress: called about a hundred times.
         checkpoint: a file to resume from if it exists, written every `checkpoint_every` steps, removed by nobody.
+        unchecked: whether layers and a task of the user's own may break what their protocols promise.
 
     Raises:
-        ValueError: no seed or rate, one that is repeated or refused, a device that is not there, or a checkpoint of
-            another run.
+        ValueError: no seed or rate, one that is repeated or refused, a device that is not there, a promise that a layer
+            or task does not keep (see `plait.training.preflight`), or a checkpoint of another run.
         OSError: the checkpoint cannot be written.
     """
+    if not unchecked:
+        check_promises(run)
     trainer = Trainer(run, seeds=seeds, lrs=lrs, device=resolve_device(device))
     return trainer.run(progress, checkpoint, checkpoint_every)
 
