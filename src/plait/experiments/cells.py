@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +51,7 @@ class Cell:
 
 def cells(experiment: Experiment, rows: pl.DataFrame) -> tuple[Cell, ...]:
     """The experiment's cells that have at least one complete seed, in the experiment's order."""
-    stored = _by_member(rows)
-    named = zip(experiment.expand_cells(), experiment.members(), strict=True)
-    found = (_cell(experiment, runs, members, stored) for runs, members in named)
-    return tuple(cell for cell in found if cell is not None)
+    return tuple(placed_cells(experiment, rows).values())
 
 
 def evaluated_cells(
@@ -64,11 +61,31 @@ def evaluated_cells(
 
     Its settings say where it was measured: `test.seq_len`, `test.p_bit`, whatever differs among evaluations.
     """
+    return tuple(placed_cells(experiment, rows, evaluations).values())
+
+
+def placed_cells(
+    experiment: Experiment, rows: pl.DataFrame, evaluations: pl.DataFrame | None = None
+) -> dict[int, Cell]:
+    """`cells`, or `evaluated_cells` where evaluations are given, each by its place among all that could be there.
+
+    Models of the same place in two settings of an experiment differ in what the settings say alone.
+    """
     stored = _by_member(rows)
+    if evaluations is None:
+        named = zip(experiment.expand_cells(), experiment.members(), strict=True)
+        found = [_cell(experiment, runs, members, stored) for runs, members in named]
+    else:
+        found = list(_evaluated(experiment, stored, evaluations))
+    return {place: cell for place, cell in enumerate(found) if cell is not None}
+
+
+def _evaluated(
+    experiment: Experiment, stored: Mapping[str, Row], evaluations: pl.DataFrame
+) -> Iterator[Cell | None]:
     measured: dict[str, dict[str, float]] = {}
     for member, name, accuracy in evaluations.select("member", "evaluation", "accuracy").iter_rows():
         measured.setdefault(name, {})[member] = accuracy
-    found: list[Cell] = []
     for runs, members in zip(experiment.expand_cells(), experiment.members(), strict=True):
         for evaluation, settings in zip(
             experiment.evaluations, evaluation_settings(experiment.evaluations), strict=True
@@ -76,9 +93,43 @@ def evaluated_cells(
             there = measured.get(evaluation_id(evaluation.of(runs[0].task)), {})
             both = {m: {**stored[m], "accuracy": there[m]} for m in members if m in there and m in stored}
             cell = _cell(experiment, runs, members, both)
-            if cell is not None:
-                found.append(replace(cell, settings={**cell.settings, **settings}))
-    return tuple(found)
+            yield None if cell is None else replace(cell, settings={**cell.settings, **settings})
+
+
+def at_its_best(cells: Sequence[Cell]) -> Cell:
+    """The same model in several settings as one cell, whose choice of a rate is one of setting and rate.
+
+    Each rate stands once for every setting that has it, over the seeds that all settings have; so an interval also
+    carries the luck of choosing the setting.
+
+    Raises:
+        ValueError: no cell.
+    """
+    if not cells:
+        raise ValueError("a choice of settings needs at least one cell")
+    if len(cells) == 1:
+        return cells[0]
+    seeds = tuple(seed for seed in cells[0].seeds if all(seed in cell.seeds for cell in cells))
+    if not seeds:
+        return max(cells, key=lambda cell: len(cell.seeds))
+    order = sorted(
+        ((lr, place, row) for place, cell in enumerate(cells) for row, lr in enumerate(cell.lrs)),
+        key=lambda entry: entry[:2],
+    )
+
+    def stacked(name: str) -> NDArray[Any]:
+        tables = [getattr(cell, name)[:, [cell.seeds.index(seed) for seed in seeds]] for cell in cells]
+        return np.stack([tables[place][row] for _, place, row in order])
+
+    return replace(
+        cells[0],
+        lrs=tuple(lr for lr, _, _ in order),
+        seeds=seeds,
+        select=stacked("select"),
+        accuracy=stacked("accuracy"),
+        diverged=stacked("diverged"),
+        unused=sum(cell.unused for cell in cells),
+    )
 
 
 def evaluation_settings(evaluations: Sequence[Evaluation]) -> tuple[dict[str, Any], ...]:

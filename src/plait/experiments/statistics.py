@@ -20,7 +20,7 @@ from plait.experiments.selection import choose
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """A cell at its chosen learning rate.
+    """A cell at its chosen learning rate, the one at place `chosen` of the cell's.
 
     `sd` is the standard deviation over seeds (n - 1 below the sum; None for one seed), `above_90` and
     `above_99` are the shares of seeds with an accuracy of at least that, `diverged` counts seeds at `lr`;
@@ -28,6 +28,7 @@ class Summary:
     """
 
     cell: Cell
+    chosen: int
     lr: float
     seeds: int
     mean: float
@@ -39,6 +40,11 @@ class Summary:
     diverged: int
     interval: Interval | None
 
+    @property
+    def accuracies(self) -> NDArray[np.float64]:
+        """Of the seeds, at the chosen rate."""
+        return self.cell.accuracy[self.chosen]
+
 
 def summarise(cell: Cell, *, samples: int = SAMPLES) -> Summary:
     chosen = int(choose(cell.select))
@@ -46,6 +52,7 @@ def summarise(cell: Cell, *, samples: int = SAMPLES) -> Summary:
     n_seeds = len(accuracy)
     return Summary(
         cell=cell,
+        chosen=chosen,
         lr=cell.lrs[chosen],
         seeds=n_seeds,
         mean=float(accuracy.mean()),

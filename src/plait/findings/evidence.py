@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from plait.experiments import Cell, Experiment, Summary, cells, evaluated_cells, summarise
+from plait.experiments import Cell, Experiment, Summary, summarise
+from plait.experiments.cells import placed_cells
 from plait.experiments.evaluations import evaluation_id
 from plait.findings.series import Panel, panels, telling
 
@@ -20,11 +21,13 @@ class StoredRows:
 
     def cells(self, experiment: Experiment) -> tuple[Cell, ...]:
         """The experiment's cells; measured elsewhere, where that is what the experiment asks."""
-        if self.rows.is_empty():
-            return ()
-        if not experiment.evaluations:
-            return cells(experiment, self.rows)
-        return () if self.evaluations is None else evaluated_cells(experiment, self.rows, self.evaluations)
+        return tuple(self.placed(experiment).values())
+
+    def placed(self, experiment: Experiment) -> dict[int, Cell]:
+        """The same by their places (see `placed_cells`)."""
+        if self.rows.is_empty() or (experiment.evaluations and self.evaluations is None):
+            return {}
+        return placed_cells(experiment, self.rows, self.evaluations if experiment.evaluations else None)
 
     def own(self, experiment: Experiment) -> pl.DataFrame:
         """The rows of the experiment's members; only of those measured elsewhere where that is what it asks."""
@@ -47,9 +50,14 @@ class StoredRows:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is stored of one experiment."""
+    """What is stored of one experiment.
+
+    Args:
+        forms: the experiment in each of the settings that the cells are from; itself where none is given.
+    """
 
     experiment: Experiment
+    forms: tuple[Experiment, ...] = ()
     cells: tuple[Cell, ...]
     stored: StoredRows
     summaries: dict[int, Summary] = field(default_factory=dict)
@@ -63,7 +71,7 @@ class Evidence:
 
     def best(self, cell: Cell) -> float:
         """The best seed's accuracy at the cell's chosen learning rate."""
-        return float(cell.accuracy[cell.lrs.index(self.summary(cell).lr)].max())
+        return float(self.summary(cell).accuracies.max())
 
     def panels(self, view: int) -> tuple[Panel, ...]:
         """Raises:

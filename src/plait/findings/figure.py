@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from plait.experiments import Experiment
 from plait.findings.claims import Claim
+from plait.findings.readings import READINGS, Reading
 from plait.findings.reported import Reference, ReferenceRatio
 
 
@@ -25,6 +26,7 @@ class Figure:
         rerun: those of an independent rerun, crosses in plots.
         ratios: pure over hybrid parameters that others give.
         claims: what is claimed, each with what decides it.
+        readings: the settings that the claims are read in; `(AS_TRAINED,)` for an experiment that sets these itself.
 
     Raises:
         ValueError: two claims of the same words.
@@ -36,6 +38,7 @@ class Figure:
     rerun: tuple[Reference, ...] = ()
     ratios: tuple[ReferenceRatio, ...] = ()
     claims: tuple[Claim, ...] = ()
+    readings: tuple[Reading, ...] = READINGS
 
     def __post_init__(self) -> None:
         statements = [claim.statement for claim in self.claims]

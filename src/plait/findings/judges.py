@@ -44,7 +44,7 @@ def rates(found: Evidence, cells: Iterable[Cell]) -> str:
 
 def trained(cells: Iterable[Cell]) -> str:
     """Fewest and most seeds and learning rates: `32 seeds, 9 rates`, `4-32 seeds, 1 rate`."""
-    counts = [(len(cell.seeds), len(cell.lrs)) for cell in cells]
+    counts = [(len(cell.seeds), len(set(cell.lrs))) for cell in cells]
     texts = []
     for name, numbers in zip(("seed", "rate"), zip(*counts, strict=True), strict=True):
         low, high = min(numbers), max(numbers)

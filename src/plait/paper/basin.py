@@ -18,6 +18,7 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
 from plait.findings.judges import trained
+from plait.findings.readings import AS_TRAINED
 from plait.findings.trends import of_task
 from plait.findings.words import bracketed, decimals
 from plait.model import HybridConfig, HybridLM
@@ -152,4 +153,5 @@ BASIN = Figure(
             judge=finds_back,
         ),
     ),
+    readings=(AS_TRAINED,),
 )

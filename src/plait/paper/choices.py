@@ -10,6 +10,7 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
 from plait.findings.judges import trained
+from plait.findings.readings import AS_TRAINED
 from plait.findings.settings import setting_ratios
 from plait.findings.words import ratio_text
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
@@ -89,4 +90,5 @@ CHOICES = Figure(
             judge=ratio_by_choice,
         ),
     ),
+    readings=(AS_TRAINED,),
 )

@@ -10,6 +10,7 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
 from plait.findings.judges import training
+from plait.findings.readings import AS_TRAINED
 from plait.findings.settings import leaner_ratios
 from plait.findings.words import ratio_text
 from plait.paper.grids import PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
@@ -64,4 +65,5 @@ LEAN = Figure(
             judge=ratio_by_block,
         ),
     ),
+    readings=(AS_TRAINED,),
 )

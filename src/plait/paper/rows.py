@@ -4,6 +4,7 @@ from plait.experiments.settings import DROPPED
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.figure import Figure
+from plait.findings.readings import AS_TRAINED
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.tasks.framed import Framed
@@ -36,4 +37,5 @@ ROWS = Figure(
         views=(View(x="train.lr", panels=("task",)),),
         setting=DROPPED,
     ),
+    readings=(AS_TRAINED,),
 )

@@ -16,6 +16,7 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
 from plait.findings.judges import training
+from plait.findings.readings import AS_TRAINED
 from plait.findings.words import bracketed
 from plait.model import HybridConfig
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, SWEEP
@@ -96,4 +97,5 @@ SHAPES = Figure(
             judge=learned_from_random_weights,
         ),
     ),
+    readings=(AS_TRAINED,),
 )

@@ -44,7 +44,7 @@ def seed_table(summaries: Sequence[Summary], *, patterns: Sequence[str] = ()) ->
     columns += [Column(name=f"at_{share:g}", title=f"seeds >= {decimals(share, 2)}") for share in SHARES]
     rows = []
     for summary in shown:
-        seeds = summary.cell.accuracy[summary.cell.lrs.index(summary.lr)]
+        seeds = summary.accuracies
         figures = (summary.mean, float(np.median(seeds)), float(seeds.min()), float(seeds.max()))
         counts = [int((seeds >= share).sum()) for share in SHARES]
         rows.append(
