@@ -6,6 +6,7 @@ from plait.memory.count import architecture_of, count
 from plait.memory.crossing import Crossing, crossing, with_full_attention
 from plait.memory.huggingface import known_model_types, read_config
 from plait.memory.report import LayerMemory, MemoryReport
+from plait.memory.storage import Storage
 
 __all__ = [
     "Architecture",
@@ -13,6 +14,7 @@ __all__ = [
     "Crossing",
     "LayerMemory",
     "MemoryReport",
+    "Storage",
     "architecture_of",
     "cost",
     "count",

@@ -4,7 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 
 from plait.memory.block import TRANSFORMERS, AnyLayer, Block, Cached
-from plait.memory.report import MemoryReport, check_count, dtype_name
+from plait.memory.formats import scales_of
+from plait.memory.packing import Packing, uniform
+from plait.memory.report import MemoryReport, check_count, dtype_bytes, dtype_name
+from plait.memory.storage import OWN, SOURCES, Storage
+
+MATRICES_ALONE = (
+    "that format for the linear maps of the layers alone: tables, answers, norms and routers as they are"
+)
 
 NO_DTYPE = (
     "a dtype must be given (float32, bfloat16, float16): the config names none, nor is its checkpoint's known"
@@ -26,6 +33,7 @@ class Architecture:
         layers: input to output.
         outside: embedding, last norm, unembedding.
         notes: what a reader of the figures must know.
+        packing: how the file stores its weights, where it says so.
     """
 
     model_type: str
@@ -39,6 +47,7 @@ class Architecture:
     outside: tuple[Block, ...]
     notes: tuple[str, ...] = ()
     dtype_note: str | None = None
+    packing: Packing | None = None
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -64,13 +73,20 @@ class Architecture:
         return sum(block.matrices for block in self.blocks)
 
     def memory(
-        self, seq_len: int, *, batch: int = 1, dtype: object = None, phase: str = "decode"
+        self,
+        seq_len: int,
+        *,
+        batch: int = 1,
+        dtype: object = None,
+        phase: str = "decode",
+        storage: Storage = OWN,
     ) -> MemoryReport:
         """What is held after `seq_len` tokens.
 
         Args:
             dtype: of the model; the config's own by default.
             phase: "decode" (the last token came alone) or "prefill" (all came in one pass).
+            storage: formats of states, caches and weights, and a server's pages.
 
         Raises:
             ValueError: a length or batch below 1, an unknown phase, an unknown or untested dtype.
@@ -80,20 +96,38 @@ class Architecture:
         if phase not in ("decode", "prefill"):
             raise ValueError(f'phase must be "decode" or "prefill", got {phase!r}')
         name = self.checked_dtype(dtype)
-        cached = Cached(seq_len=seq_len, convention=self.convention, phase=phase)
+        cached = Cached(seq_len=seq_len, convention=self.convention, phase=phase, storage=storage)
+        packing = self.packing if storage.weights is None else uniform(storage.weights)
+        as_stored = None if packing is None else packing.weight_bytes(self.layers, self.outside, dtype=name)
+        unknown = packing is not None and as_stored is None
         return MemoryReport(
             model=self.title,
-            convention=self.convention,
+            convention=storage.serving or self.convention,
             seq_len=seq_len,
             batch=batch,
             dtype=name,
             phase=phase,
             parameters_by_part=self.parameters_by_part,
             layers=tuple(layer.memory(i, cached=cached, dtype=name) for i, layer in enumerate(self.layers)),
-            notes=self.notes
-            if dtype is not None or self.dtype_note is None
-            else (*self.notes, self.dtype_note),
+            weight_bytes=None if unknown else as_stored or self.parameters * dtype_bytes(name),
+            weights_in=name if packing is None else packing.label,
+            file_kv_bits=None if self.packing is None or storage.kv else self.packing.kv_bits,
+            notes=self._notes(dtype is not None, storage),
         )
+
+    def _notes(self, dtype_given: bool, storage: Storage) -> tuple[str, ...]:
+        """The model's, and what is said of a dtype that the config does not name and of formats that were asked for."""
+        more = [] if dtype_given or self.dtype_note is None else [self.dtype_note]
+        if self.packing is not None and storage.weights is None:
+            more += self.packing.notes
+        for what, name in (("weights", storage.weights), ("keys and values", storage.kv)):
+            if name is not None and scales_of(name):
+                more.append(f"{what} in {name}: {scales_of(name)}")
+        if storage.weights is not None:
+            more.append(MATRICES_ALONE)
+        if storage.serving is not None:
+            more.append(f"counted after {SOURCES[storage.serving]}")
+        return (*self.notes, *more)
 
     def state_bytes(self, seq_len: int, *, dtype: str) -> int:
         """Bytes held for one sequence after `seq_len` tokens (0: before the first)."""

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from plait.memory.report import LayerMemory, dtype_bytes
+from plait.memory.formats import Number, bits_of, whole_bytes
+from plait.memory.report import LayerMemory
+from plait.memory.storage import OWN, VLLM, Storage
 
 PLAIT, TRANSFORMERS = "plait", "transformers"
 """Whose streaming state a figure describes."""
 
-FLOAT32_BYTES = 4
-TOKEN_ID_BYTES = 8
+FLOAT32_BITS = 32
+TOKEN_ID_BITS = 64
 
 FIXED_MIXERS = ("ssm", "recurrent", "convolution")
 """Parts that mix tokens through a state of fixed size."""
@@ -17,23 +19,28 @@ FIXED_MIXERS = ("ssm", "recurrent", "convolution")
 
 @dataclass(frozen=True, kw_only=True)
 class Cached:
-    """How long a cache of keys and values is after `seq_len` tokens.
+    """How long a cache of keys and values is after `seq_len` tokens, and what it is kept in.
 
     Args:
         convention: whose cache it is.
         phase: "decode" (the last token came alone) or "prefill" (all came in one pass).
+        storage: formats and pages, where they are not the convention's.
     """
 
     seq_len: int
     convention: str
     phase: str
+    storage: Storage = OWN
 
     def tokens(self, window: int | None) -> int:
         """Tokens held: a window of W keeps W - 1 of them, since the query brings the last one itself.
 
         In `transformers` a window of 1 keeps all: the slice that drops old tokens is then `[-0:]`
-        (`DynamicSlidingWindowLayer.update`, 5.23).
+        (`DynamicSlidingWindowLayer.update`, 5.23). A server holds whole pages, and those alone that still have one
+        of the last W - 1 tokens.
         """
+        if self.served:
+            return self._paged(window)
         if window is None or self._never_drops(window):
             return self.seq_len
         return min(self.seq_len, window - 1)
@@ -41,9 +48,19 @@ class Cached:
     def stored(self, window: int | None) -> int:
         """Tokens in the storage behind it: in `transformers` a slice keeps what it was cut from until the
         next step, so all tokens after a pass, and the one that was just dropped after a step."""
-        if window is None or self.convention == PLAIT or self._never_drops(window):
+        if window is None or self.served or self.convention == PLAIT or self._never_drops(window):
             return self.tokens(window)
         return self.seq_len if self.phase == "prefill" else min(self.seq_len, window)
+
+    @property
+    def served(self) -> bool:
+        """A server's convention is counted in place of the model's."""
+        return self.storage.serving == VLLM
+
+    def _paged(self, window: int | None) -> int:
+        page = self.storage.page
+        left = 0 if window is None else max(0, self.seq_len - window + 1) // page
+        return page * (-(-self.seq_len // page) - left)
 
     def _never_drops(self, window: int) -> bool:
         return window == 1 and self.convention == TRANSFORMERS
@@ -62,6 +79,7 @@ class Block:
         recurrent_float32: the recurrent state is kept in float32 at least, whatever the dtype of the model.
         conv: scalars that convolutions keep of the last tokens, in the dtype of the model.
         conv_float32: those are kept in float32 at least.
+        conv_columns: columns of those, where one more than the convolution needs is kept.
         conv_reach: tokens that its convolution sees before the present one, where nothing else in it sees further.
         conv_spare: scalars of storage beyond `conv` after a decode step, where `conv` is a view.
         token_ids: tokens whose numbers are kept, of 8 bytes each; they count as a convolution's tail.
@@ -75,6 +93,7 @@ class Block:
         pool_wide: further ones, in float32 at least.
         score: multiplications of one query with one visible token (or entry), scores and mixing together.
         lookup: scalars of the one row that a token reads, in a table.
+        linear: stored entries of linear maps, which a format for weights may pack; None = those of `matrices`.
         visited: weights of the experts that one token visits.
         idle: weights of the experts that it does not visit.
     """
@@ -87,6 +106,7 @@ class Block:
     recurrent_float32: bool = True
     conv: int = 0
     conv_float32: bool = False
+    conv_columns: int = 0
     conv_reach: int = 0
     conv_spare: int = 0
     token_ids: int = 0
@@ -100,8 +120,16 @@ class Block:
     pool_wide: int = 0
     score: int = 0
     lookup: int = 0
+    linear: int | None = None
     visited: int = 0
     idle: int = 0
+
+    @property
+    def packable(self) -> int:
+        """Stored entries that a format for weights may pack: none of weights that an earlier layer stores."""
+        if self.part == "norm" or (self.lookup and not self.matrices):
+            return 0
+        return min(self.weights, self.matrices if self.linear is None else self.linear)
 
     def pooled(self, n_tokens: int) -> int:
         """Scalars that a compressed cache holds after so many tokens."""
@@ -119,6 +147,31 @@ class Block:
         came = cached.seq_len if cached.phase == "prefill" else (cached.seq_len - 1) % self.pool + 1
         return (came - left) * self.pool_left
 
+    def held(self, cached: "Cached", dtype: str) -> "Held":
+        """Scalars and bytes that it keeps for one sequence."""
+        plain = bits_of(dtype)
+        wide = max(plain, FLOAT32_BITS)
+        own_state = wide if self.recurrent_float32 and not cached.served else plain
+        state = self.recurrent * (cached.storage.state_bits or own_state)
+        conv = self.conv
+        if cached.served and self.conv_columns:
+            conv = conv // self.conv_columns * (self.conv_columns - 1)
+        conv_bits = wide if self.conv_float32 and not cached.served else plain
+        kv_bits = cached.storage.kv_bits or (wide if self.kv_float32 else plain)
+        tokens = self.kv_per_token * cached.tokens(self.window) + self.pooled(cached.seq_len)
+        full = self.pool > 0 and cached.seq_len >= self.pool and cached.storage.kv_bits is None
+        kv = tokens * kv_bits + (self.pool_wide * (wide - kv_bits) if full else 0)
+        spare = self.kv_per_token * (cached.stored(self.window) - cached.tokens(self.window)) * kv_bits
+        spare += self.pool_spare(cached) * kv_bits
+        spare += self.conv_spare * conv_bits if cached.phase == "decode" and not cached.served else 0
+        return Held(
+            conv=conv + self.token_ids,
+            kv=tokens,
+            bits=state + conv * conv_bits + self.token_ids * TOKEN_ID_BITS + kv,
+            kv_bits=kv,
+            spare_bits=spare,
+        )
+
     def weights_read(self, n_tokens: int) -> int:
         """Scalars of weights read by a pass over `n_tokens` tokens: for experts at most, for all else exactly.
 
@@ -129,6 +182,17 @@ class Block:
         if self.idle:
             return self.weights - max(0, self.idle - (n_tokens - 1) * self.visited)
         return max(self.weights, self.matrices)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What a part keeps for one sequence: scalars of tails and of cache, bits of all, of the cache, and to spare."""
+
+    conv: int
+    kv: int
+    bits: Number
+    kv_bits: Number
+    spare_bits: Number
 
 
 class AnyLayer(Protocol):
@@ -165,32 +229,18 @@ class Layer:
 
     def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
         """The sums over the blocks."""
-        n_bytes = dtype_bytes(dtype)
-        wide = max(n_bytes, FLOAT32_BYTES)
-        held = spare = kv = cache_bytes = 0
-        for b in self.blocks:
-            conv_bytes = wide if b.conv_float32 else n_bytes
-            kv_bytes = wide if b.kv_float32 else n_bytes
-            tokens = b.kv_per_token * cached.tokens(b.window) + b.pooled(cached.seq_len)
-            held += b.recurrent * (wide if b.recurrent_float32 else n_bytes) + b.conv * conv_bytes
-            held += tokens * kv_bytes + b.token_ids * TOKEN_ID_BYTES
-            spare += b.kv_per_token * (cached.stored(b.window) - cached.tokens(b.window)) * kv_bytes
-            spare += b.pool_spare(cached) * kv_bytes
-            spare += b.conv_spare * conv_bytes if cached.phase == "decode" else 0
-            more = b.pool_wide * (wide - kv_bytes) if b.pool and cached.seq_len >= b.pool else 0
-            held += more
-            kv += tokens
-            cache_bytes += tokens * kv_bytes + more
+        held = [block.held(cached, dtype) for block in self.blocks]
+        bits = sum(h.bits for h in held)
         return LayerMemory(
             index=index,
             kind=self.kind,
             parameters=sum(b.weights for b in self.blocks),
             ssm_state=sum(b.recurrent for b in self.blocks),
-            conv_tail=sum(b.conv + b.token_ids for b in self.blocks),
-            kv_cache=kv,
-            state_bytes=held,
-            kv_bytes=cache_bytes,
-            stored_bytes=held + spare,
+            conv_tail=sum(h.conv for h in held),
+            kv_cache=sum(h.kv for h in held),
+            state_bytes=whole_bytes(bits),
+            kv_bytes=whole_bytes(sum(h.kv_bits for h in held)),
+            stored_bytes=whole_bytes(bits + sum(h.spare_bits for h in held)),
         )
 
 

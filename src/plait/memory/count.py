@@ -10,6 +10,7 @@ from plait.layers import LayerSpec, layer_class
 from plait.memory.architecture import Architecture
 from plait.memory.block import PLAIT, AnyLayer, Block, Cached, Layer, norm
 from plait.memory.report import LayerMemory, MemoryReport, check_count
+from plait.memory.storage import OWN
 from plait.model import HybridConfig
 
 if TYPE_CHECKING:
@@ -128,6 +129,10 @@ class _OwnLayer:
         return (Block(part=self.kind, weights=sum(p.numel() for p in self._module().parameters())),)
 
     def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
+        if cached.storage != OWN:
+            raise ValueError(
+                f"layer {index} is {self.kind}, which keeps its state as it says and in nothing else"
+            )
         layer = cast("LayerModule", self._module())
         sizes = layer.state_size(cached.seq_len)
         for name, n in sizes.items():

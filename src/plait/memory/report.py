@@ -4,25 +4,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from plait.checks import check_integer
-
-_DTYPE_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+from plait.memory.formats import PLAIN, Number, bits_of, long_name, whole_bytes
 
 
 def dtype_name(dtype: object) -> str:
-    """`float32` for `torch.float32`, "float32" or "torch.float32".
+    """`float32` for `torch.float32`, "float32", "torch.float32" or "fp32".
 
     Raises:
         ValueError: not one of float64, float32, bfloat16, float16.
     """
-    name = str(dtype).removeprefix("torch.")
-    if name not in _DTYPE_BYTES:
-        raise ValueError(f"dtype must be one of {', '.join(_DTYPE_BYTES)}, got {dtype!r}")
+    name = long_name(dtype)
+    if name not in PLAIN:
+        raise ValueError(f"dtype must be one of {', '.join(PLAIN)}, got {dtype!r}")
     return name
 
 
 def dtype_bytes(dtype: object) -> int:
     """Bytes of one scalar of `dtype`."""
-    return _DTYPE_BYTES[dtype_name(dtype)]
+    return whole_bytes(bits_of(dtype_name(dtype)))
 
 
 def check_count(name: str, value: object, *, least: int = 1) -> int:
@@ -68,6 +67,9 @@ class MemoryReport:
         convention: whose streaming state is counted: "plait" or "transformers".
         dtype: the model's; a state kept in another one says so in its bytes.
         phase: "decode" after a step of one token, "prefill" after one pass over all tokens.
+        weight_bytes: bytes of all weights as they are stored; None where the file's format is not understood.
+        weights_in: what they are stored in.
+        file_kv_bits: bits of a cached scalar by the file, where it says so and `dtype` is another.
         notes: what a reader of the figures must know.
     """
 
@@ -79,6 +81,9 @@ class MemoryReport:
     phase: str
     parameters_by_part: Mapping[str, int]
     layers: tuple[LayerMemory, ...]
+    weight_bytes: int | None
+    weights_in: str
+    file_kv_bits: Number | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -90,6 +95,11 @@ class MemoryReport:
     def parameter_bytes(self) -> int:
         """Bytes of the parameters in `dtype`."""
         return self.parameters * dtype_bytes(self.dtype)
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Bytes of the weights and of what all sequences of the batch hold."""
+        return None if self.weight_bytes is None else self.weight_bytes + self.batch_bytes
 
     @property
     def ssm_state(self) -> int:
@@ -117,6 +127,11 @@ class MemoryReport:
         return sum(layer.kv_bytes for layer in self.layers)
 
     @property
+    def file_kv_bytes(self) -> int | None:
+        """Bytes of the cached keys and values of one sequence in the format that the file keeps them in."""
+        return None if self.file_kv_bits is None else whole_bytes(self.kv_cache * self.file_kv_bits)
+
+    @property
     def state_bits(self) -> int:
         """Eight times `state_bytes`: a state of B bits takes at most 2^B values."""
         return 8 * self.state_bytes
@@ -134,11 +149,20 @@ class MemoryReport:
     def to_json(self) -> dict[str, object]:
         """Every figure, as plain JSON."""
         totals = ("parameters", "parameter_bytes", "ssm_state", "conv_tail", "kv_cache")
-        totals += ("state_bytes", "state_bits", "kv_bytes", "stored_bytes", "batch_bytes")
+        totals += (
+            "state_bytes",
+            "state_bits",
+            "kv_bytes",
+            "stored_bytes",
+            "batch_bytes",
+            "total_bytes",
+            "file_kv_bytes",
+        )
         plain = asdict(self)
         plain["parameters_by_part"] = dict(self.parameters_by_part)
         plain["layers"] = [asdict(layer) for layer in self.layers]
         plain["notes"] = list(self.notes)
+        plain["file_kv_bits"] = None if self.file_kv_bits is None else float(self.file_kv_bits)
         return plain | {name: getattr(self, name) for name in totals}
 
     def rows(self) -> list[dict[str, object]]:

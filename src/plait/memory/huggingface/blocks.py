@@ -151,6 +151,8 @@ class Experts:
             part="experts",
             weights=self.n_experts * one.weights + around + self.router_bias * self.n_experts,
             matrices=n_visited * one.matrices + around,
+            # The router is left out: formats for weights leave it as it is.
+            linear=self.n_experts * one.matrices + 2 * self.d_model * (self.latent or 0),
             visited=n_visited * one.weights,
             idle=(self.n_experts - n_visited) * one.weights,
         )

@@ -41,6 +41,7 @@ class Mamba1:
             recurrence=inner * (7 * self.d_state + 3 + 2 * self.d_conv),
             recurrent=inner * self.d_state,
             conv=inner * self.d_conv,
+            conv_columns=self.d_conv,
         )
 
 
@@ -82,6 +83,7 @@ class Mamba2:
             recurrence=inner * (5 * self.d_state + 3) + 2 * self.n_heads + 2 * mixed * self.d_conv,
             recurrent=inner * self.d_state,
             conv=mixed * self.d_conv,
+            conv_columns=self.d_conv,
         )
 
 
@@ -99,6 +101,7 @@ def gated_delta(d_model: int, *, n_keys: int, n_values: int, d_key: int, d_value
         recurrence=n_values * (7 * d_key * d_value + 2 * d_value) + 2 * d_mixed * d_conv,
         recurrent=n_values * d_key * d_value,
         conv=d_mixed * d_conv,
+        conv_columns=d_conv,
     )
 
 
@@ -122,6 +125,7 @@ def kimi_delta(
         recurrence=inner * (7 * d_head + 2) + 6 * inner * d_conv,
         recurrent=inner * d_head,
         conv=3 * inner * d_conv,
+        conv_columns=d_conv,
     )
 
 
@@ -149,6 +153,7 @@ def short_conv(d_model: int, *, d_conv: int, bias: bool) -> Block:
         matrices=4 * d_model**2,
         recurrence=2 * d_model * (d_conv + 1),
         conv=d_model * d_conv,
+        conv_columns=d_conv,
         conv_reach=d_conv - 1,
     )
 

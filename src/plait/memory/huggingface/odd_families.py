@@ -64,6 +64,7 @@ def jetmoe(f: Fields) -> Body:
         matrices=visited * one + d * n + 2 * d * kv,
         kv_per_token=2 * kv,
         score=2 * per_token * kv,
+        linear=n * one + 2 * d * kv,
         visited=visited * one,
         idle=(n - visited) * one,
     )
@@ -277,6 +278,7 @@ def ernie4_5_vl_moe(f: Fields) -> Body:
         replace(text, weights=text.weights + count[0]),
         Block(
             part="experts", weights=pictures.weights + count[1], idle=pictures.weights + count[1],
+            linear=pictures.linear,
         ),
         *((replace(mlp(d, shared * units[0], bias=bias), part="shared experts"),) if shared else ()),
     )  # fmt: skip

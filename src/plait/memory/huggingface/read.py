@@ -13,6 +13,7 @@ from plait.memory.huggingface.family import Family
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.generic import read_generic
 from plait.memory.huggingface.published import published_dtype
+from plait.memory.huggingface.quantization import packing_of
 from plait.memory.huggingface.wrappers import WRAPPERS, language_model
 from plait.memory.report import dtype_name
 
@@ -65,6 +66,7 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
         layers=body.layers,
         outside=body.outside,
         notes=(*((TEXT_ONLY,) if wrapped else ()), *doubts, *body.notes, *drafts),
+        packing=packing_of(data),
     )
 
 

@@ -1,0 +1,59 @@
+"""Number formats: bits that one scalar takes, scales of groups included."""
+
+from fractions import Fraction
+
+Number = int | Fraction
+"""Bits: an integer where it is one, which is quicker to add."""
+
+_BITS: dict[str, tuple[Number, str]] = {
+    "float64": (64, ""),
+    "float32": (32, ""),
+    "bfloat16": (16, ""),
+    "float16": (16, ""),
+    "fp8": (8, "scales of whole rows or blocks of 128 x 128 left out"),
+    "int8": (8, "scales of whole rows left out"),
+    "int4": (4 + Fraction(16, 128), "with a scale of 16 bits for 128"),
+    "mxfp8": (8 + Fraction(8, 32), "with a scale of 8 bits for 32"),
+    "mxfp6": (6 + Fraction(8, 32), "with a scale of 8 bits for 32"),
+    "mxfp4": (4 + Fraction(8, 32), "with a scale of 8 bits for 32"),
+    "nvfp4": (4 + Fraction(8, 16), "with a scale of 8 bits for 16"),
+    "nf4": (4 + Fraction(32, 64), "with a scale of 32 bits for 64"),
+}
+_SHORT = {
+    "f64": "float64", "fp64": "float64", "double": "float64", "f32": "float32", "fp32": "float32", "float": "float32",
+    "bf16": "bfloat16", "f16": "float16", "fp16": "float16", "half": "float16", "float8": "fp8", "f8": "fp8",
+    "e4m3": "fp8", "e5m2": "fp8", "fp8_e4m3": "fp8", "fp8_e5m2": "fp8", "float8_e4m3fn": "fp8", "float8_e5m2": "fp8",
+    "i8": "int8", "i4": "int4", "fp4": "nvfp4",
+}  # fmt: skip
+
+PLAIN = ("float64", "float32", "bfloat16", "float16")
+"""Formats that weights, states and caches of a whole model can have."""
+
+
+def whole_bytes(bits: Number) -> int:
+    """Bytes that hold so many bits."""
+    return int(-(-bits // 8))
+
+
+def long_name(name: object) -> str:
+    """`bfloat16` for "bf16", "torch.bfloat16" or a torch dtype; anything else as it is."""
+    text = str(name).removeprefix("torch.").lower()
+    return _SHORT.get(text, text)
+
+
+def bits_of(name: object) -> Number:
+    """Bits of one scalar in a format.
+
+    Raises:
+        ValueError: no known format.
+    """
+    found = _BITS.get(long_name(name))
+    if found is None:
+        raise ValueError(f"a format must be one of {', '.join(_BITS)}, got {name!r}")
+    return found[0]
+
+
+def scales_of(name: object) -> str:
+    """What is said of the scales of a format; "" where it has none."""
+    bits_of(name)
+    return _BITS[long_name(name)][1]
