@@ -18,6 +18,7 @@ from torch.func import functional_call
 
 from plait import HybridConfig, Stream
 from plait.kernels.adamw import AdamWRule, adamw
+from plait.kernels.dropout import Drops
 from plait.kernels.head import embed, head_loss
 from plait.kernels.selective_scan import gpu as scan_on_gpu
 from plait.kernels.selective_scan import reference
@@ -72,7 +73,7 @@ class Through(nn.Module):
         return self.call(self.layer, hidden)
 
 
-def fast(layer: Any, hidden: Tensor, tiling: Any = None) -> Tensor:
+def fast(layer: Any, hidden: Tensor, tiling: Any = None, drops: Drops | None = None) -> Tensor:
     from plait.kernels.triton import mamba, transformer
 
     spec, parameters = layer.spec, layer.parameters_in_order()
@@ -87,6 +88,7 @@ def fast(layer: Any, hidden: Tensor, tiling: Any = None) -> Tensor:
         window=spec.window,
         eps=spec.norm_eps,
         turned=spec.d_turning,
+        drops=drops,
         tiling=tiling,
     )
 
@@ -160,10 +162,47 @@ def test_dropout_falls_where_it_falls_on_a_cpu(held: bool):
     wanted = dropout(hidden, rate=0.3, stream=Stream(seeds, 9, DROPOUT), draw=2)
     out = torch.full_like(hidden, float("nan"), device=DEVICE)
     step = torch.tensor(9, device=DEVICE) if held else 9
-    stream = Stream(seeds.to(DEVICE), step, DROPOUT)
-    drop(hidden.to(DEVICE), out, stream, share=round(0.7 * 2**32), kept=0.7, draw=2)
+    drop(hidden.to(DEVICE), out, Drops.of(0.3, Stream(seeds.to(DEVICE), step, DROPOUT), 2))
     assert torch.equal(out.cpu(), wanted)
     assert 0.1 < float((wanted == 0).float().mean()) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("d_model", "shape", "changes", "step", "held"),
+    [
+        (8, (2, 3, 40), {"window": 20}, 1, False),
+        (8, (2, 3, 40), {"window": 20}, 1, True),
+        (4, (2, 3, 1), {}, 2**32 - 1, True),
+        (12, (1, 2, 63), {"n_heads": 3}, 16, False),
+        (24, (1, 2, 34), {"n_heads": 2, "window": 20}, 7, True),
+        (7, (1, 2, 17), {"rotary_fraction": 0.0, "d_mlp": 0, "window": 1}, 3, False),
+    ],
+)
+def test_layer_with_dropout(
+    d_model: int, shape: tuple[int, int, int], changes: dict[str, Any], step: int, held: bool
+):
+    """Attention weights and what attention and MLP give: the entries that fall on the plain path, in every sum.
+
+    Lengths and widths that four divides and that it does not; the step known to the host, and on the device alone.
+    """
+    layer, draw = layer_of(TransformerLayer, d_model, {"dropout": 0.3, **changes}), draws(1)
+    seeds = torch.tensor([3, 2**40 + 1])[: shape[0]]
+    weights = weights_of(layer, shape[0])
+    hidden, up = draw(*shape, d_model), draw(*shape, d_model)
+    stream = Stream(seeds, step, DROPOUT)
+    wanted = run(layer, lambda module, h: module.reference_forward(h, stream), (hidden, up, weights))
+    there = {name: value.to(DEVICE, torch.float32) for name, value in weights.items()}
+    clock = torch.tensor(step, device=DEVICE) if held else step
+    drops = Drops.of(0.3, Stream(seeds.to(DEVICE), clock, DROPOUT), 4)
+    call = functools.partial(fast, drops=drops)
+    with poisoned():
+        got = run(layer, call, (hidden.to(DEVICE, torch.float32), up.to(DEVICE, torch.float32), there))
+    largest = max(float(tensor.detach().norm()) for tensor in wanted)
+    for name, one, other in zip(("output", "hidden", *weights), got, wanted, strict=True):
+        if float(other.detach().norm()) > 1e-9 * largest:
+            assert_near(one, other, name)
+        else:
+            assert float(one.detach().norm()) < TOLERANCE * largest, name
 
 
 @pytest.mark.skipif(INTERPRETED, reason="the interpreter multiplies the bits of bfloat16 as they lie")

@@ -10,6 +10,7 @@ from torch.func import functional_call
 from plait.kernels.head import embed, head_loss
 from plait.layers import LayerSpec, MambaLayer, TransformerLayer
 from plait.native import library
+from plait.random import DROPOUT, Stream
 from plait.training.ensemble import plain_scores
 
 pytestmark = pytest.mark.skipif(not library.available(), reason="no C++ compiler")
@@ -45,28 +46,24 @@ class Plain(torch.nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        return self.layer.reference_forward(hidden)
+    def forward(self, hidden: Tensor, *stream: Stream) -> Tensor:
+        return self.layer.reference_forward(hidden, *stream)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("time", [1, 63, 64, 65])
-@pytest.mark.parametrize("widths", WIDTHS)
-@pytest.mark.parametrize("kind", [MambaLayer, TransformerLayer])
-def test_layer(
-    kind: type[MambaLayer] | type[TransformerLayer], widths: str, time: int, dtype: torch.dtype
+def assert_as_plain(
+    layer: MambaLayer | TransformerLayer, time: int, dtype: torch.dtype, *stream: Stream
 ) -> None:
+    """Output and every gradient of two members with nine sequences each."""
     torch.manual_seed(time)
-    spec = layer_spec(**WIDTHS[widths])
-    layer = kind(spec).to(dtype)
+    layer = layer.to(dtype)
     weights = {
         name: (torch.randn(2, *p.shape, dtype=dtype) * 0.4).requires_grad_()
         for name, p in layer.named_parameters()
     }
-    hidden = torch.randn(2, 9, time, spec.d_model, dtype=dtype, requires_grad=True)
-    wanted = functional_call(Plain(layer), {f"layer.{n}": w for n, w in weights.items()}, (hidden,))
-    got = functional_call(layer, weights, (hidden,))
-    assert f"{kind.__name__}Backward" in str(got.grad_fn)
+    hidden = torch.randn(2, 9, time, layer.spec.d_model, dtype=dtype, requires_grad=True)
+    wanted = functional_call(Plain(layer), {f"layer.{n}": w for n, w in weights.items()}, (hidden, *stream))
+    got = functional_call(layer, weights, (hidden, *stream))
+    assert f"{type(layer).__name__}Backward" in str(got.grad_fn)
     assert relative_error(got, wanted) < TOLERANCE[dtype]
     pull = torch.randn_like(wanted)
     inputs = {"hidden": hidden, **weights}
@@ -80,6 +77,49 @@ def test_layer(
             assert relative_error(mine, plain) < TOLERANCE[dtype], name
         else:
             assert (mine - plain).norm() < TOLERANCE[dtype] * scale, name
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("time", [1, 63, 64, 65])
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("kind", [MambaLayer, TransformerLayer])
+def test_layer(
+    kind: type[MambaLayer] | type[TransformerLayer], widths: str, time: int, dtype: torch.dtype
+) -> None:
+    assert_as_plain(kind(layer_spec(**WIDTHS[widths])), time, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("time", [1, 2, 63, 64, 65])
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_dropout_falls_where_it_falls_on_the_plain_path(widths: str, time: int, dtype: torch.dtype) -> None:
+    """Attention weights, outputs of attention and MLP; one other entry dropped would be an error of a third."""
+    layer = TransformerLayer(layer_spec(**WIDTHS[widths], dropout=0.3, index=2))
+    assert_as_plain(layer, time, dtype, Stream(torch.tensor([5, 2**62 + 9]), 2**32 - 1, DROPOUT))
+
+
+def test_dropout_of_a_member_depends_on_nothing_beside_it() -> None:
+    """The same bits alone, on one thread, on three, and with weights that lie apart."""
+    torch.manual_seed(0)
+    layer = TransformerLayer(layer_spec(n_heads=2, dropout=0.2))
+    weights = {name: torch.randn(5, *p.shape) * 0.4 for name, p in layer.named_parameters()}
+    hidden, pull = torch.randn(5, 17, 33, 8), torch.randn(5, 17, 33, 8)
+
+    def run(members: slice) -> list[Tensor]:
+        own = {name: value[members].requires_grad_() for name, value in weights.items()}
+        inputs = hidden[members].clone().requires_grad_()
+        out = functional_call(layer, own, (inputs, Stream(torch.arange(5)[members], 3, DROPOUT)))
+        return [out, *torch.autograd.grad((out * pull[members]).sum(), [inputs, *own.values()])]
+
+    before, together = torch.get_num_threads(), run(slice(None))
+    try:
+        torch.set_num_threads(3 if before == 1 else 1)
+        for mine, other in zip(run(slice(None)), together, strict=True):
+            assert torch.equal(mine, other)
+        for mine, other in zip(run(slice(1, 4, 2)), together, strict=True):
+            assert torch.equal(mine, other[1:4:2])
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("kind", [MambaLayer, TransformerLayer])

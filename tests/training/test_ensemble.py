@@ -154,9 +154,10 @@ def test_dropout_and_initialisation_keep_members_apart(change: dict[str, object]
 
 
 @pytest.mark.skipif(not library.available(), reason="PyTorch's own products sum as the threads are")
-def test_dropout_of_the_embedding_does_not_depend_on_threads() -> None:
+@pytest.mark.parametrize("place", ["embedding", "all"])
+def test_dropout_does_not_depend_on_threads(place: str) -> None:
     run = short_run(train=replace(SHORT, steps=5))
-    run = replace(run, model=replace(run.model, dropout=0.1, dropout_at="embedding"))
+    run = replace(run, model=replace(run.model, dropout=0.1, dropout_at=place))
     before = torch.get_num_threads()
     try:
         results = []
@@ -170,9 +171,10 @@ def test_dropout_of_the_embedding_does_not_depend_on_threads() -> None:
     assert results[0].members == results[1].members
 
 
-def test_dropout_of_the_embedding_is_what_the_plain_model_does() -> None:
+@pytest.mark.parametrize("place", ["embedding", "all"])
+def test_dropout_is_what_the_plain_model_does(place: str) -> None:
     """Loss and gradients of the compiled path against the model's own forward pass with the same stream."""
-    config = HybridConfig(12, d_model=8, window=4, dropout=0.3, dropout_at="embedding")
+    config = HybridConfig(12, pattern="SSM-TF-TF", d_model=8, window=4, dropout=0.3, dropout_at=place)
     ensemble = Ensemble(config, [4, 5], dtype=torch.float64)
     tokens = Stream(torch.tensor([1, 2])).integers(12, (3, 9))
     targets, scored = tokens.roll(1, -1), torch.ones_like(tokens, dtype=torch.bool)

@@ -7,14 +7,15 @@
 namespace plait {
 namespace {
 
-// `share` is the number of words, of 2^32, that keep an entry; kept ones are divided by `kept`.
+// `stream`: draw, step, purpose, and the number of words, of 2^32, that keep an entry; kept ones are divided by `kept`.
 template <class T>
-void dropout(int64_t members, int64_t n, const T* in, T* out, const int64_t* seeds, uint64_t share, T kept,
-             const int64_t* stream, int64_t threads) {
+void dropout(int64_t members, int64_t n, const T* in, T* out, const int64_t* seeds, T kept, const int64_t* stream,
+             int64_t threads) {
+  const uint64_t share = uint64_t(stream[3]);
   parallel(members, threads, [&](int64_t member) {
     const T* from = in + member * n;
     T* to = out + member * n;
-    each_word(uint64_t(seeds[member]), n, uint32_t(stream[0]), uint32_t(stream[1]), uint32_t(stream[2]),
+    each_word(uint64_t(seeds[member]), 0, n, uint32_t(stream[0]), uint32_t(stream[1]), uint32_t(stream[2]),
               [=](int64_t i, uint32_t word) { to[i] = word < share ? from[i] / kept : T(0); });
   });
 }
@@ -24,8 +25,8 @@ void dropout(int64_t members, int64_t n, const T* in, T* out, const int64_t* see
 
 #define PLAIT_DROPOUT(T, suffix)                                                                                     \
   extern "C" void plait_dropout_##suffix(int64_t members, int64_t n, const T* in, T* out, const int64_t* seeds,      \
-                                         int64_t share, double kept, const int64_t* stream, int64_t threads) {       \
-    plait::dropout<T>(members, n, in, out, seeds, uint64_t(share), T(kept), stream, threads);                        \
+                                         double kept, const int64_t* stream, int64_t threads) {                      \
+    plait::dropout<T>(members, n, in, out, seeds, T(kept), stream, threads);                                         \
   }
 
 PLAIT_DROPOUT(float, float)

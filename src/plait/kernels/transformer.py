@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels import call
+from plait.kernels.dropout import Drops
 from plait.native import gpu
 
 
@@ -30,6 +31,7 @@ def transformer_layer(
     window: int | None,
     eps: float,
     turned: int | None = None,
+    drops: Drops | None = None,
 ) -> Float[Tensor, "members batch time d_model"]:
     """LayerNorms, rotary sliding-window attention, SiLU MLP and residual, in parallel as GPT-NeoX has them.
 
@@ -41,18 +43,21 @@ def transformer_layer(
         window: tokens that a query sees, itself included; None = all.
         eps: of the LayerNorms.
         turned: dimensions of a head that turn, 2 * pairs unless given; 2 * pairs - 1 as `plait.layers.rope` says.
+        drops: dropout of attention weights (by its draw), of what attention gives (the next draw), and of what the
+            MLP gives (the one after).
     """
     turned = 2 * rotation[0].shape[0] if turned is None else turned
     if hidden.is_cuda:
         from plait.kernels.triton import transformer
 
         return transformer.transformer_layer(
-            hidden, parameters, rotation, n_heads=n_heads, window=window, eps=eps, turned=turned
+            hidden, parameters, rotation, n_heads=n_heads, window=window, eps=eps, turned=turned, drops=drops
         )
     time = hidden.shape[2]
     lanes = -(-time // 16) * 16
     cos, sin = (torch.nn.functional.pad(r.to(hidden.dtype), (0, lanes - time)).contiguous() for r in rotation)
-    return _TransformerLayer.apply(hidden, cos, sin, (n_heads, window or time, turned), eps, *parameters)  # type: ignore[no-any-return]
+    size = n_heads, window or time, turned
+    return _TransformerLayer.apply(hidden, cos, sin, size, eps, drops, *parameters)  # type: ignore[no-any-return]
 
 
 class _TransformerLayer(torch.autograd.Function):
@@ -64,18 +69,19 @@ class _TransformerLayer(torch.autograd.Function):
         sin: Tensor,
         size: tuple[int, int, int],
         eps: float,
+        drops: Drops | None,
         *parameters: Tensor,
     ) -> Tensor:
         hidden = hidden.contiguous()
         parameters = tuple(call.by_member(p) for p in parameters)
         ctx.save_for_backward(hidden, cos, sin, *parameters)
-        ctx.eps = eps
+        ctx.eps, ctx.drops = eps, drops
         n_heads, window, turned = size
         ctx.shape = (*hidden.shape, n_heads, parameters[8].shape[1], window, cos.shape[0], turned)
         out = torch.empty_like(hidden)
         call.function("plait_transformer_forward", hidden.dtype)(
             call.integers(ctx.shape), eps, call.pointers(parameters), _strides(parameters),
-            cos.data_ptr(), sin.data_ptr(), hidden.data_ptr(), out.data_ptr(), call.threads(),
+            cos.data_ptr(), sin.data_ptr(), *_dropped(drops), hidden.data_ptr(), out.data_ptr(), call.threads(),
         )  # fmt: skip
         return out
 
@@ -90,11 +96,16 @@ class _TransformerLayer(torch.autograd.Function):
         dhidden = torch.empty_like(hidden)
         call.function("plait_transformer_backward", hidden.dtype)(
             call.integers(ctx.shape), ctx.eps, call.pointers(parameters), _strides(parameters),
-            cos.data_ptr(), sin.data_ptr(), hidden.data_ptr(), dout.data_ptr(), dhidden.data_ptr(),
-            packed.data_ptr(), call.ROWS_PER_GROUP, call.threads(),
+            cos.data_ptr(), sin.data_ptr(), *_dropped(ctx.drops), hidden.data_ptr(), dout.data_ptr(),
+            dhidden.data_ptr(), packed.data_ptr(), call.ROWS_PER_GROUP, call.threads(),
         )  # fmt: skip
-        return dhidden, None, None, None, None, *call.split_gradients(packed, parameters)
+        return dhidden, *(None,) * 5, *call.split_gradients(packed, parameters)
 
 
 def _strides(parameters: tuple[Tensor, ...] | list[Tensor]) -> Any:
     return call.integers([p.stride(0) for p in parameters])
+
+
+def _dropped(drops: Drops | None) -> tuple[Any, Any, float]:
+    """Seeds, stream and the share that is kept."""
+    return (None, None, 1.0) if drops is None else (drops.seeds.data_ptr(), drops.numbers(), 1.0 - drops.rate)

@@ -4,6 +4,7 @@
 #include "kernels/attention.hpp"
 #include "kernels/lanes.hpp"
 #include "kernels/layer_norm.hpp"
+#include "kernels/masks.hpp"
 #include "kernels/pool.hpp"
 
 #include <vector>
@@ -130,20 +131,76 @@ void prepare(const Shape& s, const T* const* w, Rotation<T> r, const T* hidden, 
     }
 }
 
+// Dropout in one sequence, the `row`-th of its member; without a mask nothing is dropped. Draws: the mask's own on
+// attention weights, the next on what attention gives, the third on what the MLP gives.
 template <class T>
-void forward_row(const Shape& s, const T* const* w, Rotation<T> r, const T* hidden, T* out) {
+struct Drop {
+  const Mask<T>* mask;
+  int64_t row;
+  explicit operator bool() const { return mask != nullptr; }
+
+  // Multiplies the weights of the queries at .. at + 15 of head `h`, `count` rows of kLanes, into `out`.
+  void weights(const Shape& s, int64_t h, int64_t at, int64_t count, const T* p, int64_t stride, T* factor,
+               T* out) const {
+    window_factors(*mask, uint64_t(row * s.n_heads + h) * uint64_t(s.time * s.time), s.time, at, count, factor);
+    for (int64_t j = 0; j < count; ++j)
+      store(out + j * kLanes, load(p + j * stride) * load(factor + j * kLanes));
+  }
+
+  // Factors of what attention (1) or the MLP (2) gives.
+  Signal<T> outputs(Scratch& scratch, const Shape& s, int draw) const {
+    const int64_t size = s.time * s.d_model;
+    T* rows = scratch.take<T>(size);
+    factors(mask->next(draw), uint64_t(row * size), size, rows);
+    Signal<T> found{scratch.take<T>(s.d_model * s.lanes()), s.lanes()};
+    gather(rows, s.time, s.d_model, found, s.lanes());
+    return found;
+  }
+};
+
+template <class T>
+T* window_rows(Scratch& scratch, const Shape& s) {
+  return scratch.take<T>((s.reach() + kRowsBefore + kRowsAfter) * kLanes) + kRowsBefore * kLanes;
+}
+
+template <class T>
+void multiply(Signal<T> a, Signal<T> b, int64_t features, int64_t lanes, Signal<T> out) {
+  for (int64_t f = 0; f < features; ++f)
+    for (int64_t at = 0; at < lanes; at += kLanes) store(out[f] + at, load(a[f] + at) * load(b[f] + at));
+}
+
+// x += factor (w y + bias).
+template <class T>
+void add_dropped(const Matrix<T>& w, Signal<T> y, const T* bias, Signal<T> factor, Scratch& scratch, int64_t lanes,
+                 Signal<T> x) {
+  Signal<T> value{scratch.take<T>(w.rows * lanes), lanes};
+  apply(w, y, value, lanes, bias);
+  for (int64_t f = 0; f < w.rows; ++f)
+    for (int64_t at = 0; at < lanes; at += kLanes)
+      store(x[f] + at, load(x[f] + at) + load(value[f] + at) * load(factor[f] + at));
+}
+
+template <class T>
+void forward_row(const Shape& s, const T* const* w, Rotation<T> r, Drop<T> drop, const T* hidden, T* out) {
   Scratch scratch;
   Pass<T> p(scratch, s);
   prepare(s, w, r, hidden, p);
   const int64_t n = s.lanes(), d = s.d_model, width = s.d_head();
   T* weights = scratch.take<T>(padded(s.reach()) * kLanes);
+  T* factor = drop ? window_rows<T>(scratch, s) : nullptr;
   for (int64_t h = 0; h < s.n_heads; ++h) {
     const Signal<T> q = p.qkv.from(3 * h * width), k = q.from(width), v = q.from(2 * width);
     for (int64_t at = 0; at < n; at += kLanes) {
       const int64_t count = offsets(s.reach(), at);
       probabilities(q, k, width, at, count, weights, kLanes);
+      if (drop) drop.weights(s, h, at, count, weights, kLanes, factor, weights);
       mix(weights, kLanes, v, width, at, count, p.attended.from(h * width));
     }
+  }
+  if (drop) {
+    add_dropped(matrix(w[kDense], d, d), p.attended, w[kDenseBias], drop.outputs(scratch, s, 1), scratch, n, p.x);
+    add_dropped(matrix(w[kDown], d, s.d_mlp), p.active, w[kDownBias], drop.outputs(scratch, s, 2), scratch, n, p.x);
+    return scatter(p.x, s.time, d, out);
   }
   apply_add(matrix(w[kDense], d, d), p.attended, p.x, n);
   apply_add(matrix(w[kDown], d, s.d_mlp), p.active, p.x, n);
@@ -155,13 +212,16 @@ void forward_row(const Shape& s, const T* const* w, Rotation<T> r, const T* hidd
 }
 
 template <class T>
-void attention_backward(const Shape& s, Scratch& scratch, const Pass<T>& p, Signal<T> dattended, Signal<T> dqkv) {
+void attention_backward(const Shape& s, Scratch& scratch, const Pass<T>& p, Drop<T> drop, Signal<T> dattended,
+                        Signal<T> dqkv) {
   const int64_t n = s.lanes(), width = s.d_head(), reach = s.reach(), stride = n + kLanes;
   T *weights = scratch.take<T>(reach * stride), *dscores = scratch.take<T>(reach * stride);
   for (int64_t j = 0; j < reach; ++j) {
     std::memset(weights + j * stride + n, 0, kLanes * sizeof(T));
     std::memset(dscores + j * stride + n, 0, kLanes * sizeof(T));
   }
+  T* factor = drop ? window_rows<T>(scratch, s) : nullptr;
+  T* dropped = drop ? scratch.take<T>(padded(reach) * kLanes) : nullptr;
   for (int64_t h = 0; h < s.n_heads; ++h) {
     const Signal<T> q = p.qkv.from(3 * h * width), k = q.from(width), v = q.from(2 * width);
     const Signal<T> dq = dqkv.from(3 * h * width), dk = dq.from(width), dv = dq.from(2 * width);
@@ -169,9 +229,15 @@ void attention_backward(const Shape& s, Scratch& scratch, const Pass<T>& p, Sign
     for (int64_t at = 0; at < n; at += kLanes) {
       const int64_t count = offsets(reach, at);
       probabilities(q, k, width, at, count, weights + at, stride);
-      mix(weights + at, stride, v, width, at, count, p.attended.from(h * width));
+      if (drop) drop.weights(s, h, at, count, weights + at, stride, factor, dropped);
+      mix(drop ? dropped : weights + at, drop ? kLanes : stride, v, width, at, count, p.attended.from(h * width));
       scores(dout, v, width, at, count, dscores + at, stride);
+      if (drop)
+        for (int64_t j = 0; j < count; ++j)
+          store(dscores + j * stride + at, load(dscores + j * stride + at) * load(factor + j * kLanes));
       softmax_backward(weights + at, dscores + at, count, stride);
+      if (drop)
+        for (int64_t j = 0; j < count; ++j) store(weights + j * stride + at, load(dropped + j * kLanes));
       mix(dscores + at, stride, k, width, at, count, dq);
     }
     for (int64_t at = 0; at < n; at += kLanes) {
@@ -183,8 +249,8 @@ void attention_backward(const Shape& s, Scratch& scratch, const Pass<T>& p, Sign
 }
 
 template <class T>
-void backward_row(const Shape& s, const T* const* w, Rotation<T> r, const T* hidden, const T* dout_rows, T* dhidden,
-                  T* const* g) {
+void backward_row(const Shape& s, const T* const* w, Rotation<T> r, Drop<T> drop, const T* hidden,
+                  const T* dout_rows, T* dhidden, T* const* g) {
   Scratch scratch;
   Pass<T> p(scratch, s);
   prepare(s, w, r, hidden, p);
@@ -193,11 +259,17 @@ void backward_row(const Shape& s, const T* const* w, Rotation<T> r, const T* hid
   Signal<T> dout = signal(d), dqkv = signal(3 * d), dfirst = signal(d), dsecond = signal(d), dup = signal(s.d_mlp);
   Signal<T> dattended = framed<T>(scratch, d, 0, n);
   gather(dout_rows, s.time, d, dout, n);
-  sum_add(g[kDenseBias], d, dout, n);
-  sum_add(g[kDownBias], d, dout, n);
-  apply(matrix(w[kDense], d, d).transposed(), dout, dattended, n);
-  attention_backward(s, scratch, p, dattended, dqkv);
-  outer_add(g[kDense], d, d, dout, p.attended, n);
+  Signal<T> ddense = dout, ddown = dout;
+  if (drop) {
+    ddense = drop.outputs(scratch, s, 1), ddown = drop.outputs(scratch, s, 2);
+    multiply(dout, ddense, d, n, ddense);
+    multiply(dout, ddown, d, n, ddown);
+  }
+  sum_add(g[kDenseBias], d, ddense, n);
+  sum_add(g[kDownBias], d, ddown, n);
+  apply(matrix(w[kDense], d, d).transposed(), ddense, dattended, n);
+  attention_backward(s, scratch, p, drop, dattended, dqkv);
+  outer_add(g[kDense], d, d, ddense, p.attended, n);
   for (int64_t h = 0; h < s.n_heads; ++h) {
     scale_rows(dqkv.from(3 * h * width), width, n, T(1) / std::sqrt(T(width)));
     turn(s, r, dqkv.from(3 * h * width), true);
@@ -206,8 +278,8 @@ void backward_row(const Shape& s, const T* const* w, Rotation<T> r, const T* hid
   outer_add(g[kQkv], 3 * d, d, dqkv, p.first, n);
   sum_add(g[kQkvBias], 3 * d, dqkv, n);
   apply(matrix(w[kQkv], 3 * d, d).transposed(), dqkv, dfirst, n);
-  outer_add(g[kDown], d, s.d_mlp, dout, p.active, n);
-  apply(matrix(w[kDown], d, s.d_mlp).transposed(), dout, dup, n);
+  outer_add(g[kDown], d, s.d_mlp, ddown, p.active, n);
+  apply(matrix(w[kDown], d, s.d_mlp).transposed(), ddown, dup, n);
   for (int64_t u = 0; u < s.d_mlp; ++u)
     for (int64_t at = 0; at < n; at += kLanes) {
       const Lanes<T> value = load(p.up[u] + at), gate = sigmoid<T>(value);
@@ -224,21 +296,34 @@ void backward_row(const Shape& s, const T* const* w, Rotation<T> r, const T* hid
   scatter(dout, s.time, d, dhidden);
 }
 
+// Dropout in all members: a seed for each, none where nothing is dropped; `stream` is draw, step, purpose and share.
 template <class T>
-void forward(const Shape& s, const T* const* w, const int64_t* strides, Rotation<T> r, int64_t members, int64_t batch,
-             const T* hidden, T* out, int64_t threads) {
+struct Drops {
+  const int64_t *seeds, *stream;
+  double kept;
+  Mask<T> of(int64_t member) const {
+    if (!seeds) return {};
+    return {uint64_t(seeds[member]), uint32_t(stream[0]), uint32_t(stream[1]), uint32_t(stream[2]),
+            uint64_t(stream[3]), T(1) / T(kept)};
+  }
+};
+
+template <class T>
+void forward(const Shape& s, const T* const* w, const int64_t* strides, Rotation<T> r, Drops<T> drops,
+             int64_t members, int64_t batch, const T* hidden, T* out, int64_t threads) {
   parallel(members * batch, threads, [&](int64_t task) {
     const int64_t member = task / batch, row = task * s.time * s.d_model;
     const T* own[kParameters];
     for (int i = 0; i < kParameters; ++i) own[i] = w[i] + member * strides[i];
-    forward_row(s, own, r, hidden + row, out + row);
+    const Mask<T> mask = drops.of(member);
+    forward_row(s, own, r, Drop<T>{drops.seeds ? &mask : nullptr, task % batch}, hidden + row, out + row);
   });
 }
 
 template <class T>
-void backward(const Shape& s, const T* const* w, const int64_t* strides, Rotation<T> r, int64_t members,
-              int64_t batch, const T* hidden, const T* dout, T* dhidden, T* gradients, int64_t group,
-              int64_t threads) {
+void backward(const Shape& s, const T* const* w, const int64_t* strides, Rotation<T> r, Drops<T> drops,
+              int64_t members, int64_t batch, const T* hidden, const T* dout, T* dhidden, T* gradients,
+              int64_t group, int64_t threads) {
   const int64_t groups = (batch + group - 1) / group, total = s.total();
   parallel(members * groups, threads, [&](int64_t task) {
     const int64_t member = task / groups, first = task % groups * group;
@@ -247,9 +332,11 @@ void backward(const Shape& s, const T* const* w, const int64_t* strides, Rotatio
     T* at = gradients + task * total;
     std::memset(at, 0, total * sizeof(T));
     for (int i = 0; i < kParameters; at += s.size(i++)) own[i] = w[i] + member * strides[i], own_gradients[i] = at;
+    const Mask<T> mask = drops.of(member);
     for (int64_t b = first; b < batch && b < first + group; ++b) {
       const int64_t row = (member * batch + b) * s.time * s.d_model;
-      backward_row(s, own, r, hidden + row, dout + row, dhidden + row, own_gradients);
+      backward_row(s, own, r, Drop<T>{drops.seeds ? &mask : nullptr, b}, hidden + row, dout + row, dhidden + row,
+                   own_gradients);
     }
   });
 }
@@ -258,18 +345,19 @@ void backward(const Shape& s, const T* const* w, const int64_t* strides, Rotatio
 }  // namespace plait
 
 #define PLAIT_TRANSFORMER(T, suffix)                                                                                 \
-  extern "C" void plait_transformer_forward_##suffix(const int64_t* shape, double eps, const T* const* w,            \
-                                                     const int64_t* strides, const T* cos, const T* sin,             \
-                                                     const T* hidden, T* out, int64_t threads) {                     \
+  extern "C" void plait_transformer_forward_##suffix(                                                                \
+      const int64_t* shape, double eps, const T* const* w, const int64_t* strides, const T* cos, const T* sin,       \
+      const int64_t* seeds, const int64_t* stream, double kept, const T* hidden, T* out, int64_t threads) {          \
     const plait::Shape s{shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], shape[8], eps};                 \
-    plait::forward<T>(s, w, strides, {cos, sin}, shape[0], shape[1], hidden, out, threads);                          \
+    plait::forward<T>(s, w, strides, {cos, sin}, {seeds, stream, kept}, shape[0], shape[1], hidden, out, threads);   \
   }                                                                                                                  \
   extern "C" void plait_transformer_backward_##suffix(                                                               \
       const int64_t* shape, double eps, const T* const* w, const int64_t* strides, const T* cos, const T* sin,       \
-      const T* hidden, const T* dout, T* dhidden, T* gradients, int64_t group, int64_t threads) {                    \
+      const int64_t* seeds, const int64_t* stream, double kept, const T* hidden, const T* dout, T* dhidden,          \
+      T* gradients, int64_t group, int64_t threads) {                                                                \
     const plait::Shape s{shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], shape[8], eps};                 \
-    plait::backward<T>(s, w, strides, {cos, sin}, shape[0], shape[1], hidden, dout, dhidden, gradients, group,       \
-                       threads);                                                                                     \
+    plait::backward<T>(s, w, strides, {cos, sin}, {seeds, stream, kept}, shape[0], shape[1], hidden, dout, dhidden,  \
+                       gradients, group, threads);                                                                   \
   }
 
 PLAIT_TRANSFORMER(float, float)

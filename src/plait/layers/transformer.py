@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from plait.kernels.call import with_members
+from plait.kernels.dropout import Drops
+from plait.kernels.dropout import usable as droppable
 from plait.kernels.streams import layers as streams
 from plait.kernels.transformer import transformer_layer, usable
 from plait.layers import rope
@@ -46,8 +48,12 @@ class TransformerLayer(nn.Module):
         dropout_stream: Stream | None = None,
     ) -> Float[Tensor, "*members batch time d_model"]:
         parameters = self.parameters_in_order()
-        drops = dropout_stream is not None and self.spec.dropout > 0.0
-        if drops or not self.compiled(hidden):
+        single, drops = self.input_layernorm.weight.ndim == 1, None
+        if dropout_stream is not None and self.spec.dropout > 0.0:
+            if single or not droppable(hidden, dropout_stream):
+                return self.reference_forward(hidden, dropout_stream)
+            drops = Drops.of(self.spec.dropout, dropout_stream, self._draw)
+        if not self.compiled(hidden):
             return self.reference_forward(hidden, dropout_stream)
         turn = self.attention.turn(0, hidden.shape[-2], hidden.device).T
         rotation = turn.cos(), turn.sin()
@@ -56,10 +62,15 @@ class TransformerLayer(nn.Module):
         def layer(hidden: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
             return transformer_layer(
                 hidden, parameters, rotation, n_heads=spec.n_heads, window=spec.window, eps=spec.norm_eps,
-                turned=spec.d_turning,
+                turned=spec.d_turning, drops=drops,
             )  # fmt: skip
 
-        return with_members(layer, hidden, parameters, self.input_layernorm.weight.ndim == 1)
+        return with_members(layer, hidden, parameters, single)
+
+    @property
+    def _draw(self) -> int:
+        """The first of three draws of a dropout stream that are this layer's; draw 0 is the embedding's."""
+        return 1 + 3 * self.spec.index
 
     def compiled(self, hidden: Float[Tensor, "*members batch time d_model"]) -> bool:
         """Whether `forward` runs such hidden states in a compiled kernel."""
@@ -82,7 +93,7 @@ class TransformerLayer(nn.Module):
         With a stream, `spec.dropout` acts on attention weights and on what attention and MLP give: draws
         `1 + 3 * index` and the two after it.
         """
-        draw, rate = 1 + 3 * self.spec.index, self.spec.dropout
+        draw, rate = self._draw, self.spec.dropout
         attended = self.attention(self.input_layernorm(hidden), dropout_stream=dropout_stream, draw=draw)
         attended = dropout(attended, rate=rate, stream=dropout_stream, draw=draw + 1)
         thought = self.mlp(self.post_attention_layernorm(hidden))

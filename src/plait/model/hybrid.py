@@ -107,7 +107,12 @@ class HybridLM(nn.Module):
         Raises:
             ValueError: tokens that are no integers or out of range (not looked for on a GPU), or no stream.
         """
-        hidden = self._embed(tokens)
+        return self._unembed(self.through_layers(self._embed(tokens), dropout_stream))
+
+    def through_layers(
+        self, hidden: Float[Tensor, "*batch time d_model"], dropout_stream: Stream | None = None
+    ) -> Float[Tensor, "*batch time d_model"]:
+        """What the head reads, from the tokens' embeddings."""
         stream = self._active_dropout(dropout_stream)
         hidden = dropout(hidden, rate=self.config.dropout, stream=stream, draw=0)
         for layer in self.layers:
@@ -117,7 +122,7 @@ class HybridLM(nn.Module):
                 hidden = layer(hidden, stream)
             else:
                 hidden = layer(hidden)
-        return self._unembed(hidden)
+        return hidden
 
     def init_state(self, batch: int | tuple[int, int]) -> ModelState:
         """The state before the first token of `batch` sequences, or of `(members, batch)`."""

@@ -11,17 +11,19 @@ _BLOCK = 128
 
 
 @triton.jit
-def philox(seed, block, draw, step, purpose, BLOCK: tl.constexpr):
-    """The four words of each counter (block, draw, step, purpose), as uint64."""
+def philox(seed, block, draw, step, purpose):
+    """The four words of each counter (block, draw, step, purpose), uint32 tiles of the shape of `block`."""
     mask: tl.constexpr = 0xFFFFFFFF
     key0, key1 = (seed & mask).to(tl.uint64), ((seed >> 32) & mask).to(tl.uint64)
-    zero = tl.zeros([BLOCK], tl.uint64)
-    c0, c1, c2, c3 = block.to(tl.uint64), zero + draw.to(tl.uint64), zero + step.to(tl.uint64), zero
-    c3 += purpose.to(tl.uint64)
+    c0 = block.to(tl.uint32)
+    zero = c0 & 0
+    c1, c2, c3 = zero | draw.to(tl.uint32), zero | step.to(tl.uint32), zero | purpose.to(tl.uint32)
     for _ in tl.static_range(10):
-        product0, product1 = c0 * 0xD2511F53, c2 * 0xCD9E8D57
-        c0, c2 = (product1 >> 32) ^ c1 ^ key0, (product0 >> 32) ^ c3 ^ key1
-        c1, c3 = product1 & mask, product0 & mask
+        # Both factors are words, so that a product is one instruction.
+        product0, product1 = c0.to(tl.uint64) * 0xD2511F53, c2.to(tl.uint64) * 0xCD9E8D57
+        c0 = (product1 >> 32).to(tl.uint32) ^ c1 ^ key0.to(tl.uint32)
+        c2 = (product0 >> 32).to(tl.uint32) ^ c3 ^ key1.to(tl.uint32)
+        c1, c3 = product1.to(tl.uint32), product0.to(tl.uint32)
         key0, key1 = (key0 + 0x9E3779B9) & mask, (key1 + 0xBB67AE85) & mask
     return c0, c1, c2, c3
 
@@ -32,7 +34,7 @@ def _words(seeds, out, step_held, draw, step, purpose, n, HELD: tl.constexpr, BL
     block = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     if HELD:
         step = tl.load(step_held)
-    words = philox(tl.load(seeds + member), block, draw, step, purpose, BLOCK)
+    words = philox(tl.load(seeds + member), block, draw, step, purpose)
     out += member * n
     for word in tl.static_range(4):
         index = block * 4 + word

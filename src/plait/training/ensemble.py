@@ -2,7 +2,7 @@
 
 A member's numbers do not depend on its neighbours. The compiled kernels treat every member by itself, in an order
 fixed by the shapes; where they cannot be used on a CPU, members are run one after the other. On a GPU, layers that
-are too wide for the kernels, dropout and other types than float32 run in PyTorch's operations, which may sum otherwise
+are too wide for the kernels and other types than float32 run in PyTorch's operations, which may sum otherwise
 for another number of members: there a member's steps are the same, but not to the last bit.
 """
 
@@ -17,10 +17,8 @@ from torch.func import functional_call
 
 from plait.kernels.head import Scores, embed, head_loss, usable
 from plait.layers import MambaLayer, TransformerLayer
-from plait.layers.dropout import dropout
 from plait.layers.precision import wide
 from plait.model import HybridConfig, HybridLM, initial_parameters
-from plait.model.members import forward_each
 from plait.random import Stream
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
@@ -84,9 +82,17 @@ class Ensemble:
             isinstance(layer, MambaLayer | TransformerLayer) and layer.compiled(narrow)
             for layer in self.model.layers
         )
-        if not (self.compiled and built_in) or (self.config.dropout > 0 and self.config.dropout_at == "all"):
+        if not (self.compiled and built_in):
             return "plain"
         return "triton" if self.parameters.is_cuda else "compiled"
+
+    @property
+    def _drops_by_member(self) -> bool:
+        """Whether no layer's dropout comes from PyTorch's operations on all members at once."""
+        return self.config.dropout_at == "embedding" or all(
+            isinstance(layer, TransformerLayer) or not getattr(layer, "uses_dropout", False)
+            for layer in self.model.layers
+        )
 
     def some(self, first: int, last: int) -> "Ensemble":
         """Members `first` to `last` (not included) as an ensemble over the same weights in memory."""
@@ -110,14 +116,9 @@ class Ensemble:
     ) -> Scores:
         """Loss and counts of every member on its own sequences; the losses can be differentiated."""
         self.model.train(dropout_stream is not None)
-        if self.compiled and (dropout_stream is None or self.config.dropout_at == "embedding"):
+        if self.compiled and (dropout_stream is None or self._drops_by_member):
             model = self.model
-            hidden = embed(model.embedding.weight, tokens)
-            hidden = dropout(hidden, rate=self.config.dropout, stream=dropout_stream, draw=0)
-            for layer in model.layers:
-                hidden = (
-                    layer(hidden) if getattr(layer, "members_axis", False) else forward_each(layer, hidden)
-                )
+            hidden = model.through_layers(embed(model.embedding.weight, tokens), dropout_stream)
             norm = model.final_norm
             return head_loss(
                 hidden, (norm.weight, norm.bias), model.embedding.weight, targets, eps=self.config.norm_eps

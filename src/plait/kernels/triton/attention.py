@@ -8,11 +8,12 @@ from output and its gradient: where one weight is 1, as in a construction, the t
 what is left is multiplied by keys and queries of any size. For the same reason every kernel computes these products
 as queries by keys.
 """
-# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportPossiblyUnboundVariable=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl
 
+from plait.kernels.triton.masks import HOST_NUMBERS, factors
 from plait.kernels.triton.tiles import load_lse, product, store_lse
 
 
@@ -28,14 +29,20 @@ def _visible(query, key, time, window):
     return (distance >= 0) & (distance < window) & (query < time)[:, None] & (key < time)[None, :]
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("batch", *HOST_NUMBERS))
 def attend(
-    qkv, out, lse, time, window, scale,
+    qkv, out, lse, time, window, scale, batch, seeds, clock, draw, step, purpose, limit, inverse,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
-    QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
+    QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr, DROP: tl.constexpr, HELD: tl.constexpr,
+    FOURS: tl.constexpr,
 ):  # fmt: skip
     sequence, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
     query = tl.program_id(2) * QUERIES + tl.arange(0, QUERIES)
+    if DROP:
+        seed = tl.load(seeds + sequence // batch)
+        entry = (sequence % batch * HEADS + head) * time * time + query.to(tl.int64) * time
+        if HELD:
+            step = tl.load(clock)
     f = tl.arange(0, WIDTH_PAD)
     qkv += sequence * time * 3 * D
     at = 3 * head * WIDTH
@@ -56,6 +63,8 @@ def attend(
         weight = tl.exp(score - safe[:, None])
         shrink = tl.exp(top - safe)
         total = total * shrink + tl.sum(weight, axis=1)
+        if DROP:
+            weight *= factors(seed, entry, start, draw, step, purpose, limit, inverse, KEYS, FOURS)
         mixed = mixed * shrink[:, None] + product(weight, v, PRECISION)
         top = higher
     inside = query < time
@@ -67,15 +76,21 @@ def attend(
     tl.store(out + sequence * time * D + query[:, None] * D + (head * WIDTH + f)[None, :], value, mask=mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("batch", *HOST_NUMBERS))
 def attend_backward_queries(
-    qkv, lse, dout, dqkv, mean_out, time, window, scale,
+    qkv, lse, dout, dqkv, mean_out, time, window, scale, batch, seeds, clock, draw, step, purpose, limit, inverse,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
-    QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
+    QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr, DROP: tl.constexpr, HELD: tl.constexpr,
+    FOURS: tl.constexpr,
 ):  # fmt: skip
     """The gradients of turned queries, and in `mean_out` each query's mean of `dout` times values, one a head."""
     sequence, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
     query = tl.program_id(2) * QUERIES + tl.arange(0, QUERIES)
+    if DROP:
+        seed = tl.load(seeds + sequence // batch)
+        entry = (sequence % batch * HEADS + head) * time * time + query.to(tl.int64) * time
+        if HELD:
+            step = tl.load(clock)
     f = tl.arange(0, WIDTH_PAD)
     qkv += sequence * time * 3 * D
     at = 3 * head * WIDTH
@@ -92,6 +107,8 @@ def attend_backward_queries(
         k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
         weight, by_weight = _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION)
+        if DROP:
+            by_weight *= factors(seed, entry, start, draw, step, purpose, limit, inverse, KEYS, FOURS)
         sums += tl.sum(weight * by_weight, axis=1)
         total += tl.sum(weight, axis=1)
     mean = sums / tl.where(total > 0.0, total, 1.0)
@@ -102,6 +119,8 @@ def attend_backward_queries(
         k = _rows(qkv, key, f, at + WIDTH, time, WIDTH, 3 * D)
         v = _rows(qkv, key, f, at + 2 * WIDTH, time, WIDTH, 3 * D)
         weight, by_weight = _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION)
+        if DROP:
+            by_weight *= factors(seed, entry, start, draw, step, purpose, limit, inverse, KEYS, FOURS)
         dq += product(weight * (by_weight - mean[:, None]), k, PRECISION)
     mask = (query < time)[:, None] & (f < WIDTH)[None, :]
     tl.store(
@@ -118,14 +137,19 @@ def _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION: t
     return weight, product(up, tl.trans(v), PRECISION)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("batch", *HOST_NUMBERS))
 def attend_backward_keys(
-    qkv, lse, dout, dqkv, mean_of, time, window, scale,
+    qkv, lse, dout, dqkv, mean_of, time, window, scale, batch, seeds, clock, draw, step, purpose, limit, inverse,
     D: tl.constexpr, HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_PAD: tl.constexpr,
-    QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr,
+    QUERIES: tl.constexpr, KEYS: tl.constexpr, PRECISION: tl.constexpr, DROP: tl.constexpr, HELD: tl.constexpr,
+    FOURS: tl.constexpr,
 ):  # fmt: skip
     """The gradients of turned keys and of values."""
     sequence, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    if DROP:
+        seed, matrix = tl.load(seeds + sequence // batch), (sequence % batch * HEADS + head) * time * time
+        if HELD:
+            step = tl.load(clock)
     start = tl.program_id(2) * KEYS
     key = start + tl.arange(0, KEYS)
     f = tl.arange(0, WIDTH_PAD)
@@ -144,7 +168,13 @@ def attend_backward_keys(
         top, log_total = load_lse(lse, of_query, query < time)
         mean = tl.load(mean_of + of_query, mask=query < time, other=0.0)
         weight, by_weight = _weights(q, k, v, up, top, log_total, query, key, time, window, PRECISION)
-        dv += product(tl.trans(weight), up, PRECISION)
+        if DROP:
+            entry = matrix + query.to(tl.int64) * time
+            factor = factors(seed, entry, start, draw, step, purpose, limit, inverse, KEYS, FOURS)
+            by_weight *= factor
+            dv += product(tl.trans(weight * factor), up, PRECISION)
+        else:
+            dv += product(tl.trans(weight), up, PRECISION)
         dscore = weight * (by_weight - mean[:, None])
         dk += product(tl.trans(dscore), q, PRECISION)
     mask = (key < time)[:, None] & (f < WIDTH)[None, :]

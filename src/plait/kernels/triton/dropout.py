@@ -5,8 +5,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from plait.kernels.dropout import Drops
 from plait.native.philox_gpu import philox
-from plait.random import Stream
 
 _BLOCK = 128
 
@@ -19,7 +19,7 @@ def _drop(
     block = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     if HELD:
         step = tl.load(step_held)
-    words = philox(tl.load(seeds + member), block, draw, step, purpose, BLOCK)
+    words = philox(tl.load(seeds + member), block, draw, step, purpose)
     hidden += member * n
     out += member * n
     limit = share.to(tl.uint64)
@@ -30,13 +30,12 @@ def _drop(
         tl.store(out + index, value, mask=index < n)
 
 
-def drop(hidden: Tensor, out: Tensor, stream: Stream, *, share: int, kept: float, draw: int) -> None:
+def drop(hidden: Tensor, out: Tensor, drops: Drops) -> None:
     """`out` from `hidden` (members, *shape); a tensor step stays on the device."""
     n = hidden[0].numel()
-    held = isinstance(stream.step, Tensor)
-    assert isinstance(stream.seed, Tensor)
+    held = isinstance(drops.step, Tensor)
     grid = len(hidden), triton.cdiv(n, 4 * _BLOCK)
     _drop[grid](
-        hidden, out, stream.seed.contiguous(), stream.step if held else stream.seed, share, kept, draw,
-        0 if held else stream.step, stream.purpose, n, HELD=held, BLOCK=_BLOCK, num_warps=4,
+        hidden, out, drops.seeds, drops.step if held else drops.seeds, drops.share, 1.0 - drops.rate, drops.draw,
+        0 if held else drops.step, drops.purpose, n, HELD=held, BLOCK=_BLOCK, num_warps=4,
     )  # fmt: skip

@@ -10,6 +10,8 @@ import inspect
 import triton
 import triton.language as tl
 
+from plait.kernels.triton.masks import HOST_NUMBERS
+
 
 def padded(size: int, least: int = 16) -> int:
     """The power of two that holds `size`; products of tiles need at least 16."""
@@ -21,9 +23,11 @@ def member_kernel(function):
 
     It is compiled alike wherever these weights lie, or its sums could round otherwise.
     """
-    strides = [name for name in inspect.signature(function).parameters if name.endswith("_stride")]
+    names = inspect.signature(function).parameters
+    strides = [name for name in names if name.endswith("_stride")]
     weights = [name.removesuffix("_stride") for name in strides]
-    return triton.jit(function, do_not_specialize=strides, do_not_specialize_on_alignment=weights)
+    fixed = [*strides, *(name for name in HOST_NUMBERS if name in names)]
+    return triton.jit(function, do_not_specialize=fixed, do_not_specialize_on_alignment=weights)
 
 
 @triton.jit

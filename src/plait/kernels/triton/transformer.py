@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels import call
-from plait.kernels.triton import transformer_backward, transformer_forward
+from plait.kernels.dropout import Drops
+from plait.kernels.triton import masks, transformer_backward, transformer_forward
 from plait.kernels.triton.attention import attend, attend_backward_keys, attend_backward_queries
 from plait.kernels.triton.reduce import sum_parts
 from plait.kernels.triton.tiles import padded
@@ -28,6 +29,7 @@ def transformer_layer(
     window: int | None,
     eps: float,
     turned: int | None = None,
+    drops: Drops | None = None,
     tiling: Tiling | None = None,
 ) -> Float[Tensor, "members batch time d_model"]:
     """What `plait.kernels.transformer.transformer_layer` computes, with the same arguments."""
@@ -35,7 +37,7 @@ def transformer_layer(
     cos, sin = _by_dimension(rotation, turned, hidden.shape[-1] // n_heads, hidden.dtype)
     size = n_heads, min(window or hidden.shape[2], hidden.shape[2]), turned
     tiling = tiling or tiling_for(max(hidden.shape[-1], parameters[9].shape[-1]))
-    return _TransformerLayer.apply(hidden, cos, sin, size, eps, tiling, *parameters)  # type: ignore[no-any-return]
+    return _TransformerLayer.apply(hidden, cos, sin, size, eps, (tiling, drops), *parameters)  # type: ignore[no-any-return]
 
 
 def _by_dimension(
@@ -60,12 +62,12 @@ class _TransformerLayer(torch.autograd.Function):
         sin: Tensor,
         size: tuple[int, int, int],
         eps: float,
-        tiling: Tiling,
+        options: tuple[Tiling, Drops | None],
         *parameters: Tensor,
     ) -> Tensor:
         hidden = hidden.contiguous()
         parameters = tuple(call.by_member(p) for p in parameters)
-        cut = _Cut(hidden, parameters, size, eps, tiling)
+        cut = _Cut(hidden, parameters, size, eps, options)
         out, kept = _forward(cut, hidden, (cos, sin), parameters)
         ctx.save_for_backward(hidden, cos, sin, *kept, *parameters)
         ctx.cut = cut
@@ -89,8 +91,9 @@ class _Cut:
         parameters: tuple[Tensor, ...],
         size: tuple[int, int, int],
         eps: float,
-        tiling: Tiling,
+        options: tuple[Tiling, Drops | None],
     ) -> None:
+        tiling, self.drops = options
         self.members, self.batch, self.time, self.D = hidden.shape
         self.heads, self.window, self.turned = size
         self.rows, self.eps, self.tiling = self.batch * self.time, eps, tiling
@@ -103,8 +106,14 @@ class _Cut:
         self.attention = {
             "D": self.D, "HEADS": self.heads, "WIDTH": self.width, "WIDTH_PAD": padded(self.width),
             "QUERIES": tiling.queries, "KEYS": tiling.keys, "PRECISION": tiling.precision,
-            "num_warps": tiling.attention_warps, "num_stages": 1,
+            "num_warps": tiling.attention_warps, "num_stages": 1, **masks.switches(self.drops),
+            "FOURS": self.time % 4 == 0,
         }  # fmt: skip
+
+    def dropped(self, stand_in: Tensor, *, draws: int = 0) -> tuple[Any, ...]:
+        """What kernels that drop are told, from the layer's first draw or `draws` after it."""
+        drops = self.drops and self.drops._replace(draw=self.drops.draw + draws)
+        return masks.arguments(drops, stand_in)
 
     def tiles(self, cut: Rows) -> tuple[int, int]:
         return self.members, triton.cdiv(self.rows, cut.rows)
@@ -131,12 +140,13 @@ def _forward(
     attended = torch.empty_like(hidden)
     lse = hidden.new_empty(cut.members * cut.batch, cut.heads, cut.time, 2)
     attend[cut.attention_tiles(tiling.queries)](
-        qkv, attended, lse, cut.time, cut.window, cut.scale, **cut.attention
+        qkv, attended, lse, cut.time, cut.window, cut.scale, cut.batch, *cut.dropped(hidden), **cut.attention
     )
     out = torch.empty_like(hidden)
     transformer_forward.combine[cut.tiles(tiling.combine)](
         hidden, attended, norm2, norm2_bias, *rest, out, *strides[2:4], *strides[6:], cut.rows, cut.eps,
-        **cut.model, **cut.mlp, **tiling.launch(tiling.combine),
+        *cut.dropped(hidden, draws=1), **cut.model, **cut.mlp, **masks.switches(cut.drops),
+        **tiling.launch(tiling.combine),
     )  # fmt: skip
     return out, (qkv, attended, lse)
 
@@ -160,8 +170,9 @@ def _backward(
     dattended, dhidden, dqkv = torch.empty_like(hidden), torch.empty_like(hidden), torch.empty_like(qkv)
     transformer_backward.combine_backward[parts](
         hidden, attended, dout, norm2, norm2_bias, dense, up, up_bias, down, dattended, dhidden, packed, *strides[2:4],
-        strides[6], strides[8], strides[9], strides[10], cut.rows, total, at[2], at[6], at[8], cut.eps, **cut.model,
-        **cut.mlp, **tiling.launch(tiling.combine_backward),
+        strides[6], strides[8], strides[9], strides[10], cut.rows, total, at[2], at[6], at[8], cut.eps,
+        *cut.dropped(hidden, draws=1), **cut.model, **cut.mlp, **masks.switches(cut.drops),
+        **tiling.launch(tiling.combine_backward),
     )  # fmt: skip
     means = lse.new_empty(lse.shape[:-1])
     for kernel, length in (
@@ -169,7 +180,17 @@ def _backward(
         (attend_backward_keys, tiling.keys),
     ):
         kernel[cut.attention_tiles(length)](
-            qkv, lse, dattended, dqkv, means, cut.time, cut.window, cut.scale, **cut.attention
+            qkv,
+            lse,
+            dattended,
+            dqkv,
+            means,
+            cut.time,
+            cut.window,
+            cut.scale,
+            cut.batch,
+            *cut.dropped(hidden),
+            **cut.attention,
         )
     transformer_backward.heads_backward[parts](
         hidden, dqkv, *rotation, norm1, norm1_bias, qkv_weight, dhidden, packed, *strides[:2], strides[4], cut.rows,

@@ -1,8 +1,9 @@
 """Gradients of the stages in `transformer_forward.py`, packed as `mamba_backward.py` packs them."""
-# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportPossiblyUnboundVariable=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton.language as tl
 
+from plait.kernels.triton import masks
 from plait.kernels.triton.tiles import (
     load_rows,
     load_transposed,
@@ -22,8 +23,9 @@ from plait.kernels.triton.transformer_forward import factors, partners
 def combine_backward(
     hidden, attended, dout, norm, norm_bias, dense, up, up_bias, down, dattended, dhidden, packed, norm_stride,
     norm_bias_stride, dense_stride, up_stride, up_bias_stride, down_stride, rows, total, norm_at, dense_at, up_at, eps,
+    seeds, clock, draw, step, purpose, limit, inverse,
     D: tl.constexpr, U: tl.constexpr, D_PAD: tl.constexpr, U_PAD: tl.constexpr, ROWS: tl.constexpr,
-    PRECISION: tl.constexpr,
+    PRECISION: tl.constexpr, DROP: tl.constexpr, HELD: tl.constexpr,
 ):  # fmt: skip
     """`dhidden` here is that of residual and MLP; weights from `dense` on, and the second norm."""
     member, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -39,6 +41,11 @@ def combine_backward(
     by_norm_bias = tl.zeros([D_PAD], tl.float32)
     by_dense = tl.zeros([D_PAD, D_PAD], tl.float32)
     by_bias = tl.zeros([D_PAD], tl.float32)
+    by_down_bias = tl.zeros([D_PAD], tl.float32)
+    if DROP:
+        seed = tl.load(seeds + member)
+        if HELD:
+            step = tl.load(clock)
     by_up = tl.zeros([U_PAD, D_PAD], tl.float32)
     by_up_bias = tl.zeros([U_PAD], tl.float32)
     by_down = tl.zeros([D_PAD, U_PAD], tl.float32)
@@ -46,20 +53,28 @@ def combine_backward(
     for block in range(part * share, (part + 1) * share):
         row = block * ROWS + tl.arange(0, ROWS)
         dvalue = load_rows(dout + start, row, f, rows, D)
+        dx, dthought = dvalue, dvalue
+        if DROP:
+            dthought = dx * masks.factors(
+                seed, row * D, 0, draw + 1, step, purpose, limit, inverse, D_PAD, D % 4 == 0
+            )
+            dvalue = dx * masks.factors(
+                seed, row * D, 0, draw, step, purpose, limit, inverse, D_PAD, D % 4 == 0
+            )
+            by_down_bias += tl.sum(dthought, axis=0)
         by_bias += tl.sum(dvalue, axis=0)
         seen = load_rows(attended + start, row, f, rows, D)
         by_dense += product(tl.trans(dvalue), seen, PRECISION)
         matrix = load_rows(dense, f, f, D, D)
         store_rows(dattended + start, product(dvalue, matrix, PRECISION), row, f, rows, D)
-        dx = dvalue
         if U > 0:
             normal, scale = normalise(load_rows(hidden + start, row, f, rows, D), f < D, D, eps)
             normed = normal * norm_weight[None, :] + norm_shift[None, :]
             raised = product(normed, load_transposed(up, unit, f, U, D), PRECISION)
             raised += load_vector(up_bias + member * up_bias_stride, unit, U)[None, :]
             active = raised * sigmoid(raised)
-            by_down += product(tl.trans(dvalue), active, PRECISION)
-            draised = product(dvalue, load_rows(down, f, unit, D, U), PRECISION) * silu_slope(raised)
+            by_down += product(tl.trans(dthought), active, PRECISION)
+            draised = product(dthought, load_rows(down, f, unit, D, U), PRECISION) * silu_slope(raised)
             by_up_bias += tl.sum(draised, axis=0)
             by_up += product(tl.trans(draised), normed, PRECISION)
             dnormed = product(draised, load_rows(up, unit, f, U, D), PRECISION)
@@ -78,7 +93,7 @@ def combine_backward(
     tl.store(packed + U * D + unit, by_up_bias, mask=unit < U)
     packed += U * D + U
     store_rows(packed, by_down, f, unit, D, U)
-    tl.store(packed + D * U + f, by_bias, mask=f < D)
+    tl.store(packed + D * U + f, by_down_bias if DROP else by_bias, mask=f < D)
 
 
 @member_kernel

@@ -4,11 +4,12 @@ heads     qkv = query_key_value(LayerNorm(hidden)), queries and keys turned by t
 (attend)  attended
 combine   out = hidden + dense(attended) + MLP(LayerNorm(hidden))
 """
-# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: standard, reportPossiblyUnboundVariable=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import triton
 import triton.language as tl
 
+from plait.kernels.triton import masks
 from plait.kernels.triton.tiles import (
     load_rows,
     load_transposed,
@@ -79,19 +80,34 @@ def factors(table, row, column, mask, time, other, WIDTH: tl.constexpr):
 def combine(
     hidden, attended, norm, norm_bias, dense, dense_bias, up, up_bias, down, down_bias, out, norm_stride,
     norm_bias_stride, dense_stride, dense_bias_stride, up_stride, up_bias_stride, down_stride, down_bias_stride,
-    rows, eps,
+    rows, eps, seeds, clock, draw, step, purpose, limit, inverse,
     D: tl.constexpr, U: tl.constexpr, D_PAD: tl.constexpr, U_PAD: tl.constexpr, ROWS: tl.constexpr,
-    PRECISION: tl.constexpr,
+    PRECISION: tl.constexpr, DROP: tl.constexpr, HELD: tl.constexpr,
 ):  # fmt: skip
+    """With DROP, what attention gives is dropped by `draw`, what the MLP gives by the next."""
     member = tl.program_id(0).to(tl.int64)
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     f, unit = tl.arange(0, D_PAD), tl.arange(0, U_PAD)
     start = member * rows * D
     x = load_rows(hidden + start, row, f, rows, D)
     matrix = load_transposed(dense + member * dense_stride, f, f, D, D)
-    value = x + product(load_rows(attended + start, row, f, rows, D), matrix, PRECISION)
-    value += load_vector(dense_bias + member * dense_bias_stride, f, D)[None, :]
-    value += load_vector(down_bias + member * down_bias_stride, f, D)[None, :]
+    if DROP:
+        seed = tl.load(seeds + member)
+        if HELD:
+            step = tl.load(clock)
+        value = product(load_rows(attended + start, row, f, rows, D), matrix, PRECISION)
+        value += load_vector(dense_bias + member * dense_bias_stride, f, D)[None, :]
+        value = x + value * masks.factors(
+            seed, row * D, 0, draw, step, purpose, limit, inverse, D_PAD, D % 4 == 0
+        )
+        thought = (
+            tl.zeros([ROWS, D_PAD], tl.float32)
+            + load_vector(down_bias + member * down_bias_stride, f, D)[None, :]
+        )
+    else:
+        value = x + product(load_rows(attended + start, row, f, rows, D), matrix, PRECISION)
+        value += load_vector(dense_bias + member * dense_bias_stride, f, D)[None, :]
+        value += load_vector(down_bias + member * down_bias_stride, f, D)[None, :]
     normal, _ = normalise(x, f < D, D, eps)
     normed = normal * load_vector(norm + member * norm_stride, f, D)[None, :]
     normed += load_vector(norm_bias + member * norm_bias_stride, f, D)[None, :]
@@ -100,5 +116,12 @@ def combine(
         raised = product(normed, matrix, PRECISION)
         raised += load_vector(up_bias + member * up_bias_stride, unit, U)[None, :]
         matrix = load_transposed(down + member * down_stride, f, unit, D, U)
-        value += product(raised * sigmoid(raised), matrix, PRECISION)
+        if DROP:
+            thought += product(raised * sigmoid(raised), matrix, PRECISION)
+        else:
+            value += product(raised * sigmoid(raised), matrix, PRECISION)
+    if DROP:
+        value += thought * masks.factors(
+            seed, row * D, 0, draw + 1, step, purpose, limit, inverse, D_PAD, D % 4 == 0
+        )
     store_rows(out + start, value, row, f, rows, D)
