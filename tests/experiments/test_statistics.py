@@ -7,8 +7,8 @@ import pytest
 from made_up import made_up_cell
 
 from plait.experiments import paired_difference, summarise
-from plait.experiments.bootstrap import bootstrap_means, interval_of, mean_interval, resamples, weights_of
-from plait.experiments.selection import choose
+from plait.experiments.bootstrap import bootstrap_means, interval_of, mean_interval, resamples
+from plait.experiments.selection import BestMean, choose, samples_of
 from plait.experiments.student import student_cdf, student_quantile
 
 
@@ -70,7 +70,9 @@ class TestBootstrap:
         select = np.array([[1.0, 0.0], [0.0, 0.9]])
         accuracy = np.array([[0.6, 0.1], [0.2, 0.8]])
         taken = np.array([[0, 0], [1, 1], [0, 1]])
-        assert bootstrap_means(select, accuracy, weights_of(taken)) == pytest.approx([0.6, 0.8, 0.35])
+        assert bootstrap_means(BestMean(select), accuracy, samples_of(taken)) == pytest.approx(
+            [0.6, 0.8, 0.35]
+        )
 
     def test_samples_are_uniform_and_reproducible(self):
         taken = resamples(8)
@@ -107,7 +109,7 @@ class TestBootstrap:
 
 def _coverage(select, accuracy, *, truth: float) -> float:
     intervals = [
-        mean_interval(s, a, samples=1_000, seed=i)
+        mean_interval(BestMean(s), a, samples=1_000, seed=i)
         for i, (s, a) in enumerate(zip(select, accuracy, strict=True))
     ]
     return sum(i.low <= truth <= i.high for i in intervals if i is not None) / len(intervals)

@@ -16,7 +16,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.experiments.selection import choose_mean
+from plait.experiments.selection import Rule, Samples, choose_mean, samples_of
 from plait.experiments.student import student_quantile
 from plait.random import Stream
 
@@ -41,44 +41,32 @@ class Interval:
 
 
 def mean_interval(
-    select: NDArray[np.float64], accuracy: NDArray[np.float64], *, samples: int = SAMPLES, seed: int = 0
+    rule: Rule, accuracy: NDArray[np.float64], *, samples: int = SAMPLES, seed: int = 0
 ) -> Interval | None:
-    """Of the mean accuracy at the chosen learning rate; tables of shape `(n_lrs, n_seeds)`."""
+    """Of the mean accuracy, a table `(n_lrs, n_seeds)`, at the learning rate that each sample chooses."""
     n_seeds = accuracy.shape[-1]
     if n_seeds < 2:
         return None
-    resampled = bootstrap_means(select, accuracy, sample_weights(n_seeds, samples=samples, seed=seed))
-    return interval_of(resampled, n_seeds)
+    return interval_of(
+        bootstrap_means(rule, accuracy, resampled(n_seeds, samples=samples, seed=seed)), n_seeds
+    )
 
 
 @functools.lru_cache(maxsize=8)
-def sample_weights(n_seeds: int, *, samples: int = SAMPLES, seed: int = 0) -> NDArray[np.float64]:
-    """How much each seed weighs in the mean of each sample, `(samples, n_seeds)`."""
-    return weights_of(resamples(n_seeds, samples=samples, seed=seed))
-
-
-def weights_of(taken: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The weights of samples that take these seeds."""
-    n_seeds = taken.shape[-1]
-    return np.stack([(taken == seed).sum(axis=-1) for seed in range(n_seeds)], axis=-1) / n_seeds
+def resampled(n_seeds: int, *, samples: int = SAMPLES, seed: int = 0) -> Samples:
+    """Bootstrap samples of the seeds: the same for every cell of as many."""
+    return samples_of(resamples(n_seeds, samples=samples, seed=seed))
 
 
 def resamples(n_seeds: int, *, samples: int = SAMPLES, seed: int = 0) -> NDArray[np.int64]:
-    """Which seeds each sample takes, `(samples, n_seeds)`: the same for every cell of as many seeds."""
+    """Which seeds each sample takes, `(samples, n_seeds)`."""
     return Stream(seed, n_seeds, BOOTSTRAP).integers(n_seeds, (samples, n_seeds)).numpy()
 
 
-def bootstrap_means(
-    select: NDArray[np.float64], accuracy: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The mean accuracy of each bootstrap sample, at the learning rate which that sample chooses.
-
-    Args:
-        weights: of each seed in each sample, `(samples, n_seeds)`.
-    """
-    # (samples, n_seeds) by (n_seeds, n_lrs)
-    by_rate, means = (weights @ np.nan_to_num(table, nan=0.0).T for table in (select, accuracy))
-    return np.take_along_axis(means, choose_mean(by_rate)[:, np.newaxis], axis=-1)[:, 0]
+def bootstrap_means(rule: Rule, accuracy: NDArray[np.float64], samples: Samples) -> NDArray[np.float64]:
+    """The mean accuracy of each sample, at the learning rate which that sample chooses."""
+    means = samples.weights @ np.nan_to_num(accuracy, nan=0.0).T  # (samples, n_seeds) by (n_seeds, n_lrs)
+    return np.take_along_axis(means, rule.chosen(samples)[:, np.newaxis], axis=-1)[:, 0]
 
 
 def bootstrap_statistic(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import polars as pl
 from plait.deferred import deferred
 from plait.experiments.evaluations import evaluation_id
 from plait.experiments.fields import get_field
+from plait.experiments.selection import EARLY_STEPS, BestMean, LeastEarlyLoss, Rule, RuleName
 from plait.experiments.spec import Experiment
 from plait.tasks import task_to_json
 from plait.training.evaluation import Evaluation
@@ -31,7 +33,9 @@ class Cell:
 
     `select`, `accuracy` and `diverged` have shape `(n_lrs, n_seeds)`: `lrs` are those with anything stored,
     `seeds` those that each of them has, `unused` counts stored members whose seed lacks a rate.
-    A diverged member's accuracy is the one measured with its frozen weights: it counts like any other.
+    A diverged member's accuracy is the one measured with its frozen weights: it counts like any other. `by` names the
+    rule that chooses the rate; `early` is the mean training loss over the first steps, and `eight` the accuracy on
+    eight sequences as the released program scores them (NaN where a row does not say).
     """
 
     run: Run
@@ -43,10 +47,36 @@ class Cell:
     accuracy: NDArray[np.float64]
     diverged: NDArray[np.bool_]
     unused: int = 0
+    by: RuleName = "select"
+    early: NDArray[np.float64] | None = None
+    eight: NDArray[np.float64] | None = None
 
     @property
     def pattern(self) -> str:
         return self.run.model.pattern
+
+    @property
+    def rule(self) -> Rule:
+        """What chooses its learning rate.
+
+        Raises:
+            ValueError: the rule of early losses, of members that are stored without a loss curve.
+        """
+        if self.by == "select":
+            return BestMean(self.select)
+        if self.early is None or np.isnan(self.early).all():
+            raise ValueError(
+                f"the rule of early losses needs loss curves, and {self.pattern} of width {self.run.model.d_model} "
+                "is stored without"
+            )
+        return LeastEarlyLoss(self.early)
+
+    def of_rates(self, rows: Sequence[int]) -> Cell:
+        """The same with some of its learning rates."""
+        kept = list(rows)
+        tables = {name: getattr(self, name) for name in _TABLES}
+        cut = {name: None if table is None else table[kept] for name, table in tables.items()}
+        return replace(self, lrs=tuple(self.lrs[row] for row in kept), **cut)
 
 
 def cells(experiment: Experiment, rows: pl.DataFrame) -> tuple[Cell, ...]:
@@ -117,17 +147,21 @@ def at_its_best(cells: Sequence[Cell]) -> Cell:
         key=lambda entry: entry[:2],
     )
 
-    def stacked(name: str) -> NDArray[Any]:
-        tables = [getattr(cell, name)[:, [cell.seeds.index(seed) for seed in seeds]] for cell in cells]
+    def stacked(name: str) -> NDArray[Any] | None:
+        given = [getattr(cell, name) for cell in cells]
+        if any(table is None for table in given):
+            return None
+        tables = [
+            table[:, [cell.seeds.index(seed) for seed in seeds]]
+            for table, cell in zip(given, cells, strict=True)
+        ]
         return np.stack([tables[place][row] for _, place, row in order])
 
     return replace(
         cells[0],
         lrs=tuple(lr for lr, _, _ in order),
         seeds=seeds,
-        select=stacked("select"),
-        accuracy=stacked("accuracy"),
-        diverged=stacked("diverged"),
+        **{name: stacked(name) for name in _TABLES},
         unused=sum(cell.unused for cell in cells),
     )
 
@@ -152,21 +186,33 @@ def evaluation_settings(evaluations: Sequence[Evaluation]) -> tuple[dict[str, An
 def by_learning_rate(cell: Cell) -> tuple[Cell, ...]:
     """Each learning rate of a cell as a cell of its own, with the setting `train.lr`."""
     return tuple(
-        replace(
-            cell,
-            settings={**cell.settings, "train.lr": lr},
-            lrs=(lr,),
-            select=cell.select[[i]],
-            accuracy=cell.accuracy[[i]],
-            diverged=cell.diverged[[i]],
-        )
+        replace(cell.of_rates([i]), settings={**cell.settings, "train.lr": lr})
         for i, lr in enumerate(cell.lrs)
     )
 
 
+_TABLES = ("select", "accuracy", "diverged", "early", "eight")
+"""Of a cell, `(n_lrs, n_seeds)`; the last two may be missing."""
+
+
 def _by_member(rows: pl.DataFrame) -> dict[str, Row]:
-    columns = ("member", "parameters", "select_accuracy", "accuracy", "diverged_at")
-    return {row["member"]: row for row in rows.select(columns).iter_rows(named=True)}
+    columns = ("member", "parameters", "select_accuracy", "accuracy", "eight_accuracy", "diverged_at")
+    curves = [name for name in ("loss_steps", "losses") if name in rows.columns]
+    given = [name for name in columns if name in rows.columns]
+    return {row["member"]: row for row in rows.select(*given, *curves).iter_rows(named=True)}
+
+
+def _early_loss(row: Row) -> float:
+    """Mean training loss over the first `EARLY_STEPS` steps (nats); a curve has means since the step before."""
+    steps, losses = row.get("loss_steps") or (), row.get("losses") or ()
+    before = (0, *steps)
+    parts = [
+        (loss, step - last)
+        for loss, step, last in zip(losses, steps, before, strict=False)
+        if step <= EARLY_STEPS and loss is not None
+    ]
+    total = sum(weight for _, weight in parts)
+    return sum(loss * weight for loss, weight in parts) / total if total else math.nan
 
 
 def _cell(
@@ -181,6 +227,10 @@ def _cell(
     if not seeds:
         return None
     table = [[found[lr, seed] for seed in seeds] for lr in lrs]
+
+    def tabled(value: Callable[[Row], float]) -> NDArray[np.float64]:
+        return np.array([[value(row) for row in rows] for rows in table])
+
     return Cell(
         run=runs[0],
         settings={path: get_field(runs[0], path) for path in experiment.varied},
@@ -191,4 +241,7 @@ def _cell(
         accuracy=np.array([[row["accuracy"] for row in rows] for rows in table]),
         diverged=np.array([[row["diverged_at"] is not None for row in rows] for rows in table]),
         unused=len(found) - len(lrs) * len(seeds),
+        by=experiment.setting.rule,
+        early=tabled(_early_loss) if experiment.setting.rule == "early" else None,
+        eight=tabled(lambda row: math.nan if row.get("eight_accuracy") is None else row["eight_accuracy"]),
     )

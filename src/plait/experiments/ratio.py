@@ -18,10 +18,11 @@ from plait.experiments.bootstrap import (
     bootstrap_means,
     bootstrap_statistic,
     interval_of,
+    resampled,
     resamples,
-    sample_weights,
 )
 from plait.experiments.cells import Cell
+from plait.experiments.selection import once
 
 _ROUNDING = 1e-12
 """Means that are equal but were summed in another order differ by less."""
@@ -132,9 +133,8 @@ def _centres(cell: Cell, samples: int | None, statistic: Statistic | None) -> ND
     if statistic is not None:
         taken = np.arange(n_seeds)[np.newaxis] if samples is None else resamples(n_seeds, samples=samples)
         return bootstrap_statistic(cell.select, cell.accuracy, taken, statistic)
-    once = np.full((1, n_seeds), 1 / n_seeds)
-    weights = once if samples is None else sample_weights(n_seeds, samples=samples)
-    return bootstrap_means(cell.select, cell.accuracy, weights)
+    drawn = once(n_seeds) if samples is None else resampled(n_seeds, samples=samples)
+    return bootstrap_means(cell.rule, cell.accuracy, drawn)
 
 
 def _ratios(

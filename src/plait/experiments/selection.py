@@ -1,7 +1,88 @@
-"""The learning rate of a cell: best mean accuracy over seeds, on sequences that no reported accuracy uses."""
+"""The learning rate of a cell: by a rule that looks at no accuracy that is reported.
 
-import numpy as np
-from numpy.typing import NDArray
+Ours is the best mean accuracy over seeds, on separate sequences. The program released with arXiv 2603.08859 takes
+the rate of the single run with the least mean training loss over its first 1,000 steps, among two runs a rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from plait.deferred import deferred
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = deferred("numpy")
+
+EARLY_STEPS = 1_000
+"""Steps whose training loss the released program's rule looks at."""
+
+EARLY_RUNS = 2
+"""Single runs of each rate that it looks at."""
+
+RuleName = Literal["select", "early"]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Which seeds each sample takes, `(samples, n_seeds)`, and how much each seed then weighs in its means."""
+
+    taken: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def samples_of(taken: NDArray[np.int64]) -> Samples:
+    n_seeds = taken.shape[-1]
+    weights = np.stack([(taken == seed).sum(axis=-1) for seed in range(n_seeds)], axis=-1) / n_seeds
+    return Samples(taken, weights)
+
+
+def once(n_seeds: int) -> Samples:
+    """One sample: every seed, in order."""
+    return Samples(np.arange(n_seeds)[np.newaxis], np.full((1, n_seeds), 1 / n_seeds))
+
+
+class Rule(Protocol):
+    """How a cell's learning rate is chosen."""
+
+    def chosen(self, samples: Samples) -> NDArray[np.int64]:
+        """The index of each sample's rate."""
+        ...
+
+    def at(self, columns: Sequence[int]) -> "Rule":
+        """The same with some of the seeds."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class BestMean:
+    """The rate with the best mean of `select` `(n_lrs, n_seeds)`; what is not a number counts as 0."""
+
+    select: NDArray[np.float64]
+
+    def chosen(self, samples: Samples) -> NDArray[np.int64]:
+        return choose_mean(samples.weights @ np.nan_to_num(self.select, nan=0.0).T)
+
+    def at(self, columns: Sequence[int]) -> "BestMean":
+        return BestMean(self.select[:, list(columns)])
+
+
+@dataclass(frozen=True, eq=False)
+class LeastEarlyLoss:
+    """The rate of the single run with the least of `early` `(n_lrs, n_seeds)`, among a sample's first two seeds."""
+
+    early: NDArray[np.float64]
+
+    def chosen(self, samples: Samples) -> NDArray[np.int64]:
+        early = np.nan_to_num(self.early, nan=np.inf)
+        return early[:, samples.taken[:, :EARLY_RUNS]].min(axis=-1).argmin(axis=0)
+
+    def at(self, columns: Sequence[int]) -> "LeastEarlyLoss":
+        return LeastEarlyLoss(self.early[:, list(columns)])
 
 
 def choose(select: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -12,10 +12,10 @@ from plait.experiments.bootstrap import (
     bootstrap_means,
     interval_of,
     mean_interval,
-    sample_weights,
+    resampled,
 )
 from plait.experiments.cells import Cell
-from plait.experiments.selection import choose
+from plait.experiments.selection import Rule, once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Summary:
 
 
 def summarise(cell: Cell, *, samples: int = SAMPLES) -> Summary:
-    chosen = int(choose(cell.select))
+    chosen = int(cell.rule.chosen(once(len(cell.seeds)))[0])
     accuracy = np.nan_to_num(cell.accuracy[chosen], nan=0.0)
     n_seeds = len(accuracy)
     return Summary(
@@ -62,7 +62,7 @@ def summarise(cell: Cell, *, samples: int = SAMPLES) -> Summary:
         above_90=float((accuracy >= 0.9).mean()),
         above_99=float((accuracy >= 0.99).mean()),
         diverged=int(cell.diverged[chosen].sum()),
-        interval=mean_interval(cell.select, cell.accuracy, samples=samples),
+        interval=mean_interval(cell.rule, cell.accuracy, samples=samples),
     )
 
 
@@ -87,15 +87,15 @@ def paired_difference(first: Cell, second: Cell, *, samples: int = SAMPLES) -> D
             f"no seed is shared by {first.pattern} ({first.seeds}) and {second.pattern} ({second.seeds})"
         )
     tables = [_at_seeds(cell, shared) for cell in (first, second)]
-    alone = np.full((1, len(shared)), 1 / len(shared))
+    alone = once(len(shared))
     mean = float(bootstrap_means(*tables[0], alone)[0] - bootstrap_means(*tables[1], alone)[0])
     if len(shared) < 2:
         return Difference(mean=mean, interval=None, seeds=1)
-    weights = sample_weights(len(shared), samples=samples)
-    differences = bootstrap_means(*tables[0], weights) - bootstrap_means(*tables[1], weights)
+    taken = resampled(len(shared), samples=samples)
+    differences = bootstrap_means(*tables[0], taken) - bootstrap_means(*tables[1], taken)
     return Difference(mean=mean, interval=interval_of(differences, len(shared)), seeds=len(shared))
 
 
-def _at_seeds(cell: Cell, seeds: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _at_seeds(cell: Cell, seeds: Sequence[int]) -> tuple[Rule, NDArray[np.float64]]:
     columns = [cell.seeds.index(seed) for seed in seeds]
-    return cell.select[:, columns], cell.accuracy[:, columns]
+    return cell.rule.at(columns), cell.accuracy[:, columns]

@@ -1,7 +1,6 @@
 """Pure models and hybrids apart, and the parameters of the one over those of the other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -38,10 +37,4 @@ def held_to(cell: Cell, lrs: Sequence[float]) -> Cell | None:
     kept = [place for place, lr in enumerate(cell.lrs) if any(np.isclose(lr, other) for other in lrs)]
     if not kept:
         return None
-    return replace(
-        cell,
-        lrs=tuple(cell.lrs[place] for place in kept),
-        select=cell.select[kept],
-        accuracy=cell.accuracy[kept],
-        diverged=cell.diverged[kept],
-    )
+    return cell.of_rates(kept)

@@ -1,0 +1,79 @@
+"""The released program's rule for a learning rate, and its score on eight sequences."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from made_up_rows import made_up_rows
+
+from plait.experiments import cells, paired_difference, summarise
+from plait.experiments.selection import LeastEarlyLoss, once, samples_of
+from plait.experiments.settings import AS_RUN
+from plait.paper import CATALOGUE
+
+SLICE = {"model.pattern": ("SSM-TF",), "model.d_model": (8,), "train.lr": (1e-3, 1e-2, 1e-1)}
+EXPERIMENT = CATALOGUE["fig4"].where(SLICE).in_setting(AS_RUN)
+
+
+def rows_with(losses: dict[float, list[float]]) -> pl.DataFrame:
+    """Made-up rows whose curves have 20 points; `losses` are those of the first five, by rate, the rest 0."""
+    rows, _ = made_up_rows(EXPERIMENT)
+    steps = [list(range(200, 4_001, 200))] * len(rows)
+    curves = [losses[lr] + [0.0] * 15 for lr in rows["lr"]]
+    return rows.with_columns(loss_steps=pl.Series(steps), losses=pl.Series(curves))
+
+
+def test_the_rate_of_the_least_loss_over_the_first_thousand_steps():
+    """Not the best accuracy (at .01), nor the least loss later on."""
+    flat = {1e-3: [1.0] * 5, 1e-2: [2.0] * 5, 1e-1: [0.5, 0.5, 0.5, 0.5, 0.5]}
+    (cell,) = cells(EXPERIMENT, rows_with(flat))
+    assert summarise(cell).lr == 1e-1
+    assert cell.early == pytest.approx(np.array([[1.0], [2.0], [0.5]]).repeat(11, axis=1))
+    assert summarise(replace(cell, by="select")).lr == 1e-2
+
+
+def test_a_thousand_steps_and_no_more():
+    late = {1e-3: [1.0] * 5, 1e-2: [2.0, 2.0, 2.0, 2.0, 0.0], 1e-1: [9.0] * 5}
+    rows = rows_with(late)
+    (cell,) = cells(EXPERIMENT, rows)
+    assert cell.early[1] == pytest.approx(np.full(11, 1.6))
+    longer = rows.with_columns(loss_steps=pl.Series([list(range(500, 10_001, 500))] * len(rows)))
+    (cell,) = cells(EXPERIMENT, longer)
+    assert cell.early[1] == pytest.approx(np.full(11, 2.0))
+
+
+def test_two_single_runs_decide_however_many_seeds_there_are():
+    early = np.array([[3.0, 2.0, 0.1], [2.5, 2.5, 0.0]])
+    assert LeastEarlyLoss(early).chosen(once(3)).tolist() == [0]
+    samples = samples_of(np.array([[2, 0, 1], [0, 0, 2], [1, 2, 0]]))
+    assert LeastEarlyLoss(early).chosen(samples).tolist() == [1, 1, 1]
+    assert LeastEarlyLoss(early).at([1, 0]).chosen(once(2)).tolist() == [0]
+
+
+def test_a_loss_that_is_no_number_is_never_least():
+    assert LeastEarlyLoss(np.array([[math.nan, math.nan], [9.0, 9.0]])).chosen(once(2)).tolist() == [1]
+
+
+def test_differences_are_paired_at_the_rates_that_the_rule_chooses():
+    flat = {1e-3: [0.1] * 5, 1e-2: [2.0] * 5, 1e-1: [0.5] * 5}
+    (cell,) = cells(EXPERIMENT, rows_with(flat))
+    found = paired_difference(cell, replace(cell, by="select"))
+    assert found.mean == pytest.approx(cell.accuracy[0].mean() - cell.accuracy[1].mean())
+
+
+def test_rows_without_curves_are_refused_in_one_line():
+    rows, _ = made_up_rows(EXPERIMENT)
+    empty = pl.Series([[]] * len(rows), dtype=pl.List(pl.Float64()))
+    (cell,) = cells(EXPERIMENT, rows.with_columns(losses=empty, loss_steps=empty.cast(pl.List(pl.Int64()))))
+    with pytest.raises(ValueError, match="the rule of early losses needs loss curves, and SSM-TF of width 8"):
+        summarise(cell)
+
+
+def test_the_score_on_eight_sequences_stands_beside():
+    rows, _ = made_up_rows(EXPERIMENT)
+    (cell,) = cells(EXPERIMENT, rows.with_columns(eight_accuracy=pl.lit(0.75)))
+    assert (cell.eight == 0.75).all()
+    (cell,) = cells(EXPERIMENT, rows)
+    assert np.isnan(cell.eight).all()
