@@ -62,7 +62,7 @@ def size(
     weight_bits, cache_bits = bits_of("weights", weights, WEIGHT_BITS), bits_of("cache", cache, CACHE_BITS)
     model = _model(config, generic)
     found = model if isinstance(model, Architecture) else architecture_of(model)
-    dtype = "bfloat16" if found.dtype == "float64" else found.dtype
+    dtype = "bfloat16" if found.dtype in (None, "float64") else found.dtype
     report = found.memory(seq_len, dtype=dtype)
     weight_bytes = -(-report.parameters * weight_bits // 8)
     fixed, cached = report.state_bytes - report.kv_bytes, -(-report.kv_cache * cache_bits // 8)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from plait.files import read_json
 from plait.memory.architecture import Architecture
-from plait.memory.huggingface import read_config
 from plait.model import HybridConfig
 
 
@@ -37,4 +36,8 @@ def model_of(values: object, *, generic: bool = False) -> HybridConfig | Archite
     if not isinstance(values, dict):
         raise ValueError(f"a config must be a JSON object, got {type(values).__name__}")
     own = "pattern" in values and not {"model_type", "architectures"} & values.keys()
-    return HybridConfig.from_json(values) if own else read_config(values, generic=generic)
+    if own:
+        return HybridConfig.from_json(values)
+    from plait.memory.huggingface import read_config
+
+    return read_config(values, generic=generic)
