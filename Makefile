@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint package check fix bench docs clean
+.PHONY: help install demo test lint package page check fix bench docs clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,10 @@ lint: install    ## ruff, pyright, import-linter
 
 package: install ## sdist and wheel, complete, and the wheel at full speed in a new environment
 	$(BIN)/python tests/package/check_installed.py
+
+page: install    ## the page that computes, as one file: site/compute.html
+	npm install --prefix web --silent --no-audit --no-fund --ignore-scripts
+	$(BIN)/python web/build.py site/compute.html
 
 check: lint test ## what a change must pass
 

@@ -1,6 +1,5 @@
 """Questions by name, asked and answered in JSON."""
 
-import dataclasses
 import inspect
 import json
 from collections.abc import Callable, Mapping
@@ -85,7 +84,7 @@ def bounds(
             "model": row.model,
             "needs": row.needs,
             "unit": row.unit,
-            "value": None if row.value is None else _number(row.value),
+            "value": _number(row.value),
             "states": _states(None if row.bound is None else row.bound.states),
             "note": row.note,
         }
@@ -124,12 +123,7 @@ def _frontier(task: object, seq_len: int) -> list[dict[str, Any]] | None:
         points = known(task, seq_len)
     except ValueError:
         return None
-    return [
-        {"reach": int(point.reach), "bits": _number(point.bits)}
-        if dataclasses.is_dataclass(point)
-        else {"reach": int(point[0]), "bits": _number(point[1])}
-        for point in points
-    ]
+    return [{"reach": int(reach), "bits": _number(bits)} for reach, bits in points]
 
 
 def _number(value: Fraction | int | float) -> int | float:

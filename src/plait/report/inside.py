@@ -107,32 +107,44 @@ def _stages(plan: Plan, hidden: list[Tensor]) -> Iterator[Stage]:
         )
 
 
-def _held(plan: Plan, hidden: list[Tensor], tokens: Tensor) -> tuple[int, tuple[str | None, ...]]:
-    """The control that the stream holds: the nearest of those that the construction may hold."""
-    candidates, known = _candidates(plan.task, tokens)
+def control_points(plan: Plan) -> tuple[int, str, list[tuple[str, list[float]]]]:
+    """Where the control is read: after which layer, in which subspace, and the signals of each control there."""
+    candidates = _candidates(plan.task)
     rows = [plan.holdings(torch.tensor(row)) for _, row in candidates]
     layer, subspace = _control(rows[0])
-    points = torch.stack(
-        [next(h.expected[-1] for h in row if (h.layer, h.subspace) == (layer, subspace)) for row in rows]
-    )
+    points = [next(h.expected[-1] for h in row if (h.layer, h.subspace) == (layer, subspace)) for row in rows]
+    pairs = zip(candidates, points, strict=True)
+    return layer, subspace, [(name, point.tolist()) for (name, _), point in pairs]
+
+
+def _held(plan: Plan, hidden: list[Tensor], tokens: Tensor) -> tuple[int, tuple[str | None, ...]]:
+    """The control that the stream holds: the nearest of those that the construction may hold."""
+    layer, subspace, points = control_points(plan)
     read = plan.residual.read(hidden[layer], subspace)
-    nearest = (read.unsqueeze(1) - points).norm(dim=-1).argmin(-1).tolist()
+    at = torch.tensor([point for _, point in points], dtype=read.dtype)
+    nearest = (read.unsqueeze(1) - at).norm(dim=-1).argmin(-1).tolist()
+    known = _known(plan.task, tokens).tolist()
     return layer, tuple(
-        candidates[place][0] if there else None for place, there in zip(nearest, known.tolist(), strict=True)
+        points[place][0] if there else None for place, there in zip(nearest, known, strict=True)
     )
 
 
-def _candidates(task: object, tokens: Tensor) -> tuple[list[tuple[str, list[int]]], Tensor]:
-    """Rows of tokens that leave each control behind, by the control's name; and where there is any."""
+def _known(task: object, tokens: Tensor) -> Tensor:
+    """Where there is any control."""
     if isinstance(task, SelectiveCopying):
-        numbers = [(f"{n}", [task.n_words + place]) for place, n in enumerate(task.numbers)]
-        return numbers, task.control(tokens)[1]
+        return task.control(tokens)[1]
+    return torch.ones_like(tokens, dtype=torch.bool)
+
+
+def _candidates(task: object) -> list[tuple[str, list[int]]]:
+    """Rows of tokens that leave each control behind, by the control's name."""
+    if isinstance(task, SelectiveCopying):
+        return [(f"{n}", [task.n_words + place]) for place, n in enumerate(task.numbers)]
     assert isinstance(task, DecodingRecall)
-    words = [
+    return [
         (task.token_names[word], [task.n_words + (word >> bit & 1) for bit in reversed(range(task.n_bits))])
         for word in range(task.n_words)
     ]
-    return words, torch.ones_like(tokens, dtype=torch.bool)
 
 
 def _control(holdings: tuple[Holding, ...]) -> tuple[int, str]:
