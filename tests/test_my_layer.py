@@ -78,7 +78,7 @@ def test_an_ensemble_of_it_streams(config: HybridConfig):
 def test_saved_and_loaded(config: HybridConfig, tmp_path: Path):
     model = HybridLM(config, 4)
     model.save(tmp_path)
-    assert torch.equal(load(tmp_path)(tokens(2, 9)), model(tokens(2, 9)))
+    assert torch.equal(load(tmp_path, trust_code=True)(tokens(2, 9)), model(tokens(2, 9)))
 
 
 def test_initial_weights_come_from_the_seed_alone(config: HybridConfig):

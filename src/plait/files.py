@@ -1,48 +1,97 @@
-"""Files that appear whole or not at all, and JSON that is read with care."""
+"""Files that appear whole or not at all, and reading that is bounded while it reads."""
 
+import contextlib
 import json
 import os
+import stat
 import tempfile
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
-MOST_JSON_BYTES = 256 * 2**20
+MOST_JSON_BYTES = 16 * 2**20
+"""Of a JSON file: Python needs up to thirty times as much for what is in it."""
+
+_PART = ".part"
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Put `data` at `path`: written beside it under another name, forced to disk, then renamed over it.
 
-    Stopped at any instant, `path` holds its old content or the new one, never a part.
+    Stopped at any instant, `path` holds its old content or the new one, never a part. A link is followed, a file that
+    is there keeps its mode, and what is no regular file (a device, a pipe) is written to.
 
     Raises:
         OSError: the folder cannot be written, or the disk is full; `path` is as it was.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk does not say whose
-        raise
-    _sync_folder(path.parent)
+    write_together({path: data})
 
 
-def read_json(path: Path) -> object:
+def write_together(files: Mapping[Path, bytes], *, without: Path | None = None) -> None:
+    """Write some files whole: all are forced to disk beside their places before the first takes its place.
+
+    Args:
+        without: a file that goes before any of the others appears, and comes, if it is among them, last; it is left
+            where it is if nothing else could take its place.
+
+    Raises:
+        OSError: a folder cannot be written, or the disk is full; every path is as it was.
+    """
+    with contextlib.ExitStack() as stack:
+        ready: list[tuple[str, Path]] = []
+        for path in sorted(files, key=lambda path: path == without):
+            target = _target(path)
+            if target is None:
+                _write_through(path, files[path])
+            else:
+                ready.append((stack.enter_context(_prepared(target, files[path])), target))
+        with _aside(without) as replaced:
+            for name, target in ready:
+                os.replace(name, target)
+                replaced()
+        for folder in {target.parent for _, target in ready}:
+            _sync_folder(folder)
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove the parts of files that a writer left when it was killed; those of living writers stay.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for path in folder.glob(f".*{_PART}"):
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:  # gone already, or nobody's of ours
+            continue
+        try:
+            if _lock(descriptor):
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+
+def read_bounded(path: Path, *, most: int) -> bytes:
+    """What is in a file, of whatever kind it is.
+
+    Raises:
+        ValueError: it has more than `most` bytes; no more are read.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"{path}: a file of at most {most:,} bytes is needed, this one is larger")
+    return data
+
+
+def read_json(path: Path, *, most: int = MOST_JSON_BYTES) -> object:
     """The document in a JSON file.
 
     Raises:
-        ValueError: a file of more than `MOST_JSON_BYTES`, or one that is no JSON.
+        ValueError: a file of more than `most` bytes, or one that is no JSON.
         OSError: it cannot be read.
     """
-    size = path.stat().st_size
-    if size > MOST_JSON_BYTES:
-        raise ValueError(f"{path}: a JSON file of at most {MOST_JSON_BYTES} bytes is needed, got {size}")
-    return parse_json(path.read_bytes(), str(path))
+    return parse_json(read_bounded(path, most=most), str(path))
 
 
 def parse_json(text: bytes, name: str) -> object:
@@ -55,6 +104,106 @@ def parse_json(text: bytes, name: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name}: no JSON: {error}") from None
+
+
+@contextlib.contextmanager
+def _aside(path: Path | None) -> Generator[Callable[[], None], None, None]:
+    """Take a file away meanwhile; it comes back if this fails before what is given has been called."""
+    if path is None or not path.exists():
+        yield lambda: None
+        return
+    name = path.with_name(f".{path.name[:80]}.{os.getpid()}{_PART}")
+    comes_back = True
+
+    def replaced() -> None:
+        nonlocal comes_back
+        comes_back = False
+
+    os.rename(path, name)
+    try:
+        yield replaced
+    except BaseException:
+        if comes_back:
+            os.rename(name, path)
+        raise
+    finally:
+        name.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _prepared(target: Path, data: bytes) -> Generator[str, None, None]:
+    """A file beside `target` with these bytes, on the disk and locked; it is gone afterwards, if not renamed."""
+    descriptor, name = _locked_part(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            _keep_mode(file.fileno(), target)
+            yield name
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(target)  # a full disk does not say whose
+        raise
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _locked_part(target: Path) -> tuple[int, str]:
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=_PART)
+        _lock(descriptor)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, name
+        os.close(descriptor)  # swept in the instant before it was locked
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether this process alone holds the file now; the kernel lets go of it with the process, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # in a browser, where nobody else writes
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another's, or a folder that knows no locks
+        return False
+    return True
+
+
+def _keep_mode(descriptor: int, target: Path) -> None:
+    """The mode and owner of the file that is replaced, or those of any new file."""
+    try:
+        old = target.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, 0o666 & ~_umask())
+        return
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(OSError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+
+
+def _target(path: Path) -> Path | None:
+    """The regular file that `path` is or will be, links followed; None for what is written to as it is.
+
+    Files under /dev and /proc are handles of open ones: to replace the file behind would leave the handle's owner
+    with the old one.
+    """
+    handle = Path(os.path.abspath(path)).parts[1:2] in (("dev",), ("proc",))
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode) and not handle
+        folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        regular, folder = not handle, False
+    if folder:
+        raise IsADirectoryError(21, os.strerror(21), str(path))
+    return Path(os.path.realpath(path)) if regular else None
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
 
 
 def _umask() -> int:

@@ -133,7 +133,8 @@ def test_own_task_and_own_layer_of_the_working_folder(plait_json, tmp_path):
     )  # fmt: skip
     assert found["run"]["task"] == {"task": "my_task:DelayedCopy", "params": {"n_words": 8, "lag": 3}}
     model = found["members"][0]["model"]
-    (row,) = plait_json("eval", model, "--task", "my_task:DelayedCopy", "--seq-len", 9)["results"]
+    asked = ("eval", model, "--task", "my_task:DelayedCopy", "--seq-len", 9, "--trust-code")
+    (row,) = plait_json(*asked)["results"]
     assert row["scored"] > 0
     assert plait_json("results", "r", "--columns", "task,pattern")[0]["task"] == "my_task:DelayedCopy"
 

@@ -3,12 +3,15 @@
 import json
 import sys
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from plait.cli import app
 from plait.experiments import Experiment, run_experiment
 from plait.experiments.runner import Unwatched
+from plait.experiments.schema import COLUMNS, run_of
+from plait.experiments.store import Store
 from plait.model import HybridConfig
 from plait.tasks import Needle
 from plait.training.run import Run, Train
@@ -19,6 +22,10 @@ from plait.layers import TransformerLayer
 class Mine(TransformerLayer):
     def forward(self, hidden, dropout_stream=None):
         return super().forward(hidden, dropout_stream){end}
+
+    def step(self, hidden, state):
+        output, after = super().step(hidden, state)
+        return output{end}, after
 """
 
 
@@ -39,19 +46,7 @@ def edit(tmp_path, monkeypatch):
 
 def trained(*more):
     arguments = ["train", "--task", "needle", "--param", "n_words=4", "--pattern", "edited_layer:Mine-TF"]
-    arguments += [
-        "--d-model",
-        "4",
-        "--steps",
-        "3",
-        "--seq-len",
-        "8",
-        "--seeds",
-        "0..1",
-        "-o",
-        "out",
-        "--json",
-    ]
+    arguments += "--d-model 4 --steps 3 --seq-len 8 --seeds 0..1 -o out --json".split()  # noqa: SIM905
     arguments += ["--train", "test_sequences=8", "--train", "select_sequences=8", *more]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
@@ -116,3 +111,20 @@ def test_identity_before_and_after_the_first_import_is_one(edit):
 
     layer_class("edited_layer:Mine")
     assert member_id(run) == before
+
+
+def test_stored_code_that_nobody_asked_for_is_not_imported(edit, tmp_path):
+    """A downloaded folder may hold rows of any module."""
+    edit("")
+    trained()
+    (tmp_path / "foreign_task.py").write_text(
+        "from plait.tasks import Needle\nopen('ran', 'w').close()\nclass Mine(Needle): pass\n"
+    )
+    row = Store(tmp_path / "out").read().row(0, named=True)
+    foreign = row | {"task_json": row["task_json"].replace("needle", "foreign_task:Mine")}
+    with pytest.raises(ValueError, match="code that is not plait's, edited_layer:Mine, foreign_task:Mine"):
+        run_of(foreign)
+    Store(tmp_path / "out").add(pl.DataFrame([foreign | {"member": "ab" * 10}], schema=COLUMNS))
+    edit(" * 0.5")
+    assert "changed since these 2 members" in trained()[1]
+    assert not (tmp_path / "ran").exists()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, Params, TaskOption
+from plait.cli.options import Device, JsonFlag, Params, TaskOption, TrustCode
 from plait.cli.output import print_json, print_line, print_table, shown
 from plait.cli.values import parse_fields
 
@@ -29,6 +29,7 @@ def attack(
         typer.Option(metavar="FILE", help="A certificate of state bits whose game is played instead."),
     ] = None,
     seconds: Annotated[float, typer.Option(help="Of each search, for a task of your own.")] = 20,
+    trust_code: TrustCode = False,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -47,7 +48,7 @@ def attack(
     wanted = parse_task(task, parse_fields("--param", param))
     given = None if certificate is None else certificate.read_bytes()
     found = run(
-        load(folder).to(place),
+        load(folder, trust_code=trust_code).to(place),
         wanted,
         seq_len=seq_len,
         samples=samples,

@@ -5,7 +5,10 @@
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,6 +17,8 @@ from typer.core import TyperGroup
 from plait.checks.names import unknown
 
 CHECK_FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 class Commands(TyperGroup):
@@ -30,7 +35,8 @@ class Commands(TyperGroup):
     ) -> Any:
         args = (sys.argv[1:] if args is None else args) or ["--help"]
         try:
-            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            with _warnings_said():
+                code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
             sys.stdout.flush()
         except typer.TyperException as error:
             _say(_usage_line(error))
@@ -47,6 +53,9 @@ class Commands(TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except SystemExit as left:
+            _say(f"code that is not plait's left the program (SystemExit: {left.code})")
+            raise typer.Exit(REFUSED) from None
         except KeyboardInterrupt as stop:
             _say(str(stop) or "interrupted")
             raise typer.Exit(INTERRUPTED) from None
@@ -90,6 +99,22 @@ def _usage_line(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     hint = f" (see {context.command_path} --help)" if context is not None else ""
     return f"{_folded(error.format_message())}{hint}"
+
+
+@contextmanager
+def _warnings_said() -> Generator[None, None, None]:
+    """The package's own warnings as lines like any other; those of libraries as Python shows them."""
+    as_ever = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], filename: str, *more: Any) -> None:
+        if _PACKAGE in Path(filename).parents:
+            _say(_folded(str(message)))
+        else:
+            as_ever(message, category, filename, *more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _say(line: str) -> None:

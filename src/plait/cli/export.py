@@ -7,7 +7,7 @@ import typer
 
 from plait.checks.names import unknown
 from plait.cli.errors import CHECK_FAILED
-from plait.cli.options import Device, JsonFlag
+from plait.cli.options import Device, JsonFlag, TrustCode
 from plait.cli.output import print_json, print_line
 
 FORMATS = ("hf",)
@@ -17,6 +17,7 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model, built or trained.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where the export goes.")],
     to: Annotated[str, typer.Option(metavar="hf", help="Hugging Face transformers.")] = "hf",
+    trust_code: TrustCode = False,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -38,7 +39,7 @@ def export(
     resolve_device(device)
     if to not in FORMATS:
         raise ValueError(unknown("format", to, FORMATS))
-    model = load(folder)
+    model = load(folder, trust_code=trust_code)
     built = constructed(folder, model)
     plan = None if built is None or built.changed else built.plan
     done = export_hf(model, output, plan=plan)

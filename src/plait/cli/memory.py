@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, check_device
+from plait.cli.options import Device, JsonFlag, TrustCode, check_device
 from plait.cli.output import print_json, print_line, print_table
 from plait.cli.values import parse_integers
 
@@ -37,6 +37,7 @@ def memory(
         int | None, typer.Option(metavar="BYTES", help="Of --plan: state that one sequence may hold.")
     ] = None,
     items: Annotated[int | None, typer.Option(help="Of --plan: words to recall exactly.")] = None,
+    trust_code: TrustCode = False,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -53,7 +54,7 @@ def memory(
     from plait.memory.configs import read_model
 
     check_device(device)
-    model = read_model(config, generic=generic)
+    model = read_model(config, generic=generic, trust_code=trust_code)
     lengths = parse_integers("--seq-len", seq_len)
     if plan:
         if budget is None or items is None or len(lengths) != 1:

@@ -22,6 +22,10 @@ Params = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=JSON", help="A parameter of the task; may be repeated."),
 ]
+TrustCode = Annotated[
+    bool,
+    typer.Option("--trust-code", help="Import and run the layers of others that the model's config names."),
+]
 Unchecked = Annotated[
     bool,
     typer.Option(

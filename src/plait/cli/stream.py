@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from plait.checks.names import unknown
-from plait.cli.options import Device, JsonFlag, Params
+from plait.cli.options import Device, JsonFlag, Params, TrustCode
 from plait.cli.output import plain
 from plait.cli.values import parse_fields
 
@@ -44,6 +44,7 @@ def stream(
         typer.Option(metavar="TASK", help="Read and write the names of this task's tokens, not numbers."),
     ] = None,
     param: Params = None,
+    trust_code: TrustCode = False,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -66,7 +67,7 @@ def stream(
     if task is None and param:
         raise ValueError("--param needs --task")
     names = None if task is None else parse_task(task, parse_fields("--param", param)).token_names
-    model = load(folder).to(place)
+    model = load(folder, trust_code=trust_code).to(place)
     if names is not None and len(names) != model.config.vocab_size:
         raise ValueError(
             f"the model must have the task's vocab_size, {len(names)}, got {model.config.vocab_size}"

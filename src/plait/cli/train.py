@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, Params, TaskOption, Unchecked
+from plait.cli.options import Device, JsonFlag, Params, TaskOption, TrustCode, Unchecked
 from plait.cli.output import messages, print_json, print_line, print_table
 from plait.cli.values import parse_fields, parse_integers, parse_numbers, parse_seeds
 
@@ -111,6 +111,7 @@ def evaluate(
     seq_len: Annotated[str, typer.Option(metavar="N,M,..", help="Lengths to measure at, in tokens.")] = "100",
     sequences: Annotated[int, typer.Option(help="Fresh sequences at each length.")] = 1024,
     seed: Annotated[int, typer.Option(help="Of the sequences.")] = 0,
+    trust_code: TrustCode = False,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -128,7 +129,7 @@ def evaluate(
     place = resolve_device(device)
     wanted = parse_task(task, parse_fields("--param", param))
     lengths = parse_integers("--seq-len", seq_len)
-    model = load(folder).to(place)
+    model = load(folder, trust_code=trust_code).to(place)
     found = [measure(model, wanted, sequences=sequences, seq_len=n, seed=seed) for n in lengths]
     columns = ("seq_len", "sequences", "correct", "scored", "accuracy", "interval")
     rows = [{name: getattr(entry, name) for name in columns} for entry in found]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plait.cli.errors import CHECK_FAILED
-from plait.cli.options import Device, JsonFlag, Params, TaskOption
+from plait.cli.options import Device, JsonFlag, Params, TaskOption, TrustCode
 from plait.cli.output import messages, plain, print_json, print_line, print_table
 from plait.cli.values import parse_dtype, parse_fields
 
@@ -49,6 +49,7 @@ def verify(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of samples and adversarial inputs.")] = 0,
     most_inputs: Annotated[int | None, typer.Option(help="Largest domain to exhaust.")] = None,
+    trust_code: TrustCode = False,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -69,7 +70,7 @@ def verify(
 
     resolve_device(device)
     wanted = parse_task(task, parse_fields("--param", param))
-    model = load(folder)
+    model = load(folder, trust_code=trust_code)
     check_vocabulary(model, wanted)
     origin = constructed(folder, model)
     claims = Claims() if origin is None else origin.claims_for(wanted)

@@ -19,7 +19,6 @@ from plait.constructions.recall_long import LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register
 from plait.constructions.rounding import UNITS
-from plait.files import write_whole
 from plait.model import HybridLM
 from plait.model import load as load_model
 from plait.model import save as save_model
@@ -38,11 +37,8 @@ def save(model: HybridLM, folder: str | Path) -> None:
         ValueError: a model without a plan.
         OSError: the folder cannot be written.
     """
-    plan, folder = plan_of(model), Path(folder)
-    if folder.is_dir():
-        (folder / CONSTRUCTION).unlink(missing_ok=True)
-    save_model(model, folder)
-    write_whole(folder / CONSTRUCTION, (json.dumps(describe(plan), indent=2) + "\n").encode())
+    described = (json.dumps(describe(plan_of(model)), indent=2) + "\n").encode()
+    save_model(model, folder, beside={CONSTRUCTION: described})
 
 
 def load(folder: str | Path) -> HybridLM:

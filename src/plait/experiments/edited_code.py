@@ -8,7 +8,7 @@ import polars as pl
 
 from plait.experiments.schema import run_of
 from plait.experiments.store import Store
-from plait.training.identity import code_json, member_id, own_names, unchecked_code
+from plait.training.identity import code_json, member_id, own_names, stored_own_names, unchecked_code
 from plait.training.run import Run
 
 
@@ -30,25 +30,30 @@ def code_notes(runs: Iterable[Run], store: Store) -> tuple[str, ...]:
     ]
     wanted = {member_id(run): run for run in own}
     wanted = {member: wanted[member] for member in wanted.keys() - store.stored()}
-    found = _old_members(store, set(wanted))
+    found = _old_members(store, set(wanted), {name for run in own for name in own_names(run)})
     for name, members in _edited(found, wanted).items():
         count = f"these {members} members were" if members > 1 else "this member was"
         notes.append(f"{_kind(name, own)} {name} changed since {count} trained: trained anew")
     return tuple(notes)
 
 
-def _old_members(store: Store, wanted: set[str]) -> list[tuple[str, str | None]]:
-    """The wanted member that each stored one would be by the code of today, and the digests of its own code."""
+def _old_members(store: Store, wanted: set[str], names: set[str]) -> list[tuple[str, str | None]]:
+    """The wanted member that each stored one would be by the code of today, and the digests of its own code.
+
+    Only code that the wanted runs name is imported.
+    """
     if not store.folder.is_dir():
         return []
     rows = store.read().filter(~pl.col("member").is_in(list(wanted)))
     columns = pl.col("task_json", "config_json", "start_json")
-    # A name of one's own has a colon inside quotes; built-in parts have none.
-    rows = rows.filter(pl.any_horizontal(columns.str.contains(r'"[^"{}]*\w:\w[^"{}]*"')))
+    rows = rows.filter(pl.any_horizontal(columns.str.contains_any(list(names))))
     found: list[tuple[str, str | None]] = []
     for row in rows.iter_rows(named=True):
+        parts = (json.loads(row[name] or "null") for name in ("task_json", "config_json", "start_json"))
         try:
-            today = member_id(run_of(row))
+            if not names.issuperset(stored_own_names(*parts)):  # nobody asked for the others
+                continue
+            today = member_id(run_of(row, trust_code=True))
         except ValueError:  # of code that is not there any more
             continue
         if today in wanted:

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from plait.checks.trust import refuse_foreign
 from plait.experiments.shards import Shard
-from plait.training.identity import NUMERICS, canonical_json, code_json, member_id
+from plait.training.identity import NUMERICS, canonical_json, code_json, member_id, stored_own_names
 from plait.training.run import Run, Train
 
 SCHEMA_VERSION = 3
@@ -155,21 +156,26 @@ def _row(run: Run, member: TrainedMember) -> dict[str, Any]:
     }
 
 
-def run_of(row: Mapping[str, Any]) -> Run:
+def run_of(row: Mapping[str, Any], *, trust_code: bool = False) -> Run:
     """The run behind a stored row.
 
+    Args:
+        trust_code: whether a row may name tasks, layers and start weights of other packages: its task is imported.
+
     Raises:
-        ValueError: a task, layer or start that is not there any more, or what `Run` refuses.
+        ValueError: code that is not trusted, a task that is not there any more, or what `Run` refuses.
     """
-    parts = _parts(row["task_json"], row["config_json"], row["start_json"])
+    parts = _parts(row["task_json"], row["config_json"], row["start_json"], trust_code)
     return replace(parts, train=Train.from_json({name: row[name] for name in _TRAIN}))
 
 
 @functools.lru_cache(maxsize=4096)
-def _parts(task: str, model: str, start: str | None) -> Run:
+def _parts(task: str, model: str, start: str | None, trust_code: bool) -> Run:
     """Members of one cell share all but `train`; what was written is read once."""
     given = {"task": json.loads(task), "model": json.loads(model)}
-    return Run.from_json(given if start is None else given | {"start": json.loads(start)})
+    given |= {} if start is None else {"start": json.loads(start)}
+    refuse_foreign(stored_own_names(given["task"], given["model"], given.get("start")), trust_code=trust_code)
+    return Run.from_json(given)
 
 
 def window_text(window: int | Sequence[int | None] | None) -> str:

@@ -11,8 +11,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from plait.checks import code_digest, neutral_fields, present_name
-from plait.model import HybridConfig
+from plait.checks import code_digest, neutral_fields
+from plait.checks.trust import foreign_names
+from plait.model import HybridConfig, expand_pattern
 from plait.tasks import task_to_json
 from plait.training.run import Run, Train
 from plait.training.start import Start
@@ -63,11 +64,21 @@ def own_names(run: Run) -> tuple[str, ...]:
     named = f"{_part_json(run.task)}{run.model.pattern}{run.start.weights if run.start else ''}"
     if ":" not in named.replace('":', ""):
         return ()
-    found = {name for name in run.model.layers if ":" in name}
-    if run.start is not None:
-        found.add(run.start.weights)
-    _collect_tasks(json.loads(_part_json(run.task)), found)
-    return tuple(sorted(name for name in found if not present_name(name).startswith("plait.")))
+    start = run.start and run.start.to_json()
+    return stored_own_names(json.loads(_part_json(run.task)), run.model.to_json(), start)
+
+
+def stored_own_names(task: Any, model: Any, start: Any) -> tuple[str, ...]:
+    """`own_names` of a run whose parts are JSON; nothing is imported.
+
+    Raises:
+        ValueError: a pattern that cannot be read.
+    """
+    found = {name for name in expand_pattern(model["pattern"]) if ":" in name}
+    if start is not None:
+        found.add(start["weights"])
+    _collect_tasks(task, found)
+    return foreign_names(sorted(found))
 
 
 def _collect_tasks(document: Any, found: set[str]) -> None:
