@@ -71,6 +71,13 @@ class Cell:
             )
         return LeastEarlyLoss(self.early)
 
+    def of_seeds(self, seeds: Sequence[int]) -> Cell:
+        """The same with some of its seeds, in this order."""
+        columns = [self.seeds.index(seed) for seed in seeds]
+        tables = {name: getattr(self, name) for name in _TABLES}
+        cut = {name: None if table is None else table[:, columns] for name, table in tables.items()}
+        return replace(self, seeds=tuple(seeds), **cut)
+
     def of_rates(self, rows: Sequence[int]) -> Cell:
         """The same with some of its learning rates."""
         kept = list(rows)

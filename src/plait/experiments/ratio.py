@@ -110,6 +110,16 @@ def ratio_curve(
     return tuple(found)
 
 
+def ratio_samples(
+    pure: Sequence[Cell], hybrid: Sequence[Cell], accuracy: float, *, samples: int | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The two ends of the ratio in every bootstrap sample (of all seeds once, where `samples` is None).
+
+    The samples of cells with as many seeds are the same ones, so that ratios of two protocols can be divided.
+    """
+    return _ratios(_curves(pure, samples, None), _curves(hybrid, samples, None), accuracy)
+
+
 Curve = tuple[tuple[int, ...], NDArray[np.float64]]
 
 
