@@ -1,3 +1,4 @@
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from types import MappingProxyType
@@ -66,6 +67,98 @@ def test_a_further_pattern_can_be_compared(plait, tmp_path):
     assert result.exit_code == 0, result.output
     assert set(Store.for_reading(tmp_path / "r").read()["pattern"]) == {"SSM-TF", "TF-TF", "TF-SSM"}
     assert "--add-pattern TF-SSM" in (tmp_path / "r" / "report.html").read_text()
+
+
+OWN = """
+from plait import HybridConfig
+from plait.experiments import Experiment
+from plait.findings.claims import Claim
+from plait.findings.figure import Figure
+from plait.findings.judges import ahead
+from plait.tasks import SelectiveCopying
+from plait.training import Run, Train
+
+EXPERIMENT = Experiment(
+    name="mine",
+    question="Is a hybrid ahead?",
+    base=Run(
+        task=SelectiveCopying(),
+        model=HybridConfig(pattern="SSM-TF", d_model=4, window=20),
+        train=Train(steps=2, test_sequences=4, select_sequences=2),
+    ),
+    vary={"model.pattern": ("SSM-TF", "TF-TF")},
+    sweep={"train.lr": (0.01, 0.1), "train.seed": range(3)},
+)
+FIG = Figure(
+    experiment=EXPERIMENT,
+    says="Somebody else has it so.",
+    claims=(
+        Claim(
+            statement="The hybrid is ahead",
+            judge=ahead({"model.pattern": "SSM-TF"}, ({"model.pattern": "TF-TF"},), along=None),
+        ),
+    ),
+)
+NUMBER = 3
+"""
+
+
+class TestAFigureOfOnesOwn:
+    @pytest.fixture(autouse=True)
+    def package(self, plait, tmp_path):
+        (tmp_path / "my_pkg").mkdir()
+        (tmp_path / "my_pkg" / "__init__.py").write_text("")
+        (tmp_path / "my_pkg" / "my_figure.py").write_text(OWN)
+        yield
+        for name in ("my_pkg", "my_pkg.my_figure"):
+            sys.modules.pop(name, None)
+        sys.path[:] = [path for path in sys.path if path != str(tmp_path)]
+
+    def test_is_trained_judged_and_reported(self, plait, tmp_path):
+        result = plait("reproduce", "my_pkg.my_figure:FIG", "--only", "model.d_model=4")
+        assert result.exit_code == 0, result.output
+        assert "The paper: Somebody else has it so." in result.stdout
+        assert "eproduced" in result.stdout
+        assert ". The hybrid is ahead. Ours: differences from " in " ".join(result.stdout.split())
+        assert len(Store.for_reading(tmp_path / "runs/mine").read()) == 12
+        page = (tmp_path / "runs/mine/report.html").read_text()
+        assert "plait reproduce my_pkg.my_figure:FIG --only model.d_model=4 -o runs/mine" in page
+        assert "<svg" in page
+
+    def test_a_bare_experiment_will_do(self, plait, plait_json):
+        counts = plait_json("reproduce", "my_pkg.my_figure:EXPERIMENT", "--dry-run")
+        assert (counts["members"], counts["stored"]) == (12, 0)
+
+    def test_what_is_no_figure_is_refused(self, refused, tmp_path):
+        line = refused("reproduce", "my_pkg.my_figure:NUMBER")
+        assert "figure my_pkg.my_figure:NUMBER: unknown Figure or Experiment 'NUMBER'" in line
+        assert "known: EXPERIMENT, FIG" in line
+        assert "known: none" in refused("reproduce", "my_pkg:FIG")
+        assert "importing my_pkg.nothing failed" in refused("reproduce", "my_pkg.nothing:FIG")
+        assert "(a figure of your own: module:FIG)" in refused("reproduce", "fig44")
+
+
+def test_a_dry_run_counts_and_writes_nothing(plait, plait_json, tmp_path):
+    found = plait_json("reproduce", "tiny", "--dry-run")
+    assert (found["members"], found["stored"]) == (8, 0)
+    assert found["seconds"] > 0
+    assert not (tmp_path / "runs").exists()
+    assert plait("reproduce", "tiny", "-o", "r", "--only", "model.pattern=TF-TF").exit_code == 0
+    found = plait_json("reproduce", "tiny", "-o", "r", "--full", "--dry-run")
+    assert (found["members"], found["stored"]) == (12, 4)
+    assert {cell["model"]: cell["stored"] for cell in found["cells"]} == {"SSM-TF": 0, "TF-TF": 4}
+    shown = plait("reproduce", "tiny", "-o", "r", "--full", "--dry-run").stdout
+    assert "12 members, 4 stored in r, 8 to train: about " in shown
+    assert plait("reproduce", "tiny", "-o", "r").exit_code == 0
+    done = plait_json("reproduce", "tiny", "-o", "r", "--dry-run")
+    assert (done["stored"], done["seconds"]) == (8, 0.0)
+
+
+def test_a_setting_can_be_asked_for(plait, plait_json, refused, tmp_path):
+    args = ("--setting", "dropped", "--only", "model.pattern=TF-TF", "--only", "model.dropout=0.1")
+    assert plait_json("reproduce", "tiny", *args, "--dry-run")["members"] == 4
+    assert "unknown setting 'as-ran'" in refused("reproduce", "tiny", "--setting", "as-ran")
+    assert "it has 0.1" in refused("reproduce", "tiny", *args[:2], "--only", "model.dropout=0.2")
 
 
 def test_without_a_name_all_are_listed(plait, plait_json):

@@ -7,7 +7,7 @@ import pytest
 from plait.experiments import Experiment, left_out
 from plait.experiments.fields import get_field, with_fields
 from plait.model import HybridConfig
-from plait.tasks import DecodingRecall, SelectiveCopying
+from plait.tasks import DecodingRecall, Needle, SelectiveCopying
 from plait.training.run import Run, Train
 
 BASE = Run(task=SelectiveCopying(), model=HybridConfig(d_model=8, window=20), train=Train())
@@ -96,10 +96,15 @@ def test_an_unknown_path_is_refused_with_the_nearest(path, message):
             {"sweep": {"model.d_model": (4,)}, "vary": {}},
             "sweep takes train.lr and train.seed, got model.d_model",
         ),
+        ({"name": "../one"}, "an experiment's name must be letters, digits, -, _ and ., got '../one'"),
         ({"select": "train.seed"}, "select must be 'train.lr'"),
         (
             {"quick": ({"model.d_state": (1,)},)},
-            "unknown varied field of experiment 'one' 'model.d_state'; known:",
+            "model.d_state=1 is not in experiment 'one'; it has 16",
+        ),
+        (
+            {"quick": ({"model.d_stat": (1,)},)},
+            "unknown field 'model.d_stat'; known: model.vocab_size, .*; nearest: model.d_state",
         ),
         (
             {"quick": ({"train.lr": (0.5,)},)},
@@ -124,6 +129,21 @@ class TestSlices:
             ("SSM-TF", 8, 1),
             ("TF-TF", 8, 1),
         }
+
+    def test_any_field_of_a_run_can_be_asked_for(self):
+        mixed = experiment(
+            vary={("model.pattern", "model.n_heads"): (("SSM-TF", 1), ("TF-TF", 1), ("TF-TF", 2))}
+        )
+        assert mixed.where({"model.d_model": (8,)}).expand() == mixed.expand()
+        assert len(mixed.where({"train.steps": mixed.values("train.steps")}).expand()) == len(mixed.expand())
+        tasks = experiment(vary={"task": (SelectiveCopying(n_words=26), SelectiveCopying(n_words=50))})
+        assert tasks.values("task.n_words") == (26, 50)
+        kept = tasks.where({"task.n_words": (50,)}, {"task.p_number": (0.2,), "train.seed": (0,)}).expand()
+        assert {(run.task.n_words, run.train.seed) for run in kept} == {(26, 0), (50, 0), (50, 1)}
+
+    def test_a_field_that_some_runs_lack_keeps_those_that_have_it(self):
+        both = experiment(vary={"task": (SelectiveCopying(), Needle(n_words=26))})
+        assert {run.task for run in both.where({"task.p_number": (0.2,)}).expand()} == {SelectiveCopying()}
 
     def test_slices_after_one_another_all_hold(self):
         kept = experiment().where({"model.d_model": (8,)}).where({"model.pattern": ("TF-TF",)}).expand()

@@ -1,7 +1,7 @@
 """`plait reproduce` and `plait report`: an experiment of the paper, and pages of what a folder holds."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,24 +9,45 @@ from plait.cli.options import Device, JsonFlag, Unchecked
 from plait.cli.output import messages, out, print_json, print_line, print_table
 from plait.cli.values import parse_choices
 
+if TYPE_CHECKING:
+    from plait.experiments import Experiment
+    from plait.paper.asked import Asked
+
 REPORT = "report.html"
 
 
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="headline, fig4, ..; left out, all are listed.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="headline, fig4, .., or module:FIG for your own; left out, all are listed."
+        ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="All of it, where the plain form leaves out.")] = False,
     add_pattern: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="A further row, such as my_pkg.my_layer:MyLayer-TF."),
+        typer.Option(
+            metavar="PATTERN",
+            help="A further pattern, trained at every size and setting of the others; may be repeated.",
+        ),
     ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIELD=VALUE,..", help="Only these values of a field that it varies; may be repeated."
+            metavar="FIELD=VALUE,..",
+            help="Only runs with these values of a field, such as model.d_model=8,12; may be repeated.",
         ),
     ] = None,
+    setting: Annotated[
+        str | None,
+        typer.Option(help="Initial weights and dropout of one protocol: as-run, bare, dropped or kept."),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only say what would be trained, what is stored, and how long it takes."
+        ),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Its results; runs/NAME if left out.")
     ] = None,
@@ -40,7 +61,7 @@ def reproduce(
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
-    """Trains an experiment of the paper, prints ours beside the paper's, and draws pages and plots into DIR.
+    """Trains an experiment of the paper or of your own, prints ours beside others', and draws a page into DIR.
 
     Stopped at any time, the same command goes on.
 
@@ -50,15 +71,11 @@ def reproduce(
     plait reproduce fig9
     plait reproduce fig4 --only model.d_model=8,12 --only train.seed=0..3
     plait reproduce fig4 --add-pattern my_pkg.my_layer:MyLayer-TF
+    plait reproduce fig6 --full --setting as-run --dry-run
+    plait reproduce my_pkg.my_figure:FIG
     """
-    from plait.experiments import LiveProgress, Store, run_experiment
-    from plait.experiments.runner import plait_train
-    from plait.paper import find_figure
-    from plait.report import RESULTS, Report, experiment_report, print_report, write_html
-    from plait.report.beside import beside_sections
+    from plait.paper.asked import ask
     from plait.report.constructed import DRAWINGS
-    from plait.report.figures import write_figures
-    from plait.report.proved import headline_sections
     from plait.training.loop import resolve_device
     from plait.training.preflight import check_runs
 
@@ -67,39 +84,46 @@ def reproduce(
         _print_catalogue(json=json)
         return
     if name in DRAWINGS:
-        if full or add_pattern or only:
-            raise ValueError(f"{name} is drawn, not trained: leave out --full, --add-pattern and --only")
+        if full or add_pattern or only or setting or dry_run:
+            raise ValueError(
+                f"{name} is drawn, not trained: leave out --full, --add-pattern, --only, --setting and --dry-run"
+            )
         _draw(name, output or Path("runs") / name, json=json)
         return
-    figure = find_figure(name)
-    whole = figure.experiment
-    for further in add_pattern or ():
-        whole = whole.with_pattern(further)
-    chosen = whole if full else whole.quick_form()
-    fields = parse_choices("--only", only)
-    if fields:
-        chosen = chosen.where(fields)
-    folder = output or Path("runs") / name
-    check_runs(chosen.expand(), unchecked=unchecked)
-    store = Store.for_writing(folder)
+    asked = ask(
+        name,
+        full=full,
+        setting=setting,
+        patterns=add_pattern or (),
+        only=only or (),
+        fields=parse_choices("--only", only),
+    )
+    folder = output or Path("runs") / asked.figure.name
+    check_runs(asked.part.expand(), unchecked=unchecked)
+    if dry_run:
+        _print_forecast(asked, folder, device=device, json=json)
+        return
+    _train_and_report(asked, folder, ray=ray, unchecked=unchecked, device=device, json=json)
+
+
+def _train_and_report(
+    asked: "Asked", folder: Path, *, ray: str | None, unchecked: bool, device: str, json: bool
+) -> None:
+    from plait.experiments import Store
+    from plait.report import RESULTS, Report, experiment_report, print_report, write_html
+    from plait.report.beside import beside_sections
+    from plait.report.figures import write_figures
+    from plait.report.proved import headline_sections
+
+    whole, store = asked.figure.experiment, Store.for_writing(folder)
     known = headline_sections(whole)
     if known and not json:
         print_report(Report(title="plait: before training", question=whole.question, sections=known), out())
         print_line()
-    trainer = plait_train(unchecked=unchecked)
-    with LiveProgress(chosen, messages()) as watch:
-        if ray is None:
-            run_experiment(chosen, folder, train=trainer, device=device, watch=watch)
-        else:
-            from plait.experiments.spread import run_on_ray
-
-            run_on_ray(chosen, folder, address=ray, train=trainer, device=device, watch=watch)
-    command = ["plait reproduce", name, *(["--full"] if full else [])]
-    command += [f"--add-pattern {further}" for further in add_pattern or ()]
-    command += [f"--only {entry}" for entry in only or ()]
-    command.append(f"-o {folder}")
+    _train(asked.part, folder, ray=ray, unchecked=unchecked, device=device)
+    command = f"{asked.command} -o {folder}"
     report = experiment_report(
-        figure.of(whole), store.read(), evaluations=store.read_evaluations(), commands=(" ".join(command),)
+        asked.figure, store.read(), evaluations=store.read_evaluations(), commands=(command,)
     )
     after = [section.title for section in report.sections][1:]
     beside = beside_sections(whole, store.read())
@@ -114,6 +138,37 @@ def reproduce(
     print_line(f"\nresults {folder}")
     for path in (page, *figures):
         print_line(f"written {path}")
+
+
+def _train(part: "Experiment", folder: Path, *, ray: str | None, unchecked: bool, device: str) -> None:
+    from plait.experiments import LiveProgress, run_experiment
+    from plait.experiments.runner import plait_train
+
+    trainer = plait_train(unchecked=unchecked)
+    with LiveProgress(part, messages()) as watch:
+        if ray is None:
+            run_experiment(part, folder, train=trainer, device=device, watch=watch)
+        else:
+            from plait.experiments.spread import run_on_ray
+
+            run_on_ray(part, folder, address=ray, train=trainer, device=device, watch=watch)
+
+
+def _print_forecast(asked: "Asked", folder: Path, *, device: str, json: bool) -> None:
+    """What would be trained; seconds are those of this machine."""
+    from plait.experiments.forecast import forecast
+    from plait.experiments.progress import duration
+
+    found = forecast(asked.part, folder, device=device)
+    if json:
+        counts = {"members": found.members, "stored": found.stored, "seconds": found.seconds}
+        print_json({**counts, "device": found.device, "cells": found.cells})
+        return
+    rows = [(cell.model, cell.members, cell.stored, duration(cell.seconds)) for cell in found.cells]
+    print_table("", ("model", "members", "stored", "time"), rows)
+    left = found.members - found.stored
+    time = f"about {duration(found.seconds)} on {found.device}" if left else "nothing to do"
+    print_line(f"{found.members:,} members, {found.stored:,} stored in {folder}, {left:,} to train: {time}")
 
 
 def report(

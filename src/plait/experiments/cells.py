@@ -227,6 +227,11 @@ def _cell(
 ) -> Cell | None:
     pairs = zip(runs, members, strict=True)
     found = {(r.train.lr, r.train.seed): stored[member] for r, member in pairs if member in stored}
+    return cell_of(runs[0], {path: get_field(runs[0], path) for path in experiment.varied}, found)
+
+
+def cell_of(run: Run, settings: Mapping[str, Any], found: Mapping[tuple[float, int], Row]) -> Cell | None:
+    """The cell of these rows, by learning rate and seed; None where no seed has every rate."""
     lrs = tuple(sorted({lr for lr, _ in found}))
     seeds = tuple(
         seed for seed in sorted({seed for _, seed in found}) if all((lr, seed) in found for lr in lrs)
@@ -239,8 +244,8 @@ def _cell(
         return np.array([[value(row) for row in rows] for rows in table])
 
     return Cell(
-        run=runs[0],
-        settings={path: get_field(runs[0], path) for path in experiment.varied},
+        run=run,
+        settings=settings,
         parameters=table[0][0]["parameters"],
         lrs=lrs,
         seeds=seeds,

@@ -4,19 +4,19 @@ A cell is one task, one architecture and one protocol; `sweep` makes the members
 """
 
 import itertools
-import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from plait.checks.names import unknown
-from plait.experiments.fields import check_path, get_field, with_fields
+from plait.checks import shortened, unknown
+from plait.experiments.fields import check_path, get_field, known_paths, with_fields
 from plait.experiments.labels import value_text
 from plait.experiments.settings import KEPT, Setting
+from plait.experiments.slices import Where, admits, same
 from plait.experiments.view import View
 from plait.layers.registry import layer_class
-from plait.tasks.base import BuiltInTask
 from plait.training.evaluation import Evaluation
 from plait.training.identity import member_id
 from plait.training.run import Run
@@ -27,7 +27,6 @@ SWEPT = ("train.lr", "train.seed")
 PATTERN = "model.pattern"
 
 Key = str | tuple[str, ...]
-Where = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +48,8 @@ class Experiment:
         setting: initial weights, dropout and rotary dimensions of all its models (see settings.py).
 
     Raises:
-        ValueError: an unknown field (the nearest is named), a field varied twice, no values, a repeated
-            value, a tuple of the wrong length, or a sweep of anything but `SWEPT`.
+        ValueError: a name that is no name of a folder, an unknown field (the nearest is named), a field varied
+            twice, no values, a repeated value, a tuple of the wrong length, or a sweep of anything but `SWEPT`.
     """
 
     name: str
@@ -66,6 +65,9 @@ class Experiment:
     setting: Setting = KEPT
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"\w[\w.-]*", self.name, re.ASCII):
+            needed = "an experiment's name must be letters, digits, -, _ and ."
+            raise ValueError(f"{needed}, got {shortened(self.name)}")
         seen: set[str] = set()
         for key, values in (*self.vary.items(), *self.sweep.items()):
             for path in paths_of(key):
@@ -95,12 +97,18 @@ class Experiment:
         return tuple(path for key in self.vary for path in paths_of(key))
 
     def values(self, path: str) -> tuple[Any, ...]:
-        """The distinct values that the whole experiment gives to `path`, in order."""
+        """The distinct values that the whole experiment gives to `path`, in order; none where no run has it."""
         for key, values in (*self.vary.items(), *self.sweep.items()):
             if path in paths_of(key):
                 column = paths_of(key).index(path)
                 return tuple(dict.fromkeys(v[column] if isinstance(key, tuple) else v for v in values))
-        return (get_field(self.base, path),)
+        found: dict[str, Any] = {}
+        for cell in itertools.product(*self.vary.values()):
+            run = self._run(self._changes(cell))
+            if path in known_paths(run):
+                value = get_field(run, path)
+                found.setdefault(repr(value), value)
+        return tuple(found.values())
 
     def expand(self) -> tuple[Run, ...]:
         """Every member as a run of its own, cell by cell, learning rates before seeds.
@@ -179,26 +187,42 @@ class Experiment:
 
     def _members(self, cell: tuple[Any, ...]) -> Iterator[Run]:
         """The runs of one choice of what is varied, if the slices admit them."""
-        changes: dict[str, Any] = {}
-        for key, value in zip(self.vary, cell, strict=True):
-            changes.update(zip(paths_of(key), value if isinstance(key, tuple) else (value,), strict=True))
-        base: Run | None = None
+        changes, base = self._changes(cell), None
         swept = [path for path in SWEPT if path in self.sweep]
+        if others := self._asked_besides(changes):
+            base = self._run(changes)
+            known = changes | {path: get_field(base, path) for path in others if path in known_paths(base)}
+        else:
+            known = changes
         for values in itertools.product(*(self.sweep[path] for path in swept)):
             given = dict(zip(swept, values, strict=True))
-            if all(any(_admits(where, changes | given) for where in level) for level in self.slices):
-                base = base or self.setting.of(with_fields(self.base, changes))
+            if all(any(admits(where, known | given) for where in level) for level in self.slices):
+                base = base or self._run(changes)
                 own = {path.split(".")[1]: value for path, value in given.items()}
                 run = replace(base, train=replace(base.train, **own))
                 if self.setting.admits(run):
                     yield run
 
+    def _changes(self, cell: tuple[Any, ...]) -> dict[str, Any]:
+        """One choice of what is varied, field by field."""
+        changes: dict[str, Any] = {}
+        for key, value in zip(self.vary, cell, strict=True):
+            changes.update(zip(paths_of(key), value if isinstance(key, tuple) else (value,), strict=True))
+        return changes
+
+    def _run(self, changes: Mapping[str, Any]) -> Run:
+        return self.setting.of(with_fields(self.base, changes))
+
+    def _asked_besides(self, changes: Mapping[str, Any]) -> set[str]:
+        """The fields that slices ask for besides those that are varied and swept."""
+        asked = {path for level in self.slices for where in level for path in where}
+        return asked - changes.keys() - set(self.sweep)
+
     def _check_where(self, where: Where) -> None:
-        settable = (*self.varied, *self.sweep)
         for path, wanted in where.items():
-            if path not in settable:
-                raise ValueError(unknown(f"varied field of experiment {self.name!r}", path, settable))
             known = self.values(path)
+            if not known:
+                check_path(self.base, path)
             for value in wanted:
                 if not any(same(value, other) for other in known):
                     listed = ", ".join(map(value_text, known))
@@ -214,20 +238,6 @@ def _with_pattern(key: Key, values: Sequence[Any], pattern: str) -> Sequence[Any
 
 def paths_of(key: Key) -> tuple[str, ...]:
     return key if isinstance(key, tuple) else (key,)
-
-
-def same(value: Any, other: Any) -> bool:
-    """Equal; numbers also to 1%, so that 0.00316 finds 10^-2.5; a built-in task also by its name."""
-    if isinstance(value, str) and isinstance(other, BuiltInTask):
-        return value == other.name
-    numbers = [float(v) for v in (value, other) if isinstance(v, int | float) and not isinstance(v, bool)]
-    if len(numbers) == 2 and isinstance(value, float) | isinstance(other, float):
-        return math.isclose(*numbers, rel_tol=0.01)
-    return value == other
-
-
-def _admits(where: Where, changes: Mapping[str, Any]) -> bool:
-    return all(any(same(value, changes[path]) for value in wanted) for path, wanted in where.items())
 
 
 def _check_values(key: Key, values: Sequence[Any]) -> None:

@@ -15,7 +15,7 @@ from plait.experiments import (
     value_text,
 )
 from plait.experiments.fields import get_field
-from plait.experiments.spec import same
+from plait.experiments.slices import same
 
 
 @dataclass(frozen=True, kw_only=True)

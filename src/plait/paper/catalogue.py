@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import cast
 
-from plait.checks.names import unknown
+from plait.checks import resolve, unknown
 from plait.experiments.spec import Experiment
 from plait.findings.figure import Figure
 from plait.paper.basin import BASIN
@@ -61,12 +62,21 @@ CATALOGUE: Mapping[str, Experiment] = MappingProxyType(
 
 
 def find_figure(name: str) -> Figure:
-    """Raises:
-    ValueError: no figure of that name; the message lists the known ones and the nearest.
+    """The figure of the paper, or one of a user's own: `module:FIG`, a `Figure` or a bare `Experiment`.
+
+    Raises:
+        ValueError: no figure of that name; the message lists the known ones and the nearest.
     """
+    if ":" in name:
+        found = resolve(name, "figure", wanted="Figure or Experiment", accepts=_is_figure)
+        return found if isinstance(found, Figure) else Figure(experiment=cast(Experiment, found))
     if name not in FIGURES:
-        raise ValueError(unknown("experiment", name, FIGURES))
+        raise ValueError(f"{unknown('experiment', name, FIGURES)} (a figure of your own: module:FIG)")
     return FIGURES[name]
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, Figure | Experiment)
 
 
 def find_experiment(name: str) -> Experiment:

@@ -14,6 +14,7 @@ from plait.experiments import (
 )
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.figure import Figure
+from plait.findings.members import cells_of_members, view_of
 from plait.findings.reported import Reference, ReferenceRatio
 from plait.findings.series import Panel, panels, telling
 from plait.findings.sides import ratios_by_pattern
@@ -28,6 +29,7 @@ from plait.report.ratio_plot import ratio_alt, ratio_plot
 from plait.report.svg import svg_text
 from plait.report.tables import ratio_table, results_table
 
+OTHERS = "Other members"
 RESULTS = "Results"
 """Title of the first section; those of the others are in stored.py."""
 
@@ -76,7 +78,7 @@ def folder_report(folder: str | os.PathLike[str]) -> Report:
         sections += _sections(figure, stored, (command,), prefix=f"{figure.name}: ")
     if others := trained - accounted:
         rows = stored.rows.filter(pl.col("member").is_in(sorted(others)))
-        sections.append(Section(title="Other members", blocks=(_members_table(rows),)))
+        sections.append(Section(title=OTHERS, blocks=tuple(_other_blocks(rows))))
     return Report(
         title="plait: results",
         question=f"What the folder {folder} holds: {len(trained)} trained members.",
@@ -129,6 +131,26 @@ def _results(figure: Figure, found: Sequence[Cell], stored: StoredRows) -> list[
     return blocks
 
 
+def _other_blocks(rows: pl.DataFrame) -> list[Block]:
+    """What members of no experiment say, as one of the catalogue is told; rows of lost code in a bare table."""
+    found, lost = cells_of_members(rows)
+    blocks: list[Block] = []
+    if found:
+        known = {id(cell): summarise(cell) for cell in found}
+        blocks.append(results_table(list(known.values())))
+        view = view_of(found)
+        shown = telling(panels(view, found, summary=lambda cell: known.get(id(cell)) or summarise(cell)))
+        for number, panel in enumerate(shown):
+            blocks.append(_picture(panel, f"members-{number}", (), (), ()))
+            if view.ratio:
+                blocks += _ratio_blocks(panel, f"members-{number}", ())
+        paired = paired_table(found)
+        blocks += [paired] if paired is not None else []
+    if len(lost):
+        blocks.append(_members_table(lost))
+    return blocks
+
+
 def _picture(
     panel: Panel,
     name: str,
@@ -172,7 +194,7 @@ def _members_table(rows: pl.DataFrame) -> Table:
         Column(name=name, title=name, numeric=name not in ("task", "pattern")) for name in table.columns
     ]
     return Table(
-        caption="Members of no experiment of the catalogue",
+        caption="Members whose task or layer is not there any more",
         columns=tuple(columns),
         rows=tuple(tuple(_entry(value) for value in row) for row in table.rows()),
     )

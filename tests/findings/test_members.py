@@ -1,0 +1,76 @@
+"""Members of no experiment: which cells they make, how these are told apart, and which plot shows them."""
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from made_up_rows import made_up_rows
+
+from plait.experiments import Experiment
+from plait.findings.members import cells_of_members, view_of
+from plait.model import HybridConfig
+from plait.tasks import MultiKeyRecall, SelectiveCopying
+from plait.training.run import Run, Train
+
+
+def rows_of(vary, *, base=None, seeds=range(3)) -> pl.DataFrame:
+    run = base or Run(
+        task=SelectiveCopying(), model=HybridConfig(pattern="SSM-TF", d_model=8, window=20), train=Train()
+    )
+    sweep = {"train.lr": (1e-3, 1e-2), "train.seed": seeds}
+    return made_up_rows(Experiment(name="any", question="?", base=run, vary=vary, sweep=sweep))[0]
+
+
+def test_patterns_and_widths_make_the_papers_plot():
+    rows = rows_of({"model.pattern": ("TF-TF", "SSM-TF"), "model.d_model": (8, 4)})
+    cells, lost = cells_of_members(rows.sample(fraction=1.0, shuffle=True, seed=1))
+    assert [(cell.pattern, cell.settings["model.d_model"]) for cell in cells] == [
+        ("SSM-TF", 4), ("SSM-TF", 8), ("TF-TF", 4), ("TF-TF", 8),
+    ]  # fmt: skip
+    assert all(set(cell.settings) == {"model.pattern", "model.d_model"} for cell in cells)
+    assert all((cell.lrs, cell.seeds) == ((1e-3, 1e-2), (0, 1, 2)) for cell in cells)
+    view = view_of(cells)
+    assert (view.x, view.lines, view.panels, view.ratio) == ("parameters", ("model.pattern",), (), True)
+    assert lost.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("vary", "x", "panels"),
+    [
+        ({"model.window": (5, 10, 20)}, "model.window", ()),
+        ({"model.window": (5, 10), "train.steps": (100, 200)}, "model.window", ("train.steps",)),
+        ({"model.pattern": ("TF-TF", "SSM-TF")}, "model.pattern", ()),
+        ({"task": (SelectiveCopying(), MultiKeyRecall()), "model.d_model": (4, 8)}, "parameters", ("task",)),
+    ],
+)
+def test_what_differs_decides_the_plot(vary, x, panels):
+    cells, _ = cells_of_members(rows_of(vary))
+    view = view_of(cells)
+    assert view.x == x
+    assert set(panels) <= set(view.panels)
+
+
+def test_a_field_that_one_of_the_tasks_lacks_names_the_others_alone():
+    rows = rows_of({"task": (SelectiveCopying(n_words=26), SelectiveCopying(n_words=8), MultiKeyRecall())})
+    cells, _ = cells_of_members(rows)
+    assert sorted(cell.settings["task.n_words"] for cell in cells) == [8, 8, 26]
+    assert {type(cell.settings["task"]).__name__ for cell in cells} == {"SelectiveCopying", "MultiKeyRecall"}
+
+
+def test_members_of_edited_code_stay_apart_and_lost_code_is_told():
+    rows = rows_of({"model.d_model": (8,)})
+    edited = rows.with_columns(
+        pl.lit('{"my:Task":"abcdef0123"}').alias("code_json"), (pl.col("member") + "x").alias("member")
+    )
+    cells, _ = cells_of_members(pl.concat([rows, edited]))
+    assert [cell.settings.get("code") for cell in cells] == [None, "abcdef"]
+    gone = rows.with_columns(pl.lit('{"params":{},"task":"no_such_pkg:Task"}').alias("task_json"))
+    cells, lost = cells_of_members(gone)
+    assert (cells, len(lost)) == ((), len(rows))
+
+
+def test_unfinished_seeds_are_counted_as_unused():
+    rows = rows_of({"model.d_model": (8,)}).filter(~((pl.col("seed") == 2) & (pl.col("lr") > 0.005)))
+    (cell,), _ = cells_of_members(rows)
+    assert (cell.seeds, cell.unused) == ((0, 1), 1)
+    assert replace(cell, unused=0).accuracy.shape == (2, 2)
