@@ -79,9 +79,9 @@ def taken_apart(
     stages: list[Stage] = []
     before: tuple[tuple[float, float], tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None
     for (change, _), stage in zip(STAGES, sides, strict=True):
-        cut = [[cell.of_seeds(seeds) for cell in side] for side in stage]
-        low, high = (float(end[0]) for end in ratio_samples(*cut, accuracy, samples=None))
-        drawn = ratio_samples(*cut, accuracy, samples=samples)
+        with_pure, with_hybrid = ([cell.of_seeds(seeds) for cell in side] for side in stage)
+        low, high = (float(end[0]) for end in ratio_samples(with_pure, with_hybrid, accuracy, samples=None))
+        drawn = ratio_samples(with_pure, with_hybrid, accuracy, samples=samples)
         factor = None
         if before is not None:
             (low_before, high_before), (lows, highs) = before

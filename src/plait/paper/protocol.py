@@ -1,0 +1,355 @@
+"""Our protocol held against the program released with arXiv 2603.08859, point by point.
+
+Each fact of the program stands with where it is known from; the side of plait is computed from the code that runs, not
+written down. `python -m plait.paper.protocol` prints the table; docs/results has it; a test holds every row.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS
+from plait.experiments.settings import AS_RUN
+from plait.layers.transformer import TransformerLayer
+from plait.memory import count
+from plait.model import HybridConfig, HybridLM
+from plait.paper.fig4 import FIG4
+from plait.paper.fig5 import FIG5
+from plait.paper.fig6 import FIG6
+from plait.paper.fig7 import FIG7
+from plait.paper.grids import LR_GRID, PROTOCOL
+from plait.random import DROPOUT, Stream
+from plait.tasks import Needle, SelectiveCopying
+from plait.training.evaluate import EIGHT
+from plait.training.loop import learning_rate_factor
+from plait.training.run import Run
+
+PROGRAM = "released program"
+TEXT = "the paper's text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """One choice of the program, and what plait does as it was run.
+
+    Args:
+        what: the choice, in a few words.
+        program: what the program does.
+        source: where that is known from.
+        ours: what our code does, as text to read beside it.
+        agrees: whether it is the same.
+        note: what to know where it is not.
+    """
+
+    what: str
+    program: str
+    source: str
+    ours: Callable[[], str]
+    agrees: Callable[[], bool]
+    note: str = ""
+
+
+def as_run(pattern: str, d_model: int = 8, **changes: object) -> HybridConfig:
+    """The model of a cell of Figure 4 as the program ran it."""
+    base = FIG4.experiment.base
+    model = replace(base.model, pattern=pattern, d_model=d_model, **changes)  # pyright: ignore[reportArgumentType]
+    return AS_RUN.of(Run(task=base.task, model=model, train=PROTOCOL)).model
+
+
+def _weights(name: str, d_model: int = 96) -> torch.Tensor:
+    """A tensor of a freshly initialised hybrid, large enough for its deviation to be seen."""
+    model = HybridLM(replace(as_run("SSM-TF", d_model), vocab_size=34), seed=0, dtype=torch.float64)
+    return model.get_parameter(name).detach()
+
+
+LINEAR = (
+    "layers.0.mixer.in_proj.weight",
+    "layers.0.mixer.x_proj.weight",
+    "layers.0.mixer.dt_proj.weight",
+    "layers.0.mixer.out_proj.weight",
+    "layers.1.attention.query_key_value.weight",
+    "layers.1.attention.dense.weight",
+    "layers.1.mlp.dense_h_to_4h.weight",
+    "layers.1.mlp.dense_4h_to_h.weight",
+    "embedding.weight",
+)
+BIASES = (
+    "layers.0.mixer.dt_proj.bias",
+    "layers.1.attention.query_key_value.bias",
+    "layers.1.attention.dense.bias",
+    "layers.1.mlp.dense_h_to_4h.bias",
+    "layers.1.mlp.dense_4h_to_h.bias",
+)
+
+
+def _deviations() -> list[float]:
+    return [float(_weights(name).std()) for name in LINEAR]
+
+
+def _step() -> float:
+    """Where every step size begins."""
+    return float(torch.nn.functional.softplus(_weights("layers.0.mixer.dt_proj.bias")).mean())
+
+
+def _dropped() -> tuple[bool, bool]:
+    """Whether dropout acts on the embedding, and whether on anything behind it."""
+    model = HybridLM(replace(as_run("TF-TF"), vocab_size=34), seed=0, dtype=torch.float64).train()
+    layer = model.layers[0]
+    assert isinstance(layer, TransformerLayer)
+    hidden = torch.randn(1, 9, 8, dtype=torch.float64)
+    stream = Stream(0, 1, DROPOUT)
+    tokens = torch.arange(9).unsqueeze(0)
+    return (
+        not torch.equal(model(tokens, stream), model(tokens, Stream(0, 2, DROPOUT))),
+        not torch.equal(layer(hidden, stream), layer(hidden)),
+    )
+
+
+def _window() -> int:
+    """How many tokens, itself included, a query of Figure 4's attention reads, by what moves its output."""
+    layer = TransformerLayer(replace(as_run("TF-TF"), vocab_size=34).layer_specs()[0]).double()
+    layer.reset_parameters(Stream(0))
+    hidden = torch.randn(1, 40, 8, dtype=torch.float64, requires_grad=True)
+    layer(hidden)[0, -1].sum().backward()
+    assert hidden.grad is not None
+    return int((hidden.grad[0].abs().sum(-1) > 0).sum())
+
+
+PARAMETERS = {
+    ("SelectiveCopying", "SSM-TF"): {4: 872, 8: 2_192, 12: 3_960},
+    ("SelectiveCopying", "TF-TF"): {16: 5_024, 20: 7_560, 24: 10_608, 32: 18_240},
+    ("SelectiveCopying", "SSM-SSM"): {16: 7_328, 20: 10_280, 24: 13_488, 32: 21_056},
+    ("SelectiveCopying", "TF-SSM"): {8: 2_192},
+    ("MultiKeyRecall", "SSM-TF"): {4: 780, 8: 2_008, 12: 3_684, 16: 5_808, 20: 8_460, 24: 11_496},
+    ("MultiKeyRecall", "TF-TF"): {4: 396, 8: 1_304, 12: 2_724, 16: 4_656, 20: 7_100, 24: 10_056},
+    ("MultiKeyRecall", "SSM-SSM"): {4: 1_164, 8: 2_712, 12: 4_644, 16: 6_960, 20: 9_820, 24: 12_936},
+}
+"""Trainable parameters that a model of this family has, by task, pattern and width."""
+
+_VOCABULARY = {"SelectiveCopying": 34, "MultiKeyRecall": 11}
+
+
+def _counts() -> int:
+    """How many of `PARAMETERS` our models have to the parameter."""
+    return sum(
+        count(replace(as_run(pattern, d_model), vocab_size=_VOCABULARY[task]), 100).parameters == wanted
+        for (task, pattern), sizes in PARAMETERS.items()
+        for d_model, wanted in sizes.items()
+    )
+
+
+def _total() -> int:
+    return sum(len(sizes) for sizes in PARAMETERS.values())
+
+
+def _first_scored_needle() -> bool:
+    """Whether a needle is scored from its word on, one after its marker."""
+    task = Needle()
+    tokens = task.sample(Stream(0), batch=32, seq_len=100)
+    scored = task.targets(tokens).scored
+    marker = (tokens == task.n_words).int().argmax(-1)
+    return bool((scored.int().argmax(-1) == marker + 1).all())
+
+
+FACTS = (
+    Fact(
+        what="linear maps at the start, Mamba's step projection included, and the embedding",
+        program="normal(0, 0.02)",
+        source=PROGRAM,
+        ours=lambda: f"standard deviations {min(_deviations()):.4f} to {max(_deviations()):.4f}",
+        agrees=lambda: all(abs(std / 0.02 - 1) < 0.05 for std in _deviations()),
+    ),
+    Fact(
+        what="biases at the start",
+        program="0, that of the step projection too",
+        source=PROGRAM,
+        ours=lambda: "0" if not any(_weights(name).any() for name in BIASES) else "not 0",
+        agrees=lambda: not any(_weights(name).any() for name in BIASES),
+    ),
+    Fact(
+        what="step sizes at the start",
+        program="softplus(0) = 0.69",
+        source=PROGRAM,
+        ours=lambda: f"{_step():.2f}",
+        agrees=lambda: abs(_step() - 0.6931) < 1e-3,
+        note='plait kept Mamba\'s own (0.001 to 0.1) until then: `init="paper"`',
+    ),
+    Fact(
+        what="convolution at the start, its bias too",
+        program="uniform within 0.5",
+        source=PROGRAM,
+        ours=lambda: f"within {float(_weights('layers.0.mixer.conv1d.bias').abs().max()):.2f}",
+        agrees=lambda: all(
+            0.45 < float(_weights(f"layers.0.mixer.conv1d.{part}").abs().max()) <= 0.5
+            for part in ("weight", "bias")
+        ),
+    ),
+    Fact(
+        what="dropout",
+        program="0.1 on the embedding's output alone",
+        source=PROGRAM,
+        ours=lambda: (
+            f"{as_run('TF-TF').dropout:g}, {'embedding alone' if _dropped() == (True, False) else 'elsewhere'}"
+        ),
+        agrees=lambda: as_run("TF-TF").dropout == 0.1 and _dropped() == (True, False),
+    ),
+    Fact(
+        what="1, 3 or 5 rotary dimensions (widths 4, 12, 20)",
+        program="the table of angles cut to so many columns",
+        source=PROGRAM,
+        ours=lambda: ", ".join(str(as_run("TF-TF", d).layer_specs()[0].d_turning) for d in (4, 12, 20)),
+        agrees=lambda: (
+            [as_run("TF-TF", d).layer_specs()[0].d_turning for d in (4, 8, 12, 20)] == [1, 2, 3, 5]
+        ),
+        note="transformers' block, and plait otherwise, turns one dimension more",
+    ),
+    Fact(
+        what="optimiser",
+        program="AdamW, weight decay 0.1, gradient norm clipped at 1",
+        source=TEXT,
+        ours=lambda: f"AdamW, weight decay {PROTOCOL.weight_decay:g}, clipped at {PROTOCOL.clip:g}",
+        agrees=lambda: (PROTOCOL.weight_decay, PROTOCOL.clip) == (0.1, 1.0),
+    ),
+    Fact(
+        what="schedule",
+        program="100 steps linear up, then linear down to 0",
+        source=TEXT,
+        ours=lambda: f"{PROTOCOL.warmup} steps up, {_factor(PROTOCOL.steps):g} at the end",
+        agrees=lambda: [_factor(step) for step in (0, 50, 100, 2_050, 4_000)] == [0, 0.5, 1, 0.5, 0],
+    ),
+    Fact(
+        what="steps, sequences and tokens",
+        program="4,000 steps (needle 10,000) of 8 rows of 100 tokens",
+        source=PROGRAM,
+        ours=lambda: (
+            f"{PROTOCOL.steps:,} ({FIG7.experiment.base.train.steps:,}), {PROTOCOL.batch}, {PROTOCOL.seq_len}"
+        ),
+        agrees=lambda: (
+            (PROTOCOL.steps, PROTOCOL.batch, PROTOCOL.seq_len) == (4_000, 8, 100)
+            and FIG7.experiment.base.train.steps == 10_000
+        ),
+    ),
+    Fact(
+        what="what a row holds",
+        program="one example of 97 or 98 tokens, marked or bare, filled up with <null>",
+        source=PROGRAM,
+        ours=lambda: "100 tokens of the task",
+        agrees=lambda: False,
+        note="`Framed` makes the program's rows; experiment `rows` measures what they change",
+    ),
+    Fact(
+        what="learning rates",
+        program="1e-4 to 1 in factors of the square root of 10",
+        source=TEXT,
+        ours=lambda: f"{len(LR_GRID)} rates, {LR_GRID[0]:g} to {LR_GRID[-1]:g}",
+        agrees=lambda: len(LR_GRID) == 9 and (LR_GRID[0], LR_GRID[-1]) == (1e-4, 1.0),
+    ),
+    Fact(
+        what="which rate is taken",
+        program="least mean training loss over the first 1,000 steps, among 2 single runs a rate",
+        source=PROGRAM,
+        ours=lambda: f"rule {AS_RUN.rule!r}: {EARLY_STEPS:,} steps, {EARLY_RUNS} runs",
+        agrees=lambda: (AS_RUN.rule, EARLY_STEPS, EARLY_RUNS) == ("early", 1_000, 2),
+    ),
+    Fact(
+        what="runs of a model",
+        program="11",
+        source=TEXT,
+        ours=lambda: str(AS_RUN.seeds),
+        agrees=lambda: AS_RUN.seeds == 11,
+    ),
+    Fact(
+        what="accuracy",
+        program="mean of the shares of 8 sequences, an empty one counting as right",
+        source=PROGRAM,
+        ours=lambda: f"pooled over {PROTOCOL.test_sequences:,} sequences; that of {EIGHT} stored beside it",
+        agrees=lambda: EIGHT == 8,
+        note="ours is the number that is judged; the other shows its spread",
+    ),
+    Fact(
+        what="windows",
+        program="20 on copying, 100 on multi-key recall, 20 and 100 on needle, the query included",
+        source=PROGRAM,
+        ours=lambda: (
+            f"{_window()}, {FIG6.experiment.base.model.window}, {FIG7.experiment.values('model.window')}"
+        ),
+        agrees=lambda: (
+            _window() == 20
+            and FIG6.experiment.base.model.window == 100
+            and FIG7.experiment.values("model.window") == (20, 100)
+        ),
+    ),
+    Fact(
+        what="states of an SSM layer",
+        program="16 (the text says 1, which never reached the model)",
+        source=PROGRAM,
+        ours=lambda: str(FIG4.experiment.base.model.d_state),
+        agrees=lambda: FIG4.experiment.base.model.d_state == FIG6.experiment.base.model.d_state == 16,
+    ),
+    Fact(
+        what="numbers of selective copying, and their share",
+        program="5 to 9 (the text says 5 to 10), 0.2",
+        source=PROGRAM,
+        ours=lambda: (
+            f"{SelectiveCopying().numbers[0]} to {SelectiveCopying().numbers[-1]}, {SelectiveCopying().p_number:g}"
+        ),
+        agrees=lambda: SelectiveCopying().numbers == (5, 6, 7, 8, 9) and SelectiveCopying().p_number == 0.2,
+    ),
+    Fact(
+        what="where a needle is scored",
+        program="from its marker on, whose answer is one token in the future",
+        source=PROGRAM,
+        ours=lambda: "from its word on" if _first_scored_needle() else "elsewhere",
+        agrees=lambda: False,
+        note="no causal model can answer at the marker; about 1 in 75 of the scored tokens",
+    ),
+    Fact(
+        what="words of recall with decoding, layers and widths",
+        program="32 words, 3 layers, 24 to 768",
+        source=TEXT,
+        ours=lambda: (
+            f"{2**FIG5.experiment.base.task.n_bits} words, 3 layers, "  # pyright: ignore
+            f"{FIG5.experiment.values('model.d_model')[0]} to {FIG5.experiment.values('model.d_model')[-1]}"
+        ),
+        agrees=lambda: FIG5.experiment.values("model.d_model") == (24, 48, 96, 192, 384, 768),
+    ),
+    Fact(
+        what="trainable parameters",
+        program=f"{sum(len(sizes) for sizes in PARAMETERS.values())} sizes",
+        source="counted from the blocks of transformers",
+        ours=lambda: f"{_counts()} of {_total()} to the parameter",
+        agrees=lambda: _counts() == _total(),
+    ),
+)
+
+
+def _factor(step: int) -> float:
+    return learning_rate_factor(step, steps=PROTOCOL.steps, warmup=PROTOCOL.warmup)
+
+
+def protocol_rows() -> list[dict[str, str]]:
+    """One row a fact, as a table has it."""
+    return [
+        {
+            "what": fact.what,
+            "program": fact.program,
+            "source": fact.source,
+            "ours": fact.ours(),
+            "same": "yes" if fact.agrees() else "no",
+            "note": fact.note,
+        }
+        for fact in FACTS
+    ]
+
+
+def main() -> int:
+    for row in protocol_rows():
+        note = f" ({row['note']})" if row["note"] else ""
+        print(f"{row['same']:4}{row['what']}: {row['program']} [{row['source']}]; ours: {row['ours']}{note}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The table of the released program's choices: every row is computed, and would notice another protocol."""
+
+from dataclasses import replace
+
+import pytest
+
+from plait.experiments.settings import KEPT
+from plait.paper import protocol
+from plait.paper.protocol import FACTS, protocol_rows
+
+OTHERWISE = {"what a row holds", "where a needle is scored"}
+"""What plait does otherwise, each with a note that says so."""
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.what)
+def test_our_side_is_the_program_s(fact):
+    assert fact.agrees() is (fact.what not in OTHERWISE)
+    assert fact.ours()
+    assert fact.note or fact.what not in OTHERWISE
+
+
+def test_every_fact_stands_in_the_table_with_its_source():
+    rows = protocol_rows()
+    assert [row["what"] for row in rows] == [fact.what for fact in FACTS]
+    assert all(row["source"] for row in rows)
+    assert len({row["what"] for row in rows}) == len(rows)
+
+
+def test_the_protocol_that_plait_had_before_is_noticed(monkeypatch):
+    """Mamba's steps kept, dropout everywhere or nowhere, rotary dimensions in pairs."""
+    monkeypatch.setattr(protocol, "AS_RUN", KEPT)
+    noticed = {fact.what for fact in FACTS if not fact.agrees()} - OTHERWISE
+    for words in (
+        "linear maps",
+        "biases",
+        "step sizes",
+        "convolution",
+        "dropout",
+        "rotary",
+        "which rate",
+        "runs",
+    ):
+        assert any(words in what for what in noticed), words
+
+
+def test_dropout_elsewhere_is_noticed(monkeypatch):
+    monkeypatch.setattr(protocol, "AS_RUN", replace(protocol.AS_RUN, dropout_at="all"))
+    (fact,) = (fact for fact in FACTS if fact.what == "dropout")
+    assert not fact.agrees()
+    assert fact.ours() == "0.1, elsewhere"
+
+
+def test_another_schedule_is_noticed(monkeypatch):
+    monkeypatch.setattr(protocol, "PROTOCOL", replace(protocol.PROTOCOL, warmup=200))
+    (fact,) = (fact for fact in FACTS if fact.what == "schedule")
+    assert not fact.agrees()
