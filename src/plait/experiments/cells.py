@@ -227,11 +227,22 @@ def _cell(
 ) -> Cell | None:
     pairs = zip(runs, members, strict=True)
     found = {(r.train.lr, r.train.seed): stored[member] for r, member in pairs if member in stored}
-    return cell_of(runs[0], {path: get_field(runs[0], path) for path in experiment.varied}, found)
+    settings = {path: get_field(runs[0], path) for path in experiment.varied}
+    return cell_of(runs[0], settings, found, by=experiment.setting.rule)
 
 
-def cell_of(run: Run, settings: Mapping[str, Any], found: Mapping[tuple[float, int], Row]) -> Cell | None:
-    """The cell of these rows, by learning rate and seed; None where no seed has every rate."""
+def cell_of(
+    run: Run,
+    settings: Mapping[str, Any],
+    found: Mapping[tuple[float, int], Row],
+    *,
+    by: RuleName = "select",
+) -> Cell | None:
+    """The cell of these rows, by learning rate and seed; None where no seed has every rate.
+
+    Args:
+        by: the rule that chooses its rate.
+    """
     lrs = tuple(sorted({lr for lr, _ in found}))
     seeds = tuple(
         seed for seed in sorted({seed for _, seed in found}) if all((lr, seed) in found for lr in lrs)
@@ -249,11 +260,11 @@ def cell_of(run: Run, settings: Mapping[str, Any], found: Mapping[tuple[float, i
         parameters=table[0][0]["parameters"],
         lrs=lrs,
         seeds=seeds,
-        select=np.array([[row["select_accuracy"] for row in rows] for rows in table]),
-        accuracy=np.array([[row["accuracy"] for row in rows] for rows in table]),
+        select=tabled(lambda row: row["select_accuracy"]),
+        accuracy=tabled(lambda row: row["accuracy"]),
         diverged=np.array([[row["diverged_at"] is not None for row in rows] for rows in table]),
         unused=len(found) - len(lrs) * len(seeds),
-        by=experiment.setting.rule,
-        early=tabled(_early_loss) if experiment.setting.rule == "early" else None,
+        by=by,
+        early=tabled(_early_loss) if by == "early" else None,
         eight=tabled(lambda row: math.nan if row.get("eight_accuracy") is None else row["eight_accuracy"]),
     )
