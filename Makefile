@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint package page check fix bench docs clean
+.PHONY: help install demo test lint package page site check fix bench docs clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,9 +34,12 @@ lint: install    ## ruff, pyright, import-linter
 package: install ## sdist and wheel, complete, and the wheel at full speed in a new environment
 	$(BIN)/python tests/package/check_installed.py
 
-page: install    ## the page that computes, as one file: site/compute.html
+page: install    ## the page that computes, as one file: build/compute.html
 	npm install --prefix web --silent --no-audit --no-fund --ignore-scripts
-	$(BIN)/python web/build.py site/compute.html
+	$(BIN)/python web/build.py build/compute.html
+
+site: page       ## the site, built without a warning and with every link checked: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 check: lint test ## what a change must pass
 
