@@ -1,0 +1,249 @@
+"""From a program to a layout: layers, codes, what stands where in the stream, and the weights.
+
+Layers are gone through from the last to the first: each says what it needs of the stream before it, so a signal is
+held in just the columns that are read of it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from plait.compiler.book import Book
+from plait.compiler.encoding import Points
+from plait.compiler.heads import Turns
+from plait.compiler.lower import Lowered
+from plait.compiler.schedule import SSM, TF, Layer
+from plait.compiler.ssm_ops import OPS, SsmOp
+from plait.compiler.ssm_writer import SsmWriter
+from plait.compiler.statement import Statement
+from plait.compiler.stream import Base, Need, Stream, base_of, named_apart, over_base
+from plait.compiler.tf_ops import Averages, Fetches, NeoxWriter, Steps, TfOp, tf_op
+from plait.constructions.assemble import assemble
+from plait.constructions.residual import QUIET, Residual
+from plait.model import HybridConfig
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layout:
+    """Everything that decides the weights.
+
+    Args:
+        layers: which layer makes what.
+        vocab_size: with the specials.
+        gain: of the answer's code over what stands there already; a power of 2.
+    """
+
+    lowered: Lowered
+    layers: tuple[Layer, ...]
+    book: Book
+    turns: Turns
+    vocab_size: int
+    gain: float
+
+    @cached_property
+    def planned(self) -> "tuple[dict[Statement, SsmOp | TfOp], Stream]":
+        """How each statement is made, and the stream that all of them need."""
+        token, answer = self.lowered.token, self.lowered.answer
+        bases: dict[Statement, Base] = {token: Base(called="token")}
+        code = self.book.answer(answer.domain)
+        self._note(bases, Need(statement=token, columns=(self.book.tokens.of(token.domain),), clean=True, label="token"))
+        ops: dict[Statement, SsmOp | TfOp] = {}
+        for index in reversed(range(len(self.layers))):
+            layer = self.layers[index]
+            there = frozenset(one for before in self.layers[:index] for one in before.makes)
+            for statement in layer.makes:
+                base = bases.setdefault(statement, Base(called=self._name(statement)))
+                self._settle(statement, base)
+                columns = base.points(len(statement.domain))
+                if statement is answer:
+                    columns = torch.cat((columns, code), dim=-1)
+                op = self._op(layer.kind, statement, columns, there, clean=base.clean)
+                ops[statement] = op
+                for need in op.needs():
+                    self._note(bases, need)
+        bases[token].settle(len(token.domain))
+        return ops, self._stream(bases)
+
+    def _op(
+        self, kind: str, statement: Statement, columns: Points, there: frozenset[Statement], *, clean: bool
+    ) -> SsmOp | TfOp:
+        if kind == SSM:
+            op = OPS[type(statement)]
+            return op(statement=statement, columns=columns, there=there, book=self.book, clean=clean)
+        return tf_op(statement)(statement=statement, columns=columns, book=self.book, turns=self.turns, clean=clean)
+
+    def _name(self, statement: Statement) -> str:
+        return self.lowered.labels[statement].name or statement.kind
+
+    def _note(self, bases: dict[Statement, Base], need: Need) -> None:
+        token = self.lowered.token
+        base = base_of(need.statement, token)
+        columns = tuple(over_base(need.statement, column) for column in need.columns)
+        entry = bases.setdefault(base, Base(called=self._name(base)))
+        entry.needs.append(Need(statement=base, columns=columns, clean=need.clean, label=need.label))
+
+    def _settle(self, statement: Statement, base: Base) -> None:
+        if statement.numeric:
+            numbers = self.book.scale(statement) * self.book.numbers(statement)
+            base.groups = [(base.called, numbers)]
+        else:
+            base.settle(len(statement.domain))
+            base.groups = [(base.called, base.points(len(statement.domain)))] if base.groups else []
+
+    def _stream(self, bases: dict[Statement, Base]) -> Stream:
+        token = self.lowered.token
+        order = [token, *(one for layer in self.layers for one in layer.makes)]
+        flat = [(one, name, columns) for one in order for name, columns in bases[one].groups]
+        names = named_apart([name for _, name, _ in flat])
+        subspaces = [(name, columns.shape[-1]) for name, (_, _, columns) in zip(names, flat, strict=True)]
+        width = 1 + sum(width for _, width in subspaces)
+        if width < (least := self._least_width(bases)):
+            subspaces.append(("unused", least - width))
+        of_base: dict[Statement, list[str]] = {one: [] for one in order}
+        for name, (one, _, _) in zip(names, flat, strict=True):
+            of_base[one].append(name)
+        return Stream(
+            token=token,
+            bases={one: bases[one].points(len(one.domain)) for one in order},
+            residual=Residual(subspaces=tuple(subspaces), amplitude=QUIET),
+            names={one: tuple(found) for one, found in of_base.items()},
+            answer_code=self.book.tokens.of(token.domain),
+        )
+
+    def _least_width(self, bases: dict[Statement, Base]) -> int:
+        """Dimensions that the widest head takes."""
+        turning = 2 * self.turns.frequencies.n_pairs
+        widths = [turning, 1]
+        for layer in self.layers:
+            widths += [turning + self._compared(one) for one in layer.fetches]
+            copied = [one for one in layer.fetches]
+            widths.append(sum(self._copied(one, bases) for one in copied))
+        return max(widths)
+
+    def _compared(self, statement: Statement) -> int:
+        """Dimensions of queries and keys that compare codes."""
+        op = tf_op(statement)(
+            statement=statement, columns=torch.zeros(len(statement.domain), 0, dtype=torch.float64),
+            book=self.book, turns=self.turns, clean=False,
+        )  # fmt: skip
+        codes = getattr(op, "codes", ())
+        condition = getattr(statement, "condition", None) is not None
+        return sum(code.points.shape[-1] for code in codes) + int(condition)
+
+    def _copied(self, statement: Statement, bases: dict[Statement, Base]) -> int:
+        own = bases[statement].points(len(statement.domain)).shape[-1]
+        return own + (self.book.tokens.points.shape[-1] if statement is self.lowered.answer else 0)
+
+    @property
+    def stream(self) -> Stream:
+        return self.planned[1]
+
+    @cached_property
+    def blocks(self) -> tuple["SsmWriter | NeoxWriter", ...]:
+        """Every layer's writer, filled."""
+        return tuple(self._ssm(layer) if layer.kind == SSM else self._tf(layer) for layer in self.layers)
+
+    def into(self, statement: Statement) -> Tensor:
+        """The directions along which a statement's columns are written."""
+        own = self.stream.directions(statement)
+        if statement is not self.lowered.answer:
+            return own
+        return torch.cat((own, self.gain * self.stream.answer_directions))
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """What RMSNorm and LayerNorm make of a signal of 1 in a quiet stream."""
+        residual = self.stream.residual
+        return residual.rms_factor(0.0, eps=NORM_EPS), residual.layer_factor(0.0, eps=NORM_EPS)
+
+    def _ssm(self, layer: Layer) -> SsmWriter:
+        ops, stream = self.planned
+        writer = SsmWriter(stream.residual, factor=self.factors[0])
+        for statement in layer.makes:
+            op = ops[statement]
+            assert isinstance(op, SsmOp)
+            op.write(writer, stream, self.into(statement))
+        return writer
+
+    def _tf(self, layer: Layer) -> NeoxWriter:
+        ops, stream = self.planned
+        writer = NeoxWriter(stream.residual, factor=self.factors[1], n_pairs=self.turns.frequencies.n_pairs)
+        copied: list[Tensor] = []
+        into: list[Tensor] = []
+        for statement in layer.makes:
+            op = ops[statement]
+            if isinstance(op, Steps):
+                op.write(writer, stream, self.into(statement))
+            elif isinstance(op, Fetches | Averages):
+                if not copied:
+                    op.look(writer, stream)
+                copied.append(op.values(stream))
+                into.append(self.into(statement))
+        if copied:
+            writer.copy(torch.cat(copied), into=torch.cat(into), gain=1.0)
+        return writer
+
+    def config(self) -> HybridConfig:
+        stream, turns = self.stream, self.turns
+        ssm = [block for block in self.blocks if isinstance(block, SsmWriter)]
+        windows = tuple(self._window(layer) for layer in self.layers)
+        units = tuple(
+            len(block._units) if isinstance(block, NeoxWriter) else None  # pyright: ignore[reportPrivateUsage]
+            for block in self.blocks
+        )
+        d_model = stream.residual.d_model
+        pairs = turns.frequencies
+        return HybridConfig(
+            self.vocab_size,
+            pattern="-".join(layer.kind for layer in self.layers),
+            d_model=d_model,
+            window=windows,
+            d_state=1,
+            d_inner=max((len(block.channels) for block in ssm), default=1),
+            dt_rank=max((len(block.quantities) for block in ssm), default=1) or 1,
+            d_conv=max((block.d_conv for block in ssm), default=1),
+            rotary_fraction=pairs.fraction(d_model) if pairs.n_pairs else 0.0,
+            rotary_base=pairs.base,
+            d_mlp=units,
+        )
+
+    def _window(self, layer: Layer) -> int | None:
+        if layer.kind != TF:
+            return None
+        return max((self.turns.window(one) for one in layer.fetches), default=1)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Every parameter, in float64."""
+        stream, config = self.stream, self.config()
+        signals = {
+            name: columns
+            for name, columns in zip(
+                stream.names[self.lowered.token], self._token_groups(), strict=True
+            )
+        }
+        tensors = [
+            block.tensors(d_inner=config.d_inner or 1, dt_rank=config.dt_rank or 1, d_conv=config.d_conv)
+            if isinstance(block, SsmWriter)
+            else block.tensors()
+            for block in self.blocks
+        ]
+        return assemble(
+            stream.residual.embed(signals), tensors, vocab_size=self.vocab_size, final_gain=self.final_gain
+        )
+
+    def _token_groups(self) -> list[Points]:
+        stream, token = self.stream, self.lowered.token
+        widths = [stream.residual.width(name) for name in stream.names[token]]
+        return list(stream.bases[token].split(widths, dim=-1))
+
+    @property
+    def final_gain(self) -> float:
+        """Such that logits are about products of codes."""
+        residual = self.stream.residual
+        last = residual.layer_factor(self.gain**2 * self.book.tokens.norm**2, eps=NORM_EPS)
+        return 1.0 / (residual.amplitude * last * self.gain)
+
+
+NORM_EPS = 1e-5

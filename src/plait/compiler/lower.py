@@ -1,0 +1,167 @@
+"""From a program to the statements that are compiled: equal ones made one, tables of tables of the token made one
+table, lags moved to where a convolution can take them, and numbers recoded where a code is needed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from plait.compiler.interpreter import columns
+from plait.compiler.lookups import AtDistance, Match
+from plait.compiler.pointwise import Table, Token
+from plait.compiler.program import Program
+from plait.compiler.recurrent import Hold, Lag, Register
+from plait.compiler.signals import ANSWER, Label
+from plait.compiler.statement import Statement, ancestors
+from plait.compiler.values import index_in
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lowered:
+    """Statements in an order in which each stands behind its inputs.
+
+    Args:
+        token: the token itself.
+        answer: the statement whose value is the answer.
+        labels: the name and line of the statement of the program that each one comes from.
+    """
+
+    token: Token
+    answer: Statement
+    labels: dict[Statement, Label]
+
+    def called(self, statement: Statement) -> str:
+        """What the statement is called in messages."""
+        name, where = self.labels[statement]
+        return f"{name or statement.kind} ({where})"
+
+
+def lower(program: Program) -> Lowered:
+    """The statements that the answer needs.
+
+    Raises:
+        ValueError: a program without an answer.
+    """
+    return _Lowering(program).lowered()
+
+
+class _Lowering:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.known: dict[object, Statement] = {}
+        self.labels: dict[Statement, Label] = {}
+        self.token: Token | None = None
+
+    def lowered(self) -> Lowered:
+        answer = self.program.statement(ANSWER)
+        now: dict[Statement, Statement] = {}
+        for statement in ancestors(answer):
+            label = self.program.label(statement)
+            inputs = tuple(now[signal] for signal in statement.inputs)
+            now[statement] = self.rewritten(replace(statement, inputs=inputs), label)
+        token = now[self.program.statement("token")] if self.program.statement("token") in now else None
+        last = now[answer]
+        if isinstance(last, Token) or (isinstance(last, Table) and last.of_token):
+            # No layer makes it: a convolution's present tap carries it to the answer.
+            last = self.kept(Lag(inputs=(last,), domain=last.domain, distance=0), self.program.label(answer))
+        if token is None:
+            token = next(one for one in ancestors(last) if isinstance(one, Token))
+        assert isinstance(token, Token)
+        return Lowered(token=token, answer=last, labels=self.labels)
+
+    def kept(self, statement: Statement, label: Label) -> Statement:
+        """The statement, or the equal one that is there already."""
+        key = (type(statement), statement.inputs, statement.domain, repr(statement.parameters()))
+        found = self.known.setdefault(key, statement)
+        if found not in self.labels or self.labels[found].name is None:
+            self.labels[found] = label
+        return found
+
+    def rewritten(self, statement: Statement, label: Label) -> Statement:
+        for rule in _RULES:
+            statement = rule(self, statement, label)
+        return self.kept(statement, label)
+
+    def recoded(self, signal: Statement) -> Statement:
+        """A table that says a number's value as a code."""
+        if not signal.numeric:
+            return signal
+        label = self.labels[signal]
+        name = f"{label.name or signal.kind}'s code"
+        table = Table(inputs=(signal,), domain=signal.domain, entries=signal.domain)
+        return self.kept(table, Label(name, label.where))
+
+
+_Rule = Callable[[_Lowering, Statement, Label], Statement]
+
+
+def _one_table(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
+    """Tables of tables of the token are one table of the token."""
+    if not isinstance(statement, Table) or not statement.of_token:
+        return statement
+    token = next(one for one in ancestors(statement) if isinstance(one, Token))
+    if statement.inputs == (token,):
+        return statement
+    entries = columns(token.domain, statement)[statement]
+    return Table(inputs=(token,), domain=statement.domain, entries=tuple(entries))
+
+
+def _lag_inwards(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
+    """lag(lag(x)) is one lag; lag(hold(x, when)) is hold(lag(x), lag(when))."""
+    if not isinstance(statement, Lag):
+        return statement
+    (signal,) = statement.inputs
+    if isinstance(signal, Lag):
+        return replace(statement, inputs=signal.inputs, distance=statement.distance + signal.distance)
+    if isinstance(signal, Hold):
+        inner = lowering.labels[signal]
+        inputs = tuple(
+            lowering.rewritten(Lag(inputs=(one,), domain=one.domain, distance=statement.distance), inner)
+            for one in signal.inputs
+        )
+        return replace(signal, inputs=inputs)
+    return statement
+
+
+def _codes_where_needed(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
+    """Keys, queries, distances, bits, and what is held wherever it is known, are codes."""
+    inputs = list(statement.inputs)
+    if isinstance(statement, Match):
+        wanted = range(1, 1 + 2 * statement.n_keys)
+    elif isinstance(statement, AtDistance):
+        wanted = range(1, 2)
+    elif isinstance(statement, Register) or (isinstance(statement, Hold) and len(inputs) == 1):
+        wanted = range(1)
+    elif isinstance(statement, Table) and len(inputs) > 1:
+        # Numbers that go on beyond their range cannot be mixed with each other.
+        edged = [place for place, signal in enumerate(inputs) if signal.edged]
+        wanted = range(0) if len(edged) < 2 else edged
+    else:
+        return statement
+    for place in wanted:
+        inputs[place] = lowering.recoded(inputs[place])
+    return replace(statement, inputs=tuple(inputs))
+
+
+def _held_always(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
+    """What is known everywhere and held wherever it is known is itself."""
+    if isinstance(statement, Hold) and len(statement.inputs) == 1 and not statement.inputs[0].maybe:
+        return statement.inputs[0]
+    return statement
+
+
+_RULES: tuple[_Rule, ...] = (_one_table, _lag_inwards, _codes_where_needed, _held_always)
+
+
+def token_places(statement: Statement) -> list[int]:
+    """For each token, the place of the value that a function of the token has; -1 for nothing.
+
+    Raises:
+        ValueError: it is no such function.
+    """
+    if isinstance(statement, Token):
+        return list(range(len(statement.domain)))
+    if not isinstance(statement, Table) or not statement.of_token:
+        raise ValueError(f"{statement.kind} is no function of the token")
+    token = next(one for one in ancestors(statement) if isinstance(one, Token))
+    index = index_in(statement.domain)
+    return [-1 if value is None else index[value] for value in columns(token.domain, statement)[statement]]

@@ -1,0 +1,148 @@
+"""The names of a program's signals, the lines that made them, and the refusal of what cannot be one."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from plait.compiler.statement import Statement
+from plait.compiler.values import MOST_VALUES
+from plait.names import unknown
+
+MOST_STATEMENTS = 256
+ANSWER = "answer"
+
+
+class Label(NamedTuple):
+    """What a statement is called, if anything, and the file and line that made it."""
+
+    name: str | None
+    where: str
+
+
+class UnknownSignal(AttributeError, ValueError):
+    """A signal that was not made, or not yet."""
+
+
+class Signals:
+    """Signals by name: `p.name = statement` names one, `p.name` reads it."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._labels: dict[Statement, Label] = {}
+        self._signals: dict[str, Statement] = {}
+
+    def statement(self, name: str) -> Statement:
+        """The signal of that name.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if name in self._signals:
+            return self._signals[name]
+        if name == ANSWER:
+            raise UnknownSignal("the program has no answer: p.answer = .. says which signal it is")
+        raise UnknownSignal(f"{line_of_caller()}: {unknown('signal', name, self._signals)}")
+
+    def label(self, statement: Statement) -> Label:
+        """The name and line of a statement."""
+        return self._labels[statement]
+
+    @property
+    def signals(self) -> Mapping[str, Statement]:
+        """All signals that have names."""
+        return dict(self._signals)
+
+    def __getattr__(self, name: str) -> Statement:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.statement(name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+            return
+        where = line_of_caller()
+        if not isinstance(value, Statement) or value not in self._labels:
+            got = "a signal of another program" if isinstance(value, Statement) else type(value).__name__
+            raise ValueError(f"{where}: p.{name} must be a signal of this program, got {got}")
+        if hasattr(type(self), name):
+            raise ValueError(f"{where}: p.{name} is a member of every program; choose another name")
+        if name in self._signals:
+            first = self._labels[self._signals[name]].where
+            raise ValueError(f"{where}: p.{name} is taken by the signal of {first}; choose another name")
+        if name == ANSWER and (strange := [one for one in value.domain if one not in self._names]):
+            raise ValueError(f"{where}: the answer must be a token, got the values {listed(strange)}")
+        self._signals[name] = value
+        if self._labels[value].name is None:
+            self._labels[value] = Label(name, self._labels[value].where)
+
+    def _made(self, statement: Statement) -> Statement:
+        """The statement, known from now on.
+
+        Raises:
+            ValueError: too many statements or values, or none.
+        """
+        if len(self._labels) >= MOST_STATEMENTS:
+            raise refusal(statement.kind, f"a program has at most {MOST_STATEMENTS} statements")
+        if not statement.domain:
+            raise refusal(statement.kind, "it could never hold a value")
+        if len(statement.domain) > MOST_VALUES:
+            n_values = len(statement.domain)
+            raise refusal(statement.kind, f"a signal takes at most {MOST_VALUES:,} values, got {n_values:,}")
+        self._labels[statement] = Label(None, line_of_caller())
+        return statement
+
+    def _is_signal(self, kind: str, *signals: object) -> None:
+        for signal in signals:
+            if not isinstance(signal, Statement) or signal not in self._labels:
+                got = "one of another program" if isinstance(signal, Statement) else repr(signal)
+                raise refusal(kind, f"signals of this program are needed, got {got}")
+
+    def _is_condition(self, kind: str, what: str, signal: Statement) -> None:
+        self._is_signal(kind, signal)
+        if not set(signal.domain) <= {True, False} or not all(isinstance(one, bool) for one in signal.domain):
+            raise refusal(kind, f"{what} must be true or false, got the values {listed(signal.domain)}")
+        self._is_known(kind, what, signal)
+
+    def _is_known(self, kind: str, what: str, *signals: Statement) -> None:
+        """Refuses signals that may hold anything where they should hold nothing, and that no table can tell."""
+        for signal in signals:
+            if signal.loose and not signal.edged:
+                raise refusal(
+                    kind, f"{what} must be known at every position, and {self._called(signal)} may hold anything "
+                    "where it is nothing"
+                )  # fmt: skip
+
+    def _called(self, signal: Statement) -> str:
+        name, where = self._labels[signal]
+        return f"{name or signal.kind} ({where})"
+
+
+def refusal(kind: str, reason: str) -> ValueError:
+    """The error of a statement that cannot be, with the line that asked for it."""
+    return ValueError(f"{line_of_caller()}: {kind}: {reason}")
+
+
+def line_of_caller() -> str:
+    """File and line of the nearest code outside of this package."""
+    own = str(Path(__file__).parent)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(own):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+
+
+def module_of_caller() -> str:
+    """The module of the nearest code outside of this package."""
+    own = str(Path(__file__).parent)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(own):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", "__main__"))
+
+
+def listed(values: object) -> str:
+    """The first few of some values, for messages."""
+    shown = list(values) if isinstance(values, tuple | list) else [values]
+    return ", ".join(map(repr, shown[:6])) + (", .." if len(shown) > 6 else "")

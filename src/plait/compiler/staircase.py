@@ -1,0 +1,208 @@
+"""A table as units of one hidden layer: a step wherever the value changes from one level to the next.
+
+The inputs' values are read as one number `y`, different wherever the table differs; between two levels `y` with other
+values stands a step silu(a (y - t1)) - silu(a (y - t2)) over a (t2 - t1), which has settled at both
+(docs/theory-constructions.md, Lemma 7.3). All steps of a table are equally steep.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plait.compiler.encoding import Points
+from plait.compiler.pointwise import Table
+from plait.compiler.statement import Statement
+
+SETTLED = 32.0
+"""How far a level lies from the bends of the steps beside it, in units of what silu sees."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scalar:
+    """How one input enters the number: a column over its values, spaced by at least `spacing`, times a weight.
+
+    Args:
+        column: 0 stands for nothing.
+        spread: how far the number may lie from its column's entry, to either side (a register's older bits).
+    """
+
+    statement: Statement
+    column: Float[Tensor, "values 1"]
+    spacing: float
+    spread: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Staircase:
+    """The steps of one table.
+
+    Args:
+        scalars: of the inputs.
+        weights: of the scalars in `y`.
+        levels: all values of `y` that matter, rising.
+        points: what is given at each.
+        spread: how far `y` may lie from its level.
+    """
+
+    scalars: tuple[Scalar, ...]
+    weights: tuple[float, ...]
+    levels: Float[Tensor, " levels"]
+    points: Points
+    spread: float
+
+    @cached_property
+    def changes(self) -> list[int]:
+        """Levels whose points differ from those of the level below."""
+        apart = (self.points[1:] - self.points[:-1]).abs().amax(-1)
+        return [place + 1 for place in range(len(apart)) if float(apart[place]) > 1e-12]
+
+    @cached_property
+    def third(self) -> float:
+        """A third of the narrowest gap with a step in it."""
+        gaps = [self._gap(place) for place in self.changes]
+        return min(gaps, default=3.0) / 3.0
+
+    def _gap(self, place: int) -> float:
+        return float(self.levels[place] - self.levels[place - 1]) - 2.0 * self.spread
+
+    @property
+    def slope(self) -> float:
+        return SETTLED / self.third
+
+    @property
+    def lowest(self) -> Float[Tensor, " width"]:
+        """What is given below all steps."""
+        return self.points[0]
+
+    def units(self) -> Iterator[tuple[float, Float[Tensor, " width"]]]:
+        """Threshold, and what is given for 1/SETTLED of the unit's value."""
+        for place in self.changes:
+            middle = float(self.levels[place] + self.levels[place - 1]) / 2.0
+            height = self.points[place] - self.points[place - 1]
+            yield middle - self.third / 2.0, height
+            yield middle + self.third / 2.0, -height
+
+    @property
+    def n_units(self) -> int:
+        return 2 * len(self.changes)
+
+    @property
+    def highest_step(self) -> float:
+        heights = [float((self.points[place] - self.points[place - 1]).norm()) for place in self.changes]
+        return max(heights, default=0.0)
+
+    @property
+    def rise(self) -> float:
+        """All heights together."""
+        return math.fsum(float((self.points[place] - self.points[place - 1]).norm()) for place in self.changes)
+
+    @property
+    def reach(self) -> float:
+        """The largest number at any level."""
+        return float(self.levels.abs().max()) + self.spread
+
+
+MOST_COMBINATIONS = 2**18
+"""Entries of all mixes that are tried, about."""
+
+
+def staircase(table: Table, scalars: Sequence[Scalar], points: Points, *, clean: bool) -> Staircase:
+    """The staircase of a table with the fewest steps among a few ways of mixing its inputs.
+
+    Args:
+        points: what the output holds for every value of the table.
+        clean: nothing must give zeros; otherwise it may give anything.
+
+    Raises:
+        ValueError: no mix keeps apart what the table tells apart.
+    """
+    mixes = itertools.islice(_mixes(scalars), max(2, MOST_COMBINATIONS // len(table.entries)))
+    found = [
+        one
+        for weights in mixes
+        if (one := _mixed(table, scalars, weights, points, clean=clean)) is not None
+    ]
+    if not found:
+        raise ValueError(f"{table.kind}: no sum of its inputs tells its entries apart")
+    return min(found, key=lambda one: (one.n_units, -one.third / max(one.reach, 1.0)))
+
+
+def _mixes(scalars: Sequence[Scalar]) -> Iterator[tuple[float, ...]]:
+    """All alike; then mixed radix, with each input as the slowest in turn."""
+    if len(scalars) == 1:
+        yield (1.0,)
+        return
+    for order in itertools.islice(itertools.permutations(range(len(scalars))), 24):
+        weights, size = [1.0] * len(scalars), 1.0
+        for place in reversed(order):
+            one = scalars[place]
+            weights[place] = size / one.spacing
+            ends = [float(one.column.min()) - one.spread, float(one.column.max()) + one.spread, 0.0]
+            size = (max(ends) - min(ends)) * weights[place] + size
+        yield tuple(weights)
+    for few in itertools.product((1.0, 2.0, -1.0), repeat=len(scalars)):
+        if few[0] > 0.0:
+            yield tuple(weight / one.spacing for weight, one in zip(few, scalars, strict=True))
+
+
+def _is_slowest(scalars: Sequence[Scalar], weights: Sequence[float], one: Scalar) -> bool:
+    """Whether a number that goes on beyond its range stays apart from what the others add."""
+    own = abs(weights[list(scalars).index(one)]) * one.spacing
+    rest = 0.0
+    for other, weight in zip(scalars, weights, strict=True):
+        if other is not one:
+            ends = [float(other.column.min()), float(other.column.max()), 0.0]
+            rest += abs(weight) * (max(ends) - min(ends) + 2.0 * other.spread)
+    return own > rest
+
+
+def _mixed(
+    table: Table, scalars: Sequence[Scalar], weights: Sequence[float], points: Points, *, clean: bool
+) -> Staircase | None:
+    """The staircase for one mix; None where two entries that differ meet in one level, or steps have no room."""
+    zero = torch.zeros(points.shape[-1], dtype=torch.float64)
+    choices: list[list[tuple[float, int | None]]] = []
+    for one, weight in zip(scalars, weights, strict=True):
+        entries: list[tuple[float, int | None]] = [
+            (weight * float(value), place) for place, value in enumerate(one.column[:, 0])
+        ]
+        if one.statement.maybe and not one.statement.loose and (clean or table.otherwise is not None):
+            entries.append((0.0, None))
+        if one.statement.edged and not _is_slowest(scalars, weights, one):
+            return None
+        if one.statement.edged and one.statement.maybe and clean:
+            low, high = float(one.column[0, 0]), float(one.column[-1, 0])
+            entries += [(weight * (low - one.spacing), None), (weight * (high + one.spacing), None)]
+        choices.append(entries)
+    sizes = [len(one.statement.domain) for one in scalars]
+    places = table.places
+    at: dict[float, Tensor] = {}
+    for row in itertools.product(*choices):
+        level = round(math.fsum(value for value, _ in row), 9)
+        point = zero
+        if any(place is None for _, place in row):
+            if table.place_otherwise >= 0:
+                point = points[table.place_otherwise]
+        else:
+            index = 0
+            for (_, place), size in zip(row, sizes, strict=True):
+                index = index * size + (place or 0)
+            if places[index] < 0 and not clean:
+                continue
+            point = points[places[index]] if places[index] >= 0 else zero
+        if level in at and not torch.equal(at[level], point):
+            return None
+        at[level] = point
+    levels = sorted(at)
+    spread = math.fsum(abs(weight) * one.spread for weight, one in zip(weights, scalars, strict=True))
+    found = Staircase(
+        scalars=tuple(scalars), weights=tuple(weights), levels=torch.tensor(levels, dtype=torch.float64),
+        points=torch.stack([at[level] for level in levels]), spread=spread,
+    )  # fmt: skip
+    return found if found.third > 0.0 else None
