@@ -14,10 +14,16 @@ from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
 from plait.compiler.schedule import is_free, read_through
 from plait.compiler.staircase import Scalar
 from plait.compiler.statement import Statement, ancestors
-from plait.compiler.values import Value
+from plait.compiler.values import Value, amounts_of
 from plait.constructions.register import Register as Bits
 from plait.constructions.register import widest_gap_decay
 from plait.constructions.two_decays import largest_gap
+
+LOUD = 4.0
+"""What the largest number that is told apart measures in the stream."""
+
+LOUDEST = 64.0
+"""What the largest number that may occur measures."""
 
 ONE_DECAY_BITS = 3
 """Registers of more bits take two channels, which keep numbers further apart."""
@@ -29,16 +35,18 @@ class Book:
 
     Args:
         base: digits of all codes.
+        seq_len: tokens of a sequence.
     """
 
     lowered: Lowered
     base: int
+    seq_len: int
 
     @cached_property
     def tokens(self) -> Code:
         """Of the tokens that are compared or answered; conditions on tokens have digits of their own where they fit."""
         names, used = self.lowered.token.domain, self._compared()
-        domain = [name for name in names if name in used]
+        domain = [name for name in self._along_tables() if name in used]
         flags: list[list[bool]] = []
         for statement in self._conditions():
             truth = dict(zip(names, (place >= 0 and statement.domain[place] is True for place in token_places(statement)), strict=True))
@@ -90,8 +98,13 @@ class Book:
         """What a number 1 measures in the stream."""
         root = root_of(statement)
         if isinstance(root, Register):
-            return 1.0
-        return 1.0 / max(1.0, float(number(root.domain).abs().max()))
+            return LOUD
+        most = max(1.0, float(number(root.domain).abs().max()))
+        if isinstance(root, Count | Since):
+            amounts = [1] if isinstance(root, Since) else amounts_of(root.inputs[0].domain, root.kind)
+            beyond = self.seq_len * max(abs(amount) for amount in amounts)
+            return min(LOUD / most, LOUDEST / max(beyond, 1))
+        return LOUD / most
 
     def _number(self, statement: Statement) -> Scalar:
         root = root_of(statement)
@@ -102,6 +115,16 @@ class Book:
             return Scalar(statement=statement, column=column, spacing=bits.gap + 2.0 * spread, spread=spread)
         apart = column[:, 0].sort().values.diff()
         return Scalar(statement=statement, column=column, spacing=float(apart.min()) if len(apart) else 1.0)
+
+    def _along_tables(self) -> list[Value]:
+        """All tokens; those that a table of a number gives come first, in the order of its levels."""
+        first: list[Value] = []
+        for statement in ancestors(self.lowered.answer):
+            if isinstance(statement, Table) and len(statement.inputs) == 1 and statement.inputs[0].numeric:
+                levels = self.numbers(statement.inputs[0])[:, 0].argsort().tolist()
+                first += [value for level in levels if (value := statement.entries[level]) is not None]
+        names = self.lowered.token.domain
+        return list(dict.fromkeys((*(value for value in first if value in names), *names)))
 
     def _compared(self) -> set[Value]:
         """Tokens that are answers, keys, queries, or read by tables."""

@@ -84,12 +84,19 @@ def digits(values: Sequence[Value], base: int, flags: Sequence[Sequence[bool]] =
     inner = max(len(group) for group in groups)
     columns = [sign.unsqueeze(-1) for sign in signs]
     if inner > 1 or not columns:
-        rest = DigitCode(n_points=max(inner, 2), base=base).points()
+        rest = DigitCode(n_points=_whole(max(inner, 2), base), base=base).points()
         place = torch.zeros(len(values), dtype=torch.int64)
         for group in groups:
-            place[group] = torch.arange(len(group))
+            number = torch.arange(len(group))
+            # Gray's code: neighbours differ in one digit, so that a table's steps are small.
+            place[group] = number ^ number >> 1 if base == 2 else number
         columns.append(rest[place])
     return Code(values=tuple(values), points=torch.cat(columns, dim=-1))
+
+
+def _whole(n_points: int, base: int) -> int:
+    """In base 2 all points of as many digits: Gray's code takes them in another order."""
+    return 2 ** (n_points - 1).bit_length() if base == 2 else n_points
 
 
 def narrowed(code: Code, values: Sequence[Value]) -> Code:

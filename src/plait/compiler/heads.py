@@ -5,7 +5,6 @@ tells later from earlier.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +16,9 @@ from plait.constructions.rotary import Frequencies, frequencies
 
 RESERVE = 3.0
 """Heads are three times as sharp as exact arithmetic needs: two thirds of a score's margin are for rounding."""
+
+MATCH_RESERVE = 8.0
+"""What tells two matches apart is eight times as sharp: its error grows with it, and so the room for it by a bit more."""
 
 SHARE = 0.25
 """Of a match's lead in content, kept for what keys and queries err by."""
@@ -126,16 +128,17 @@ class Turns:
     def miss(self, statement: Statement) -> float:
         return self.misses[self.heads.index(statement)]
 
-    def look_at_distance(self, statement: AtDistance) -> Look:
-        numbers = [int(number) for number in statement.inputs[1].domain]  # type: ignore[arg-type]
-        window = self.window(statement)
-        margin = self.frequencies.margin(range(-max(numbers), window - min(numbers)))
-        return self._look(margin, window, self.miss(statement))
-
-    def look_at_step(self, statement: Previous) -> Look:
-        offsets = torch.arange(self.window(statement), dtype=torch.float64) - statement.distance
-        cosines = torch.cos(offsets[offsets != 0])
-        return self._look(1.0 - float(cosines.max()), self.window(statement), self.miss(statement))
+    def look_at(self, statement: AtDistance | Previous) -> Look:
+        """The head of a lookup at a distance: by the cosines of what else is in its window."""
+        window, miss = self.window(statement), self.miss(statement)
+        if isinstance(statement, Previous):
+            offsets = torch.arange(window, dtype=torch.float64) - statement.distance
+            margin = 1.0 - float(torch.cos(offsets[offsets != 0]).max())
+        else:
+            numbers = [int(number) for number in statement.inputs[1].domain]  # type: ignore[arg-type]
+            margin = self.frequencies.margin(range(-max(numbers), window - min(numbers)))
+        sharpness = RESERVE * math.log(max(window - 1, 1) / miss) / margin
+        return Look(sharpness=sharpness, margin=margin, miss=miss)
 
     def look_for_match(self, statement: Match, lead: float) -> MatchLook:
         """Lemma 7.5, with the window and the frequency of this model.
@@ -145,18 +148,8 @@ class Turns:
         """
         window, miss, slow = self.window(statement), self.miss(statement), self.slow
         kept = math.log(2.0 / miss + 1.0)
-        nats = RESERVE * kept
+        nats = MATCH_RESERVE * kept
         recency = nats / (2.0 * math.sin(slow / 2.0) * math.sin(math.pi / 4.0 + slow / 2.0))
         content = math.sqrt(2.0) * recency + nats + math.log(max(window, 2))
         sharpness = content / ((1.0 - SHARE) * lead)
         return MatchLook(sharpness=sharpness, recency=recency, nats=nats, kept=kept, miss=miss)
-
-    @staticmethod
-    def _look(margin: float, window: int, miss: float) -> Look:
-        sharpness = RESERVE * math.log(max(window - 1, 1) / miss) / margin
-        return Look(sharpness=sharpness, margin=margin, miss=miss)
-
-
-def shared(statements: Sequence[Statement]) -> Statement:
-    """The one whose queries and keys the head gets."""
-    return statements[0]

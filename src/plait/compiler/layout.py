@@ -4,6 +4,7 @@ Layers are gone through from the last to the first: each says what it needs of t
 held in just the columns that are read of it.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,9 @@ from torch import Tensor
 from plait.compiler.book import Book
 from plait.compiler.encoding import Points
 from plait.compiler.heads import Turns
+from plait.compiler.lookups import Match
 from plait.compiler.lower import Lowered
+from plait.compiler.recurrent import Hold, Lag
 from plait.compiler.schedule import SSM, TF, Layer
 from plait.compiler.ssm_ops import OPS, SsmOp
 from plait.compiler.ssm_writer import SsmWriter
@@ -24,6 +27,8 @@ from plait.constructions.assemble import assemble
 from plait.constructions.residual import QUIET, Residual
 from plait.model import HybridConfig
 
+NORM_EPS = 1e-5
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layout:
@@ -32,7 +37,7 @@ class Layout:
     Args:
         layers: which layer makes what.
         vocab_size: with the specials.
-        gain: of the answer's code over what stands there already; a power of 2.
+        key_gain: what a coordinate measures of keys that an SSM layer copies.
     """
 
     lowered: Lowered
@@ -40,7 +45,7 @@ class Layout:
     book: Book
     turns: Turns
     vocab_size: int
-    gain: float
+    key_gain: float = 1.0
 
     @cached_property
     def planned(self) -> "tuple[dict[Statement, SsmOp | TfOp], Stream]":
@@ -90,7 +95,15 @@ class Layout:
             base.groups = [(base.called, numbers)]
         else:
             base.settle(len(statement.domain))
-            base.groups = [(base.called, base.points(len(statement.domain)))] if base.groups else []
+            points = base.points(len(statement.domain))
+            loud = self.key_gain if statement in self._copied_keys and points.numel() else 1.0
+            base.groups = [(base.called, loud * points)] if base.groups else []
+
+    @cached_property
+    def _copied_keys(self) -> set[Statement]:
+        """Keys that an SSM layer copies: where they are loud, what later layers round is nothing beside them."""
+        matches = [one for layer in self.layers for one in layer.makes if isinstance(one, Match)]
+        return {key for one in matches for key in one.keys if isinstance(key, Lag | Hold)}
 
     def _stream(self, bases: dict[Statement, Base]) -> Stream:
         token = self.lowered.token
@@ -207,6 +220,8 @@ class Layout:
             rotary_fraction=pairs.fraction(d_model) if pairs.n_pairs else 0.0,
             rotary_base=pairs.base,
             d_mlp=units,
+            norm_eps=NORM_EPS,
+            init="paper",  # of no effect: every weight is set
         )
 
     def _window(self, layer: Layer) -> int | None:
@@ -238,6 +253,27 @@ class Layout:
         widths = [stream.residual.width(name) for name in stream.names[token]]
         return list(stream.bases[token].split(widths, dim=-1))
 
+    @cached_property
+    def murmur(self) -> float:
+        """By how much what the embedding of a token holds may move two logits apart."""
+        table = self.stream.bases[self.lowered.token]
+        most = torch.zeros(())
+        for block in table.split(1024):
+            product = block @ table.T
+            low, high = product.amin(-1).clamp(max=0.0), product.amax(-1).clamp(min=0.0)
+            most = torch.maximum(most, (high - low).max())
+        return float(most)
+
+    @property
+    def lead(self) -> float:
+        """By how much the answer's code leads every other token's, and nothing."""
+        return self.book.tokens.lead
+
+    @property
+    def gain(self) -> float:
+        """Of the answer's code over what the embedding left there; a power of 2 (Theorem 11.13)."""
+        return 2.0 ** math.ceil(math.log2(16.0 * self.murmur / self.lead))
+
     @property
     def final_gain(self) -> float:
         """Such that logits are about products of codes."""
@@ -246,4 +282,3 @@ class Layout:
         return 1.0 / (residual.amplitude * last * self.gain)
 
 
-NORM_EPS = 1e-5

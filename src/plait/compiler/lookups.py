@@ -14,7 +14,7 @@ from plait.compiler.statement import NOTHING, Column, Statement, looked_up
 from plait.compiler.values import Value, amounts_of, index_in
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Fetch(Statement):
     """What the first input holds at one position up to this one, which the other inputs decide."""
 
@@ -54,7 +54,7 @@ class Fetch(Statement):
         return value.gather(-1, place).masked_fill(distance < 0, NOTHING)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AtDistance(Fetch):
     """As many positions back as the second input says."""
 
@@ -77,7 +77,7 @@ class AtDistance(Fetch):
         return distance.masked_fill(distance > here, NOTHING)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Previous(Fetch):
     """A fixed number of positions back."""
 
@@ -100,7 +100,7 @@ class Previous(Fetch):
         return {"distance": self.distance}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Match(Fetch):
     """The latest or the earliest position up to this one whose keys are this position's queries.
 
@@ -174,19 +174,19 @@ class Match(Fetch):
         return {"n_keys": self.n_keys, "last": self.last}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Latest(Match):
     kind: ClassVar[str] = "latest"
     earliest: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Earliest(Match):
     kind: ClassVar[str] = "earliest"
     earliest: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Mean(Statement):
     """The mean of the amounts over the last positions that there are, true being 1 and nothing 0.
 

@@ -12,7 +12,7 @@ from plait.compiler.statement import NOTHING, Column, Statement, looked_up
 from plait.compiler.values import Value, index_in, value_to_json
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Token(Statement):
     """The token itself, by its name."""
 
@@ -25,7 +25,7 @@ class Token(Statement):
         raise AssertionError("tokens are given")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Table(Statement):
     """A function of the inputs' present values; of the token alone it is an embedding.
 
@@ -83,7 +83,7 @@ class Table(Statement):
         }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Product(Statement):
     """One number times another; nothing where either is."""
 

@@ -11,7 +11,7 @@ from plait.compiler.statement import NOTHING, Column, Statement, looked_up
 from plait.compiler.values import Value, amounts_of
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Lag(Statement):
     """What the signal was `distance` positions ago; nothing before the start."""
 
@@ -44,7 +44,7 @@ class Lag(Statement):
         return {"distance": self.distance}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Hold(Statement):
     """The signal as it was at the latest position, this one included, where the gate was true; else nothing.
 
@@ -81,7 +81,7 @@ class Hold(Statement):
         return columns[0].gather(-1, place.clamp(min=0)).masked_fill(place < 0, NOTHING)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Count(Statement):
     """The sum of the amounts so far, true being 1 and nothing 0; with a reset, of those behind its latest position.
 
@@ -125,17 +125,20 @@ class Count(Statement):
             found.append(kept if self.stay or kept == total else None)
         return found
 
-    def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
+    def totals(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
+        """The sums, also outside the domain."""
         amounts = looked_up(amounts_of(self.inputs[0].domain, self.kind), columns[0], nothing=0)
-        resets = truth(self.inputs[1], columns[1]) if len(columns) == 2 else None
-        return within(since_reset(amounts, resets), self.ends, stay=self.stay)
+        return since_reset(amounts, truth(self.inputs[1], columns[1]) if len(columns) == 2 else None)
+
+    def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
+        return within(self.totals(*columns), self.ends, stay=self.stay)
 
     def parameters(self) -> dict[str, object]:
         low, high = self.ends
         return {"least": low, "most": high, "stay": self.stay}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Since(Statement):
     """Tokens since the latest reset, 0 at the reset itself; before the first, tokens so far.
 
@@ -174,16 +177,18 @@ class Since(Statement):
             found.append(min(passed, self.most) if self.stay or passed <= self.most else None)
         return found
 
+    def totals(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
+        """The numbers, also those above the most."""
+        return since_reset(torch.ones_like(columns[0]), truth(self.inputs[0], columns[0]))
+
     def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
-        resets = truth(self.inputs[0], columns[0])
-        passed = since_reset(torch.ones_like(columns[0]), resets)
-        return within(passed, (0, self.most), stay=self.stay)
+        return within(self.totals(*columns), (0, self.most), stay=self.stay)
 
     def parameters(self) -> dict[str, object]:
         return {"most": self.most, "stay": self.stay}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Register(Statement):
     """The last `n_bits` bits, those before the start being 0, as a number whose lowest bit is the latest.
 

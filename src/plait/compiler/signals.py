@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from plait.compiler.statement import Statement
 from plait.compiler.values import MOST_VALUES
-from plait.names import unknown
+from plait.checks.names import unknown
 
 MOST_STATEMENTS = 256
 ANSWER = "answer"

@@ -271,12 +271,12 @@ class Shifts(SsmOp):
         bits, known = self.feeds()
         writer.carries()
         quantity = self.quantity(writer, stream, known)
-        register = self.book.register(self.statement.n_bits)
+        register, scale = self.book.register(self.statement.n_bits), self.book.scale(self.statement)
         for decay, weight in zip(register.decays, register.maps[0], strict=True):
             for channel, _ in self.channels(writer, stream, bits):
                 chosen = writer.channels[channel]
                 chosen.steps[quantity], chosen.rate = (STEP - HOLD) / OPEN, -math.log(decay) / STEP
-                writer.add(channel, weight / OPEN * into[0])
+                writer.add(channel, scale * weight / OPEN * into[0])
 
 
 LIFT = 64.0

@@ -22,7 +22,7 @@ Column = list[Value | None]
 NOTHING = -1
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Statement(ABC):
     """One statement; two are the same only if they are one object.
 
@@ -63,6 +63,9 @@ class Statement(ABC):
     @abstractmethod
     def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
         """The same by tensors of places in the domains."""
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} of {len(self.domain)} values>"
 
     def parameters(self) -> dict[str, object]:
         """What decides the meaning beside the inputs, as plain JSON."""

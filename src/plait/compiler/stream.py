@@ -118,13 +118,18 @@ class Stream:
         """Rows whose product with the normed stream gives the columns' entries."""
         return self.weights(statement, columns).T @ self.directions(base_of(statement, self.token))
 
-    def any_row(self, statement: Statement, choices: Sequence[Points]) -> Float[Tensor, " d_model"]:
-        """The row of the first column among the choices that the stream gives."""
+    def any_weights(self, statement: Statement, choices: Sequence[Points]) -> Float[Tensor, "width columns"]:
+        """The weights of the first choice that the stream gives."""
         base = base_of(statement, self.token)
-        for column in choices:
-            if spanned(self.bases[base], over_base(statement, column)) is not None:
-                return self.rows(statement, column)[0]
+        for columns in choices:
+            found = spanned(self.bases[base], over_base(statement, columns))
+            if found is not None:
+                return found
         raise AssertionError("what is read was not needed")
+
+    def any_row(self, statement: Statement, choices: Sequence[Points]) -> Float[Tensor, " d_model"]:
+        """The row that reads the first column among the choices that the stream gives."""
+        return (self.any_weights(statement, choices).T @ self.directions(base_of(statement, self.token)))[0]
 
     @property
     def answer_directions(self) -> Float[Tensor, "digits d_model"]:

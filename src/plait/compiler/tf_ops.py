@@ -124,7 +124,7 @@ class ByDistance(Fetches):
         pairs = self.turns.distances.used
         writer.attend_at_distance(
             [(pair, row, 1.0 / len(pairs)) for pair, row in zip(pairs, rows, strict=True)],
-            sharpness=self.turns.look_at_distance(self.statement).sharpness,
+            sharpness=self.turns.look_at(self.statement).sharpness,
         )
 
 
@@ -139,7 +139,7 @@ class ByStep(Fetches):
         assert isinstance(self.statement, Previous)
         writer.attend_at_fixed_distance(
             self.statement.distance, pair=0, frequency=1.0,
-            sharpness=self.turns.look_at_step(self.statement).sharpness,
+            sharpness=self.turns.look_at(self.statement).sharpness,
         )  # fmt: skip
 
 

@@ -30,6 +30,17 @@ STATEMENTS = {
     "7.4": "attention lies at the latest key whose level is nearest to the register",
     "7.6": "attention lies at the latest key with the wanted code; its token's code is copied",
     "7.7": "the target's logit leads every other",
+    "11.1": "the embedding holds the token's columns",
+    "11.3": "a table's steps give the points of its entries",
+    "11.4": "the skip gives what the convolution reads",
+    "11.5": "the value is that of the latest position with an open gate",
+    "11.6": "the state is the sum of the amounts since the reset",
+    "11.7": "the state is a sum of decaying bits",
+    "11.8": "the gate multiplies two numbers",
+    "11.9": "attention lies at the distance held",
+    "11.10": "attention lies at the latest, or earliest, match",
+    "11.12": "equal scores give the mean",
+    "11.13": "the target's logit leads every other",
 }
 """What the lemmas say, in a line each."""
 
@@ -161,7 +172,7 @@ def check_attention(model: HybridLM, plan: Plan, seen: Trace, tokens: Tensor) ->
 def check_gap(plan: Plan, seen: Trace, tokens: Tensor) -> LemmaCheck:
     """The theorem: by how much the target's logit leads, where the key is in the window."""
     targets = plan.task.targets(tokens)
-    known = targets.scored & plan.gazes(tokens)[-1].known
+    known = targets.scored & plan.answered(tokens)
     gaps = logit_gaps(seen.logits, targets.tokens)[known]
     return LemmaCheck(
         lemma=plan.theorem,

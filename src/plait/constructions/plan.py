@@ -147,6 +147,10 @@ class Plan(ABC):
     def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
         """Where attention looks for these tokens."""
 
+    def answered(self, tokens: Int[Tensor, "*batch time"]) -> Bool[Tensor, "*batch time"]:
+        """Where the theorem claims the answer, of positions with a target: where the last head's place is known."""
+        return self.gazes(tokens)[-1].known
+
     @abstractmethod
     def squares(self) -> tuple[float, ...]:
         """The largest sum of squared signals of any position: of the embedding, and after every layer."""

@@ -1,0 +1,133 @@
+"""The proof of one compiled model in one type of number: bounds composed along its layers (Theorem 11.13)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from plait.compiler.flow import Flow, Given
+from plait.compiler.layout import NORM_EPS, Layout
+from plait.compiler.lookups import Fetch
+from plait.compiler.recurrent import Count, Hold, Lag, Since
+from plait.compiler.schedule import SSM, Layer, read_through
+from plait.compiler.ssm_ops import SsmOp
+from plait.compiler.ssm_rules import RULES
+from plait.compiler.statement import Statement
+from plait.compiler.stream import base_of
+from plait.compiler.tf_ops import TfOp
+from plait.compiler.tf_rules import given
+from plait.compiler.values import amounts_of
+from plait.constructions.rounding import Allowance, Rounding
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bounds:
+    """What holds in one type.
+
+    Args:
+        errors: after the embedding and every layer, how far off each base's vector may be where it holds something.
+        blanks: likewise where it is known to hold nothing.
+        lengths: the largest length of a stream vector there.
+        allowances: what must be small, beside what is kept for it.
+        answer: how far off the answer's code may be, over its gain.
+    """
+
+    errors: tuple[Mapping[Statement, float], ...]
+    blanks: tuple[Mapping[Statement, float], ...]
+    lengths: tuple[float, ...]
+    allowances: tuple[Allowance, ...]
+    answer: float
+
+
+def bounds(layout: Layout, rounding: Rounding, seq_len: int) -> Bounds:
+    """The rules of all statements, layer by layer."""
+    _, stream = layout.planned
+    token = layout.lowered.token
+    flow = Flow(rounding=rounding, stream=stream, seq_len=seq_len, norm_eps=NORM_EPS)
+    flow.sizes[token] = float(stream.bases[token].norm(dim=-1).max())
+    flow.errors[token] = flow.blanks[token] = flow.insides[token] = rounding.unit * 2.0 * _constant(layout, flow.sizes[token])
+    errors, blanks, lengths, answer = [dict(flow.errors)], [dict(flow.blanks)], [flow.length], 0.0
+    for layer in layout.layers:
+        found = {one: _given(layout, flow, one) for one in layer.makes}
+        answer = _after(layout, flow, layer, found)
+        errors.append(dict(flow.errors))
+        blanks.append(dict(flow.blanks))
+        lengths.append(flow.length)
+    code = layout.book.tokens
+    logit = 2.0 * rounding.read(flow.length) * flow.sizes[token] / layout.gain
+    flow.allow("the answer's code", error=code.chord * answer + logit, room=layout.lead / 4.0)
+    return Bounds(
+        errors=tuple(errors), blanks=tuple(blanks), lengths=tuple(lengths), allowances=tuple(flow.allowances),
+        answer=answer,
+    )  # fmt: skip
+
+
+def _constant(layout: Layout, size: float) -> float:
+    """The length of an embedding, its constant included."""
+    residual = layout.stream.residual
+    return math.sqrt(residual.d_model * residual.bias**2 + size**2)
+
+
+def _given(layout: Layout, flow: Flow, statement: Statement) -> Given:
+    op = layout.planned[0][statement]
+    if isinstance(op, SsmOp):
+        return RULES[type(op)](flow, op)
+    assert isinstance(op, TfOp)
+    return given(flow, op)
+
+
+def _after(layout: Layout, flow: Flow, layer: Layer, found: Mapping[Statement, Given]) -> float:
+    """Bounds on the stream behind the layer; the answer's error over its gain, if the layer makes it.
+
+    Every part of the layer's output is a sum over channels, head dimensions or units, rounded once or twice when it
+    is added to the stream: that reaches all subspaces.
+    """
+    stream, rounding, config = layout.stream, flow.rounding, layout.config()
+    answer = layout.lowered.answer
+    n_terms = float(config.d_inner or 1) if layer.kind == SSM else float(rounding.d_model)
+    spill = 0.0
+    for statement, one in found.items():
+        gain = max(1.0, layout.gain) if statement is answer else 1.0
+        spill += gain * (3.0 * rounding.unit + (n_terms + 2.0) * rounding.wide) * one.gross
+    answer_error = 0.0
+    for statement, one in found.items():
+        if stream.names[statement]:
+            flow.sizes[statement] = _size(layout, flow, statement) + one.either
+            flow.errors[statement], flow.blanks[statement] = one.error, one.blank
+            flow.insides[statement] = one.inside
+        if statement is answer:
+            answer_error = one.error + max(one.leaks)
+    if answer in found:
+        code = float(layout.book.tokens.norm)
+        flow.sizes[answer] = math.hypot(flow.sizes.get(answer, 0.0), layout.gain * (code + answer_error))
+    spill += 3.0 * rounding.unit * flow.length
+    gains = {one: layout.gain if one is answer else 1.0 for one in found}
+    inside, anywhere = (math.fsum(gains[one] * found[one].leaks[side] for one in found) for side in (0, 1))
+    for base in flow.errors:
+        flow.insides[base] += spill + inside
+        flow.errors[base] += spill + anywhere
+        flow.blanks[base] += spill + anywhere
+    return answer_error + spill / layout.gain if answer in found else 0.0
+
+
+def _size(layout: Layout, flow: Flow, statement: Statement) -> float:
+    """The largest length of a base's vector at any position, known or not, before rounding."""
+    stream = layout.stream
+    own = stream.bases[statement]
+    points = float(own.norm(dim=-1).max())
+    if isinstance(statement, Count):
+        amounts = amounts_of(statement.inputs[0].domain, "")
+        return max(points, layout.book.scale(statement) * flow.seq_len * max(abs(one) for one in amounts))
+    if isinstance(statement, Since):
+        return max(points, layout.book.scale(statement) * flow.seq_len)
+    if isinstance(statement, Lag | Hold | Fetch):
+        value = statement.inputs[0]
+        if base_of(value, stream.token) not in flow.sizes:
+            value, _ = read_through(value)
+        base = base_of(value, stream.token)
+        if base in flow.sizes:
+            weights = stream.weights(value, own)
+            return float(torch.linalg.matrix_norm(weights, ord=2)) * flow.sizes[base]
+    # A table's output lies between two of its points, whatever number it reads.
+    return points

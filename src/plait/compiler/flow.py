@@ -1,0 +1,242 @@
+"""How far a compiled model's signals may be from their values: one bound a signal, carried from layer to layer.
+
+Every rule says, from bounds on what a statement reads, how far off it is itself, and what must be small for that: its
+*allowances*. With a unit roundoff of 0 the same rules give what is proved in exact arithmetic; what they give beyond
+that is rounding (docs/theory-constructions.md, section 11). All errors are in units of signals.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from plait.compiler.encoding import Points
+from plait.compiler.staircase import Staircase
+from plait.compiler.statement import Statement
+from plait.compiler.stream import Stream, base_of
+from plait.compiler.wires import Feed
+from plait.constructions.residual import QUIET
+from plait.constructions.rounding import Allowance, Rounding
+
+ELEMENTARY = 5.0
+"""Units that exp, silu and softplus err by at most."""
+
+STEEPEST = 1.1
+"""SiLU is nowhere steeper."""
+
+DIP = 0.3
+"""SiLU is nowhere below minus this."""
+
+UNSETTLED = 2.0**-30
+"""What a staircase's steps may lack of 0 or 1 where its number is off by all that it may be: 4 * 24 e^-24 / 32 < this."""
+
+IDENTITY = 2.0**-30
+"""Types of a larger unit roundoff have silu(z) = z from z = 24 on, as all settled units of a staircase see it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What one statement of a layer gives.
+
+    Args:
+        inside: error of its vector, where it holds something and no count in the stream has left its range.
+        error: of its vector, where it holds something.
+        blank: of its vector, which is then 0, where it holds nothing and is known to.
+        gross: sizes of all that is added up to give it: rounding acts on that.
+        leaks: what rounding of a table's units adds along any direction, inside and anywhere.
+    """
+
+    inside: float
+    error: float
+    blank: float
+    gross: float
+    leaks: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def either(self) -> float:
+        return max(self.error, self.blank)
+
+
+@dataclass(eq=False)
+class Flow:
+    """Bounds on the stream before one layer, and the allowances met so far.
+
+    Args:
+        rounding: the type.
+        seq_len: tokens of a sequence.
+        sizes: of every base, the largest length of its vector at any position.
+        errors: of every base, the largest error of its vector where it holds something.
+        blanks: likewise where it is known to hold nothing.
+        insides: as errors, where no count has left its range.
+    """
+
+    rounding: Rounding
+    stream: Stream
+    seq_len: int
+    norm_eps: float
+    sizes: dict[Statement, float] = field(default_factory=dict)
+    errors: dict[Statement, float] = field(default_factory=dict)
+    blanks: dict[Statement, float] = field(default_factory=dict)
+    insides: dict[Statement, float] = field(default_factory=dict)
+    allowances: list[Allowance] = field(default_factory=list)
+
+    @property
+    def unit(self) -> float:
+        return self.rounding.unit
+
+    @property
+    def wide(self) -> float:
+        return self.rounding.wide
+
+    @property
+    def length(self) -> float:
+        """The largest length of a stream vector, constant included."""
+        residual = self.stream.residual
+        squares = (size**2 for size in self.sizes.values())
+        return math.sqrt(residual.d_model * residual.bias**2 + math.fsum(squares))
+
+    @property
+    def read(self) -> float:
+        """The error of reading a row of length 1, beside that of what stands there (Lemma 6.9, and 6.1 ii)."""
+        return self.rounding.read(self.length) + self._softening
+
+    @property
+    def _softening(self) -> float:
+        return QUIET**2 * self.length**3 / (2.0 * self.stream.residual.d_model * self.norm_eps)
+
+    @property
+    def gate(self) -> float:
+        """The relative error of a gate that reads the constant."""
+        residual = self.stream.residual
+        return 1.5 * self.read / (residual.bias * math.sqrt(residual.d_model)) + (2.0 + ELEMENTARY) * self.unit
+
+    @property
+    def one(self) -> float:
+        """The relative error of the channel that is 1, of B and of C."""
+        return (4.0 + ELEMENTARY) * self.unit
+
+    def allow(self, what: str, *, error: float, room: float) -> None:
+        """Note that an error must not pass a bound."""
+        self.allowances.append(Allowance(what=what, error=error, room=room))
+
+    def column(self, statement: Statement, choices: Sequence[Points], *, where: str = "anywhere") -> float:
+        """The error of one column that is read, as `columns`."""
+        weights = self.stream.any_weights(statement, choices)
+        return float(weights.norm()) * sum(self._own_and_read(statement, where))
+
+    def columns(self, statement: Statement, columns: Points, *, where: str = "something") -> float:
+        """The error of a vector of columns that is read.
+
+        Args:
+            where: "something" where the signal holds something, "inside" where beside that no count has left its
+                range, "anywhere" also where it is known to hold nothing.
+        """
+        weights = self.stream.weights(statement, columns)
+        if weights.numel() == 0:
+            return 0.0
+        own, read = self._own_and_read(statement, where)
+        return float(torch.linalg.matrix_norm(weights, ord=2)) * own + float(weights.norm()) * read
+
+    def _own_and_read(self, statement: Statement, where: str) -> tuple[float, float]:
+        base = base_of(statement, self.stream.token)
+        if where == "inside":
+            return self.insides[base], self.read_inside
+        return self.errors[base] if where == "something" else self.anywhere(base), self.read
+
+    def anywhere(self, base: Statement) -> float:
+        """The error of a base's vector, holding something or nothing."""
+        return max(self.errors[base], self.blanks[base])
+
+    @property
+    def counts(self) -> set[Statement]:
+        """The counts in the stream that may leave their range."""
+        return {base for base in self.sizes if base.edged}
+
+    @property
+    def length_inside(self) -> float:
+        """The largest length of a stream vector where no count has left its range."""
+        residual = self.stream.residual
+        squares = (self._inside(base) ** 2 for base in self.sizes)
+        return math.sqrt(residual.d_model * residual.bias**2 + math.fsum(squares))
+
+    def _inside(self, base: Statement) -> float:
+        size = self.sizes[base]
+        if base.numeric:
+            known = float(self.stream.bases[base].norm(dim=-1).max())
+            return min(size, known + self.errors[base])
+        return size
+
+    @property
+    def read_inside(self) -> float:
+        return self.rounding.read(self.length_inside) + self._softening
+
+    def feed(self, feed: Feed, what: str) -> Given:
+        """Lemma 11.2: the error of a feed's vector."""
+        if feed.staircase is not None:
+            reads = [(statement, choices[0]) for statement, choices in feed.needs]
+            return self.stairs(feed.staircase, reads, what)
+        error, gross = feed.constant.abs() * self.one, feed.constant.abs()
+        for wire in feed.wires:
+            read = sum(self.column(statement, choices) for statement, choices in wire.reads)
+            size = sum(float(choices[0].abs().max()) for _, choices in wire.reads)
+            size = abs(wire.scale) * size + abs(wire.bias) + DIP
+            off = STEEPEST * abs(wire.scale) * read + (3.0 + ELEMENTARY) * self.unit * size
+            error, gross = error + wire.out.abs() * off, gross + wire.out.abs() * size
+        off = float(error.norm())
+        return Given(inside=off, error=off, blank=off, gross=float(gross.norm()))
+
+    def stairs(
+        self, stairs: Staircase, reads: Sequence[tuple[Statement, Points]], what: str, *, centred: bool = False
+    ) -> Given:
+        """Lemma 11.3: what a table's number may be off by, and what its units round.
+
+        Args:
+            centred: the norm before it takes out the constant, as LayerNorm does.
+        """
+        residual = self.stream.residual
+        constant = residual.d_model * residual.bias**2 if centred else 0.0
+        off = long = inside = far = 0.0
+        own: set[Statement] = set()
+        for (statement, column), weight in zip(reads, stairs.weights, strict=True):
+            row = float(self.stream.weights(statement, column).norm()) * abs(weight)
+            base = base_of(statement, self.stream.token)
+            own.add(base)
+            off += row * (self.anywhere(base) + self.read)
+            long, far = long + row * math.sqrt(self.length**2 - constant), far + row * self.sizes[base]
+            inside += row * math.sqrt(self.length_inside**2 - constant)
+        near = long * math.sqrt(self._square_near(own) - constant) / math.sqrt(self.length**2 - constant)
+        off += 5.0 * self.unit * stairs.reach
+        self.allow(f"the number that {what} reads", error=off, room=stairs.third / 4.0)
+        lacking, top = UNSETTLED * stairs.highest_step, float(stairs.points.norm(dim=-1).max())
+        (at_best, leak), (known, _) = (self._units(stairs, one, stairs.reach) for one in (inside, near))
+        anywhere, elsewhere = self._units(stairs, long, max(far, stairs.reach))
+        return Given(
+            inside=lacking + at_best, error=lacking + known, blank=lacking + anywhere, gross=top,
+            leaks=(leak, elsewhere),
+        )  # fmt: skip
+
+    def _square_near(self, own: set[Statement]) -> float:
+        """The squared length of a stream vector where these numbers lie within their range."""
+        return self.length**2 - math.fsum(self.sizes[base] ** 2 - self._inside(base) ** 2 for base in own)
+
+    def _units(self, stairs: Staircase, long: float, reach: float) -> tuple[float, float]:
+        """What the units' own roundings change, and what that of their sum does, in any direction.
+
+        Args:
+            long: the length of the row, times that of the stream.
+            reach: the largest number read.
+        """
+        unit, wide, d_model = self.unit, self.wide, self.rounding.d_model
+        top = float(stairs.points.norm(dim=-1).max())
+        silu = 1.0 + (0.0 if unit > IDENTITY else ELEMENTARY)
+        rounded, apart, leak, largest = 0.0, 0.0, unit * stairs.rise, 0.0
+        for threshold, height in stairs.units():
+            steep, size = float(height.norm()) / stairs.third, reach + abs(threshold)
+            apart += steep * (d_model + 1.0) * wide * (long + abs(threshold))
+            largest = max(largest, steep * (long + abs(threshold)))
+            rounded += steep * silu * unit * size
+            leak += wide * (top + 2.0 * steep * size)
+        # The two units of a step round alike unless a power of two lies between them.
+        apart = min(apart, 16.0 * (d_model + 1.0) * wide * largest)
+        return rounded + apart, leak

@@ -1,0 +1,294 @@
+"""A compiled program: its layers, its weights, what each subspace must hold, and what is proved of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from plait.compiler.book import Book, root_of
+from plait.compiler.bounds import Bounds, bounds
+from plait.compiler.heads import Turns
+from plait.compiler.interpreter import places
+from plait.compiler.layout import NORM_EPS, Layout
+from plait.compiler.lookups import AtDistance, Earliest, Fetch, Latest, Mean, Previous
+from plait.compiler.lower import lower
+from plait.compiler.pointwise import Product, Table, Token
+from plait.compiler.program import Program
+from plait.compiler.program_json import program_to_json
+from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
+from plait.compiler.schedule import SSM, TF, Layer, Scheduler
+from plait.compiler.statement import Statement, looked_up
+from plait.compiler.tf_ops import ByMatch
+from plait.compiler.values import amounts_of
+from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
+from plait.constructions.residual import Residual
+from plait.constructions.rounding import Allowance, Rounding
+from plait.model import HybridConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramPlan(Plan):
+    """A program for sequences of `seq_len` tokens.
+
+    Args:
+        base: digits of all codes; 2 takes a coordinate a bit.
+        n_frequencies: rotary frequencies that tell distances apart.
+        kinds: of layers that may be used; of equally many layers, those with the earlier kind first are taken.
+        key_gain: how loud keys are that an SSM layer copies.
+    """
+
+    kind: ClassVar[str] = "program"
+    theorem: ClassVar[str] = "11.13"
+
+    task: Program
+    base: int = 2
+    n_frequencies: int = 1
+    kinds: tuple[str, ...] = (TF, SSM)
+    key_gain: float = 1.0
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Layers, codes, stream and weights."""
+        lowered = lower(self.task)
+        layers = Scheduler(lowered, kinds=self.kinds).layers()
+        book = Book(lowered=lowered, base=self.base, seq_len=self.seq_len)
+        turns = Turns(
+            heads=tuple(one for layer in layers for one in layer.fetches),
+            seq_len=self.seq_len,
+            n_frequencies=self.n_frequencies,
+            misses=_misses(book, layers),
+        )
+        return Layout(
+            lowered=lowered, layers=layers, book=book, turns=turns, vocab_size=self.task.vocab_size,
+            key_gain=self.key_gain,
+        )  # fmt: skip
+
+    @property
+    def residual(self) -> Residual:
+        return self.layout.stream.residual
+
+    def config(self) -> HybridConfig:
+        return self.layout.config()
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.layout.weights()
+
+    def bounds(self, rounding: Rounding) -> Bounds:
+        """What holds with this rounding."""
+        known: dict[Rounding, Bounds] = self.__dict__.setdefault("_bounds", {})
+        if rounding not in known:
+            known[rounding] = bounds(self.layout, rounding, self.seq_len)
+        return known[rounding]
+
+    def margins(self) -> Margins:
+        """Theorem 11.13: of the last attention, and of the logits, with the part kept for rounding taken off."""
+        layout = self.layout
+        exact = self.bounds(self._exact)
+        code = layout.book.tokens
+        signal = 0.75 * layout.lead - code.chord * exact.answer - layout.murmur / layout.gain
+        last = self.residual.layer_factor(self.squares()[-1], eps=NORM_EPS)
+        attention, mass = self._attention()
+        return Margins(
+            attention=attention,
+            target_mass=mass,
+            logit_gap=layout.final_gain * self.residual.amplitude * last * layout.gain * signal,
+        )
+
+    @property
+    def _exact(self) -> Rounding:
+        return Rounding(unit=0.0, d_model=self.residual.d_model)
+
+    def _attention(self) -> tuple[float, float]:
+        """The least lead in score and the least mass at the place looked at, of the last head; infinite without one."""
+        heads = [one for layer in self.layout.layers for one in layer.fetches if isinstance(one, Fetch)]
+        if not heads:
+            return float("inf"), 1.0
+        return self._look(heads[-1])
+
+    def _look(self, statement: Fetch) -> tuple[float, float]:
+        """A head's least lead in score that rounding leaves, and least mass."""
+        turns, op = self.layout.turns, self.layout.planned[0][statement]
+        miss = turns.miss(statement)
+        if isinstance(op, ByMatch):
+            return turns.look_for_match(op.match, op.lead).kept, 1.0 - miss
+        assert isinstance(statement, AtDistance | Previous)
+        look = turns.look_at(statement)
+        return look.sharpness * look.margin / 3.0, 1.0 / (1.0 + miss)
+
+    def factors(self) -> tuple[Factor, ...]:
+        """Lemma 6.1: all norms are quiet; weights assume that nothing is in the stream."""
+        assumed, factors = self.layout.factors, []
+        for index, layer in enumerate(self.layout.layers):
+            rms = layer.kind == SSM
+            factor = assumed[0] if rms else assumed[1]
+            most = self.residual.rms_factor if rms else self.residual.layer_factor
+            low = most(self.squares()[index], eps=NORM_EPS) / factor
+            name = "norm" if rms else "input_layernorm"
+            factors.append(Factor(layer=index + 1, norm=name, assumed=factor, high=1.0, low=low))
+        return tuple(factors)
+
+    def squares(self) -> tuple[float, ...]:
+        constant = self.residual.d_model * self.residual.bias**2
+        return tuple(max(length**2 - constant, 0.0) for length in self.bounds(self._exact).lengths)
+
+    def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
+        exact, rounded = self.bounds(self._exact), self.bounds(rounding)
+        layout, found = self.layout, dict[tuple[int, str], float]()
+        for layer, (one, other) in enumerate(zip(rounded.errors, exact.errors, strict=True)):
+            for statement, error in one.items():
+                for name in layout.stream.names[statement]:
+                    found[layer, name] = error - other[statement]
+        more = layout.gain * (rounded.answer - exact.answer) * self._answer_stretch
+        for name in layout.stream.names[layout.lowered.token]:
+            found[len(layout.layers), name] += more
+        return found
+
+    @property
+    def _answer_stretch(self) -> float:
+        """By how much an error of the answer's code may be larger in the columns that hold it."""
+        return float(self.layout.stream.weights(self.layout.lowered.token, self.layout.stream.answer_code).norm())
+
+    def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
+        return self.bounds(rounding).allowances
+
+    def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
+        layout = self.layout
+        token = layout.lowered.token
+        order = [token, *(one for layer in layout.layers for one in layer.makes)]
+        values = places(tokens, *order)
+        errors = self.bounds(self._exact).errors
+        found: list[Holding] = []
+        for layer in range(len(layout.layers) + 1):
+            last = layer == len(layout.layers)
+            present = [one for made in layout.layers[:layer] for one in made.makes]
+            for statement in present if last else [token, *present]:
+                found += self._held(statement, values, layer, errors[layer].get(statement, 0.0))
+        return (*found, *self._answered(values[layout.lowered.answer], values[token]))
+
+    def _held(
+        self, statement: Statement, values: Mapping[Statement, Tensor], layer: int, tolerance: float
+    ) -> list[Holding]:
+        """What a base's subspaces hold behind a layer."""
+        stream = self.layout.stream
+        names = stream.names[statement]
+        if not names:
+            return []
+        expected, known = self._expected(statement, values)
+        widths = [stream.residual.width(name) for name in names]
+        lemma = "11.1" if isinstance(statement, Token) else lemma_of(statement, self._kind_of(statement))
+        return [
+            Holding(layer=layer, subspace=name, lemma=lemma, expected=part, known=known, tolerance=tolerance)
+            for name, part in zip(names, expected.split(widths, dim=-1), strict=True)
+        ]
+
+    def _expected(self, statement: Statement, values: Mapping[Statement, Tensor]) -> tuple[Tensor, Tensor]:
+        """What a base's vector is, and where it is known."""
+        layout, place = self.layout, values[statement]
+        everywhere = torch.ones_like(place, dtype=torch.bool)
+        if isinstance(statement, Count | Since | Register):
+            needed = places(values[layout.lowered.token], *statement.inputs)
+            columns = [needed[signal] for signal in statement.inputs]
+            scale = layout.book.scale(statement)
+            if isinstance(statement, Register):
+                bits = looked_up(amounts_of(statement.inputs[0].domain, statement.kind), columns[0])
+                return scale * layout.book.register(statement.n_bits).numbers(bits, bits >= 0), everywhere
+            return scale * statement.totals(*columns).double().unsqueeze(-1), everywhere
+        points = layout.stream.bases[statement]
+        known = place >= 0 if statement.loose else everywhere
+        if statement.numeric and not isinstance(statement, Mean | Product):
+            # Carried numbers: a register's older bits are not known here, nor how far a count went beyond its end.
+            root = root_of(statement)
+            known = known & (place > 0) & (place < len(points) - 1) & ~torch.tensor(isinstance(root, Register))
+        return torch.cat((points, torch.zeros_like(points[:1])))[place], known
+
+    def _answered(self, answer: Tensor, token: Tensor) -> list[Holding]:
+        """The token's own columns with the answer's on top."""
+        layout, stream = self.layout, self.layout.stream
+        statement, last = layout.lowered.answer, len(layout.layers)
+        code = layout.book.answer(statement.domain)
+        added = torch.cat((code, torch.zeros_like(code[:1])))[answer]
+        weights = stream.weights(layout.lowered.token, stream.answer_code)
+        expected = stream.bases[layout.lowered.token][token] + layout.gain * added @ weights.T
+        exact = self.bounds(self._exact)
+        tolerance = exact.errors[last][layout.lowered.token] + layout.gain * exact.answer * self._answer_stretch
+        widths = [stream.residual.width(name) for name in stream.names[layout.lowered.token]]
+        return [
+            Holding(layer=last, subspace=name, lemma="11.13", expected=part, known=answer >= 0, tolerance=tolerance)
+            for name, part in zip(stream.names[layout.lowered.token], expected.split(widths, dim=-1), strict=True)
+        ]
+
+    def _kind_of(self, statement: Statement) -> str:
+        return next(layer.kind for layer in self.layout.layers if statement in layer.makes)
+
+    def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
+        found: list[Gaze] = []
+        for index, layer in enumerate(self.layout.layers):
+            for statement in layer.fetches[:1]:
+                if isinstance(statement, Fetch):
+                    signals = statement.inputs[1:] or statement.inputs
+                    values = places(tokens, *signals)
+                    distance = statement.distances(*(values[signal] for signal in signals))
+                    margin, mass = self._look(statement)
+                    found.append(
+                        Gaze(
+                            layer=index + 1, lemma=lemma_of(statement, TF), distance=distance.clamp(min=0),
+                            known=distance >= 0, margin=margin, mass=mass,
+                        )
+                    )  # fmt: skip
+        return tuple(found)
+
+    def answered(self, tokens: Int[Tensor, "*batch time"]) -> Bool[Tensor, "*batch time"]:
+        """Everywhere."""
+        return torch.ones_like(tokens, dtype=torch.bool)
+
+    @property
+    def name(self) -> str:
+        """The choices of this layout."""
+        codes = "a coordinate a bit" if self.base == 2 else f"digits of base {self.base}"
+        turns = "" if self.n_frequencies == 1 else f", {self.n_frequencies} frequencies"
+        return f"{codes}{turns}"
+
+    def describe(self) -> str:
+        statements = sum(len(layer.makes) for layer in self.layout.layers)
+        return f"a program of {statements} statement{'s' if statements > 1 else ''} in layers over {self.seq_len:,} tokens"
+
+    def to_json(self) -> Mapping[str, Any]:
+        return {
+            "kind": self.kind,
+            "program": program_to_json(self.task),
+            "seq_len": self.seq_len,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "layout": {"base": self.base, "n_frequencies": self.n_frequencies, "kinds": list(self.kinds), "key_gain": self.key_gain},
+        }
+
+
+LEMMAS: dict[tuple[type[Statement], str], str] = {
+    (Lag, SSM): "11.4",
+    (Table, SSM): "11.4",
+    (Hold, SSM): "11.5",
+    (Count, SSM): "11.6",
+    (Since, SSM): "11.6",
+    (Register, SSM): "11.7",
+    (Product, SSM): "11.8",
+    (Table, TF): "11.3",
+    (AtDistance, TF): "11.9",
+    (Previous, TF): "11.9",
+    (Latest, TF): "11.10",
+    (Earliest, TF): "11.10",
+    (Mean, TF): "11.12",
+}
+"""Which lemma says what a statement holds, by the layer that makes it."""
+
+
+def lemma_of(statement: Statement, kind: str) -> str:
+    return LEMMAS[type(statement), kind]
+
+
+def _misses(book: Book, layers: tuple[Layer, ...]) -> tuple[float, ...]:
+    """The mass that may fall beside each head's place: little where others build on it."""
+    inner, last = book.tokens.lead / 256.0, book.tokens.chord / 64.0
+    return tuple(last if layer is layers[-1] else inner for layer in layers for _ in layer.fetches)

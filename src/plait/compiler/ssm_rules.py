@@ -1,0 +1,126 @@
+"""The error rules of an SSM layer's statements (docs/theory-constructions.md, section 11)."""
+
+import math
+from collections.abc import Callable
+
+from plait.compiler.flow import ELEMENTARY, Flow, Given
+from plait.compiler.recurrent import Register
+from plait.compiler.ssm_ops import (
+    DRIFT,
+    LIFT,
+    OPEN,
+    SLOW,
+    SLOW_STEP,
+    SWING,
+    Copies,
+    Counts,
+    Holds,
+    Multiplies,
+    Passes,
+    Shifts,
+    SsmOp,
+)
+
+HELD = 2.0**-130
+"""More than what one closed gate lets in or out of a state: e^-96, at a gate that is off by an eighth."""
+
+LEFT = 2.0**-36
+"""More than what e^-64 of an amount becomes where steps are softplus(-32): at resets."""
+
+
+def opened(flow: Flow, op: SsmOp, gate: Given) -> float:
+    """The relative error of a step of 128, the gate being 64 up to its error."""
+    what = f"the gate of {op.book.lowered.called(op.statement)}"
+    flow.allow(what, error=gate.either / OPEN, room=0.125)
+    return 2.0 * gate.error / OPEN + (8.0 + ELEMENTARY) * flow.unit
+
+
+def carried(flow: Flow, step: float) -> float:
+    """The relative error of what goes through a state: its step, B and C, the output's gate, and the products."""
+    products = 8.0 * flow.wide + 2.0 * flow.unit
+    return (1.0 + step) * (1.0 + flow.one) ** 2 * (1.0 + flow.gate) * (1.0 + products) - 1.0
+
+
+def through(value: Given, factor: float, size: float, *, more: float = 0.0) -> Given:
+    """A vector of at most `size` that is multiplied by 1, up to `factor`, and gets `more` added."""
+    known = (one * (1.0 + factor) + size * factor + more for one in (value.inside, value.error))
+    inside, error = known
+    blank = value.blank * (1.0 + factor) + more
+    return Given(inside=inside, error=error, blank=blank, gross=value.gross, leaks=value.leaks)
+
+
+def copies(flow: Flow, op: SsmOp) -> Given:
+    """Lemma 11.4: the skip gives the feed."""
+    value = flow.feed(op.feeds()[0], op.book.lowered.called(op.statement))
+    factor = flow.gate + 4.0 * flow.unit
+    size = float(op.columns.norm(dim=-1).max())
+    return through(value, factor, size)
+
+
+def holds(flow: Flow, op: SsmOp) -> Given:
+    """Lemma 11.5: the step that wrote the value errs by one factor; closed steps change nothing."""
+    value, gate = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.feeds())
+    factor = carried(flow, opened(flow, op, gate))
+    size = float(op.columns.norm(dim=-1).max())
+    return through(value, factor, size, more=flow.seq_len * HELD * value.gross)
+
+
+def counts(flow: Flow, op: SsmOp) -> Given:
+    """Lemma 11.6: every amount errs, every addition rounds."""
+    amounts, *resets = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.feeds())
+    return _summed(flow, op, amounts, resets)
+
+
+def passes(flow: Flow, op: SsmOp) -> Given:
+    amounts, resets = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.feeds())
+    return _summed(flow, op, amounts, [resets])
+
+
+def _summed(flow: Flow, op: SsmOp, amounts: Given, resets: list[Given]) -> Given:
+    scale, n = op.book.scale(op.statement), float(flow.seq_len)
+    step, drift, left = (2.0 + ELEMENTARY) * flow.unit, DRIFT, 0.0
+    if resets:
+        opened(flow, op, resets[0])
+        # A closed gate is silu of -64 or less, so that the step's argument errs by its own rounding alone.
+        step, drift, left = (4.0 * abs(SLOW) + ELEMENTARY) * flow.unit, SLOW_STEP, LEFT
+    each = (1.0 + step) * (1.0 + flow.one) * (1.0 + 3.0 * flow.wide) - 1.0
+    total = n * amounts.gross
+    state = n * (amounts.either * (1.0 + each) + amounts.gross * each) + total * n * (flow.wide + drift) + left
+    shown = (1.0 + flow.one) * (1.0 + flow.gate) * (1.0 + 4.0 * flow.wide + 2.0 * flow.unit) - 1.0
+    error = state * (1.0 + shown) + total * shown
+    return Given(inside=scale * error, error=scale * error, blank=scale * error, gross=scale * total)
+
+
+def shifts(flow: Flow, op: SsmOp) -> Given:
+    """Lemma 11.7: all steps err by one factor, all bits by another; channels round apart (Lemma 7.8)."""
+    assert isinstance(op.statement, Register)
+    bits, known = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.feeds())
+    register = op.book.register(op.statement.n_bits)
+    step = opened(flow, op, known)
+    alike = bits.either / OPEN + flow.gate
+    apart = 2.0 * flow.one + 10.0 * flow.unit
+    error = 1.1 * register.drift * step + register.cancellation * apart + 2.0 * register.reach * alike
+    error = op.book.scale(op.statement) * (error + flow.seq_len * HELD)
+    return Given(inside=error, error=error, blank=error, gross=op.book.scale(op.statement) * register.cancellation)
+
+
+def multiplies(flow: Flow, op: SsmOp) -> Given:
+    """Lemma 11.8: x times the lifted gate, less x times the lift."""
+    first, second = op.feeds()
+    one, other = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in (first, second))
+    residual, numbers = flow.stream.residual, op.book.numbers(op.statement.inputs[1])
+    largest = max(1.0, float(numbers.abs().max()))
+    swing = SWING / largest
+    size = float(op.book.numbers(op.statement.inputs[0]).abs().max())
+    lift = flow.read * LIFT / (residual.bias * math.sqrt(residual.d_model)) + swing * other.error
+    gate = lift + (4.0 + ELEMENTARY) * flow.unit * (LIFT + SWING)
+    error = one.error * largest + (size + one.error) * gate / swing
+    error += one.gross * (LIFT + SWING) * (8.0 * flow.unit + LIFT / SWING * flow.gate) / swing
+    scale = op.book.scale(op.statement)
+    gross = scale * one.gross * (2.0 * LIFT + SWING) / swing
+    return Given(inside=scale * error, error=scale * error, blank=scale * error, gross=gross)
+
+
+RULES: dict[type[SsmOp], Callable[[Flow, SsmOp], Given]] = {
+    Copies: copies, Holds: holds, Counts: counts, Passes: passes, Shifts: shifts, Multiplies: multiplies,
+}  # fmt: skip
