@@ -44,23 +44,29 @@ def build(
 ) -> None:
     """A model with weights set by hand and proved, in standard blocks: for selective-copying and decoding-recall.
 
+    A program of your own, module:PROGRAM, is compiled (see docs/compiler.md).
+
     \b
     plait build selective-copying --seq-len 100 -o copying
     plait build decoding-recall --param n_bits=3 --seq-len 50 --smallest -o recall
+    plait build examples.programs.dyck:PROGRAM --seq-len 100 -o dyck
     """
+    from plait.cli.programs import build_program
+    from plait.compiler import Program
     from plait.constructions import describe, save, tradeoff
     from plait.constructions.choose import plan_for
     from plait.tasks import parse_task
     from plait.training.loop import resolve_device
 
     resolve_device(device)
+    wanted, number = parse_task(task, parse_fields("--param", param)), parse_dtype(dtype, DTYPES)
+    if isinstance(wanted, Program):
+        if success is not None or pattern is not None:
+            raise ValueError("success and pattern are choices of decoding-recall, not of a program")
+        build_program(wanted, seq_len, output, dtype=number, smallest=smallest, json=json)
+        return
     plan = plan_for(
-        parse_task(task, parse_fields("--param", param)),
-        seq_len,
-        smallest=smallest,
-        success=success,
-        pattern=pattern,
-        dtype=parse_dtype(dtype, DTYPES),
+        wanted, seq_len, smallest=smallest, success=success, pattern=pattern, dtype=number
     )
     save(plan.build(), output)
     rate = 0.99 if success is None else success

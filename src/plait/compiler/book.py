@@ -84,7 +84,8 @@ class Book:
 
     def register(self, n_bits: int) -> Bits:
         """Which decays hold a register."""
-        return widest_gap_decay(n_bits) if n_bits <= ONE_DECAY_BITS else largest_gap(n_bits) or widest_gap_decay(n_bits)
+        found = largest_gap(n_bits) if n_bits > ONE_DECAY_BITS else None
+        return found or widest_gap_decay(n_bits)
 
     def numbers(self, statement: Statement) -> Points:
         """What a number stands for in the stream, before it is scaled."""

@@ -83,7 +83,7 @@ def _after(layout: Layout, flow: Flow, layer: Layer, found: Mapping[Statement, G
     Every part of the layer's output is a sum over channels, head dimensions or units, rounded once or twice when it
     is added to the stream: that reaches all subspaces.
     """
-    stream, rounding, config = layout.stream, flow.rounding, layout.config()
+    stream, rounding, config = layout.stream, flow.rounding, layout.config
     answer = layout.lowered.answer
     n_terms = float(config.d_inner or 1) if layer.kind == SSM else float(rounding.d_model)
     spill = 0.0

@@ -9,6 +9,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -32,18 +33,18 @@ class Code:
     values: tuple[Value, ...]
     points: Points
 
-    @property
+    @cached_property
     def norm(self) -> float:
         return float(self.points.norm(dim=-1).max())
 
-    @property
+    @cached_property
     def chord(self) -> float:
         """The least distance between two points; that between two points of one digit would be if there is one alone."""
         if len(self.points) < 2:
             return math.sqrt(2.0) * self.norm
         return float(torch.pdist(self.points).min()) if len(self.points) <= 4096 else self._chord_by_digits()
 
-    @property
+    @cached_property
     def lead(self) -> float:
         """By how much a point's product with itself leads that with another, or with nothing."""
         return min(self.chord**2 / 2.0, self.norm**2)

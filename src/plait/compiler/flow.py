@@ -231,10 +231,11 @@ class Flow:
         top = float(stairs.points.norm(dim=-1).max())
         silu = 1.0 + (0.0 if unit > IDENTITY else ELEMENTARY)
         rounded, apart, leak, largest = 0.0, 0.0, unit * stairs.rise, 0.0
-        for threshold, height in stairs.units():
-            steep, size = float(height.norm()) / stairs.third, reach + abs(threshold)
-            apart += steep * (d_model + 1.0) * wide * (long + abs(threshold))
-            largest = max(largest, steep * (long + abs(threshold)))
+        for bias, height in stairs.units():
+            threshold = abs(bias) / stairs.slope
+            steep, size = float(height.norm()) / stairs.third, reach + threshold
+            apart += steep * (d_model + 1.0) * wide * (long + threshold)
+            largest = max(largest, steep * (long + threshold))
             rounded += steep * silu * unit * size
             leak += wide * (top + 2.0 * steep * size)
         # The two units of a step round alike unless a power of two lies between them.

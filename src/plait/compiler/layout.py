@@ -198,7 +198,9 @@ class Layout:
             writer.copy(torch.cat(copied), into=torch.cat(into), gain=1.0)
         return writer
 
+    @cached_property
     def config(self) -> HybridConfig:
+        """The model's dimensions."""
         stream, turns = self.stream, self.turns
         ssm = [block for block in self.blocks if isinstance(block, SsmWriter)]
         windows = tuple(self._window(layer) for layer in self.layers)
@@ -231,7 +233,7 @@ class Layout:
 
     def weights(self) -> dict[str, Tensor]:
         """Every parameter, in float64."""
-        stream, config = self.stream, self.config()
+        stream, config = self.stream, self.config
         signals = {
             name: columns
             for name, columns in zip(
@@ -269,7 +271,7 @@ class Layout:
         """By how much the answer's code leads every other token's, and nothing."""
         return self.book.tokens.lead
 
-    @property
+    @cached_property
     def gain(self) -> float:
         """Of the answer's code over what the embedding left there; a power of 2 (Theorem 11.13)."""
         return 2.0 ** math.ceil(math.log2(16.0 * self.murmur / self.lead))

@@ -28,6 +28,11 @@ from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
 from plait.constructions.residual import Residual
 from plait.constructions.rounding import Allowance, Rounding
 from plait.model import HybridConfig
+from plait.tasks.checks import check_integer
+
+
+LONGEST = 2**20
+"""Tokens of a sequence, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,15 @@ class ProgramPlan(Plan):
     n_frequencies: int = 1
     kinds: tuple[str, ...] = (TF, SSM)
     key_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_integer("seq_len", self.seq_len, least=1, most=LONGEST)
+        check_integer("base", self.base, least=2, most=2**24)
+        check_integer("n_frequencies", self.n_frequencies, least=1, most=64)
+        if not set(self.kinds) <= {SSM, TF} or not self.kinds:
+            raise ValueError(f"layers are of the kinds {SSM} and {TF}, got {self.kinds!r}")
+        if not isinstance(self.key_gain, float) or not 1.0 <= self.key_gain <= 2.0**20:
+            raise ValueError(f"key_gain must be a number from 1 to 2^20, got {self.key_gain!r}")
 
     @cached_property
     def layout(self) -> Layout:
@@ -72,7 +86,7 @@ class ProgramPlan(Plan):
         return self.layout.stream.residual
 
     def config(self) -> HybridConfig:
-        return self.layout.config()
+        return self.layout.config
 
     def weights(self) -> dict[str, Tensor]:
         return self.layout.weights()

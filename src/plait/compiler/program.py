@@ -10,7 +10,7 @@ A program is a task: it has a vocabulary, a sampler, and targets, the answer at 
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Int
@@ -18,10 +18,14 @@ from torch import Tensor
 
 from plait.compiler.interpreter import columns, places
 from plait.compiler.language import Language
+from plait.compiler.lookups import Fetch
 from plait.compiler.signals import ANSWER, module_of_caller
 from plait.compiler.values import Value, index_in
 from plait.random import Stream
 from plait.tasks.base import MOST_WORDS, SPECIALS, BuiltInTask, Targets, letters_or_numbers
+
+if TYPE_CHECKING:
+    from plait.model import HybridLM
 
 
 class Program(Language, BuiltInTask):
@@ -92,6 +96,31 @@ class Program(Language, BuiltInTask):
             rows.append([-1 if value is None else index[value] for value in values])
         found = torch.tensor(rows, dtype=torch.int64, device=tokens.device).reshape(tokens.shape)
         return Targets(found.clamp(min=0), found >= 0)
+
+    def sources(self, tokens: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"] | None:
+        """How far back the answer is fetched from, -1 for nowhere; None where no lookup gives it."""
+        answer = self.statement(ANSWER)
+        if not isinstance(answer, Fetch):
+            return None
+        signals = answer.inputs[1:] or answer.inputs
+        values = places(tokens, *signals)
+        return answer.distances(*(values[signal] for signal in signals))
+
+    def compile(
+        self, *, seq_len: int, dtype: torch.dtype = torch.float32, smallest: bool = False
+    ) -> "HybridLM":
+        """A model that computes the program on sequences of up to `seq_len` tokens: an ordinary HybridLM.
+
+        Args:
+            dtype: of the weights.
+            smallest: look for fewer parameters among codes of other bases.
+
+        Raises:
+            ValueError: a length that the type cannot carry (says which would do), or statements that no layers make.
+        """
+        from plait.compiler.choose import plan_program
+
+        return plan_program(self, seq_len, dtype=dtype, smallest=smallest).build()
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
         answer, index = self.statement(ANSWER), index_in(self._names)

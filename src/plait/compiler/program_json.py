@@ -21,6 +21,7 @@ def program_to_json(program: Program) -> dict[str, Any]:
         {
             "kind": one.kind,
             "name": program.label(one).name,
+            "where": program.label(one).where,
             "inputs": [place[signal] for signal in one.inputs],
             **one.parameters(),
         }
@@ -35,8 +36,11 @@ def program_to_json(program: Program) -> dict[str, Any]:
 
 
 def meaning_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a program's JSON that decides its answers: no rates, no names."""
-    statements = [{key: value for key, value in one.items() if key != "name"} for one in document["statements"]]
+    """The part of a program's JSON that decides its answers: no rates, names or lines."""
+    statements = [
+        {key: value for key, value in one.items() if key not in ("name", "where")}
+        for one in document["statements"]
+    ]
     return {"tokens": document["tokens"], "statements": statements, "answer": document["answer"]}
 
 
@@ -56,6 +60,8 @@ def program_from_json(document: object) -> Program:
             name = entry["name"]
             if name is not None and name != ANSWER:
                 setattr(program, name, made[-1])
+            if isinstance(entry["where"], str):
+                program.placed(made[-1], entry["where"])
         program.answer = made[document["answer"]]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"a program has a field missing or of a wrong type: {error!r}") from error

@@ -48,6 +48,10 @@ class Signals:
         """The name and line of a statement."""
         return self._labels[statement]
 
+    def placed(self, statement: Statement, where: str) -> None:
+        """Remember another line for a statement: of a program that was read from a file."""
+        self._labels[statement] = Label(self._labels[statement].name, where)
+
     @property
     def signals(self) -> Mapping[str, Statement]:
         """All signals that have names."""

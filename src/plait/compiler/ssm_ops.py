@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -58,16 +59,21 @@ class SsmOp(ABC):
     book: Book
     clean: bool
 
+    @cached_property
+    def fed(self) -> list[Feed]:
+        """What its channels read."""
+        return self.feeds()
+
     @abstractmethod
     def feeds(self) -> list[Feed]:
-        """What its channels read."""
+        """What its channels read, made anew."""
 
     @abstractmethod
     def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
         """Its channels; the k-th column goes along the k-th direction."""
 
     def needs(self) -> Iterator[Need]:
-        for feed in self.feeds():
+        for feed in self.fed:
             for statement, columns in feed.needs:
                 yield Need(statement=statement, columns=columns, clean=True, label=self.label(statement, columns))
 
@@ -124,7 +130,7 @@ class Copies(SsmOp):
         return [staircase_feed(stairs, set(self.there))]
 
     def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
-        for channel, out in self.channels(writer, stream, self.feeds()[0]):
+        for channel, out in self.channels(writer, stream, self.fed[0]):
             writer.channels[channel].skip = 1.0
             writer.add(channel, out @ into)
 
@@ -152,7 +158,7 @@ class Holds(SsmOp):
         return staircase_feed(staircase(value, scalars, OPEN * known, clean=True), set(self.there))
 
     def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
-        value, opens = self.feeds()
+        value, opens = self.fed
         writer.carries()
         quantity = self.quantity(writer, stream, opens)
         for channel, out in self.channels(writer, stream, value):
@@ -206,7 +212,7 @@ class Counts(SsmOp):
         return Feed(wires=tuple(wires), constant=torch.zeros(1, dtype=torch.float64), needs=tuple(needs))
 
     def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
-        amounts, *resets = self.feeds()
+        amounts, *resets = self.fed
         writer.carries()
         scale = self.book.scale(self.statement)
         if not resets:
@@ -238,7 +244,7 @@ class Passes(SsmOp):
         return [amounts, self.gate(reset)]
 
     def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
-        amounts, resets = self.feeds()
+        amounts, resets = self.fed
         writer.carries()
         quantity = self.quantity(writer, stream, resets)
         for channel, out in self.channels(writer, stream, amounts):
@@ -268,7 +274,7 @@ class Shifts(SsmOp):
 
     def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
         assert isinstance(self.statement, Register)
-        bits, known = self.feeds()
+        bits, known = self.fed
         writer.carries()
         quantity = self.quantity(writer, stream, known)
         register, scale = self.book.register(self.statement.n_bits), self.book.scale(self.statement)
@@ -303,7 +309,7 @@ class Multiplies(SsmOp):
         row = stream.rows(other, self.book.numbers(other))[0]
         scale = self.book.scale(self.statement) / swing
         for gate, weight in ((lift + swing * row, 1.0), (None, -LIFT)):
-            for channel, out in self.channels(writer, stream, self.feeds()[0]):
+            for channel, out in self.channels(writer, stream, self.fed[0]):
                 writer.channels[channel].skip, writer.channels[channel].gate = 1.0, gate
                 writer.add(channel, scale * weight * (out @ into))
 

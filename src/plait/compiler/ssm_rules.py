@@ -51,7 +51,7 @@ def through(value: Given, factor: float, size: float, *, more: float = 0.0) -> G
 
 def copies(flow: Flow, op: SsmOp) -> Given:
     """Lemma 11.4: the skip gives the feed."""
-    value = flow.feed(op.feeds()[0], op.book.lowered.called(op.statement))
+    value = flow.feed(op.fed[0], op.book.lowered.called(op.statement))
     factor = flow.gate + 4.0 * flow.unit
     size = float(op.columns.norm(dim=-1).max())
     return through(value, factor, size)
@@ -59,7 +59,7 @@ def copies(flow: Flow, op: SsmOp) -> Given:
 
 def holds(flow: Flow, op: SsmOp) -> Given:
     """Lemma 11.5: the step that wrote the value errs by one factor; closed steps change nothing."""
-    value, gate = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.feeds())
+    value, gate = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     factor = carried(flow, opened(flow, op, gate))
     size = float(op.columns.norm(dim=-1).max())
     return through(value, factor, size, more=flow.seq_len * HELD * value.gross)
@@ -67,12 +67,12 @@ def holds(flow: Flow, op: SsmOp) -> Given:
 
 def counts(flow: Flow, op: SsmOp) -> Given:
     """Lemma 11.6: every amount errs, every addition rounds."""
-    amounts, *resets = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.feeds())
+    amounts, *resets = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     return _summed(flow, op, amounts, resets)
 
 
 def passes(flow: Flow, op: SsmOp) -> Given:
-    amounts, resets = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.feeds())
+    amounts, resets = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     return _summed(flow, op, amounts, [resets])
 
 
@@ -94,7 +94,7 @@ def _summed(flow: Flow, op: SsmOp, amounts: Given, resets: list[Given]) -> Given
 def shifts(flow: Flow, op: SsmOp) -> Given:
     """Lemma 11.7: all steps err by one factor, all bits by another; channels round apart (Lemma 7.8)."""
     assert isinstance(op.statement, Register)
-    bits, known = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.feeds())
+    bits, known = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     register = op.book.register(op.statement.n_bits)
     step = opened(flow, op, known)
     alike = bits.either / OPEN + flow.gate
@@ -106,7 +106,7 @@ def shifts(flow: Flow, op: SsmOp) -> Given:
 
 def multiplies(flow: Flow, op: SsmOp) -> Given:
     """Lemma 11.8: x times the lifted gate, less x times the lift."""
-    first, second = op.feeds()
+    first, second = op.fed
     one, other = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in (first, second))
     residual, numbers = flow.stream.residual, op.book.numbers(op.statement.inputs[1])
     largest = max(1.0, float(numbers.abs().max()))

@@ -81,12 +81,19 @@ class Staircase:
         return self.points[0]
 
     def units(self) -> Iterator[tuple[float, Float[Tensor, " width"]]]:
-        """Threshold, and what is given for 1/SETTLED of the unit's value."""
+        """Bias, and what is given for 1/SETTLED of the unit's value.
+
+        The two biases of a step lie on one grid that float32 carries and differ by SETTLED exactly, so that the two
+        units, whose rows are the same, round alike (Lemma 7.8).
+        """
+        largest = self.slope * (self.reach + self.third) + 2.0 * SETTLED
+        grid = 2.0 ** (math.ceil(math.log2(largest)) - 23)
         for place in self.changes:
             middle = float(self.levels[place] + self.levels[place - 1]) / 2.0
             height = self.points[place] - self.points[place - 1]
-            yield middle - self.third / 2.0, height
-            yield middle + self.third / 2.0, -height
+            bias = round((SETTLED / 2.0 - self.slope * middle) / grid) * grid
+            yield bias, height
+            yield bias - SETTLED, -height
 
     @property
     def n_units(self) -> int:

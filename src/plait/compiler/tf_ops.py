@@ -6,6 +6,7 @@ Sources: docs/theory-constructions.md, Lemmas 6.4, 7.3 and 7.5, and section 11.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -63,7 +64,7 @@ class TfOp(ABC):
 class Steps(TfOp):
     """A table: units of the MLP (Lemma 7.3)."""
 
-    @property
+    @cached_property
     def stairs(self) -> Staircase:
         assert isinstance(self.statement, Table)
         scalars = [self.book.scalar(one) for one in self.statement.inputs]
@@ -79,8 +80,8 @@ class Steps(TfOp):
         for scalar, weight in zip(stairs.scalars, stairs.weights, strict=True):
             row = row + weight * stream.rows(scalar.statement, scalar.column)[0]
         writer.think(stairs.lowest @ into)
-        for threshold, height in stairs.units():
-            writer.unit(stairs.slope * row, -stairs.slope * threshold, height @ into / SETTLED)
+        for bias, height in stairs.units():
+            writer.unit(stairs.slope * row, bias, height @ into / SETTLED)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,12 +153,12 @@ class ByMatch(Fetches):
         assert isinstance(self.statement, Match)
         return self.statement
 
-    @property
+    @cached_property
     def codes(self) -> list[Code]:
         pairs = zip(self.match.keys, self.match.queries, strict=True)
         return [self.book.union(key.domain, query.domain) for key, query in pairs]
 
-    @property
+    @cached_property
     def lead(self) -> float:
         """By how much a match's product leads that of every other position."""
         return min(code.lead for code in self.codes)

@@ -89,8 +89,8 @@ def staircase_feed(stairs: Staircase, there: set[Statement], *, lag: int = 0) ->
         for (_, distance), weight in zip(read, stairs.weights, strict=True):
             taps[distance + lag] = taps.get(distance + lag, 0.0) + weight
     wires = [
-        Wire(reads=tuple(reads), taps=taps, scale=stairs.slope, bias=-stairs.slope * threshold, out=height / SETTLED)
-        for threshold, height in stairs.units()
+        Wire(reads=tuple(reads), taps=taps, scale=stairs.slope, bias=bias, out=height / SETTLED)
+        for bias, height in stairs.units()
     ]
     needs = tuple((base, (scalar.column,)) for (base, _), scalar in zip(read, stairs.scalars, strict=True))
     return Feed(wires=tuple(wires), constant=stairs.lowest, needs=needs, staircase=stairs)

@@ -106,6 +106,8 @@ def plan_from_json(values: object) -> Plan:
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"a construction must be a JSON object, got {type(values).__name__}")
+    if values.get("kind") == "program":
+        raise ValueError("this is a compiled program, which plait.compiler.load reads")
     try:
         layout = dict(values["layout"])
         name = layout.pop("name")

@@ -1,11 +1,13 @@
 """What a folder of a constructed model claims, and whether the model in it is still the one that was built."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from plait.constructions import Plan, load_plan
+from plait.compiler import Program, ProgramPlan, load_plan, meaning_of, program_to_json
+from plait.constructions import Plan
 from plait.constructions.files import CONSTRUCTION
 from plait.model import HybridLM
 from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, Task, task_name
@@ -26,18 +28,25 @@ class Constructed:
 
     @property
     def claims(self) -> Claims:
-        window = self.plan.config().layer_specs()[-1].window
+        window = None if isinstance(self.plan, ProgramPlan) else self.plan.config().layer_specs()[-1].window
         if self.changed:
             return Claims(window=window)
         margins = self.plan.margins()
-        return Claims(window=window, logit_gap=margins.logit_gap, attention=margins.attention)
+        attention = margins.attention if math.isfinite(margins.attention) else None
+        return Claims(window=window, logit_gap=margins.logit_gap, attention=attention)
 
     def claims_for(self, task: Task) -> Claims:
         """What is claimed when it is held against `task`: nothing where plait cannot know that this is its own.
 
         Raises:
-            ValueError: a built-in task with other answers than the one that it was built for.
+            ValueError: a built-in task or a program with other answers than the one that it was built for.
         """
+        if isinstance(task, Program) and isinstance(self.plan, ProgramPlan):
+            if meaning_of(program_to_json(task)) != meaning_of(program_to_json(self.plan.task)):
+                raise ValueError("this model was compiled from another program than this one")
+            return self.claims
+        if isinstance(self.plan, ProgramPlan):
+            return Claims()
         if type(task) not in TASKS.values():
             return Claims()
         if _answers(task) != _answers(self.plan.task):

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from plait.compiler import Program
 from plait.tasks import AssociativeRecall, DecodingRecall, SelectiveCopying, Task
 from plait.tasks.base import Targets
 from plait.tasks.lookup import follow_latest
@@ -14,6 +15,9 @@ def source_distances(
 ) -> Int[Tensor, "*batch time"] | None:
     """int32; -1 where nothing is scored; None for a task whose targets are not read from one known place."""
     time = tokens.shape[-1]
+    if isinstance(task, Program):
+        distances = task.sources(tokens)
+        return None if distances is None else torch.where(targets.scored, distances, -1).to(torch.int32)
     if type(task) is SelectiveCopying:
         steps, _ = task.control(tokens)
         found = steps

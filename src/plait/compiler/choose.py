@@ -1,0 +1,57 @@
+"""Which layout a program gets: the fewest parameters that the proof covers in its type, rounding included."""
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+
+from plait.compiler.plan import ProgramPlan
+from plait.compiler.program import Program
+from plait.compiler.schedule import SSM, TF
+from plait.constructions.codes import least_base
+from plait.constructions.plan import Plan
+from plait.constructions.rounding import check_dtype
+
+KEY_GAINS = (1.0, 8.0)
+
+
+def plan_program(
+    program: Program, seq_len: int, *, dtype: torch.dtype = torch.float32, smallest: bool = False
+) -> ProgramPlan:
+    """The plan of a program at a length.
+
+    Args:
+        smallest: look for fewer parameters among codes of other bases.
+
+    Raises:
+        ValueError: a program without an answer, a length outside [1, 2^20], statements that no layers make, or a type
+            that cannot carry it (says which would do).
+    """
+    check_dtype(dtype)
+    plans = list(_candidates(program, seq_len, dtype, smallest=smallest))
+    plans.sort(key=parameters)
+    for good in (Plan.proved, Plan.carried):
+        for plan in plans:
+            if good(plan):
+                return plan
+    least = min(plans, key=lambda plan: plan.tightest(usual=True).use)
+    least.check()
+    return least
+
+
+def parameters(plan: ProgramPlan) -> int:
+    """How many weights the model has, the tied embedding once."""
+    return sum(tensor.numel() for tensor in plan.weights().values())
+
+
+def _candidates(
+    program: Program, seq_len: int, dtype: torch.dtype, *, smallest: bool
+) -> Iterator[ProgramPlan]:
+    """Tables in either kind of layer, copied keys quiet or loud; with `smallest`, codes of every useful base."""
+    n_tokens = program.ordinary_tokens
+    bases = dict.fromkeys((2, *(least_base(n_tokens, digits) for digits in (1, 2, 3)))) if smallest else (2,)
+    orders = ((TF, SSM), (SSM, TF))
+    for base, kinds, key_gain in itertools.product(bases, orders, KEY_GAINS):
+        yield ProgramPlan(
+            task=program, seq_len=seq_len, dtype=dtype, base=max(base, 2), kinds=kinds, key_gain=key_gain
+        )
