@@ -1,4 +1,4 @@
-"""Keys of one or two small letters, each followed by capitals: what followed the latest key that is spelled like this."""
+"""Keys of one or two small letters, followed by capitals: what followed the latest key that is spelled like this."""
 
 from string import ascii_lowercase
 

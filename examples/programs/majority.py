@@ -8,7 +8,9 @@ from plait.compiler import Program
 def program(last: int = 9) -> Program:
     p = Program("01")
     p.share = p.mean(p.embed(lambda token: token == "1"), last=last)
-    p.answer = p.table(lambda share: None if share == Fraction(1, 2) else "01"[share > Fraction(1, 2)], p.share)
+    p.answer = p.table(
+        lambda share: None if share == Fraction(1, 2) else "01"[share > Fraction(1, 2)], p.share
+    )
     return p
 
 

@@ -65,9 +65,7 @@ def build(
             raise ValueError("success and pattern are choices of decoding-recall, not of a program")
         build_program(wanted, seq_len, output, dtype=number, smallest=smallest, json=json)
         return
-    plan = plan_for(
-        wanted, seq_len, smallest=smallest, success=success, pattern=pattern, dtype=number
-    )
+    plan = plan_for(wanted, seq_len, smallest=smallest, success=success, pattern=pattern, dtype=number)
     save(plan.build(), output)
     rate = 0.99 if success is None else success
     compared = smallest and plan.task.vocab_size <= MOST_COMPARED

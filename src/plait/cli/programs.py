@@ -27,7 +27,9 @@ def build_program(
     made = notes(plan.layout)
     if json:
         layers = [note.text() for note in made]
-        print_json(describe(plan) | {"model": str(output), "pattern": plan.config().pattern, "layers": layers})
+        print_json(
+            describe(plan) | {"model": str(output), "pattern": plan.config().pattern, "layers": layers}
+        )
         return
     print_program(plan, [note.text() for note in made], output)
 
@@ -40,7 +42,9 @@ def print_program(plan: "ProgramPlan", lines: list[str], folder: Path) -> None:
     print_line(f"{plan.describe()}: {config.pattern}, {plan.name}")
     for line in lines:
         print_line(f"  {line}")
-    rounding = "proved, rounding included" if plan.proved() else "proved in exact arithmetic, rounding as usual"
+    rounding = (
+        "proved, rounding included" if plan.proved() else "proved in exact arithmetic, rounding as usual"
+    )
     print_line(rounding)
     rows = [(name.replace("_", " "), value) for name, value in price.to_json().items()]
     rows += [("attention margin (nats)", margins.attention), ("logit gap (nats)", margins.logit_gap)]

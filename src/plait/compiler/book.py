@@ -1,4 +1,4 @@
-"""Which points stand for which values in one compiled model: one code for all tokens, one for each other set of values."""
+"""Which points stand for which values in one compiled model: one code for tokens, one for each other set of values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,13 @@ class Book:
         domain = [name for name in self._along_tables() if name in used]
         flags: list[list[bool]] = []
         for statement in self._conditions():
-            truth = dict(zip(names, (place >= 0 and statement.domain[place] is True for place in token_places(statement)), strict=True))
+            truth = dict(
+                zip(
+                    names,
+                    (place >= 0 and statement.domain[place] is True for place in token_places(statement)),
+                    strict=True,
+                )
+            )
             outside = [truth[name] for name in names if name not in used]
             if not any(outside):
                 flags.append([truth[name] for name in domain])

@@ -1,4 +1,4 @@
-"""The proof of one compiled model in one type of number: bounds composed along its layers (Theorem 11.13)."""
+"""The proof of one compiled model in one type of number: bounds composed along its layers (Theorem 12.13)."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from plait.compiler.layout import NORM_EPS, Layout
 from plait.compiler.lookups import Fetch
 from plait.compiler.recurrent import Count, Hold, Lag, Since
 from plait.compiler.schedule import SSM, Layer, read_through
-from plait.compiler.ssm_ops import SsmOp
+from plait.compiler.ssm_op import SsmOp
 from plait.compiler.ssm_rules import RULES
 from plait.compiler.statement import Statement
 from plait.compiler.stream import base_of
@@ -46,7 +46,9 @@ def bounds(layout: Layout, rounding: Rounding, seq_len: int) -> Bounds:
     token = layout.lowered.token
     flow = Flow(rounding=rounding, stream=stream, seq_len=seq_len, norm_eps=NORM_EPS)
     flow.sizes[token] = float(stream.bases[token].norm(dim=-1).max())
-    flow.errors[token] = flow.blanks[token] = flow.insides[token] = rounding.unit * 2.0 * _constant(layout, flow.sizes[token])
+    flow.errors[token] = flow.blanks[token] = flow.insides[token] = (
+        rounding.unit * 2.0 * _constant(layout, flow.sizes[token])
+    )
     errors, blanks, lengths, answer = [dict(flow.errors)], [dict(flow.blanks)], [flow.length], 0.0
     for layer in layout.layers:
         found = {one: _given(layout, flow, one) for one in layer.makes}
@@ -55,7 +57,7 @@ def bounds(layout: Layout, rounding: Rounding, seq_len: int) -> Bounds:
         blanks.append(dict(flow.blanks))
         lengths.append(flow.length)
     code = layout.book.tokens
-    logit = 2.0 * rounding.read(flow.length) * flow.sizes[token] / layout.gain
+    logit = 2.0 * (rounding.read(flow.length) + flow.errors[token]) * flow.sizes[token] / layout.gain
     flow.allow("the answer's code", error=code.chord * answer + logit, room=layout.lead / 4.0)
     return Bounds(
         errors=tuple(errors), blanks=tuple(blanks), lengths=tuple(lengths), allowances=tuple(flow.allowances),
@@ -89,7 +91,7 @@ def _after(layout: Layout, flow: Flow, layer: Layer, found: Mapping[Statement, G
     spill = 0.0
     for statement, one in found.items():
         gain = max(1.0, layout.gain) if statement is answer else 1.0
-        spill += gain * (3.0 * rounding.unit + (n_terms + 2.0) * rounding.wide) * one.gross
+        spill += gain * (flow.units(3.0) + flow.wides(n_terms + 2.0)) * one.gross
     answer_error = 0.0
     for statement, one in found.items():
         if stream.names[statement]:
@@ -101,11 +103,12 @@ def _after(layout: Layout, flow: Flow, layer: Layer, found: Mapping[Statement, G
     if answer in found:
         code = float(layout.book.tokens.norm)
         flow.sizes[answer] = math.hypot(flow.sizes.get(answer, 0.0), layout.gain * (code + answer_error))
-    spill += 3.0 * rounding.unit * flow.length
+    added = flow.units(3.0) + flow.wides(n_terms)
+    spill_inside, spill = spill + added * flow.length_inside, spill + added * flow.length
     gains = {one: layout.gain if one is answer else 1.0 for one in found}
     inside, anywhere = (math.fsum(gains[one] * found[one].leaks[side] for one in found) for side in (0, 1))
     for base in flow.errors:
-        flow.insides[base] += spill + inside
+        flow.insides[base] += spill_inside + inside
         flow.errors[base] += spill + anywhere
         flow.blanks[base] += spill + anywhere
     return answer_error + spill / layout.gain if answer in found else 0.0

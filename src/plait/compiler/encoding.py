@@ -1,9 +1,9 @@
-"""How values stand in the stream: each value a point, nothing the zero vector (docs/theory-constructions.md, Lemma 6.2).
+"""Values in the stream: each value a point, nothing the zero vector (docs/theory-constructions.md, Lemma 12.1).
 
-    code        digits of a base, all points of one norm: what keys, queries and answers are compared by
-    number      one coordinate, for tables and sums
-    flag        1 where a condition holds, at most 0 elsewhere: what gates read
-    angle       (cos w n, sin w n) for distances
+code        digits of a base, all points of one norm: what keys, queries and answers are compared by
+number      one coordinate, for tables and sums
+flag        1 where a condition holds, at most 0 elsewhere: what gates read
+angle       (cos w n, sin w n) for distances
 """
 
 import math
@@ -39,7 +39,7 @@ class Code:
 
     @cached_property
     def chord(self) -> float:
-        """The least distance between two points; that between two points of one digit would be if there is one alone."""
+        """The least distance between two points; of a single one, sqrt 2 times its norm."""
         if len(self.points) < 2:
             return math.sqrt(2.0) * self.norm
         return float(torch.pdist(self.points).min()) if len(self.points) <= 4096 else self._chord_by_digits()
@@ -57,7 +57,10 @@ class Code:
     def of(self, domain: Sequence[Value]) -> Points:
         """The points of a signal's values; values that the code lacks are nothing."""
         index = {value: place for place, value in enumerate(self.values)}
-        rows = [self.points[index[value]] if value in index else torch.zeros_like(self.points[0]) for value in domain]
+        rows = [
+            self.points[index[value]] if value in index else torch.zeros_like(self.points[0])
+            for value in domain
+        ]
         return torch.stack(rows)
 
     def _chord_by_digits(self) -> float:

@@ -69,7 +69,9 @@ def any_plan_from_json(values: object) -> Plan:
             **layout,
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"a program's plan has a field missing, unknown or of a wrong type: {error}") from error
+        raise ValueError(
+            f"a program's plan has a field missing, unknown or of a wrong type: {error}"
+        ) from error
 
 
 def _dtype(name: object) -> torch.dtype:
@@ -77,5 +79,3 @@ def _dtype(name: object) -> torch.dtype:
         if str(dtype) == f"torch.{name}":
             return dtype
     raise ValueError(f"dtype must be bfloat16, float32 or float64, got {name!r}")
-
-

@@ -2,7 +2,7 @@
 
 Every rule says, from bounds on what a statement reads, how far off it is itself, and what must be small for that: its
 *allowances*. With a unit roundoff of 0 the same rules give what is proved in exact arithmetic; what they give beyond
-that is rounding (docs/theory-constructions.md, section 11). All errors are in units of signals.
+that is rounding (docs/theory-constructions.md, section 12). All errors are in units of signals.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 from plait.compiler.encoding import Points
-from plait.compiler.staircase import Staircase
+from plait.compiler.staircase import SETTLED, Staircase
 from plait.compiler.statement import Statement
 from plait.compiler.stream import Stream, base_of
 from plait.compiler.wires import Feed
@@ -29,7 +29,7 @@ DIP = 0.3
 """SiLU is nowhere below minus this."""
 
 UNSETTLED = 2.0**-30
-"""What a staircase's steps may lack of 0 or 1 where its number is off by all that it may be: 4 * 24 e^-24 / 32 < this."""
+"""What a staircase's steps may lack of 0 or 1, its number being off by all that it may be: 4 * 24 e^-24 / 32."""
 
 IDENTITY = 2.0**-30
 """Types of a larger unit roundoff have silu(z) = z from z = 24 on, as all settled units of a staircase see it."""
@@ -89,6 +89,14 @@ class Flow:
     def wide(self) -> float:
         return self.rounding.wide
 
+    def units(self, n: float) -> float:
+        """What `n` roundings of stored numbers make: (1 + u)^n - 1, or more."""
+        return _compounded(n, self.unit)
+
+    def wides(self, n: float) -> float:
+        """Likewise of numbers in sums, scans, norms and softmax."""
+        return _compounded(n, self.wide)
+
     @property
     def length(self) -> float:
         """The largest length of a stream vector, constant included."""
@@ -109,12 +117,12 @@ class Flow:
     def gate(self) -> float:
         """The relative error of a gate that reads the constant."""
         residual = self.stream.residual
-        return 1.5 * self.read / (residual.bias * math.sqrt(residual.d_model)) + (2.0 + ELEMENTARY) * self.unit
+        return 1.5 * self.read / (residual.bias * math.sqrt(residual.d_model)) + self.units(2.0 + ELEMENTARY)
 
     @property
     def one(self) -> float:
         """The relative error of the channel that is 1, of B and of C."""
-        return (4.0 + ELEMENTARY) * self.unit
+        return self.units(4.0 + ELEMENTARY)
 
     def allow(self, what: str, *, error: float, room: float) -> None:
         """Note that an error must not pass a bound."""
@@ -172,24 +180,31 @@ class Flow:
         return self.rounding.read(self.length_inside) + self._softening
 
     def feed(self, feed: Feed, what: str) -> Given:
-        """Lemma 11.2: the error of a feed's vector."""
+        """Lemma 12.2: the error of a feed's vector."""
         if feed.staircase is not None:
             reads = [(statement, choices[0]) for statement, choices in feed.needs]
             return self.stairs(feed.staircase, reads, what)
+        # The channels of a pair see opposite numbers to the last bit, so that what they err by is read once.
+        steepest = 0.5 if feed.paired else STEEPEST
         error, gross = feed.constant.abs() * self.one, feed.constant.abs()
         for wire in feed.wires:
             read = sum(self.column(statement, choices) for statement, choices in wire.reads)
             size = sum(float(choices[0].abs().max()) for _, choices in wire.reads)
             size = abs(wire.scale) * size + abs(wire.bias) + DIP
-            off = STEEPEST * abs(wire.scale) * read + (3.0 + ELEMENTARY) * self.unit * size
+            off = steepest * abs(wire.scale) * read + self.units(3.0 + ELEMENTARY) * size
             error, gross = error + wire.out.abs() * off, gross + wire.out.abs() * size
         off = float(error.norm())
         return Given(inside=off, error=off, blank=off, gross=float(gross.norm()))
 
     def stairs(
-        self, stairs: Staircase, reads: Sequence[tuple[Statement, Points]], what: str, *, centred: bool = False
+        self,
+        stairs: Staircase,
+        reads: Sequence[tuple[Statement, Points]],
+        what: str,
+        *,
+        centred: bool = False,
     ) -> Given:
-        """Lemma 11.3: what a table's number may be off by, and what its units round.
+        """Lemma 12.3: what a table's number may be off by, and what its units round.
 
         Args:
             centred: the norm before it takes out the constant, as LayerNorm does.
@@ -206,11 +221,12 @@ class Flow:
             long, far = long + row * math.sqrt(self.length**2 - constant), far + row * self.sizes[base]
             inside += row * math.sqrt(self.length_inside**2 - constant)
         near = long * math.sqrt(self._square_near(own) - constant) / math.sqrt(self.length**2 - constant)
-        off += 5.0 * self.unit * stairs.reach
+        off += self.units(5.0) * stairs.reach
         self.allow(f"the number that {what} reads", error=off, room=stairs.third / 4.0)
         lacking, top = UNSETTLED * stairs.highest_step, float(stairs.points.norm(dim=-1).max())
-        (at_best, leak), (known, _) = (self._units(stairs, one, stairs.reach) for one in (inside, near))
-        anywhere, elsewhere = self._units(stairs, long, max(far, stairs.reach))
+        at_best, leak = self._units(stairs, inside, stairs.reach, self.length_inside)
+        known, _ = self._units(stairs, near, stairs.reach, self.length)
+        anywhere, elsewhere = self._units(stairs, long, max(far, stairs.reach), self.length)
         return Given(
             inside=lacking + at_best, error=lacking + known, blank=lacking + anywhere, gross=top,
             leaks=(leak, elsewhere),
@@ -220,24 +236,28 @@ class Flow:
         """The squared length of a stream vector where these numbers lie within their range."""
         return self.length**2 - math.fsum(self.sizes[base] ** 2 - self._inside(base) ** 2 for base in own)
 
-    def _units(self, stairs: Staircase, long: float, reach: float) -> tuple[float, float]:
+    def _units(self, stairs: Staircase, long: float, reach: float, length: float) -> tuple[float, float]:
         """What the units' own roundings change, and what that of their sum does, in any direction.
 
         Args:
             long: the length of the row, times that of the stream.
             reach: the largest number read.
+            length: of the stream, to which the units are added.
         """
-        unit, wide, d_model = self.unit, self.wide, self.rounding.d_model
         top = float(stairs.points.norm(dim=-1).max())
-        silu = 1.0 + (0.0 if unit > IDENTITY else ELEMENTARY)
-        rounded, apart, leak, largest = 0.0, 0.0, unit * stairs.rise, 0.0
-        for bias, height in stairs.units():
-            threshold = abs(bias) / stairs.slope
-            steep, size = float(height.norm()) / stairs.third, reach + threshold
-            apart += steep * (d_model + 1.0) * wide * (long + threshold)
-            largest = max(largest, steep * (long + threshold))
-            rounded += steep * silu * unit * size
-            leak += wide * (top + 2.0 * steep * size)
+        silu = self.units(1.0 + (0.0 if self.unit > IDENTITY else ELEMENTARY))
+        summed = self.wides(self.rounding.d_model + 1.0)
+        steep = stairs.sizes.repeat(2) / stairs.third
+        thresholds = torch.cat((stairs.biases, stairs.biases - SETTLED)).abs() / stairs.slope
+        rounded = silu * float((steep * (reach + thresholds)).sum())
+        apart = summed * steep * (long + thresholds)
+        leak = self.units(1.0) * stairs.rise
+        leak += self.wides(2.0) * float((top + length + steep * (reach + thresholds)).sum())
         # The two units of a step round alike unless a power of two lies between them.
-        apart = min(apart, 16.0 * (d_model + 1.0) * wide * largest)
-        return rounded + apart, leak
+        straddled = 16.0 * float(apart.max()) if len(apart) else 0.0
+        return rounded + min(float(apart.sum()), straddled), leak
+
+
+def _compounded(n: float, unit: float) -> float:
+    """(1 + unit)^n - 1 is at most n unit / (1 - n unit)."""
+    return n * unit / (1.0 - n * unit) if n * unit < 1.0 else math.inf

@@ -18,7 +18,7 @@ RESERVE = 3.0
 """Heads are three times as sharp as exact arithmetic needs: two thirds of a score's margin are for rounding."""
 
 MATCH_RESERVE = 8.0
-"""What tells two matches apart is eight times as sharp: its error grows with it, and so the room for it by a bit more."""
+"""What tells two matches apart is eight times as sharp: its error grows with that, the room for it a bit more."""
 
 SHARE = 0.25
 """Of a match's lead in content, kept for what keys and queries err by."""

@@ -1,4 +1,4 @@
-"""The statements of the language, each checked where it is made: a wrong program is refused before anything is built."""
+"""The statements of the language, each checked where it is made: before anything is built."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ class Language(Signals):
         self._token = Token(inputs=(), domain=names)
         self.token = self._made(self._token)
 
-    def embed(self, table: Function, *, missing: Value | None | Missing = MISSING) -> Statement:
+    def embed(self, table: Function, *, missing: Value | Missing | None = MISSING) -> Statement:
         """A function of the token's name, None being nothing; `missing` is for tokens that a mapping lacks."""
         return self.table(table, self._token, missing=missing)
 
@@ -41,7 +41,7 @@ class Language(Signals):
         self,
         table: Function,
         *signals: Statement,
-        missing: Value | None | Missing = MISSING,
+        missing: Value | Missing | None = MISSING,
         nothing: Value | None = None,
     ) -> Statement:
         """A function of the signals' present values: a function, or a mapping whose keys are tuples for several.
@@ -191,7 +191,9 @@ class Language(Signals):
         queries = query if isinstance(query, tuple) else (query,)
         self._is_signal(match.kind, signal, *keys, *queries)
         if len(keys) != len(queries):
-            raise refusal(match.kind, f"as many queries as keys are needed, got {len(queries)} and {len(keys)}")
+            raise refusal(
+                match.kind, f"as many queries as keys are needed, got {len(queries)} and {len(keys)}"
+            )
         self._is_known(match.kind, "a key", *keys)
         for one, other in zip(keys, queries, strict=True):
             if not set(one.domain) & set(other.domain):
@@ -206,21 +208,25 @@ class Language(Signals):
 
 
 def _entries(
-    table: Function, signals: Sequence[Statement], missing: Value | None | Missing
+    table: Function, signals: Sequence[Statement], missing: Value | Missing | None
 ) -> tuple[Value | None, ...]:
     """The table's value for every combination of the signals' values."""
     n_entries = 1
     for signal in signals:
         n_entries *= len(signal.domain)
     if n_entries > MOST_VALUES:
-        raise refusal("table", f"it has at most {MOST_VALUES:,} entries, and these signals need {n_entries:,}")
+        raise refusal(
+            "table", f"it has at most {MOST_VALUES:,} entries, and these signals need {n_entries:,}"
+        )
     found: list[Value | None] = []
     combinations = list(itertools.product(*(signal.domain for signal in signals)))
     if isinstance(table, Mapping):
         keys: list[Any] = [row[0] for row in combinations] if len(signals) == 1 else list(combinations)
         lacking = [key for key in keys if key not in table]
         if lacking and isinstance(missing, Missing):
-            raise refusal("table", f"there is no entry for {listed(lacking)} (missing=.. is one for all such)")
+            raise refusal(
+                "table", f"there is no entry for {listed(lacking)} (missing=.. is one for all such)"
+            )
         strange = [key for key in table if key not in set(keys)]
         if strange:
             raise refusal("table", f"entries for {listed(strange)}, which never occur")

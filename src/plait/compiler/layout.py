@@ -18,7 +18,8 @@ from plait.compiler.lookups import Match
 from plait.compiler.lower import Lowered
 from plait.compiler.recurrent import Hold, Lag
 from plait.compiler.schedule import SSM, TF, Layer
-from plait.compiler.ssm_ops import OPS, SsmOp
+from plait.compiler.ssm_op import SsmOp
+from plait.compiler.ssm_ops import OPS
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.statement import Statement
 from plait.compiler.stream import Base, Need, Stream, base_of, named_apart, over_base
@@ -53,7 +54,10 @@ class Layout:
         token, answer = self.lowered.token, self.lowered.answer
         bases: dict[Statement, Base] = {token: Base(called="token")}
         code = self.book.answer(answer.domain)
-        self._note(bases, Need(statement=token, columns=(self.book.tokens.of(token.domain),), clean=True, label="token"))
+        self._note(
+            bases,
+            Need(statement=token, columns=(self.book.tokens.of(token.domain),), clean=True, label="token"),
+        )
         ops: dict[Statement, SsmOp | TfOp] = {}
         for index in reversed(range(len(self.layers))):
             layer = self.layers[index]
@@ -77,7 +81,9 @@ class Layout:
         if kind == SSM:
             op = OPS[type(statement)]
             return op(statement=statement, columns=columns, there=there, book=self.book, clean=clean)
-        return tf_op(statement)(statement=statement, columns=columns, book=self.book, turns=self.turns, clean=clean)
+        return tf_op(statement)(
+            statement=statement, columns=columns, book=self.book, turns=self.turns, clean=clean
+        )
 
     def _name(self, statement: Statement) -> str:
         return self.lowered.labels[statement].name or statement.kind
@@ -131,8 +137,7 @@ class Layout:
         widths = [turning, 1]
         for layer in self.layers:
             widths += [turning + self._compared(one) for one in layer.fetches]
-            copied = [one for one in layer.fetches]
-            widths.append(sum(self._copied(one, bases) for one in copied))
+            widths.append(sum(self._copied(one, bases) for one in layer.fetches))
         return max(widths)
 
     def _compared(self, statement: Statement) -> int:
@@ -234,12 +239,7 @@ class Layout:
     def weights(self) -> dict[str, Tensor]:
         """Every parameter, in float64."""
         stream, config = self.stream, self.config
-        signals = {
-            name: columns
-            for name, columns in zip(
-                stream.names[self.lowered.token], self._token_groups(), strict=True
-            )
-        }
+        signals = dict(zip(stream.names[self.lowered.token], self._token_groups(), strict=True))
         tensors = [
             block.tensors(d_inner=config.d_inner or 1, dt_rank=config.dt_rank or 1, d_conv=config.d_conv)
             if isinstance(block, SsmWriter)
@@ -273,7 +273,7 @@ class Layout:
 
     @cached_property
     def gain(self) -> float:
-        """Of the answer's code over what the embedding left there; a power of 2 (Theorem 11.13)."""
+        """Of the answer's code over what the embedding left there; a power of 2 (Theorem 12.13)."""
         return 2.0 ** math.ceil(math.log2(16.0 * self.murmur / self.lead))
 
     @property
@@ -282,5 +282,3 @@ class Layout:
         residual = self.stream.residual
         last = residual.layer_factor(self.gain**2 * self.book.tokens.norm**2, eps=NORM_EPS)
         return 1.0 / (residual.amplitude * last * self.gain)
-
-

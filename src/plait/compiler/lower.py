@@ -2,7 +2,7 @@
 table, lags moved to where a convolution can take them, and numbers recoded where a code is needed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from plait.compiler.interpreter import columns
@@ -49,7 +49,6 @@ class _Lowering:
         self.program = program
         self.known: dict[object, Statement] = {}
         self.labels: dict[Statement, Label] = {}
-        self.token: Token | None = None
 
     def lowered(self) -> Lowered:
         answer = self.program.statement(ANSWER)
@@ -58,14 +57,11 @@ class _Lowering:
             label = self.program.label(statement)
             inputs = tuple(now[signal] for signal in statement.inputs)
             now[statement] = self.rewritten(replace(statement, inputs=inputs), label)
-        token = now[self.program.statement("token")] if self.program.statement("token") in now else None
         last = now[answer]
         if isinstance(last, Token) or (isinstance(last, Table) and last.of_token):
             # No layer makes it: a convolution's present tap carries it to the answer.
             last = self.kept(Lag(inputs=(last,), domain=last.domain, distance=0), self.program.label(answer))
-        if token is None:
-            token = next(one for one in ancestors(last) if isinstance(one, Token))
-        assert isinstance(token, Token)
+        token = next(one for one in ancestors(last) if isinstance(one, Token))
         return Lowered(token=token, answer=last, labels=self.labels)
 
     def kept(self, statement: Statement, label: Label) -> Statement:
@@ -125,6 +121,7 @@ def _lag_inwards(lowering: _Lowering, statement: Statement, label: Label) -> Sta
 def _codes_where_needed(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
     """Keys, queries, distances, bits, and what is held wherever it is known, are codes."""
     inputs = list(statement.inputs)
+    wanted: Sequence[int]
     if isinstance(statement, Match):
         wanted = range(1, 1 + 2 * statement.n_keys)
     elif isinstance(statement, AtDistance):
@@ -132,9 +129,10 @@ def _codes_where_needed(lowering: _Lowering, statement: Statement, label: Label)
     elif isinstance(statement, Register) or (isinstance(statement, Hold) and len(inputs) == 1):
         wanted = range(1)
     elif isinstance(statement, Table) and len(inputs) > 1:
-        # Numbers that go on beyond their range cannot be mixed with each other.
+        # Of numbers that go on beyond their range one can be mixed with others, if it is nothing there.
         edged = [place for place, signal in enumerate(inputs) if signal.edged]
-        wanted = range(0) if len(edged) < 2 else edged
+        stays = [place for place in edged if not inputs[place].maybe]
+        wanted = edged if len(edged) > 1 else stays
     else:
         return statement
     for place in wanted:

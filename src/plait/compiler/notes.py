@@ -7,7 +7,9 @@ from plait.compiler.lookups import AtDistance, Fetch, Match, Mean, Previous
 from plait.compiler.pointwise import Product, Table
 from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
 from plait.compiler.schedule import SSM, TF
+from plait.compiler.ssm_op import SsmOp
 from plait.compiler.statement import Statement
+from plait.compiler.tf_ops import Steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +82,12 @@ def _how(layout: Layout, statement: Statement, kind: str) -> str:
         case Product():
             return "the gate times a channel"
         case Table():
-            units = layout.planned[0][statement]
-            stairs = getattr(units, "stairs", None) or units.fed[0].staircase  # type: ignore[union-attr]
+            op = layout.planned[0][statement]
+            stairs = (
+                op.stairs if isinstance(op, Steps) else op.fed[0].staircase if isinstance(op, SsmOp) else None
+            )
             where = "channels" if kind == SSM else "MLP units"
-            return f"a staircase of {stairs.n_units} {where}"
+            return f"a staircase of {0 if stairs is None else stairs.n_units} {where}"
         case AtDistance():
             return f"attention at the distance held, window {layout.turns.window(statement)}"
         case Previous():

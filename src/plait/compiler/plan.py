@@ -9,27 +9,22 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from plait.compiler.book import Book, root_of
+from plait.compiler.book import Book
 from plait.compiler.bounds import Bounds, bounds
 from plait.compiler.heads import Turns
 from plait.compiler.interpreter import places
 from plait.compiler.layout import NORM_EPS, Layout
-from plait.compiler.lookups import AtDistance, Earliest, Fetch, Latest, Mean, Previous
+from plait.compiler.lookups import AtDistance, Fetch, Previous
 from plait.compiler.lower import lower
-from plait.compiler.pointwise import Product, Table, Token
 from plait.compiler.program import Program
 from plait.compiler.program_json import program_to_json
-from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
 from plait.compiler.schedule import SSM, TF, Layer, Scheduler
-from plait.compiler.statement import Statement, looked_up
 from plait.compiler.tf_ops import ByMatch
-from plait.compiler.values import amounts_of
 from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
 from plait.constructions.residual import Residual
 from plait.constructions.rounding import Allowance, Rounding
 from plait.model import HybridConfig
 from plait.tasks.checks import check_integer
-
 
 LONGEST = 2**20
 """Tokens of a sequence, at most."""
@@ -47,7 +42,7 @@ class ProgramPlan(Plan):
     """
 
     kind: ClassVar[str] = "program"
-    theorem: ClassVar[str] = "11.13"
+    theorem: ClassVar[str] = "12.13"
 
     task: Program
     base: int = 2
@@ -93,13 +88,16 @@ class ProgramPlan(Plan):
 
     def bounds(self, rounding: Rounding) -> Bounds:
         """What holds with this rounding."""
-        known: dict[Rounding, Bounds] = self.__dict__.setdefault("_bounds", {})
-        if rounding not in known:
-            known[rounding] = bounds(self.layout, rounding, self.seq_len)
-        return known[rounding]
+        if rounding not in self._known:
+            self._known[rounding] = bounds(self.layout, rounding, self.seq_len)
+        return self._known[rounding]
+
+    @cached_property
+    def _known(self) -> dict[Rounding, Bounds]:
+        return {}
 
     def margins(self) -> Margins:
-        """Theorem 11.13: of the last attention, and of the logits, with the part kept for rounding taken off."""
+        """Theorem 12.13: of the last attention, and of the logits, with the part kept for rounding taken off."""
         layout = self.layout
         exact = self.bounds(self._exact)
         code = layout.book.tokens
@@ -156,87 +154,16 @@ class ProgramPlan(Plan):
             for statement, error in one.items():
                 for name in layout.stream.names[statement]:
                     found[layer, name] = error - other[statement]
-        more = layout.gain * (rounded.answer - exact.answer) * self._answer_stretch
+        more = layout.gain * (rounded.answer - exact.answer) * answer_stretch(layout)
         for name in layout.stream.names[layout.lowered.token]:
             found[len(layout.layers), name] += more
         return found
-
-    @property
-    def _answer_stretch(self) -> float:
-        """By how much an error of the answer's code may be larger in the columns that hold it."""
-        return float(self.layout.stream.weights(self.layout.lowered.token, self.layout.stream.answer_code).norm())
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
         return self.bounds(rounding).allowances
 
     def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
-        layout = self.layout
-        token = layout.lowered.token
-        order = [token, *(one for layer in layout.layers for one in layer.makes)]
-        values = places(tokens, *order)
-        errors = self.bounds(self._exact).errors
-        found: list[Holding] = []
-        for layer in range(len(layout.layers) + 1):
-            last = layer == len(layout.layers)
-            present = [one for made in layout.layers[:layer] for one in made.makes]
-            for statement in present if last else [token, *present]:
-                found += self._held(statement, values, layer, errors[layer].get(statement, 0.0))
-        return (*found, *self._answered(values[layout.lowered.answer], values[token]))
-
-    def _held(
-        self, statement: Statement, values: Mapping[Statement, Tensor], layer: int, tolerance: float
-    ) -> list[Holding]:
-        """What a base's subspaces hold behind a layer."""
-        stream = self.layout.stream
-        names = stream.names[statement]
-        if not names:
-            return []
-        expected, known = self._expected(statement, values)
-        widths = [stream.residual.width(name) for name in names]
-        lemma = "11.1" if isinstance(statement, Token) else lemma_of(statement, self._kind_of(statement))
-        return [
-            Holding(layer=layer, subspace=name, lemma=lemma, expected=part, known=known, tolerance=tolerance)
-            for name, part in zip(names, expected.split(widths, dim=-1), strict=True)
-        ]
-
-    def _expected(self, statement: Statement, values: Mapping[Statement, Tensor]) -> tuple[Tensor, Tensor]:
-        """What a base's vector is, and where it is known."""
-        layout, place = self.layout, values[statement]
-        everywhere = torch.ones_like(place, dtype=torch.bool)
-        if isinstance(statement, Count | Since | Register):
-            needed = places(values[layout.lowered.token], *statement.inputs)
-            columns = [needed[signal] for signal in statement.inputs]
-            scale = layout.book.scale(statement)
-            if isinstance(statement, Register):
-                bits = looked_up(amounts_of(statement.inputs[0].domain, statement.kind), columns[0])
-                return scale * layout.book.register(statement.n_bits).numbers(bits, bits >= 0), everywhere
-            return scale * statement.totals(*columns).double().unsqueeze(-1), everywhere
-        points = layout.stream.bases[statement]
-        known = place >= 0 if statement.loose else everywhere
-        if statement.numeric and not isinstance(statement, Mean | Product):
-            # Carried numbers: a register's older bits are not known here, nor how far a count went beyond its end.
-            root = root_of(statement)
-            known = known & (place > 0) & (place < len(points) - 1) & ~torch.tensor(isinstance(root, Register))
-        return torch.cat((points, torch.zeros_like(points[:1])))[place], known
-
-    def _answered(self, answer: Tensor, token: Tensor) -> list[Holding]:
-        """The token's own columns with the answer's on top."""
-        layout, stream = self.layout, self.layout.stream
-        statement, last = layout.lowered.answer, len(layout.layers)
-        code = layout.book.answer(statement.domain)
-        added = torch.cat((code, torch.zeros_like(code[:1])))[answer]
-        weights = stream.weights(layout.lowered.token, stream.answer_code)
-        expected = stream.bases[layout.lowered.token][token] + layout.gain * added @ weights.T
-        exact = self.bounds(self._exact)
-        tolerance = exact.errors[last][layout.lowered.token] + layout.gain * exact.answer * self._answer_stretch
-        widths = [stream.residual.width(name) for name in stream.names[layout.lowered.token]]
-        return [
-            Holding(layer=last, subspace=name, lemma="11.13", expected=part, known=answer >= 0, tolerance=tolerance)
-            for name, part in zip(stream.names[layout.lowered.token], expected.split(widths, dim=-1), strict=True)
-        ]
-
-    def _kind_of(self, statement: Statement) -> str:
-        return next(layer.kind for layer in self.layout.layers if statement in layer.makes)
+        return held(self.layout, self.bounds(self._exact), tokens)
 
     def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
         found: list[Gaze] = []
@@ -249,11 +176,20 @@ class ProgramPlan(Plan):
                     margin, mass = self._look(statement)
                     found.append(
                         Gaze(
-                            layer=index + 1, lemma=lemma_of(statement, TF), distance=distance.clamp(min=0),
+                            layer=index + 1, lemma=LEMMAS[type(statement), TF], distance=distance.clamp(min=0),
                             known=distance >= 0, margin=margin, mass=mass,
                         )
                     )  # fmt: skip
         return tuple(found)
+
+    def legend(self) -> Mapping[str, str]:
+        """The statement and line behind every subspace."""
+        layout = self.layout
+        return {
+            name: layout.lowered.called(statement)
+            for statement, names in layout.stream.names.items()
+            for name in names
+        }
 
     def answered(self, tokens: Int[Tensor, "*batch time"]) -> Bool[Tensor, "*batch time"]:
         """Everywhere."""
@@ -267,8 +203,8 @@ class ProgramPlan(Plan):
         return f"{codes}{turns}"
 
     def describe(self) -> str:
-        statements = sum(len(layer.makes) for layer in self.layout.layers)
-        return f"a program of {statements} statement{'s' if statements > 1 else ''} in layers over {self.seq_len:,} tokens"
+        n = sum(len(layer.makes) for layer in self.layout.layers)
+        return f"a program of {n} statement{'s' if n > 1 else ''} in layers over {self.seq_len:,} tokens"
 
     def to_json(self) -> Mapping[str, Any]:
         return {
@@ -276,30 +212,13 @@ class ProgramPlan(Plan):
             "program": program_to_json(self.task),
             "seq_len": self.seq_len,
             "dtype": str(self.dtype).removeprefix("torch."),
-            "layout": {"base": self.base, "n_frequencies": self.n_frequencies, "kinds": list(self.kinds), "key_gain": self.key_gain},
+            "layout": {
+                "base": self.base,
+                "n_frequencies": self.n_frequencies,
+                "kinds": list(self.kinds),
+                "key_gain": self.key_gain,
+            },
         }
-
-
-LEMMAS: dict[tuple[type[Statement], str], str] = {
-    (Lag, SSM): "11.4",
-    (Table, SSM): "11.4",
-    (Hold, SSM): "11.5",
-    (Count, SSM): "11.6",
-    (Since, SSM): "11.6",
-    (Register, SSM): "11.7",
-    (Product, SSM): "11.8",
-    (Table, TF): "11.3",
-    (AtDistance, TF): "11.9",
-    (Previous, TF): "11.9",
-    (Latest, TF): "11.10",
-    (Earliest, TF): "11.10",
-    (Mean, TF): "11.12",
-}
-"""Which lemma says what a statement holds, by the layer that makes it."""
-
-
-def lemma_of(statement: Statement, kind: str) -> str:
-    return LEMMAS[type(statement), kind]
 
 
 def _misses(book: Book, layers: tuple[Layer, ...]) -> tuple[float, ...]:

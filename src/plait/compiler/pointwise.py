@@ -51,7 +51,10 @@ class Table(Statement):
     @property
     def of_token(self) -> bool:
         """Whether it is a function of the token alone."""
-        return all(isinstance(signal, Token) or (isinstance(signal, Table) and signal.of_token) for signal in self.inputs)
+        return all(
+            isinstance(signal, Token) or (isinstance(signal, Table) and signal.of_token)
+            for signal in self.inputs
+        )
 
     def meaning(self, *columns: Column) -> Column:
         combinations = itertools.product(*(signal.domain for signal in self.inputs))

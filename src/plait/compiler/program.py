@@ -69,9 +69,10 @@ class Program(Language, BuiltInTask):
         """
         if self._found_as is not None:
             return self._found_as
-        for name, value in vars(sys.modules.get(self._module, sys)).items():
-            if value is self and self._module != "__main__":
-                return f"{self._module}:{name}", {}
+        own = vars(sys.modules[self._module]) if self._module in sys.modules else {}
+        names = [name for name, value in own.items() if value is self and self._module != "__main__"]
+        if names:
+            return f"{self._module}:{min(names, key=lambda name: not name.isupper())}", {}
         raise ValueError(
             "a program is stored as module:NAME, so it must stand at the top of a module that can be imported, "
             f"got one made in {self._module}"
@@ -148,7 +149,9 @@ def _checked_names(tokens: Iterable[str]) -> tuple[str, ...]:
             raise ValueError(f"a token's name must be a text without spaces, got {name!r}")
     doubled = [name for place, name in enumerate(names) if name in names[:place] or name in SPECIALS]
     if doubled:
-        raise ValueError(f"tokens need different names, and none of {', '.join(SPECIALS)}, got {doubled[0]!r}")
+        raise ValueError(
+            f"tokens need different names, and none of {', '.join(SPECIALS)}, got {doubled[0]!r}"
+        )
     if not 1 <= len(names) <= MOST_WORDS:
         raise ValueError(f"a program needs 1 to {MOST_WORDS:,} tokens, got {len(names):,}")
     return names

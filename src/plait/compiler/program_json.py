@@ -57,6 +57,9 @@ def program_from_json(document: object) -> Program:
         made: list[Statement] = [program.statement("token")]
         for entry in document["statements"]:
             made.append(_statement(program, entry, [made[place] for place in entry["inputs"]]))
+            strange = set(entry) - {"kind", "name", "where", "inputs", *made[-1].parameters()}
+            if strange:
+                raise ValueError(f"a statement {entry['kind']} has no {', '.join(sorted(strange))}")
             name = entry["name"]
             if name is not None and name != ANSWER:
                 setattr(program, name, made[-1])
@@ -115,5 +118,3 @@ def _table(program: Program, entry: Mapping[str, Any], inputs: Sequence[Statemen
         return next(following)
 
     return program.table(in_order, *inputs, nothing=value_from_json(entry["otherwise"]))
-
-

@@ -156,19 +156,17 @@ class Scheduler:
     def _reads(
         self, one: Statement, kind: str, there: frozenset[Statement], needed: set[Statement]
     ) -> Iterator[Statement]:
-        """The signals in the stream that a layer reads to make one; lags are read through where nobody else needs them."""
+        """The signals in the stream that a layer reads to make one, through lags that nobody else needs."""
+        spared: set[Statement] = set()
+        if kind == SSM:
+            spared = {signal for signal in there if isinstance(signal, Lag) and signal not in needed}
+            spared = spared if self._by_ssm(one, there - spared) else set()
         waiting = list(one.inputs)
         while waiting:
             signal = waiting.pop()
             if is_free(signal):
                 continue
-            spared = (
-                kind == SSM
-                and isinstance(signal, Lag)
-                and signal not in needed
-                and self.sources(signal, there - {signal})
-            )
-            if signal in there and not spared:
+            if signal in there - spared:
                 yield signal
             else:
                 waiting += signal.inputs
@@ -176,6 +174,4 @@ class Scheduler:
     def _stuck(self, there: frozenset[Statement]) -> str:
         left = [one for one in self.statements if one not in there]
         one = next(one for one in left if all(is_free(s) or s in there for s in one.inputs))
-        return (
-            f"{self.lowered.called(one)}: {one.kind} cannot be made by layers of {' and '.join(self.kinds)} alone"
-        )
+        return f"{self.lowered.called(one)}: {one.kind} cannot be made by layers of {' and '.join(self.kinds)} alone"

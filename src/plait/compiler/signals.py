@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from plait.checks.names import unknown
 from plait.compiler.statement import Statement
 from plait.compiler.values import MOST_VALUES
-from plait.checks.names import unknown
 
 MOST_STATEMENTS = 256
 ANSWER = "answer"
@@ -20,7 +20,7 @@ class Label(NamedTuple):
     where: str
 
 
-class UnknownSignal(AttributeError, ValueError):
+class UnknownSignalError(AttributeError, ValueError):
     """A signal that was not made, or not yet."""
 
 
@@ -41,8 +41,8 @@ class Signals:
         if name in self._signals:
             return self._signals[name]
         if name == ANSWER:
-            raise UnknownSignal("the program has no answer: p.answer = .. says which signal it is")
-        raise UnknownSignal(f"{line_of_caller()}: {unknown('signal', name, self._signals)}")
+            raise UnknownSignalError("the program has no answer: p.answer = .. says which signal it is")
+        raise UnknownSignalError(f"{line_of_caller()}: {unknown('signal', name, self._signals)}")
 
     def label(self, statement: Statement) -> Label:
         """The name and line of a statement."""

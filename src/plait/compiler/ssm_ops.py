@@ -1,120 +1,23 @@
 """How an SSM layer makes each statement: what it needs of the stream, and its channels.
 
-Sources: docs/theory-constructions.md, Lemmas 6.3, 7.1 and 7.2, and section 11.
+Sources: docs/theory-constructions.md, Lemmas 6.3, 7.1 and 7.2, and section 12.
 """
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from plait.compiler.book import Book, condition
-from plait.compiler.encoding import Points, flag
 from plait.compiler.pointwise import Product, Table
 from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
 from plait.compiler.schedule import is_free
+from plait.compiler.ssm_op import Directions, SsmOp
+from plait.compiler.ssm_sums import Counts, Passes, Shifts
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.staircase import staircase
 from plait.compiler.statement import Statement
-from plait.compiler.stream import Need, Stream
-from plait.compiler.wires import (
-    OPEN,
-    Feed,
-    Wire,
-    column_feed,
-    staircase_feed,
-    there_or_behind,
-)
-from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP
-
-Directions = Float[Tensor, "width d_model"]
-
-DRIFT = 2.0**-60
-"""A count's state decays by this in a step."""
-
-SLOW = -32.0
-"""softplus of this is the step size of a count with a reset: a reset of 128 then leaves nothing of it."""
-
-SLOW_STEP = math.log1p(math.exp(SLOW))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SsmOp(ABC):
-    """One statement of an SSM layer.
-
-    Args:
-        columns: what it must give for every value: those that stand in the stream, then the answer's.
-        there: what stands in the stream before the layer.
-        clean: nothing must give zeros.
-    """
-
-    statement: Statement
-    columns: Points
-    there: frozenset[Statement]
-    book: Book
-    clean: bool
-
-    @cached_property
-    def fed(self) -> list[Feed]:
-        """What its channels read."""
-        return self.feeds()
-
-    @abstractmethod
-    def feeds(self) -> list[Feed]:
-        """What its channels read, made anew."""
-
-    @abstractmethod
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
-        """Its channels; the k-th column goes along the k-th direction."""
-
-    def needs(self) -> Iterator[Need]:
-        for feed in self.fed:
-            for statement, columns in feed.needs:
-                yield Need(statement=statement, columns=columns, clean=True, label=self.label(statement, columns))
-
-    def label(self, statement: Statement, columns: tuple[Points, ...]) -> str:
-        return self.book.lowered.labels[statement].name or statement.kind
-
-    def source(self, signal: Statement, columns: Points, *, lag: int = 0) -> Feed:
-        """The columns of a signal: as they stand, or through the table that makes it."""
-        base, _ = there_or_behind(signal, set(self.there))
-        if is_free(base) or base in self.there:
-            return column_feed(signal, columns, set(self.there), lag=lag)
-        assert isinstance(signal, Table)
-        stairs = staircase(signal, [self.book.scalar(one) for one in signal.inputs], columns, clean=True)
-        return staircase_feed(stairs, set(self.there), lag=lag)
-
-    def gate(self, signal: Statement) -> Feed:
-        """64 where the condition holds, elsewhere nothing beside it."""
-        base, distance = there_or_behind(signal, set(self.there))
-        if is_free(base) or base in self.there:
-            choices = condition(base)
-            one = torch.ones(1, dtype=torch.float64)
-            wire = Wire(reads=((base, choices),), taps={distance: 1.0}, scale=OPEN, bias=0.0, out=one)
-            return Feed(wires=(wire,), constant=0.0 * one, needs=((base, choices),))
-        assert isinstance(signal, Table)
-        scalars = [self.book.scalar(one) for one in signal.inputs]
-        stairs = staircase(signal, scalars, OPEN * flag(signal.domain, false=0.0), clean=True)
-        return staircase_feed(stairs, set(self.there))
-
-    def channels(
-        self, writer: SsmWriter, stream: Stream, feed: Feed
-    ) -> list[tuple[int, Float[Tensor, " width"]]]:
-        """The feed's channels, and what each contributes; the constant is one of them."""
-        found = [(writer.channel(w.row(stream), w.taps, bias=w.bias), w.out) for w in feed.wires]
-        if bool(feed.constant.any()):
-            zero = torch.zeros(stream.residual.d_model, dtype=torch.float64)
-            found.append((writer.channel(zero, {0: 1.0}, bias=SILU_ONE), feed.constant))
-        return found
-
-    def quantity(self, writer: SsmWriter, stream: Stream, feed: Feed) -> int:
-        """The feed's number as a quantity for step sizes."""
-        return writer.quantity({channel: float(out) for channel, out in self.channels(writer, stream, feed)})
+from plait.compiler.stream import Stream
+from plait.compiler.wires import OPEN, Feed, Wire, staircase_feed, there_or_behind
+from plait.constructions.mamba_writer import HOLD, STEP
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,125 +69,6 @@ class Holds(SsmOp):
             writer.add(channel, out @ into)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Counts(SsmOp):
-    """Steps of 128 that leave all but 2^-60 of the state; with a reset, steps of softplus(-32), and of 128 at it."""
-
-    def feeds(self) -> list[Feed]:
-        assert isinstance(self.statement, Count)
-        amounts = self.statement.inputs[0]
-        if len(self.statement.inputs) == 2:
-            return [self._amounts_without_resets(), self._resets()]
-        if all(isinstance(value, bool) for value in amounts.domain):
-            base, _ = there_or_behind(amounts, set(self.there))
-            if is_free(base) or base in self.there:
-                feed = self.gate(amounts)
-                return [_scaled(feed, 1.0 / OPEN)]
-        return [self.source(amounts, self.book.numbers(amounts))]
-
-    def _resets(self) -> Feed:
-        return self.gate(self.statement.inputs[-1])
-
-    def _amounts_without_resets(self) -> Feed:
-        """One channel for every amount from 1 on, and for every one from -1 down: 64 where it is reached."""
-        amounts, reset = self.statement.inputs
-        numbers = self.book.numbers(amounts)
-        base, lag = there_or_behind(amounts, set(self.there))
-        other, other_lag = there_or_behind(reset, set(self.there))
-        direct = all(is_free(one) or one in self.there for one in (base, other)) and lag == other_lag
-        if not direct:
-            called = self.book.lowered.called(self.statement)
-            raise ValueError(
-                f"{called}: the amounts and the reset of a count must be read from one place: "
-                "the same number of tokens ago, of signals that an earlier layer made"
-            )
-        resets = (flag(reset.domain, false=0.0),)
-        wires: list[Wire] = []
-        needs: list[tuple[Statement, tuple[Points, ...]]] = [(other, resets)]
-        for sign in (1, -1):
-            for amount in range(1, int((sign * numbers).max()) + 1):
-                reached = ((sign * numbers >= amount).double(),)
-                doubled = (2.0 * reached[0],)
-                out = torch.tensor([sign / OPEN], dtype=torch.float64)
-                reads = ((base, doubled), (other, (-2.0 * resets[0],)))
-                wires.append(Wire(reads=reads, taps={lag: 1.0}, scale=OPEN, bias=-OPEN, out=out))
-                needs.append((base, reached))
-        return Feed(wires=tuple(wires), constant=torch.zeros(1, dtype=torch.float64), needs=tuple(needs))
-
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
-        amounts, *resets = self.fed
-        writer.carries()
-        scale = self.book.scale(self.statement)
-        if not resets:
-            for channel, out in self.channels(writer, stream, amounts):
-                chosen = writer.channels[channel]
-                chosen.step_bias, chosen.rate = STEP, DRIFT / STEP
-                writer.add(channel, scale * (out @ into))
-            return
-        quantity = self.quantity(writer, stream, resets[0])
-        for channel, out in self.channels(writer, stream, amounts):
-            slow(writer, channel, quantity)
-            writer.add(channel, scale * STEP / SLOW_STEP * (out @ into))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Passes(SsmOp):
-    """Tokens since a reset: a count with a reset whose amount is 1 wherever there is none."""
-
-    def feeds(self) -> list[Feed]:
-        (reset,) = self.statement.inputs
-        base, lag = there_or_behind(reset, set(self.there))
-        column = (flag(reset.domain, false=0.0),)
-        if not (is_free(base) or base in self.there):
-            called = self.book.lowered.called(self.statement)
-            raise ValueError(f"{called}: the reset must be a signal that an earlier layer made")
-        out = torch.tensor([1.0 / OPEN], dtype=torch.float64)
-        wire = Wire(reads=((base, (-2.0 * column[0],)),), taps={lag: 1.0}, scale=OPEN, bias=OPEN, out=out)
-        amounts = Feed(wires=(wire,), constant=0.0 * out, needs=((base, column),))
-        return [amounts, self.gate(reset)]
-
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
-        amounts, resets = self.fed
-        writer.carries()
-        quantity = self.quantity(writer, stream, resets)
-        for channel, out in self.channels(writer, stream, amounts):
-            slow(writer, channel, quantity)
-            writer.add(channel, self.book.scale(self.statement) * STEP / SLOW_STEP * (out @ into))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Shifts(SsmOp):
-    """A register: channels that take up a bit at bits, and decay there (Lemma 7.2)."""
-
-    def feeds(self) -> list[Feed]:
-        (bit,) = self.statement.inputs
-        base, lag = there_or_behind(bit, set(self.there))
-        ones = (2.0 * self.book.numbers(bit) - 1.0,)
-        known = (torch.ones(len(bit.domain), 1, dtype=torch.float64),)
-        one = torch.ones(1, dtype=torch.float64)
-        if not (is_free(base) or base in self.there):
-            called = self.book.lowered.called(self.statement)
-            raise ValueError(f"{called}: the bit must be a signal that an earlier layer made")
-
-        def feed(column: tuple[Points, ...]) -> Feed:
-            wire = Wire(reads=((base, column),), taps={lag: 1.0}, scale=OPEN, bias=0.0, out=one)
-            return Feed(wires=(wire,), constant=0.0 * one, needs=((base, column),))
-
-        return [feed(ones), feed(known)]
-
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
-        assert isinstance(self.statement, Register)
-        bits, known = self.fed
-        writer.carries()
-        quantity = self.quantity(writer, stream, known)
-        register, scale = self.book.register(self.statement.n_bits), self.book.scale(self.statement)
-        for decay, weight in zip(register.decays, register.maps[0], strict=True):
-            for channel, _ in self.channels(writer, stream, bits):
-                chosen = writer.channels[channel]
-                chosen.steps[quantity], chosen.rate = (STEP - HOLD) / OPEN, -math.log(decay) / STEP
-                writer.add(channel, scale * weight / OPEN * into[0])
-
-
 LIFT = 64.0
 """A product's gate reads its second factor on top of this: beyond 40, silu is the identity to the last bit."""
 
@@ -303,7 +87,7 @@ class Multiplies(SsmOp):
         return [first, second]
 
     def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
-        one, other = self.statement.inputs
+        other = self.statement.inputs[1]
         swing = SWING / max(1.0, float(self.book.numbers(other).abs().max()))
         lift = LIFT / stream.residual.bias * stream.residual.constant_row()
         row = stream.rows(other, self.book.numbers(other))[0]
@@ -312,17 +96,6 @@ class Multiplies(SsmOp):
             for channel, out in self.channels(writer, stream, self.fed[0]):
                 writer.channels[channel].skip, writer.channels[channel].gate = 1.0, gate
                 writer.add(channel, scale * weight * (out @ into))
-
-
-def slow(writer: SsmWriter, channel: int, quantity: int) -> None:
-    """The channel's step is softplus(-32), and 128 where the quantity is 64."""
-    chosen = writer.channels[channel]
-    chosen.step_bias, chosen.steps[quantity] = SLOW, (STEP - SLOW) / OPEN
-
-
-def _scaled(feed: Feed, factor: float) -> Feed:
-    wires = tuple(replace(wire, out=factor * wire.out) for wire in feed.wires)
-    return replace(feed, wires=wires, constant=factor * feed.constant)
 
 
 OPS: dict[type[Statement], type[SsmOp]] = {

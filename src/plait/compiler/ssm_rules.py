@@ -1,25 +1,14 @@
-"""The error rules of an SSM layer's statements (docs/theory-constructions.md, section 11)."""
+"""The error rules of an SSM layer's statements (docs/theory-constructions.md, section 12)."""
 
 import math
 from collections.abc import Callable
 
 from plait.compiler.flow import ELEMENTARY, Flow, Given
 from plait.compiler.recurrent import Register
-from plait.compiler.ssm_ops import (
-    DRIFT,
-    LIFT,
-    OPEN,
-    SLOW,
-    SLOW_STEP,
-    SWING,
-    Copies,
-    Counts,
-    Holds,
-    Multiplies,
-    Passes,
-    Shifts,
-    SsmOp,
-)
+from plait.compiler.ssm_op import SsmOp
+from plait.compiler.ssm_ops import LIFT, SWING, Copies, Holds, Multiplies
+from plait.compiler.ssm_sums import DRIFT, SLOW, SLOW_STEP, Counts, Passes, Shifts
+from plait.compiler.wires import OPEN
 
 HELD = 2.0**-130
 """More than what one closed gate lets in or out of a state: e^-96, at a gate that is off by an eighth."""
@@ -32,13 +21,13 @@ def opened(flow: Flow, op: SsmOp, gate: Given) -> float:
     """The relative error of a step of 128, the gate being 64 up to its error."""
     what = f"the gate of {op.book.lowered.called(op.statement)}"
     flow.allow(what, error=gate.either / OPEN, room=0.125)
-    return 2.0 * gate.error / OPEN + (8.0 + ELEMENTARY) * flow.unit
+    return 2.0 * gate.error / OPEN + flow.units(8.0 + ELEMENTARY)
 
 
 def carried(flow: Flow, step: float) -> float:
     """The relative error of what goes through a state: its step, B and C, the output's gate, and the products."""
-    products = 8.0 * flow.wide + 2.0 * flow.unit
-    return (1.0 + step) * (1.0 + flow.one) ** 2 * (1.0 + flow.gate) * (1.0 + products) - 1.0
+    products = (1.0 + flow.wides(8.0)) * (1.0 + flow.units(2.0))
+    return (1.0 + step) * (1.0 + flow.one) ** 2 * (1.0 + flow.gate) * products - 1.0
 
 
 def through(value: Given, factor: float, size: float, *, more: float = 0.0) -> Given:
@@ -50,15 +39,15 @@ def through(value: Given, factor: float, size: float, *, more: float = 0.0) -> G
 
 
 def copies(flow: Flow, op: SsmOp) -> Given:
-    """Lemma 11.4: the skip gives the feed."""
+    """Lemma 12.4: the skip gives the feed."""
     value = flow.feed(op.fed[0], op.book.lowered.called(op.statement))
-    factor = flow.gate + 4.0 * flow.unit
+    factor = (1.0 + flow.gate) * (1.0 + flow.units(4.0)) - 1.0
     size = float(op.columns.norm(dim=-1).max())
     return through(value, factor, size)
 
 
 def holds(flow: Flow, op: SsmOp) -> Given:
-    """Lemma 11.5: the step that wrote the value errs by one factor; closed steps change nothing."""
+    """Lemma 12.5: the step that wrote the value errs by one factor; closed steps change nothing."""
     value, gate = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     factor = carried(flow, opened(flow, op, gate))
     size = float(op.columns.norm(dim=-1).max())
@@ -66,7 +55,7 @@ def holds(flow: Flow, op: SsmOp) -> Given:
 
 
 def counts(flow: Flow, op: SsmOp) -> Given:
-    """Lemma 11.6: every amount errs, every addition rounds."""
+    """Lemma 12.6: every amount errs, every addition rounds."""
     amounts, *resets = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     return _summed(flow, op, amounts, resets)
 
@@ -78,34 +67,40 @@ def passes(flow: Flow, op: SsmOp) -> Given:
 
 def _summed(flow: Flow, op: SsmOp, amounts: Given, resets: list[Given]) -> Given:
     scale, n = op.book.scale(op.statement), float(flow.seq_len)
-    step, drift, left = (2.0 + ELEMENTARY) * flow.unit, DRIFT, 0.0
+    step, drift, left = flow.units(2.0 + ELEMENTARY), DRIFT, 0.0
     if resets:
         opened(flow, op, resets[0])
         # A closed gate is silu of -64 or less, so that the step's argument errs by its own rounding alone.
-        step, drift, left = (4.0 * abs(SLOW) + ELEMENTARY) * flow.unit, SLOW_STEP, LEFT
-    each = (1.0 + step) * (1.0 + flow.one) * (1.0 + 3.0 * flow.wide) - 1.0
+        step, drift, left = flow.units(4.0 * abs(SLOW) + ELEMENTARY), SLOW_STEP, LEFT
+    each = (1.0 + step) * (1.0 + flow.one) * (1.0 + flow.wides(3.0)) - 1.0
     total = n * amounts.gross
-    state = n * (amounts.either * (1.0 + each) + amounts.gross * each) + total * n * (flow.wide + drift) + left
-    shown = (1.0 + flow.one) * (1.0 + flow.gate) * (1.0 + 4.0 * flow.wide + 2.0 * flow.unit) - 1.0
+    state = (
+        n * (amounts.either * (1.0 + each) + amounts.gross * each)
+        + total * (flow.wides(n) + n * drift)
+        + left
+    )
+    shown = (1.0 + flow.one) * (1.0 + flow.gate) * (1.0 + flow.units(6.0)) - 1.0
     error = state * (1.0 + shown) + total * shown
     return Given(inside=scale * error, error=scale * error, blank=scale * error, gross=scale * total)
 
 
 def shifts(flow: Flow, op: SsmOp) -> Given:
-    """Lemma 11.7: all steps err by one factor, all bits by another; channels round apart (Lemma 7.8)."""
+    """Lemma 12.7: all steps err by one factor, all bits by another; channels round apart (Lemma 7.8)."""
     assert isinstance(op.statement, Register)
     bits, known = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     register = op.book.register(op.statement.n_bits)
     step = opened(flow, op, known)
     alike = bits.either / OPEN + flow.gate
-    apart = 2.0 * flow.one + 10.0 * flow.unit
+    apart = 2.1 * flow.one + flow.units(10.0)
     error = 1.1 * register.drift * step + register.cancellation * apart + 2.0 * register.reach * alike
     error = op.book.scale(op.statement) * (error + flow.seq_len * HELD)
-    return Given(inside=error, error=error, blank=error, gross=op.book.scale(op.statement) * register.cancellation)
+    return Given(
+        inside=error, error=error, blank=error, gross=op.book.scale(op.statement) * register.cancellation
+    )
 
 
 def multiplies(flow: Flow, op: SsmOp) -> Given:
-    """Lemma 11.8: x times the lifted gate, less x times the lift."""
+    """Lemma 12.8: x times the lifted gate, less x times the lift."""
     first, second = op.fed
     one, other = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in (first, second))
     residual, numbers = flow.stream.residual, op.book.numbers(op.statement.inputs[1])
@@ -113,9 +108,9 @@ def multiplies(flow: Flow, op: SsmOp) -> Given:
     swing = SWING / largest
     size = float(op.book.numbers(op.statement.inputs[0]).abs().max())
     lift = flow.read * LIFT / (residual.bias * math.sqrt(residual.d_model)) + swing * other.error
-    gate = lift + (4.0 + ELEMENTARY) * flow.unit * (LIFT + SWING)
+    gate = lift + flow.units(4.0 + ELEMENTARY) * (LIFT + SWING)
     error = one.error * largest + (size + one.error) * gate / swing
-    error += one.gross * (LIFT + SWING) * (8.0 * flow.unit + LIFT / SWING * flow.gate) / swing
+    error += one.gross * (LIFT + SWING) * (flow.units(8.0) + LIFT / SWING * flow.gate) / swing
     scale = op.book.scale(op.statement)
     gross = scale * one.gross * (2.0 * LIFT + SWING) / swing
     return Given(inside=scale * error, error=scale * error, blank=scale * error, gross=gross)

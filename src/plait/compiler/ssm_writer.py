@@ -1,9 +1,9 @@
 """Weights of a Mamba block in the words of the compiled statements: several step sizes, mixed lags, gates.
 
-    value   x = silu(sum over lags of tap * (row . normed) + bias)
-    step    softplus(sum over quantities of weight * quantity + bias), a quantity being a sum of channels
-    state   s = exp(-rate step) s + step B x,   B the same for all channels of a position, and C
-    output  (C s + skip x) * silu(gate row . normed), added along a direction
+value   x = silu(sum over lags of tap * (row . normed) + bias)
+step    softplus(sum over quantities of weight * quantity + bias), a quantity being a sum of channels
+state   s = exp(-rate step) s + step B x,   B the same for all channels of a position, and C
+output  (C s + skip x) * silu(gate row . normed), added along a direction
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,9 @@ class SsmWriter:
     def one(self) -> int:
         """The channel that is 1 at every token."""
         if self._one is None:
-            self._one = self.channel(torch.zeros(self.residual.d_model, dtype=torch.float64), {0: 1.0}, bias=SILU_ONE)
+            self._one = self.channel(
+                torch.zeros(self.residual.d_model, dtype=torch.float64), {0: 1.0}, bias=SILU_ONE
+            )
         return self._one
 
     def quantity(self, weights: Mapping[int, float]) -> int:

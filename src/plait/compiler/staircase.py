@@ -2,7 +2,7 @@
 
 The inputs' values are read as one number `y`, different wherever the table differs; between two levels `y` with other
 values stands a step silu(a (y - t1)) - silu(a (y - t2)) over a (t2 - t1), which has settled at both
-(docs/theory-constructions.md, Lemma 7.3). All steps of a table are equally steep.
+(docs/theory-constructions.md, Lemma 12.3). All steps of a table are equally steep.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.compiler.encoding import Points
@@ -57,19 +57,24 @@ class Staircase:
     spread: float
 
     @cached_property
-    def changes(self) -> list[int]:
+    def _all_heights(self) -> Float[Tensor, "steps width"]:
+        return self.points[1:] - self.points[:-1]
+
+    @cached_property
+    def changes(self) -> Int[Tensor, " steps"]:
         """Levels whose points differ from those of the level below."""
-        apart = (self.points[1:] - self.points[:-1]).abs().amax(-1)
-        return [place + 1 for place in range(len(apart)) if float(apart[place]) > 1e-12]
+        return (self._all_heights.abs().amax(-1) > 1e-12).nonzero()[:, 0] + 1
+
+    @cached_property
+    def heights(self) -> Float[Tensor, "steps width"]:
+        """What each step adds."""
+        return self._all_heights[self.changes - 1]
 
     @cached_property
     def third(self) -> float:
         """A third of the narrowest gap with a step in it."""
-        gaps = [self._gap(place) for place in self.changes]
-        return min(gaps, default=3.0) / 3.0
-
-    def _gap(self, place: int) -> float:
-        return float(self.levels[place] - self.levels[place - 1]) - 2.0 * self.spread
+        gaps = self.levels[self.changes] - self.levels[self.changes - 1] - 2.0 * self.spread
+        return float(gaps.min()) / 3.0 if len(gaps) else 1.0
 
     @property
     def slope(self) -> float:
@@ -80,18 +85,20 @@ class Staircase:
         """What is given below all steps."""
         return self.points[0]
 
-    def units(self) -> Iterator[tuple[float, Float[Tensor, " width"]]]:
-        """Bias, and what is given for 1/SETTLED of the unit's value.
+    @cached_property
+    def biases(self) -> Float[Tensor, " steps"]:
+        """Of the first unit of every step; that of the second is lower by SETTLED.
 
-        The two biases of a step lie on one grid that float32 carries and differ by SETTLED exactly, so that the two
-        units, whose rows are the same, round alike (Lemma 7.8).
+        All lie on one grid that float32 carries, so that the two units, whose rows are the same, round alike.
         """
         largest = self.slope * (self.reach + self.third) + 2.0 * SETTLED
         grid = 2.0 ** (math.ceil(math.log2(largest)) - 23)
-        for place in self.changes:
-            middle = float(self.levels[place] + self.levels[place - 1]) / 2.0
-            height = self.points[place] - self.points[place - 1]
-            bias = round((SETTLED / 2.0 - self.slope * middle) / grid) * grid
+        middles = (self.levels[self.changes] + self.levels[self.changes - 1]) / 2.0
+        return ((SETTLED / 2.0 - self.slope * middles) / grid).round() * grid
+
+    def units(self) -> Iterator[tuple[float, Float[Tensor, " width"]]]:
+        """Bias, and what is given for 1/SETTLED of the unit's value."""
+        for bias, height in zip(self.biases.tolist(), self.heights, strict=True):
             yield bias, height
             yield bias - SETTLED, -height
 
@@ -99,15 +106,19 @@ class Staircase:
     def n_units(self) -> int:
         return 2 * len(self.changes)
 
+    @cached_property
+    def sizes(self) -> Float[Tensor, " steps"]:
+        """The lengths of the heights."""
+        return self.heights.norm(dim=-1)
+
     @property
     def highest_step(self) -> float:
-        heights = [float((self.points[place] - self.points[place - 1]).norm()) for place in self.changes]
-        return max(heights, default=0.0)
+        return float(self.sizes.max()) if len(self.sizes) else 0.0
 
     @property
     def rise(self) -> float:
         """All heights together."""
-        return math.fsum(float((self.points[place] - self.points[place - 1]).norm()) for place in self.changes)
+        return float(self.sizes.sum())
 
     @property
     def reach(self) -> float:
@@ -131,9 +142,7 @@ def staircase(table: Table, scalars: Sequence[Scalar], points: Points, *, clean:
     """
     mixes = itertools.islice(_mixes(scalars), max(2, MOST_COMBINATIONS // len(table.entries)))
     found = [
-        one
-        for weights in mixes
-        if (one := _mixed(table, scalars, weights, points, clean=clean)) is not None
+        one for weights in mixes if (one := _mixed(table, scalars, weights, points, clean=clean)) is not None
     ]
     if not found:
         raise ValueError(f"{table.kind}: no sum of its inputs tells its entries apart")

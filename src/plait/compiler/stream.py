@@ -67,7 +67,10 @@ class Base:
             new = [one for one in columns.T if bool(one.any())]
             chosen: list[Tensor] = []
             for one in new:
-                if spanned(torch.cat((basis, *(c.unsqueeze(-1) for c in chosen)), dim=-1), one.unsqueeze(-1)) is None:
+                if (
+                    spanned(torch.cat((basis, *(c.unsqueeze(-1) for c in chosen)), dim=-1), one.unsqueeze(-1))
+                    is None
+                ):
                     chosen.append(one)
             self.groups.append((need.label, torch.stack(chosen, dim=-1)))
 

@@ -1,6 +1,6 @@
 """How a TF layer makes each statement: what it needs of the stream, and its head or units.
 
-Sources: docs/theory-constructions.md, Lemmas 6.4, 7.3 and 7.5, and section 11.
+Sources: docs/theory-constructions.md, Lemmas 6.4, 7.3 and 7.5, and section 12.
 """
 
 from abc import ABC, abstractmethod
@@ -205,7 +205,13 @@ class Averages(TfOp):
 
 def tf_op(statement: Statement) -> type[TfOp]:
     """How a TF layer makes a statement."""
-    for kind, op in ((Table, Steps), (AtDistance, ByDistance), (Previous, ByStep), (Match, ByMatch), (Mean, Averages)):
+    for kind, op in (
+        (Table, Steps),
+        (AtDistance, ByDistance),
+        (Previous, ByStep),
+        (Match, ByMatch),
+        (Mean, Averages),
+    ):
         if isinstance(statement, kind):
             return op
     raise AssertionError(statement.kind)

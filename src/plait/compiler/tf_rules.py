@@ -1,4 +1,4 @@
-"""The error rules of a TF layer's statements (docs/theory-constructions.md, section 11)."""
+"""The error rules of a TF layer's statements (docs/theory-constructions.md, section 12)."""
 
 import math
 
@@ -31,11 +31,11 @@ def given(flow: Flow, op: TfOp) -> Given:
 
 
 def by_distance(flow: Flow, op: ByDistance) -> None:
-    """Lemma 11.9: what two scores may differ by, in cosines."""
+    """Lemma 12.9: what two scores may differ by, in cosines."""
     assert isinstance(op.statement, AtDistance)
     look = op.turns.look_at(op.statement)
     query = flow.columns(op.statement.inputs[1], op.points)
-    error = 2.0 * (math.sqrt(2.0) * query + 8.0 * flow.unit + flow.rounding.d_model * flow.wide)
+    error = 2.0 * (math.sqrt(2.0) * query + flow.units(8.0) + flow.wides(flow.rounding.d_model))
     flow.allow(
         f"the score of a distance in {op.book.lowered.called(op.statement)}",
         error=error, room=look.margin * (1.0 - 1.0 / RESERVE),
@@ -43,10 +43,10 @@ def by_distance(flow: Flow, op: ByDistance) -> None:
 
 
 def by_step(flow: Flow, op: ByStep) -> None:
-    """Lemma 11.9 with constant queries."""
+    """Lemma 12.9 with constant queries."""
     assert isinstance(op.statement, Previous)
     look = op.turns.look_at(op.statement)
-    error = 2.0 * (8.0 * flow.unit + flow.rounding.d_model * flow.wide)
+    error = 2.0 * (flow.units(8.0) + flow.wides(flow.rounding.d_model))
     flow.allow(
         f"the score of a distance in {op.book.lowered.called(op.statement)}",
         error=error, room=look.margin * (1.0 - 1.0 / RESERVE),
@@ -54,7 +54,7 @@ def by_step(flow: Flow, op: ByStep) -> None:
 
 
 def by_match(flow: Flow, op: ByMatch) -> None:
-    """Lemma 11.10: what a match leads by, and what tells two matches apart."""
+    """Lemma 12.10: what a match leads by, and what tells two matches apart."""
     match, lead, called = op.match, op.lead, op.book.lowered.called(op.statement)
     look = op.turns.look_for_match(match, lead)
     # Two equal keys that count hold counts within their range, and so does the stream if there are no other counts.
@@ -62,24 +62,26 @@ def by_match(flow: Flow, op: ByMatch) -> None:
     where = "inside" if flow.counts <= counted else "something"
     query = key = other_key = size = apart = 0.0
     for code, one, other in zip(op.codes, match.keys, match.queries, strict=True):
-        stored = 2.0 * flow.unit * code.norm
+        stored = flow.units(2.0) * code.norm
         key += (flow.columns(one, code.of(one.domain), where=where) + stored) ** 2
         other_key += (flow.columns(one, code.of(one.domain), where="anywhere") + stored) ** 2
         query += (flow.columns(other, code.of(other.domain)) + stored) ** 2
         size, apart = size + code.norm**2, apart + code.diameter**2
     key, other_key, query, size, apart = (math.sqrt(value) for value in (key, other_key, query, size, apart))
-    summed = flow.rounding.d_model * flow.wide * (size * size + lead)
+    summed = flow.wides(flow.rounding.d_model) * (size * size + lead)
     passed = equal = 0.0
     if match.condition is not None:
         choices = condition(match.condition)
-        passed = lead * (flow.column(match.condition, choices) + 2.0 * flow.unit)
-        equal = lead * (flow.column(match.condition, choices, where=where) + 2.0 * flow.unit)
+        passed = lead * (flow.column(match.condition, choices) + flow.units(2.0))
+        equal = lead * (flow.column(match.condition, choices, where=where) + flow.units(2.0))
+    turned = look.recency * (flow.units(6.0) + flow.wides(1.5 * flow.rounding.d_model))
     flow.allow(
         f"what a match leads by in {called}",
-        error=query * apart + (size + query) * (key + other_key) + 2.0 * (passed + summed),
+        error=query * apart
+        + (size + query) * (key + other_key)
+        + 2.0 * (passed + summed + turned / look.sharpness),
         room=SHARE * lead,
     )
-    turned = look.recency * (6.0 * flow.unit + 1.5 * flow.rounding.d_model * flow.wide)
     flow.allow(
         f"what tells two matches apart in {called}",
         error=2.0 * (look.sharpness * ((size + query) * key + equal + summed) + turned),
@@ -88,7 +90,7 @@ def by_match(flow: Flow, op: ByMatch) -> None:
 
 
 def fetched(flow: Flow, op: Fetches) -> Given:
-    """Lemma 11.11: all softmax mass but the miss lies at the place looked at."""
+    """Lemma 12.11: all softmax mass but the miss lies at the place looked at."""
     value = op.statement.inputs[0]
     weights = flow.stream.weights(value, op.columns)
     base = base_of(value, flow.stream.token)
@@ -97,19 +99,19 @@ def fetched(flow: Flow, op: Fetches) -> Given:
     read = flow.columns(value, op.columns)
     miss = op.turns.miss(op.statement)
     window = op.turns.window(op.statement)
-    summed = (window + 2.0 * ELEMENTARY + 10.0) * flow.wide + 3.0 * flow.unit
+    summed = flow.wides(window + 2.0 * ELEMENTARY + 10.0) + flow.units(3.0)
     error = read + miss * (known + size + 2.0 * read) + summed * (size + read)
     return Given(inside=error, error=error, blank=error, gross=size + read)
 
 
 def averages(flow: Flow, op: Averages) -> Given:
-    """Lemma 11.12: equal scores, equal weights."""
+    """Lemma 12.12: equal scores, equal weights."""
     value = op.statement.inputs[0]
     numbers = op.book.numbers(value)
     scale = op.book.scale(op.statement)
     size = float(numbers.abs().max())
     read = flow.columns(value, numbers, where="anywhere")
     window = op.turns.window(op.statement)
-    summed = (window + 2.0 * ELEMENTARY + 10.0) * flow.wide + 3.0 * flow.unit
+    summed = flow.wides(window + 2.0 * ELEMENTARY + 10.0) + flow.units(3.0)
     error = scale * (read + summed * (size + read))
     return Given(inside=error, error=error, blank=error, gross=scale * (size + read))

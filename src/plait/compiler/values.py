@@ -78,7 +78,9 @@ def value_from_json(document: object) -> Value | None:
                 return Fraction(over, under)
             case _:
                 pass
-    raise ValueError(f"a value must be a text, an integer, a truth value, a fraction or a tuple, got {document!r}")
+    raise ValueError(
+        f"a value must be a text, an integer, a truth value, a fraction or a tuple, got {document!r}"
+    )
 
 
 def _number(value: Value) -> Fraction:

@@ -45,12 +45,18 @@ class Wire:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Feed:
-    """A vector as a sum over channels, and a constant."""
+    """A vector as a sum over channels, and a constant.
+
+    Args:
+        needs: signals in the stream, and the columns that are read of them.
+        paired: channels come in twos that read opposite rows and are subtracted.
+    """
 
     wires: tuple[Wire, ...]
     constant: Float[Tensor, " width"]
     needs: tuple[tuple[Statement, tuple[Points, ...]], ...]
     staircase: Staircase | None = None
+    paired: bool = False
 
 
 def there_or_behind(statement: Statement, there: set[Statement]) -> tuple[Statement, int]:
@@ -63,12 +69,18 @@ def column_feed(statement: Statement, columns: Points, there: set[Statement], *,
     base, distance = there_or_behind(statement, there)
     width = columns.shape[-1]
     wires = [
-        Wire(reads=((base, (columns[:, [k]],)),), taps={distance + lag: 1.0}, scale=sign, bias=0.0, out=sign * unit)
+        Wire(
+            reads=((base, (columns[:, [k]],)),),
+            taps={distance + lag: 1.0},
+            scale=sign,
+            bias=0.0,
+            out=sign * unit,
+        )
         for k, unit in enumerate(torch.eye(width, dtype=torch.float64))
         for sign in (1.0, -1.0)
     ]
     zero = torch.zeros(width, dtype=torch.float64)
-    return Feed(wires=tuple(wires), constant=zero, needs=((base, (columns,)),))
+    return Feed(wires=tuple(wires), constant=zero, needs=((base, (columns,)),), paired=True)
 
 
 def staircase_feed(stairs: Staircase, there: set[Statement], *, lag: int = 0) -> Feed:

@@ -1,7 +1,7 @@
 """What every named subspace holds, position by position, and which lemma says so."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -56,11 +56,12 @@ class Position:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """A forward pass in the proof's words."""
+    """A forward pass in the proof's words; `legend` says of some subspaces what they hold."""
 
     construction: str
     positions: tuple[Position, ...]
     lemmas: Mapping[str, str]
+    legend: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -68,7 +69,7 @@ class Explanation:
 
     def text(self, *, digits: int = 3) -> str:
         """A paragraph a position."""
-        lines = [self.construction]
+        lines = [self.construction, *(f"  {name}: {what}" for name, what in self.legend.items())]
         for position in self.positions:
             target = "not scored" if position.target is None else f"target {position.target}"
             lines.append(f"\n{position.index:4d}  {position.token:>6}   answer {position.answer}, {target}")
@@ -139,7 +140,10 @@ def explain(model: HybridLM, tokens: Int[Tensor, " time"], plan: Plan | None = N
             )
         )
     return Explanation(
-        construction=f"{plan.describe()}: {plan.name}", positions=tuple(positions), lemmas=STATEMENTS
+        construction=f"{plan.describe()}: {plan.name}",
+        positions=tuple(positions),
+        lemmas=STATEMENTS,
+        legend=plan.legend(),
     )
 
 

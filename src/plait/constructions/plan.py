@@ -147,6 +147,10 @@ class Plan(ABC):
     def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
         """Where attention looks for these tokens."""
 
+    def legend(self) -> Mapping[str, str]:
+        """What each subspace holds, in words, where that is more than its name."""
+        return {}
+
     def answered(self, tokens: Int[Tensor, "*batch time"]) -> Bool[Tensor, "*batch time"]:
         """Where the theorem claims the answer, of positions with a target: where the last head's place is known."""
         return self.gazes(tokens)[-1].known

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from plait.compiler import Program
 from plait.tasks import DecodingRecall, SelectiveCopying, Task
 from plait.verify.adversarial.cases import Case, case, fillers
 from plait.verify.adversarial.copying import copying_cases
+from plait.verify.adversarial.program import program_cases
 from plait.verify.adversarial.recall import recall_cases
 from plait.verify.inputs import occurring_tokens
 
@@ -15,6 +17,8 @@ def suite(task: Task, *, seq_len: int, window: int | None, seed: int) -> Iterato
         return copying_cases(task, seq_len=seq_len, seed=seed)
     if type(task) is DecodingRecall:
         return recall_cases(task, seq_len=seq_len, window=min(window or seq_len, seq_len), seed=seed)
+    if isinstance(task, Program):
+        return program_cases(task, seq_len=seq_len, seed=seed)
     return _any_task(occurring_tokens(task), seq_len=seq_len, seed=seed)
 
 

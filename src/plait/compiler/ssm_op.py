@@ -1,0 +1,106 @@
+"""What all statements of an SSM layer share: their feeds, gates and channels."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from plait.compiler.book import Book, condition
+from plait.compiler.encoding import Points, flag
+from plait.compiler.pointwise import Table
+from plait.compiler.schedule import is_free
+from plait.compiler.ssm_writer import SsmWriter
+from plait.compiler.staircase import staircase
+from plait.compiler.statement import Statement
+from plait.compiler.stream import Need, Stream
+from plait.compiler.wires import (
+    OPEN,
+    Feed,
+    Wire,
+    column_feed,
+    staircase_feed,
+    there_or_behind,
+)
+from plait.constructions.mamba_writer import SILU_ONE
+
+Directions = Float[Tensor, "width d_model"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SsmOp(ABC):
+    """One statement of an SSM layer.
+
+    Args:
+        columns: what it must give for every value: those that stand in the stream, then the answer's.
+        there: what stands in the stream before the layer.
+        clean: nothing must give zeros.
+    """
+
+    statement: Statement
+    columns: Points
+    there: frozenset[Statement]
+    book: Book
+    clean: bool
+
+    @cached_property
+    def fed(self) -> list[Feed]:
+        """What its channels read."""
+        return self.feeds()
+
+    @abstractmethod
+    def feeds(self) -> list[Feed]:
+        """What its channels read, made anew."""
+
+    @abstractmethod
+    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+        """Its channels; the k-th column goes along the k-th direction."""
+
+    def needs(self) -> Iterator[Need]:
+        for feed in self.fed:
+            for statement, columns in feed.needs:
+                yield Need(
+                    statement=statement, columns=columns, clean=True, label=self.label(statement, columns)
+                )
+
+    def label(self, statement: Statement, columns: tuple[Points, ...]) -> str:
+        return self.book.lowered.labels[statement].name or statement.kind
+
+    def source(self, signal: Statement, columns: Points, *, lag: int = 0) -> Feed:
+        """The columns of a signal: as they stand, or through the table that makes it."""
+        base, _ = there_or_behind(signal, set(self.there))
+        if is_free(base) or base in self.there:
+            return column_feed(signal, columns, set(self.there), lag=lag)
+        assert isinstance(signal, Table)
+        stairs = staircase(signal, [self.book.scalar(one) for one in signal.inputs], columns, clean=True)
+        return staircase_feed(stairs, set(self.there), lag=lag)
+
+    def gate(self, signal: Statement) -> Feed:
+        """64 where the condition holds, elsewhere nothing beside it."""
+        base, distance = there_or_behind(signal, set(self.there))
+        if is_free(base) or base in self.there:
+            choices = condition(base)
+            one = torch.ones(1, dtype=torch.float64)
+            wire = Wire(reads=((base, choices),), taps={distance: 1.0}, scale=OPEN, bias=0.0, out=one)
+            return Feed(wires=(wire,), constant=0.0 * one, needs=((base, choices),))
+        assert isinstance(signal, Table)
+        scalars = [self.book.scalar(one) for one in signal.inputs]
+        stairs = staircase(signal, scalars, OPEN * flag(signal.domain, false=0.0), clean=True)
+        return staircase_feed(stairs, set(self.there))
+
+    def channels(
+        self, writer: SsmWriter, stream: Stream, feed: Feed
+    ) -> list[tuple[int, Float[Tensor, " width"]]]:
+        """The feed's channels, and what each contributes; the constant is one of them."""
+        found = [(writer.channel(w.row(stream), w.taps, bias=w.bias), w.out) for w in feed.wires]
+        if bool(feed.constant.any()):
+            zero = torch.zeros(stream.residual.d_model, dtype=torch.float64)
+            found.append((writer.channel(zero, {0: 1.0}, bias=SILU_ONE), feed.constant))
+        return found
+
+    def quantity(self, writer: SsmWriter, stream: Stream, feed: Feed) -> int:
+        """The feed's number as a quantity for step sizes."""
+        return writer.quantity({channel: float(out) for channel, out in self.channels(writer, stream, feed)})

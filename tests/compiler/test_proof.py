@@ -1,0 +1,82 @@
+"""Every signal of a compiled model is where the proof says, in every type, rounding included."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from program_cases import EXAMPLES, example
+
+from plait.compiler import ProgramPlan, plan_program
+from plait.compiler.holdings import LEMMAS
+from plait.constructions import STATEMENTS, check_lemmas, explain
+from plait.constructions.lemmas import check_holdings
+from plait.constructions.rounding import USUAL
+from plait.constructions.trace import trace
+from plait.model import HybridLM
+from plait.random import Stream
+
+LENGTH = 100
+DTYPES = (torch.float64, torch.float32, torch.bfloat16)
+
+
+def built(plan: ProgramPlan) -> HybridLM:
+    """The model also where the type is too coarse for the proof."""
+    model = HybridLM(plan.config(), seed=None, dtype=plan.dtype)
+    model.load_state_dict({name: tensor.to(plan.dtype) for name, tensor in plan.weights().items()})
+    return model.eval()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_signal_of_every_example_is_where_the_proof_says(name: str, dtype: torch.dtype) -> None:
+    program = example(name)
+    plan = replace(plan_program(program, LENGTH), dtype=dtype)
+    if not plan.carried():
+        assert dtype == torch.bfloat16
+        return
+    tokens = program.sample(Stream(0), batch=6, seq_len=LENGTH)
+    checks = check_lemmas(built(plan), tokens, plan)
+    assert [check for check in checks if not check.holds] == []
+    assert {check.lemma for check in checks} <= set(STATEMENTS)
+    assert set(LEMMAS.values()) <= set(STATEMENTS)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_rounding_stays_below_the_share_of_the_worst_case_that_is_called_usual(name: str) -> None:
+    program = example(name)
+    plan = plan_program(program, LENGTH)
+    tokens = program.sample(Stream(1), batch=6, seq_len=LENGTH)
+    seen = trace(built(plan), tokens)
+    for holding, check in zip(plan.holdings(tokens), check_holdings(plan, seen, tokens), strict=True):
+        if check.measured is not None:
+            worst = check.proved - holding.tolerance
+            assert check.measured <= holding.tolerance + 4 * USUAL * worst, check
+
+
+def test_bounds_grow_with_the_unit_and_with_the_length() -> None:
+    program = example("parity")
+    short, long = (ProgramPlan(task=program, seq_len=length) for length in (50, 100))
+    assert short.tightest(torch.float64).use < short.tightest(torch.float32).use
+    assert short.tightest(torch.float32).use < long.tightest(torch.float32).use
+    assert short.proved(torch.float32)
+    assert short.precision_bits() <= long.precision_bits() <= 24
+
+
+def test_a_length_beyond_the_type_is_refused_with_the_type_that_would_do() -> None:
+    from examples.programs.parity import program
+
+    plan = ProgramPlan(task=program(most=1500), seq_len=1500)
+    with pytest.raises(ValueError, match=r"float32 cannot carry it: .* may err by .*; float64 would do"):
+        plan.check()
+    assert replace(plan, dtype=torch.float64).proved()
+
+
+def test_explain_names_statements_and_lines() -> None:
+    program = example("dyck")
+    model = program.compile(seq_len=LENGTH)
+    explanation = explain(model, program.sample(Stream(0), batch=1, seq_len=12)[0])
+    text = explanation.text()
+    assert "depth: depth (dyck.py, line 10)" in text
+    assert "[12.6]" in text
+    assert "after layer 2  depth's code" in text
+    assert all(position.answer == position.target for position in explanation.positions if position.target)
