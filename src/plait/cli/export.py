@@ -47,7 +47,7 @@ def export(
         "folder": str(done.folder), "class": done.whole, "parameters": done.parameters, "files": list(done.files),
     }  # fmt: skip
     right = scored = 0
-    if plan is not None:
+    if plan is not None and done.whole is not None:
         right, scored = right_answers(output, plan.task, seq_len=plan.seq_len)
         document |= {"right": right, "scored": scored}
     if json:
@@ -57,7 +57,7 @@ def export(
             print_line(f"written {output / name}")
         if built is not None and built.changed:
             print_line(f"its weights were changed since it was built ({built.changed[0]}, ..): blocks alone")
-        if plan is None:
+        if done.whole is None:
             print_line("blocks/ holds the weights for MambaBlock and GPTNeoXLayer; no class stacks both")
         else:
             print_line(

@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from plait.checks import check_integer
 from plait.compiler.book import Book
 from plait.compiler.bounds import Bounds, bounds
 from plait.compiler.heads import Turns
+from plait.compiler.holdings import LEMMAS, answer_stretch, held
 from plait.compiler.interpreter import places
 from plait.compiler.layout import NORM_EPS, Layout
 from plait.compiler.lookups import AtDistance, Fetch, Previous
@@ -24,7 +26,6 @@ from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
 from plait.constructions.residual import Residual
 from plait.constructions.rounding import Allowance, Rounding
 from plait.model import HybridConfig
-from plait.tasks.checks import check_integer
 
 LONGEST = 2**20
 """Tokens of a sequence, at most."""

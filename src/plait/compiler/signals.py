@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from plait.checks.names import unknown
+from plait.checks import unknown
 from plait.compiler.statement import Statement
 from plait.compiler.values import MOST_VALUES
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save as serialise
 
+from plait.compiler import ProgramPlan, program_to_json
 from plait.constructions import Plan
 from plait.export.bamba import bamba
 from plait.export.blocks import gpt_neox_arguments, mamba_arguments, need_transformers
@@ -74,7 +75,7 @@ def export_hf(model: HybridLM, folder: str | Path, *, plan: Plan | None = None) 
     for name in model.config.layers:
         if name not in CLASSES:
             raise ValueError(f"transformers has blocks for SSM and TF layers, got {name!r}")
-    whole = None if plan is None else bamba(plan)
+    whole = None if plan is None or isinstance(plan, ProgramPlan) else bamba(plan)
     folder = Path(folder)
     (folder / BLOCKS).mkdir(parents=True, exist_ok=True)
     _write_blocks(model, folder / BLOCKS)
@@ -159,12 +160,18 @@ def _about(model: HybridLM, plan: Plan | None, whole: "BambaForCausalLM | None")
     }
     if plan is not None:
         about |= {
-            **task_to_json(plan.task),
+            **_task_of(plan),
             "seq_len": plan.seq_len,
             "construction": plan.name,
             "token_names": list(plan.task.token_names),
         }
     return about
+
+
+def _task_of(plan: Plan) -> dict[str, Any]:
+    return (
+        {"program": program_to_json(plan.task)} if isinstance(plan, ProgramPlan) else task_to_json(plan.task)
+    )
 
 
 @contextmanager

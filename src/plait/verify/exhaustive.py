@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from plait.compiler import Program
 from plait.model.compiled import CompiledState
 from plait.tasks import DecodingRecall, Task, is_built_in
 from plait.verify.inputs import Domain, Labels, count_of_inputs, duration, labels, occurring_tokens
@@ -70,7 +71,9 @@ def domain_of(task: Task, seq_len: int) -> Domain:
 
 
 def _labels_are_causal(task: Task) -> bool:
-    """Whether a position's target is the same however long its sequence is: known of the built-in tasks."""
+    """Whether a position's target is the same however long its sequence is: known of built-in tasks and programs."""
+    if type(task) is Program:
+        return True
     return is_built_in(task) and not (type(task) is DecodingRecall and task.variant == "last")
 
 

@@ -21,9 +21,12 @@ def name_of(task: object) -> str:
     """What certificates about this task call it.
 
     A built-in name belongs to the one class that stands at its place; a class derived from it, or one that calls
-    itself so, is a user's own, known by its module and qualified name.
+    itself so, is a user's own, known by its module and qualified name, or by the name `module:NAME` that it says.
     """
     own = type(task)
+    said = getattr(task, "naming", None)
+    if isinstance(said, tuple) and isinstance(said[0], str) and ":" in said[0]:
+        return said[0]
     for name, rule in RULES.items():
         module, _, class_name = rule.task.partition(":")
         if getattr(sys.modules.get(module), class_name, None) is own:
