@@ -10,7 +10,7 @@ import pytest
 
 from plait.constructions import STATEMENTS
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
-from plait.theory import ssm_state_bits
+from plait.theory import frontier, ssm_state_bits
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -200,6 +200,16 @@ def test_the_tables_of_bits():
         name, values = re.fullmatch(r"([a-z\- ]+?) ([\d., ]+)(?: bits)?", part).groups()
         for error, value in zip(("0.01", "0.1", "0.5"), values.split(", "), strict=True):
             assert close(ssm_state_bits(TASKS[name], error=error).value, value), part
+
+
+def test_the_table_of_the_frontier():
+    text = PAGES["theory.md"].partition("**11.4")[2]
+    head, _, *rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    reaches = [int(reach) for reach in head[1:]]
+    assert [name for name, *_ in rows[:5]] == [name for name in TASKS if "last" not in name]
+    for name, *values in rows[:5]:
+        for (_, bits), value in zip(frontier(TASKS[name], 100, reaches=reaches), values, strict=True):
+            assert close(bits, value), (name, values)
 
 
 def close(bits, written):

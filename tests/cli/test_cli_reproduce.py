@@ -196,6 +196,9 @@ def test_the_headline_tells_first_what_is_proved(plait, plait_json, refused, mon
     assert rows[0]["how"].startswith("built and proved")
     assert rows[0]["parameters"] < rows[-1]["parameters"]
     assert sum(row["how"] == "learned" for row in rows) == 2
+    rows = sections["Frontier"]["blocks"][1]["rows"]
+    assert {row["how"] for row in rows} == {"built", "hybrid, learned", "pure, learned"}
+    assert all(row["verdict"] is (row["bits"] < row["needed"]) for row in rows)
     assert "leaves no run" in refused("reproduce", "headline", "-o", "r", "--only", "train.seed=[]")
     assert "/proc/nowhere" in refused("reproduce", "headline", "-o", "/proc/nowhere")
 

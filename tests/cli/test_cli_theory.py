@@ -11,7 +11,7 @@ from plait.constructions import cost, smallest_plan
 from plait.memory import count, crossing, read_config
 from plait.memory.configs import read_model
 from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, parse_task
-from plait.theory import bounds_table
+from plait.theory import bounds_table, frontier
 
 JAMBA = Path(__file__).parents[1] / "memory" / "fixtures" / "jamba.json"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -54,6 +54,39 @@ def test_a_range_of_sizes(plait, plait_json, tmp_path):
         "bounds", "associative-recall", "--range", "n_words=4..32", "--seq-len", 30
     ).stdout.splitlines()
     assert "any length" in lines[2]  # a column of the larger sizes alone
+
+
+def test_the_frontier_is_the_library_s(plait, plait_json, saved_model, tmp_path):
+    args = ("bounds", "selective-copying", "--seq-len", 40, "--frontier", "--model", saved_model)
+    found = plait_json(*args, "-o", "f")
+    points = frontier(SelectiveCopying(), 40)
+    assert [(entry["reach"], entry["bits"]) for entry in found["frontier"]] == [
+        (point.reach, plain(point.bits)) for point in points
+    ]
+    assert not found["searched"]
+    assert (tmp_path / "f" / "frontier.svg").read_text().startswith("<svg")
+    for entry in found["frontier"][:-1]:
+        assert json.loads(Path(tmp_path / entry["file"]).read_text()) == entry["certificate"]
+    accepted = plait_json("check", found["frontier"][12]["file"])
+    assert accepted["accepted"]
+    assert accepted["reach"] >= 12
+    built, given = found["models"]
+    assert (built["kind"], built["ruled_out"]) == ("built", False)
+    assert (given["model"], given["reach"], given["bits"]) == ("model", 5 + 3, 32 * 8 * 16)
+    assert given["needed"] == found["frontier"][8]["bits"]
+    text = plait(*args).stdout
+    assert "48,157,636,876,575" in text
+    assert "not ruled out" in text
+
+
+def test_the_frontier_of_a_task_of_one_s_own_is_searched(plait, plait_json):
+    args = ("bounds", "examples.my_task:DelayedCopy", "--param", "lag=3", "--seq-len", 12, "--frontier")
+    found = plait_json(*args, "--reach", "1,3", "--seconds", 3)
+    assert found["searched"]
+    first, second = found["frontier"]
+    assert (first["bits"], second["bits"]) == (6, 0)  # two of three words are left behind one token
+    assert first["certificate"]["filler"] == [first["certificate"]["filler"][0]]
+    assert "found by search" in plait(*args, "--reach", "1", "--seconds", 2).stdout
 
 
 def test_numbers_of_states_are_shown_where_they_can_be_read(plait, plait_json):
@@ -158,6 +191,14 @@ def test_what_holds_no_certificate_is_a_mistake(refused, tmp_path, content, said
         (("bounds", "needle", "--error", "1e400"), "[0, 1)"),
         (("bounds", "needle", "--error", "1e999999999"), "too long"),
         (("bounds", "needle", "--seconds", "0"), "budget"),
+        (("bounds", "needle", "--frontier", "--reach", "-1"), "reach must be an integer of at least 0"),
+        (("bounds", "needle", "--frontier", "--reach", "x"), "--reach must be integers"),
+        (("bounds", "needle", "--frontier", "--error", "0.1"), "without error"),
+        (("bounds", "needle", "--frontier", "--range", "n_words=2..4"), "leave out --range"),
+        (("bounds", "needle", "--frontier", "--seq-len", "1"), "seq_len"),
+        (("bounds", "needle", "--frontier", "--model", "nowhere"), "nowhere"),
+        (("bounds", "needle", "--reach", "3"), "are for --frontier"),
+        (("bounds", "needle", "--model", "x"), "are for --frontier"),
         (("bounds", "multi-key-recall", "--param", "key_length=1000000000"), "2^60 keys"),
         (("bounds", "needle", "--seq-len", "0"), "seq_len"),
         (("bounds", "needle", "--range", "n_words"), "NAME=A..B"),

@@ -14,7 +14,15 @@ from plait.tasks import (
     SelectiveCopying,
     parse_task,
 )
-from plait.theory import Verdict, attention_reach, check, sealed, ssm_state_bits
+from plait.theory import (
+    Verdict,
+    attention_reach,
+    check,
+    frontier,
+    frontier_states,
+    sealed,
+    ssm_state_bits,
+)
 from plait.theory.integers import log2_floor
 from plait.theory.states import state_factors
 
@@ -51,6 +59,17 @@ BASES = [
         )
     ),
     attention_reach(MultiKeyRecall(n_words=3), 9).certificate,
+    *(
+        frontier(task, 20, reaches=[reach])[0].bound.certificate
+        for task, reach in [
+            (SelectiveCopying(n_words=3, numbers=(1, 2)), 1),
+            (SelectiveCopying(n_words=2, numbers=(2, 3)), 7),
+            (AssociativeRecall(n_words=5), 4),
+            (MultiKeyRecall(n_words=3, key_length=1), 2),
+            (DecodingRecall(n_bits=1), 3),
+            (Needle(n_words=4), 6),
+        ]
+    ),
 ]
 
 ODD = [
@@ -131,6 +150,8 @@ def truth(document) -> Fraction:
     task = parse_task(document["task"], document["params"])
     if document["quantity"] == "reach":
         return Fraction(attention_reach(task, len(document["inputs"][0])).value)
+    if document["quantity"] == "recurrent state bits":
+        return log2_floor([(frontier_states(task, document["reach"]), 1)], parts=1000)
     return log2_floor(state_factors(task), parts=1000)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plait.cli.errors import CHECK_FAILED
-from plait.cli.options import Device, JsonFlag, Params, TaskName, check_device
+from plait.cli.options import Device, JsonFlag, Params, TaskName, TrustCode, check_device
 from plait.cli.output import plain, print_json, print_line, print_table
 from plait.cli.values import parse_fields, parse_span
 
@@ -30,10 +30,23 @@ def bounds(
         str | None,
         typer.Option("--range", metavar="NAME=A..B", help="Sizes of a parameter: A, 2A, 4A, .., B."),
     ] = None,
+    frontier: Annotated[
+        bool,
+        typer.Option("--frontier", help="Bits that recurrent states need beside windows, by their reach."),
+    ] = False,
+    reach: Annotated[
+        str | None,
+        typer.Option(metavar="N,M,..", help="Of --frontier: these reaches alone, in tokens."),
+    ] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CONFIG", help="Of --frontier: a model beside the curve; may be repeated."),
+    ] = None,
+    trust_code: TrustCode = False,
     seconds: Annotated[float, typer.Option(help="Of each search, for a task of your own.")] = 20,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Certificates go there; of a range, a plot."),
+        typer.Option("-o", "--output", metavar="DIR", help="Certificates and plots go there."),
     ] = None,
     json: JsonFlag = False,
     device: Device = "auto",
@@ -47,6 +60,7 @@ def bounds(
     plait bounds selective-copying --seq-len 100
     plait bounds associative-recall --param n_words=64 --error 0.01 -o certificates
     plait bounds selective-copying --range n_words=8..1024 -o bounds
+    plait bounds selective-copying --frontier --model my-model -o bounds
     plait bounds my_task:DelayedCopy --seq-len 20 --seconds 5 -o certificates
     """
     from plait.advisor.bounds import bounds_of, bounds_over
@@ -54,6 +68,26 @@ def bounds(
 
     check_device(device)
     params = parse_fields("--param", param)
+    if frontier:
+        if span is not None or error != "0":
+            raise ValueError(
+                "--frontier is for models without error, at one size: leave out --range and --error"
+            )
+        from plait.cli.frontier import show_frontier
+        from plait.report.frontier import given_models
+
+        show_frontier(
+            parse_task(task, params),
+            {"task": task, "seq_len": seq_len},
+            reach=reach,
+            models=given_models(model or (), trust_code=trust_code),
+            seconds=seconds,
+            output=output,
+            json=json,
+        )
+        return
+    if reach is not None or model:
+        raise ValueError("--reach and --model are for --frontier")
     asked = {"task": task, "seq_len": seq_len, "error": error}
     if span is not None:
         field, sizes = parse_span("--range", span)

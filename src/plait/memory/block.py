@@ -80,7 +80,7 @@ class Block:
         conv: scalars that convolutions keep of the last tokens, in the dtype of the model.
         conv_float32: those are kept in float32 at least.
         conv_columns: columns of those, where one more than the convolution needs is kept.
-        conv_reach: tokens that its convolution sees before the present one, where nothing else in it sees further.
+        conv_reach: tokens that its convolution sees before the present one; 0 where that is not told.
         conv_spare: scalars of storage beyond `conv` after a decode step, where `conv` is a view.
         token_ids: tokens whose numbers are kept, of 8 bytes each; they count as a convolution's tail.
         kv_per_token: scalars of keys and values for one cached token.

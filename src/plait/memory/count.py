@@ -95,6 +95,7 @@ def mamba_block(spec: LayerSpec) -> Block:
         recurrence=inner * (7 * n + 3 + 2 * k),
         recurrent=inner * n,
         conv=inner * (k - 1),
+        conv_reach=k - 1,
     )
 
 

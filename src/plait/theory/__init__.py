@@ -6,6 +6,7 @@ from plait.deferred import on_first_use
 from plait.theory.bound import Bound, PrintedTheorem
 from plait.theory.certificate import sealed
 from plait.theory.checker import Game, Verdict, check, check_file, open_game
+from plait.theory.hybrid import FrontierPoint, breakpoints, frontier, frontier_states, has_frontier
 from plait.theory.reach import attention_reach
 from plait.theory.recurrent import printed_state_bits, ssm_state_bits
 from plait.theory.repaired import Retrieval, all_right_states, counting_states, fano_bits, fano_bits_ceil
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bound",
     "BoundRow",
+    "FrontierPoint",
     "Game",
     "PrintedTheorem",
     "Retrieval",
@@ -25,6 +27,7 @@ __all__ = [
     "all_right_states",
     "attention_reach",
     "bounds_table",
+    "breakpoints",
     "check",
     "check_file",
     "counting_states",
@@ -32,6 +35,9 @@ __all__ = [
     "fano_bits_ceil",
     "find_reach",
     "find_state_bits",
+    "frontier",
+    "frontier_states",
+    "has_frontier",
     "open_game",
     "printed_state_bits",
     "sealed",

@@ -45,6 +45,7 @@ def state_certificate(
         return None
     document: dict[str, object] = {
         **_head("state bits", task),
+        **_filler(family),
         "bits": 0,
         "error": float(error),
         **({"error_over": ERROR_OVER} if error else {}),
@@ -80,6 +81,7 @@ def found_certificate(task: object, family: Family, bits: Fraction) -> dict[str,
     """
     document = {
         **_head("state bits", task),
+        **_filler(family),
         "bits": float(bits),
         "error": 0,
         "confidence": float(1 - ALPHA),
@@ -147,6 +149,14 @@ def described(task: object) -> dict[str, object]:
 
 def _head(quantity: str, task: object) -> dict[str, object]:
     return {"format": "plait certificate", "version": 1, "quantity": quantity, **described(task)}
+
+
+def _filler(family: Family) -> dict[str, object]:
+    """What a certificate says of a family behind a filler."""
+    if not family.filler:
+        return {}
+    filler = [int(token) for token in family.filler]
+    return {"quantity": "recurrent state bits", "filler": filler, "reach": len(filler)}
 
 
 def _is_json(value: object) -> bool:

@@ -2,12 +2,14 @@
 
     quantity "state bits": bits, error, confidence, trials, suffixes, queries, tables, answers, codec;
                            at an error above 0 also error_over, which says what the error is an average of
+    quantity "recurrent state bits": the same, a filler between prefixes and suffixes, and the reach it is good for
     quantity "reach":      tokens, inputs, confidence
 
 Whatever is not exactly as it should be is refused with the reason.
 """
 
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
 
 from plait.theory.checker.codecs.base import MOST_LENGTH, Codec, Reader
@@ -42,7 +44,8 @@ class ReachClaim:
 class StateClaim:
     """`bits` of state are needed at an average error of `error`, by the contents of `codec` on `board`.
 
-    The average runs over all contents that the codec can write and all queries, each pair alike.
+    The average runs over all contents that the codec can write and all queries, each pair alike. With a `reach` the
+    bits are needed in recurrent states, where windows and convolutions reach back no more tokens than that in all.
     """
 
     board: Board
@@ -52,6 +55,7 @@ class StateClaim:
     confidence: Fraction
     trials: int
     answers: frozenset[int] | None
+    reach: int | None = None
 
 
 def read_claim(document: dict[str, object], task: object) -> ReachClaim | StateClaim:
@@ -81,12 +85,19 @@ def read_claim(document: dict[str, object], task: object) -> ReachClaim | StateC
         inputs = _rows(reader, "inputs")
         reader.done()
         return ReachClaim(rule=rule, tokens=tokens, inputs=inputs)
-    if quantity != "state bits":
-        raise Refused(f"unknown quantity {quantity!r:.40}; known: state bits, reach")
-    return _state_claim(reader, rule, confidence)
+    if quantity == "state bits":
+        return _state_claim(reader, rule, confidence)
+    if quantity != "recurrent state bits":
+        raise Refused(f"unknown quantity {quantity!r:.40}; known: state bits, recurrent state bits, reach")
+    filler, reach = reader.tokens("filler"), reader.integer("reach", least=0, most=MOST_LENGTH)
+    if reach > len(filler):
+        raise Refused(f"a reach of {reach} tokens needs as long a filler, this one has {len(filler)}")
+    return replace(_state_claim(reader, rule, confidence, filler=filler), reach=reach)
 
 
-def _state_claim(reader: Reader, rule: Rule | OwnTask, confidence: Fraction) -> StateClaim:
+def _state_claim(
+    reader: Reader, rule: Rule | OwnTask, confidence: Fraction, *, filler: Sequence[int] = ()
+) -> StateClaim:
     bits, error = _number(reader, "bits"), _number(reader, "error")
     if bits < 0 or not 0 <= error < 1:
         raise Refused(f"bits must be at least 0 and error in [0, 1), got {float(bits)} and {float(error)}")
@@ -102,7 +113,7 @@ def _state_claim(reader: Reader, rule: Rule | OwnTask, confidence: Fraction) -> 
         answers = frozenset(inner.listed(answers, "answers", below=rule.n_tokens))
     elif error:
         raise Refused("an error above 0 needs the list of answers that can be right")
-    board = Board(rule=rule, suffixes=suffixes, queries=queries)
+    board = Board(rule=rule, suffixes=suffixes, queries=queries, filler=filler)
     return StateClaim(
         board=board,
         codec=_codec(inner, board),
@@ -152,7 +163,11 @@ def _as_json(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_as_json(item) for item in value]
     if is_dataclass(value):
-        return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
+        held: dict[str, object] = {
+            field.name: _as_json(getattr(value, field.name)) for field in fields(value)
+        }
+        is_task = hasattr(value, "targets") and hasattr(value, "vocab_size")
+        return {"task": name_of(value), "params": held} if is_task else held
     return Fraction(repr(value)) if isinstance(value, float) else value
 
 

@@ -28,17 +28,21 @@ Lookup = Callable[[int], "int | None"]
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A rule with the suffixes and the queries (suffix, position in it) of a certificate."""
+    """A rule with the suffixes and the queries (suffix, position in it) of a certificate.
+
+    The `filler` stands between every prefix and every suffix.
+    """
 
     rule: Rule | OwnTask
     suffixes: list[list[int]]
     queries: list[tuple[int, int]]
+    filler: Sequence[int] = ()
 
     def tables(self, prefixes: Sequence[list[int]], reads: Sequence[int]) -> list[list[int | None]]:
         """The answers to some queries about each prefix."""
         queries = [self.queries[read] for read in reads]
         if isinstance(self.rule, OwnTask):
-            return self.rule.tables(prefixes, self.suffixes, queries)
+            return self.rule.tables([[*prefix, *self.filler] for prefix in prefixes], self.suffixes, queries)
         return [list(map(self._lookup(self.rule, prefix), reads)) for prefix in prefixes]
 
     def opened(self, prefixes: Sequence[list[int]]) -> list[Lookup]:
@@ -48,7 +52,7 @@ class Board:
         return [self._lookup(self.rule, prefix) for prefix in prefixes]
 
     def _lookup(self, rule: Rule, prefix: list[int]) -> Lookup:
-        walk = rule.open(prefix)
+        walk = rule.open([*prefix, *self.filler])
         walked: dict[int, list[int | None]] = {}
 
         def lookup(query: int) -> int | None:
@@ -62,6 +66,7 @@ class Board:
 
     def cost(self, prefixes: int, length: int, reads: Sequence[int] | None = None) -> int:
         """Steps that the answers to some queries (None: all) about prefixes of `length` tokens take at most."""
+        length += len(self.filler)
         if reads is None:
             lengths, asked = self._lengths, len(self.queries)
         else:

@@ -66,7 +66,7 @@ def open_game(certificate: Mapping[str, object] | str | bytes, *, task: object =
         claim = read_claim(document.plain(whole), task)
     except Refused as refused:
         raise ValueError(f"needed a certificate: {refused}") from refused
-    if not isinstance(claim, StateClaim) or not isinstance(claim.codec, Codec):
+    if not isinstance(claim, StateClaim) or not isinstance(claim.codec, Codec) or claim.reach is not None:
         raise ValueError("needed a certificate of state bits with contents, got one without")
     return Game(
         size=claim.codec.size,

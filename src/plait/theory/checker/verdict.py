@@ -13,7 +13,8 @@ class Verdict:
         reason: one line.
         readable: False where no JSON object could be read: then there was no certificate to accept or refuse.
         bits: state bits certified, rounded down to thousandths; None where the check did not get that far.
-        reach: tokens of reach certified, for a certificate of that kind.
+        reach: tokens of reach certified, for a certificate of that kind; of recurrent state bits, the reach at which
+            they are needed.
         confidence: 1 where every case was tried; else the chance of noticing a wrong claim is at least this.
     """
 

@@ -75,9 +75,13 @@ def _verdict(claim: ReachClaim | StateClaim, seed: int | None) -> Verdict:
     )
     if claim.error:
         shown += f", for an average error of at most {float(claim.error):.6g} over {ERROR_OVER}"
+    if claim.reach is not None:
+        shown += (
+            f", in recurrent states where windows and convolutions reach back {claim.reach} tokens at most"
+        )
     accepted = claim.bits <= bits
     reason = shown if accepted else f"{float(claim.bits):.3f} bits claimed, {shown}"
-    return Verdict(accepted=accepted, reason=reason, bits=bits, confidence=reached)
+    return Verdict(accepted=accepted, reason=reason, bits=bits, reach=claim.reach, confidence=reached)
 
 
 def _reach(claim: ReachClaim) -> Verdict:

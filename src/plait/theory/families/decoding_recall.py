@@ -22,7 +22,7 @@ def decoding_families(task: DecodingRecall, seq_len: int | None) -> Iterator[Fam
         return
     if seq_len is not None and seq_len - task.n_bits < 2 * task.n_words:
         words = min(task.n_words, MOST_KEYS)
-        spelled = [_spell(task, word) for word in range(words)]
+        spelled = [spelled_word(task, word) for word in range(words)]
         yield from distinct_words(words, spelled, room=seq_len - task.n_bits)
     if task.variant == "last":
         yield from _before_the_bits(task, seq_len)
@@ -55,14 +55,14 @@ def _forests(task: DecodingRecall, seq_len: int | None, *, states: bool) -> Iter
     asked = Suffixes()
     reads = []
     for word in range(m):
-        spell = _spell(task, word)
+        spell = spelled_word(task, word)
         other = [2 * task.n_words + 1 - spell[0], *spell]
         reads.append([asked.ask(suffix) for suffix in ([spell, other] if states else [spell])])
     registers: list[dict[str, object]] = [{"spell": sinks[:1], "reads": [], "answers": []}]
     if states:
         registers = [
             {
-                "spell": _spell(task, word),
+                "spell": spelled_word(task, word),
                 "reads": [asked.ask([word, y]) for y in (0, 1)],
                 "answers": [0, 1],
             }
@@ -102,7 +102,7 @@ def _before_the_bits(task: DecodingRecall, seq_len: int | None) -> Iterator[Fami
     size, share = value(m)
     length = max(1, 2 * m - 2) if seq_len is None else room  # only the last position of a row is scored
     asked = Suffixes()
-    reads = [[asked.ask(_spell(task, word))] for word in range(m)]
+    reads = [[asked.ask(spelled_word(task, word))] for word in range(m)]
     yield Family(
         description=f"which of {m} words followed each of them last, before the bits: all rooted trees",
         size=size,
@@ -123,5 +123,6 @@ def _before_the_bits(task: DecodingRecall, seq_len: int | None) -> Iterator[Fami
     )
 
 
-def _spell(task: DecodingRecall, word: int) -> Sequence[int]:
+def spelled_word(task: DecodingRecall, word: int) -> Sequence[int]:
+    """The bit tokens that spell a word, first bit highest."""
     return [task.n_words + (word >> place & 1) for place in reversed(range(task.n_bits))]

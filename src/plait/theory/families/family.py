@@ -29,6 +29,7 @@ class Family:
         answers: the tokens that can be right answers, if every query has a defined one; else None.
         share: at least this share of the contents fits into the prefix and is read back.
         confidence: 1 where `share` is proved.
+        filler: tokens between prefix and suffix, the same for all contents.
     """
 
     description: str
@@ -41,11 +42,12 @@ class Family:
     answers: Sequence[int] | None = None
     share: Fraction = Fraction(1)
     confidence: Fraction = Fraction(1)
+    filler: Sequence[int] = field(default=())
 
     @property
     def length(self) -> int:
-        """Tokens that prefix and longest suffix take together."""
-        return self.prefix_length + max(len(suffix) for suffix in self.suffixes)
+        """Tokens that prefix, filler and longest suffix take together."""
+        return self.prefix_length + len(self.filler) + max(len(suffix) for suffix in self.suffixes)
 
     @property
     def contents(self) -> int:

@@ -40,7 +40,7 @@ def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterat
         prefix_length=length,
         suffixes=asked.suffixes,
         queries=asked.queries,
-        codec=_trees(range(m), 1, reads, lead=0, length=length, root=None),
+        codec=trees_codec(range(m), 1, reads, lead=0, length=length, root=None),
         answers=range(m),
         share=share,
     )
@@ -57,7 +57,7 @@ def distinct_words(n_words: int, readers: Sequence[Sequence[int]], *, room: int)
     reads = [[asked.ask(reader)] for reader in readers]
     factors = [n_words - 1 - i for i in range(steps)]
     what = f"{steps + 1} distinct words in a row"
-    yield _paths(what, range(n_words), 1, reads, asked, 0, steps, factors)
+    yield paths_family(what, range(n_words), 1, reads, asked, 0, steps, factors)
 
 
 def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[Family]:
@@ -98,7 +98,7 @@ def _spanning_trees(
         prefix_length=length,
         suffixes=asked.suffixes,
         queries=asked.queries,
-        codec=_trees(range(n), k, reads, lead=1, length=length, root=root),
+        codec=trees_codec(range(n), k, reads, lead=1, length=length, root=root),
         answers=range(task.n_words) if root is None else range(n),
         share=share,
         confidence=confidence,
@@ -115,7 +115,9 @@ def _key_paths(task: MultiKeyRecall, n: int, seq_len: int) -> Iterator[Family]:
     steps = min(_room(asked, seq_len) - k - 1, n**k - 1)
     factors, share, confidence = path_factors(n, k, steps) if steps > 0 else ([], Fraction(0), Fraction(1))
     if share:
-        family = _paths(f"{steps} words, no key of {k} twice", range(n), k, reads, asked, 1, steps, factors)
+        family = paths_family(
+            f"{steps} words, no key of {k} twice", range(n), k, reads, asked, 1, steps, factors
+        )
         yield replace(family, share=share, confidence=confidence)
 
 
@@ -126,9 +128,10 @@ def _room(asked: Suffixes, seq_len: int | None) -> int:
     return min(MOST_LENGTH, seq_len - max(map(len, asked.suffixes), default=0))
 
 
-def _trees(
+def trees_codec(
     letters: Sequence[int], k: int, reads: list[list[int]], *, lead: int, length: int, root: int | None
 ) -> dict[str, object]:
+    """The codec of spanning in-trees, as certificates have it."""
     return {
         "kind": "trees",
         "letters": list(letters),
@@ -140,7 +143,7 @@ def _trees(
     }
 
 
-def _paths(
+def paths_family(
     description: str,
     letters: Sequence[int],
     k: int,
@@ -150,6 +153,7 @@ def _paths(
     steps: int,
     factors: list[int],
 ) -> Family:
+    """The family of paths that repeat no key, numbered up to the product of `factors`."""
     size = 1
     for factor in factors:
         size *= factor

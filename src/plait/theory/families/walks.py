@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from plait.deferred import deferred
@@ -47,10 +48,16 @@ def share_that_fits(n: int, k: int, *, most: int, root: int | None) -> tuple[Fra
         return Fraction(1), Fraction(1)
     if most < n**k + k - 1:
         return Fraction(0), Fraction(1)
-    samples = _samples(n**k)
-    trees = (_random_tree(n, k, root, sample) for sample in range(samples))
-    fits = sum(walk_length(*tree, n=n, k=k) <= most for tree in trees)
-    return least_success_rate(fits, samples, ALPHA), 1 - ALPHA
+    lengths = _sampled_lengths(n, k, root)
+    fits = sum(length <= most for length in lengths)
+    return least_success_rate(fits, len(lengths), ALPHA), 1 - ALPHA
+
+
+@lru_cache(maxsize=64)
+def _sampled_lengths(n: int, k: int, root: int | None) -> tuple[int, ...]:
+    """Tokens that uniform spanning in-trees of B(n, k) take."""
+    trees = (_random_tree(n, k, root, sample) for sample in range(_samples(n**k)))
+    return tuple(walk_length(*tree, n=n, k=k) for tree in trees)
 
 
 def walk_length(followers: list[int], root: int, *, n: int, k: int) -> int:
@@ -76,6 +83,7 @@ def walk_length(followers: list[int], root: int, *, n: int, k: int) -> int:
     return k + keys - 1 + extra
 
 
+@lru_cache(maxsize=512)
 def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fraction]:
     """How many contents paths of `steps` steps without a repeated key can number, as factors below 2^31.
 

@@ -10,7 +10,7 @@ from plait.theory.families.family import Family, Suffixes
 from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
 from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
 from plait.theory.search.oracle import UNDEFINED, Oracle
-from plait.theory.search.readers import Reading, find_readings, followers
+from plait.theory.search.readers import Reading, find_readings, followers, keys_on
 from plait.theory.search.spelled import spelled_values
 
 _CHECKED = 200
@@ -26,7 +26,9 @@ def follower_candidates(oracle: Oracle) -> Iterator[Family | None]:
         readings = find_readings(oracle)
         for reading in readings:
             yield (_forests if reading.key_length == 1 else _trees)(oracle, reading)
-            yield _paths(oracle, reading)
+            if len(oracle.filler):
+                reading = reading.without(int(oracle.filler[0]))
+            yield _paths(oracle, reading) if len(reading.letters) else None
         if readings:
             return
         yield None
@@ -37,22 +39,26 @@ def _room(oracle: Oracle, reading: Reading) -> int:
 
 
 def _forests(oracle: Oracle, reading: Reading) -> Family | None:
-    """Forests on the keys, every other token being a sink; or a key waits for its follower. With keys that are spelled
-    also what is spelled at the cut, if that can be read."""
-    room = _room(oracle, reading)
+    """Forests on the keys, every other token being a sink; or a key waits for its follower.
+
+    If a filler follows none waits, and the filler's token is a sink. With keys that are spelled also what is spelled at
+    the cut, if that can be read."""
+    room, waiting = _room(oracle, reading), not len(oracle.filler)
+    if not waiting:
+        reading = reading.without(int(oracle.filler[0]))
     words = reading.letters
     sinks = np.setdiff1d(oracle.tokens, words)
     n_sinks = len(sinks)
 
     def value(m: int) -> tuple[int, Fraction]:
         settled = forest_count(m, n_sinks) if n_sinks else 0
-        with_word = m * forest_count(m - 1, n_sinks + 1)
+        with_word = m * forest_count(m - 1, n_sinks + 1) if waiting else 0
         most = room - m
         few = with_word * share_with_few_leaves(m - 1, n_sinks + 1, most=most)
         few += settled * share_with_few_leaves(m, n_sinks, most=most) if n_sinks else 0
         return settled + with_word, Fraction(few, settled + with_word)
 
-    if room < 2:
+    if room < 2 or not len(words):
         return None
     spelled = spelled_values(oracle, reading, room=room)
     room -= len(spelled[0].spell)
@@ -69,7 +75,7 @@ def _forests(oracle: Oracle, reading: Reading) -> Family | None:
         "words": words[:m].tolist(),
         "sinks": sinks.tolist(),
         "length": length,
-        "waiting": True,
+        "waiting": waiting,
         "reads": reads,
         "registers": [value.document(asked) for value in spelled],
     }
@@ -100,7 +106,9 @@ def _forests(oracle: Oracle, reading: Reading) -> Family | None:
 def _trees(oracle: Oracle, reading: Reading) -> Family | None:
     """Spanning in-trees of the de Bruijn graph on as many letters as fit."""
     k, room = reading.key_length, _room(oracle, reading)
-    lead = k
+    lead, root = k, None
+    if len(oracle.filler) and oracle.filler[0] in reading.letters:
+        reading, root = reading.beginning_with(int(oracle.filler[0])), 0
     n = max(
         (
             n
@@ -112,13 +120,13 @@ def _trees(oracle: Oracle, reading: Reading) -> Family | None:
     if not n:
         return None
     length = min(room, lead + worst_walk(n, k))
-    share, _ = share_that_fits(n, k, most=length - lead, root=None)
-    keys = _first_keys(len(reading.letters), n, k)
+    share, _ = share_that_fits(n, k, most=length - lead, root=root)
+    keys = keys_on(range(n), len(reading.letters), k)
     right = _read_rightly(oracle, reading, reading.letters[:n], keys, length)
     reads, suffixes = _numbered([reading.readers[key] for key in keys])
     return Family(
         description=f"what followed each of the {n**k} keys on {n} tokens last: all spanning in-trees",
-        size=n ** (n**k - 1),
+        size=n ** (n**k - 1 - k * (root is not None)),
         share=share * right,
         prefix_length=length,
         suffixes=suffixes,
@@ -129,7 +137,7 @@ def _trees(oracle: Oracle, reading: Reading) -> Family | None:
             "key_length": k,
             "lead": lead,
             "length": length,
-            "root": None,
+            "root": root,
             "reads": reads,
         },
     )
@@ -169,14 +177,6 @@ def _paths(oracle: Oracle, reading: Reading) -> Family | None:
     )
 
 
-def _first_keys(n_letters: int, n: int, k: int) -> list[int]:
-    """The numbers, in base `n_letters`, of the keys on the first n letters, in their own order."""
-    keys = [0]
-    for _ in range(k):
-        keys = [key * n_letters + letter for key in keys for letter in range(n)]
-    return keys
-
-
 def _numbered(readers: list[list[list[int]]]) -> tuple[list[list[int]], list[list[int]]]:
     """The suffixes without repetition, and for each key their numbers."""
     number: dict[tuple[int, ...], int] = {}
@@ -188,7 +188,7 @@ def _read_rightly(
     oracle: Oracle, reading: Reading, letters: np.ndarray, keys: list[int] | range, length: int
 ) -> Fraction:
     """At least this share of random texts on these letters has every given key that occurs read rightly: its follower
-    by all its suffixes, or for the key that was last the first token of each suffix."""
+    by all its suffixes, or for the key that was last the first token of each suffix, if no filler comes between."""
     length = max(length, min(_room(oracle, reading), 64))
     texts = letters[oracle.integers(len(letters), (_CHECKED, length))]
     own = np.intersect1d(letters, reading.letters)  # half of the tokens, so that each key occurs
@@ -198,7 +198,7 @@ def _read_rightly(
     for key in keys:
         tokens = [int(reading.letters[key // n**place % n]) for place in reversed(range(k))]
         want = followers(texts, tokens)
-        last = (texts[:, -k:] == tokens).all(1)
+        last = (texts[:, -k:] == tokens).all(1) & (not len(oracle.filler))
         seen += want != UNDEFINED
         for suffix in reading.readers[key]:
             got = oracle.answers(texts, np.array([suffix]))[:, 0, -1]

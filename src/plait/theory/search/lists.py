@@ -14,7 +14,7 @@ _DRAWS = 4_000
 _MOST_DRAWN = 16_384
 _LONGEST = 64
 _TOKENS = 6_000_000
-_MOST_COLUMNS = 400
+_MOST_COLUMNS, _LEADING, _ORDERED = 400, 2, 128
 
 
 def listed_candidates(oracle: Oracle) -> Iterator[Family | None]:
@@ -57,13 +57,31 @@ def _all_rows(letters: np.ndarray, length: int) -> np.ndarray:
 
 
 def _told_apart(prefixes: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Rows with different answers, one of each kind, and the few queries that tell them apart."""
+    """Rows with different answers, one of each kind, and the few queries that tell them apart.
+
+    Only rows count for which one leading query has an answer: the query with the most answers, or with the most
+    different ones.
+    """
     table = answers.reshape(len(prefixes), -1)
     defined = table != UNDEFINED
-    best = defined[:, defined.mean(0).argmax()]  # rows that the query with the most answers has an answer for
-    if best.sum() < 2:
+    some = np.linspace(0, len(table) - 1, min(_ORDERED, len(table))).astype(int)
+    ordered = np.sort(table[some], axis=0)
+    different = ((ordered[1:] != ordered[:-1]) & (ordered[:-1] != UNDEFINED)).sum(0)
+    leading = [int(defined.mean(0).argmax()), *np.argsort(-different, kind="stable")[:_LEADING].tolist()]
+    best: tuple[np.ndarray, np.ndarray] | None = None
+    for query in dict.fromkeys(leading):
+        found = _of_rows(table, defined, defined[:, query])
+        if found is not None and (best is None or len(found[0]) > len(best[0])):
+            best = found
+    return best
+
+
+def _of_rows(
+    table: np.ndarray, defined: np.ndarray, counted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    if counted.sum() < 2:
         return None
-    columns = np.flatnonzero(defined[best].mean(0) >= 0.9)
+    columns = np.flatnonzero(defined[counted].mean(0) >= 0.9)
     kept = np.flatnonzero(defined[:, columns].all(1))
     if len(kept) < 2:
         return None

@@ -1,5 +1,6 @@
 """A task of which only the targets are known: asked in batches, within a budget of time."""
 
+from collections.abc import Sequence
 from time import monotonic
 
 import numpy as np
@@ -22,18 +23,22 @@ class Oracle:
         seq_len: tokens that prefix and suffix may take together.
         seconds: the budget.
         seed: of all random choices.
+        filler: tokens that stand between every prefix and every suffix; they take their part of `seq_len`.
 
     Raises:
-        ValueError: a seq_len below 2, a budget that is not positive, a task that accepts no token, or one whose
-            targets differ when asked twice.
+        ValueError: a seq_len below 2 beside the filler, a budget that is not positive, a task that accepts no token,
+            or one whose targets differ when asked twice.
     """
 
-    def __init__(self, task: object, *, seq_len: int, seconds: float, seed: int) -> None:
+    def __init__(
+        self, task: object, *, seq_len: int, seconds: float, seed: int, filler: Sequence[int] = ()
+    ) -> None:
         check_integer("seq_len", seq_len, least=2)
         check_seconds(seconds)
         if not hasattr(task, "targets") or not hasattr(task, "vocab_size"):
             raise ValueError(f"a search needs a task with targets and vocab_size, got {type(task).__name__}")
         self.task, self.seq_len = task, seq_len
+        self.filler = np.array(filler, dtype=np.int64)
         self._end = monotonic() + seconds
         self._stream = Stream(seed, 0, _PURPOSE)
         self._draws = 0
@@ -41,6 +46,9 @@ class Oracle:
         rows = np.resize(self.tokens, (_ROWS_ASKED_TWICE, seq_len))
         if not np.array_equal(self.targets(rows), self.targets(rows)):
             raise ValueError("targets must be a function of the tokens; this task's differ when asked twice")
+        self.seq_len -= len(self.filler)
+        if self.seq_len < 2:
+            raise ValueError(f"seq_len must leave 2 tokens beside a filler of {len(filler)}, got {seq_len}")
 
     def left(self) -> float:
         """Seconds of the budget that are left; negative when it is spent."""
@@ -79,7 +87,9 @@ class Oracle:
         return np.concatenate(parts) if parts else np.empty_like(rows)
 
     def answers(self, prefixes: np.ndarray, suffixes: np.ndarray) -> np.ndarray:
-        """The targets at the suffixes' positions, `(prefix, suffix, position)`."""
+        """The targets at the suffixes' positions, `(prefix, suffix, position)`, the filler being between both."""
+        if len(self.filler):
+            prefixes = np.concatenate([prefixes, np.tile(self.filler, (len(prefixes), 1))], axis=1)
         n, s, length = len(prefixes), len(suffixes), suffixes.shape[1]
         result = np.empty((n, s, length), dtype=np.int64)
         step = max(1, _TOKENS_PER_CALL // (s * (prefixes.shape[1] + length)))

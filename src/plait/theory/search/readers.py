@@ -6,7 +6,7 @@ their answer follows one and the same key in every text. Strings of steering tok
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -33,6 +33,29 @@ class Reading:
     key_length: int
     readers: list[list[list[int]]]
     codes: list[list[int]] | None = None
+
+    def without(self, token: int) -> "Reading":
+        """The reading of the keys that do not hold this token."""
+        kept = [i for i, letter in enumerate(self.letters.tolist()) if letter != token]
+        keys = keys_on(kept, len(self.letters), self.key_length)
+        codes = None if self.codes is None else [self.codes[i] for i in kept]
+        return replace(
+            self, letters=self.letters[kept], readers=[self.readers[key] for key in keys], codes=codes
+        )
+
+    def beginning_with(self, token: int) -> "Reading":
+        """The same, with this letter first."""
+        order = sorted(range(len(self.letters)), key=lambda i: (int(self.letters[i]) != token, i))
+        keys = keys_on(order, len(self.letters), self.key_length)
+        return replace(self, letters=self.letters[order], readers=[self.readers[key] for key in keys])
+
+
+def keys_on(letters: Sequence[int], n: int, key_length: int) -> list[int]:
+    """The numbers, in base `n`, of the keys on some letters, in their own order."""
+    keys = [0]
+    for _ in range(key_length):
+        keys = [key * n + letter for key in keys for letter in letters]
+    return keys
 
 
 def find_readings(oracle: Oracle) -> list[Reading]:

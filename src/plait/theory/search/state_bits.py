@@ -6,12 +6,14 @@ handed out; so the bound is true at its confidence, and it is labelled as found:
 docs/theory.md, 4.8.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 
 from plait.theory.bound import Bound
 from plait.theory.certificate import found_certificate
 from plait.theory.checker import check
 from plait.theory.families.family import Family
+from plait.theory.hybrid.statement import filled_statement
 from plait.theory.recurrent import printed_of
 from plait.theory.search.copies import copied_candidates
 from plait.theory.search.followers import follower_candidates
@@ -41,10 +43,9 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
     """
     oracle = Oracle(task, seq_len=seq_len, seconds=seconds, seed=seed)
     check_rule(task)
-    for candidate in _candidates(oracle):
-        bound = _certified(task, candidate, seq_len, answers=int(task.vocab_size))  # pyright: ignore[reportAttributeAccessIssue]
-        if bound is not None:
-            return bound
+    bound = best_bound(oracle, candidate_families(oracle), seq_len)
+    if bound is not None:
+        return bound
     return Bound(
         quantity="state bits",
         value=Fraction(0),
@@ -53,7 +54,7 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
     )
 
 
-def _candidates(oracle: Oracle) -> list[Family]:
+def candidate_families(oracle: Oracle) -> list[Family]:
     """The families of most contents that the stages find while time is left, best first; each stage has its share."""
     stages = [
         stage(oracle)
@@ -71,14 +72,23 @@ def _candidates(oracle: Oracle) -> list[Family]:
             continue
         used[number] += before - oracle.left()
         if family is not None and family.share >= _LEAST_SHARE and family.size > 1:
+            family = replace(family, filler=oracle.filler.tolist())
             if not best or family.size * family.share > best[0].size * best[0].share:
                 used[number] /= 2  # what found more may go on
             best = sorted([*best, family], key=lambda f: f.size * f.share, reverse=True)[:_KEPT]
     return best
 
 
-def _certified(task: object, candidate: Family, seq_len: int, *, answers: int) -> Bound | None:
-    """The bound that the checker accepts for a candidate, if it accepts any."""
+def best_bound(oracle: Oracle, candidates: list[Family], seq_len: int) -> Bound | None:
+    """The bound of the first candidate for which the checker accepts any; None if it accepts none."""
+    for candidate in candidates:
+        bound = _certified(oracle.task, candidate, seq_len)
+        if bound is not None:
+            return bound
+    return None
+
+
+def _certified(task: object, candidate: Family, seq_len: int) -> Bound | None:
     certificate = found_certificate(task, candidate, Fraction(0))
     verdict = check(certificate, task=task if ":" in str(certificate["task"]) else None)
     # Another draw of contents may go a little worse.
@@ -88,15 +98,21 @@ def _certified(task: object, candidate: Family, seq_len: int, *, answers: int) -
         return None
     certificate = found_certificate(task, candidate, bits)
     return Bound(
-        quantity="state bits",
+        quantity=str(certificate["quantity"]),
         value=bits,
         confidence=verdict.confidence,
         certificate=certificate,
         certified=bits,
         found=True,
-        printed=printed_of(candidate, answers),
-        statement=(
-            f"A model right at every scored position of every input of {seq_len} tokens carries this much over the cut "
-            f"after token {candidate.prefix_length}: {candidate.description}. Found by search, not optimal."
-        ),
+        printed=None if candidate.filler else printed_of(candidate, int(task.vocab_size)),  # pyright: ignore
+        statement=_statement(candidate, seq_len),
+    )
+
+
+def _statement(candidate: Family, seq_len: int) -> str:
+    if candidate.filler:
+        return f"{filled_statement(candidate, seq_len)} Found by search, not optimal."
+    return (
+        f"A model right at every scored position of every input of {seq_len} tokens carries this much over the cut "
+        f"after token {candidate.prefix_length}: {candidate.description}. Found by search, not optimal."
     )

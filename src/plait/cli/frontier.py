@@ -1,0 +1,154 @@
+"""`plait bounds --frontier`: bits of recurrent state against reach, and where models stand."""
+
+import json as json_text
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plait.cli.output import plain, print_json, print_line, print_table
+from plait.cli.values import parse_integers
+
+if TYPE_CHECKING:
+    from plait.report.frontier import Known
+    from plait.report.frontier_plot import Mark
+    from plait.tasks import Task
+    from plait.theory import FrontierPoint
+
+MOST_LINES = 20
+"""Levels of the curve that a terminal shows."""
+
+
+def show_frontier(
+    task: "Task",
+    asked: dict[str, Any],
+    *,
+    reach: str | None,
+    models: "Sequence[Known]",
+    seconds: float,
+    output: Path | None,
+    json: bool,
+) -> None:
+    """The curve, the models given and the one that a construction gives, printed; with `output` also drawn.
+
+    Raises:
+        ValueError: a reach below 0, or as `frontier`.
+    """
+    from plait.checks import check_seconds
+    from plait.report.frontier import built_models, marks_beside
+    from plait.theory import frontier, has_frontier
+
+    check_seconds(seconds)
+    seq_len = asked["seq_len"]
+    reaches = None if reach is None else parse_integers("--reach", reach)
+    points = frontier(task, seq_len, reaches=reaches, seconds=seconds)
+    marks = marks_beside(points, [*built_models(task, seq_len), *models], seq_len=seq_len)
+    written = {} if output is None else _write(points, marks, asked["task"], output)
+    if json:
+        document = _document(points, marks, written)
+        print_json({**asked, "searched": not has_frontier(task), **document})
+        return
+    _print(points, marks, asked, searched=not has_frontier(task))
+    for path in written.values():
+        print_line(f"written {path}")
+
+
+def _document(
+    points: "Sequence[FrontierPoint]", marks: "Sequence[Mark]", written: dict[int, str]
+) -> dict[str, Any]:
+    listed = [
+        {
+            "reach": point.reach,
+            "bits": point.bits,
+            "states": point.bound.states,
+            "confidence": point.bound.confidence,
+            "found": point.bound.found,
+            "statement": point.bound.statement,
+            "certified": point.bound.certified,
+            "certificate": point.bound.certificate,
+            "file": written.get(id(point.bound)),
+        }
+        for point in points
+    ]
+    models = [
+        {
+            "model": mark.name,
+            "kind": mark.kind,
+            "note": mark.note,
+            "reach": mark.place.held.reach,
+            "bits": mark.place.held.bits,
+            "needed": mark.place.needed,
+            "ruled_out": mark.place.ruled_out,
+        }
+        for mark in marks
+    ]
+    return {"frontier": listed, "models": models, "plot": written.get(0)}
+
+
+def _print(
+    points: "Sequence[FrontierPoint]", marks: "Sequence[Mark]", asked: dict[str, Any], *, searched: bool
+) -> None:
+    from plait.theory import breakpoints
+
+    steps = breakpoints(points)
+    kept = {round(i * (len(steps) - 1) / (MOST_LINES - 1)) for i in range(MOST_LINES)}
+    shown = steps if len(steps) <= MOST_LINES else [step for i, step in enumerate(steps) if i in kept]
+    title = f"{asked['task']}, {asked['seq_len']} tokens: bits that recurrent states need"
+    print_table(
+        title,
+        ("reach up to", "bits", "states", "by"),
+        [(step.reach, step.bits, _states(step), _by(step)) for step in shown],
+    )
+    if len(shown) < len(steps):
+        print_line(f"{len(steps) - len(shown)} more levels between these; --json lists all")
+    if searched:
+        print_line("the task has no known family: found by search, so true, and better may exist")
+    print_line(
+        "reach: what all windows and convolutions look back together, sum of (window - 1) and (taps - 1)"
+    )
+    if marks:
+        rows = [
+            (
+                mark.name,
+                mark.kind,
+                mark.place.held.reach if mark.place.held.reach is not None else "no limit",
+                mark.place.held.bits,
+                mark.place.needed,
+                "ruled out" if mark.place.ruled_out else "not ruled out",
+            )
+            for mark in marks
+        ]
+        print_table("models", ("model", "kind", "reach", "recurrent bits", "needs", "verdict"), rows)
+
+
+def _states(point: "FrontierPoint") -> str | None:
+    """The exact number, where it is known and short."""
+    states = point.bound.states
+    return f"{states:,}" if states is not None and states.bit_length() <= 64 else None
+
+
+def _by(point: "FrontierPoint") -> str:
+    if not point.bits:
+        return "nothing is left to need" if not point.bound.found else "nothing was found"
+    if point.bound.confidence == 1:
+        return "proved" if not point.bound.found else "found, every content tried"
+    return f"sampled, 1 - {float(1 - point.bound.confidence):.0g}"
+
+
+def _write(
+    points: "Sequence[FrontierPoint]", marks: "Sequence[Mark]", task: str, folder: Path
+) -> dict[int, str]:
+    """The plot under 0, and each certificate under the id of its bound."""
+    from plait.files import write_whole
+    from plait.report import svg_text
+    from plait.report.frontier_plot import frontier_plot
+
+    folder.mkdir(parents=True, exist_ok=True)
+    svg = svg_text(frontier_plot(points, marks), name="frontier")
+    files = {0: str(folder / "frontier.svg")}
+    write_whole(folder / "frontier.svg", svg.encode())
+    for point in reversed(points):
+        if point.bound.certificate is not None and id(point.bound) not in files:
+            path = folder / f"{task.replace(':', '-')}-frontier-{point.reach}.json"
+            write_whole(path, f"{json_text.dumps(plain(point.bound.certificate))}\n".encode())
+            files[id(point.bound)] = str(path)
+    return files

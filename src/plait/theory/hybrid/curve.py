@@ -1,0 +1,152 @@
+"""The frontier of a task: least bits of recurrent state as a function of how far windows and convolutions reach back.
+
+Source: docs/theory.md, Theorems 11.1 to 11.3.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from plait.checks import check_integer
+from plait.tasks import known_of
+from plait.theory.bound import Bound
+from plait.theory.certificate import state_certificate
+from plait.theory.families.family import Family
+from plait.theory.hybrid.closed_forms import frontier_factors, frontier_states
+from plait.theory.hybrid.families import FAMILIES, filled_families
+from plait.theory.hybrid.statement import filled_statement
+from plait.theory.integers import log2_floor
+from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits
+
+_PARTS = 1000
+QUANTITY = "recurrent state bits"
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """One point of the curve; it unpacks as the pair (reach, bits).
+
+    Args:
+        reach: tokens that all windows and convolutions reach back together, `sum (w - 1) + sum (K - 1)`.
+        bits: that recurrent states need at least then, and at any smaller reach; rounded down.
+        bound: the whole statement with its certificate; one bound may stand behind several points.
+    """
+
+    reach: int
+    bits: Fraction
+    bound: Bound
+
+    def __iter__(self) -> Iterator[int | Fraction]:
+        return iter((self.reach, self.bits))
+
+
+def frontier(
+    task: object, seq_len: int, *, reaches: Iterable[int] | None = None, seconds: float = 60, seed: int = 0
+) -> tuple[FrontierPoint, ...]:
+    """Bits of recurrent state without which no mix of layers of a given reach solves the task.
+
+    A reach of `seq_len - 1` sees everything, and nothing is left to recurrent states. Of a task of plait the families
+    are known, and at their full size exact: no model needs more. For a task of one's own they are searched.
+
+    Args:
+        task: a task of plait, or anything with `targets` and `vocab_size`.
+        seq_len: tokens of an input.
+        reaches: at which to bound; default: all up to `seq_len - 1`, for a task of one's own a few.
+        seconds: the budget of a search, all reaches together.
+        seed: of a search's random choices.
+
+    Returns: one point for each reach, rising; bits never rise.
+
+    Raises:
+        ValueError: a seq_len below 2, a reach below 0, or as `find_state_bits`.
+    """
+    check_integer("seq_len", seq_len, least=2)
+    known = has_frontier(task)
+    asked = sorted(set(_default_reaches(seq_len, known=known) if reaches is None else reaches))
+    for reach in asked:
+        check_integer("reach", reach, least=0)
+    if known:
+        return _known_points(task, seq_len, asked)
+    from plait.theory.hybrid.search import find_filled_bits
+
+    inside = [reach for reach in asked if reach < seq_len - 1]
+    found = find_filled_bits(task, seq_len, inside, seconds=seconds, seed=seed)
+    points: list[FrontierPoint] = []
+    best: Bound | None = None
+    for reach in reversed(asked):
+        bound = found.get(reach) or _nothing(seq_len, reach)
+        best = bound if best is None or bound.value > best.value else best
+        points.append(FrontierPoint(reach, Fraction(best.value), best))
+    return tuple(reversed(points))
+
+
+def breakpoints(points: Sequence[FrontierPoint]) -> list[FrontierPoint]:
+    """The last point of each level of the curve: up to that reach so many bits are needed."""
+    return [
+        point
+        for place, point in enumerate(points)
+        if place == len(points) - 1 or point.bits > points[place + 1].bits
+    ]
+
+
+def has_frontier(task: object) -> bool:
+    """Whether a closed form is known: of the tasks of plait, and of no class that derives from them."""
+    return known_of(task, FAMILIES) is not None
+
+
+def _default_reaches(seq_len: int, *, known: bool) -> list[int]:
+    if known or seq_len <= 4:
+        return list(range(seq_len))
+    doubled = [2**power for power in range(seq_len.bit_length()) if 2**power < seq_len - 2]
+    return [0, *doubled, seq_len - 2, seq_len - 1]
+
+
+def _known_points(task: object, seq_len: int, asked: list[int]) -> tuple[FrontierPoint, ...]:
+    """From the greatest reach down: what is needed at a reach is needed at every smaller one, so a certificate is made
+    only where the bound rises."""
+    points: list[FrontierPoint] = []
+    best, most = _nothing(seq_len, max(asked, default=0)), 1
+    for reach in reversed(asked):
+        family = _best_family(task, seq_len, reach)
+        if reach == 0:
+            bound = ssm_state_bits(task, seq_len=seq_len)
+            best = bound if bound.value >= best.value else best
+        elif family is not None and family.contents > most:
+            best, most = _bound(task, seq_len, family), family.contents
+        points.append(FrontierPoint(reach, Fraction(best.value), best))
+    return tuple(reversed(points))
+
+
+def _best_family(task: object, seq_len: int, reach: int) -> Family | None:
+    if not 1 <= reach < seq_len - 1:
+        return None
+    usable = [family for family in filled_families(task, seq_len, reach) if family.share >= LEAST_SHARE]
+    return max(usable, key=lambda family: family.contents, default=None)
+
+
+def _bound(task: object, seq_len: int, family: Family) -> Bound:
+    exact = frontier_states(task, len(family.filler))
+    if family.contents != exact:
+        exact = None
+    value = log2_floor(
+        [(family.contents, 1)] if exact is None else frontier_factors(task, len(family.filler)), parts=_PARTS
+    )
+    certificate, certified = state_certificate(task, family, Fraction(0)) or (None, None)
+    return Bound(
+        quantity=QUANTITY,
+        value=value,
+        states=exact,
+        confidence=1 if exact else family.confidence,
+        statement=filled_statement(family, seq_len),
+        certificate=certificate,
+        certified=certified,
+    )
+
+
+def _nothing(seq_len: int, reach: int) -> Bound:
+    why = (
+        f"Windows that reach back {reach} tokens see every input of {seq_len} tokens whole."
+        if reach >= seq_len - 1
+        else f"No family fits into {seq_len} tokens behind a filler of {reach}."
+    )
+    return Bound(quantity=QUANTITY, value=Fraction(0), statement=why)
