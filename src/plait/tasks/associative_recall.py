@@ -57,6 +57,10 @@ class AssociativeRecall(BuiltInTask):
         check_integer("n_words", self.n_words, least=1, most=MOST_WORDS)
 
     @property
+    def can_be_cut(self) -> bool:
+        return True
+
+    @property
     def ordinary_tokens(self) -> int:
         return self.n_words
 

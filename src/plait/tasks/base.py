@@ -82,6 +82,11 @@ class BuiltInTask(ABC):
         """How many tokens may occur in a row: all but the specials."""
 
     @property
+    def can_be_cut(self) -> bool:
+        """Whether the beginning of a row is a row of the task too, of its own distribution."""
+        return False
+
+    @property
     def row_tokens(self) -> int:
         """The tokens that `targets` takes: [0, row_tokens)."""
         return self.ordinary_tokens
@@ -166,6 +171,8 @@ def sample_labelled(
 ) -> tuple[Int[Tensor, "*members batch time"], Targets]:
     """Fresh tokens and their targets; what a built-in task's own sampler made is not checked again.
 
+    A task whose tokens do not say their targets brings `sample_labelled(stream, batch=, seq_len=)`, which gives both.
+
     A class derived from a built-in task is checked as any other: it may have other targets.
 
     Raises:
@@ -174,18 +181,34 @@ def sample_labelled(
     """
     from plait.tasks.exact import is_ours
 
-    tokens = task.sample(stream, batch=batch, seq_len=seq_len)
+    own = getattr(task, "sample_labelled", None)
     if is_ours(task):
+        if own is not None:
+            return own(stream, batch=batch, seq_len=seq_len)
+        tokens = task.sample(stream, batch=batch, seq_len=seq_len)
         assert isinstance(task, BuiltInTask)
         return tokens, task._label(tokens)  # pyright: ignore[reportPrivateUsage]
     shape = (*stream.members, batch, seq_len)
-    _check_own("sample", tokens, shape, torch.int64, task)
-    found = task.targets(tokens)
+    if own is not None:
+        tokens, found = _pair(own(stream, batch=batch, seq_len=seq_len), task)
+        _check_own("sample_labelled", tokens, shape, torch.int64, task)
+    else:
+        tokens = task.sample(stream, batch=batch, seq_len=seq_len)
+        _check_own("sample", tokens, shape, torch.int64, task)
+        found = task.targets(tokens)
     if not isinstance(found, tuple) or len(found) != 2:
         raise ValueError(f"{type(task).__name__}: targets must be Targets(tokens, scored), got {type(found)}")
     _check_own("targets.tokens", found[0], shape, torch.int64, task)
     _check_own("targets.scored", found[1], shape, torch.bool, task)
     return tokens, Targets(*found)
+
+
+def _pair(found: object, task: Task) -> tuple[Tensor, Targets]:
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise ValueError(
+            f"{type(task).__name__}: sample_labelled must give (tokens, Targets), got {type(found).__name__}"
+        )
+    return found
 
 
 def _check_own(what: str, tensor: object, shape: tuple[int, ...], dtype: torch.dtype, task: Task) -> None:

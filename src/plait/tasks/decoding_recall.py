@@ -75,6 +75,10 @@ class DecodingRecall(BuiltInTask):
         return 2**self.n_bits
 
     @property
+    def can_be_cut(self) -> bool:
+        return self.variant == "interleaved"
+
+    @property
     def ordinary_tokens(self) -> int:
         return self.n_words + 2
 

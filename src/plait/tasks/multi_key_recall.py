@@ -61,6 +61,10 @@ class MultiKeyRecall(BuiltInTask):
         check_integer("key_length", self.key_length, least=1, most=2**31 - 1)
 
     @property
+    def can_be_cut(self) -> bool:
+        return True
+
+    @property
     def ordinary_tokens(self) -> int:
         return self.n_words
 

@@ -88,6 +88,10 @@ class SelectiveCopying(BuiltInTask):
         check_choice("variant", self.variant, VARIANTS)
 
     @property
+    def can_be_cut(self) -> bool:
+        return self.variant != "adversarial"
+
+    @property
     def ordinary_tokens(self) -> int:
         return self.n_words + len(self.numbers)
 
