@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint package page site check fix bench docs clean
+.PHONY: help install demo test lint package sanitize page site check fix bench docs clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ lint: install    ## ruff, pyright, import-linter
 
 package: install ## sdist and wheel, complete, and the wheel at full speed in a new environment
 	$(BIN)/python tests/package/check_installed.py
+
+sanitize: install ## the kernels' tests on C++ compiled with sanitizers
+	$(BIN)/python tests/kernels/check_sanitized.py
 
 page: install    ## the page that computes, as one file: build/compute.html
 	npm install --prefix web --silent --no-audit --no-fund --ignore-scripts

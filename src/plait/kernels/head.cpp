@@ -90,7 +90,7 @@ void loss(const Shape& s, double eps, const T* weight, const T* bias, const T* e
   const int64_t n = s.lanes(), d = s.d_model, total = (2 + s.vocab) * d;
   parallel(s.members, threads, [&](int64_t member) {
     const T *w = weight + member * strides[0], *b = bias + member * strides[1], *e = embedding + member * strides[2];
-    T* g = gradients + member * total;
+    T* g = dhidden ? gradients + member * total : nullptr;
     if (dhidden) std::memset(g, 0, total * sizeof(T));
     int64_t scored_tokens = 0;
     for (int64_t i = 0; i < s.batch * s.time; ++i) scored_tokens += scored[member * s.batch * s.time + i] != 0;

@@ -36,6 +36,12 @@ inline void store(T* p, Lanes<T> v) {
   *reinterpret_cast<typename LanesOf<T>::unaligned*>(p) = v;
 }
 
+// Nothing is copied from nothing, whose address may be null.
+template <class T>
+inline void copy(T* to, const T* from, int64_t n) {
+  if (n > 0) std::memcpy(to, from, n * sizeof(T));
+}
+
 template <class T>
 inline Lanes<T> spread(T value) {
   return Lanes<T>{} + value;

@@ -78,10 +78,10 @@ void run(const Shape& s, double eps, const T* const* w, const T* hidden, T* out,
     const Carried<T> state(scratch, s.tiled, ssm, ssm_after, group, s.batch, states, states);
     const Carried<T> last(scratch, s.tiled, tail, tail_after, group, s.batch, kept, kept);
     T* past = scratch.take<T>((kept + s.time * s.d_inner) * kLanes);
-    std::memcpy(past, last.before, kept * kLanes * sizeof(T));
-    std::memcpy(state.after, state.before, states * kLanes * sizeof(T));
+    copy(past, last.before, kept * kLanes);
+    copy(state.after, state.before, states * kLanes);
     advance(s, eps, w, rates, signal.before, signal.after, state.after, past);
-    std::memcpy(last.after, past + s.time * s.d_inner * kLanes, kept * kLanes * sizeof(T));
+    copy(last.after, past + s.time * s.d_inner * kLanes, kept * kLanes);
     signal.finish(), state.finish(), last.finish();
   });
 }

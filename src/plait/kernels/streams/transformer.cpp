@@ -174,14 +174,14 @@ void run(const Shape& s, double eps, const T* const* w, Rotation<T> r, const T* 
     const int64_t first = group * kLanes, lanes = std::min<int64_t>(kLanes, s.batch - first);
     T* seen = scratch.take<T>((s.held + s.time) * s.entry());
     if (s.tiled)
-      std::memcpy(seen, cache + group * s.held * s.entry(), s.held * s.entry() * sizeof(T));
+      copy(seen, cache + group * s.held * s.entry(), s.held * s.entry());
     else
       rows_to_tile(cache + first * s.held * entries, lanes, s.held * entries, seen);
     advance(s, eps, w, r, signal.before, signal.after, seen, sources ? sources + first * s.time : nullptr,
-            margins + first * s.time, lanes);
+            margins ? margins + first * s.time : nullptr, lanes);
     const T* last = seen + (s.held + s.time - s.kept) * s.entry();
     if (s.tiled)
-      std::memcpy(cache_after + group * s.kept * s.entry(), last, s.kept * s.entry() * sizeof(T));
+      copy(cache_after + group * s.kept * s.entry(), last, s.kept * s.entry());
     else
       tile_to_rows(last, lanes, s.kept * entries, cache_after + first * s.kept * entries);
     signal.finish();
