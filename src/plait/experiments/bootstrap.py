@@ -30,8 +30,8 @@ FEW_SEEDS = 6
 """With fewer seeds an interval is narrower than it says."""
 
 
-Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Of seeds along the last axis."""
+Statistic = Callable[[int], NDArray[np.float64]]
+"""How much each of so many seeds weighs, in ascending order of their values: a mean, a quantile, the best."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,16 +72,29 @@ def bootstrap_means(rule: Rule, accuracy: NDArray[np.float64], samples: Samples)
 def bootstrap_statistic(
     select: NDArray[np.float64],
     accuracy: NDArray[np.float64],
-    taken: NDArray[np.int64],
+    samples: Samples,
     statistic: Statistic,
 ) -> NDArray[np.float64]:
-    """The same for any statistic of the seeds, which also chooses the learning rate.
-
-    Args:
-        taken: the seeds of each sample, `(samples, n_seeds)`.
-    """
-    by_rate, values = (statistic(np.nan_to_num(table, nan=0.0)[:, taken]).T for table in (select, accuracy))
+    """The same for any statistic of the seeds, which also chooses the learning rate."""
+    by_rate, values = (_by_order(np.nan_to_num(t, nan=0.0), samples, statistic) for t in (select, accuracy))
     return np.take_along_axis(values, choose_mean(by_rate)[:, np.newaxis], axis=-1)[:, 0]
+
+
+def _by_order(table: NDArray[np.float64], samples: Samples, statistic: Statistic) -> NDArray[np.float64]:
+    """A statistic of each sample at each rate, `(samples, n_lrs)`."""
+    n_seeds = table.shape[-1]
+    weights = statistic(n_seeds)
+    if np.ptp(weights) == 0.0:
+        return samples.weights @ table.T * (n_seeds * weights[0])
+    counts = np.ascontiguousarray(np.rint(samples.weights.T * n_seeds).astype(np.int16))
+    found = np.zeros((counts.shape[1], len(table)))
+    for rate, row in enumerate(table):
+        order = np.argsort(row, kind="stable")
+        up_to = counts[order].cumsum(axis=0, dtype=np.int16)
+        for place in np.flatnonzero(weights):
+            # The seed at this place of a sorted sample is the first up to which more than `place` were taken.
+            found[:, rate] += weights[place] * row[order][(up_to <= place).sum(axis=0, dtype=np.int16)]
+    return found
 
 
 def interval_of(resampled: NDArray[np.float64], n_seeds: int) -> Interval:

@@ -108,7 +108,7 @@ def placed_cells(
 
     Models of the same place in two settings of an experiment differ in what the settings say alone.
     """
-    stored = _by_member(rows)
+    stored = _by_member(rows, experiment)
     if evaluations is None:
         named = zip(experiment.expand_cells(), experiment.members(), strict=True)
         found = [_cell(experiment, runs, members, stored) for runs, members in named]
@@ -202,11 +202,13 @@ _TABLES = ("select", "accuracy", "diverged", "early", "eight")
 """Of a cell, `(n_lrs, n_seeds)`; the last two may be missing."""
 
 
-def _by_member(rows: pl.DataFrame) -> dict[str, Row]:
-    columns = ("member", "parameters", "select_accuracy", "accuracy", "eight_accuracy", "diverged_at")
-    curves = [name for name in ("loss_steps", "losses") if name in rows.columns]
-    given = [name for name in columns if name in rows.columns]
-    return {row["member"]: row for row in rows.select(*given, *curves).iter_rows(named=True)}
+def _by_member(rows: pl.DataFrame, experiment: Experiment) -> dict[str, Row]:
+    """The experiment's rows; loss curves only where the rule of its rates looks at them."""
+    own = [member for cell in experiment.members() for member in cell]
+    columns = ["member", "parameters", "select_accuracy", "accuracy", "eight_accuracy", "diverged_at"]
+    columns += ["loss_steps", "losses"] if experiment.setting.rule == "early" else []
+    found = rows.filter(pl.col("member").is_in(own)).select(c for c in columns if c in rows.columns)
+    return {row["member"]: row for row in found.iter_rows(named=True)}
 
 
 def _early_loss(row: Row) -> float:

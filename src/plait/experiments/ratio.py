@@ -19,7 +19,6 @@ from plait.experiments.bootstrap import (
     bootstrap_statistic,
     interval_of,
     resampled,
-    resamples,
 )
 from plait.experiments.cells import Cell
 from plait.experiments.selection import once
@@ -59,7 +58,7 @@ def crossing(parameters: Sequence[int], means: NDArray[np.float64], accuracy: fl
 
 
 def headline_ratio(
-    pure: Sequence[Cell], hybrid: Sequence[Cell], accuracy: float, *, samples: int = SAMPLES // 5
+    pure: Sequence[Cell], hybrid: Sequence[Cell], accuracy: float, *, samples: int = SAMPLES
 ) -> Ratio:
     """The ratio at one accuracy, over every pattern of each side.
 
@@ -76,7 +75,7 @@ def ratio_curve(
     hybrid: Sequence[Cell],
     accuracies: Sequence[float],
     *,
-    samples: int = SAMPLES // 5,
+    samples: int = SAMPLES,
     statistic: Statistic | None = None,
 ) -> tuple[Ratio, ...]:
     """The ratio as a function of the accuracy, from the same bootstrap samples throughout.
@@ -140,10 +139,9 @@ def _curves(cells: Sequence[Cell], samples: int | None, statistic: Statistic | N
 def _centres(cell: Cell, samples: int | None, statistic: Statistic | None) -> NDArray[np.float64]:
     """The cell's mean or other statistic, in each bootstrap sample or once for all seeds."""
     n_seeds = len(cell.seeds)
-    if statistic is not None:
-        taken = np.arange(n_seeds)[np.newaxis] if samples is None else resamples(n_seeds, samples=samples)
-        return bootstrap_statistic(cell.select, cell.accuracy, taken, statistic)
     drawn = once(n_seeds) if samples is None else resampled(n_seeds, samples=samples)
+    if statistic is not None:
+        return bootstrap_statistic(cell.select, cell.accuracy, drawn, statistic)
     return bootstrap_means(cell.rule, cell.accuracy, drawn)
 
 

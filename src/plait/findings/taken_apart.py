@@ -61,7 +61,7 @@ def taken_apart(
     *,
     pure: Sequence[str],
     hybrid: str,
-    samples: int = SAMPLES // 5,
+    samples: int = SAMPLES,
 ) -> tuple[Stage, ...]:
     """The ratio at one accuracy, stage by stage; empty where a protocol lacks rows of one of the patterns.
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plait.experiments import Cell, Summary, cell_label, ratio_curve
 from plait.experiments.bootstrap import Statistic
@@ -18,17 +19,27 @@ from plait.report.document import Column, Entry, Table
 
 BEST = "best seed"
 
+
+def _quantile(share: float) -> Statistic:
+    """Linear between the two seeds around it."""
+
+    def weights(n_seeds: int) -> NDArray[np.float64]:
+        place = share * (n_seeds - 1)
+        return np.maximum(0.0, 1.0 - np.abs(np.arange(n_seeds) - place))
+
+    return weights
+
+
 STATISTICS: Mapping[str, Statistic] = MappingProxyType(
     {
-        "mean": lambda seeds: seeds.mean(axis=-1),
-        "median": lambda seeds: np.median(seeds, axis=-1),
-        "90th percentile": lambda seeds: np.quantile(seeds, 0.9, axis=-1),
-        BEST: lambda seeds: seeds.max(axis=-1),
+        "mean": lambda n_seeds: np.full(n_seeds, 1 / n_seeds),
+        "median": _quantile(0.5),
+        "90th percentile": _quantile(0.9),
+        BEST: _quantile(1.0),
     }
 )
-"""Over the last axis. The learning rate is chosen by the same statistic, on the separate sequences."""
+"""The learning rate is chosen by the same statistic, on the separate sequences."""
 
-SAMPLES = 1_000
 SHARES = (0.6, 0.9, 0.99)
 
 
@@ -98,7 +109,7 @@ def statistic_table(
     for name, statistic in STATISTICS.items():
         entries = []
         for side in columns.values():
-            (ratio,) = ratio_curve(side, hybrid, (accuracy,), samples=SAMPLES, statistic=statistic)
+            (ratio,) = ratio_curve(side, hybrid, (accuracy,), statistic=statistic)
             shown = replace(ratio, interval=None) if name == BEST else ratio
             entries.append(Entry(text=ratio_text(shown), value={"low": ratio.low, "high": ratio.high}))
         rows.append((Entry(text=name, value=name), *entries))
