@@ -64,6 +64,9 @@ def train(
 ) -> None:
     """Trains one run, or an ensemble of seeds and learning rates, and measures it on fresh sequences.
 
+    Its numbers are the same on any number of threads, but where layers of your own compute in PyTorch's operations: there
+    the last bits depend on it, and rows say the number.
+
     \b
     plait train --steps 400 --seeds 0..3
     plait train --task needle --pattern TF-TF --d-model 16 --window full --lrs 0.003,0.01 --seeds 0..7 -o runs/needle
@@ -208,6 +211,12 @@ def _print_rows(experiment: "Experiment", rows: "pl.DataFrame", folder: Path | N
     listed = (*columns, *(("model",) if folder is not None else ()))
     print_table("", listed, [[row[name] for name in listed] for row in members])
     spread = "" if best.sd is None else f", standard deviation {best.sd:.4f}"
+    threads = {row["threads"] for row in rows.iter_rows(named=True) if row["threads"] is not None}
+    if threads:
+        print_line(
+            f"computed in PyTorch's operations on {' or '.join(map(str, sorted(threads)))} threads "
+            "(OMP_NUM_THREADS): on another number the last bits differ"
+        )
     print_line(
         f"learning rate {best.lr:g}, the best on separate sequences: mean accuracy {best.mean:.4f} "
         f"over {best.seeds} seed{'s' if best.seeds > 1 else ''}{spread}"

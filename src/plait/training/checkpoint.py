@@ -1,15 +1,39 @@
-"""The state of an ensemble in training, as one safetensors file written whole or not at all."""
+"""The state of an ensemble in training, as one safetensors file written whole or not at all, with its checksum."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from plait.files import write_whole
+from plait.checks import check_integer, one_line
+from plait.checks.seal import UNSEALED, broken, sealed
+from plait.files import read_bounded, write_whole
+
+_MOST_BESIDE = 2**20
+"""Bytes of a checkpoint beside its tensors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What must be the same where a checkpoint is gone on with.
+
+    Args:
+        identity: of the run and its members.
+        engine, threads: what computed it (see `plait.training.Result`): another one rounds otherwise.
+    """
+
+    identity: str
+    engine: str
+    threads: int | None
+
+    def path(self) -> str:
+        return self.engine if self.threads is None else f"{self.engine} on {self.threads} threads"
 
 
 @dataclass(kw_only=True)
@@ -38,43 +62,68 @@ class Progress:
         return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
 
 
-def save(path: Path, progress: Progress, identity: str) -> None:
-    """Write `progress` of the ensemble called `identity` to `path`.
+def save(path: Path, progress: Progress, origin: Origin) -> None:
+    """Write `progress` of the ensemble of `origin` to `path`.
 
     Raises:
         OSError: the folder cannot be written, or the disk is full.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in progress.tensors().items()}
-    metadata = {"plait": json.dumps({"step": progress.step, "identity": identity})}
-    write_whole(path, serialise(tensors, metadata=metadata))
+    metadata = {"plait": json.dumps({"step": progress.step, **vars(origin)}), "seal": UNSEALED}
+    write_whole(path, sealed(serialise(tensors, metadata=metadata)))
 
 
-def restore(path: Path, like: Progress, identity: str) -> Progress | None:
+def restore(path: Path, like: Progress, origin: Origin, *, steps: int) -> Progress | None:
     """The progress saved at `path`, on the device of `like`; None where there is no file.
 
+    Args:
+        like: what training starts from, whose tensors say what must be there.
+        steps: of the whole training.
+
     Raises:
-        ValueError: the file is of another ensemble, damaged, or its tensors do not fit.
+        ValueError: the file is of another ensemble, was computed otherwise (compiled or not, other threads), is
+            damaged, or its tensors do not fit.
     """
-    if not path.exists():
-        return None
     try:
-        with safe_open(path, framework="pt") as file:
-            found = json.loads((file.metadata() or {})["plait"])
-            step, name = int(found["step"]), found["identity"]
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise ValueError(f"{path}: no whole checkpoint ({error}); delete it to start again") from error
-    if name != identity:
+        step, found, tensors = _read(path, like, steps)
+    except FileNotFoundError:
+        return None
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"{path}: no whole checkpoint ({one_line(error)}); delete it to start again"
+        ) from error
+    if found.identity != origin.identity:
         raise ValueError(f"{path}: checkpoint of another run; delete it or name another file")
+    if found != origin:
+        raise ValueError(
+            f"{path}: checkpoint of a run computed as {found.path()}, and this one would go on as {origin.path()}, "
+            "with other last bits: go on as it began, or delete it to start again"
+        )
     wanted = like.tensors()
-    if tensors.keys() != wanted.keys():
-        raise ValueError(f"{path}: needs the tensors {sorted(wanted)}, got {sorted(tensors)}")
-    for key, tensor in tensors.items():
-        if tensor.dtype != wanted[key].dtype or tensor.shape[-1:] != wanted[key].shape[-1:]:
-            raise ValueError(f"{path}: tensor {key} does not fit this run")
     device = like.parameters.device
     on_device = {
         key: tensor.to(device if wanted[key].device == device else torch.device("cpu"))
         for key, tensor in tensors.items()
     }
     return Progress(step=step, **on_device)
+
+
+def _read(path: Path, like: Progress, steps: int) -> tuple[int, Origin, dict[str, Tensor]]:
+    """The step, the origin and the tensors of a file; all kinds of errors."""
+    wanted = like.tensors()
+    most = sum(tensor.numel() * tensor.itemsize for tensor in wanted.values())
+    data = read_bounded(path, most=most + 8 * steps * len(like.active) + _MOST_BESIDE)
+    if broken(data) is not False:
+        raise ValueError("its checksum is not that of its bytes")
+    header: Any = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    said: dict[str, Any] = json.loads(header["__metadata__"]["plait"])
+    step = check_integer("step", said.pop("step"), least=0, most=steps)
+    tensors = parse_tensors(data)
+    if tensors.keys() != wanted.keys():
+        raise ValueError(f"needs the tensors {sorted(wanted)}, got {sorted(tensors)}")
+    for key, tensor in tensors.items():
+        shape = tensor.shape[1:] if key == "losses" else tensor.shape
+        fits = wanted[key].shape[1:] if key == "losses" else wanted[key].shape
+        if tensor.dtype != wanted[key].dtype or shape != fits or (key == "losses" and len(tensor) > steps):
+            raise ValueError(f"tensor {key} does not fit this run")
+    return step, Origin(**said), tensors

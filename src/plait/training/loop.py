@@ -23,6 +23,7 @@ from plait.tasks.exact import is_ours
 from plait.training import checkpoint as files
 from plait.training.ensemble import DTYPES, Ensemble
 from plait.training.evaluate import accuracy_counts, eight_accuracy
+from plait.training.identity import NUMERICS, code_json
 from plait.training.preflight import check_promises
 from plait.training.replay import Replay
 from plait.training.result import Member, Result
@@ -133,7 +134,9 @@ class Trainer:
         """Train to the end, or from a checkpoint to the end, and measure (see `train`)."""
         train, state = self.spec.train, self.state
         file = None if path is None else Path(path)
-        if file is not None and (found := files.restore(file, state, self._identity())) is not None:
+        origin = self._origin()
+        found = None if file is None else files.restore(file, state, origin, steps=train.steps)
+        if found is not None:
             self.ensemble.parameters.copy_(found.parameters)
             self.state = state = replace(found, parameters=self.ensemble.parameters)
         try:
@@ -144,7 +147,7 @@ class Trainer:
                     if watch is not None:
                         watch(state.step, train.steps, state.losses[-1].tolist())
                 if file is not None and state.step % every == 0 and state.step < train.steps:
-                    files.save(file, state, self._identity())
+                    files.save(file, state, origin)
         finally:
             self._replay = None  # it refers back to here, and holds the memory of a whole step
         return self._result(state)
@@ -215,9 +218,19 @@ class Trainer:
         state.losses = torch.cat((state.losses, (state.loss_sum / steps).cpu().unsqueeze(0)))
         state.loss_sum.zero_()
 
-    def _identity(self) -> str:
-        text = json.dumps([self.spec.to_json(), [[m.lr, m.seed] for m in self.members]], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+    def _origin(self) -> files.Origin:
+        members = [[m.lr, m.seed] for m in self.members]
+        text = json.dumps([self.spec.to_json(), code_json(self.spec), members, NUMERICS], sort_keys=True)
+        return files.Origin(
+            identity=hashlib.sha256(text.encode()).hexdigest(),
+            engine=self.ensemble.engine,
+            threads=self._threads(),
+        )
+
+    def _threads(self) -> int | None:
+        """Those of PyTorch, where the last bits depend on them."""
+        plain_on_cpu = self.ensemble.engine == "plain" and self.device.type == "cpu"
+        return torch.get_num_threads() if plain_on_cpu else None
 
     def _result(self, state: files.Progress) -> Result:
         train, counts = self.spec.train, []
@@ -251,7 +264,7 @@ class Trainer:
             members=members,
             device=_device_name(self.device),
             engine=self.ensemble.engine,
-            threads=torch.get_num_threads() if self.ensemble.engine == "plain" else None,
+            threads=self._threads(),
             versions=versions(),
             ensemble=self.ensemble,
         )
