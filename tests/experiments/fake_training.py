@@ -29,9 +29,9 @@ class FakeMember:
     loss_steps: tuple[int, ...]
     parameters: int = 2_008
     correct: int = 1
-    scored: int = 2
+    scored: int = 10**6
     select_correct: int = 3
-    select_scored: int = 4
+    select_scored: int = 10**6
     diverged_at: int | None = None
     eight_accuracy: float | None = 0.5
     sequence_accuracy: float | None = None
@@ -78,11 +78,14 @@ class FakeTrainer:
 
 def _member(run: Run, state, index: int) -> FakeMember:
     walk = state["walks"][index]
+    correct, select_correct = (round(10**6 * _uniform(walk, what)) for what in ("test", "select"))
     return FakeMember(
         lr=run.train.lr,
         seed=run.train.seed,
-        accuracy=_uniform(walk, "test"),
-        select_accuracy=_uniform(walk, "select"),
+        accuracy=correct / 10**6,
+        select_accuracy=select_correct / 10**6,
+        correct=correct,
+        select_correct=select_correct,
         losses=tuple(losses[index] for losses in state["losses"]),
         loss_steps=tuple(range(1, run.train.steps + 1)),
     )

@@ -144,10 +144,10 @@ class TestDamage:
         store = filled(tmp_path)
         rows = store.read().select(change).with_columns(extra=pl.lit(1))
         rows.write_parquet(tmp_path / f"{SHARD.id}.parquet")
-        assert "has not the columns of version 3" in self.refusal(tmp_path)
+        assert "has not the columns of version 4" in self.refusal(tmp_path)
 
     @pytest.mark.parametrize(
-        ("step", "advice"), [(1, "update plait to read it"), (-2, "read it with the plait")]
+        ("step", "advice"), [(1, "update plait to read it"), (-3, "read it with the plait")]
     )
     def test_another_version(self, tmp_path, step, advice):
         store = filled(tmp_path)
@@ -162,7 +162,7 @@ class TestDamage:
 
     def test_a_version_before_the_present_columns_is_read(self, tmp_path):
         """Its rows have the columns of that version, and null in those that came later."""
-        later = [name for name, version in SINCE.items() if version == SCHEMA_VERSION and name in COLUMNS]
+        later = [name for name, version in SINCE.items() if version > OLDEST_VERSION and name in COLUMNS]
         filled(tmp_path)
         (tmp_path / f"{OTHER.id}.parquet").unlink()
         old = Store(tmp_path).read().drop(later).with_columns(schema_version=pl.lit(2, dtype=pl.Int64))
@@ -206,7 +206,7 @@ class TestRefusedWriting:
         def refuse(*_args, **_keywords):
             raise PermissionError(errno.EACCES, "Permission denied")
 
-        monkeypatch.setattr("pathlib.Path.touch", refuse)
+        monkeypatch.setattr("tempfile.TemporaryFile", refuse)
         with pytest.raises(StoreError, match=r"cannot write results to '.*': Permission denied$"):
             run_experiment(EXPERIMENT, tmp_path, train=FakeTrainer())
 

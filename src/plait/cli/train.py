@@ -64,8 +64,8 @@ def train(
 ) -> None:
     """Trains one run, or an ensemble of seeds and learning rates, and measures it on fresh sequences.
 
-    Its numbers are the same on any number of threads, but where layers of your own compute in PyTorch's operations: there
-    the last bits depend on it, and rows say the number.
+    Its numbers are the same on any number of threads, but where layers of your own compute in PyTorch's operations:
+    there the last bits depend on it, and rows say the number.
 
     \b
     plait train --steps 400 --seeds 0..3

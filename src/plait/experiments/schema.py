@@ -13,8 +13,8 @@ from plait.experiments.shards import Shard
 from plait.training.identity import NUMERICS, canonical_json, code_json, member_id, stored_own_names
 from plait.training.run import Run, Train
 
-SCHEMA_VERSION = 3
-"""Raised when a column is added, removed or changes its meaning."""
+SCHEMA_VERSION = 4
+"""Raised when a column is added, removed or changes its meaning; files of version 4 carry a checksum."""
 
 OLDEST_VERSION = 2
 """Files from here on are read; columns that they could not have are null."""
@@ -78,7 +78,7 @@ matters."""
 PROVENANCE = ("plait", "torch", "python", "device", "engine", "threads")
 """Columns that say where a row came from; on one device and engine they decide none of its numbers."""
 
-_TRAIN = (
+TRAIN_COLUMNS = (
     "lr", "seed", "steps", "batch", "seq_len", "warmup", "weight_decay", "clip", "dtype", "test_sequences",
     "select_sequences",
 )  # fmt: skip
@@ -150,7 +150,7 @@ def _row(run: Run, member: TrainedMember) -> dict[str, Any]:
         "pattern": run.model.pattern,
         "d_model": run.model.d_model,
         "window": window_text(run.model.window),
-        **{name: data["train"][name] for name in _TRAIN},
+        **{name: data["train"][name] for name in TRAIN_COLUMNS},
         **{name: getattr(member, name) for name in _OUTCOME},
         **{name: list(getattr(member, name)) for name in ("loss_steps", "losses")},
     }
@@ -166,7 +166,7 @@ def run_of(row: Mapping[str, Any], *, trust_code: bool = False) -> Run:
         ValueError: code that is not trusted, a task that is not there any more, or what `Run` refuses.
     """
     parts = _parts(row["task_json"], row["config_json"], row["start_json"], trust_code)
-    return replace(parts, train=Train.from_json({name: row[name] for name in _TRAIN}))
+    return replace(parts, train=Train.from_json({name: row[name] for name in TRAIN_COLUMNS}))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -10,10 +10,10 @@ A file appears under its name only when it is complete and on the disk, so a pro
 instant leaves either the whole shard or none of it.
 """
 
-import io
 import os
 import shutil
-from collections.abc import Collection
+import tempfile
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -23,9 +23,10 @@ from plait.experiments.claims import claim
 from plait.experiments.errors import StoreError, writing
 from plait.experiments.evaluations import EVALUATION_COLUMNS
 from plait.experiments.packing import thinned
-from plait.experiments.schema import COLUMNS, OLDEST_VERSION, SCHEMA_VERSION, SINCE
+from plait.experiments.schema import COLUMNS
+from plait.experiments.shard_files import Columns, Names, read_shard, shard_bytes
 from plait.experiments.shards import Shard
-from plait.files import write_whole
+from plait.files import sweep_parts, write_whole
 from plait.training.identity import shard_id
 
 LOCK = ".members.lock"
@@ -35,8 +36,10 @@ EVALUATIONS = "evaluations"
 _EVALUATION = ("member", "evaluation")
 """What tells evaluations apart."""
 
-Columns = dict[str, pl.DataType]
-Names = tuple[str, ...]
+_NUMBERS = ("accuracy", "correct", "scored", "select_correct", "select_scored", "diverged_at")
+"""What a member, or an evaluation, can have but once."""
+
+_LISTINGS = 20
 
 
 class Store:
@@ -57,9 +60,11 @@ class Store:
         store = cls(folder)
         with writing(store.folder):
             (store.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-            probe = store.folder / f".probe.{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            for part in (store.folder, store.folder / CHECKPOINTS, store.folder / EVALUATIONS):
+                sweep_parts(part)
+            for probe in store.folder.glob(".probe.*"):  # of a version that left them when it was killed
+                probe.unlink(missing_ok=True)
+            tempfile.TemporaryFile(dir=store.folder).close()
         return store
 
     @classmethod
@@ -86,7 +91,7 @@ class Store:
         Raises:
             StoreError: a file that is damaged, foreign, or of another version.
         """
-        return _read(self.files(), COLUMNS, ("member",))
+        return _read(self.files, COLUMNS, ("member",))
 
     def read_evaluations(self) -> pl.DataFrame:
         """Every stored evaluation of a member once, sorted.
@@ -94,25 +99,35 @@ class Store:
         Raises:
             StoreError: a file that is damaged, foreign, or of another version.
         """
-        return _read(self.evaluation_files(), EVALUATION_COLUMNS, _EVALUATION)
+        return _read(self.evaluation_files, EVALUATION_COLUMNS, _EVALUATION)
 
     def stored(self) -> frozenset[str]:
         """The identities of the stored members. A file that has not changed is not read again."""
-        return frozenset(member for (member,) in self._keys(self.files(), COLUMNS, ("member",)))
+        return frozenset(member for (member,) in self._keys(self.files, COLUMNS, ("member",)))
 
     def evaluated(self) -> frozenset[tuple[str, ...]]:
         """The stored pairs of a member's and an evaluation's identity."""
-        return self._keys(self.evaluation_files(), EVALUATION_COLUMNS, _EVALUATION)
+        return self._keys(self.evaluation_files, EVALUATION_COLUMNS, _EVALUATION)
 
-    def _keys(self, files: list[Path], columns: Columns, names: Names) -> frozenset[tuple[str, ...]]:
-        found: set[tuple[str, ...]] = set()
-        for path in files:
-            status = path.stat()
-            version = (path, status.st_size, status.st_mtime_ns)
-            if version not in self._known:
-                self._known[version] = frozenset(read_shard(path, columns, only=names).iter_rows())
-            found |= self._known[version]
-        return frozenset(found)
+    def _keys(
+        self, list_files: Callable[[], list[Path]], columns: Columns, names: Names
+    ) -> frozenset[tuple[str, ...]]:
+        for _ in range(_LISTINGS):
+            try:
+                found: set[tuple[str, ...]] = set()
+                for path in list_files():
+                    found |= self._keys_of(path, columns, names)
+                return frozenset(found)
+            except FileNotFoundError:  # packed away meanwhile
+                continue
+        raise StoreError(f"the files of {str(self.folder)!r} come and go too fast to be read: try again")
+
+    def _keys_of(self, path: Path, columns: Columns, names: Names) -> frozenset[tuple[str, ...]]:
+        status = path.stat()
+        version = (path, status.st_size, status.st_mtime_ns)
+        if version not in self._known:
+            self._known[version] = frozenset(read_shard(path, columns, only=names).iter_rows())
+        return self._known[version]
 
     def add(self, rows: pl.DataFrame) -> Path:
         """Store a finished shard: whole and on the disk when this returns, otherwise not there at all.
@@ -176,11 +191,10 @@ class Store:
         return len(rows)
 
     def _write(self, path: Path, rows: pl.DataFrame) -> Path:
-        content = io.BytesIO()
-        rows.write_parquet(content, compression="zstd", compression_level=12)
+        data = shard_bytes(rows)
         with writing(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content.getvalue())
+            write_whole(path, data)
         return path
 
     def checkpoint(self, shard: Shard) -> Path:
@@ -209,60 +223,49 @@ class Store:
         return claim(self.folder / LOCK, members)
 
 
-def read_shard(path: Path, columns: Columns = COLUMNS, *, only: Names | None = None) -> pl.DataFrame:
-    """One file's rows, after its version and columns were checked.
-
-    Args:
-        columns: those of its table.
-        only: the columns to read; None for all.
-
-    Raises:
-        StoreError: a damaged file, another version, or columns that are not the table's.
-    """
-    advice = "move it away, and the next run trains its members again"
-    try:
-        found = pl.read_parquet_schema(path)
-        versions = pl.read_parquet(path, columns=["schema_version"]) if "schema_version" in found else None
-        if versions is None:
-            raise StoreError(f"{str(path)!r} is a Parquet file but not a shard of plait's: {advice}")
-        written = versions["schema_version"].unique().to_list() or [SCHEMA_VERSION]
-        strange = [v for v in written if v is None or not OLDEST_VERSION <= v <= SCHEMA_VERSION]
-        if strange:
-            raise StoreError(_other_version(path, strange[0]))
-        if len(written) > 1 or dict(found) != _columns_of(columns, written[0]):
-            raise StoreError(f"{str(path)!r} has not the columns of version {written[0]}: {advice}")
-        if only is not None:
-            return pl.read_parquet(path, columns=list(only))
-        later = [pl.lit(None, dtype=kind).alias(name) for name, kind in columns.items() if name not in found]
-        version = pl.lit(SCHEMA_VERSION, dtype=pl.Int64()).alias("schema_version")
-        return pl.read_parquet(path).with_columns(version, *later).select(list(columns))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise StoreError(f"{str(path)!r} is damaged ({reason}): {advice}") from None
-    except OSError as error:
-        raise StoreError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
-
-
-def _columns_of(columns: Columns, version: int) -> Columns:
-    """Those of the columns that a file of this version has."""
-    return {name: kind for name, kind in columns.items() if SINCE.get(name, OLDEST_VERSION) <= version}
-
-
 def _parquet_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
 
 
-def _read(files: list[Path], columns: Columns, names: Names) -> pl.DataFrame:
-    frames = [read_shard(path, columns) for path in files]
+def _read(list_files: Callable[[], list[Path]], columns: Columns, names: Names) -> pl.DataFrame:
+    """The rows of all files; those of which one was packed away meanwhile are listed again."""
+    for _ in range(_LISTINGS):
+        try:
+            frames = [read_shard(path, columns) for path in list_files()]
+        except FileNotFoundError:
+            continue
+        return _each_once(frames, columns, names)
+    raise StoreError("the files of this folder come and go too fast to be read: try again")
+
+
+def _each_once(frames: list[pl.DataFrame], columns: Columns, names: Names) -> pl.DataFrame:
+    """Rows that are stored twice, as after a packing that was stopped, count once: the one with more of its curve.
+
+    Raises:
+        StoreError: one that is stored with two numbers.
+    """
     if not frames:
         return pl.DataFrame(schema=columns)
-    return pl.concat(frames).unique(names, keep="first", maintain_order=True).sort(names)
+    rows = pl.concat(frames)
+    numbers = [name for name in _NUMBERS if name in columns]
+    twice = rows.filter(pl.struct(names).is_duplicated()) if len(frames) > 1 else rows.clear()
+    differing = twice.group_by(names).agg(pl.struct(numbers).n_unique().alias("n")).filter(pl.col("n") > 1)
+    if len(differing):
+        raise StoreError(_two_numbers(twice.join(differing, on=names), names[0]))
+    if "losses" in columns:
+        rows = rows.sort(pl.col("losses").list.len(), descending=True, nulls_last=True, maintain_order=True)
+    return rows.unique(names, keep="first", maintain_order=True).sort(names)
 
 
-def _other_version(path: Path, version: object) -> str:
-    newer = isinstance(version, int) and version > SCHEMA_VERSION
-    advice = (
-        "update plait to read it" if newer else "read it with the plait that wrote it, or use another folder"
+def _two_numbers(rows: pl.DataFrame, name: str) -> str:
+    """The first of the members that are stored with two numbers, and where each came from."""
+    member = rows[name].min()
+    each = rows.filter(pl.col(name) == member).unique("accuracy").sort("accuracy")
+    said = " and ".join(
+        f"{row['accuracy']:.6f} ({row['engine'] or 'an older plait'}, {row['device']})"
+        for row in each.iter_rows(named=True)
     )
-    readable = f"this plait reads {OLDEST_VERSION} to {SCHEMA_VERSION}"
-    return f"{str(path)!r} is of schema version {version}, {readable}: {advice}"
+    return (
+        f"{rows[name].n_unique()} members are stored with two numbers, {member} with accuracies {said}: move one of "
+        "the files away"
+    )

@@ -79,7 +79,9 @@ class Ensemble:
         """What computes a step: "compiled" (C++), "triton", or "plain" where some of it is PyTorch's operations."""
         narrow = self.parameters.new_empty(len(self), 1, 1, self.config.d_model)
         built_in = all(
-            type(layer) in (MambaLayer, TransformerLayer) and layer.compiled(narrow)
+            isinstance(layer, MambaLayer | TransformerLayer)
+            and type(layer) in (MambaLayer, TransformerLayer)  # one derived from them computes as it likes
+            and layer.compiled(narrow)
             for layer in self.model.layers
         )
         if not (self.compiled and built_in):

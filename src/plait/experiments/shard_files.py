@@ -1,0 +1,161 @@
+"""One file of a store: rows to bytes and back, with a checksum, and checked for what its numbers must satisfy.
+
+From version 4 on a file carries the checksum of all its bytes. In older ones what can be checked is: accuracies are
+ratios of counts, and identities the hashes of what stands beside them.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import polars as pl
+
+from plait.checks.seal import UNSEALED, broken, sealed
+from plait.experiments.errors import StoreError
+from plait.experiments.row_identity import wrong_identities
+from plait.experiments.schema import COLUMNS, OLDEST_VERSION, SCHEMA_VERSION, SINCE
+from plait.files import read_bounded
+
+Columns = dict[str, pl.DataType]
+Names = tuple[str, ...]
+
+SEALED_SINCE = 4
+"""The version of a file from which on it carries a checksum."""
+
+MOST_BYTES = 2**30
+
+_RATIOS = (("accuracy", "correct", "scored"), ("select_accuracy", "select_correct", "select_scored"))
+_ADVICE = "move it away, and the next run trains its members again"
+_sound: set[bytes] = set()
+"""Digests of the unsealed files whose rows were checked by this process."""
+
+
+def shard_bytes(rows: pl.DataFrame) -> bytes:
+    """The rows as the bytes of a Parquet file with its checksum in its metadata."""
+    content = io.BytesIO()
+    rows.write_parquet(content, compression="zstd", compression_level=12, metadata={"plait": UNSEALED})
+    return sealed(content.getvalue())
+
+
+def read_shard(path: Path, columns: Columns = COLUMNS, *, only: Names | None = None) -> pl.DataFrame:
+    """One file's rows, after its checksum, version, columns and numbers were checked.
+
+    Args:
+        columns: those of its table.
+        only: the columns to read; None for all.
+
+    Raises:
+        StoreError: a damaged file, another version, or columns that are not the table's.
+        FileNotFoundError: it is gone.
+    """
+    try:
+        data = read_bounded(path, most=MOST_BYTES)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from None
+    wrong_seal = broken(data)
+    if wrong_seal:
+        raise _damaged(path, "its checksum is not that of its bytes")
+    with _said_in_one_line(path):
+        found = pl.read_parquet_schema(io.BytesIO(data))
+        if "schema_version" not in found:
+            raise StoreError(f"{str(path)!r} is a Parquet file but not a shard of plait's: {_ADVICE}")
+        frame = pl.read_parquet(
+            io.BytesIO(data), columns=None if wrong_seal is None or only is None else [*only]
+        )
+        versions = (
+            frame
+            if "schema_version" in frame
+            else pl.read_parquet(io.BytesIO(data), columns=["schema_version"])
+        )
+    written = versions["schema_version"].unique().to_list() or [SCHEMA_VERSION]
+    _check_version(path, written, dict(found), columns)
+    if wrong_seal is None:
+        if written[0] >= SEALED_SINCE:
+            raise _damaged(path, "it has lost its checksum")
+        _check_rows(path, data, frame)
+    if only is not None:
+        return frame.select(only)
+    later = [pl.lit(None, dtype=kind).alias(name) for name, kind in columns.items() if name not in found]
+    version = pl.lit(SCHEMA_VERSION, dtype=pl.Int64()).alias("schema_version")
+    return frame.with_columns(version, *later).select(list(columns))
+
+
+def _check_version(path: Path, written: list[int | None], found: Columns, columns: Columns) -> None:
+    strange = [v for v in written if v is None or not OLDEST_VERSION <= v <= SCHEMA_VERSION]
+    if strange:
+        raise StoreError(_other_version(path, strange[0]))
+    version = written[0]
+    assert version is not None
+    wanted = {name: kind for name, kind in columns.items() if SINCE.get(name, OLDEST_VERSION) <= version}
+    if len(written) > 1 or found != wanted:
+        raise StoreError(f"{str(path)!r} has not the columns of version {version}: {_ADVICE}")
+
+
+def _check_rows(path: Path, data: bytes, frame: pl.DataFrame) -> None:
+    """Of a file without a checksum."""
+    digest = hashlib.sha256(data).digest()
+    if digest in _sound:
+        return
+    for ratio, right, of in _RATIOS:
+        if ratio in frame:
+            expected = pl.when(pl.col(of) > 0).then(pl.col(right) / pl.col(of)).otherwise(0.0)
+            if wrong := frame.filter(~pl.col(ratio).eq_missing(expected)).height:
+                raise _damaged(path, f"{wrong} of its rows have a {ratio} that is not {right} / {of}")
+    if wrong := wrong_identities(frame):
+        raise _damaged(path, f"{wrong} of its rows have an identity that is not the hash of what they hold")
+    _sound.add(digest)
+
+
+def _damaged(path: Path, reason: str) -> StoreError:
+    return StoreError(f"{str(path)!r} is damaged ({reason}): {_ADVICE}")
+
+
+@contextlib.contextmanager
+def _said_in_one_line(path: Path) -> Generator[None, None, None]:
+    """A parser's errors as one; what it writes itself to standard error when it panics goes nowhere."""
+    try:
+        with _quiet_standard_error():
+            yield
+    except (
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+        OSError,
+        OverflowError,
+        MemoryError,
+    ) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise _damaged(path, reason[:200]) from None
+
+
+@contextlib.contextmanager
+def _quiet_standard_error() -> Generator[None, None, None]:
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def _other_version(path: Path, version: object) -> str:
+    newer = isinstance(version, int) and version > SCHEMA_VERSION
+    advice = (
+        "update plait to read it" if newer else "read it with the plait that wrote it, or use another folder"
+    )
+    readable = f"this plait reads {OLDEST_VERSION} to {SCHEMA_VERSION}"
+    return f"{str(path)!r} is of schema version {version}, {readable}: {advice}"
