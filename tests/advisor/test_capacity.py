@@ -40,6 +40,13 @@ def test_the_state_of_a_large_model() -> None:
     assert list_capacity(bits, 50_280) == int(bits / log2(50_280))
 
 
+def test_the_state_of_an_absurd_model_takes_no_time() -> None:
+    bits = 10**40 + 7
+    tokens = list_capacity(bits, 50_280)
+    assert abs(tokens / (bits / log2(50_280)) - 1) < 1e-12
+    assert list_capacity(1 << 70, 4) == 1 << 69
+
+
 def test_the_papers_size() -> None:
     assert recall_capacity(155) == 32
     assert recall_capacity(154) == 31

@@ -6,7 +6,7 @@ from drawn_configs import configs
 from hypothesis import given, settings
 
 from plait import HybridConfig
-from plait.memory import architecture_of, count, crossing, read_config, with_full_attention
+from plait.memory import Storage, architecture_of, count, crossing, read_config, with_full_attention
 
 LONGEST = 400
 
@@ -35,6 +35,23 @@ def test_of_every_family(name: str) -> None:
     at, before = (ours.memory(n, dtype="bfloat16").state_bytes for n in (found, found - 1 or 1))
     assert at < full.memory(found, dtype="bfloat16").state_bytes
     assert found == 1 or before >= full.memory(found - 1, dtype="bfloat16").state_bytes
+
+
+@pytest.mark.parametrize("name", ["jamba", "gpt_oss", "deepseek_v4", "mamba2", "gemma3_text", "bamba"])
+@pytest.mark.parametrize("storage", [Storage(kv="fp8", state="float32"), Storage(serving="vllm", page=16)])
+def test_in_other_formats_and_pages(name: str, storage: Storage) -> None:
+    model = read_config(hf.FIXTURES / f"{name}.json")
+    found = crossing(model, dtype="bfloat16", storage=storage)
+    full = with_full_attention(model)
+    saved = [
+        full.state_bytes(n, dtype="bfloat16", storage=storage)
+        - model.state_bytes(n, dtype="bfloat16", storage=storage)
+        for n in range(1, 2000)
+    ]
+    assert found.length == next((n for n, more in enumerate(saved, start=1) if more > 0), None)
+    grown = model.state_bytes(6400, dtype="bfloat16", storage=storage)
+    grown -= model.state_bytes(3200, dtype="bfloat16", storage=storage)
+    assert found.bytes_per_token == grown // 3200
 
 
 def test_never_without_another_layer() -> None:

@@ -200,7 +200,7 @@ class TestAskedFor:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"kv": "int5"}, "a format must be one of"),
+            ({"kv": "int5"}, "keys and values must be in one of"),
             ({"state": "fp8"}, "a state must be kept in one of float64"),
             ({"serving": "other"}, "serving must be vllm"),
             ({"serving": "vllm", "page": 0}, r"page must be an integer in \[1, 1048576\]"),

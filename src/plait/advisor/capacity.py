@@ -6,11 +6,13 @@ Theorems 2.6 and 2.5). So these are ceilings that no training can lift, and no p
 """
 
 from dataclasses import asdict, dataclass
-from math import log2
+from math import ceil
 
 from plait.memory import Architecture, architecture_of
 from plait.memory.block import Layer
-from plait.memory.report import check_count, dtype_bytes
+from plait.memory.formats import bits_of
+from plait.memory.report import check_count
+from plait.memory.storage import OWN, Storage
 from plait.model import HybridConfig
 from plait.theory.integers import log2_ceil
 
@@ -42,12 +44,11 @@ def list_capacity(bits: int, vocab_size: int) -> int:
     """
     check_count("bits", bits, least=0)
     check_count("vocab_size", vocab_size, least=2)
-    m = int(bits / log2(vocab_size))
-    while m and log2_ceil([(vocab_size, m)]) > bits:
-        m -= 1
-    while log2_ceil([(vocab_size, m + 1)]) <= bits:
-        m += 1
-    return m
+    low, high = 0, bits + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if log2_ceil([(vocab_size, middle)]) <= bits else (low, middle)
+    return low
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +86,8 @@ class Capacity:
         return {**asdict(self), "notes": list(self.notes)}
 
 
-def capacity(model: HybridConfig | Architecture, *, dtype: object = None) -> Capacity:
-    """Ceilings on recall for a model in `dtype` (its own by default).
+def capacity(model: HybridConfig | Architecture, *, dtype: object = None, storage: Storage = OWN) -> Capacity:
+    """Ceilings on recall for a model in `dtype` (its own by default), its states and windows kept as `storage` says.
 
     Raises:
         ValueError: an unknown dtype, a vocabulary of fewer than 2 tokens, a user's own layer.
@@ -98,9 +99,9 @@ def capacity(model: HybridConfig | Architecture, *, dtype: object = None) -> Cap
     name = architecture.checked_dtype(dtype)
     attention = [b for b in architecture.blocks if b.kv_per_token]
     windowed = [b for b in attention if b.window is not None]
-    recurrent = 8 * architecture.state_bytes(0, dtype=name)
+    recurrent = 8 * architecture.state_bytes(0, dtype=name, storage=storage)
     full_windows = sum(b.kv_per_token * ((b.window or 1) - 1) for b in windowed)
-    windows = 8 * dtype_bytes(name) * full_windows
+    windows = ceil(full_windows * (storage.kv_bits or bits_of(name)))
     return Capacity(
         model=architecture.title,
         dtype=name,

@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from plait.checks.names import unknown
+from plait.checks.values import shortened
 
 if TYPE_CHECKING:
     import torch
@@ -89,6 +91,36 @@ def parse_integers(option: str, text: str) -> tuple[int, ...]:
     if not all(re.fullmatch(r"\s*-?\d{1,18}\s*", part) for part in text.split(",")):
         raise ValueError(f"{option} must be integers with commas between them, got {text!r}")
     return tuple(int(part) for part in text.split(","))
+
+
+def parse_lengths(option: str, text: str) -> tuple[int, ...]:
+    """Numbers of tokens with commas between them, such as `1000,4k,1M`: k is 1,024, M is 1,048,576.
+
+    Raises:
+        ValueError: anything else.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(-?\d{1,18})([kKM]?)\s*", part)
+        if match is None:
+            raise ValueError(f"{option} must be numbers of tokens such as 1000,4k,1M, got {shortened(text)}")
+        found.append(int(match[1]) << {"": 0, "k": 10, "K": 10, "M": 20}[match[2]])
+    return tuple(found)
+
+
+def parse_bytes(option: str, text: str) -> int:
+    """A number of bytes: `67108864`, `64MiB`, `80GiB` (of 1,024), `80GB` (of 1,000), rounded down.
+
+    Raises:
+        ValueError: anything else.
+    """
+    match = re.fullmatch(r"\s*(-?\d{1,18}(?:\.\d{1,9})?)\s*(?:([kKMGTP])(i?)B|B)?\s*", text)
+    if match is None or ("." in match[1] and not match[2]):
+        raise ValueError(
+            f"{option} must be bytes such as 67108864, 64MiB, 80GiB or 80GB, got {shortened(text)}"
+        )
+    power = "KMGTP".index(match[2].upper()) + 1 if match[2] else 0
+    return int(Fraction(match[1]) * (1024 if match[3] else 1000) ** power)
 
 
 def parse_span(option: str, text: str) -> tuple[str, tuple[int, ...]]:

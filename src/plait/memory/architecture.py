@@ -10,11 +10,12 @@ from plait.memory.report import MemoryReport, check_count, dtype_bytes, dtype_na
 from plait.memory.storage import OWN, SOURCES, Storage
 
 MATRICES_ALONE = (
-    "that format for the linear maps of the layers alone: tables, answers, norms and routers as they are"
+    "weights in {name}: the linear maps of the layers alone; tables, norms and routers as they are"
 )
 
 NO_DTYPE = (
-    "a dtype must be given (float32, bfloat16, float16): the config names none, nor is its checkpoint's known"
+    "a dtype must be given (--dtype, dtype=: float32, bfloat16, float16), for the config names none, "
+    "nor is its checkpoint's known"
 )
 
 
@@ -124,14 +125,14 @@ class Architecture:
             if name is not None and scales_of(name):
                 more.append(f"{what} in {name}: {scales_of(name)}")
         if storage.weights is not None:
-            more.append(MATRICES_ALONE)
+            more.append(MATRICES_ALONE.format(name=storage.weights))
         if storage.serving is not None:
             more.append(f"counted after {SOURCES[storage.serving]}")
         return (*self.notes, *more)
 
-    def state_bytes(self, seq_len: int, *, dtype: str) -> int:
+    def state_bytes(self, seq_len: int, *, dtype: str, storage: Storage = OWN) -> int:
         """Bytes held for one sequence after `seq_len` tokens (0: before the first)."""
-        cached = Cached(seq_len=seq_len, convention=self.convention, phase="decode")
+        cached = Cached(seq_len=seq_len, convention=self.convention, phase="decode", storage=storage)
         return sum(
             layer.memory(i, cached=cached, dtype=dtype).state_bytes for i, layer in enumerate(self.layers)
         )

@@ -132,7 +132,7 @@ class _OwnLayer:
     def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
         if cached.storage != OWN:
             raise ValueError(
-                f"layer {index} is {self.kind}, which keeps its state as it says and in nothing else"
+                f"layer {index} is {self.kind}, of its author: it holds what it says, and no format can be asked for"
             )
         layer = cast("LayerModule", self._module())
         sizes = layer.state_size(cached.seq_len)

@@ -6,6 +6,7 @@ from math import lcm
 from plait.memory.architecture import Architecture
 from plait.memory.block import FIXED_MIXERS, AnyLayer, Block, Layer
 from plait.memory.count import architecture_of
+from plait.memory.storage import OWN, Storage
 from plait.model import HybridConfig
 
 NO_ATTENTION = "the model has no attention: compared with multi-head attention of its width"
@@ -36,12 +37,13 @@ class Crossing:
         return {**asdict(self), "notes": list(self.notes)}
 
 
-def crossing(model: HybridConfig | Architecture, *, dtype: object = None) -> Crossing:
+def crossing(model: HybridConfig | Architecture, *, dtype: object = None, storage: Storage = OWN) -> Crossing:
     """Compare a model with the same one with full attention in every layer.
 
     The difference `full - model` is convex in the length (a window's `min(L, W - 1)` is concave, all else is
     linear) and not positive at length 0: once positive it stays so, and a bisection finds where. Compressed caches
-    are linear at multiples of their pools, so these are bisected, and the lengths between the last two are tried.
+    and pages are so at multiples of their sizes, so these are bisected, and the lengths between the last two are
+    tried.
 
     Raises:
         ValueError: an unknown dtype, a user's own layer (its growth is not known).
@@ -50,18 +52,18 @@ def crossing(model: HybridConfig | Architecture, *, dtype: object = None) -> Cro
     full = with_full_attention(ours)
     name = ours.checked_dtype(dtype)
 
-    def saved(length: int) -> int:
-        return full.state_bytes(length, dtype=name) - ours.state_bytes(length, dtype=name)
+    def held(of: Architecture, length: int) -> int:
+        return of.state_bytes(length, dtype=name, storage=storage)
 
-    unit = lcm(*(b.pool for b in ours.blocks if b.pool))
-    settled = max((b.window or 0 for b in ours.blocks), default=0) // unit + 1
-    in_unit = ours.state_bytes((settled + 1) * unit, dtype=name) - ours.state_bytes(
-        settled * unit, dtype=name
-    )
-    growth = in_unit // unit
-    full_growth = full.state_bytes(2, dtype=name) - full.state_bytes(1, dtype=name)
+    def saved(length: int) -> int:
+        return held(full, length) - held(ours, length)
+
+    unit = lcm(*(b.pool for b in ours.blocks if b.pool), storage.page if storage.serving else 1)
+    settled = max((b.window or 0 for b in ours.blocks), default=0) // unit + 2
+    in_unit = held(ours, (settled + 1) * unit) - held(ours, settled * unit)
+    full_in_unit = held(full, 2 * unit) - held(full, unit)
     length = None
-    if full_growth * unit > in_unit:
+    if full_in_unit > in_unit:
         high = settled
         while saved(high * unit) <= 0:
             high *= 2
@@ -74,9 +76,9 @@ def crossing(model: HybridConfig | Architecture, *, dtype: object = None) -> Cro
         model=ours.title,
         dtype=name,
         length=length,
-        fixed_bytes=ours.state_bytes(0, dtype=name),
-        bytes_per_token=growth,
-        full_bytes_per_token=full_growth,
+        fixed_bytes=held(ours, 0),
+        bytes_per_token=in_unit // unit,
+        full_bytes_per_token=full_in_unit // unit,
         notes=() if any(b.kv_per_token for b in ours.blocks) else (NO_ATTENTION,),
     )
 

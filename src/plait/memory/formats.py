@@ -2,6 +2,8 @@
 
 from fractions import Fraction
 
+from plait.checks import shortened
+
 Number = int | Fraction
 """Bits: an integer where it is one, which is quicker to add."""
 
@@ -41,15 +43,18 @@ def long_name(name: object) -> str:
     return _SHORT.get(text, text)
 
 
-def bits_of(name: object) -> Number:
+def bits_of(name: object, *, what: str = "a format") -> Number:
     """Bits of one scalar in a format.
+
+    Args:
+        what: is kept in it, for the message.
 
     Raises:
         ValueError: no known format.
     """
     found = _BITS.get(long_name(name))
     if found is None:
-        raise ValueError(f"a format must be one of {', '.join(_BITS)}, got {name!r}")
+        raise ValueError(f"{what} must be in one of {', '.join(_BITS)}, got {shortened(name)}")
     return found[0]
 
 

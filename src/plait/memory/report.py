@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from plait.checks import check_integer
+from plait.checks import check_integer, shortened
 from plait.memory.formats import PLAIN, Number, bits_of, long_name, whole_bytes
 
 
@@ -15,7 +15,7 @@ def dtype_name(dtype: object) -> str:
     """
     name = long_name(dtype)
     if name not in PLAIN:
-        raise ValueError(f"dtype must be one of {', '.join(PLAIN)}, got {dtype!r}")
+        raise ValueError(f"dtype must be one of {', '.join(PLAIN)}, got {shortened(dtype)}")
     return name
 
 
@@ -181,7 +181,7 @@ class MemoryReport:
         return table
 
 
-_COLUMNS = ("parameters", "ssm_state", "conv_tail", "kv_cache", "state_bytes", "stored_bytes")
+_COLUMNS = ("parameters", "ssm_state", "conv_tail", "kv_cache", "kv_bytes", "state_bytes", "stored_bytes")
 
 
 def _runs(layers: tuple[LayerMemory, ...]) -> list[tuple[int, int]]:

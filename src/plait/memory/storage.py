@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plait.checks import check_integer
+from plait.checks import check_integer, shortened
 from plait.memory.formats import PLAIN, Number, bits_of, long_name
 
 VLLM = "vllm"
@@ -39,13 +39,15 @@ class Storage:
     page: int = PAGE
 
     def __post_init__(self) -> None:
-        for name in (self.kv, self.weights):
+        for what, name in (("keys and values", self.kv), ("weights", self.weights)):
             if name is not None:
-                bits_of(name)
+                bits_of(name, what=what)
         if self.state is not None and long_name(self.state) not in PLAIN:
-            raise ValueError(f"a state must be kept in one of {', '.join(PLAIN)}, got {self.state!r}")
+            raise ValueError(
+                f"a state must be kept in one of {', '.join(PLAIN)}, got {shortened(self.state)}"
+            )
         if self.serving not in (None, VLLM):
-            raise ValueError(f"serving must be {VLLM}, got {self.serving!r}")
+            raise ValueError(f"serving must be {VLLM}, got {shortened(self.serving)}")
         check_integer("page", self.page, least=1, most=1 << 20)
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from plait.checks import shortened
 from plait.checks.names import unknown
 from plait.files import read_json
 from plait.memory.architecture import Architecture
@@ -56,7 +57,7 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
     assumed = published_dtype(model_type) if dtype is None else None
     return Architecture(
         model_type=model_type,
-        title=f"{model_type} (generic reading)" if family is None else family.title,
+        title=f"{shortened(model_type)[1:-1]} (generic reading)" if family is None else family.title,
         convention=TRANSFORMERS,
         verified=family is not None and not doubts,
         d_model=body.d_model,
@@ -72,7 +73,7 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
 
 def _doubts(family: Family | None, unread: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     """Why the figures are not those of a tested class."""
-    listed = ", ".join(name[:60] for name in unread[:MOST_NAMES])
+    listed = ", ".join(shortened(name)[1:-1] for name in unread[:MOST_NAMES])
     more = f" and {len(unread) - MOST_NAMES} more" if len(unread) > MOST_NAMES else ""
     source = () if family is None or family.verified else (NO_CLASS.format(source=family.source),)
     return (*source, *others, *((UNREAD.format(names=listed + more),) if unread else ()))

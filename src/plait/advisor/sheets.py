@@ -1,0 +1,162 @@
+"""Tables of what models hold, with the unit of every column: the same for a terminal and for a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plait.advisor.plan import Plan
+from plait.advisor.sizing import Sized
+from plait.memory import MemoryReport
+
+GIB = 1 << 30
+
+SCALARS, BYTES, TOKENS = "scalars", "bytes", "tokens"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """Of a column; `unit` is "" for words."""
+
+    name: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A table."""
+
+    title: str
+    heads: tuple[Head, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+_PARTS = (
+    ("ssm_state", Head(name="recurrent state", unit=SCALARS)),
+    ("conv_tail", Head(name="convolutions", unit=SCALARS)),
+    ("kv_cache", Head(name="keys and values", unit=SCALARS)),
+    ("kv_bytes", Head(name="keys and values", unit=BYTES)),
+    ("state_bytes", Head(name="held", unit=BYTES)),
+    ("stored_bytes", Head(name="in storage", unit=BYTES)),
+)
+
+_COSTS = (
+    ("seq_len", Head(name="length", unit=TOKENS)),
+    ("matmul_flops", Head(name="products with weights", unit="operations")),
+    ("attention_flops", Head(name="attention", unit="operations")),
+    ("recurrence_flops", Head(name="recurrence", unit="operations")),
+    ("weight_bytes", Head(name="weights read", unit=BYTES)),
+    ("state_bytes", Head(name="state moved", unit=BYTES)),
+    ("flops_per_byte", Head(name="intensity", unit="operations a byte")),
+)
+
+_MODEL = Head(name="model")
+_LENGTH = Head(name="length", unit=TOKENS)
+
+
+def gibibytes(n: int) -> float:
+    """Bytes in GiB of 2^30."""
+    return n / GIB
+
+
+def layers_sheet(report: MemoryReport) -> Sheet:
+    """One length of one model, a row a run of like layers."""
+    parts = (("parameters", Head(name="parameters", unit=SCALARS)), *_PARTS)
+    rows = [(row["layers"], row["kind"], *(row[key] for key, _ in parts)) for row in report.rows()]
+    title = f"one sequence after {report.seq_len:,} tokens ({report.convention}, {report.phase})"
+    heads = (Head(name="layers"), Head(name="kind"), *(head for _, head in parts))
+    return Sheet(title=title, heads=heads, rows=tuple(rows))
+
+
+def lengths_sheet(sized: Sequence[Sized]) -> Sheet:
+    """What one sequence holds, a row a length of each model."""
+    rows = [
+        (one.name, report.seq_len, *(getattr(report, key) for key, _ in _PARTS))
+        for one in sized
+        for report in one.reports
+    ]
+    first = sized[0].reports[0]
+    heads = (_MODEL, _LENGTH, *(head for _, head in _PARTS))
+    return Sheet(title=f"one sequence ({first.convention}, {first.phase})", heads=heads, rows=tuple(rows))
+
+
+def totals_sheet(sized: Sequence[Sized]) -> Sheet:
+    """Weights, what all sequences hold, and the sum; with a budget, what fits into it."""
+    heads = [
+        _MODEL, _LENGTH, Head(name="weights", unit=BYTES), Head(name="weights", unit="GiB"),
+        Head(name="held by all", unit=BYTES), Head(name="held by all", unit="GiB"),
+        Head(name="sum", unit=BYTES), Head(name="sum", unit="GiB"),
+    ]  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for one in sized:
+        for i, report in enumerate(one.reports):
+            figures = (report.weight_bytes, report.batch_bytes, report.total_bytes)
+            row = [one.name, report.seq_len, *(x for n in figures for x in (n, _gib(n)))]
+            if one.fit is not None:
+                row += [one.fit.sequences[i], one.fit.longest]
+            rows.append(tuple(row))
+    first = sized[0].reports[0]
+    fit = sized[0].fit
+    if fit is not None:
+        heads += [Head(name="that fit", unit="sequences"), Head(name="longest that fits", unit=TOKENS)]
+    budget = "" if fit is None else f"; into {fit.budget:,} bytes ({gibibytes(fit.budget):,.4g} GiB)"
+    title = f"weights and {first.batch:,} sequence{'s' * (first.batch > 1)}{budget}"
+    return Sheet(title=title, heads=tuple(heads), rows=tuple(rows))
+
+
+def models_sheet(sized: Sequence[Sized]) -> Sheet:
+    """Several models beside each other."""
+    heads = (
+        _MODEL, Head(name="parameters", unit=SCALARS), Head(name="weights in"), Head(name="verified"),
+        Head(name="held at once", unit=BYTES), Head(name="growth", unit="bytes a token"),
+        Head(name="less than full attention from", unit=TOKENS),
+    )  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for one in sized:
+        report, crossing = one.reports[0], one.crossing
+        limits = (
+            (None, None, None)
+            if crossing is None
+            else (crossing.fixed_bytes, crossing.bytes_per_token, crossing.length)
+        )
+        rows.append((one.name, report.parameters, report.weights_in, one.model.verified, *limits))
+    return Sheet(title="models", heads=heads, rows=tuple(rows))
+
+
+def costs_sheet(sized: Sequence[Sized]) -> Sheet:
+    """Operations and bytes of a pass, a row a length of each model."""
+    rows = [
+        (one.name, *(getattr(cost, key) for key, _ in _COSTS[:-1]), float(cost.flops_per_byte))
+        for one in sized
+        for cost in one.costs
+    ]
+    first = sized[0].costs[0]
+    title = f"one {first.phase} pass of one sequence, all of it in {first.dtype}"
+    return Sheet(title=title, heads=(_MODEL, *(head for _, head in _COSTS)), rows=tuple(rows))
+
+
+def plan_sheet(plan: Plan) -> Sheet:
+    """The mixes of a model's layers, a row each."""
+    units = {
+        "parameters": SCALARS, "state_bytes": BYTES, "flops_per_token": "operations", "bytes_per_token": BYTES,
+        "window": TOKENS,
+    }  # fmt: skip
+    names = {
+        "state_bytes": "held", "flops_per_token": "a token's work", "bytes_per_token": "a token moves"
+    }  # fmt: skip
+    rows = plan.rows()
+    title = (
+        f"{plan.model}, {plan.dtype}: {plan.items:,} words recalled after {plan.seq_len:,} tokens "
+        f"within {plan.budget:,} bytes"
+    )
+    heads = tuple(Head(name=names.get(key, key), unit=units.get(key, "")) for key in rows[0])
+    return Sheet(title=title, heads=heads, rows=tuple(tuple(row.values()) for row in rows))
+
+
+def without_names(sheet: Sheet) -> Sheet:
+    """The same without its first column: of one model alone."""
+    return Sheet(title=sheet.title, heads=sheet.heads[1:], rows=tuple(row[1:] for row in sheet.rows))
+
+
+def _gib(n: int | None) -> float | int | None:
+    """Whole ones from a thousand on."""
+    return None if n is None else round(n / GIB) if n >= 1000 * GIB else n / GIB

@@ -1,0 +1,150 @@
+"""Models counted alike: every length, what fits, where one crosses full attention, what it can recall at most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plait.advisor.capacity import Capacity, capacity
+from plait.memory import Architecture, Cost, Crossing, MemoryReport, Storage, architecture_of, cost, crossing
+from plait.memory.fits import longest_in, sequences_in
+from plait.memory.storage import OWN
+from plait.model import HybridConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What models are counted at.
+
+    Args:
+        lengths: tokens that every sequence has read.
+        batch: sequences at once.
+        dtype: of the models; None = each one's own.
+        budget: bytes for which to say what fits; None = for none.
+        cost: count operations too.
+    """
+
+    lengths: tuple[int, ...]
+    batch: int = 1
+    dtype: str | None = None
+    phase: str = "decode"
+    storage: Storage = OWN
+    budget: int | None = None
+    cost: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What fits into a budget.
+
+    Args:
+        budget: bytes.
+        sequences: of each length that was asked for; None where the weights' bytes are not known.
+        longest: tokens that each sequence of the batch can have; None where they are not known.
+    """
+
+    budget: int
+    sequences: tuple[int | None, ...]
+    longest: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sized:
+    """One model with its figures.
+
+    Args:
+        name: of its row.
+        crossing: None for a model with a layer of its author, whose growth nobody knows.
+        capacity: likewise.
+        unknown: why these are None.
+        fit: None where no budget was given.
+    """
+
+    name: str
+    model: Architecture
+    reports: tuple[MemoryReport, ...]
+    crossing: Crossing | None
+    capacity: Capacity | None
+    unknown: str
+    fit: Fit | None
+    costs: tuple[Cost, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every figure, as plain JSON."""
+        lengths = [report.to_json() for report in self.reports]
+        for entry, made in zip(lengths, self.costs, strict=False):
+            entry["cost"] = made.to_json()
+        found: dict[str, Any] = {
+            "model": self.name,
+            "verified": self.model.verified,
+            "crossing": None if self.crossing is None else self.crossing.to_json(),
+            "capacity": None if self.capacity is None else self.capacity.to_json(),
+        }
+        if self.unknown:
+            found["limits_unknown"] = self.unknown
+        if self.fit is not None:
+            for entry, sequences in zip(lengths, self.fit.sequences, strict=True):
+                entry["sequences_that_fit"] = sequences
+            found |= {"budget": self.fit.budget, "longest_that_fits": self.fit.longest}
+        return {**found, "lengths": lengths}
+
+
+def size_models(models: Sequence[tuple[str, HybridConfig | Architecture]], asked: Asked) -> list[Sized]:
+    """Each model under its title, and with what it is called by where several have the same.
+
+    Args:
+        models: what each is called by, such as its file, and the model.
+
+    Raises:
+        ValueError: the same model twice; as `Architecture.memory`, with the model's name where there are several.
+    """
+    found = [
+        (called, model if isinstance(model, Architecture) else architecture_of(model))
+        for called, model in models
+    ]
+    titles = [model.title for _, model in found]
+    names = [m.title if titles.count(m.title) == 1 else f"{m.title} ({called})" for called, m in found]
+    if len(set(names)) < len(names):
+        raise ValueError("the same config is given twice")
+    sized: list[Sized] = []
+    for name, (_, model) in zip(names, found, strict=True):
+        try:
+            sized.append(_sized(name, model, asked))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}" if len(names) > 1 else str(error)) from error
+    return sized
+
+
+def _sized(name: str, model: Architecture, asked: Asked) -> Sized:
+    reports = [
+        model.memory(n, batch=asked.batch, dtype=asked.dtype, phase=asked.phase, storage=asked.storage)
+        for n in asked.lengths
+    ]
+    costs = [
+        cost(model, r.seq_len, batch=r.batch, dtype=r.dtype, phase=r.phase)
+        for r in (reports if asked.cost else ())
+    ]
+    crosses, holds, unknown = None, None, ""
+    try:
+        crosses = crossing(model, dtype=asked.dtype, storage=asked.storage)
+        holds = capacity(model, dtype=asked.dtype, storage=asked.storage)
+    except ValueError as error:
+        unknown = str(error)
+    return Sized(
+        name=name,
+        model=model,
+        reports=tuple(reports),
+        crossing=crosses,
+        capacity=holds,
+        unknown=unknown,
+        fit=None if asked.budget is None else _fit(model, asked, asked.budget),
+        costs=tuple(costs),
+    )
+
+
+def _fit(model: Architecture, asked: Asked, budget: int) -> Fit:
+    how: dict[str, Any] = {"dtype": asked.dtype, "phase": asked.phase, "storage": asked.storage}
+    return Fit(
+        budget=budget,
+        sequences=tuple(sequences_in(model.memory(n, **how), budget) for n in asked.lengths),
+        longest=longest_in(model, budget, batch=asked.batch, **how),
+    )
