@@ -1,6 +1,7 @@
 """A compiler that is missing or fails: one line that says what to install, and no second try within a day."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from plait.native import build
+from plait.native import build, library
 
 COUNTING = """#!/bin/sh
 [ "$1" = --version ] && { echo "fake 1.0"; exit 0; }
@@ -87,3 +88,86 @@ def test_asked_again_it_compiles_again(tmp_path: Path, broken: Path, monkeypatch
         with pytest.raises(build.BuildError, match="fatal error"):
             build.built(again=again)
         assert tries(broken) > before
+
+
+SMALL = 'extern "C" int plait_one() { return 1; }\n'
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of one function, compiled in a blink into a cache of its own."""
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "one.cpp").write_text(SMALL)
+    monkeypatch.setattr(build, "_PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(build, "_FLAGS", ("-shared", "-fPIC"))
+    monkeypatch.setattr(library, "_SIGNATURES", {"plait_one": ()})
+    monkeypatch.setattr(library, "_TYPED_SIGNATURES", {})
+    monkeypatch.setenv("PLAIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CXX", raising=False)
+    if not any(shutil.which(name) for name in ("g++", "clang++", "c++")):
+        pytest.skip("no compiler")
+    return tmp_path / "cache"
+
+
+DAMAGE = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "empty": lambda data: b"",
+    "one bit": lambda data: data[:5000] + bytes([data[5000] ^ 4]) + data[5001:],
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_library_is_seen_and_compiled_again(small: Path, kind: str) -> None:
+    path = build.built()
+    whole = path.read_bytes()
+    path.write_bytes(DAMAGE[kind](whole))
+    again = library.open_library()
+    assert again.plait_one is not None
+    assert build.built().read_bytes() == whole
+    assert [file.suffix for file in small.iterdir()] == [".so"]
+
+
+def test_a_library_without_a_function_is_compiled_once_more(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one whose file was replaced, name and all."""
+    other = build.built()
+    lacking = other.parent / "lacking.so"
+    source = small.parent / "two.cpp"
+    source.write_text('extern "C" int plait_two() { return 2; }\n')
+    subprocess.run(["c++", "-shared", "-fPIC", "-o", str(lacking), str(source)], check=True)
+    name = other.stem.rpartition("-")[0]
+    other.unlink()
+    lacking.rename(lacking.with_name(f"{name}-{build._checksum(lacking)}.so"))
+    assert library.open_library().plait_one is not None
+    monkeypatch.setattr(library, "_SIGNATURES", {"plait_three": ()})
+    with pytest.raises(build.BuildError, match=r"cannot be opened: .*plait_three"):
+        library.open_library()
+
+
+def test_a_cache_of_others_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build.built()
+    assert small.stat().st_mode & 0o777 == 0o700
+    for mode in (0o770, 0o702):
+        small.chmod(mode)
+        with pytest.raises(
+            build.BuildError, match=r"can be written by others: `chmod go-w` it, or PLAIT_CACHE"
+        ):
+            build.built()
+    small.chmod(0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    if small.stat().st_uid == 0:
+        os.chown(small, 4321, -1)
+    with pytest.raises(build.BuildError, match="is another user's: PLAIT_CACHE"):
+        build.built()
+
+
+def test_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("PLAIT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(build.BuildError, match="no home folder is known: PLAIT_CACHE"):
+        build.built()

@@ -1,7 +1,8 @@
 """Compile the C++ of this package: every `*.cpp` below `plait/`, as one shared library in a cache folder.
 
-It lies there under a name that hashes sources, compiler, flags and processor, so that later processes find it. A
-compiler that failed is not asked again for a day: beside the library's place lies then what it said.
+It lies there under a name that hashes sources, compiler, flags and processor, so that later processes find it, and
+ends in its own checksum, so that a damaged one is seen and compiled again. A compiler that failed is not asked again
+for a day: beside the library's place lies then what it said.
 
 Environment: `CXX` names the compiler (with options, if need be), `PLAIT_CACHE` the folder.
 """
@@ -11,6 +12,7 @@ import os
 import platform
 import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -42,30 +44,33 @@ class BuildError(Exception):
 
 
 def built(*, again: bool = False) -> Path:
-    """The library for this processor and compiler, compiled unless it lies in the cache.
+    """The library for this processor and compiler, compiled unless it lies whole in the cache.
 
     Args:
         again: compile even if that failed within a day.
 
     Raises:
-        BuildError: no compiler, one that failed (now or within a day), a cache that cannot be written.
+        BuildError: no compiler, one that failed (now or within a day), a cache that cannot be written, or one that
+            others own or can write.
     """
     compiler = compiler_command()
     sources = sorted(_PACKAGE.rglob("*.cpp"))
     try:
-        target = cache_folder() / f"plait-{_identity(compiler, sources)}.so"
-        if target.exists():
-            return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        failed = target.with_suffix(".failed")
+        folder = _own_folder()
+        name = f"plait-{_identity(compiler, sources)}"
+        for found in sorted(folder.glob(f"{name}-*.so")):
+            if _is_whole(found):
+                return found
+            found.unlink(missing_ok=True)
+        failed = folder / f"{name}.failed"
         if not again and (said := _said_today(failed)):
             raise BuildError(f"{said} (tried within a day; `plait doctor` tries again)")
-        failure = _compile(compiler, sources, target)
-        if failure is not None:
-            write_whole(failed, failure.encode())
-            raise BuildError(failure)
+        made = _compile(compiler, sources, folder, name)
+        if isinstance(made, str):
+            write_whole(failed, made.encode())
+            raise BuildError(made)
         failed.unlink(missing_ok=True)
-        return target
+        return made
     except (OSError, subprocess.SubprocessError) as error:
         raise BuildError(" ".join(str(error).split())) from None
 
@@ -100,23 +105,59 @@ def compiler_version(compiler: list[str]) -> str:
 
 
 def cache_folder() -> Path:
-    """Where compiled libraries lie."""
+    """Where compiled libraries lie.
+
+    Raises:
+        BuildError: nothing says where the user's home is.
+    """
     if folder := os.environ.get("PLAIT_CACHE"):
         return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plait"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plait"
+    except RuntimeError:
+        raise BuildError(
+            "no home folder is known: PLAIT_CACHE names a folder for compiled libraries"
+        ) from None
 
 
-def _compile(compiler: list[str], sources: list[Path], target: Path) -> str | None:
-    """What went wrong, in one line; None where the library is at `target` now."""
+def _own_folder() -> Path:
+    """The cache folder, made if need be: what is loaded from it runs, so nobody else may put anything there.
+
+    Raises:
+        BuildError: others own it or can write to it.
+        OSError: it cannot be made.
+    """
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    status = folder.stat()
+    if hasattr(os, "geteuid") and status.st_uid not in (os.geteuid(), 0):
+        raise BuildError(f"{folder} is another user's: PLAIT_CACHE names another cache folder")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise BuildError(f"{folder} can be written by others: `chmod go-w` it, or PLAIT_CACHE names another")
+    return folder
+
+
+def _is_whole(library: Path) -> bool:
+    """Whether the file is the one that was compiled: its name ends in the checksum of its bytes."""
+    return library.stem.rpartition("-")[2] == _checksum(library)
+
+
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:20]
+
+
+def _compile(compiler: list[str], sources: list[Path], cache: Path, name: str) -> Path | str:
+    """The library, on the disk under a name with its checksum; or what went wrong, in one line."""
     failure = ""
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
         library = Path(folder) / "library.so"
         for cpu in _CPU_FLAGS:
             command = [*compiler, *_FLAGS, *cpu, f"-I{_PACKAGE}", "-o", str(library), *map(str, sources)]
             done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
             if done.returncode == 0:
-                library.rename(target)
-                return None
+                target = cache / f"{name}-{_checksum(library)}.so"
+                write_whole(target, library.read_bytes())
+                return target
             failure = done.stderr
     return f"{compiler[0]} failed: {_telling_line(failure)}"
 

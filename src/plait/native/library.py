@@ -8,6 +8,7 @@ import ctypes
 import functools
 import logging
 import os
+from pathlib import Path
 
 from plait.native.build import INSTALL, BuildError, built
 
@@ -56,18 +57,28 @@ def load() -> ctypes.CDLL | None:
 def open_library(*, again: bool = False) -> ctypes.CDLL:
     """The library, whatever the environment says; `again` compiles even where that failed within a day.
 
+    One that cannot be opened, or lacks a function, is compiled once more.
+
     Raises:
         BuildError: it cannot be built or opened, in one line.
     """
     path = built(again=again)
     try:
-        library = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise BuildError(f"{path} cannot be opened: {error}") from None
+        return _opened(path)
+    except BuildError:
+        path.unlink(missing_ok=True)
+    return _opened(built(again=again))
+
+
+def _opened(path: Path) -> ctypes.CDLL:
     typed = {f"{name}_{kind}": a for name, a in _TYPED_SIGNATURES.items() for kind in ("float", "double")}
-    for name, arguments in {**_SIGNATURES, **typed}.items():
-        function = getattr(library, name)
-        function.argtypes, function.restype = arguments, None
+    try:
+        library = ctypes.CDLL(str(path))
+        for name, arguments in {**_SIGNATURES, **typed}.items():
+            function = getattr(library, name)
+            function.argtypes, function.restype = arguments, None
+    except (OSError, AttributeError) as error:
+        raise BuildError(f"{path} cannot be opened: {error}") from None
     return library
 
 
