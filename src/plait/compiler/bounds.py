@@ -124,7 +124,7 @@ def _size(layout: Layout, flow: Flow, statement: Statement) -> float:
         return max(points, layout.book.scale(statement) * flow.seq_len * max(abs(one) for one in amounts))
     if isinstance(statement, Since):
         return max(points, layout.book.scale(statement) * flow.seq_len)
-    if isinstance(statement, Lag | Hold | Fetch):
+    if isinstance(statement, Lag | Hold | Fetch) and (statement.loose or statement.numeric):
         value = statement.inputs[0]
         if base_of(value, stream.token) not in flow.sizes:
             value, _ = read_through(value)
@@ -132,5 +132,5 @@ def _size(layout: Layout, flow: Flow, statement: Statement) -> float:
         if base in flow.sizes:
             weights = stream.weights(value, own)
             return float(torch.linalg.matrix_norm(weights, ord=2)) * flow.sizes[base]
-    # A table's output lies between two of its points, whatever number it reads.
+    # What is never loose is a point or 0; a table's output lies between two of its points, whatever it reads.
     return points

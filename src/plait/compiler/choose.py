@@ -1,13 +1,16 @@
-"""Which layout a program gets: the fewest parameters that the proof covers in its type, rounding included."""
+"""Which layout a program gets: of those that the proof covers in its type, that with the fewest layers and weights."""
 
 import itertools
 from collections.abc import Iterator
 
 import torch
 
+from plait.compiler.lower import lower
 from plait.compiler.plan import ProgramPlan
+from plait.compiler.pointwise import Table
 from plait.compiler.program import Program
 from plait.compiler.schedule import SSM, TF
+from plait.compiler.statement import Statement
 from plait.constructions.codes import least_base
 from plait.constructions.plan import Plan
 from plait.constructions.rounding import check_dtype
@@ -29,7 +32,7 @@ def plan_program(
     """
     check_dtype(dtype)
     plans = list(_candidates(program, seq_len, dtype, smallest=smallest))
-    plans.sort(key=parameters)
+    plans.sort(key=lambda plan: (len(plan.layout.layers), parameters(plan)))
     for good in (Plan.proved, Plan.carried):
         for plan in plans:
             if good(plan):
@@ -51,7 +54,14 @@ def _candidates(
     n_tokens = program.ordinary_tokens
     bases = dict.fromkeys((2, *(least_base(n_tokens, digits) for digits in (1, 2, 3)))) if smallest else (2,)
     orders = ((TF, SSM), (SSM, TF))
-    for base, kinds, key_gain in itertools.product(bases, orders, KEY_GAINS):
+    nested = any(isinstance(one, Table) and any(map(_is_inner, one.inputs)) for one in lower(program).labels)
+    for flat, base, kinds, key_gain in itertools.product(
+        (False, True) if nested else (False,), bases, orders, KEY_GAINS
+    ):
         yield ProgramPlan(
-            task=program, seq_len=seq_len, dtype=dtype, base=max(base, 2), kinds=kinds, key_gain=key_gain
+            task=program, seq_len=seq_len, dtype=dtype, base=base, kinds=kinds, key_gain=key_gain, flat=flat
         )
+
+
+def _is_inner(statement: Statement) -> bool:
+    return isinstance(statement, Table) and not statement.of_token

@@ -1,28 +1,20 @@
 """The statements of the language, each checked where it is made: before anything is built."""
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from plait.compiler.automata import Maker, automaton, turning
 from plait.compiler.lookups import AtDistance, Earliest, Latest, Match, Mean, Previous, mean_ends
 from plait.compiler.pointwise import Product, Table, Token
 from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
 from plait.compiler.signals import Signals, listed, refusal
 from plait.compiler.statement import Statement
+from plait.compiler.tables import MISSING, Function, Missing, entries_of, with_nothing
 from plait.compiler.values import MOST_VALUES, Value, amounts_of, check_value, domain_of
 
 MOST_BITS = 16
 MOST_DISTANCE = 2**20
-
-Function = Mapping[Any, Value | None] | Callable[..., Value | None]
-
-
-class Missing:
-    """Stands for an argument that was not given."""
-
-
-MISSING = Missing()
 
 
 class Language(Signals):
@@ -43,23 +35,28 @@ class Language(Signals):
         *signals: Statement,
         missing: Value | Missing | None = MISSING,
         nothing: Value | None = None,
+        partial: bool = False,
     ) -> Statement:
         """A function of the signals' present values: a function, or a mapping whose keys are tuples for several.
 
         Args:
             missing: for values that a mapping lacks.
             nothing: where one of the signals is nothing.
+            partial: the function is asked there too, with None for each signal that is nothing.
         """
         self._is_signal("table", *signals)
         if not signals:
             raise refusal("table", "a signal is needed to look up")
-        if nothing is not None:
+        if nothing is not None and partial:
+            raise refusal("table", "nothing= and partial= both say what nothing gives: one of them is enough")
+        sees = partial or nothing is not None
+        if sees:
             self._is_known("table", "a signal whose nothing has an entry", *signals)
-        entries = _entries(table, signals, missing)
-        if nothing is not None:
-            check_value(nothing, "nothing=")
-        domain = domain_of((*entries, nothing), self._names)
-        return self._made(Table(inputs=signals, domain=domain, entries=entries, otherwise=nothing))
+        seen = [(*signal.domain, None) if sees else signal.domain for signal in signals]
+        given = table if nothing is None else with_nothing(table, missing, nothing, len(signals))
+        entries = entries_of(given, seen, missing)
+        domain = domain_of(entries, self._names)
+        return self._made(Table(inputs=signals, domain=domain, entries=entries, sees_nothing=sees))
 
     def lag(self, signal: Statement, distance: int = 1) -> Statement:
         """What the signal was `distance` positions ago, by the convolution of an SSM layer."""
@@ -109,6 +106,47 @@ class Language(Signals):
             raise refusal("register", f"bits are needed, got the values {listed(bit.domain)}")
         _positive("register", "the number of bits", n_bits, most=MOST_BITS)
         return self._made(Register(inputs=(bit,), domain=tuple(range(2**n_bits)), n_bits=n_bits))
+
+    def automaton(
+        self,
+        table: Mapping[Any, Value] | Callable[[Any, Any], Value],
+        on: Statement,
+        *,
+        start: Value,
+        length: int | None = None,
+    ) -> Statement:
+        """The state of an automaton that has read `on`, the present value included; nothing leaves the state.
+
+        Args:
+            table: the next state, for (state, value): a function of the two or a mapping.
+            start: the state before the first value.
+            length: values read, at most, of an automaton in which some word permutes states; beyond, nothing.
+        """
+        self._is_signal("automaton", on)
+        self._is_known("automaton", "what it reads", on)
+        try:
+            found = automaton(table, check_value(start, "start="), on.domain)
+            circle = found.permuting()
+        except ValueError as error:
+            raise refusal("automaton", str(error)) from error
+        maker = Maker(
+            table=lambda function, *signals: self.table(function, *signals, partial=True),
+            hold=self.hold,
+            lag=self.lag,
+            count=lambda amounts, most, since: self.count(amounts, most=max(most, 1), since=since),
+        )
+        if circle is None:
+            return maker.flip_flops(found, on)
+        says = found.circle(circle)
+        if length is None:
+            reason = "no state of a Mamba-1 layer, which shrinks and never turns, goes round at every length"
+            raise refusal("automaton", f"{says}: {reason}; length=.. builds it for a stated one")
+        _positive("automaton", "length", length)
+        turns = turning(found)
+        if turns is None:
+            reason = "its letters are not all powers of one permutation, or settings of one state"
+            raise refusal("automaton", f"{says}, and no count tells its states, since {reason}")
+        return maker.counted(found, turns, on, length)
 
     def at_distance(self, signal: Statement, distance: Statement) -> Statement:
         """What the signal was as many positions ago as `distance` says."""
@@ -205,48 +243,6 @@ class Language(Signals):
             _positive(match.kind, "last", last)
         inputs = (signal, *keys, *queries, *_given(where))
         return self._made(match(inputs=inputs, domain=signal.domain, n_keys=len(keys), last=last))
-
-
-def _entries(
-    table: Function, signals: Sequence[Statement], missing: Value | Missing | None
-) -> tuple[Value | None, ...]:
-    """The table's value for every combination of the signals' values."""
-    n_entries = 1
-    for signal in signals:
-        n_entries *= len(signal.domain)
-    if n_entries > MOST_VALUES:
-        raise refusal(
-            "table", f"it has at most {MOST_VALUES:,} entries, and these signals need {n_entries:,}"
-        )
-    found: list[Value | None] = []
-    combinations = list(itertools.product(*(signal.domain for signal in signals)))
-    if isinstance(table, Mapping):
-        keys: list[Any] = [row[0] for row in combinations] if len(signals) == 1 else list(combinations)
-        lacking = [key for key in keys if key not in table]
-        if lacking and isinstance(missing, Missing):
-            raise refusal(
-                "table", f"there is no entry for {listed(lacking)} (missing=.. is one for all such)"
-            )
-        strange = [key for key in table if key not in set(keys)]
-        if strange:
-            raise refusal("table", f"entries for {listed(strange)}, which never occur")
-        found = [table.get(key, None if isinstance(missing, Missing) else missing) for key in keys]
-    elif callable(table):
-        for row in combinations:
-            try:
-                found.append(table(*row))
-            except Exception as error:  # a user's function may fail in any way
-                what = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                raise refusal("table", f"its function fails at {listed(row)}: {what}") from error
-    else:
-        raise refusal("table", f"a mapping or a function is needed, got {type(table).__name__}")
-    for entry in found:
-        if entry is not None:
-            try:
-                check_value(entry, "it")
-            except ValueError as error:
-                raise refusal("table", str(error)) from error
-    return tuple(found)
 
 
 def _given(*signals: Statement | None) -> tuple[Statement, ...]:

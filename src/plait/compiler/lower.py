@@ -2,6 +2,8 @@
 table, lags moved to where a convolution can take them, and numbers recoded where a code is needed.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +15,9 @@ from plait.compiler.recurrent import Hold, Lag, Register
 from plait.compiler.signals import ANSWER, Label
 from plait.compiler.statement import Statement, ancestors
 from plait.compiler.values import index_in
+
+MOST_FLAT = 4096
+"""Entries of a table that is made of tables."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,18 +40,21 @@ class Lowered:
         return f"{name or statement.kind} ({where})"
 
 
-def lower(program: Program) -> Lowered:
+def lower(program: Program, *, flat: bool = False) -> Lowered:
     """The statements that the answer needs.
+
+    Args:
+        flat: tables of tables become one table, where that is not too large: fewer layers, more steps.
 
     Raises:
         ValueError: a program without an answer.
     """
-    return _Lowering(program).lowered()
+    return _Lowering(program, flat=flat).lowered()
 
 
 class _Lowering:
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, program: Program, *, flat: bool) -> None:
+        self.program, self.flat = program, flat
         self.known: dict[object, Statement] = {}
         self.labels: dict[Statement, Label] = {}
 
@@ -101,6 +109,32 @@ def _one_table(lowering: _Lowering, statement: Statement, label: Label) -> State
     return Table(inputs=(token,), domain=statement.domain, entries=tuple(entries))
 
 
+def _flattened(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
+    """A table of tables as one table of what those read."""
+    if not lowering.flat or not isinstance(statement, Table) or statement.of_token:
+        return statement
+    inner = {one for one in statement.inputs if isinstance(one, Table) and not one.of_token}
+    if not inner:
+        return statement
+    leaves = tuple(
+        dict.fromkeys(leaf for one in statement.inputs for leaf in (one.inputs if one in inner else (one,)))
+    )
+    sees = statement.sees_nothing or any(isinstance(one, Table) and one.sees_nothing for one in inner)
+    seen = [(*leaf.domain, None) if sees else leaf.domain for leaf in leaves]
+    if math.prod(map(len, seen)) > MOST_FLAT or (
+        sees and any(leaf.loose and not leaf.edged for leaf in leaves)
+    ):
+        return statement
+    columns_of = {
+        leaf: list(column)
+        for leaf, column in zip(leaves, zip(*itertools.product(*seen), strict=True), strict=True)
+    }
+    for one in inner:
+        columns_of[one] = one.meaning(*(columns_of[leaf] for leaf in one.inputs))
+    entries = statement.meaning(*(columns_of[one] for one in statement.inputs))
+    return Table(inputs=leaves, domain=statement.domain, entries=tuple(entries), sees_nothing=sees)
+
+
 def _lag_inwards(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
     """lag(lag(x)) is one lag; lag(hold(x, when)) is hold(lag(x), lag(when))."""
     if not isinstance(statement, Lag):
@@ -147,7 +181,7 @@ def _held_always(lowering: _Lowering, statement: Statement, label: Label) -> Sta
     return statement
 
 
-_RULES: tuple[_Rule, ...] = (_one_table, _lag_inwards, _codes_where_needed, _held_always)
+_RULES: tuple[_Rule, ...] = (_one_table, _flattened, _lag_inwards, _codes_where_needed, _held_always)
 
 
 def token_places(statement: Statement) -> list[int]:

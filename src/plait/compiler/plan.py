@@ -40,6 +40,7 @@ class ProgramPlan(Plan):
         n_frequencies: rotary frequencies that tell distances apart.
         kinds: of layers that may be used; of equally many layers, those with the earlier kind first are taken.
         key_gain: how loud keys are that an SSM layer copies.
+        flat: tables of tables become one.
     """
 
     kind: ClassVar[str] = "program"
@@ -50,6 +51,7 @@ class ProgramPlan(Plan):
     n_frequencies: int = 1
     kinds: tuple[str, ...] = (TF, SSM)
     key_gain: float = 1.0
+    flat: bool = False
 
     def __post_init__(self) -> None:
         check_integer("seq_len", self.seq_len, least=1, most=LONGEST)
@@ -63,7 +65,7 @@ class ProgramPlan(Plan):
     @cached_property
     def layout(self) -> Layout:
         """Layers, codes, stream and weights."""
-        lowered = lower(self.task)
+        lowered = lower(self.task, flat=self.flat)
         layers = Scheduler(lowered, kinds=self.kinds).layers()
         book = Book(lowered=lowered, base=self.base, seq_len=self.seq_len)
         turns = Turns(
@@ -218,6 +220,7 @@ class ProgramPlan(Plan):
                 "n_frequencies": self.n_frequencies,
                 "kinds": list(self.kinds),
                 "key_gain": self.key_gain,
+                "flat": self.flat,
             },
         }
 

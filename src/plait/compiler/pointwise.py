@@ -31,18 +31,18 @@ class Table(Statement):
 
     Args:
         entries: one for every combination of input values, the last input's values next to each other.
-        otherwise: where an input is nothing.
+        sees_nothing: the entries also cover nothing, as a value behind the others of each input; without, the table
+            is nothing where an input is.
     """
 
     kind: ClassVar[str] = "table"
 
     entries: tuple[Value | None, ...]
-    otherwise: Value | None = None
+    sees_nothing: bool = False
 
     @property
     def maybe(self) -> bool:
-        partial = any(signal.maybe for signal in self.inputs) and self.otherwise is None
-        return partial or None in self.entries
+        return None in self.entries or (not self.sees_nothing and any(one.maybe for one in self.inputs))
 
     @property
     def loose(self) -> bool:
@@ -56,18 +56,22 @@ class Table(Statement):
             for signal in self.inputs
         )
 
+    def seen(self, signal: Statement) -> tuple[Value | None, ...]:
+        """The values of an input that the entries cover."""
+        return (*signal.domain, None) if self.sees_nothing else signal.domain
+
     def meaning(self, *columns: Column) -> Column:
-        combinations = itertools.product(*(signal.domain for signal in self.inputs))
+        combinations = itertools.product(*(self.seen(signal) for signal in self.inputs))
         table = dict(zip(combinations, self.entries, strict=True))
-        return [self.otherwise if None in row else table[row] for row in zip(*columns, strict=True)]
+        return [table.get(row) for row in zip(*columns, strict=True)]
 
     def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
         place = torch.zeros_like(columns[0])
-        nothing = torch.zeros_like(columns[0], dtype=torch.bool)
+        missed = torch.zeros_like(columns[0], dtype=torch.bool)
         for signal, column in zip(self.inputs, columns, strict=True):
-            place = place * len(signal.domain) + column.clamp(min=0)
-            nothing |= column < 0
-        return looked_up(self.places, place.masked_fill(nothing, NOTHING), nothing=self.place_otherwise)
+            place = place * len(self.seen(signal)) + torch.where(column < 0, len(signal.domain), column)
+            missed |= (column < 0) & (not self.sees_nothing)
+        return looked_up(self.places, place.masked_fill(missed, NOTHING))
 
     @property
     def places(self) -> list[int]:
@@ -75,14 +79,10 @@ class Table(Statement):
         index = index_in(self.domain)
         return [NOTHING if entry is None else index[entry] for entry in self.entries]
 
-    @property
-    def place_otherwise(self) -> int:
-        return NOTHING if self.otherwise is None else index_in(self.domain)[self.otherwise]
-
     def parameters(self) -> dict[str, object]:
         return {
             "entries": [value_to_json(entry) for entry in self.entries],
-            "otherwise": value_to_json(self.otherwise),
+            "sees_nothing": self.sees_nothing,
         }
 
 

@@ -108,13 +108,14 @@ def _statement(program: Program, entry: Mapping[str, Any], inputs: Sequence[Stat
 
 
 def _table(program: Program, entry: Mapping[str, Any], inputs: Sequence[Statement]) -> Statement:
+    sees = entry["sees_nothing"]
     entries = [value_from_json(value) for value in entry["entries"]]
-    n_entries = math.prod(len(signal.domain) for signal in inputs)
+    n_entries = math.prod(len(signal.domain) + int(sees) for signal in inputs)
     if len(entries) != n_entries:
         raise ValueError(f"a table of {n_entries} entries is needed, got {len(entries)}")
     following = iter(entries)
 
-    def in_order(*values: Value) -> Value | None:
+    def in_order(*values: Value | None) -> Value | None:
         return next(following)
 
-    return program.table(in_order, *inputs, nothing=value_from_json(entry["otherwise"]))
+    return program.table(in_order, *inputs, partial=sees)

@@ -37,6 +37,14 @@ class Scalar:
     spacing: float
     spread: float = 0.0
 
+    @property
+    def apart(self) -> float:
+        """The least distance of two numbers, that of nothing among them if it stands for something."""
+        if not self.statement.maybe or self.statement.loose:
+            return self.spacing
+        values = torch.cat((self.column[:, 0], torch.zeros(1, dtype=torch.float64))).unique()
+        return min(self.spacing, float(values.diff().min())) if len(values) > 1 else self.spacing
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Staircase:
@@ -158,7 +166,7 @@ def _mixes(scalars: Sequence[Scalar]) -> Iterator[tuple[float, ...]]:
         weights, size = [1.0] * len(scalars), 1.0
         for place in reversed(order):
             one = scalars[place]
-            weights[place] = size / one.spacing
+            weights[place] = size / one.apart
             ends = [float(one.column.min()) - one.spread, float(one.column.max()) + one.spread, 0.0]
             size = (max(ends) - min(ends)) * weights[place] + size
         yield tuple(weights)
@@ -183,35 +191,32 @@ def _mixed(
 ) -> Staircase | None:
     """The staircase for one mix; None where two entries that differ meet in one level, or steps have no room."""
     zero = torch.zeros(points.shape[-1], dtype=torch.float64)
-    choices: list[list[tuple[float, int | None]]] = []
+    matters = clean or table.sees_nothing
+    choices: list[list[tuple[float, int]]] = []
     for one, weight in zip(scalars, weights, strict=True):
-        entries: list[tuple[float, int | None]] = [
-            (weight * float(value), place) for place, value in enumerate(one.column[:, 0])
-        ]
-        if one.statement.maybe and not one.statement.loose and (clean or table.otherwise is not None):
-            entries.append((0.0, None))
+        nothing = len(one.statement.domain)
+        entries = [(weight * value, place) for place, value in enumerate(one.column[:, 0].tolist())]
+        if one.statement.maybe and not one.statement.loose and matters:
+            entries.append((0.0, nothing))
         if one.statement.edged and not _is_slowest(scalars, weights, one):
             return None
-        if one.statement.edged and one.statement.maybe and clean:
+        if one.statement.edged and one.statement.maybe and matters:
             low, high = float(one.column[0, 0]), float(one.column[-1, 0])
-            entries += [(weight * (low - one.spacing), None), (weight * (high + one.spacing), None)]
+            entries += [(weight * (low - one.spacing), nothing), (weight * (high + one.spacing), nothing)]
         choices.append(entries)
-    sizes = [len(one.statement.domain) for one in scalars]
+    sizes = [len(table.seen(one.statement)) for one in scalars]
     places = table.places
     at: dict[float, Tensor] = {}
     for row in itertools.product(*choices):
         level = round(math.fsum(value for value, _ in row), 9)
-        point = zero
-        if any(place is None for _, place in row):
-            if table.place_otherwise >= 0:
-                point = points[table.place_otherwise]
-        else:
-            index = 0
-            for (_, place), size in zip(row, sizes, strict=True):
-                index = index * size + (place or 0)
-            if places[index] < 0 and not clean:
-                continue
-            point = points[places[index]] if places[index] >= 0 else zero
+        index, missed = 0, False
+        for (_, place), one, size in zip(row, scalars, sizes, strict=True):
+            index = index * size + min(place, size - 1)
+            missed = missed or (place == len(one.statement.domain) and not table.sees_nothing)
+        found_place = -1 if missed else places[index]
+        if found_place < 0 and not clean:
+            continue
+        point = points[found_place] if found_place >= 0 else zero
         if level in at and not torch.equal(at[level], point):
             return None
         at[level] = point

@@ -72,7 +72,12 @@ class Base:
                     is None
                 ):
                     chosen.append(one)
-            self.groups.append((need.label, torch.stack(chosen, dim=-1)))
+            self.groups.append((need.label, _quiet(torch.stack(chosen, dim=-1))))
+
+
+def _quiet(columns: Points) -> Points:
+    """The columns, those that go beyond 1 made smaller: how large they stand is free, and loud ones drown others."""
+    return columns / columns.abs().amax(0).clamp(min=1.0)
 
 
 def base_of(statement: Statement, token: Token) -> Statement:
