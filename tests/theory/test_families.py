@@ -6,7 +6,7 @@ import pytest
 import torch
 from theory_cases import PAPER_TASKS, SMALL_TASKS
 
-from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, SelectiveCopying
+from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import check, open_game, ssm_state_bits, state_count
 from plait.theory.families import families
 from plait.theory.families.walks import share_that_fits, worst_walk
@@ -159,3 +159,23 @@ def test_lengths_out_of_range_are_refused(seq_len):
 def test_a_task_without_a_family_says_what_it_needs():
     with pytest.raises(ValueError, match="find_state_bits"):
         ssm_state_bits(object())
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        SelectiveCopying(n_words=3, numbers=(2, 4)),
+        AssociativeRecall(n_words=6),
+        MultiKeyRecall(n_words=2, key_length=2),
+        MultiKeyRecall(n_words=3, key_length=2),
+        MultiKeyRecall(n_words=2, key_length=3),
+        DecodingRecall(n_bits=2),
+        DecodingRecall(n_bits=2, variant="last"),
+        Needle(n_words=4),
+    ],
+    ids=repr,
+)
+def test_a_longer_input_never_needs_less(task):
+    """What is needed at a length is needed at every greater one: a row may go on."""
+    bits = [ssm_state_bits(task, seq_len=seq_len).value for seq_len in range(4, 16)]
+    assert bits == sorted(bits)

@@ -18,6 +18,9 @@ from plait.theory.families.listed import listed_trees
 from plait.theory.families.readers import key_readers
 from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
 
+_FEW_KEYS = 30
+"""Keys up to which paths of every length are looked at."""
+
 
 def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterator[Family]:
     """The families that fit into `seq_len` tokens (None: any length)."""
@@ -70,10 +73,11 @@ def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[Fa
     if seq_len is None and writable < task.n_words:
         return
     typical = max((n for n in range(1, writable + 1) if 1 + typical_walk(n, k) <= room), default=1)
-    for n in {task.n_words} if seq_len is None else {typical, min(typical + 1, writable)} - {1}:
+    several = {max(2, typical - 1), typical, min(typical + 1, writable)} - {1}
+    for n in {task.n_words} if seq_len is None else several:
         for root in (None, 0):
             yield from _spanning_trees(task, n, root=root, seq_len=seq_len)
-    if seq_len is not None and writable**k > 0.7 * room > 0.7 * (k + 1):
+    if seq_len is not None and room > k + 1:
         yield from _key_paths(task, writable, seq_len)
 
 
@@ -106,19 +110,20 @@ def _spanning_trees(
 
 
 def _key_paths(task: MultiKeyRecall, n: int, seq_len: int) -> Iterator[Family]:
-    """Paths on n letters that repeat no key."""
+    """Paths on n letters that repeat no key; longer ones more often have no way on, so shorter ones may be more."""
     k = task.key_length
     reading = key_readers(n, k, n_words=task.n_words, fillers=1)
     if reading is None:
         return
     asked, reads = reading
-    steps = min(_room(asked, seq_len) - k - 1, n**k - 1)
-    factors, share, confidence = path_factors(n, k, steps) if steps > 0 else ([], Fraction(0), Fraction(1))
-    if share:
-        family = paths_family(
-            f"{steps} words, no key of {k} twice", range(n), k, reads, asked, 1, steps, factors
-        )
-        yield replace(family, share=share, confidence=confidence)
+    most = min(_room(asked, seq_len) - k - 1, n**k - 1)
+    for steps in range(max(1, most - 2) if n**k > _FEW_KEYS else 1, most + 1):
+        factors, share, confidence = path_factors(n, k, steps)
+        if share:
+            family = paths_family(
+                f"{steps} words, no key of {k} twice", range(n), k, reads, asked, 1, steps, factors
+            )
+            yield replace(family, share=share, confidence=confidence)
 
 
 def _room(asked: Suffixes, seq_len: int | None) -> int:
