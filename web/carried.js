@@ -4,11 +4,11 @@
 const Carried = (() => {
   const { make, show, number, whole, table, slider, choice } = Page;
   const RANGES = {
-    n_words: Array.from({ length: 25 }, (_, i) => Math.max(1, Math.round(2 ** (i / 2)))),
-    n_bits: Array.from({ length: 12 }, (_, i) => i + 1),
+    n_words: Array.from({ length: 17 }, (_, i) => Math.max(1, Math.round(2 ** (i / 2)))),
+    n_bits: Array.from({ length: 8 }, (_, i) => i + 1),
     key_length: [1, 2, 3, 4, 5, 6],
   };
-  const LENGTHS = Array.from({ length: 19 }, (_, i) => Math.round(2 ** (3 + i / 2)));
+  const LENGTHS = Array.from({ length: 15 }, (_, i) => Math.round(2 ** (3 + i / 2)));
   const ERRORS = [["0", "0: right at every scored position"], ["0.001", "0.001 on average"], ["0.01", "0.01 on average"], ["0.1", "0.1 on average"]];
   const NUMBERS = Array.from({ length: 12 }, (_, i) => Array.from({ length: i + 1 }, (__, n) => n + 1));
 
@@ -35,7 +35,7 @@ const Carried = (() => {
     show(parts.result,
       table("What pure models need at least", ["model", "needs", "states, exactly"], rows),
       make("ul", { class: "notes" }, answer.bounds.map((row) => make("li", {}, `${row.model}: ${row.note}`))),
-      answer.frontier === null ? "" : frontier(answer.frontier));
+      frontier(answer.frontier));
   };
 
   /** Reach against bits: every model lies on or above the line. */
@@ -56,7 +56,7 @@ const Carried = (() => {
       label.textContent = text;
       svg.append(label);
     }
-    return make("figure", { class: "frontier" }, svg, make("figcaption", {}, "A hybrid of windowed attention and recurrence needs one of these pairs of reach and bits at least."));
+    return make("figure", { class: "frontier" }, svg, make("figcaption", {}, "On inputs of any length, a hybrid whose windows reach so many tokens back carries at least so many bits in its recurrent states."));
   };
 
   const drawControls = () => {
@@ -106,7 +106,7 @@ const Carried = (() => {
     tasks = answer;
     if (saved) {
       if (tasks.some((task) => task.task === saved.task)) view.task = saved.task;
-      if (Number.isInteger(saved.seq_len)) view.seq_len = Math.max(0, Math.min(18, saved.seq_len));
+      if (Number.isInteger(saved.seq_len)) view.seq_len = Math.max(0, Math.min(14, saved.seq_len));
       if (ERRORS.some(([error]) => error === saved.error)) view.error = saved.error;
       if (saved.params && typeof saved.params === "object") view.params = saved.params;
     }
@@ -117,7 +117,7 @@ const Carried = (() => {
     show(root,
       make("div", { class: "controls" },
         choice({ id: "carried-task", name: "Task", options: tasks.map((task) => [task.task, task.task]), value: view.task, changed: (task) => { view.task = task; view.params = {}; drawControls(); update(); } }).element,
-        slider({ id: "carried-length", name: "Tokens of an input", most: 18, value: view.seq_len, steps: (i) => i, words: (i) => whole(LENGTHS[i]), changed: (i) => { view.seq_len = i; update(); } }).element,
+        slider({ id: "carried-length", name: "Tokens of an input", most: 14, value: view.seq_len, steps: (i) => i, words: (i) => whole(LENGTHS[i]), changed: (i) => { view.seq_len = i; update(); } }).element,
         choice({ id: "carried-error", name: "Error allowed", options: ERRORS, value: view.error, changed: (error) => { view.error = error; update(); } }).element),
       parts.fields, link, parts.result,
       make("h3", {}, "Label a row"), parts.names,

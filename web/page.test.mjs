@@ -140,7 +140,7 @@ test("bounds follow their sliders, and a row is labelled", async () => {
   await page.waitForFunction((old) => document.querySelector("#carried tbody td")?.innerText === old, before);
   for (const task of ["decoding-recall", "associative-recall", "needle", "multi-key-recall", "selective-copying"]) {
     await page.locator("#carried-task").selectOption(task);
-    for (const end of [0, 18, 8]) await slide(page, "carried-length", end);
+    for (const end of [0, 14, 8]) await slide(page, "carried-length", end);
     await page.waitForTimeout(50);
   }
   await settled(page, "What pure models need at least");

@@ -12,6 +12,9 @@ const Python = (() => {
   let busy = false;
   let count = 0;
 
+  const MOST_SECONDS = 30;
+  let clock = null;
+
   const next = () => {
     if (!ready || busy || queue.size === 0) return;
     const [kind, { question, resolve }] = queue.entries().next().value;
@@ -19,7 +22,9 @@ const Python = (() => {
     busy = true;
     count += 1;
     waiting.set(count, resolve);
-    worker.postMessage({ id: count, question: JSON.stringify(question) });
+    const id = count;
+    clock = setTimeout(() => restart(id, `this takes more than ${MOST_SECONDS} seconds here: choose smaller sizes, or run plait`), MOST_SECONDS * 1000);
+    worker.postMessage({ id, question: JSON.stringify(question) });
   };
 
   /** `{answer}` or `{error}`; never settles where a later question of the same kind took its place. */
@@ -29,8 +34,22 @@ const Python = (() => {
     next();
   });
 
+  let tell = () => {};
+
+  /** Answer a question with a line, and begin with a new Python. */
+  const restart = (id, line) => {
+    clearTimeout(clock);
+    worker.terminate();
+    busy = false;
+    ready = false;
+    waiting.get(id)({ error: line });
+    waiting.delete(id);
+    start(tell);
+  };
+
   /** Start Python; `say` hears how it goes. */
   const start = async (say) => {
+    tell = say;
     say("Starting Python in this page: a few seconds, once.");
     try {
       const [wasm, machine, loader, lock] = await Promise.all([
@@ -49,16 +68,14 @@ const Python = (() => {
           say("");
         } else if (data.failed) {
           say(`Python did not start: ${data.failed}`);
+        } else if (data.broken) {
+          restart(data.id, "Python cannot read this, and is started again.");
+          return;
         } else {
+          clearTimeout(clock);
           busy = false;
-          waiting.get(data.id)(data.broken ? { error: "Python cannot read this, and is started again." } : JSON.parse(data.answer));
+          waiting.get(data.id)(JSON.parse(data.answer));
           waiting.delete(data.id);
-          if (data.broken) {
-            ready = false;
-            worker.terminate();
-            start(say);
-            return;
-          }
         }
         next();
       };

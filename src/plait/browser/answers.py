@@ -11,6 +11,8 @@ from plait.checks import check_integer, cut, unknown
 from plait.tasks import TASKS, parse_task, task_to_json
 from plait.tasks.rows import label_rows
 from plait.theory import bounds_table
+from plait.theory.hybrid.closed_forms import frontier_factors
+from plait.theory.integers import log2_floor
 
 MOST_CHARACTERS = 4 * 2**20
 """Of a question; a config file has some thousands."""
@@ -19,6 +21,12 @@ MOST_TOKENS = 2**17
 """Tokens that are labelled at once."""
 
 MOST_STATE_DIGITS = 400
+
+MOST_REACHES = 400
+"""Points of a frontier that are drawn at most."""
+
+SAME = 12
+"""A frontier that has stayed level for so many tokens of reach is drawn no further."""
 
 
 def answer(question: str) -> str:
@@ -90,7 +98,7 @@ def bounds(
         }
         for row in bounds_table(made, seq_len, error)
     ]
-    return {"task": task_to_json(made), "bounds": rows, "frontier": _frontier(made, seq_len)}
+    return {"task": task_to_json(made), "bounds": rows, "frontier": _frontier(made)}
 
 
 def label(task: str, rows: object, params: Mapping[str, Any] | None = None) -> list[list[int | None]]:
@@ -112,18 +120,15 @@ def _built_in(name: str) -> str:
     return name
 
 
-def _frontier(task: object, seq_len: int) -> list[dict[str, Any]] | None:
-    """Pairs of reach and bits that together are necessary; None where no frontier is known."""
-    import plait.theory
-
-    known: Callable[..., Any] | None = getattr(plait.theory, "frontier", None)
-    if known is None:
-        return None
-    try:
-        points = known(task, seq_len)
-    except ValueError:
-        return None
-    return [{"reach": int(reach), "bits": _number(bits)} for reach, bits in points]
+def _frontier(task: object) -> list[dict[str, Any]]:
+    """Reach and the bits that recurrent states need beside it, at any length, up to where nothing changes."""
+    points: list[dict[str, Any]] = []
+    for reach in range(MOST_REACHES):
+        bits = _number(log2_floor(frontier_factors(task, reach), parts=1000))
+        points.append({"reach": reach, "bits": bits})
+        if len(points) > SAME and points[-SAME]["bits"] == bits:
+            return points[: 1 - SAME]
+    return points
 
 
 def _number(value: Fraction | int | float) -> int | float:
