@@ -140,7 +140,7 @@ class Through(nn.Module):
 
 def tiling_of(cut: dict[str, Any]) -> Any:
     """None, for the package's own choice, where nothing is asked for."""
-    from plait.kernels.triton.tilings import Tiling
+    from plait.kernels.common.gpu_tilings import Tiling
 
     changes = dict(cut)
     every = changes.pop("every", None)
@@ -149,18 +149,15 @@ def tiling_of(cut: dict[str, Any]) -> Any:
 
 
 def through_triton(cut: dict[str, Any]) -> Callable[[Any, Tensor], Tensor]:
-    from plait.kernels.triton import mamba, transformer
+    from plait.kernels.mamba import gpu as mamba
+    from plait.kernels.neox import gpu as neox
 
     def call(layer: Any, hidden: Tensor) -> Tensor:
-        parameters, spec = layer.parameters_in_order(), layer.spec
-        tiling = tiling_of(cut)
+        eps, weights, tiling = layer.spec.norm_eps, layer.weights(), tiling_of(cut)
         if isinstance(layer, MambaLayer):
-            return mamba.mamba_layer(hidden, parameters, eps=spec.norm_eps, tiling=tiling)
-        turn = layer.attention.turn(0, hidden.shape[-2], hidden.device).T
-        return transformer.transformer_layer(
-            hidden, parameters, (turn.cos(), turn.sin()), n_heads=spec.n_heads, window=spec.window,
-            eps=spec.norm_eps, tiling=tiling,
-        )  # fmt: skip
+            return mamba.mamba_layer(hidden, weights, eps=eps, tiling=tiling)
+        heads = layer.heads(hidden.shape[-2], hidden.device)
+        return neox.neox_layer(hidden, weights, heads, eps=eps, tiling=tiling)
 
     return call
 
@@ -469,7 +466,7 @@ class KernelTimer:
 
 def model_pass(d_model: int, members: int, cut: dict[str, Any]) -> Callable[[], None]:
     """Forward and backward of both layers, embedding and head under a cut."""
-    from plait.kernels.triton import head
+    from plait.kernels.head import gpu as head
 
     layers = [make(spec) for make, spec in zip((MambaLayer, TransformerLayer), specs(d_model), strict=True)]
     weights = [
@@ -591,7 +588,7 @@ def baseline(widths: list[int]) -> object:
 @contextmanager
 def products(precision: str) -> Iterator[None]:
     """The package's own cuts with their products in another precision."""
-    from plait.kernels.triton import tilings
+    from plait.kernels.common import gpu_tilings as tilings
 
     cuts = {name: cut for name, cut in vars(tilings).items() if isinstance(cut, tilings.Tiling)}
     vars(tilings).update({name: replace(cut, precision=precision) for name, cut in cuts.items()})

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from plait.checks import check_integer
 from plait.deferred import deferred
-from plait.native import gpu, library
+from plait.native import gpu
+from plait.native.library import INTEGER, POINTER, Function
 
 if TYPE_CHECKING:
     import torch
@@ -142,6 +143,9 @@ class Stream:
         return normal_quantile(self.uniform(shape, draw=draw))
 
 
+_COMPILED_PHILOX = Function("plait_philox", (POINTER, POINTER, *(INTEGER,) * 5))
+
+
 def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int | Tensor, int]) -> Tensor:
     """`(members, n)` words: in a compiled kernel where there is one, else integer tensor operations."""
     if seeds.is_cuda and gpu.available():
@@ -149,11 +153,11 @@ def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int | Tensor, int]) ->
 
         return philox_words(seeds, n, tail)
     if seeds.device.type == "cpu" and not isinstance(tail[1], torch.Tensor):
-        lib = library.load()
-        if lib is not None:
+        compiled = _COMPILED_PHILOX.find()
+        if compiled is not None:
             words = torch.empty(len(seeds), n, dtype=torch.int64)
             contiguous = seeds.contiguous()
-            lib.plait_philox(words.data_ptr(), contiguous.data_ptr(), len(seeds), n, *tail)
+            compiled(words.data_ptr(), contiguous.data_ptr(), len(seeds), n, *tail)
             return words
     blocks = torch.arange((n + 3) // 4, device=seeds.device).unsqueeze(0)
     counter = (blocks, *(torch.zeros_like(blocks) + word for word in tail))

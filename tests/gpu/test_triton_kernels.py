@@ -74,23 +74,14 @@ class Through(nn.Module):
 
 
 def fast(layer: Any, hidden: Tensor, tiling: Any = None, drops: Drops | None = None) -> Tensor:
-    from plait.kernels.triton import mamba, transformer
+    from plait.kernels.mamba import gpu as mamba
+    from plait.kernels.neox import gpu as neox
 
-    spec, parameters = layer.spec, layer.parameters_in_order()
+    eps, weights = layer.spec.norm_eps, layer.weights()
     if isinstance(layer, MambaLayer):
-        return mamba.mamba_layer(hidden, parameters, eps=spec.norm_eps, tiling=tiling)
-    turn = layer.attention.turn(0, hidden.shape[-2], hidden.device).T
-    return transformer.transformer_layer(
-        hidden,
-        parameters,
-        (turn.cos(), turn.sin()),
-        n_heads=spec.n_heads,
-        window=spec.window,
-        eps=spec.norm_eps,
-        turned=spec.d_turning,
-        drops=drops,
-        tiling=tiling,
-    )
+        return mamba.mamba_layer(hidden, weights, eps=eps, tiling=tiling)
+    heads = layer.heads(hidden.shape[-2], hidden.device)
+    return neox.neox_layer(hidden, weights, heads, eps=eps, drops=drops, tiling=tiling)
 
 
 def layer_of(make: type[nn.Module], d_model: int, changes: dict[str, Any]) -> nn.Module:
@@ -156,13 +147,13 @@ def test_layer(make: type[nn.Module], d_model: int, shape: tuple[int, int, int],
 @pytest.mark.parametrize("held", [False, True])
 def test_dropout_falls_where_it_falls_on_a_cpu(held: bool):
     """The same bits, the step read on the host or where it lies."""
-    from plait.kernels.triton.dropout import drop
+    from plait.kernels.dropout import gpu as there
 
     hidden, seeds = draws(2)(3, 2, 7, 5).float(), torch.tensor([1, 2, 2**40])
     wanted = dropout(hidden, rate=0.3, stream=Stream(seeds, 9, DROPOUT), draw=2)
-    out = torch.full_like(hidden, float("nan"), device=DEVICE)
     step = torch.tensor(9, device=DEVICE) if held else 9
-    drop(hidden.to(DEVICE), out, Drops.of(0.3, Stream(seeds.to(DEVICE), step, DROPOUT), 2))
+    with poisoned():
+        out = there.drop(hidden.to(DEVICE), Drops.of(0.3, Stream(seeds.to(DEVICE), step, DROPOUT), 2))
     assert torch.equal(out.cpu(), wanted)
     assert 0.1 < float((wanted == 0).float().mean()) < 0.5
 
@@ -209,7 +200,7 @@ def test_layer_with_dropout(
 @pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
 def test_products_of_fewer_bits(make: type[nn.Module]):
     """Off by about as many bits as they leave out, and by no more."""
-    from plait.kernels.triton import tilings
+    from plait.kernels.common import gpu_tilings as tilings
 
     layer, draw = layer_of(make, 8, {"window": 20}), draws(1)
     weights = weights_of(layer, 2)
@@ -330,7 +321,7 @@ def test_strides_and_neighbours(make: type[nn.Module]):
     ("members", "length", "d_model", "vocab"), [(3, 65, 8, 34), (1, 40, 24, 130), (2, 1, 4, 11)]
 )
 def test_head_and_embedding(members: int, length: int, d_model: int, vocab: int):
-    from plait.kernels.triton import head
+    from plait.kernels.head import gpu as head
 
     draw, generator = draws(3), torch.Generator().manual_seed(4)
     values = [draw(members, 2, length, d_model), 1 + draw(members, d_model) / 4, draw(members, d_model) / 4]
@@ -358,7 +349,7 @@ def test_head_and_embedding(members: int, length: int, d_model: int, vocab: int)
 
 
 def test_equal_logits_count_by_the_first():
-    from plait.kernels.triton import head
+    from plait.kernels.head import gpu as head
 
     hidden = torch.ones(1, 1, 3, 4, device=DEVICE)
     norm = torch.zeros(1, 4, device=DEVICE), torch.ones(1, 4, device=DEVICE)
@@ -371,7 +362,7 @@ def test_equal_logits_count_by_the_first():
 
 def test_a_sure_answer_far_from_zero():
     """Logits of 16,384 with a lead of 10: loss and gradient are those of the lead, 4.5e-5."""
-    from plait.kernels.triton import head
+    from plait.kernels.head import gpu as head
 
     values = [torch.zeros(1, 1, 2, 4), torch.zeros(1, 4), torch.tensor([[16384.0, 1, 0, 0]])]
     values.append(torch.tensor([[[1.0, 0, 0, 0], [1, -10, 0, 0], [1, -12, 0, 0]]]))
@@ -391,7 +382,7 @@ def test_a_sure_answer_far_from_zero():
 
 
 def test_adamw():
-    from plait.kernels.triton import adamw as there
+    from plait.kernels.adamw import gpu as there
 
     draw, rule = draws(5), AdamWRule()
     values = [draw(4, 1500), draw(4, 1500), draw(4, 1500) / 9, draw(4, 1500).square() / 99]
@@ -403,7 +394,7 @@ def test_adamw():
     active = [torch.tensor([True, True, True, False], device=device) for device in (DEVICE, "cpu")]
     there.adamw(
         mine[0], mine[1], (mine[2], mine[3]), lr=lr.to(DEVICE), active=active[0],
-        step=torch.tensor(5, device=DEVICE), constants=(0.9, 0.999, 1e-8, 0.1, 1.0),
+        rule=replace(rule, clip=1.0), step=torch.tensor(5, device=DEVICE),
     )  # fmt: skip
     adamw(own[0], own[1], (own[2], own[3]), lr=lr, active=active[1], rule=replace(rule, clip=1.0), step=5)
     assert active[0].tolist() == active[1].tolist() == [True, True, False, False]

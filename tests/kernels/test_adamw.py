@@ -12,7 +12,7 @@ def test_is_torch_adamw_for_each_member(compiled: bool, monkeypatch: pytest.Monk
     if compiled and not library.available():
         pytest.skip("no C++ compiler")
     if not compiled:
-        monkeypatch.setattr("plait.kernels.call.usable", lambda *_: False)
+        monkeypatch.setattr("plait.kernels.common.call.usable", lambda *_: False)
     torch.manual_seed(0)
     members, size = 3, 37
     weights = torch.randn(members, size, dtype=torch.float64)
@@ -40,7 +40,7 @@ def test_a_gradient_that_is_not_finite_freezes_its_member_alone(
     if compiled and not library.available():
         pytest.skip("no C++ compiler")
     if not compiled:
-        monkeypatch.setattr("plait.kernels.call.usable", lambda *_: False)
+        monkeypatch.setattr("plait.kernels.common.call.usable", lambda *_: False)
     weights = torch.ones(3, 20)
     gradients = torch.ones(3, 20)
     gradients[1, 7] = float("nan")

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from plait.kernels.selective_scan import cpu, gpu, reference
-from plait.kernels.selective_scan import scan as chosen
+from plait.kernels.selective_scan import dispatch as chosen
 from plait.native import library
 
 pytestmark = pytest.mark.skipif(not library.available(), reason="no C++ compiler")

@@ -1,10 +1,10 @@
 """Dropout whose masks are a pure function of a stream: each member of an ensemble has its own."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from plait.kernels import dropout as kernels
+from plait.kernels.dropout import reference
 from plait.random import Stream
 
 
@@ -26,5 +26,4 @@ def dropout(
         )
     if kernels.usable(hidden, stream):
         return kernels.dropout(hidden, rate=rate, stream=stream, draw=draw)
-    kept = stream.bernoulli(1.0 - rate, hidden.shape[n:], draw=draw).to(hidden.device)
-    return torch.where(kept, hidden / (1.0 - rate), 0.0)
+    return reference.dropout(hidden, rate=rate, stream=stream, draw=draw)

@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from plait.kernels.call import with_members
-from plait.kernels.mamba import mamba_layer, usable
+from plait.kernels.common import stream as streams
+from plait.kernels.common.call import with_members
+from plait.kernels.mamba import MambaWeights, mamba_advance, mamba_layer, usable
+from plait.kernels.selective_scan.dispatch import selective_scan
 from plait.kernels.selective_scan.reference import selective_step
-from plait.kernels.selective_scan.scan import selective_scan
-from plait.kernels.streams import layers as streams
 from plait.layers.convolution import CausalConvolution
 from plait.layers.initial import fill_linear, fill_uniform
 from plait.layers.linear import Linear
@@ -86,34 +86,31 @@ class MambaLayer(nn.Module):
     def forward(
         self, hidden: Float[Tensor, "*members batch time d_model"]
     ) -> Float[Tensor, "*members batch time d_model"]:
-        parameters = self.parameters_in_order()
         if self.compiled(hidden):
+            single = self.mixer.D.ndim == 1
             return with_members(
-                lambda h, p: mamba_layer(h, p, eps=self.spec.norm_eps),
-                hidden,
-                parameters,
-                self.mixer.D.ndim == 1,
+                lambda h, w: mamba_layer(h, w, eps=self.spec.norm_eps), hidden, self.weights(), single
             )
         return self.reference_forward(hidden)
 
     def compiled(self, hidden: Float[Tensor, "*members batch time d_model"]) -> bool:
         """Whether `forward` runs such hidden states in a compiled kernel."""
-        return usable(hidden, self.parameters_in_order())
+        return usable(hidden, self.weights())
 
-    def parameters_in_order(self) -> tuple[Tensor, ...]:
+    def weights(self) -> MambaWeights:
         mixer = self.mixer
         assert mixer.dt_proj.bias is not None
-        return (
-            self.norm.weight,
-            mixer.in_proj.weight,
-            mixer.conv1d.weight,
-            mixer.conv1d.bias,
-            mixer.x_proj.weight,
-            mixer.dt_proj.weight,
-            mixer.dt_proj.bias,
-            mixer.A_log,
-            mixer.D,
-            mixer.out_proj.weight,
+        return MambaWeights(
+            norm=self.norm.weight,
+            in_proj=mixer.in_proj.weight,
+            conv=mixer.conv1d.weight,
+            conv_bias=mixer.conv1d.bias,
+            x_proj=mixer.x_proj.weight,
+            dt_proj=mixer.dt_proj.weight,
+            dt_bias=mixer.dt_proj.bias,
+            A_log=mixer.A_log,
+            D=mixer.D,
+            out_proj=mixer.out_proj.weight,
         )
 
     def reference_forward(
@@ -139,12 +136,12 @@ class MambaLayer(nn.Module):
     def step(
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
-        parameters = self.parameters_in_order()
-        if not streams.usable(hidden, parameters):
+        weights = self.weights()
+        if not streams.usable(hidden, weights):
             return self.reference_step(hidden, state)
         before = state["ssm_state"], state["conv_tail"]
         batch = streams.Batch(len(hidden), 1, tiled=False)
-        hidden, after = streams.mamba_advance(hidden, before, parameters, batch=batch, eps=self.spec.norm_eps)
+        hidden, after = mamba_advance(hidden, before, weights, batch=batch, eps=self.spec.norm_eps)
         return hidden, {"ssm_state": after[0], "conv_tail": after[1]}
 
     def reference_step(

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from plait.kernels.call import with_members
+from plait.kernels.common import stream as streams
+from plait.kernels.common.call import with_members
 from plait.kernels.dropout import Drops
 from plait.kernels.dropout import usable as droppable
-from plait.kernels.streams import layers as streams
-from plait.kernels.transformer import transformer_layer, usable
+from plait.kernels.neox import Heads, NeoXWeights, neox_advance, neox_layer, usable
 from plait.layers import rope
 from plait.layers.attention import Attention
 from plait.layers.dropout import dropout
@@ -47,7 +47,6 @@ class TransformerLayer(nn.Module):
         hidden: Float[Tensor, "*members batch time d_model"],
         dropout_stream: Stream | None = None,
     ) -> Float[Tensor, "*members batch time d_model"]:
-        parameters = self.parameters_in_order()
         single, drops = self.input_layernorm.weight.ndim == 1, None
         if dropout_stream is not None and self.spec.dropout > 0.0:
             if single or not droppable(hidden, dropout_stream):
@@ -55,17 +54,15 @@ class TransformerLayer(nn.Module):
             drops = Drops.of(self.spec.dropout, dropout_stream, self._draw)
         if not self.compiled(hidden):
             return self.reference_forward(hidden, dropout_stream)
-        turn = self.attention.turn(0, hidden.shape[-2], hidden.device).T
-        rotation = turn.cos(), turn.sin()
-        spec = self.spec
+        heads, eps = self.heads(hidden.shape[-2], hidden.device), self.spec.norm_eps
+        return with_members(
+            lambda h, w: neox_layer(h, w, heads, eps=eps, drops=drops), hidden, self.weights(), single
+        )
 
-        def layer(hidden: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
-            return transformer_layer(
-                hidden, parameters, rotation, n_heads=spec.n_heads, window=spec.window, eps=spec.norm_eps,
-                turned=spec.d_turning, drops=drops,
-            )  # fmt: skip
-
-        return with_members(layer, hidden, parameters, single)
+    def heads(self, time: int, device: torch.device) -> Heads:
+        """The attention heads as kernels are told of them, for positions 0 to `time` (not included)."""
+        turn = self.attention.turn(0, time, device).T
+        return Heads(self.spec.n_heads, self.spec.window, self.spec.d_turning, turn.cos(), turn.sin())
 
     @property
     def _draw(self) -> int:
@@ -74,14 +71,14 @@ class TransformerLayer(nn.Module):
 
     def compiled(self, hidden: Float[Tensor, "*members batch time d_model"]) -> bool:
         """Whether `forward` runs such hidden states in a compiled kernel."""
-        return usable(hidden, self.parameters_in_order())
+        return usable(hidden, self.weights())
 
-    def parameters_in_order(self) -> tuple[Tensor, ...]:
+    def weights(self) -> NeoXWeights:
         attention, mlp = self.attention, self.mlp
         linears = (attention.query_key_value, attention.dense, mlp.dense_h_to_4h, mlp.dense_4h_to_h)
         norms = (self.input_layernorm, self.post_attention_layernorm)
         pairs = [(module.weight, module.bias) for module in (*norms, *linears)]
-        return tuple(tensor for pair in pairs for tensor in pair if tensor is not None)
+        return NeoXWeights(*(tensor for pair in pairs for tensor in pair if tensor is not None))
 
     def reference_forward(
         self,
@@ -111,15 +108,14 @@ class TransformerLayer(nn.Module):
     def step(
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
-        parameters, spec, cache = self.parameters_in_order(), self.spec, state["kv_cache"]
-        if not spec.relative or not streams.usable(hidden, parameters):
+        weights, spec, cache = self.weights(), self.spec, state["kv_cache"]
+        if not spec.relative or not streams.usable(hidden, weights):
             return self.reference_step(hidden, state)
         held = cache.shape[-2]
         turn = rope.distances(held + 1, d_rotary=spec.d_rotary, base=spec.rotary_base, dtype=hidden.dtype)
-        found = streams.transformer_advance(
-            hidden, cache, parameters, turn, batch=streams.Batch(len(hidden), 1, tiled=False), held=held,
-            n_heads=spec.n_heads, window=spec.window, eps=spec.norm_eps,
-        )  # fmt: skip
+        heads = Heads(spec.n_heads, spec.window, spec.d_turning, *turn)
+        batch = streams.Batch(len(hidden), 1, tiled=False)
+        found = neox_advance(hidden, (cache, held), weights, heads, batch=batch, eps=spec.norm_eps)
         return found.hidden, {"kv_cache": found.cache}
 
     def reference_step(

@@ -11,8 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from plait.kernels import call
-from plait.kernels.streams import Answers, Batch, embed, head, mamba_advance, transformer_advance
+from plait.kernels.common import call
+from plait.kernels.common.stream import Batch
+from plait.kernels.head import Answers, stream_embed, stream_head
+from plait.kernels.mamba import MambaWeights, mamba_advance
+from plait.kernels.neox import Heads, NeoXWeights, neox_advance
 from plait.layers import MambaLayer, TransformerLayer, rope
 from plait.model.hybrid import HybridLM
 
@@ -97,7 +100,7 @@ class CompiledModel:
             if low < 0 or high >= self.vocab_size:
                 raise ValueError(f"tokens must be in [0, {self.vocab_size}), got {low if low < 0 else high}")
         batch = Batch(*tokens.shape, tiled=True)
-        hidden = embed(self._table, tokens)
+        hidden = stream_embed(self._table, tokens)
         after: list[Held] = []
         margins = None
         for place, (layer, held) in enumerate(zip(self._layers, state, strict=True)):
@@ -110,14 +113,14 @@ class CompiledModel:
     @torch.no_grad()
     def answers(self, hidden: Float[Tensor, "tiles time d_model lanes"], *, batch: int) -> Answers:
         """The most likely token at every position, and its lead."""
-        return head(hidden, self._norm, self._table, batch=batch, eps=self.config.norm_eps)
+        return stream_head(hidden, self._norm, self._table, batch=batch, eps=self.config.norm_eps)
 
     @torch.no_grad()
     def leads(
         self, hidden: Float[Tensor, "tiles time d_model lanes"], targets: Int[Tensor, "batch time"]
     ) -> Float[Tensor, "batch time"]:
         """The lead of each target's logit over the largest other one (nats), infinite for negative targets."""
-        found = head(
+        found = stream_head(
             hidden, self._norm, self._table, batch=len(targets), eps=self.config.norm_eps, targets=targets
         )
         return found.gaps
@@ -144,14 +147,14 @@ def _compiled(layer: torch.nn.Module) -> _Layer:
 
 
 def _mamba(layer: MambaLayer) -> _Layer:
-    parameters = tuple(p.detach().contiguous() for p in layer.parameters_in_order())
+    weights = MambaWeights(*(weight.detach().contiguous() for weight in layer.weights()))
     eps = layer.spec.norm_eps
 
     def advance(
         hidden: Tensor, held: Held, batch: Batch, sources: Tensor | None
     ) -> tuple[Tensor, Held, Tensor | None]:
         before = held.parts[0], held.parts[1]
-        hidden, after = mamba_advance(hidden, before, parameters, batch=batch, eps=eps)
+        hidden, after = mamba_advance(hidden, before, weights, batch=batch, eps=eps)
         return hidden, Held(after, 0), None
 
     return advance
@@ -159,7 +162,7 @@ def _mamba(layer: MambaLayer) -> _Layer:
 
 def _transformer(layer: TransformerLayer) -> _Layer:
     spec = layer.spec
-    parameters = tuple(p.detach().contiguous() for p in layer.parameters_in_order())
+    weights = NeoXWeights(*(weight.detach().contiguous() for weight in layer.weights()))
 
     def advance(
         hidden: Tensor, held: Held, batch: Batch, sources: Tensor | None
@@ -167,11 +170,9 @@ def _transformer(layer: TransformerLayer) -> _Layer:
         total = held.tokens + batch.time
         seen = total if spec.window is None else min(total, spec.window)
         turn = rope.distances(seen, d_rotary=spec.d_rotary, base=spec.rotary_base, dtype=hidden.dtype)
-        found = transformer_advance(
-            hidden, held.parts[0], parameters, turn, batch=batch, held=held.tokens, n_heads=spec.n_heads,
-            window=spec.window, eps=spec.norm_eps, sources=sources,
-        )  # fmt: skip
-        kept = total if spec.window is None else min(total, spec.window - 1)
-        return found.hidden, Held((found.cache,), kept), found.margins
+        heads = Heads(spec.n_heads, spec.window, spec.d_turning, *turn)
+        cache = held.parts[0], held.tokens
+        found = neox_advance(hidden, cache, weights, heads, batch=batch, eps=spec.norm_eps, sources=sources)
+        return found.hidden, Held((found.cache,), heads.kept(total)), found.margins
 
     return advance

@@ -10,6 +10,7 @@ Environment: `CXX` names the compiler (with options, if need be), `PLAIT_CACHE` 
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import stat
@@ -37,6 +38,7 @@ _FLAGS = (
 )
 _CPU_FLAGS = (("-march=native",), ("-mcpu=native",), ())
 _COMPILERS = ("g++", "clang++", "c++")
+_EXPORTED = re.compile(r'extern "C" \w+ (plait_\w+?)(_##suffix)?\(')
 
 
 class BuildError(Exception):
@@ -73,6 +75,15 @@ def built(*, again: bool = False) -> Path:
         return made
     except (OSError, subprocess.SubprocessError) as error:
         raise BuildError(" ".join(str(error).split())) from None
+
+
+def exported() -> list[str]:
+    """The names of all functions that the library must have, as the sources declare them."""
+    found: list[str] = []
+    for source in sorted(_PACKAGE.rglob("*.cpp")):
+        for name, typed in _EXPORTED.findall(source.read_text()):
+            found += [f"{name}_float", f"{name}_double"] if typed else [name]
+    return found
 
 
 def compiler_command() -> list[str]:

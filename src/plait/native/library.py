@@ -8,36 +8,31 @@ import ctypes
 import functools
 import logging
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from plait.native.build import INSTALL, BuildError, built
+from plait.native.build import INSTALL, BuildError, built, exported
 
-_P, _I, _D = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-_SIGNATURES: dict[str, tuple[type, ...]] = {
-    "plait_philox": (_P, _P, _I, _I, _I, _I, _I),
-    "plait_copy_back": (_P, _P, _P, _P, _I, _I),
-    "plait_follow_latest": (*(_P,) * 7, *(_I,) * 4),
-    "plait_bit_register": (_P, _P, _I, _I, _I, _I),
-}
-_TYPED_SIGNATURES: dict[str, tuple[type, ...]] = {
-    "plait_scan_forward": (_P, _P, _P, _P, _P, _P, _P, _P, _I),
-    "plait_scan_backward": (*(_P,) * 12, _I),
-    "plait_mamba_forward": (_P, _D, _P, _P, _P, _P, _I),
-    "plait_mamba_backward": (_P, _D, _P, _P, _P, _P, _P, _P, _I, _I),
-    "plait_transformer_forward": (_P, _D, *(_P,) * 6, _D, _P, _P, _I),
-    "plait_transformer_backward": (_P, _D, *(_P,) * 6, _D, _P, _P, _P, _P, _I, _I),
-    "plait_head_loss": (_P, _D, *(_P,) * 11, _I),
-    "plait_dropout": (_I, _I, _P, _P, _P, _D, _P, _I),
-    "plait_embed": (_P, _P, _I, _P, _P, _I),
-    "plait_embed_backward": (_P, _P, _P, _P, _I),
-    "plait_stream_mamba": (_P, _D, *(_P,) * 7, _I),
-    "plait_stream_transformer": (_P, _D, *(_P,) * 9, _I),
-    "plait_stream_embed": (_P, _P, _P, _P, _I),
-    "plait_stream_head": (_P, _D, *(_P,) * 7, _I),
-    "plait_adamw": (_I, _I, _P, _P, _P, _P, _P, _P, _P, _I),
-}
-"""Arguments of each exported function: pointers, integers, floats; all return nothing. Those of the second table
-exist as `NAME_float` and `NAME_double`."""
+POINTER, INTEGER, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that the library exports, by its name and the types of its arguments; it returns nothing."""
+
+    name: str
+    arguments: tuple[type, ...]
+
+    def find(self) -> Callable[..., None] | None:
+        """It, ready to be called; None where there is no library."""
+        library = load()
+        if library is None:
+            return None
+        function = getattr(library, self.name)
+        if function.argtypes is None:
+            function.argtypes, function.restype = self.arguments, None
+        return function
 
 
 @functools.cache
@@ -71,12 +66,10 @@ def open_library(*, again: bool = False) -> ctypes.CDLL:
 
 
 def _opened(path: Path) -> ctypes.CDLL:
-    typed = {f"{name}_{kind}": a for name, a in _TYPED_SIGNATURES.items() for kind in ("float", "double")}
     try:
         library = ctypes.CDLL(str(path))
-        for name, arguments in {**_SIGNATURES, **typed}.items():
-            function = getattr(library, name)
-            function.argtypes, function.restype = arguments, None
+        for name in exported():
+            getattr(library, name)
     except (OSError, AttributeError) as error:
         raise BuildError(f"{path} cannot be opened: {error}") from None
     return library

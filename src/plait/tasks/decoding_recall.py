@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from plait.checks import check_choice, check_integer, check_probability
 from plait.deferred import deferred
-from plait.native import library
+from plait.native.library import INTEGER, POINTER, Function
 from plait.random import Stream
 from plait.tasks.base import (
     SPECIALS,
@@ -35,6 +35,8 @@ else:
     torch = deferred("torch")
 
 VARIANTS = ("interleaved", "last")
+
+_BIT_REGISTER = Function("plait_bit_register", (POINTER, POINTER, *(INTEGER,) * 4))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +121,12 @@ class DecodingRecall(BuiltInTask):
         return self._register(tokens), torch.ones_like(tokens, dtype=torch.bool)
 
     def _register(self, tokens: Tensor) -> Tensor:
-        lib = library.load() if tokens.device.type == "cpu" else None
-        if lib is None:
+        compiled = _BIT_REGISTER.find() if tokens.device.type == "cpu" else None
+        if compiled is None:
             return self._register_by_counting(tokens)
         tokens, time = tokens.contiguous(), tokens.shape[-1]
         registers = torch.empty_like(tokens)
-        lib.plait_bit_register(
+        compiled(
             registers.data_ptr(),
             tokens.data_ptr(),
             self.n_words,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from plait.deferred import deferred
-from plait.native import library
+from plait.native.library import INTEGER, POINTER, Function
 from plait.tasks.base import Targets
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 else:
     torch = deferred("torch")
+
+
+_FOLLOW_LATEST = Function("plait_follow_latest", (*(POINTER,) * 7, *(INTEGER,) * 4))
 
 
 def follow_latest(
@@ -34,8 +37,8 @@ def follow_latest(
     A negative key records nothing, a negative query asks for nothing; (greatest key + 1) * time must be below
     2^63. With `inclusive`, j may be i itself if a position i + 1 exists.
     """
-    lib = library.load() if tokens.device.type == "cpu" else None
-    if lib is None:
+    compiled = _FOLLOW_LATEST.find() if tokens.device.type == "cpu" else None
+    if compiled is None:
         return _by_search(tokens, keys, queries, inclusive=inclusive)
     tokens, keys, queries = tokens.contiguous(), keys.contiguous(), queries.contiguous()
     targets, scored = torch.empty_like(tokens), torch.empty_like(tokens, dtype=torch.bool)
@@ -44,7 +47,7 @@ def follow_latest(
     table = torch.zeros(2, 1 << bits, dtype=torch.int64)
     arrays = (targets, scored, tokens, keys, queries, table[0], table[1])
     pointers = (array.data_ptr() for array in arrays)
-    lib.plait_follow_latest(*pointers, bits, tokens.numel() // time, time, inclusive)
+    compiled(*pointers, bits, tokens.numel() // time, time, inclusive)
     return Targets(targets, scored)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from plait.checks import check_choice, check_integer, check_probability
 from plait.deferred import deferred
-from plait.native import library
+from plait.native.library import INTEGER, POINTER, Function
 from plait.random import Stream
 from plait.tasks.base import (
     MOST_WORDS,
@@ -42,6 +42,8 @@ TILE = 3
 """Words in the tile that the repetitive variant repeats."""
 
 VARIANTS = ("uniform", "adversarial", "repetitive")
+
+_COPY_BACK = Function("plait_copy_back", (*(POINTER,) * 4, INTEGER, INTEGER))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,13 +109,13 @@ class SelectiveCopying(BuiltInTask):
             yield row[place - back] if 0 < back <= place else None
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
-        lib = library.load() if tokens.device.type == "cpu" else None
-        if lib is None:
+        compiled = _COPY_BACK.find() if tokens.device.type == "cpu" else None
+        if compiled is None:
             return self._copy_back(tokens)
         tokens, time = tokens.contiguous(), tokens.shape[-1]
         targets, scored = torch.empty_like(tokens), torch.empty_like(tokens, dtype=torch.bool)
         arrays = (targets, scored, tokens, self._values(tokens.device))
-        lib.plait_copy_back(*(array.data_ptr() for array in arrays), tokens.numel() // time, time)
+        compiled(*(array.data_ptr() for array in arrays), tokens.numel() // time, time)
         return Targets(targets, scored)
 
     def control(

@@ -10,14 +10,12 @@ import copy
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from plait.kernels.head import Scores, embed, head_loss, usable
+from plait.kernels.head import Scores, embed, head_loss, plain_scores, usable
 from plait.layers import MambaLayer, TransformerLayer
-from plait.layers.precision import wide
 from plait.model import HybridConfig, HybridLM, initial_parameters
 from plait.random import Stream
 
@@ -150,15 +148,3 @@ class Ensemble:
             logits = functional_call(self.model, own, (tokens[member], stream))
             rows.append(plain_scores(logits.unsqueeze(0), *(t[member : member + 1] for t in targets)))
         return Scores(*(torch.cat(column) for column in zip(*rows, strict=True)))
-
-
-def plain_scores(
-    logits: Float[Tensor, "members batch time vocab"],
-    targets: Int[Tensor, "members batch time"],
-    scored: Bool[Tensor, "members batch time"],
-) -> Scores:
-    """What `head_loss` computes, from logits, in plain operations."""
-    nats = F.cross_entropy(logits.to(wide(logits.dtype)).movedim(-1, 1), targets, reduction="none") * scored
-    counts = scored.sum((1, 2))
-    hits = (logits.argmax(-1) == targets) & scored & logits.isfinite().all(-1)
-    return Scores(nats.sum((1, 2)).double() / counts.clamp(min=1), hits.sum((1, 2)), counts)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 
 from plait.checks import check_integer
+from plait.kernels.head import plain_scores
 from plait.model import HybridLM
 from plait.random import TEST, Stream
 from plait.tasks.base import Task, sample_labelled
-from plait.training.ensemble import plain_scores
 from plait.training.evaluate import CHUNK
 
 MOST_TOKENS = 2**16

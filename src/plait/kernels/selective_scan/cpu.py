@@ -7,8 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from plait.kernels import call
+from plait.kernels.common import call
 from plait.kernels.selective_scan.rows import scan_rows
+from plait.native.library import INTEGER, POINTER
+
+_FORWARD = call.Kernel("plait_scan_forward", (*(POINTER,) * 8, INTEGER))
+_BACKWARD = call.Kernel("plait_scan_backward", (*(POINTER,) * 12, INTEGER))
 
 
 def selective_scan(
@@ -31,7 +35,7 @@ class _Scan(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
         y = torch.empty_like(inputs[0])
         last = x.new_empty(x.shape[0], *A.shape[1:])
-        call.function("plait_scan_forward", x.dtype)(
+        _FORWARD.of(x.dtype)(
             _shape(inputs), *(t.data_ptr() for t in inputs), y.data_ptr(), last.data_ptr(), call.threads()
         )
         return y
@@ -44,7 +48,7 @@ class _Scan(torch.autograd.Function):
         dy = dy.contiguous()
         dx, ddt, dB, dC = (torch.empty_like(t) for t in (x, inputs[1], *inputs[3:]))
         dA = x.new_empty(x.shape[0], *A.shape[1:])
-        call.function("plait_scan_backward", x.dtype)(
+        _BACKWARD.of(x.dtype)(
             _shape(inputs), *(t.data_ptr() for t in (*inputs, dy, dx, ddt, dA, dB, dC)), call.threads()
         )
         return dx, ddt, dA.view(A.shape[0], -1, *A.shape[1:]).sum(1), dB, dC

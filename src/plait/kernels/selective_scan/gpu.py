@@ -52,7 +52,7 @@ class _Scan(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
         import triton
 
-        from plait.kernels.triton.scan import scan_forward
+        from plait.kernels.selective_scan.gpu_kernels import scan_forward
 
         x, dt, A, BC = (tensor.contiguous() for tensor in (x, dt, A, torch.cat((B, C), dim=-1)))
         rows, time, inner = x.shape
@@ -70,8 +70,8 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
         import triton
 
-        from plait.kernels.triton.reduce import sum_parts
-        from plait.kernels.triton.scan import scan_backward
+        from plait.kernels.common.gpu_sums import sum_parts
+        from plait.kernels.selective_scan.gpu_kernels import scan_backward
 
         x, dt, A, BC, kept = ctx.saved_tensors
         rows, time, inner = x.shape
@@ -89,7 +89,7 @@ class _Scan(torch.autograd.Function):
 
 def _launch(A: Tensor, channels: int) -> dict[str, Any]:
     """What the kernels are compiled and started with, for programs of so many channels."""
-    from plait.kernels.triton.tiles import padded
+    from plait.kernels.common.gpu_tiles import padded
 
     inner, states = A.shape[-2:]
     return {

@@ -4,7 +4,7 @@
 // past d_state, where A is 0 as well, so padded states stay 0 and add nothing).
 // Equations: Gu and Dao, "Mamba", arXiv 2312.00752, section 3; the zero-order hold of A, Euler's step for B.
 #pragma once
-#include "kernels/lanes.hpp"
+#include "kernels/common/lanes.hpp"
 
 namespace plait {
 

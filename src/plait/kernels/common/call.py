@@ -1,0 +1,102 @@
+"""How the kernels call the compiled library: functions by type, shapes, pointers and strides of contiguous tensors."""
+
+import ctypes
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from plait.native import library
+
+ROWS_PER_GROUP = 8
+"""Sequences whose gradients one task adds up before groups are added: fixed, so that sums do not depend on threads."""
+
+WIDEST_ON_GPU = 128
+"""Features that the Triton kernels hold in one tile, at most; wider layers are products that PyTorch does well."""
+
+_SUFFIX = {torch.float32: "float", torch.float64: "double"}
+
+Weights = TypeVar("Weights", bound=tuple[Tensor, ...])
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function that the library has for float32 and float64, by its name and the types of its arguments."""
+
+    name: str
+    arguments: tuple[type, ...]
+
+    def of(self, dtype: torch.dtype) -> Callable[..., None]:
+        """The one for `dtype`.
+
+        Raises:
+            RuntimeError: the compiled library is not there.
+        """
+        function = library.Function(f"{self.name}_{_SUFFIX[dtype]}", self.arguments).find()
+        if function is None:
+            raise RuntimeError(f"{self.name} needs the compiled kernels, and no C++ compiler was found")
+        return function
+
+
+def usable(*tensors: Tensor) -> bool:
+    """Whether the compiled kernels can take these tensors: float32 or float64 on the CPU, all alike."""
+    first = tensors[0]
+    return (
+        first.dtype in _SUFFIX
+        and all(t.device.type == "cpu" and t.dtype == first.dtype for t in tensors)
+        and library.available()
+    )
+
+
+def integers(values: Sequence[int]) -> ctypes.Array[ctypes.c_int64]:
+    return (ctypes.c_int64 * len(values))(*values)
+
+
+def pointers(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(tensors))(*(t.data_ptr() for t in tensors))
+
+
+def strides(weights: Sequence[Tensor]) -> ctypes.Array[ctypes.c_int64]:
+    """How far the members of each lie apart."""
+    return integers([weight.stride(0) for weight in weights])
+
+
+def by_member(weight: Tensor) -> Tensor:
+    """The weight with each member's part contiguous; members may lie apart."""
+    return weight if weight[0].is_contiguous() else weight.contiguous()
+
+
+def with_members(
+    layer: Callable[[Tensor, Weights], Tensor], hidden: Tensor, weights: Weights, single: bool
+) -> Tensor:
+    """`layer` on a members axis of one where a single model comes without it."""
+    if not single:
+        return layer(hidden, weights)
+    return layer(hidden.unsqueeze(0), type(weights)(*(weight.unsqueeze(0) for weight in weights))).squeeze(0)
+
+
+def threads() -> int:
+    return torch.get_num_threads()
+
+
+def sizes(weights: Sequence[Tensor]) -> list[int]:
+    """Numbers of one member in each."""
+    return [weight[0].numel() for weight in weights]
+
+
+def places(names: Sequence[str], weights: Sequence[Tensor]) -> tuple[dict[str, int], int]:
+    """Where each begins when one member's numbers lie one after the other, and how many they are."""
+    ends = list(itertools.accumulate(sizes(weights), initial=0))
+    return dict(zip(names, ends[:-1], strict=True)), ends[-1]
+
+
+def split_gradients(packed: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
+    """Views of packed gradients `(members, groups, total)`, summed over groups in order, shaped as the weights."""
+    summed = packed[:, 0]
+    for group in range(1, packed.shape[1]):
+        summed = summed + packed[:, group]
+    parts = summed.split(sizes(weights), dim=1)
+    return [part.view(weight.shape) for part, weight in zip(parts, weights, strict=True)]

@@ -1,0 +1,129 @@
+"""What the Triton kernels share: loads and stores of tiles, scalar functions, and the two norms.
+
+A program holds a tile of tokens by features in registers, padded to powers of two; what lies outside is masked
+to zero. Triton is imported here and in the modules beside, never by `import plait`.
+"""
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+
+import inspect
+
+import triton
+import triton.language as tl
+
+HOST_NUMBERS = ("draw", "step", "purpose", "limit")
+"""Arguments whose values change from call to call, and for which no kernel is compiled anew."""
+
+
+def padded(size: int, least: int = 16) -> int:
+    """The power of two that holds `size`; products of tiles need at least 16."""
+    return max(least, triton.next_power_of_2(max(size, 1)))
+
+
+def member_kernel(function):
+    """`triton.jit` for a kernel that reads members' weights: whatever has its member stride beside it as `NAME_stride`.
+
+    It is compiled alike wherever these weights lie, or its sums could round otherwise.
+    """
+    names = inspect.signature(function).parameters
+    strides = [name for name in names if name.endswith("_stride")]
+    weights = [name.removesuffix("_stride") for name in strides]
+    fixed = [*strides, *(name for name in HOST_NUMBERS if name in names)]
+    return triton.jit(function, do_not_specialize=fixed, do_not_specialize_on_alignment=weights)
+
+
+@triton.jit
+def product(a, b, PRECISION: tl.constexpr):
+    """The product of two tiles, summed in float32; "bf16" rounds both to bfloat16 first."""
+    if PRECISION == "bf16":
+        a = a.to(tl.bfloat16)
+        b = b.to(tl.bfloat16)
+    return tl.dot(a, b, input_precision="ieee" if PRECISION == "bf16" else PRECISION)
+
+
+@triton.jit
+def sigmoid(x):
+    return 1.0 / (1.0 + tl.exp(-x))
+
+
+@triton.jit
+def softplus(x):
+    """`max(x, 0) + log(1 + exp(-|x|))`, the logarithm as the series of 2 artanh(e / (2 + e)): exact for small e."""
+    e = tl.exp(-tl.abs(x))
+    s = e / (2.0 + e)
+    square = s * s
+    series = square * (1.0 / 15.0) + 1.0 / 13.0
+    series = series * square + 1.0 / 11.0
+    series = series * square + 1.0 / 9.0
+    series = series * square + 1.0 / 7.0
+    series = series * square + 1.0 / 5.0
+    series = series * square + 1.0 / 3.0
+    series = series * square + 1.0
+    return tl.maximum(x, 0.0) + 2.0 * s * series
+
+
+@triton.jit
+def silu_slope(x):
+    gate = sigmoid(x)
+    return gate * (1.0 + x * (1.0 - gate))
+
+
+@triton.jit
+def load_rows(pointer, row, column, n_rows, N_COLUMNS: tl.constexpr):
+    """The tile `[row, column]` of a matrix `(n_rows, N_COLUMNS)`, zero outside."""
+    mask = ((row >= 0) & (row < n_rows))[:, None] & (column < N_COLUMNS)[None, :]
+    return tl.load(pointer + row[:, None] * N_COLUMNS + column[None, :], mask=mask, other=0.0)
+
+
+@triton.jit
+def store_rows(pointer, value, row, column, n_rows, N_COLUMNS: tl.constexpr):
+    mask = (row < n_rows)[:, None] & (column < N_COLUMNS)[None, :]
+    tl.store(pointer + row[:, None] * N_COLUMNS + column[None, :], value, mask=mask)
+
+
+@triton.jit
+def load_transposed(pointer, row, column, n_rows, N_COLUMNS: tl.constexpr):
+    """The same elements as `load_rows`, as the tile `[column, row]`."""
+    mask = (column < N_COLUMNS)[:, None] & (row < n_rows)[None, :]
+    return tl.load(pointer + row[None, :] * N_COLUMNS + column[:, None], mask=mask, other=0.0)
+
+
+@triton.jit
+def load_vector(pointer, index, size):
+    return tl.load(pointer + index, mask=index < size, other=0.0)
+
+
+@triton.jit
+def store_lse(pointer, index, top, total, mask):
+    """The logarithm of a sum of exponentials, `top + log(total)`, in two parts.
+
+    Beside a `top` of 10^4, as constructions have it, float32 has no digits left for a `log(total)` of 10^-5, and that
+    is all by which a probability differs from 1.
+    """
+    tl.store(pointer + 2 * index, top, mask=mask)
+    tl.store(pointer + 2 * index + 1, tl.log(total), mask=mask)
+
+
+@triton.jit
+def load_lse(pointer, index, mask):
+    """`top` and `log(total)`: a score less the first, then less the second, is the logarithm of its weight."""
+    return (
+        tl.load(pointer + 2 * index, mask=mask, other=0.0),
+        tl.load(pointer + 2 * index + 1, mask=mask, other=0.0),
+    )
+
+
+@triton.jit
+def normalise(x, inside, D: tl.constexpr, eps):
+    """Mean 0 and variance 1 along each row, and the factor that did it."""
+    mean = tl.sum(x, axis=1) / D
+    centred = tl.where(inside[None, :], x - mean[:, None], 0.0)
+    scale = tl.rsqrt(tl.sum(centred * centred, axis=1) / D + eps)
+    return centred * scale[:, None], scale
+
+
+@triton.jit
+def normalise_backward(dnormal, normal, scale, D: tl.constexpr):
+    """The gradient before `normalise` from the one behind it; both zero outside the columns."""
+    mean = tl.sum(dnormal, axis=1) / D
+    along = tl.sum(dnormal * normal, axis=1) / D
+    return (dnormal - mean[:, None] - normal * along[:, None]) * scale[:, None]

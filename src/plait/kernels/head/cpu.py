@@ -1,0 +1,106 @@
+"""Embedding and head in compiled code for the CPU (see `cpu.cpp`)."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from plait.kernels.common import call
+from plait.kernels.head.scores import Scores
+from plait.native.library import INTEGER, POINTER, REAL
+
+_HEAD_LOSS = call.Kernel("plait_head_loss", (POINTER, REAL, *(POINTER,) * 11, INTEGER))
+_EMBED = call.Kernel("plait_embed", (POINTER, POINTER, INTEGER, POINTER, POINTER, INTEGER))
+_EMBED_BACKWARD = call.Kernel("plait_embed_backward", (*(POINTER,) * 4, INTEGER))
+
+
+def head_loss(
+    hidden: Float[Tensor, "members batch time d_model"],
+    norm: tuple[Float[Tensor, "members d_model"], Float[Tensor, "members d_model"]],
+    embedding: Float[Tensor, "members vocab d_model"],
+    targets: tuple[Int[Tensor, "members batch time"], Bool[Tensor, "members batch time"]],
+    *,
+    eps: float,
+) -> Scores:
+    """What `dispatch.head_loss` promises."""
+    return Scores(*_HeadLoss.apply(hidden, *norm, embedding, *targets, eps))  # type: ignore[misc]
+
+
+class _HeadLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        embedding: Tensor,
+        targets: Tensor,
+        scored: Tensor,
+        eps: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        hidden, targets, scored = hidden.contiguous(), targets.contiguous(), scored.contiguous()
+        parameters = tuple(call.by_member(p) for p in (weight, bias, embedding))
+        members, vocab = hidden.shape[0], embedding.shape[1]
+        losses = torch.empty(members, dtype=torch.float64)
+        counts = torch.empty(members, 2, dtype=torch.int64)
+        with_gradients = any(ctx.needs_input_grad[:4])
+        dhidden = torch.empty_like(hidden) if with_gradients else None
+        packed = hidden.new_empty(members, (2 + vocab) * hidden.shape[-1]) if with_gradients else None
+        _HEAD_LOSS.of(hidden.dtype)(
+            call.integers((*hidden.shape, vocab)), eps, *(p.data_ptr() for p in parameters),
+            call.strides(parameters),
+            hidden.data_ptr(), targets.data_ptr(), scored.data_ptr(), losses.data_ptr(), counts.data_ptr(),
+            None if dhidden is None else dhidden.data_ptr(), None if packed is None else packed.data_ptr(),
+            call.threads(),
+        )  # fmt: skip
+        ctx.gradients = dhidden, packed
+        correct, seen = counts.unbind(1)
+        ctx.mark_non_differentiable(correct, seen)
+        return losses, correct, seen
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dlosses: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        dhidden, packed = ctx.gradients
+        members, d_model = dhidden.shape[0], dhidden.shape[-1]
+        dlosses = dlosses.to(dhidden.dtype)
+        if not bool((dlosses == 1).all()):
+            dhidden = dhidden * dlosses.view(-1, 1, 1, 1)
+            packed = packed * dlosses.view(-1, 1)
+        weight, bias, embedding = packed.split((d_model, d_model, packed.shape[1] - 2 * d_model), dim=1)
+        return dhidden, weight, bias, embedding.view(members, -1, d_model), None, None, None
+
+
+def embed(
+    table: Float[Tensor, "members vocab d_model"], tokens: Int[Tensor, "members batch time"]
+) -> Float[Tensor, "members batch time d_model"]:
+    """What `dispatch.embed` promises."""
+    return _Embed.apply(table, tokens)  # type: ignore[no-any-return]
+
+
+class _Embed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, tokens: Tensor) -> Tensor:
+        tokens, table = tokens.contiguous(), call.by_member(table)
+        ctx.save_for_backward(tokens)
+        ctx.vocab = table.shape[1]
+        out = table.new_empty(*tokens.shape, table.shape[2])
+        _EMBED.of(table.dtype)(
+            call.integers((*out.shape, ctx.vocab)), table.data_ptr(), table.stride(0), tokens.data_ptr(),
+            out.data_ptr(), call.threads(),
+        )  # fmt: skip
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
+        (tokens,) = ctx.saved_tensors
+        dout = dout.contiguous()
+        gradient = dout.new_empty(dout.shape[0], ctx.vocab, dout.shape[-1])
+        _EMBED_BACKWARD.of(dout.dtype)(
+            call.integers((*dout.shape, ctx.vocab)), tokens.data_ptr(), dout.data_ptr(), gradient.data_ptr(),
+            call.threads(),
+        )  # fmt: skip
+        return gradient, None

@@ -1,0 +1,20 @@
+"""Cross-entropy and counts of a batch in plain PyTorch."""
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from plait.kernels.common.precision import wide
+from plait.kernels.head.scores import Scores
+
+
+def plain_scores(
+    logits: Float[Tensor, "members batch time vocab"],
+    targets: Int[Tensor, "members batch time"],
+    scored: Bool[Tensor, "members batch time"],
+) -> Scores:
+    """What `head_loss` computes, from logits, in plain operations."""
+    nats = F.cross_entropy(logits.to(wide(logits.dtype)).movedim(-1, 1), targets, reduction="none") * scored
+    counts = scored.sum((1, 2))
+    hits = (logits.argmax(-1) == targets) & scored & logits.isfinite().all(-1)
+    return Scores(nats.sum((1, 2)).double() / counts.clamp(min=1), hits.sum((1, 2)), counts)

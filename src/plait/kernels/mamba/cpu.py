@@ -1,0 +1,52 @@
+"""A whole Mamba-1 layer in compiled code for the CPU, forward and backward (see `cpu.cpp`)."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from plait.kernels.common import call
+from plait.kernels.mamba.weights import MambaWeights
+from plait.native.library import INTEGER, POINTER, REAL
+
+_FORWARD = call.Kernel("plait_mamba_forward", (POINTER, REAL, *(POINTER,) * 4, INTEGER))
+_BACKWARD = call.Kernel("plait_mamba_backward", (POINTER, REAL, *(POINTER,) * 6, INTEGER, INTEGER))
+
+
+def mamba_layer(
+    hidden: Float[Tensor, "members batch time d_model"], weights: MambaWeights, *, eps: float
+) -> Float[Tensor, "members batch time d_model"]:
+    """What `dispatch.mamba_layer` promises."""
+    return _MambaLayer.apply(hidden, eps, *weights)  # type: ignore[no-any-return]
+
+
+class _MambaLayer(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, eps: float, *given: Tensor) -> Tensor:
+        hidden, weights = hidden.contiguous(), MambaWeights(*map(call.by_member, given))
+        ctx.save_for_backward(hidden, *weights)
+        ctx.eps = eps
+        out = torch.empty_like(hidden)
+        _FORWARD.of(hidden.dtype)(
+            call.integers((*hidden.shape, *weights.widths)), eps, call.pointers(weights), call.strides(weights),
+            hidden.data_ptr(), out.data_ptr(), call.threads(),
+        )  # fmt: skip
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, *saved = ctx.saved_tensors
+        weights, dout = MambaWeights(*saved), dout.contiguous()
+        members, batch = hidden.shape[:2]
+        groups = -(-batch // call.ROWS_PER_GROUP)
+        packed = hidden.new_empty(members, groups, sum(call.sizes(weights)))
+        dhidden = torch.empty_like(hidden)
+        _BACKWARD.of(hidden.dtype)(
+            call.integers((*hidden.shape, *weights.widths)), ctx.eps, call.pointers(weights), call.strides(weights),
+            hidden.data_ptr(), dout.data_ptr(), dhidden.data_ptr(), packed.data_ptr(), call.ROWS_PER_GROUP,
+            call.threads(),
+        )  # fmt: skip
+        return dhidden, None, *call.split_gradients(packed, weights)
