@@ -106,7 +106,7 @@ test("wrong files are one line, and nothing in them is executed or freezes", asy
   assert.equal(await page.locator("#size img").count(), 0);
   await page.getByRole("button", { name: `Remove ${html}`.slice(0, 30) }).click();
   await give("own.json", JSON.stringify({ pattern: "os:system-TF", d_model: 8, vocab_size: 9 }));
-  await settled(page, "is a module of its author");
+  await settled(page, "it names code that is not plait");
   await page.getByRole("button", { name: "Remove own.json" }).click();
   await give("deep.json", `{"model_type": ${"[".repeat(50_000)}${"]".repeat(50_000)}}`);
   await settled(page, "deep.json: a config is not nested more");

@@ -6,10 +6,9 @@ from math import floor
 from typing import Any
 
 from plait.advisor import capacity, plan
-from plait.checks import check_integer, cut, unknown
+from plait.checks import check_integer, unknown
 from plait.memory import Architecture, MemoryReport, architecture_of, crossing
 from plait.memory.configs import model_of
-from plait.model import HybridConfig
 
 WEIGHT_BITS: Mapping[str, int] = {
     "float32": 32,
@@ -60,7 +59,7 @@ def size(
     check_integer("seq_len", seq_len, least=1, most=MOST_LENGTH)
     check_integer("batch", batch, least=1, most=MOST_BATCH)
     weight_bits, cache_bits = bits_of("weights", weights, WEIGHT_BITS), bits_of("cache", cache, CACHE_BITS)
-    model = _model(config, generic)
+    model = model_of(config, generic=generic)
     found = model if isinstance(model, Architecture) else architecture_of(model)
     dtype = "bfloat16" if found.dtype in (None, "float64") else found.dtype
     report = found.memory(seq_len, dtype=dtype)
@@ -93,7 +92,9 @@ def ruled_out(
         ValueError: as `size` and `plait.advisor.plan`.
     """
     check_integer("seq_len", seq_len, least=1, most=MOST_LENGTH)
-    return dict(plan(_model(config, generic), budget=budget, seq_len=seq_len, items=items).to_json())
+    return dict(
+        plan(model_of(config, generic=generic), budget=budget, seq_len=seq_len, items=items).to_json()
+    )
 
 
 def fits(weight_bytes: int, sequence_bytes: int) -> list[dict[str, int]]:
@@ -119,16 +120,6 @@ def bits_of(what: str, name: str, known: Mapping[str, int]) -> int:
     if name not in known:
         raise ValueError(unknown(f"type of {what}", str(name), _names(known)))
     return known[name]
-
-
-def _model(config: object, generic: bool) -> HybridConfig | Architecture:
-    """A config that names no module: a page runs nobody's code."""
-    model = model_of(config, generic=generic)
-    if isinstance(model, HybridConfig) and (own := [name for name in model.layers if ":" in name]):
-        raise ValueError(
-            f"layer {cut(own[0])} is a module of its author; plait memory --help says how to read it"
-        )
-    return model
 
 
 def _names(known: Mapping[str, int]) -> Sequence[str]:
