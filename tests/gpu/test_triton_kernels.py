@@ -196,6 +196,38 @@ def test_layer_with_dropout(
             assert float(one.detach().norm()) < TOLERANCE * largest, name
 
 
+@pytest.mark.skipif(INTERPRETED, reason="too large for the interpreter, which has the other cases")
+@pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
+@pytest.mark.parametrize(("d_model", "shape"), [(8, (3, 8, 100)), (24, (2, 8, 100)), (64, (1, 2, 64))])
+def test_layer_as_it_is_trained(make: type[nn.Module], d_model: int, shape: tuple[int, int, int]):
+    test_layer(make, d_model, shape, {"window": 20})
+
+
+CUTS: tuple[dict[str, Any], ...] = (
+    {"every": (16, 2), "channels": (32, 16), "chunk": 4, "keys": 32},
+    {"every": (64, 4), "channels": (32, 8), "chunk": 2, "parts": 1, "queries": 64, "attention_warps": 4},
+)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
+def test_every_cut_computes_the_same(make: type[nn.Module], cut: dict[str, Any]):
+    from plait.kernels.common.gpu_tilings import Tiling
+
+    layer, draw = layer_of(make, 8, {"window": 20}), draws(1)
+    weights = weights_of(layer, 2)
+    hidden, up = draw(2, 2, 70, 8), draw(2, 2, 70, 8)
+    wanted = run(layer, lambda module, h: module.reference_forward(h), (hidden, up, weights))
+    there = {name: value.to(DEVICE, torch.float32) for name, value in weights.items()}
+    changes = dict(cut)
+    rows, warps = changes.pop("every")
+    call = functools.partial(fast, tiling=Tiling(**changes).every(rows, warps))
+    with poisoned():
+        got = run(layer, call, (hidden.to(DEVICE, torch.float32), up.to(DEVICE, torch.float32), there))
+    for name, one, other in zip(("output", "hidden", *weights), got, wanted, strict=True):
+        assert_near(one, other, name)
+
+
 @pytest.mark.skipif(INTERPRETED, reason="the interpreter multiplies the bits of bfloat16 as they lie")
 @pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
 def test_products_of_fewer_bits(make: type[nn.Module]):
