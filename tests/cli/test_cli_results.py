@@ -1,8 +1,10 @@
 import json
 
+import polars as pl
 import pytest
 
 from plait.experiments import Store
+from plait.experiments.shard_files import shard_bytes
 
 SMALL = ("--steps", 2, "--train", "test_sequences=4", "--train", "select_sequences=2", "--d-model", 4)
 
@@ -69,3 +71,35 @@ def test_folders_that_are_refused(refused, store, tmp_path):
         shard.write_bytes(broken)
         assert shard.name in refused("results", "r")
         assert shard.name in refused("train", *SMALL, "-o", "r")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--where", "typo=1"),
+        ("--by", "patern"),
+        ("--columns", "acuracy"),
+        ("--sql", "DROP TABLE members"),
+        ("--sql", "SELECT 1", "--by", "seed"),
+    ],
+)
+@pytest.mark.parametrize("action", [("--pack",), ("--into", "other")])
+def test_nothing_is_packed_before_all_is_checked(plait, refused, tmp_path, wrong, action):
+    plait("train", *SMALL, "-o", "out")
+    before = {path: path.read_bytes() for path in tmp_path.glob("out/*.parquet")}
+    refused("results", "out", *action, *wrong)
+    assert {path: path.read_bytes() for path in tmp_path.glob("out/*.parquet")} == before
+    assert not (tmp_path / "other").exists()
+
+
+def test_stored_text_cannot_steer_a_terminal(plait, tmp_path):
+    """Rows may come from anywhere; a name in them is shown as the text that it is, and cut."""
+    plait("train", *SMALL, "-o", "out")
+    (path,) = tmp_path.glob("out/*.parquet")
+    rows = pl.read_parquet(path).with_columns(device=pl.lit("\x1b]0;owned\x07\x9b2J" + "x" * 5_000_000))
+    path.write_bytes(shard_bytes(rows))
+    shown = plait("results", "out", "--columns", "device").stdout
+    assert "\x1b" not in shown
+    assert "\x9b" not in shown
+    assert r"\x1b]0;owned\x07\x9b2Jxxx" in shown
+    assert len(shown) < 3000

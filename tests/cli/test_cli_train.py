@@ -330,3 +330,16 @@ def test_a_broken_promise_is_one_line(plait, refused, tmp_path, monkeypatch, ask
     if "Unset" not in asked[1]:
         assert plait("train", *task, *asked, *rest, "--unchecked").exit_code == 0
     monkeypatch.delitem(sys.modules, "own_parts")
+
+
+def test_models_that_another_process_did_not_keep_are_missed(plait, tmp_path, monkeypatch):
+    """It was training the same members, and stored them while this one waited."""
+    from plait.experiments import saved_models
+
+    monkeypatch.setattr(saved_models, "saving_train", lambda folder, unchecked=False: library_train)
+    asked = ("--task", "needle", "--seq-len", 4, "--steps", 1, "--d-model", 2, "--train", "test_sequences=1")
+    done = plait("train", *asked, "-o", "out", "--save-models")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        "plait: 1 of these members are stored in 'out' without their models"
+    )

@@ -1,9 +1,12 @@
 """Questions to a store: SQL over its members and nothing else, filters, aggregates."""
 
+import time
+
 import pytest
 from fake_training import FakeTrainer, small_experiment
 
 from plait.experiments import Store, StoreError, aggregated, filtered, query, run_experiment
+from plait.experiments.sql_process import run_sql
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +36,11 @@ def test_a_subquery(folder):
         ("", "a query starts with SELECT or WITH, got ''"),
         ("DROP TABLE members", "a query starts with SELECT or WITH, got 'DROP TABLE members'"),
         ("CREATE TABLE x AS SELECT 1", "a query starts with SELECT or WITH"),
-        ("SELECT * FROM read_csv('/etc/passwd')", "a query reads the table members alone, not files"),
-        ("SELECT * FROM \"READ_parquet\"('x')", "a query reads the table members alone, not files"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "the query failed: "),
+        ("SELECT * FROM \"READ_parquet\"('/dev/null')", "the query failed: "),
+        ("SELECT * FROM read_csv('https://127.0.0.1:9/x')", "the query failed: "),
+        ("x" * 2_000_000, "a query starts with SELECT or WITH, got 'xxx"),
+        ("SELECT " + "1, " * 500_000 + "1", "a query of at most 1,000,000 letters is needed"),
         (
             "SELECT * FROM elsewhere",
             "the query failed: relation 'elsewhere' was not found; the table is members:",
@@ -50,6 +56,37 @@ def test_refused_in_one_line(folder, sql, message):
         query(folder, sql)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+    assert "root:" not in str(caught.value)
+
+
+def test_a_text_that_looks_like_a_table_function_is_allowed(folder):
+    assert query(folder, "SELECT count(*) AS n FROM members WHERE task <> 'read_csv'").item() == 48
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        (
+            "WITH RECURSIVE a AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM a) SELECT count(*) FROM a",
+            "it takes longer than 1 seconds|the query failed",
+        ),
+        (
+            "SELECT count(*) FROM members a CROSS JOIN members b CROSS JOIN members c CROSS JOIN members d "
+            "CROSS JOIN members e CROSS JOIN members f",
+            "it takes longer than 1 seconds|it needs more than 4 GiB|too large",
+        ),
+        (
+            "SELECT seed + " + " + ".join(["1"] * 50_000) + " FROM members",
+            "it takes longer than 1 seconds|too deep",
+        ),
+    ],
+    ids=["recursive", "joined", "deep"],
+)
+def test_a_query_that_does_not_end_is_ended(folder, sql, said):
+    began = time.monotonic()
+    with pytest.raises(StoreError, match=said):
+        run_sql(folder, sql, seconds=1)
+    assert time.monotonic() - began < 60
 
 
 def test_a_folder_without_results_is_refused(tmp_path):

@@ -3,7 +3,15 @@ from plait.checks.aliases import present_name, stored_name
 from plait.checks.code import code_digest
 from plait.checks.names import unknown
 from plait.checks.own_names import is_own_name, one_line, resolve
-from plait.checks.values import check_choice, check_integer, check_probability, check_seconds, cut, shortened
+from plait.checks.values import (
+    check_choice,
+    check_integer,
+    check_probability,
+    check_seconds,
+    cut,
+    printable,
+    shortened,
+)
 
 __all__ = [
     "added_field",
@@ -17,6 +25,7 @@ __all__ = [
     "neutral_fields",
     "one_line",
     "present_name",
+    "printable",
     "resolve",
     "shortened",
     "stored_name",

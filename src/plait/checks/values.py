@@ -1,6 +1,7 @@
 """How a value is checked and shown: one integer check, one way to shorten what a message quotes."""
 
 import math
+import unicodedata
 
 LONGEST_SHOWN = 60
 """Characters of a value in a message."""
@@ -20,6 +21,19 @@ def shortened(value: object, *, most: int = LONGEST_SHOWN) -> str:
 def cut(text: str, *, most: int = LONGEST_SHOWN) -> str:
     """The text itself, its end replaced by dots where it is longer than `most` characters."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelled out, so that no text that was read can steer a terminal.
+
+    Line ends and tabs stay.
+    """
+    return text if text.isprintable() else "".join(map(_spelled, text))
+
+
+def _spelled(letter: str) -> str:
+    steers = unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in "\n\t"
+    return letter.encode("unicode_escape").decode() if steers else letter
 
 
 def check_integer(name: str, value: object, *, least: int, most: int | None = None) -> int:

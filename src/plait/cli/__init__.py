@@ -1,5 +1,13 @@
 """The command line: parse, call, print."""
 
-from plait.cli.app import app, main
+from typing import TYPE_CHECKING
+
+from plait.cli.entry import main
+from plait.deferred import on_first_use
+
+if TYPE_CHECKING:
+    from plait.cli.app import app
 
 __all__ = ["app", "main"]
+
+__getattr__ = on_first_use(__name__)

@@ -1,5 +1,5 @@
 """`python -m plait.cli`: the program `plait`."""
 
-from plait.cli.app import main
+from plait.cli.entry import main
 
 main()

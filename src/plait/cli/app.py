@@ -66,8 +66,3 @@ app.command()(results.results)
 app.command()(reproduce.report)
 app.command()(bench.bench)
 app.command()(doctor.doctor)
-
-
-def main() -> None:
-    """The program `plait`."""
-    app()

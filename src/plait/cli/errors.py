@@ -1,22 +1,24 @@
 """The one place where a mistake becomes one line on stderr and an exit code.
 
-0 done, 1 a check that failed (or nobody reads our output), 2 what was asked for cannot be done, 130 Ctrl-C.
+0 done, 1 a check that failed (or nobody reads our output), 2 what was asked for cannot be done, 130 Ctrl-C,
+143 SIGTERM.
 """
 
 import os
 import sys
 import warnings
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from plait.checks.names import unknown
+from plait.checks import printable, unknown
+from plait.cli.entry import exit_code, interrupted_line
 
-CHECK_FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+CHECK_FAILED, REFUSED = 1, 2
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -38,6 +40,9 @@ class Commands(TyperGroup):
             with _warnings_said():
                 code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
             sys.stdout.flush()
+        except typer.Abort:
+            _say("standard input has ended")
+            code = REFUSED
         except typer.TyperException as error:
             _say(_usage_line(error))
             code = error.exit_code
@@ -57,8 +62,8 @@ class Commands(TyperGroup):
             _say(f"code that is not plait's left the program (SystemExit: {left.code})")
             raise typer.Exit(REFUSED) from None
         except KeyboardInterrupt as stop:
-            _say(str(stop) or "interrupted")
-            raise typer.Exit(INTERRUPTED) from None
+            _say(interrupted_line(stop))
+            raise typer.Exit(exit_code(stop)) from None
         except BrokenPipeError:
             raise
         except (ValueError, OSError, MemoryError) as error:
@@ -76,6 +81,13 @@ class Commands(TyperGroup):
             formatter.write_dl(
                 [(name, self.commands[name].get_short_help_str(1000)) for name in self.commands]
             )
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().make_context(*args, **extra)
+        except KeyboardInterrupt as stop:
+            _say(interrupted_line(stop))
+            raise typer.Exit(exit_code(stop)) from None
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
@@ -118,7 +130,8 @@ def _warnings_said() -> Generator[None, None, None]:
 
 
 def _say(line: str) -> None:
-    print(f"plait: {line}", file=sys.stderr)
+    with suppress(OSError, ValueError):  # nobody reads it
+        print(f"plait: {printable(line)}", file=sys.stderr)
 
 
 def _folded(text: str) -> str:

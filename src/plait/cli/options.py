@@ -22,6 +22,14 @@ Params = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=JSON", help="A parameter of the task; may be repeated."),
 ]
+Wait = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        help="For members that another process is training; left out, as long as it takes.",
+    ),
+]
 TrustCode = Annotated[
     bool,
     typer.Option("--trust-code", help="Import and run the layers of others that the model's config names."),

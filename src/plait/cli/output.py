@@ -13,6 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from plait.checks import cut, printable
+
+LONGEST_CELL = 1_000
+"""Characters of a text in a table."""
+
 MOST_INTEGER_BITS = 14_000
 """Longer integers are not written out: Python itself stops at 4,300 digits."""
 
@@ -24,18 +29,18 @@ def print_json(document: object) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table whose numbers stand to the right."""
-    table = Table(title=escape(title) or None, title_justify="left", box=SIMPLE, pad_edge=False)
+    table = Table(title=escape(printable(title)) or None, title_justify="left", box=SIMPLE, pad_edge=False)
     rows = [list(row) for row in rows]
     for index, name in enumerate(columns):
         numeric = all(isinstance(row[index], int | float | Fraction | None) for row in rows)
         table.add_column(escape(name), justify="right" if numeric and rows else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(shown(value)) for value in row))
+        table.add_row(*(escape(_cell(value)) for value in row))
     out().print(table)
 
 
 def print_line(text: str = "") -> None:
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{printable(text)}\n")
 
 
 def out() -> Console:
@@ -66,6 +71,11 @@ def shown(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(shown(item) for item in value)
     return str(value)
+
+
+def _cell(value: object) -> str:
+    """A text may come from a file: one of megabytes, or of control characters, is shown as what it is."""
+    return printable(cut(value, most=LONGEST_CELL) if isinstance(value, str) else shown(value))
 
 
 def plain(value: Any) -> Any:

@@ -1,11 +1,13 @@
 """`plait reproduce` and `plait report`: an experiment of the paper, and pages of what a folder holds."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, Unchecked
+from plait.cli.options import Device, JsonFlag, Unchecked, Wait
 from plait.cli.output import messages, out, print_json, print_line, print_table
 from plait.cli.values import parse_choices
 
@@ -58,6 +60,7 @@ def reproduce(
         ),
     ] = None,
     unchecked: Unchecked = False,
+    wait: Wait = None,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -103,11 +106,16 @@ def reproduce(
     if dry_run:
         _print_forecast(asked, folder, device=device, json=json)
         return
-    _train_and_report(asked, folder, ray=ray, unchecked=unchecked, device=device, json=json)
+    if ray is not None:
+        from plait.experiments.spread import check_ray
+
+        check_ray()
+    train = functools.partial(_train, ray=ray, unchecked=unchecked, wait=wait, device=device)
+    _train_and_report(asked, folder, train, json=json)
 
 
 def _train_and_report(
-    asked: "Asked", folder: Path, *, ray: str | None, unchecked: bool, device: str, json: bool
+    asked: "Asked", folder: Path, train: "Callable[[Experiment, Path], None]", *, json: bool
 ) -> None:
     from plait.experiments import Store
     from plait.report import RESULTS, Report, experiment_report, print_report, write_html
@@ -121,7 +129,7 @@ def _train_and_report(
     if known and not json:
         print_report(Report(title="plait: before training", question=whole.question, sections=known), out())
         print_line()
-    _train(asked.part, folder, ray=ray, unchecked=unchecked, device=device)
+    train(asked.part, folder)
     command = f"{asked.command} -o {folder}"
     report = experiment_report(
         asked.figure, store.read(), evaluations=store.read_evaluations(), commands=(command,)
@@ -141,14 +149,22 @@ def _train_and_report(
         print_line(f"written {path}")
 
 
-def _train(part: "Experiment", folder: Path, *, ray: str | None, unchecked: bool, device: str) -> None:
+def _train(
+    part: "Experiment",
+    folder: Path,
+    *,
+    ray: str | None,
+    unchecked: bool,
+    wait: float | None,
+    device: str,
+) -> None:
     from plait.experiments import LiveProgress, run_experiment
     from plait.experiments.runner import plait_train
 
     trainer = plait_train(unchecked=unchecked)
     with LiveProgress(part, messages()) as watch:
         if ray is None:
-            run_experiment(part, folder, train=trainer, device=device, watch=watch)
+            run_experiment(part, folder, train=trainer, device=device, watch=watch, wait=wait)
         else:
             from plait.experiments.spread import run_on_ray
 

@@ -67,29 +67,29 @@ def results(
     plait results runs/headline --sql "SELECT pattern, MAX(accuracy) FROM members GROUP BY pattern"
     plait results runs/headline --into results
     """
-    from plait.checks.names import unknown
-    from plait.experiments import Store, StoreError, aggregated, filtered, query
+    from plait.experiments import Store, aggregated, filtered, query
+    from plait.experiments.query import check_columns, check_query
 
     check_device(device)
+    conditions = parse_fields("--where", where)
+    groups, names = parse_names(by, ()), parse_names(columns, COLUMNS)
+    if sql is not None:
+        if conditions or by is not None or columns is not None:
+            raise ValueError("--sql takes the place of --where, --by and --columns")
+        check_query(sql)
+    check_columns([*conditions, *groups, *(() if columns == "all" else names)])
     if pack:
         Store.for_reading(folder).pack()
     if into is not None:
         added = Store.for_reading(folder).pack_into(Store.for_writing(into))
         messages().print(f"{added} members added to {into}", highlight=False)
-    conditions = parse_fields("--where", where)
     if sql is not None:
-        if conditions or by is not None or columns is not None:
-            raise ValueError("--sql takes the place of --where, --by and --columns")
         frame = query(folder, sql)
     else:
         frame = filtered(Store.for_reading(folder).read(), conditions).sort(*ORDER)
         if by is not None:
-            frame = aggregated(frame, parse_names(by, ()))
+            frame = aggregated(frame, groups)
         elif columns != "all":
-            names = parse_names(columns, COLUMNS)
-            for name in names:
-                if name not in frame.columns:
-                    raise StoreError(unknown("column", name, frame.columns))
             frame = frame.select(names)
     if json:
         print_json(frame.to_dicts())

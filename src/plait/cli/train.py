@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, Params, TaskOption, TrustCode, Unchecked
+from plait.cli.options import Device, JsonFlag, Params, TaskOption, TrustCode, Unchecked, Wait
 from plait.cli.output import messages, print_json, print_line, print_table
 from plait.cli.values import parse_fields, parse_integers, parse_numbers, parse_seeds
 
@@ -58,6 +58,7 @@ def train(
         bool, typer.Option("--save-models", help="Keep the trained models in DIR/models.")
     ] = False,
     unchecked: Unchecked = False,
+    wait: Wait = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
     json: JsonFlag = False,
     device: Device = "auto",
@@ -103,7 +104,9 @@ def train(
         _print_plan(run, parameters, len(members), json=json)
         return
     with nullcontext(output) if output is not None else TemporaryDirectory() as folder:
-        rows = _trained(experiment, Path(folder), device=device, save_models=save_models, unchecked=unchecked)
+        rows = _trained(
+            experiment, Path(folder), device=device, save_models=save_models, unchecked=unchecked, wait=wait
+        )
     _print_rows(experiment, rows, output if save_models else None, json=json)
 
 
@@ -167,7 +170,13 @@ def _window(text: str) -> int | None:
 
 
 def _trained(
-    experiment: "Experiment", folder: Path, *, device: str, save_models: bool, unchecked: bool
+    experiment: "Experiment",
+    folder: Path,
+    *,
+    device: str,
+    save_models: bool,
+    unchecked: bool,
+    wait: float | None,
 ) -> "pl.DataFrame":
     from plait.experiments import LiveProgress, run_experiment
     from plait.experiments.runner import plait_train
@@ -177,7 +186,10 @@ def _trained(
         check_models(folder, experiment.expand())
     saving = saving_train(folder, unchecked=unchecked) if save_models else plait_train(unchecked=unchecked)
     with LiveProgress(experiment, messages()) as watch:
-        return run_experiment(experiment, folder, train=saving, device=device, watch=watch)
+        rows = run_experiment(experiment, folder, train=saving, device=device, watch=watch, wait=wait)
+    if save_models:
+        check_models(folder, experiment.expand())  # another process may have trained them, and kept none
+    return rows
 
 
 def _print_plan(run: "Run", parameters: int, members: int, *, json: bool) -> None:

@@ -1,6 +1,7 @@
-"""How an experiment goes on, on a terminal: one bar with the time that is left, one line a finished shard."""
+"""How an experiment goes on: one line a finished shard, and a bar with the time that is left, or lines of it."""
 
 import math
+import time
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -9,11 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
+from plait.checks import printable
 from plait.experiments.estimate import Estimate
 from plait.experiments.labels import cell_label
 from plait.experiments.left_out import settings_of
 from plait.experiments.shards import Shard
 from plait.experiments.spec import Experiment
+
+SECONDS_A_LINE, SECONDS_A_WAITING_LINE = 10.0, 5.0
+"""Between the lines that say how far it is, where no terminal shows a bar."""
 
 
 class LiveProgress:
@@ -23,6 +28,8 @@ class LiveProgress:
         self._experiment = experiment
         self._console = console
         self._shards = self._stored = 0
+        self._said = time.monotonic()
+        self._doing = ""
         self._estimate = Estimate(())
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -49,7 +56,7 @@ class LiveProgress:
         self._bar.update(self._task, total=self._estimate.total)
 
     def noted(self, line: str) -> None:
-        self._console.print(escape(line), highlight=False, soft_wrap=True)
+        self._console.print(escape(printable(line)), highlight=False, soft_wrap=True)
 
     def began(self, shard: Shard, part: Shard) -> None:
         self._estimate.begin(shard, part)
@@ -63,28 +70,35 @@ class LiveProgress:
         self._estimate.finish(shard)
         self._stored += 1
         if rows is not None:
-            self._console.print(escape(f"{self._label(shard)}: {_outcome(rows)}"), highlight=False)
+            self.noted(f"{self._label(shard)}: {_outcome(rows)}")
         self._show()
 
     def waiting(self, shards: int) -> None:
-        self._show(f"waiting for another process to finish {shards} of {self._shards} shards")
+        line = f"waiting for another process to finish {shards} of {self._shards} shards"
+        self._show(f"{line} (--wait SECONDS gives up)", every=SECONDS_A_WAITING_LINE)
 
     def _label(self, shard: Shard) -> str:
         return cell_label(settings_of(self._experiment, shard.runs[0]))
 
-    def _show(self, description: str | None = None) -> None:
+    def _show(self, description: str | None = None, *, every: float | None = None) -> None:
         rate = self._estimate.rate
         words = [f"{self._stored} of {self._shards} shards"]
         if (left := self._estimate.seconds_left()) is not None:
             words.append(f"{duration(left)} left")
         if rate is not None:
             words.append(f"{rate:,.0f} model-steps/s")
+        self._doing = self._doing if description is None else printable(description)
         self._bar.update(
             self._task,
             completed=self._estimate.done,
-            description=None if description is None else escape(description),
+            description=escape(self._doing),
             left=" · ".join(words),
         )
+        if not self._console.is_terminal and time.monotonic() - self._said >= (
+            SECONDS_A_LINE if every is None else every
+        ):
+            self._said = time.monotonic()
+            self.noted(f"{self._doing} · {' · '.join(words)}")
 
 
 def duration(seconds: float) -> str:

@@ -1,39 +1,47 @@
 """Questions to a folder of results: filters, aggregates and SQL over its members.
 
-SQL is polars' own, over the one table `members`; nothing else can be read, written or fetched from there.
+SQL is polars' own, over the one table `members`, in a process that can open nothing else (sql_process.py).
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from plait.checks.names import unknown
+from plait.checks import shortened, unknown
 from plait.experiments.errors import StoreError
 from plait.experiments.schema import COLUMNS
-from plait.experiments.store import Store
-
-TABLE = "members"
+from plait.experiments.sql_process import run_sql
 
 
 def query(folder: str | os.PathLike[str], sql: str) -> pl.DataFrame:
     """The answer to one SELECT statement over the table `members` (schema.py says what its columns mean).
 
     Raises:
-        StoreError: no such folder, a damaged shard, or a statement that is not one SELECT over `members`.
+        StoreError: no such folder, a damaged shard, a statement that is not one SELECT over `members`, or one that
+            takes too much time or memory.
+    """
+    check_query(sql)
+    return run_sql(folder, sql)
+
+
+def check_query(sql: str) -> None:
+    """Raises:
+    StoreError: no SELECT.
     """
     words = sql.split(maxsplit=1)
     if not words or words[0].upper() not in ("SELECT", "WITH"):
-        raise StoreError(f"a query starts with SELECT or WITH, got {sql.strip()[:40]!r}")
-    if "read_" in sql.lower():
-        raise StoreError(f"a query reads the table {TABLE} alone, not files")
-    frame = Store.for_reading(folder).read()
-    try:
-        return pl.SQLContext({TABLE: frame}).execute(sql, eager=True)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise StoreError(f"the query failed: {reason}; the table is {TABLE}: {', '.join(COLUMNS)}") from None
+        raise StoreError(f"a query starts with SELECT or WITH, got {shortened(sql.strip(), most=42)}")
+
+
+def check_columns(names: Iterable[str]) -> None:
+    """Raises:
+    StoreError: a column that members do not have; the nearest is named.
+    """
+    for name in names:
+        if name not in COLUMNS:
+            raise StoreError(unknown("column", name, COLUMNS))
 
 
 def filtered(frame: pl.DataFrame, conditions: Mapping[str, Any]) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import Protocol
 import polars as pl
 
 from plait.experiments.edited_code import code_notes
-from plait.experiments.errors import writing
+from plait.experiments.errors import StoreError, writing
 from plait.experiments.evaluations import MeasurableShard
 from plait.experiments.keeping import keep, missing, trained
 from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan
@@ -86,6 +86,7 @@ def run_experiment(
     device: str = "auto",
     max_members: int | None = None,
     watch: Watch | None = None,
+    wait: float | None = None,
 ) -> pl.DataFrame:
     """The experiment's rows, sorted by identity, after training those that `folder` does not hold.
 
@@ -93,10 +94,11 @@ def run_experiment(
 
     Args:
         max_members: members of one ensemble; None for what suits the device. It changes no number.
+        wait: seconds for what other processes are training, once all else is done; None for as long as it takes.
 
     Raises:
         ValueError: a slice that leaves nothing, or what training refuses.
-        StoreError: the folder cannot be read or written, or holds a damaged shard.
+        StoreError: the folder cannot be read or written, or holds a damaged shard; others are not done in time.
         Stopped: on Ctrl-C.
     """
     shards = plan_for(experiment, device=device, max_members=max_members)
@@ -112,8 +114,11 @@ def run_experiment(
     for line in code_notes((run for shard in shards for run in shard.runs), store):
         work.watch.noted(line)
     try:
-        left = [shard for shard in shards if not work.do(shard)]
+        left: list[Shard] = [shard for shard in shards if not work.do(shard)]
+        began = time.monotonic()
         while left:
+            if wait is not None and time.monotonic() - began > wait:
+                raise StoreError(f"another process still trains {len(left)} shards in {str(store.folder)!r}")
             work.watch.waiting(len(left))
             time.sleep(POLL_SECONDS)
             left = [shard for shard in left if not work.do(shard)]

@@ -4,6 +4,7 @@ Ray is imported here alone (`pip install 'plait[ray]'`). What a worker trains de
 that was lost with its worker runs again elsewhere, and the rows are those of one machine.
 """
 
+import importlib.util
 import os
 import socket
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ from plait.training.evaluation import Evaluation
 from plait.training.loop import resolve_device
 
 CONNECT_SECONDS = 10.0
+
+_NO_RAY = "spreading over workers needs Ray: pip install 'plait[ray]'"
 
 LOCAL = "local"
 """The address of a cluster that is started on this machine, and ends with the experiment."""
@@ -76,6 +79,14 @@ def run_on_ray(
     finally:
         ray.shutdown()
     return rows_of_experiment(store, experiment)
+
+
+def check_ray() -> None:
+    """Raises:
+    ValueError: Ray is not installed.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise ValueError(_NO_RAY)
 
 
 def train_part(part: Shard, train: Trainer, device: str, evaluations: Sequence[Evaluation]) -> Trained:
@@ -131,7 +142,7 @@ def _connect(address: str) -> ModuleType:
     try:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise ValueError("spreading over workers needs Ray: pip install 'plait[ray]'") from None
+        raise ValueError(_NO_RAY) from None
     local = address == LOCAL
     _check_reached(address)
     try:

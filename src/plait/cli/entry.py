@@ -1,0 +1,82 @@
+"""The program `plait`: signals and standard streams first, so that whatever happens from then on is one line.
+
+Nothing heavy is imported before that: Ctrl-C while PyTorch is loading is no traceback either.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType
+
+INTERRUPTED, TERMINATED, REFUSED = 130, 143, 2
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM; what a Ctrl-C stops cleanly, this does."""
+
+
+def main() -> None:
+    """The program `plait`."""
+    try:
+        signal.signal(signal.SIGTERM, _terminate)
+        if not _keep_streams():
+            _say("cannot print: standard output is closed")
+            sys.exit(REFUSED)
+        from plait.cli.app import app
+
+        app()
+    except KeyboardInterrupt as stop:
+        _no_further_interrupt()
+        _say(interrupted_line(stop))
+        sys.exit(exit_code(stop))
+    finally:
+        _no_further_interrupt()
+
+
+def interrupted_line(stop: KeyboardInterrupt) -> str:
+    return str(stop) or ("terminated" if isinstance(stop, TerminatedError) else "interrupted")
+
+
+def exit_code(stop: KeyboardInterrupt) -> int:
+    """As shells give it for the signal; a `KeyboardInterrupt` raised from another tells by its cause."""
+    return TERMINATED if isinstance(stop, TerminatedError) or _received else INTERRUPTED
+
+
+_received: list[int] = []
+"""SIGTERM, once it has come."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    _received.append(number)
+    raise TerminatedError
+
+
+def _no_further_interrupt() -> None:
+    """From here on a signal ends the process at once: a second Ctrl-C is no traceback."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_DFL)
+
+
+def _keep_streams() -> bool:
+    """Put the null device in the place of closed standard streams, lest the next file that is opened be one of them.
+
+    False where standard output was closed: there is nowhere to say anything.
+    """
+    closed: list[int] = []
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            closed.append(number)
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    if 0 in closed:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    if 2 in closed:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    return 1 not in closed
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(f"plait: {line}", file=sys.stderr)

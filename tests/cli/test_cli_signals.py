@@ -1,0 +1,125 @@
+"""Signals, closed streams and waiting: whatever ends the program is one line and an exit code."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from plait.experiments import Store
+
+PLAIT = [sys.executable, "-P", "-m", "plait.cli"]
+SMALL = "train --task needle --steps 100000 --seq-len 8 --d-model 4 --train batch=1 --train test_sequences=1 -o out"
+
+
+def started(folder: Path, *arguments: str, **streams) -> subprocess.Popen:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
+    return subprocess.Popen([*PLAIT, *arguments], cwd=folder, text=True, **streams)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_it_trains(tmp_path: Path, number: int):
+    process = started(tmp_path, *SMALL.split())
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/checkpoints/*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert said == "plait: stopped: 0 of 1 shards are stored in 'out'; the same command goes on\n"
+    assert out == ""
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_interrupted_at_any_instant(tmp_path: Path):
+    """While it starts, above all: one line or, before Python has come to us, nothing at all."""
+    chance = random.Random(3)
+    for _ in range(4):
+        process = started(tmp_path, "tasks")
+        time.sleep(chance.uniform(0.05, 0.6))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        if process.returncode == 0:
+            continue
+        assert process.returncode in (130, -signal.SIGINT)
+        ours = "plait" in said
+        assert not ours or said == "plait: interrupted\n" or "site" in said or "<frozen" in said
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "said"),
+    [
+        (">&-", 2, "plait: cannot print: standard output is closed\n"),
+        ("<&-", 0, ""),
+        ("2>&-", 0, ""),
+        (">&- 2>&- <&-", 2, ""),
+    ],
+)
+def test_closed_streams(tmp_path: Path, closed: str, code: int, said: str):
+    line = f"{' '.join(PLAIT)} tasks needle {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, said)
+    assert bool(done.stdout) == (code == 0)
+
+
+def test_a_closed_stream_is_not_written_to_a_file(tmp_path: Path):
+    """The first file that is opened would otherwise become standard error."""
+    (tmp_path / "rows.json").write_text("[[0, 1, 2]]")
+    line = f"{' '.join(PLAIT)} label needle --tokens rows.json 2>&- <&-"
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "rows.json").read_text() == "[[0, 1, 2]]"
+
+
+def test_without_a_home(tmp_path: Path):
+    env = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
+    code = "import pathlib, plait.native.build as b; from plait.cli import main\n"
+    code += "def nobody(): raise RuntimeError('Could not determine home directory.')\n"
+    code += "pathlib.Path.home = nobody\nmain()"
+    arguments = [
+        "train",
+        "--task",
+        "needle",
+        "--steps",
+        "1",
+        "--seq-len",
+        "4",
+        "--d-model",
+        "2",
+        "--train",
+        "test_sequences=1",
+        "--json",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "PLAIT_CACHE" in done.stderr
+
+
+def test_waiting_for_another_process_is_said_and_given_up(tmp_path: Path):
+    first = started(tmp_path, *SMALL.split())
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/checkpoints/*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    try:
+        second = started(tmp_path, *SMALL.split(), "--wait", "6")
+        _, said = second.communicate(timeout=120)
+    finally:
+        first.kill()
+        first.communicate()
+    assert second.returncode == 2
+    waiting, gave_up = said.splitlines()
+    assert waiting.startswith("waiting for another process to finish 1 of 1 shards (--wait SECONDS gives up)")
+    assert gave_up == "plait: another process still trains 1 shards in 'out'"
+    assert Store(tmp_path / "out").stored() == frozenset()

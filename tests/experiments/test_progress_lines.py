@@ -1,0 +1,30 @@
+"""Progress where no terminal is: lines, and nothing in them that could steer one."""
+
+import io
+
+from fake_training import FakeTrainer, small_experiment
+from rich.console import Console
+
+from plait.experiments import LiveProgress, run_experiment
+from plait.experiments import progress as module
+
+
+def lines_of(tmp_path, monkeypatch, seconds):
+    monkeypatch.setattr(module, "SECONDS_A_LINE", seconds)
+    monkeypatch.setattr(module, "SECONDS_A_WAITING_LINE", seconds)
+    said = io.StringIO()
+    experiment = small_experiment(steps=3, widths=(4,), seeds=range(2))
+    with LiveProgress(experiment, Console(file=said, width=200)) as watch:
+        run_experiment(experiment, tmp_path / str(seconds), train=FakeTrainer(), watch=watch)
+        watch.waiting(1)
+        watch.noted("layer \x1b[2Jmine")
+    return said.getvalue().splitlines()
+
+
+def test_lines_appear_while_it_runs(tmp_path, monkeypatch):
+    often, seldom = (lines_of(tmp_path, monkeypatch, seconds) for seconds in (0.0, 1e9))
+    assert len(seldom) == 3
+    assert "SSM-TF d4: 4 members trained, mean accuracy" in seldom[0]
+    assert any("SSM-TF d4, 4 members · 0 of 2 shards" in line and "model-steps/s" in line for line in often)
+    assert any(line.startswith("waiting for another process to finish 1 of 2 shards") for line in often)
+    assert seldom[-1] == r"layer \x1b[2Jmine"
