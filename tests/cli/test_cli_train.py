@@ -343,3 +343,15 @@ def test_models_that_another_process_did_not_keep_are_missed(plait, tmp_path, mo
     assert done.stderr.splitlines()[-1].startswith(
         "plait: 1 of these members are stored in 'out' without their models"
     )
+
+
+def test_eval_of_several_models(plait, plait_json, tmp_path):
+    asked = ("--task", "needle", "--seq-len", 4)
+    plait("train", *asked, "--steps", 1, "--d-model", 2, "--seeds", "0..1", "-o", "two", "--save-models")
+    folders = sorted(str(path) for path in tmp_path.glob("two/models/*"))
+    assert len(folders) == 2
+    found = plait_json("eval", *folders, *asked, "--sequences", 8)
+    alone = [plait_json("eval", folder, *asked, "--sequences", 8) for folder in folders]
+    assert found == alone
+    said = plait("eval", *folders, *asked, "--sequences", 8).stdout
+    assert all(Path(folder).name in said for folder in folders)

@@ -2,13 +2,14 @@
 
 import re
 import sys
+import warnings
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from io import BufferedReader
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 import typer
 
@@ -18,7 +19,9 @@ from plait.cli.output import plain
 from plait.cli.values import parse_fields
 
 if TYPE_CHECKING:
+    from plait.model import HybridLM
     from plait.model.streaming import Answer, StreamReader
+    from plait.tasks.streamed import StreamedScores
 
 CHUNK_BYTES = 2**16
 LONGEST_WORD = 128
@@ -51,8 +54,9 @@ def stream(
     """Tokens from stdin, an answer to each as it comes, in constant memory where windows are bounded.
 
     Tokens stand apart by spaces or line ends, and their answers likewise; an empty line starts a new sequence.
-    With --json the answers are a list of {"token", "answer", "gap"}, the gap being how far the answer is ahead
-    of the next best (nats); null stands for a new sequence.
+    With --task an answer in brackets is a guess: the task asks for nothing there. With --json the answers are a list
+    of {"token", "answer", "gap"}, the gap being how far the answer is ahead of the next best (nats), with --task also
+    "scored"; null stands for a new sequence.
 
     \b
     echo 0 26 1 2 3 4 5 6 | plait stream my-model
@@ -61,20 +65,80 @@ def stream(
     from plait.model import load
     from plait.model.streaming import StreamReader
     from plait.tasks import parse_task
+    from plait.tasks.streamed import StreamedScores
     from plait.training.loop import resolve_device
 
     place = resolve_device(device)
     if task is None and param:
         raise ValueError("--param needs --task")
-    names = None if task is None else parse_task(task, parse_fields("--param", param)).token_names
+    asked = None if task is None else parse_task(task, parse_fields("--param", param))
     model = load(folder, trust_code=trust_code).to(place)
-    if names is not None and len(names) != model.config.vocab_size:
+    if asked is not None and asked.vocab_size != model.config.vocab_size:
         raise ValueError(
-            f"the model must have the task's vocab_size, {len(names)}, got {model.config.vocab_size}"
+            f"the model must have the task's vocab_size, {asked.vocab_size}, got {model.config.vocab_size}"
         )
-    (_answer_json if json else _answer_text)(
-        StreamReader(model), names, words(cast(BufferedReader, sys.stdin.buffer))
+    reading = _Reading(
+        StreamReader(model),
+        names=None if asked is None else asked.token_names,
+        scores=None if asked is None else StreamedScores(asked),
+        built_for=_built_for(folder, model),
     )
+    source = words(cast(BufferedReader, sys.stdin.buffer))
+    (_answer_json if json else _answer_text)(reading, source)
+
+
+class BuiltFor(NamedTuple):
+    """What a constructed model was built for: sequences of so many tokens, the window of its last layer."""
+
+    seq_len: int
+    window: int | None
+
+
+class _Reading:
+    """A sequence that is read: its answers, which of them are asked for, and a word where the promise ends."""
+
+    def __init__(
+        self,
+        reader: "StreamReader",
+        *,
+        names: Sequence[str] | None,
+        scores: "StreamedScores | None",
+        built_for: BuiltFor | None,
+    ) -> None:
+        self.reader, self.names, self.scores, self._built_for = reader, names, scores, built_for
+        self._read, self._warned = 0, False
+
+    def restart(self) -> None:
+        self.reader.restart()
+        self._read = 0
+        if self.scores is not None:
+            self.scores.restart()
+
+    def read_all(self, tokens: Sequence[int]) -> "list[tuple[Answer, bool | None]]":
+        self._read += len(tokens)
+        built = self._built_for
+        if built is not None and self._read > built.seq_len and not self._warned:
+            self._warned = True
+            promised = "nothing is promised of what comes after them"
+            if built.window is not None:
+                promised += (
+                    f", but where the token that an answer repeats is among the latest {built.window:,}"
+                )
+            warnings.warn(f"this model was built for {built.seq_len:,} tokens: {promised}", stacklevel=2)
+        answers = self.reader.read_all(tokens)
+        scored = [None] * len(answers) if self.scores is None else self.scores.read(tokens)
+        return list(zip(answers, scored, strict=True))
+
+
+def _built_for(folder: Path, model: "HybridLM") -> BuiltFor | None:
+    if not (folder / "construction.json").exists():
+        return None
+    from plait.verify import constructed
+
+    origin = constructed(folder, model)
+    if origin is None:
+        return None
+    return BuiltFor(origin.plan.seq_len, origin.plan.config().layer_specs()[-1].window)
 
 
 def words(source: BufferedReader) -> Iterator[str | Mark]:
@@ -105,63 +169,67 @@ def words(source: BufferedReader) -> Iterator[str | Mark]:
 
 
 def answered(
-    reader: "StreamReader", names: Sequence[str] | None, source: Iterator[str | Mark]
-) -> Iterator["tuple[str, Answer] | Mark"]:
-    """The words with their answers, and the marks between them; words that are there together are read together.
+    reading: _Reading, source: Iterator[str | Mark]
+) -> Iterator["tuple[str, tuple[Answer, bool | None]] | Mark"]:
+    """The words with their answers and whether they are asked for, and the marks between them.
+
+    Words that are there together are read together.
 
     Raises:
         ValueError: a word that is no token, after the answers to all words before it.
     """
-    number = _numbering(names, reader.vocab_size)
+    number = _numbering(reading.names, reading.reader.vocab_size)
     words: list[str] = []
     tokens: list[int] = []
     for word in source:
         try:
             token = None if isinstance(word, Mark) else number(word)
         except ValueError:
-            yield from zip(words, reader.read_all(tokens), strict=True)
+            yield from zip(words, reading.read_all(tokens), strict=True)
             raise
         if isinstance(word, str) and token is not None:
             words.append(word)
             tokens.append(token)
         if isinstance(word, Mark) or len(tokens) == MOST_TOGETHER:
-            yield from zip(words, reader.read_all(tokens), strict=True)
+            yield from zip(words, reading.read_all(tokens), strict=True)
             words, tokens = [], []
         if isinstance(word, Mark):
             if word is Mark.RESTART:
-                reader.restart()
+                reading.restart()
             yield word
-    yield from zip(words, reader.read_all(tokens), strict=True)
+    yield from zip(words, reading.read_all(tokens), strict=True)
 
 
-def _answer_text(reader: "StreamReader", names: Sequence[str] | None, source: Iterator[str | Mark]) -> None:
-    write, space = sys.stdout.write, ""
-    for entry in answered(reader, names, source):
+def _answer_text(reading: _Reading, source: Iterator[str | Mark]) -> None:
+    write, space, names = sys.stdout.write, "", reading.names
+    for entry in answered(reading, source):
         if entry is Mark.PAUSE:
             sys.stdout.flush()
         elif isinstance(entry, Mark):
             write("\n")
             space = ""
         else:
-            answer = entry[1].token
-            write(f"{space}{answer if names is None else names[answer]}")
+            answer, scored = entry[1]
+            said = str(answer.token if names is None else names[answer.token])
+            write(f"{space}{said if scored is not False else f'({said})'}")
             space = " "
     write("\n" if space else "")
 
 
-def _answer_json(reader: "StreamReader", names: Sequence[str] | None, source: Iterator[str | Mark]) -> None:
-    write, comma = sys.stdout.write, ""
+def _answer_json(reading: _Reading, source: Iterator[str | Mark]) -> None:
+    write, comma, names = sys.stdout.write, "", reading.names
     write("[")
-    for entry in answered(reader, names, source):
+    for entry in answered(reading, source):
         if entry is Mark.PAUSE:
             sys.stdout.flush()
         elif entry is Mark.RESTART:
             write(f"{comma}null")
             comma = ",\n "
         elif not isinstance(entry, Mark):
-            word, answer = entry
+            word, (answer, scored) = entry
             told = (int(word), answer.token) if names is None else (word, names[answer.token])
-            document = {"token": told[0], "answer": told[1], "gap": answer.gap}
+            document: dict[str, object] = {"token": told[0], "answer": told[1], "gap": answer.gap}
+            document |= {} if names is None else {"scored": scored}
             write(f"{comma}{dumps(plain(document), ensure_ascii=False)}")
             comma = ",\n "
     write("]\n")

@@ -111,7 +111,9 @@ def train(
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR..", help="Saved models, each measured on the same sequences.")
+    ],
     task: TaskOption,
     param: Params = None,
     seq_len: Annotated[str, typer.Option(metavar="N,M,..", help="Lengths to measure at, in tokens.")] = "100",
@@ -121,9 +123,10 @@ def evaluate(
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
-    """The accuracy of a saved model, on any length and distribution of a task with its vocabulary.
+    """The accuracy of saved models, on any length and distribution of a task with their vocabulary.
 
     \b
+    plait eval runs/first/models/* --task selective-copying
     plait eval runs/mine/models/4be1a0c2d4e5f6071829 --task selective-copying --seq-len 100,200,400
     plait eval my-model --task selective-copying --param variant=adversarial --json
     """
@@ -135,14 +138,18 @@ def evaluate(
     place = resolve_device(device)
     wanted = parse_task(task, parse_fields("--param", param))
     lengths = parse_integers("--seq-len", seq_len)
-    model = load(folder, trust_code=trust_code).to(place)
-    found = [measure(model, wanted, sequences=sequences, seq_len=n, seed=seed) for n in lengths]
     columns = ("seq_len", "sequences", "correct", "scored", "accuracy", "interval")
-    rows = [{name: getattr(entry, name) for name in columns} for entry in found]
+    measured: list[dict[str, Any]] = []
+    for folder in folders:
+        model = load(folder, trust_code=trust_code).to(place)
+        found = [measure(model, wanted, sequences=sequences, seq_len=n, seed=seed) for n in lengths]
+        rows = [{name: getattr(entry, name) for name in columns} for entry in found]
+        measured.append({"model": str(folder), "task": task, "seed": seed, "results": rows})
+        if not json:
+            print_table(f"{folder} on {task}", columns, [list(row.values()) for row in rows])
     if json:
-        print_json({"model": str(folder), "task": task, "seed": seed, "results": rows})
+        print_json(measured[0] if len(measured) == 1 else measured)
         return
-    print_table(f"{folder} on {task}", columns, [list(row.values()) for row in rows])
     print_line("interval: Wilson, 95%, with the scored tokens taken as independent")
 
 

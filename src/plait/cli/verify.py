@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from plait.constructions import Plan
     from plait.tasks import Task
     from plait.verify import Checks, Claims, Constructed, Counterexample, Verification
+    from plait.verify.result import Verified
 
 DTYPES = ("float64", "float32", "bfloat16")
 COUNTS = ("inputs", "checked", "right", "wrong", "undefined", "beyond")
@@ -193,7 +194,22 @@ def _print_found(found: "Verification", checks: "Checks", origin: "Constructed |
             )
         if not one.total.checked:
             print_line(f"{one.dtype}: no position has a target, so nothing was right")
+    shares = [_unclaimed(one, found.claims) for one in found.verified[:1]]
+    for line in filter(None, shares):
+        print_line(line)
     print_line("verified" if found.passed else "not verified")
+
+
+def _unclaimed(one: "Verified", claims: "Claims") -> str | None:
+    """What share of the targets nothing is claimed of; None where there is none."""
+    total = one.total
+    if not total.beyond:
+        return None
+    share = total.beyond / (total.checked + total.beyond)
+    return (
+        f"beyond: {total.beyond:,} of {total.checked + total.beyond:,} targets ({share:.1%}) lie outside its window of "
+        f"{claims.window:,} tokens; it was not built to answer there, and they were not held against it"
+    )
 
 
 def _covered(plan: "Plan", dtype: "torch.dtype") -> str:
