@@ -103,7 +103,7 @@ def model_pass(d_model: int, members: int, tiling: Tiling | None) -> Callable[[]
     ssm_weights, tf_weights = (
         type(layer.weights())(*(filled(*weight.shape) for weight in layer.weights())) for layer in (ssm, tf)
     )
-    heads = tf.heads(TIME, torch.device("cuda"))
+    heads = tf.heads(0, TIME, torch.device("cuda"))
     table, norm = filled(TASK.vocab_size, d_model), (filled(d_model), filled(d_model))
     stream = Stream(torch.arange(members, device="cuda"), 1, TRAIN)
     tokens, targets = sample_labelled(TASK, stream, batch=BATCH, seq_len=TIME)

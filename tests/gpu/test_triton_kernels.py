@@ -80,7 +80,7 @@ def fast(layer: Any, hidden: Tensor, tiling: Any = None, drops: Drops | None = N
     eps, weights = layer.spec.norm_eps, layer.weights()
     if isinstance(layer, MambaLayer):
         return mamba.mamba_layer(hidden, weights, eps=eps, tiling=tiling)
-    heads = layer.heads(hidden.shape[-2], hidden.device)
+    heads = layer.heads(0, hidden.shape[-2], hidden.device)
     return neox.neox_layer(hidden, weights, heads, eps=eps, drops=drops, tiling=tiling)
 
 
@@ -153,7 +153,7 @@ def test_dropout_falls_where_it_falls_on_a_cpu(held: bool):
     wanted = dropout(hidden, rate=0.3, stream=Stream(seeds, 9, DROPOUT), draw=2)
     step = torch.tensor(9, device=DEVICE) if held else 9
     with poisoned():
-        out = there.drop(hidden.to(DEVICE), Drops.of(0.3, Stream(seeds.to(DEVICE), step, DROPOUT), 2))
+        out = there.drop(hidden.to(DEVICE), Drops(0.3, Stream(seeds.to(DEVICE), step, DROPOUT), 2))
     assert torch.equal(out.cpu(), wanted)
     assert 0.1 < float((wanted == 0).float().mean()) < 0.5
 
@@ -184,7 +184,7 @@ def test_layer_with_dropout(
     wanted = run(layer, lambda module, h: module.reference_forward(h, stream), (hidden, up, weights))
     there = {name: value.to(DEVICE, torch.float32) for name, value in weights.items()}
     clock = torch.tensor(step, device=DEVICE) if held else step
-    drops = Drops.of(0.3, Stream(seeds.to(DEVICE), clock, DROPOUT), 4)
+    drops = Drops(0.3, Stream(seeds.to(DEVICE), clock, DROPOUT), 4)
     call = functools.partial(fast, drops=drops)
     with poisoned():
         got = run(layer, call, (hidden.to(DEVICE, torch.float32), up.to(DEVICE, torch.float32), there))

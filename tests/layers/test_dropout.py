@@ -68,19 +68,24 @@ def test_in_a_layer_it_acts_apart_on_the_outputs_of_attention_and_mlp():
 
 
 def test_in_a_layer_it_acts_on_the_weights_of_attention():
-    """Values that are all one: the sum of what is left of the weights, doubled, comes out, one number a head."""
+    """Values that are all one, and no MLP: what is left of the weights comes out, doubled, and is dropped again."""
     layer = layer_cases.transformer(d_model=8, dropout=0.5)
-    attention = layer.attention
+    attention, down = layer.attention, layer.mlp.dense_4h_to_h
+    assert attention.query_key_value.bias is not None
     with torch.no_grad():
         attention.query_key_value.weight[16:].fill_(0.0)
         attention.query_key_value.bias[16:].fill_(1.0)
         attention.dense.weight.copy_(torch.eye(8))
-        attention.dense.bias.fill_(0.0)
+        for nothing in (attention.dense.bias, down.weight, down.bias):
+            assert nothing is not None
+            nothing.fill_(0.0)
     hidden = layer_cases.inputs(4, 9, 8)
-    mixed = attention(hidden, dropout_stream=Stream(0, 1, DROPOUT), draw=1)
-    torch.testing.assert_close(mixed, mixed[..., :1].expand_as(mixed))
-    torch.testing.assert_close(attention(hidden), torch.ones_like(mixed))
-    assert mixed[:, 0].unique().tolist() == [0.0, 2.0]
+    mixed = layer(hidden, Stream(0, 1, DROPOUT)) - hidden
+    torch.testing.assert_close(layer(hidden) - hidden, torch.ones_like(mixed))
+    # One weight: 0 or 2 is left of it; of that, in each feature, 0 or twice.
+    first = mixed[:, 0].round(decimals=9)
+    assert first.unique().tolist() == [0.0, 4.0]
+    assert (first.sum(-1) == 0.0).any()
     assert not torch.equal(mixed[0], mixed[1])
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from plait.kernels.neox.reference import attend
 from plait.layers import MambaLayer, TransformerLayer, rope
-from plait.layers.attention import attend
 
 SEQ_LEN = 30
 

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from plait.kernels.neox.reference import attention_weights
 from plait.layers import TransformerLayer, rope
-from plait.layers.attention import attention_weights
 from plait.layers.precision import wide
 from plait.model import HybridLM
 

@@ -1,11 +1,10 @@
-"""Causal depthwise convolution, as a sum of shifted products."""
+"""Causal depthwise convolution."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from plait.layers.norm import along_channels
-from plait.layers.precision import wide
+from plait.kernels.common.plain import causal_convolution
 
 
 class CausalConvolution(nn.Module):
@@ -13,7 +12,6 @@ class CausalConvolution(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.width = width
         self.weight = nn.Parameter(torch.empty(channels, 1, width))
         self.bias = nn.Parameter(torch.empty(channels))
 
@@ -23,10 +21,4 @@ class CausalConvolution(nn.Module):
         tail: Float[Tensor, "*batch tail channels"],
     ) -> Float[Tensor, "*batch time channels"]:
         """The convolution of `inputs`, with `tail` before them (zeros at the start of a sequence)."""
-        columns = torch.cat((tail, inputs), dim=-2).to(wide(inputs.dtype))
-        time = inputs.shape[-2]
-        total = along_channels(self.bias.to(columns.dtype))
-        for tap in range(self.width):
-            weight = along_channels(self.weight[..., 0, tap].to(columns.dtype))
-            total = total + weight * columns[..., tap : tap + time, :]
-        return total.to(inputs.dtype)
+        return causal_convolution(inputs, tail, self.weight, self.bias)

@@ -3,8 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.kernels import dropout as kernels
-from plait.kernels.dropout import reference
+from plait.kernels.dropout import Drops
+from plait.kernels.dropout import dropout as dropped
 from plait.random import Stream
 
 
@@ -16,14 +16,9 @@ def dropout(
     Raises:
         ValueError: the stream has members and `hidden` does not start with as many.
     """
-    if stream is None or rate == 0.0:
-        return hidden
-    n = len(stream.members)
-    if tuple(hidden.shape[:n]) != stream.members:
-        raise ValueError(
-            f"a dropout stream of {stream.members[0]} members needs hidden states that start with that axis, "
-            f"got shape {tuple(hidden.shape)}"
-        )
-    if kernels.usable(hidden, stream):
-        return kernels.dropout(hidden, rate=rate, stream=stream, draw=draw)
-    return reference.dropout(hidden, rate=rate, stream=stream, draw=draw)
+    return dropped(hidden, drops_of(rate, stream, draw))
+
+
+def drops_of(rate: float, stream: Stream | None, draw: int) -> Drops | None:
+    """None where nothing drops."""
+    return None if stream is None or rate == 0.0 else Drops(rate, stream, draw)

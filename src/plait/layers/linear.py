@@ -1,24 +1,10 @@
 """Linear maps whose weights may carry a leading members axis."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
-def linear(
-    hidden: Float[Tensor, "*batch d_in"],
-    weight: Float[Tensor, "*members d_out d_in"],
-    bias: Float[Tensor, "*members d_out"] | None = None,
-) -> Float[Tensor, "*batch d_out"]:
-    """`hidden` times the transposed `weight`, plus `bias`; `*batch` starts with `*members`."""
-    if weight.ndim == 2:
-        return F.linear(hidden, weight, bias)
-    rows = hidden.flatten(1, -2)
-    product = (
-        torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
-    )
-    return product.reshape(*hidden.shape[:-1], weight.shape[-2])
+from plait.kernels.common.plain import linear
 
 
 class Linear(nn.Module):

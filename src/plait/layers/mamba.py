@@ -1,28 +1,18 @@
 """The SSM layer: a pre-RMSNorm Mamba-1 block with its residual; parameters named as in MambaBlock.
 
-    x, gate   = in_proj(norm(hidden))
-    x         = silu(conv1d(x))                        causal, depthwise, the last d_conv positions
-    dt, B, C  = x_proj(x);  dt = softplus(dt_proj(dt))
-    y         = selective_scan(x, dt, -exp(A_log), B, C, D)
-    hidden    = hidden + out_proj(y * silu(gate))
-
-Source: arXiv 2312.00752, figure 3 and algorithm 2; `transformers.models.mamba`. The scan runs in float32 or
-better, and so is its state held.
+What it computes: `plait.kernels.mamba.reference`. Source: arXiv 2312.00752, figure 3 and algorithm 2;
+`transformers.models.mamba`. The scan runs in float32 or better, and so is its state held.
 """
 
 import math
-from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from plait.kernels.common import stream as streams
 from plait.kernels.common.call import with_members
-from plait.kernels.mamba import MambaWeights, mamba_advance, mamba_layer, usable
-from plait.kernels.selective_scan.dispatch import selective_scan
-from plait.kernels.selective_scan.reference import selective_step
+from plait.kernels.mamba import MambaWeights, mamba_advance, mamba_layer, reference, usable
 from plait.layers.convolution import CausalConvolution
 from plait.layers.initial import fill_linear, fill_uniform
 from plait.layers.linear import Linear
@@ -35,19 +25,11 @@ from plait.random import Stream
 _DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 1e-1, 1e-4
 
 
-class _ScanInputs(NamedTuple):
-    x: Tensor
-    dt: Tensor
-    B: Tensor
-    C: Tensor
-
-
 class MambaMixer(nn.Module):
-    """The block between norm and residual."""
+    """The weights between norm and residual."""
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__()
-        self.dt_rank, self.d_state = spec.dt_rank, spec.d_state
         self.in_proj = Linear(spec.d_model, 2 * spec.d_inner, bias=False)
         self.conv1d = CausalConvolution(spec.d_inner, spec.d_conv)
         self.x_proj = Linear(spec.d_inner, spec.dt_rank + 2 * spec.d_state, bias=False)
@@ -55,21 +37,6 @@ class MambaMixer(nn.Module):
         self.A_log = nn.Parameter(torch.empty(spec.d_inner, spec.d_state))
         self.D = nn.Parameter(torch.empty(spec.d_inner))
         self.out_proj = Linear(spec.d_inner, spec.d_model, bias=False)
-
-    def scan_inputs(self, x: Tensor) -> _ScanInputs:
-        """What the scan takes, from the convolution's output."""
-        x = F.silu(x)
-        dt, B, C = self.x_proj(x).split((self.dt_rank, self.d_state, self.d_state), dim=-1)
-        exact = wide(x.dtype)
-        # Above 40 softplus is its argument to the last bit of float64 (PyTorch's own threshold, 20, is not).
-        dt = F.softplus(self.dt_proj(dt).to(exact), threshold=40.0)
-        return _ScanInputs(x.to(exact), dt, B.to(exact), C.to(exact))
-
-    def rates(self) -> Tensor:
-        return -torch.exp(self.A_log.to(wide(self.A_log.dtype)))
-
-    def skip(self) -> Tensor:
-        return self.D.to(wide(self.D.dtype))
 
 
 class MambaLayer(nn.Module):
@@ -117,12 +84,7 @@ class MambaLayer(nn.Module):
         self, hidden: Float[Tensor, "*members batch time d_model"]
     ) -> Float[Tensor, "*members batch time d_model"]:
         """The layer in plain PyTorch operations."""
-        mixer = self.mixer
-        x, gate = mixer.in_proj(self.norm(hidden)).chunk(2, dim=-1)
-        x = mixer.conv1d(x, x.new_zeros(*x.shape[:-2], self.spec.d_conv - 1, x.shape[-1]))
-        x, dt, B, C = mixer.scan_inputs(x)
-        y = selective_scan(x, dt=dt, A=mixer.rates(), B=B, C=C, D=mixer.skip())
-        return hidden + mixer.out_proj((y * F.silu(gate)).to(gate.dtype))
+        return reference.mamba_layer(hidden, self.weights(), eps=self.spec.norm_eps)
 
     def init_state(self, batch: int | tuple[int, ...], *, dtype: torch.dtype, device: torch.device) -> State:
         """Zeros; `batch` may be `(members, batch)`."""
@@ -148,15 +110,9 @@ class MambaLayer(nn.Module):
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
         """The step in plain PyTorch operations."""
-        mixer = self.mixer
-        x, gate = mixer.in_proj(self.norm(hidden.unsqueeze(-2))).chunk(2, dim=-1)
-        tail = torch.cat((state["conv_tail"], x), dim=-2)[..., 1:, :].clone()
-        inputs = mixer.scan_inputs(mixer.conv1d(x, state["conv_tail"]))
-        x, dt, B, C = (tensor.squeeze(-2) for tensor in inputs)
-        y, ssm_state = selective_step(x, state["ssm_state"], dt=dt, A=mixer.rates(), B=B, C=C, D=mixer.skip())
-        y = (y.unsqueeze(-2) * F.silu(gate)).to(gate.dtype)
-        hidden = hidden + mixer.out_proj(y).squeeze(-2)
-        return hidden, {"ssm_state": ssm_state, "conv_tail": tail}
+        before = state["ssm_state"], state["conv_tail"]
+        hidden, after = reference.mamba_step(hidden, before, self.weights(), eps=self.spec.norm_eps)
+        return hidden, {"ssm_state": after[0], "conv_tail": after[1]}
 
     def state_size(self, seq_len: int) -> dict[str, int]:
         """The same at every length."""

@@ -1,24 +1,17 @@
 """RMSNorm and LayerNorm whose weights may carry a leading members axis.
 
-Both compute in float32 or better and give the weights' own type, so that a layer in 16 bits can stand in a
-residual stream of more.
+What they compute: `plait.kernels.common.plain`.
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from plait.layers.precision import wide
-
-
-def along_channels(parameter: Tensor) -> Tensor:
-    """A per-channel parameter, shaped to meet hidden states `(*members, batch, time, channels)`."""
-    return parameter if parameter.ndim == 1 else parameter[:, None, None, :]
+from plait.kernels.common.plain import layer_norm, rms_norm
 
 
 class RMSNorm(nn.Module):
-    """`hidden / sqrt(mean(hidden^2) + eps) * weight`, rounded before the weight as MambaBlock does."""
+    """Divided by the root of the mean square, then weight."""
 
     def __init__(self, d_model: int, *, eps: float) -> None:
         super().__init__()
@@ -26,9 +19,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.empty(d_model))
 
     def forward(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
-        exact = hidden.to(wide(hidden.dtype))
-        exact = exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)
-        return along_channels(self.weight) * exact.to(self.weight.dtype)
+        return rms_norm(hidden, self.weight, eps=self.eps)
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -45,8 +36,7 @@ class LayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.empty(d_model))
 
     def forward(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
-        exact = F.layer_norm(hidden.to(wide(hidden.dtype)), hidden.shape[-1:], eps=self.eps)
-        return (exact * along_channels(self.weight) + along_channels(self.bias)).to(self.weight.dtype)
+        return layer_norm(hidden, self.weight, self.bias, eps=self.eps)
 
     @torch.no_grad()
     def reset(self) -> None:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     import torch
     from jaxtyping import Float
     from torch import Tensor
+
+    from plait.kernels.neox import reference
 else:
     torch = deferred("torch")
+    reference = deferred("plait.kernels.neox.reference")
 
 
 ODD = ("paired", "released")
@@ -46,19 +49,8 @@ def rotate(
 
     `turned` is twice the number of angles (also where it is None), or one less: then as the released program has it.
     """
-    half = turn.shape[-1]
-    if half == 0:
-        return vectors
-    if turned is not None and turned < 2 * half:
-        turn = torch.cat((turn, turn), dim=-1)[..., :turned]
-        cos, sin = turn.cos().to(vectors.dtype), turn.sin().to(vectors.dtype)
-        own, rest = vectors[..., :turned], vectors[..., turned:]
-        shift = turned // 2
-        partner = torch.cat((-own[..., shift:], own[..., :shift]), dim=-1)
-        return torch.cat((own * cos + partner * sin, rest), dim=-1)
-    cos, sin = turn.cos().to(vectors.dtype), turn.sin().to(vectors.dtype)
-    first, second, rest = vectors[..., :half], vectors[..., half : 2 * half], vectors[..., 2 * half :]
-    return torch.cat((first * cos - second * sin, second * cos + first * sin, rest), dim=-1)
+    turned = 2 * turn.shape[-1] if turned is None else turned
+    return reference.rotate(vectors, turn.cos(), turn.sin(), turned)
 
 
 def distances(

@@ -2,7 +2,8 @@
 
     hidden = hidden + attention(input_layernorm(hidden)) + mlp(post_attention_layernorm(hidden))
 
-Source: Black et al., "GPT-NeoX-20B", arXiv 2204.06745; `transformers.models.gpt_neox`.
+What it computes: `plait.kernels.neox.reference`. Source: Black et al., "GPT-NeoX-20B", arXiv 2204.06745;
+`transformers.models.gpt_neox`.
 """
 
 import torch
@@ -13,10 +14,10 @@ from plait.kernels.common import stream as streams
 from plait.kernels.common.call import with_members
 from plait.kernels.dropout import Drops
 from plait.kernels.dropout import usable as droppable
-from plait.kernels.neox import Heads, NeoXWeights, neox_advance, neox_layer, usable
+from plait.kernels.neox import Heads, NeoXWeights, neox_advance, neox_layer, reference, usable
 from plait.layers import rope
 from plait.layers.attention import Attention
-from plait.layers.dropout import dropout
+from plait.layers.dropout import drops_of
 from plait.layers.initial import fill_linear
 from plait.layers.mlp import MLP
 from plait.layers.norm import LayerNorm
@@ -47,27 +48,24 @@ class TransformerLayer(nn.Module):
         hidden: Float[Tensor, "*members batch time d_model"],
         dropout_stream: Stream | None = None,
     ) -> Float[Tensor, "*members batch time d_model"]:
-        single, drops = self.input_layernorm.weight.ndim == 1, None
-        if dropout_stream is not None and self.spec.dropout > 0.0:
-            if single or not droppable(hidden, dropout_stream):
-                return self.reference_forward(hidden, dropout_stream)
-            drops = Drops.of(self.spec.dropout, dropout_stream, self._draw)
+        single, drops = self.input_layernorm.weight.ndim == 1, self._drops(dropout_stream)
+        if drops is not None and (single or not droppable(hidden, drops)):
+            return self.reference_forward(hidden, dropout_stream)
         if not self.compiled(hidden):
             return self.reference_forward(hidden, dropout_stream)
-        heads, eps = self.heads(hidden.shape[-2], hidden.device), self.spec.norm_eps
+        heads, eps = self.heads(0, hidden.shape[-2], hidden.device), self.spec.norm_eps
         return with_members(
             lambda h, w: neox_layer(h, w, heads, eps=eps, drops=drops), hidden, self.weights(), single
         )
 
-    def heads(self, time: int, device: torch.device) -> Heads:
-        """The attention heads as kernels are told of them, for positions 0 to `time` (not included)."""
-        turn = self.attention.turn(0, time, device).T
+    def heads(self, start: int, stop: int, device: torch.device) -> Heads:
+        """The attention heads as kernels are told of them, for the positions from `start` to `stop`."""
+        turn = self.attention.turn(start, stop, device).T
         return Heads(self.spec.n_heads, self.spec.window, self.spec.d_turning, turn.cos(), turn.sin())
 
-    @property
-    def _draw(self) -> int:
-        """The first of three draws of a dropout stream that are this layer's; draw 0 is the embedding's."""
-        return 1 + 3 * self.spec.index
+    def _drops(self, stream: Stream | None) -> Drops | None:
+        """The first of three draws that are this layer's; draw 0 is the embedding's."""
+        return drops_of(self.spec.dropout, stream, 1 + 3 * self.spec.index)
 
     def compiled(self, hidden: Float[Tensor, "*members batch time d_model"]) -> bool:
         """Whether `forward` runs such hidden states in a compiled kernel."""
@@ -90,12 +88,9 @@ class TransformerLayer(nn.Module):
         With a stream, `spec.dropout` acts on attention weights and on what attention and MLP give: draws
         `1 + 3 * index` and the two after it.
         """
-        draw, rate = self._draw, self.spec.dropout
-        attended = self.attention(self.input_layernorm(hidden), dropout_stream=dropout_stream, draw=draw)
-        attended = dropout(attended, rate=rate, stream=dropout_stream, draw=draw + 1)
-        thought = self.mlp(self.post_attention_layernorm(hidden))
-        thought = dropout(thought, rate=rate, stream=dropout_stream, draw=draw + 2)
-        return thought + attended + hidden
+        heads = self.heads(0, hidden.shape[-2], hidden.device)
+        drops = self._drops(dropout_stream)
+        return reference.neox_layer(hidden, self.weights(), heads, eps=self.spec.norm_eps, drops=drops)
 
     def init_state(self, batch: int | tuple[int, ...], *, dtype: torch.dtype, device: torch.device) -> State:
         """An empty cache; `batch` may be `(members, batch)`."""
@@ -122,14 +117,13 @@ class TransformerLayer(nn.Module):
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
         """The step in plain PyTorch operations."""
-        here = hidden.unsqueeze(-2)
-        first, after = 0, {}
+        cache, first, after = state["kv_cache"], 0, {}
         if not self.spec.relative:
             after["position"] = state["position"] + 1
-            first = int(state["position"].flatten()[0]) - state["kv_cache"].shape[-2]
-        attended, cache = self.attention.step(self.input_layernorm(here), state["kv_cache"], first)
-        thought = self.mlp(self.post_attention_layernorm(here))
-        return (thought + attended + here).squeeze(-2), {"kv_cache": cache, **after}
+            first = int(state["position"].flatten()[0]) - cache.shape[-2]
+        heads = self.heads(first, first + cache.shape[-2] + 1, hidden.device)
+        out, cache = reference.neox_step(hidden, cache, self.weights(), heads, eps=self.spec.norm_eps)
+        return out, {"kv_cache": cache, **after}
 
     def state_size(self, seq_len: int) -> dict[str, int]:
         """A key and a value of each head for every token held."""

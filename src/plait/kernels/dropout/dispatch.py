@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.dropout import cpu
+from plait.kernels.dropout import cpu, reference
 from plait.kernels.dropout.drops import Drops
 from plait.native import gpu as device
-from plait.random import Stream
 
 
-def usable(hidden: Tensor, stream: Stream) -> bool:
+def usable(hidden: Tensor, drops: Drops) -> bool:
     """Whether kernels can take these: a seed for each member, and a type and device with compiled kernels."""
+    stream = drops.stream
     if not isinstance(stream.seed, Tensor) or stream.seed.device != hidden.device:
         return False
     if hidden.ndim == 0 or len(hidden) != len(stream.seed):
@@ -25,11 +25,23 @@ def usable(hidden: Tensor, stream: Stream) -> bool:
     return call.usable(hidden) and not isinstance(stream.step, Tensor)
 
 
-def dropout(
-    hidden: Float[Tensor, "members *shape"], *, rate: float, stream: Stream, draw: int
-) -> Float[Tensor, "members *shape"]:
-    """What `reference.dropout` gives."""
-    return _Dropout.apply(hidden, Drops.of(rate, stream, draw))  # type: ignore[no-any-return]
+def dropout(hidden: Float[Tensor, "*shape"], drops: Drops | None) -> Float[Tensor, "*shape"]:
+    """A share `rate` of `hidden` set to zero, the rest divided by `1 - rate`; unchanged where nothing drops.
+
+    Raises:
+        ValueError: the stream has members and `hidden` does not start with as many.
+    """
+    if drops is None:
+        return hidden
+    members = drops.stream.members
+    if tuple(hidden.shape[: len(members)]) != members:
+        raise ValueError(
+            f"a dropout stream of {members[0]} members needs hidden states that start with that axis, "
+            f"got shape {tuple(hidden.shape)}"
+        )
+    if usable(hidden, drops):
+        return _Dropout.apply(hidden, drops)  # type: ignore[no-any-return]
+    return reference.dropout(hidden, drops)
 
 
 def _drop(hidden: Tensor, drops: Drops) -> Tensor:

@@ -1,7 +1,7 @@
 """Dropout as every kernel is told of it: a rate, and where in a stream its words are."""
 
 import ctypes
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from jaxtyping import Int
 from torch import Tensor
@@ -10,19 +10,27 @@ from plait.kernels.common import call
 from plait.random import Stream
 
 
-class Drops(NamedTuple):
-    """Dropout of a kernel's entries at `rate`, by the draws from `draw` on of a stream with a seed for each member."""
+@dataclass(frozen=True)
+class Drops:
+    """Entries fall at `rate`, above 0, by the draw `draw` of a stream; a layer takes some of the draws after it."""
 
     rate: float
-    seeds: Int[Tensor, "members"]
-    step: int | Int[Tensor, ""]
-    purpose: int
+    stream: Stream
     draw: int
 
-    @classmethod
-    def of(cls, rate: float, stream: Stream, draw: int) -> "Drops":
-        assert isinstance(stream.seed, Tensor)
-        return cls(rate, stream.seed.contiguous(), stream.step, stream.purpose, draw)
+    def __post_init__(self) -> None:
+        seed = self.stream.seed
+        if isinstance(seed, Tensor) and not seed.is_contiguous():
+            object.__setattr__(self, "stream", replace(self.stream, seed=seed.contiguous()))
+
+    def after(self, draws: int) -> "Drops":
+        return replace(self, draw=self.draw + draws)
+
+    @property
+    def seeds(self) -> Int[Tensor, "members"]:
+        """Contiguous, for kernels, which need one for each member."""
+        assert isinstance(self.stream.seed, Tensor)
+        return self.stream.seed
 
     @property
     def share(self) -> int:
@@ -31,5 +39,5 @@ class Drops(NamedTuple):
 
     def numbers(self) -> ctypes.Array[ctypes.c_int64]:
         """Draw, step, purpose and share, as the compiled kernels take them."""
-        assert isinstance(self.step, int)
-        return call.integers((self.draw, self.step, self.purpose, self.share))
+        assert isinstance(self.stream.step, int)
+        return call.integers((self.draw, self.stream.step, self.stream.purpose, self.share))

@@ -35,10 +35,10 @@ def drop(hidden: Tensor, drops: Drops) -> Tensor:
     """What `reference.dropout` gives of contiguous `hidden`; a tensor step stays on the device."""
     out = torch.empty_like(hidden)
     n = hidden[0].numel()
-    held = isinstance(drops.step, Tensor)
+    held = isinstance(drops.stream.step, Tensor)
     grid = len(hidden), triton.cdiv(n, 4 * _BLOCK)
     _drop[grid](
-        hidden, out, drops.seeds, drops.step if held else drops.seeds, drops.share, 1.0 - drops.rate, drops.draw,
-        0 if held else drops.step, drops.purpose, n, HELD=held, BLOCK=_BLOCK, num_warps=4,
+        hidden, out, drops.seeds, drops.stream.step if held else drops.seeds, drops.share, 1.0 - drops.rate, drops.draw,
+        0 if held else drops.stream.step, drops.stream.purpose, n, HELD=held, BLOCK=_BLOCK, num_warps=4,
     )  # fmt: skip
     return out

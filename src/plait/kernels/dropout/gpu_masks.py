@@ -39,10 +39,11 @@ def arguments(drops: Drops | None, stand_in: Tensor) -> tuple[Any, ...]:
     """`seeds, clock, draw, step, purpose, limit, inverse`; `stand_in` is an address for what is not read."""
     if drops is None:
         return stand_in, stand_in, 0, 0, 0, 0, 1.0
-    held = isinstance(drops.step, Tensor)
-    clock, step = (drops.step, 0) if held else (drops.seeds, drops.step)
-    return drops.seeds, clock, drops.draw, step, drops.purpose, drops.share, 1.0 / (1.0 - drops.rate)
+    stream = drops.stream
+    held = isinstance(stream.step, Tensor)
+    clock, step = (stream.step, 0) if held else (drops.seeds, stream.step)
+    return drops.seeds, clock, drops.draw, step, stream.purpose, drops.share, 1.0 / (1.0 - drops.rate)
 
 
 def switches(drops: Drops | None) -> dict[str, bool]:
-    return {"DROP": drops is not None, "HELD": drops is not None and isinstance(drops.step, Tensor)}
+    return {"DROP": drops is not None, "HELD": drops is not None and isinstance(drops.stream.step, Tensor)}

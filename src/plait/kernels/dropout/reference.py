@@ -4,16 +4,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.random import Stream
+from plait.kernels.dropout.drops import Drops
 
 
-def dropout(
-    hidden: Float[Tensor, "*shape"], *, rate: float, stream: Stream, draw: int
-) -> Float[Tensor, "*shape"]:
-    """A share `rate` of `hidden` set to zero, the rest divided by `1 - rate`.
+def dropout(hidden: Float[Tensor, "*shape"], drops: Drops) -> Float[Tensor, "*shape"]:
+    """What `dispatch.dropout` promises.
 
     An entry is kept where its word of the draw, counted within its member, is below `1 - rate` of 2^32.
     """
+    stream, kept = drops.stream, 1.0 - drops.rate
     shape = hidden.shape[len(stream.members) :]
-    kept = stream.bernoulli(1.0 - rate, shape, draw=draw).to(hidden.device)
-    return torch.where(kept, hidden / (1.0 - rate), 0.0)
+    keep = stream.bernoulli(kept, shape, draw=drops.draw).to(hidden.device)
+    return torch.where(keep, hidden / kept, 0.0)

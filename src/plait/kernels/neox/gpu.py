@@ -114,8 +114,7 @@ class _Cut:
 
     def dropped(self, stand_in: Tensor, *, draws: int = 0) -> tuple[Any, ...]:
         """What kernels that drop are told, from the layer's first draw or `draws` after it."""
-        drops = self.drops and self.drops._replace(draw=self.drops.draw + draws)
-        return masks.arguments(drops, stand_in)
+        return masks.arguments(self.drops and self.drops.after(draws), stand_in)
 
     def tiles(self, cut: Rows) -> tuple[int, int]:
         return self.members, triton.cdiv(self.rows, cut.rows)
