@@ -109,6 +109,30 @@ def test_multi_key_recall_also_answers_by_its_first_pair() -> None:
     assert torch.equal(ours.tokens[theirs.scored], theirs.tokens[theirs.scored])
 
 
+SMALLEST = {
+    "selective_copying": 582,
+    "follow_back_3": 1082,
+    "associative_recall": 394,
+    "induction_3": 1059,
+    "needle": 564,
+    "mqar_first": 705,
+    "flip_counting": 172,
+    "parity": 1110,
+    "decoding_recall": 4618,
+}
+"""Parameters with codes of any base, and subspaces used in turn."""
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_smallest_layout_is_right_and_no_larger_than_it_was(name: str) -> None:
+    program, seq_len = small(name)
+    plan = plan_program(program, seq_len, smallest=True)
+    assert verify(plan.build(), program, Checks(seq_len=seq_len, exhaustive=True)).passed
+    model = example(name).compile(seq_len=LENGTH, smallest=True)
+    assert sum(parameter.numel() for parameter in model.parameters()) <= SMALLEST[name]
+    assert verify(model, example(name), Checks(seq_len=LENGTH, samples=2_000)).passed
+
+
 def test_a_built_in_task_verifies_a_compiled_program() -> None:
     model = example("multi_key_recall").compile(seq_len=LENGTH)
     assert verify(model, MultiKeyRecall(), Checks(seq_len=LENGTH, samples=4_000)).passed

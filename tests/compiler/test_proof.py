@@ -42,6 +42,16 @@ def test_every_signal_of_every_example_is_where_the_proof_says(name: str, dtype:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
+def test_every_signal_of_the_smallest_layout_is_there_too(name: str) -> None:
+    program = example(name)
+    plan = plan_program(program, LENGTH, smallest=True)
+    assert plan.proved()
+    tokens = program.sample(Stream(0), batch=6, seq_len=LENGTH)
+    checks = check_lemmas(plan.build(), tokens)
+    assert [check for check in checks if not check.holds] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_rounding_stays_below_the_share_of_the_worst_case_that_is_called_usual(name: str) -> None:
     program = example(name)
     plan = plan_program(program, LENGTH)

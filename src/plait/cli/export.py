@@ -46,6 +46,8 @@ def export(
     document = {
         "folder": str(done.folder), "class": done.whole, "parameters": done.parameters, "files": list(done.files),
     }  # fmt: skip
+    if done.why_not is not None:
+        document |= {"why_no_class": done.why_not}
     right = scored = 0
     if plan is not None and done.whole is not None:
         right, scored = right_answers(output, plan.task, seq_len=plan.seq_len)
@@ -58,7 +60,8 @@ def export(
         if built is not None and built.changed:
             print_line(f"its weights were changed since it was built ({built.changed[0]}, ..): blocks alone")
         if done.whole is None:
-            print_line("blocks/ holds the weights for MambaBlock and GPTNeoXLayer; no class stacks both")
+            why = "no class stacks both" if done.why_not is None else f"no whole model: {done.why_not}"
+            print_line(f"blocks/ holds the weights for MambaBlock and GPTNeoXLayer; {why}")
         else:
             print_line(
                 f"{done.whole}, {done.parameters:,} parameters, loaded by AutoModelForCausalLM: {right:,} of "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from plait.compiler.flow import Flow, Given
+from plait.compiler.flow import DIP, ELEMENTARY, Flow, Given
 from plait.compiler.layout import NORM_EPS, Layout
 from plait.compiler.lookups import Fetch
 from plait.compiler.recurrent import Count, Hold, Lag, Since
@@ -103,6 +103,7 @@ def _after(layout: Layout, flow: Flow, layer: Layer, found: Mapping[Statement, G
     if answer in found:
         code = float(layout.book.tokens.norm)
         flow.sizes[answer] = math.hypot(flow.sizes.get(answer, 0.0), layout.gain * (code + answer_error))
+    _take_out(layout, flow, layer)
     added = flow.units(3.0) + flow.wides(n_terms)
     spill_inside, spill = spill + added * flow.length_inside, spill + added * flow.length
     gains = {one: layout.gain if one is answer else 1.0 for one in found}
@@ -112,6 +113,23 @@ def _after(layout: Layout, flow: Flow, layer: Layer, found: Mapping[Statement, G
         flow.errors[base] += spill + anywhere
         flow.blanks[base] += spill + anywhere
     return answer_error + spill / layout.gain if answer in found else 0.0
+
+
+def _take_out(layout: Layout, flow: Flow, layer: Layer) -> None:
+    """What taking out the old content of a subspace leaves of it, as an error of the new (Lemma 12.4).
+
+    A pair of channels, or of units, subtracts what it reads: left is what was misread, and what rounds.
+    """
+    number = layout.layers.index(layer) + 1
+    for one in layout.stream.taken:
+        if one.layer == number:
+            size = flow.sizes[one.old] + DIP
+            rounds = (1.0 + flow.gate) * (1.0 + flow.units(6.0 + ELEMENTARY)) - 1.0
+            width = layout.stream.residual.width(one.name)
+            left = math.sqrt(width) * flow.read + 2.0 * size * rounds
+            flow.insides[one.new] += left
+            flow.errors[one.new] += left
+            flow.blanks[one.new] += left
 
 
 def _size(layout: Layout, flow: Flow, statement: Statement) -> float:

@@ -55,12 +55,12 @@ def _candidates(
     bases = dict.fromkeys((2, *(least_base(n_tokens, digits) for digits in (1, 2, 3)))) if smallest else (2,)
     orders = ((TF, SSM), (SSM, TF))
     nested = any(isinstance(one, Table) and any(map(_is_inner, one.inputs)) for one in lower(program).labels)
-    for flat, base, kinds, key_gain in itertools.product(
-        (False, True) if nested else (False,), bases, orders, KEY_GAINS
-    ):
+    flats, reuses = (False, True) if nested else (False,), (False, True) if smallest else (False,)
+    for flat, reuse, base, kinds, key_gain in itertools.product(flats, reuses, bases, orders, KEY_GAINS):
         yield ProgramPlan(
-            task=program, seq_len=seq_len, dtype=dtype, base=base, kinds=kinds, key_gain=key_gain, flat=flat
-        )
+            task=program, seq_len=seq_len, dtype=dtype,
+            base=base, kinds=kinds, key_gain=key_gain, flat=flat, reuse=reuse,
+        )  # fmt: skip
 
 
 def _is_inner(statement: Statement) -> bool:

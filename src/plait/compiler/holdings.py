@@ -64,12 +64,15 @@ def answer_stretch(layout: Layout) -> float:
 def _of_base(
     layout: Layout, statement: Statement, values: Places, layer: int, tolerance: float
 ) -> list[Holding]:
+    stream, last = layout.stream, layer == len(layout.layers)
     kind = next((made.kind for made in layout.layers if statement in made.makes), "")
     lemma = "12.1" if isinstance(statement, Token) else LEMMAS[type(statement), kind]
     expected, known = _expected(layout, statement, values)
     return [
         Holding(layer=layer, subspace=name, lemma=lemma, expected=part, known=known, tolerance=tolerance)
         for name, part in _parts(layout, statement, expected)
+        if ((left := stream.left(statement, name)) is None or left.layer > layer)
+        and not (last and name in stream.names[layout.lowered.token])
     ]
 
 
@@ -110,12 +113,29 @@ def _of_answer(layout: Layout, exact: Bounds, values: Places) -> list[Holding]:
     code = layout.book.answer(answer.domain)
     added = torch.cat((code, torch.zeros_like(code[:1])))[values[answer]]
     weights = stream.weights(token, stream.answer_code)
-    expected = stream.bases[token][values[token]] + layout.gain * added @ weights.T
-    tolerance = exact.errors[-1][token] + layout.gain * exact.answer * answer_stretch(layout)
+    parts, known, answered = [], [], values[answer] >= 0
+    for name, own in _parts(layout, token, stream.bases[token][values[token]]):
+        part, certain = _last_held(layout, token, name, own, values)
+        parts.append(part)
+        known.append(answered & certain)
+    expected = torch.cat(parts, dim=-1) + layout.gain * added @ weights.T
+    behind = [exact.errors[-1][base] for base in (token, *(one.new for one in stream.taken))]
+    tolerance = max(behind) + layout.gain * exact.answer * answer_stretch(layout)
     return [
         Holding(
-            layer=len(layout.layers), subspace=name, lemma="12.13", expected=part,
-            known=values[answer] >= 0, tolerance=tolerance,
+            layer=len(layout.layers), subspace=name, lemma="12.13", expected=part, known=certain, tolerance=tolerance,
         )
-        for name, part in _parts(layout, token, expected)
+        for (name, part), certain in zip(_parts(layout, token, expected), known, strict=True)
     ]  # fmt: skip
+
+
+def _last_held(
+    layout: Layout, base: Statement, name: str, own: Tensor, values: Places
+) -> tuple[Tensor, Bool[Tensor, "*batch time"]]:
+    """What stands in one of the token's subspaces before the answer, and where that is known."""
+    certain = torch.ones(own.shape[:-1], dtype=torch.bool)
+    while (left := layout.stream.left(base, name)) is not None:
+        base = left.new
+        whole, certain = _expected(layout, base, values)
+        own = dict(_parts(layout, base, whole))[name]
+    return own, certain

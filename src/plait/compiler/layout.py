@@ -5,12 +5,15 @@ held in just the columns that are read of it.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from plait.compiler.allocate import Taken, allocate
 from plait.compiler.book import Book
 from plait.compiler.encoding import Points
 from plait.compiler.heads import Turns
@@ -22,13 +25,18 @@ from plait.compiler.ssm_op import SsmOp
 from plait.compiler.ssm_ops import OPS
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.statement import Statement
-from plait.compiler.stream import Base, Need, Stream, base_of, named_apart, over_base
+from plait.compiler.stream import Base, Need, Stream, base_of, over_base
 from plait.compiler.tf_ops import Averages, Fetches, NeoxWriter, Steps, TfOp, tf_op
 from plait.constructions.assemble import assemble
 from plait.constructions.residual import QUIET, Residual
 from plait.model import HybridConfig
 
 NORM_EPS = 1e-5
+
+
+def quiet_residual(subspaces: tuple[tuple[str, int], ...]) -> Residual:
+    """A stream whose norms see nothing but epsilon (Lemma 6.1 ii)."""
+    return Residual(subspaces=subspaces, amplitude=QUIET)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +47,9 @@ class Layout:
         layers: which layer makes what.
         vocab_size: with the specials.
         key_gain: what a coordinate measures of keys that an SSM layer copies.
+        reuse: signals take the subspaces of those that are no longer read.
+        residual_of: gives the stream for its subspaces.
+        linear_gates: step sizes are read without SiLU.
     """
 
     lowered: Lowered
@@ -47,6 +58,9 @@ class Layout:
     turns: Turns
     vocab_size: int
     key_gain: float = 1.0
+    reuse: bool = False
+    residual_of: Callable[[tuple[tuple[str, int], ...]], Residual] = quiet_residual
+    linear_gates: bool = False
 
     @cached_property
     def planned(self) -> "tuple[dict[Statement, SsmOp | TfOp], Stream]":
@@ -71,7 +85,7 @@ class Layout:
                 op = self._op(layer.kind, statement, columns, there, clean=base.clean)
                 ops[statement] = op
                 for need in op.needs():
-                    self._note(bases, need)
+                    self._note(bases, replace(need, layer=index + 1))
         bases[token].settle(len(token.domain))
         return ops, self._stream(bases)
 
@@ -80,7 +94,10 @@ class Layout:
     ) -> SsmOp | TfOp:
         if kind == SSM:
             op = OPS[type(statement)]
-            return op(statement=statement, columns=columns, there=there, book=self.book, clean=clean)
+            return op(
+                statement=statement, columns=columns, there=there, book=self.book, clean=clean,
+                linear_gates=self.linear_gates,
+            )  # fmt: skip
         return tf_op(statement)(
             statement=statement, columns=columns, book=self.book, turns=self.turns, clean=clean
         )
@@ -93,7 +110,7 @@ class Layout:
         base = base_of(need.statement, token)
         columns = tuple(over_base(need.statement, column) for column in need.columns)
         entry = bases.setdefault(base, Base(called=self._name(base)))
-        entry.needs.append(Need(statement=base, columns=columns, clean=need.clean, label=need.label))
+        entry.needs.append(replace(need, statement=base, columns=columns))
 
     def _settle(self, statement: Statement, base: Base) -> None:
         if statement.numeric:
@@ -114,20 +131,17 @@ class Layout:
     def _stream(self, bases: dict[Statement, Base]) -> Stream:
         token = self.lowered.token
         order = [token, *(one for layer in self.layers for one in layer.makes)]
-        flat = [(one, name, columns) for one in order for name, columns in bases[one].groups]
-        names = named_apart([name for _, name, _ in flat])
-        subspaces = [(name, columns.shape[-1]) for name, (_, _, columns) in zip(names, flat, strict=True)]
+        found = allocate(order, bases, self.layers, reuse=self.reuse)
+        subspaces = list(found.subspaces)
         width = 1 + sum(width for _, width in subspaces)
         if width < (least := self._least_width(bases)):
             subspaces.append(("unused", least - width))
-        of_base: dict[Statement, list[str]] = {one: [] for one in order}
-        for name, (one, _, _) in zip(names, flat, strict=True):
-            of_base[one].append(name)
         return Stream(
             token=token,
             bases={one: bases[one].points(len(one.domain)) for one in order},
-            residual=Residual(subspaces=tuple(subspaces), amplitude=QUIET),
-            names={one: tuple(found) for one, found in of_base.items()},
+            residual=self.residual_of(tuple(subspaces)),
+            names=dict(found.names),
+            taken=found.taken,
             answer_code=self.book.tokens.of(token.domain),
         )
 
@@ -183,7 +197,15 @@ class Layout:
             op = ops[statement]
             assert isinstance(op, SsmOp)
             op.write(writer, stream, self.into(statement))
+        for row in self._left(layer):
+            writer.take_out(row)
         return writer
+
+    def _left(self, layer: Layer) -> Float[Tensor, "coordinates d_model"]:
+        """The coordinates whose old content the layer takes out."""
+        number = self.layers.index(layer) + 1
+        rows = [self.stream.residual.rows(one.name) for one in self.stream.taken if one.layer == number]
+        return torch.cat(rows) if rows else torch.zeros(0, self.stream.residual.d_model, dtype=torch.float64)
 
     def _tf(self, layer: Layer) -> NeoxWriter:
         ops, stream = self.planned
@@ -199,6 +221,8 @@ class Layout:
                     op.look(writer, stream)
                 copied.append(op.values(stream))
                 into.append(self.into(statement))
+        for row in self._left(layer):
+            writer.take_out(row)
         if copied:
             writer.copy(torch.cat(copied), into=torch.cat(into), gain=1.0)
         return writer
@@ -239,7 +263,6 @@ class Layout:
     def weights(self) -> dict[str, Tensor]:
         """Every parameter, in float64."""
         stream, config = self.stream, self.config
-        signals = dict(zip(stream.names[self.lowered.token], self._token_groups(), strict=True))
         tensors = [
             block.tensors(d_inner=config.d_inner or 1, dt_rank=config.dt_rank or 1, d_conv=config.d_conv)
             if isinstance(block, SsmWriter)
@@ -247,24 +270,46 @@ class Layout:
             for block in self.blocks
         ]
         return assemble(
-            stream.residual.embed(signals), tensors, vocab_size=self.vocab_size, final_gain=self.final_gain
+            stream.residual.embed(self.embedded),
+            tensors,
+            vocab_size=self.vocab_size,
+            final_gain=self.final_gain,
         )
 
-    def _token_groups(self) -> list[Points]:
+    @property
+    def embedded(self) -> dict[str, Points]:
+        """What each subspace holds behind the embedding."""
         stream, token = self.stream, self.lowered.token
         widths = [stream.residual.width(name) for name in stream.names[token]]
-        return list(stream.bases[token].split(widths, dim=-1))
+        return dict(zip(stream.names[token], stream.bases[token].split(widths, dim=-1), strict=True))
 
     @cached_property
     def murmur(self) -> float:
         """By how much what the embedding of a token holds may move two logits apart."""
-        table = self.stream.bases[self.lowered.token]
+        stream, token = self.stream, self.lowered.token
+        table, own = stream.bases[token], torch.ones(stream.bases[token].shape[-1], dtype=torch.bool)
+        taken, first = 0.0, 0
+        for name in stream.names[token]:
+            columns = slice(first, first + stream.residual.width(name))
+            first = columns.stop
+            if (one := stream.left(token, name)) is not None:
+                own[columns] = False
+                held = max(
+                    float(stream.bases[base].norm(dim=-1).max()) for base in (one.new, *self._later(one))
+                )
+                taken += 2.0 * held * float(table[:, columns].norm(dim=-1).max())
+        table = table[:, own]
         most = torch.zeros(())
         for block in table.split(1024):
             product = block @ table.T
             low, high = product.amin(-1).clamp(max=0.0), product.amax(-1).clamp(min=0.0)
             most = torch.maximum(most, (high - low).max())
-        return float(most)
+        return float(most) + taken
+
+    def _later(self, taken: Taken) -> list[Statement]:
+        """Who takes the subspace after that."""
+        following = self.stream.left(taken.new, taken.name)
+        return [] if following is None else [following.new, *self._later(following)]
 
     @property
     def lead(self) -> float:

@@ -41,6 +41,7 @@ class ProgramPlan(Plan):
         kinds: of layers that may be used; of equally many layers, those with the earlier kind first are taken.
         key_gain: how loud keys are that an SSM layer copies.
         flat: tables of tables become one.
+        reuse: signals take the subspaces of those that are no longer read.
     """
 
     kind: ClassVar[str] = "program"
@@ -52,6 +53,7 @@ class ProgramPlan(Plan):
     kinds: tuple[str, ...] = (TF, SSM)
     key_gain: float = 1.0
     flat: bool = False
+    reuse: bool = False
 
     def __post_init__(self) -> None:
         check_integer("seq_len", self.seq_len, least=1, most=LONGEST)
@@ -72,11 +74,12 @@ class ProgramPlan(Plan):
             heads=tuple(one for layer in layers for one in layer.fetches),
             seq_len=self.seq_len,
             n_frequencies=self.n_frequencies,
-            misses=_misses(book, layers),
+            misses=misses(book, layers),
         )
         return Layout(
             lowered=lowered, layers=layers, book=book, turns=turns, vocab_size=self.task.vocab_size,
             key_gain=self.key_gain,
+            reuse=self.reuse,
         )  # fmt: skip
 
     @property
@@ -221,11 +224,12 @@ class ProgramPlan(Plan):
                 "kinds": list(self.kinds),
                 "key_gain": self.key_gain,
                 "flat": self.flat,
+                "reuse": self.reuse,
             },
         }
 
 
-def _misses(book: Book, layers: tuple[Layer, ...]) -> tuple[float, ...]:
+def misses(book: Book, layers: tuple[Layer, ...]) -> tuple[float, ...]:
     """The mass that may fall beside each head's place: little where others build on it."""
     inner, last = book.tokens.lead / 256.0, book.tokens.chord / 64.0
     return tuple(last if layer is layers[-1] else inner for layer in layers for _ in layer.fetches)

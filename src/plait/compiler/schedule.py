@@ -50,11 +50,15 @@ class Scheduler:
     Args:
         lowered: the statements.
         kinds: of layers that may be used; of two stacks of one height that with the earlier kind first is taken.
+        plain_gates: gates are read from the stream itself, not through a lag or a table.
     """
 
-    def __init__(self, lowered: Lowered, *, kinds: Sequence[str] = (SSM, TF)) -> None:
+    def __init__(
+        self, lowered: Lowered, *, kinds: Sequence[str] = (SSM, TF), plain_gates: bool = False
+    ) -> None:
         self.lowered = lowered
         self.kinds = kinds
+        self.plain_gates = plain_gates
         self.statements = [one for one in ancestors(lowered.answer) if not is_free(one)]
 
     def layers(self) -> tuple[Layer, ...]:
@@ -124,6 +128,9 @@ class Scheduler:
             return all(is_free(signal) or signal in there for signal in one.inputs)
         if isinstance(one, Lag):
             return self.sources(one.inputs[0], there)
+        gates = one.inputs if isinstance(one, Since | Register) else one.inputs[1:] or one.inputs[:1]
+        if self.plain_gates and not all(is_free(gate) or gate in there for gate in gates):
+            return isinstance(one, Count) and len(one.inputs) == 1 and self.sources(one.inputs[0], there)
         return isinstance(one, Hold | Count | Since | Register) and all(
             self.sources(signal, there) for signal in one.inputs
         )

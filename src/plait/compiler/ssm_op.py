@@ -38,6 +38,7 @@ class SsmOp(ABC):
         columns: what it must give for every value: those that stand in the stream, then the answer's.
         there: what stands in the stream before the layer.
         clean: nothing must give zeros.
+        linear_gates: step sizes are read without SiLU, so that a gate that is not open must read 0.
     """
 
     statement: Statement
@@ -45,6 +46,7 @@ class SsmOp(ABC):
     there: frozenset[Statement]
     book: Book
     clean: bool
+    linear_gates: bool = False
 
     @cached_property
     def fed(self) -> list[Feed]:
@@ -78,14 +80,22 @@ class SsmOp(ABC):
         stairs = staircase(signal, [self.book.scalar(one) for one in signal.inputs], columns, clean=True)
         return staircase_feed(stairs, set(self.there), lag=lag)
 
-    def gate(self, signal: Statement) -> Feed:
-        """64 where the condition holds, elsewhere nothing beside it."""
+    def reset(self, signal: Statement) -> Feed:
+        """As `gate`, of steps that go on where it is not open."""
+        return self.gate(signal, choices=1 if self.linear_gates else 0)
+
+    def gate(self, signal: Statement, *, choices: int = 0) -> Feed:
+        """64 where the condition holds, elsewhere nothing beside it.
+
+        Args:
+            choices: the first choice of columns that will do.
+        """
         base, distance = there_or_behind(signal, set(self.there))
         if is_free(base) or base in self.there:
-            choices = condition(base)
+            columns = condition(base)[choices:]
             one = torch.ones(1, dtype=torch.float64)
-            wire = Wire(reads=((base, choices),), taps={distance: 1.0}, scale=OPEN, bias=0.0, out=one)
-            return Feed(wires=(wire,), constant=0.0 * one, needs=((base, choices),))
+            wire = Wire(reads=((base, columns),), taps={distance: 1.0}, scale=OPEN, bias=0.0, out=one)
+            return Feed(wires=(wire,), constant=0.0 * one, needs=((base, columns),))
         assert isinstance(signal, Table)
         scalars = [self.book.scalar(one) for one in signal.inputs]
         stairs = staircase(signal, scalars, OPEN * flag(signal.domain, false=0.0), clean=True)

@@ -41,7 +41,7 @@ class Counts(SsmOp):
         return [self.source(amounts, self.book.numbers(amounts))]
 
     def _resets(self) -> Feed:
-        return self.gate(self.statement.inputs[-1])
+        return self.reset(self.statement.inputs[-1])
 
     def _amounts_without_resets(self) -> Feed:
         """One channel for every amount from 1 on, and for every one from -1 down: 64 where it is reached."""
@@ -99,7 +99,7 @@ class Passes(SsmOp):
         out = torch.tensor([1.0 / OPEN], dtype=torch.float64)
         wire = Wire(reads=((base, (-2.0 * column[0],)),), taps={lag: 1.0}, scale=OPEN, bias=OPEN, out=out)
         amounts = Feed(wires=(wire,), constant=0.0 * out, needs=((base, column),))
-        return [amounts, self.gate(reset)]
+        return [amounts, self.reset(reset)]
 
     def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
         amounts, resets = self.fed

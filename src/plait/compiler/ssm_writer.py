@@ -92,6 +92,23 @@ class SsmWriter:
         direction = direction * self.residual.amplitude
         chosen.writes = direction if chosen.writes is None else chosen.writes + direction
 
+    def take_out(self, row: Row) -> None:
+        """Subtract what stands along `row`: by the skips of a pair that reads and writes it, or by a pair more."""
+        for sign in (1.0, -1.0):
+            found = next((one for one in self.channels if self._passes(one, sign * row)), None)
+            if found is None:
+                found = self.channels[self.channel(sign * row, {0: 1.0})]
+                found.writes = sign * row * self.residual.amplitude
+            found.skip = -1.0
+
+    def _passes(self, channel: Channel, row: Row) -> bool:
+        """Whether a channel reads along a row, and writes what its state holds there."""
+        reads = dict(channel.taps) == {0: 1.0} and channel.bias == 0.0 and channel.gate is None
+        if not reads or channel.writes is None or channel.skip != 0.0:
+            return False
+        written = channel.writes / self.residual.amplitude
+        return torch.allclose(channel.row, row, atol=1e-12) and torch.allclose(written, row, atol=1e-12)
+
     @property
     def d_conv(self) -> int:
         return 1 + max((lag for channel in self.channels for lag in channel.taps), default=0)

@@ -6,6 +6,7 @@ holds, for every base, columns that span all that is read of it. Reading a colum
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,9 @@ from plait.compiler.schedule import is_free
 from plait.compiler.statement import Statement
 from plait.constructions.residual import Residual
 
+if TYPE_CHECKING:
+    from plait.compiler.allocate import Taken
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Need:
@@ -27,12 +31,14 @@ class Need:
         columns: one of these choices, the first unless another takes no room of its own.
         clean: nothing must stand as zeros.
         label: what the columns are, for the names of subspaces.
+        layer: that reads them (1, 2, ..); 0 for unembedding, which finds the answer written over them.
     """
 
     statement: Statement
     columns: tuple[Points, ...]
     clean: bool
     label: str
+    layer: int = 0
 
 
 @dataclass(eq=False)
@@ -101,14 +107,20 @@ class Stream:
         bases: what is held of each base.
         residual: the subspaces of all bases.
         names: of each base's subspaces.
-        answer: for every digit of the answer's code, the direction along which unembedding reads it.
+        taken: subspaces that one base leaves to another.
+        answer_code: the tokens' code, over all tokens.
     """
 
     token: Token
     bases: dict[Statement, Points]
     residual: Residual
     names: dict[Statement, tuple[str, ...]]
+    taken: "tuple[Taken, ...]"
     answer_code: Points
+
+    def left(self, base: Statement, name: str) -> "Taken | None":
+        """Who took a base's subspace, if anyone did."""
+        return next((one for one in self.taken if one.old is base and one.name == name), None)
 
     def directions(self, base: Statement) -> Float[Tensor, "width d_model"]:
         """The basis that holds a base's columns."""

@@ -20,6 +20,7 @@ from plait.compiler.pointwise import Table
 from plait.compiler.staircase import SETTLED, Staircase, staircase
 from plait.compiler.statement import Statement
 from plait.compiler.stream import Need, Stream
+from plait.constructions.rotary import Frequencies
 from plait.constructions.transformer_writer import TransformerWriter
 
 Directions = Float[Tensor, "width d_model"]
@@ -31,6 +32,28 @@ class NeoxWriter(TransformerWriter):
     def unit(self, row: Float[Tensor, " d_model"], bias: float, into: Float[Tensor, " d_model"]) -> None:
         """A unit of the MLP: silu(row . normed + bias), added along `into`."""
         self._units.append((row, bias, self.residual.amplitude * into))
+
+    @property
+    def units(self) -> list[tuple[Tensor, float, Tensor]]:
+        """Row, bias and direction of every unit of the MLP."""
+        return list(self._units)
+
+    @property
+    def always(self) -> Float[Tensor, " d_model"]:
+        """What the MLP adds at every position."""
+        return self._mlp_bias
+
+    def look_back(self, distance: int, turns: Frequencies, *, sharpness: float) -> None:
+        """Adds `sharpness` times the cosines of all used frequencies of `t - distance` to the score at distance t."""
+        for pair, frequency in zip(turns.used, turns.values, strict=True):
+            self._weights["query"][pair] = self._weights["query"][pair + self.n_pairs] = 0.0
+            self._biases["query"][pair] = self._biases["query"][pair + self.n_pairs] = 0.0
+            self.attend_at_fixed_distance(distance, pair=pair, frequency=frequency, sharpness=sharpness)
+
+    def take_out(self, row: Float[Tensor, " d_model"]) -> None:
+        """Two units that subtract what stands along `row`."""
+        for sign in (1.0, -1.0):
+            self.unit(sign * row, 0.0, -sign * row)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

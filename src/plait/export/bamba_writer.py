@@ -107,7 +107,7 @@ class BambaWriter:
         zero = torch.zeros(d, dtype=torch.float64)
         padded = [*channels, *[Channel(reads=zero, writes=zero)] * (width - len(channels))]
         steps = [HOLD * self.one if c.steps is None else c.steps for c in padded]
-        quiet = _silu_inverse(GATED_QUIET)
+        quiet = silu_inverse(GATED_QUIET)
         convolution = torch.zeros(width + 2, 1, taps, dtype=torch.float64)
         for place, channel in enumerate(padded):
             convolution[place, 0, taps - 1 - channel.lag] = 1.0
@@ -182,7 +182,7 @@ class BambaWriter:
         return torch.full((self.d_model,), signal * math.sqrt(EPS) / QUIET, dtype=torch.float64)
 
 
-def _silu_inverse(value: float) -> float:
+def silu_inverse(value: float) -> float:
     """Where silu takes a small positive value: by bisection."""
     low, high = 0.0, 4.0
     for _ in range(200):

@@ -20,6 +20,8 @@ from safetensors.torch import save as serialise
 from plait.compiler import ProgramPlan, program_to_json
 from plait.constructions import Plan
 from plait.export.bamba import bamba
+from plait.export.bamba_program import bamba_program
+from plait.export.bamba_stream import WindowNeededError
 from plait.export.blocks import gpt_neox_arguments, mamba_arguments, need_transformers
 from plait.files import write_whole
 from plait.layers import LayerSpec
@@ -39,7 +41,7 @@ CLASSES = {
 
 VARIANT = (
     "A variant of the construction in the blocks of Bamba: Mamba-2 mixer, RMSNorm before every block and behind the "
-    "gate, attention without a window, gated MLPs that are zero. Its weights are not those in blocks/."
+    "gate, attention without a window, gated MLPs. Its weights are not those in blocks/."
 )
 BLOCKS_ONLY = (
     "No class of transformers stacks MambaBlock and GPTNeoXLayer in one model, so there is none to load as a whole: "
@@ -56,12 +58,14 @@ class Exported:
         whole: the class that loads it as a whole; None for blocks alone.
         parameters: of that class's model; of plait's where there is none.
         files: names in the folder.
+        why_not: why a built model has no class that loads it as a whole; None where it has one, or was not built.
     """
 
     folder: Path
     whole: str | None
     parameters: int
     files: tuple[str, ...]
+    why_not: str | None
 
 
 def export_hf(model: HybridLM, folder: str | Path, *, plan: Plan | None = None) -> Exported:
@@ -75,13 +79,13 @@ def export_hf(model: HybridLM, folder: str | Path, *, plan: Plan | None = None) 
     for name in model.config.layers:
         if name not in CLASSES:
             raise ValueError(f"transformers has blocks for SSM and TF layers, got {name!r}")
-    whole = None if plan is None or isinstance(plan, ProgramPlan) else bamba(plan)
+    whole, why_not = _whole(plan)
     folder = Path(folder)
     (folder / BLOCKS).mkdir(parents=True, exist_ok=True)
     _write_blocks(model, folder / BLOCKS)
     if whole is not None and plan is not None:
         _write_whole(whole, plan.task, folder)
-    about = _about(model, plan, whole)
+    about = _about(model, plan, whole) | ({} if why_not is None else {"why_no_class": why_not})
     write_whole(folder / ABOUT, _json(about))
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     counted: torch.nn.Module = model if whole is None else whole
@@ -90,7 +94,18 @@ def export_hf(model: HybridLM, folder: str | Path, *, plan: Plan | None = None) 
         whole=None if whole is None else type(whole).__name__,
         parameters=sum(parameter.numel() for parameter in counted.parameters()),
         files=tuple(files),
+        why_not=why_not,
     )
+
+
+def _whole(plan: Plan | None) -> "tuple[BambaForCausalLM | None, str | None]":
+    """The whole model, and why there is none though the model was built."""
+    if not isinstance(plan, ProgramPlan):
+        return (None if plan is None else bamba(plan)), None
+    try:
+        return bamba_program(plan), None
+    except WindowNeededError as reason:
+        return None, str(reason)
 
 
 @torch.no_grad()
