@@ -159,7 +159,7 @@ class TestTraps:
 class TestGeneric:
     def test_must_be_asked_for_and_says_so(self) -> None:
         config = hf.fixture("llama") | {"model_type": "llamma"}
-        with pytest.raises(ValueError, match=r"unknown model_type 'llamma'; known: .*nearest: llama"):
+        with pytest.raises(ValueError, match=r"unknown model_type 'llamma', none of the .*nearest: llama"):
             read_config(config)
         read = read_config(config, generic=True)
         assert not read.verified
@@ -236,7 +236,8 @@ REFUSED: list[tuple[dict[str, object], str]] = [
     ({}, "must have model_type or architectures, got neither"),
     ({"hidden_size": 64}, "must have model_type or architectures, got neither"),
     ({"model_type": 7}, "must have model_type or architectures, got neither"),
-    ({"architectures": ["NewForCausalLM"]}, "unknown model_type 'NewForCausalLM'; known: "),
+    ({"architectures": ["NewForCausalLM"]}, "unknown model_type 'NewForCausalLM', none of the"),
+    ({"architectures": [""]}, "unknown model_type '', none of the"),
     (changed("llama", hidden_size=0), "llama config: hidden_size must be an integer of at least 1, got 0"),
     (changed("llama", hidden_size=-24), "got -24"),
     (changed("llama", hidden_size=24.5), "got 24.5"),

@@ -185,7 +185,31 @@ _ROWS: tuple[tuple[str, str, str, str], ...] = (
 )
 """model_type, title, class, and the reader: its module in this package and its name there."""
 
+_BEYOND: tuple[tuple[str, str, str, str], ...] = (
+    ("rwkv7", "RWKV-7", "rwkv7.rwkv7", "arXiv 2503.14456, and the RWKV-7 of flash-linear-attention"),
+    ("mamba_ssm", "Mamba (mamba_ssm)", "mamba_ssm.mamba_ssm", "mamba_ssm 2.2, models/mixer_seq_simple.py"),
+    ("minimax_text_01", "MiniMax-Text-01", "beyond_hybrids.minimax_text_01", "arXiv 2501.08313"),
+    ("minimax_m1", "MiniMax-M1", "beyond_hybrids.minimax_text_01", "arXiv 2506.13585"),
+    ("phi4flash", "Phi-4-mini-flash", "beyond_hybrids.phi4flash", "arXiv 2507.06607, and vLLM's class"),
+    ("plamo2", "PLaMo 2", "beyond_hybrids.plamo2", "vLLM's Plamo2ForCausalLM"),
+    ("bailing_moe", "Ling", "beyond_attention.bailing_moe", "the class published with Ling-lite"),
+    ("bailing_moe_v2", "Ling 2.0", "beyond_attention.bailing_moe", "vLLM's BailingMoeV2ForCausalLM"),
+    ("bailing_moe_linear", "Ring-linear 2.0", "beyond_attention.bailing_moe", "arXiv 2510.19338"),
+    ("nemotron-nas", "Nemotron-NAS", "beyond_attention.nemotron_nas", "arXiv 2411.19146, vLLM's class"),
+    ("deci", "DeciLM", "beyond_attention.decilm", "the class published with DeciLM-7B"),
+    ("step3_text", "Step-3", "beyond_attention.step3", "arXiv 2507.19427, and vLLM's class"),
+    ("deepseek", "DeepSeekMoE", "beyond_attention.DEEPSEEK", "arXiv 2401.06066"),
+    ("internlm2", "InternLM2", "beyond_attention.INTERNLM2", "arXiv 2403.17297"),
+    ("minicpm", "MiniCPM", "beyond_attention.MINICPM", "arXiv 2404.06395"),
+    ("mimo", "MiMo", "beyond_attention.MIMO", "arXiv 2505.07608"),
+    ("baichuan", "Baichuan", "beyond_attention.BAICHUAN", "arXiv 2309.10305"),
+)
+"""Those of which `transformers` has no class: model_type, title, reader, and where the definition stands."""
+
 FAMILIES: dict[str, Family] = {
     model_type: Family(model_type=model_type, title=title, class_name=class_name, reader=reader)
     for model_type, title, class_name, reader in _ROWS
+} | {
+    model_type: Family(model_type=model_type, title=title, class_name="", reader=reader, source=source)
+    for model_type, title, reader, source in _BEYOND
 }

@@ -4,12 +4,16 @@ What a reader asks for is recorded, so that fields which nobody asked for can be
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from plait.checks import shortened as shown
 from plait.memory.huggingface.layer_types import LAYER_TYPES, renamed_layer_types
 from plait.memory.huggingface.neutral import is_neutral
 
 MOST_LAYERS = 10_000
+
+LARGEST = 1 << 40
+"""No size of a model is larger, and products of a few such numbers are still quickly computed."""
 
 
 class Fields:
@@ -83,13 +87,15 @@ class Fields:
         """An integer of at least `least`; absent or null gives `default`. Later names are aliases.
 
         Raises:
-            ValueError: another type, or too small.
+            ValueError: another type, too small, or above `LARGEST`.
         """
         value = self.get(*names)
         if value is None:
             value = default
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self.refuse(f"{names[0]} must be an integer of at least {least}, got {shown(value)}")
+        if value > LARGEST:
+            raise self.refuse(f"{names[0]} must be at most {LARGEST}, got {shown(value)}")
         return value
 
     def renamed(self, *names: str, default: int, least: int = 1) -> int:
@@ -130,6 +136,21 @@ class Fields:
         if value is not None and not isinstance(value, bool):
             raise self.refuse(f"{names[0]} must be true or false, got {shown(value)}")
         return default if value is None else value
+
+    def each_layer(self, name: str, n: int, *, least: int = 1) -> tuple[int, ...] | None:
+        """A list of one integer a layer; None where absent.
+
+        Raises:
+            ValueError: no list, of another length, or with anything but integers in [least, LARGEST].
+        """
+        value = self.get(name)
+        if value is None:
+            return None
+        fits = isinstance(value, list) and len(value) == n
+        if not fits or not all(type(i) is int and least <= i <= LARGEST for i in cast("list[object]", value)):
+            wanted = f"an integer of at least {least} for each of {n} layers"
+            raise self.refuse(f"{name} must list {wanted}, got {shown(value)}")
+        return tuple(cast("list[int]", value))
 
     def indices(self, name: str, n: int) -> tuple[int, ...] | None:
         """A list of layer indices below `n`; None where absent."""

@@ -1,12 +1,12 @@
 """Gemma 3n and Gemma 4: late layers read the cache of earlier ones, and every layer has an embedding of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import ATTENTION_KINDS, Body, decoder, only, window_of
-from plait.memory.huggingface.fields import Fields, shown
+from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.per_layer import fields_by_layer
 
 SHARED = "the last {n} layers read the cache of an earlier layer of their type and hold none"
@@ -96,16 +96,11 @@ def gemma3n(f: Fields) -> Body:
     return replace(body, outside=(*body.outside, *outside, streamed), notes=notes)
 
 
-def _units(f: Fields, n: int) -> list[int]:
+def _units(f: Fields, n: int) -> Sequence[int]:
     """intermediate_size: one for all layers, or a list."""
-    value = f.get("intermediate_size")
-    if not isinstance(value, list):
-        return [f.integer("intermediate_size", default=16384)] * n
-    if len(value) != n or not all(type(u) is int and u > 0 for u in value):
-        raise f.refuse(
-            f"intermediate_size must be one width or one for each of {n} layers, got {shown(value)}"
-        )
-    return value
+    if isinstance(f.get("intermediate_size"), list):
+        return f.each_layer("intermediate_size", n) or ()
+    return [f.integer("intermediate_size", default=16384)] * n
 
 
 def _layer_embeddings(

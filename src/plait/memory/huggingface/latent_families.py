@@ -1,6 +1,5 @@
 """Families of latent attention that no row describes: heads by kind, shared caches, double layers."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from plait.memory.block import Block, Layer, norm
@@ -190,8 +189,8 @@ def mistral_large4(f: Fields) -> Body:
     kinds = f.layer_types(default_layers=n, default=lambda _: INDEXED)
     only(f, kinds, (INDEXED,))
     step = f.integer("no_rope_layer_interval", default=4)
-    turns = _listed(f, "no_rope_layers", n, [int((i + 1) % step != 0) for i in range(n)])
-    sources = _listed(f, "kv_source_layers", n, list(range(n)))
+    turns = f.each_layer("no_rope_layers", n, least=0) or [int((i + 1) % step != 0) for i in range(n)]
+    sources = f.each_layer("kv_source_layers", n, least=0) or range(n)
     chooses = choosing(f, n, by_frequency)
     dense = first_layers(1, "first_k_dense_replace")(f, n)
     sparse = Sparse(
@@ -236,13 +235,3 @@ def _large_attention(f: Fields, d: int, *, turns: bool, shares: bool, chooses: b
     few, width = f.integer("index_n_heads", default=32), f.integer("index_head_dim", default=128)
     chooser = indexer(d, n_heads=few, d_head=width, d_query=d)
     return plain, replace(chooser, weights=chooser.weights + 2 * d + 2 * few)
-
-
-def _listed(f: Fields, name: str, n: int, default: Sequence[int]) -> Sequence[int]:
-    """A list of `n` small integers."""
-    value = f.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, list) or len(value) != n or not all(isinstance(i, int) for i in value):
-        raise f.refuse(f"{name} must list {n} integers, got {shown(value)}")
-    return value

@@ -16,6 +16,7 @@ class Mamba1:
 
     Args:
         inner_norms: norms of dt, B and C (Jamba).
+        float32: the state is kept in float32 at least.
     """
 
     d_model: int
@@ -26,6 +27,7 @@ class Mamba1:
     conv_bias: bool = True
     bias: bool = False
     inner_norms: bool = False
+    float32: bool = True
 
     @property
     def block(self) -> Block:
@@ -40,6 +42,7 @@ class Mamba1:
             matrices=matrices,
             recurrence=inner * (7 * self.d_state + 3 + 2 * self.d_conv),
             recurrent=inner * self.d_state,
+            recurrent_float32=self.float32,
             conv=inner * self.d_conv,
             conv_columns=self.d_conv,
         )
@@ -55,6 +58,7 @@ class Mamba2:
         bias: of the input projection.
         out_bias: of the output projection.
         gated_norm: a norm before the output projection.
+        float32: the state is kept in float32 at least.
     """
 
     d_model: int
@@ -67,6 +71,7 @@ class Mamba2:
     bias: bool = False
     out_bias: bool = False
     gated_norm: bool = True
+    float32: bool = True
 
     @property
     def block(self) -> Block:
@@ -82,6 +87,7 @@ class Mamba2:
             matrices=matrices,
             recurrence=inner * (5 * self.d_state + 3) + 2 * self.n_heads + 2 * mixed * self.d_conv,
             recurrent=inner * self.d_state,
+            recurrent_float32=self.float32,
             conv=mixed * self.d_conv,
             conv_columns=self.d_conv,
         )
@@ -129,10 +135,11 @@ def kimi_delta(
     )
 
 
-def lightning(d_model: int, *, n_heads: int, d_head: int) -> Block:
+def lightning(d_model: int, *, n_heads: int, d_head: int, float32: bool = False) -> Block:
     """Lightning attention (arXiv 2501.08313, section 2.2): `S = g S + k v^T`, `y = S^T q`, g fixed for each head.
 
-    Its state is kept in the model's dtype.
+    Args:
+        float32: its state is kept in float32 at least, else in the model's dtype.
     """
     inner = n_heads * d_head
     return Block(
@@ -141,7 +148,7 @@ def lightning(d_model: int, *, n_heads: int, d_head: int) -> Block:
         matrices=5 * d_model * inner,
         recurrence=5 * inner * d_head,
         recurrent=inner * d_head,
-        recurrent_float32=False,
+        recurrent_float32=float32,
     )
 
 

@@ -70,6 +70,7 @@ IGNORED: dict[str, str] = {
     "lfm2_moe": "use_expert_bias",
     "llama4_text": "use_qk_norm",
     "mamba2": "time_step_rank",
+    "minicpm": "dim_model_base scale_depth scale_emb",
     "minicpm3": "dim_model_base scale_depth scale_emb",
     "minimax": "block_size full_attn_alpha_factor full_attn_beta_factor linear_attn_alpha_factor "
     "linear_attn_beta_factor",
@@ -88,6 +89,7 @@ IGNORED: dict[str, str] = {
 """Fields of a family's own class that it does not count by."""
 
 ACCEPTED: dict[str, dict[str, tuple[object, ...]]] = {
+    "deepseek": {"moe_layer_freq": (1,)},
     "minimax_m2": {"use_qk_norm": (True,), "qk_norm_type": ("per_layer",)},
 }
 """Fields of a family's published files that say what its class does anyhow, at these values alone."""

@@ -14,7 +14,7 @@ from plait.memory.huggingface.body import (
     slides_if_set,
     window_of,
 )
-from plait.memory.huggingface.fields import Fields, shown
+from plait.memory.huggingface.fields import MOST_LAYERS, Fields, shown
 from plait.memory.huggingface.recipe import first_layers
 
 VISITS = "a layer that is visited again is listed once more for each visit: with a cache of its own, without weights"
@@ -162,6 +162,8 @@ def dory(f: Fields) -> Body:
     only(f, kinds, ATTENTION_KINDS[:2])
     own = tuple(_dory_layer(f, d, kind) for kind in kinds)
     loops = f.integer("n_recurrent_loops", default=2)
+    if middle * loops > MOST_LAYERS:
+        raise f.refuse(f"n_recurrent_loops must visit at most {MOST_LAYERS} layers, got {middle} * {loops}")
     kept = 1 if f.get("recurrent_kv_cache_mode") == "last_loop" else loops
     again = tuple(
         replace(

@@ -14,6 +14,7 @@ SCORES = (
 )
 POSITIONS = "24 bytes a token of position numbers, which the first indexed layer keeps, are not counted"
 
+_MOST_TABLES = 1024
 _LARGEST_TABLE = 10**9
 
 
@@ -82,6 +83,8 @@ def _layer_embedding(f: Fields, d: int, streams: int, number: int) -> tuple[Bloc
             f"ple_embed_dim must be a multiple of {heads} and ngram_vocab_size_base at most {_LARGEST_TABLE}, "
             f"got {width} and {base}"
         )
+    if (number + 1) * heads > _MOST_TABLES:
+        raise f.refuse(f"n-grams must have at most {_MOST_TABLES} tables, got {(number + 1) * heads}")
     rows = sum(_primes(base - 1, (number + 1) * heads)[number * heads :])
     unit = f.integer("make_ngram_vocab_size_divisible_by", default=128)
     table = -(-rows // unit) * unit * (width // heads)

@@ -45,10 +45,8 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
     model_type = _model_type(data)
     family = FAMILIES.get(model_type)
     if family is None and not generic:
-        raise ValueError(
-            f"{unknown('model_type', model_type, known_model_types())} (or ask for a generic reading)"
-        )
-    fields = Fields(data, model_type) if family is None else family.fields(data)
+        raise ValueError(_unknown(model_type))
+    fields = Fields(data, shortened(model_type)[1:-1]) if family is None else family.fields(data)
     body = read_generic(fields) if family is None else family.read(fields)
     drafts = draft_notes(fields, body)
     unread = fields.unread()
@@ -79,6 +77,14 @@ def _doubts(family: Family | None, unread: tuple[str, ...], others: tuple[str, .
     return (*source, *others, *((UNREAD.format(names=listed + more),) if unread else ()))
 
 
+def _unknown(model_type: str) -> str:
+    """Without the list of all that are known, which is of no use in one line."""
+    known = known_model_types()
+    near = unknown("model_type", model_type, known).partition("; nearest: ")[2]
+    told = f"unknown model_type {shortened(model_type)}, none of the {len(known)} in known_model_types()"
+    return f"{told}{f'; nearest: {near}' if near else ''} (or ask for a generic reading)"
+
+
 def _load(path: Path) -> dict[str, object]:
     """The JSON object in `path`, or in config.json of the folder `path`."""
     path = path / "config.json" if path.is_dir() else path
@@ -96,8 +102,12 @@ def _model_type(data: Mapping[str, object]) -> str:
     if isinstance(model_type, str) and model_type:
         return WRAPPERS.get(model_type, model_type)
     if isinstance(classes, list) and classes:
-        by_class = {family.class_name: name for name, family in reversed(FAMILIES.items())}
+        by_class = {
+            family.class_name: name for name, family in reversed(FAMILIES.items()) if family.class_name
+        }
         return by_class.get(str(classes[0]), str(classes[0]))
+    if {"d_model", "n_layer", "ssm_cfg"} <= data.keys():
+        return "mamba_ssm"
     raise ValueError(
         "config file must have model_type or architectures, got neither: not a Hugging Face config.json?"
     )

@@ -177,9 +177,7 @@ def laguna(f: Fields) -> Body:
     kinds = f.layer_types(default_layers=n, default=lambda _: "full_attention")
     only(f, kinds, ATTENTION_KINDS[:2])
     usual, n_kv = f.heads(default=48, default_kv=8)
-    each = f.get("num_attention_heads_per_layer") or [usual] * n
-    if not isinstance(each, list) or len(each) != n or not all(type(h) is int and h > 0 for h in each):
-        raise f.refuse(f"num_attention_heads_per_layer must give heads of {n} layers, got {shown(each)}")
+    each = f.each_layer("num_attention_heads_per_layer", n) or (usual,) * n
     width, gating = f.d_head(d, usual, default=128), f.get("gating")
     by_head = gating in (None, True, "per-head")
     bias = f.flag("attention_bias", default=False)

@@ -65,6 +65,7 @@ _BY_FAMILY: dict[str, str] = {
     "qwen3_vl_moe_text": "qwen3_vl_moe",
     "qwen3_vl_text": "cosmos3_omni qwen3_vl",
     "qwen4_exp_text": "qwen4_exp",
+    "step3_text": "step3_vl",
     "step3p5": "step3p7",
 }
 

@@ -1,0 +1,150 @@
+"""Recurrent and hybrid families that `transformers` has no class of, by arithmetic from their published definitions."""
+
+from math import ceil
+
+from plait.memory.block import Block, Layer, norm
+from plait.memory.huggingface.blocks import Attention, Experts, mlp
+from plait.memory.huggingface.body import Body, around, attention_of, decoder
+from plait.memory.huggingface.fields import Fields
+from plait.memory.huggingface.mixers import Mamba1, lightning
+
+
+def minimax_text_01(f: Fields) -> Body:
+    """MiniMax-Text-01 and -M1: attn_type_list has 1 for softmax attention, 0 for lightning attention."""
+    d, n = f.integer("hidden_size", default=6144), f.n_layers(80)
+    attends = f.get("attn_type_list")
+    if not isinstance(attends, list) or len(attends) != n or any(kind not in (0, 1) for kind in attends):
+        raise f.refuse(f"attn_type_list must give 0 or 1 for each of the {n} layers")
+    plain = attention_of(f, d, n_heads=64, n_kv=8)
+    linear = lightning(d, n_heads=plain.n_heads, d_head=plain.d_head, float32=True)
+    feed = Experts(
+        d_model=d,
+        n_experts=f.integer("num_local_experts", default=32),
+        per_token=f.integer("num_experts_per_tok", default=2),
+        d_mlp=f.integer("intermediate_size", default=9216),
+    ).block
+    f.accept("postnorm", True)
+    f.ignore("rotary_dim", "shared_moe_mode")
+    f.ignore(
+        *(
+            f"layernorm_{k}_{s}"
+            for k in ("full_attention", "linear_attention", "mlp")
+            for s in ("alpha", "beta")
+        )
+    )
+    layers = (
+        Layer(
+            kind="full_attention" if kind else "linear_attention",
+            blocks=(plain.block if kind else linear, feed, norm(d, 2)),
+        )
+        for kind in attends
+    )
+    return decoder(f, tuple(layers), d_model=d, vocab_size=200064)
+
+
+def phi4flash(f: Fields) -> Body:
+    """Phi-4-mini-flash (arXiv 2507.06607): Mamba-1 and windowed attention in turn, then gates on the middle Mamba's
+    output and attention to the middle layer's keys and values; attention is differential."""
+    d, n = f.integer("hidden_size", default=2560), f.n_layers(32)
+    step, half = f.integer("mb_per_layer", default=2), n // 2
+    plain = attention_of(f, d, n_heads=40, n_kv=20)
+    if plain.d_head * plain.n_heads != d or n < 4:
+        raise f.refuse(
+            "hidden_size must be num_attention_heads times the width of a head, of 4 layers at least"
+        )
+    extra = 6 * plain.d_head
+    window = (
+        f.optional("sliding_window", default=512) if not isinstance(f.get("sliding_window"), list) else None
+    )
+    windows = _windows(f, n, window, half)
+    expand, bias = f.integer("mamba_expand", default=2), f.flag("mamba_proj_bias", default=False)
+    mamba = Mamba1(
+        d_model=d,
+        d_inner=expand * d,
+        d_state=f.integer("mamba_d_state", default=16),
+        d_conv=f.integer("mamba_d_conv", default=4),
+        dt_rank=f.auto("mamba_dt_rank", default=ceil(d / 16)),
+        conv_bias=f.flag("mamba_conv_bias", default=True),
+        bias=bias,
+        float32=False,
+    ).block
+    gate = Block(
+        part="gate",
+        weights=2 * expand * d * d + bias * (expand + 1) * d,
+        matrices=2 * expand * d * d,
+    )
+    cross = Block(part="attention", weights=2 * d * (d + 1) + extra, matrices=2 * d * d, score=2 * d)
+    feed = (mlp(d, f.integer("intermediate_size", default=10240)), norm(d, 2, bias=True))
+
+    def mixer(i: int) -> tuple[str, Block]:
+        late = i >= half + 2
+        if i % step == 0:
+            return ("gated_memory", gate) if late else ("linear_attention", mamba)
+        if late:
+            return "shared_attention", cross
+        own = Attention(
+            d_model=d, n_heads=plain.n_heads, n_kv=plain.n_kv, d_head=plain.d_head,
+            window=windows[i], bias=True, out_bias=True, extra=extra,
+        )  # fmt: skip
+        return "full_attention" if windows[i] is None else "sliding_attention", own.block
+
+    made = [mixer(i) for i in range(n)]
+    vocab = f.integer("vocab_size", default=200064)
+    f.accept("lm_head_bias", False)
+    f.accept("mlp_bias", False)
+    return Body(
+        d_model=d,
+        vocab_size=vocab,
+        layers=tuple(Layer(kind=kind, blocks=(block, *feed)) for kind, block in made),
+        outside=around(d, vocab, tied=f.flag("tie_word_embeddings", default=True), norm_bias=True),
+    )
+
+
+def _windows(f: Fields, n: int, window: int | None, half: int) -> list[int | None]:
+    """Of each layer: the file's list, else the one window in the first half."""
+    listed = f.get("sliding_window")
+    if not isinstance(listed, list):
+        return [window if i < half else None for i in range(n)]
+    if len(listed) != n or any(w is not None and (type(w) is not int or w < 1) for w in listed):
+        raise f.refuse(f"sliding_window must give a window or null for each of the {n} layers")
+    return listed
+
+
+def plamo2(f: Fields) -> Body:
+    """PLaMo 2: Mamba whose step sizes are one a head, attention with norms of its own for each head, in turn."""
+    d, n = f.integer("hidden_size", default=4096), f.n_layers(32)
+    d_head = f.integer("hidden_size_per_head", default=128)
+    heads, states = f.integer("mamba_num_heads", default=64), f.integer("mamba_d_state", default=64)
+    taps, rank, inner = f.integer("mamba_d_conv", default=4), max(64, d // 16), heads * d_head
+    matrices = 3 * d * inner + inner * (rank + 2 * states) + rank * heads
+    mamba = Block(
+        part="recurrent",
+        weights=matrices + inner * taps + 3 * heads + rank + 2 * states,
+        matrices=matrices,
+        recurrence=inner * (5 * states + 3) + 2 * heads + 2 * inner * taps,
+        recurrent=inner * states,
+        conv=inner * taps,
+        conv_columns=taps,
+    )
+    n_heads, n_kv = f.heads(default=32, default_kv=4)
+    window, full = f.optional("attention_window_size", default=2048), f.indices("full_attention_idx", n) or ()
+    step = f.integer("mamba_step", default=2)
+    enabled = f.flag("mamba_enabled", default=True)
+    last_only = n <= step // 2
+    feed = (mlp(d, f.integer("intermediate_size", default=13312)), norm(d, 4))
+
+    def layer(i: int) -> Layer:
+        recurs = enabled and (i != n - 1 if last_only else i % step != step // 2)
+        if recurs:
+            return Layer(kind="linear_attention", blocks=(mamba, *feed))
+        seen = None if i in full else window
+        attention = Attention(
+            d_model=d, n_heads=n_heads, n_kv=n_kv, d_head=d_head, window=seen, extra=(n_heads + n_kv) * d_head
+        )
+        return Layer(
+            kind="full_attention" if seen is None else "sliding_attention", blocks=(attention.block, *feed)
+        )
+
+    f.ignore("mamba_chunk_size", "eval_attention_n_bit", "eval_mlp_n_bit", "use_predefined_initial_state")
+    layers = tuple(layer(i) for i in range(n))
+    return decoder(f, layers, d_model=d, vocab_size=100000, tied=True)
