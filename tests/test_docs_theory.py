@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import math
 import re
 import runpy
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from plait.constructions import STATEMENTS
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
-from plait.theory import frontier, ssm_state_bits
+from plait.theory import accuracy_ceiling, frontier, ssm_state_bits
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -216,3 +217,12 @@ def close(bits, written):
     """Whether a value written down, rounded in its last place or cut off, is the one computed."""
     places = len(written.partition(".")[2])
     return abs(float(bits) - float(written)) < 10**-places
+
+
+def test_the_table_of_ceilings():
+    table = PAGES["theory.md"].partition("**13.5")[2]
+    head, _, *rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+    assert len(rows) == 5
+    for name, *values in rows:
+        ceilings = accuracy_ceiling(TASKS[name], 100, [float(bits) for bits in head[1:]])
+        assert [f"{math.ceil(1000 * ceiling) / 1000:.3f}" for ceiling in ceilings] == values, name

@@ -14,6 +14,7 @@ from plait.theory.states import state_count
 from plait.theory.table import BoundRow, bounds_table
 
 if TYPE_CHECKING:
+    from plait.theory.average import accuracy_ceiling, bits_proved, ceiling_curve, scored_positions
     from plait.theory.search import find_reach, find_state_bits
 
 __all__ = [
@@ -24,10 +25,13 @@ __all__ = [
     "PrintedTheorem",
     "Retrieval",
     "Verdict",
+    "accuracy_ceiling",
     "all_right_states",
     "attention_reach",
+    "bits_proved",
     "bounds_table",
     "breakpoints",
+    "ceiling_curve",
     "check",
     "check_file",
     "counting_states",
@@ -40,6 +44,7 @@ __all__ = [
     "has_frontier",
     "open_game",
     "printed_state_bits",
+    "scored_positions",
     "sealed",
     "ssm_state_bits",
     "state_count",

@@ -1,0 +1,103 @@
+"""Accuracy on sampled rows, and the bits of state that it proves: ceilings, and the same read backwards.
+
+A ceiling holds for every causal model that carries one of `2^bits` states from token to token, whatever its weights,
+and for its average over the task's own distribution. Source: docs/theory.md, section 13.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from plait.checks import check_integer
+from plait.tasks import (
+    AssociativeRecall,
+    DecodingRecall,
+    MultiKeyRecall,
+    Needle,
+    SelectiveCopying,
+    known_of,
+)
+from plait.theory.average.copying import copying_ceiling, copying_scored
+from plait.theory.average.needle import needle_ceiling, needle_scored
+from plait.theory.average.recall import recall_ceiling, recall_scored
+
+ALLOWANCE = 1e-9
+"""Added to every ceiling, relatively; far above what rounding in float64 takes away in some hundred thousand steps."""
+
+STEP = 0.25
+"""Bits between the points of a curve."""
+
+_KNOWN: dict[type, tuple[Callable[[Any, int, np.ndarray], np.ndarray], Callable[[Any, int], float]]] = {
+    SelectiveCopying: (copying_ceiling, copying_scored),
+    AssociativeRecall: (recall_ceiling, recall_scored),
+    MultiKeyRecall: (recall_ceiling, recall_scored),
+    DecodingRecall: (recall_ceiling, recall_scored),
+    Needle: (needle_ceiling, needle_scored),
+}
+
+
+def accuracy_ceiling(task: object, seq_len: int, bits: Sequence[float]) -> list[float]:
+    """The most of its scored positions, on average over sampled rows, that a model can be right at with so many bits.
+
+    Args:
+        task: a task of plait.
+        seq_len: tokens of a row.
+        bits: of state, everything that is carried from token to token; each at least 0.
+
+    Raises:
+        ValueError: a task or variant without a ceiling, a seq_len below 2, or bits below 0.
+    """
+    ceiling, _ = _known(task, seq_len)
+    numbers = np.asarray(list(bits), dtype=float)
+    if not (numbers >= 0).all():
+        raise ValueError(f"bits must be at least 0, got {min(numbers.tolist())}")
+    best = np.minimum(1.0, ceiling(task, seq_len, numbers) * (1 + ALLOWANCE))
+    return best.tolist()
+
+
+def scored_positions(task: object, seq_len: int) -> float:
+    """How many positions of a sampled row are scored, on average.
+
+    Raises:
+        ValueError: as `accuracy_ceiling`.
+    """
+    _, scored = _known(task, seq_len)
+    return scored(task, seq_len)
+
+
+def _known(task: object, seq_len: int) -> tuple[Callable[..., np.ndarray], Callable[..., float]]:
+    check_integer("seq_len", seq_len, least=2)
+    known = known_of(task, _KNOWN)
+    if known is None:
+        raise ValueError(f"{type(task).__name__} has no ceiling on average: its distribution is not known")
+    return known
+
+
+def bits_proved(task: object, seq_len: int, accuracy: float) -> float:
+    """Bits of state without which no model reaches this accuracy on sampled rows, on a grid of a quarter of a bit.
+
+    Raises:
+        ValueError: as `accuracy_ceiling`, or an accuracy outside [0, 1].
+    """
+    if not isinstance(accuracy, int | float) or isinstance(accuracy, bool) or not 0 <= accuracy <= 1:
+        raise ValueError(f"accuracy must be in [0, 1], got {accuracy!r:.60}")
+    bits, ceilings = ceiling_curve(task, seq_len)
+    return max((b for b, ceiling in zip(bits, ceilings, strict=True) if ceiling < accuracy), default=0.0)
+
+
+@lru_cache(maxsize=16)
+def ceiling_curve(task: object, seq_len: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Bits from 0 on, and the ceiling at each, up to where everything can be right.
+
+    Raises:
+        ValueError: as `accuracy_ceiling`.
+    """
+    doublings = [2.0**power for power in range(4, 11)]
+    ends = accuracy_ceiling(task, seq_len, doublings)
+    last = next((end for end, ceiling in zip(doublings, ends, strict=True) if ceiling >= 1), doublings[-1])
+    bits = np.arange(0, last + STEP, STEP)
+    ceilings = accuracy_ceiling(task, seq_len, bits.tolist())
+    whole = next((place for place, ceiling in enumerate(ceilings) if ceiling >= 1), len(ceilings) - 1)
+    return tuple(bits[: whole + 1].tolist()), tuple(ceilings[: whole + 1])

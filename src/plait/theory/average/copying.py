@@ -1,0 +1,175 @@
+"""Selective copying: how right S states can be on the sampled rows.
+
+Cut a row anywhere. What is asked behind the cut about the token k places before it is right if the state's guess at
+that token is, whatever is asked how. So a state is one guess at each of the m tokens, and the answers that cross a cut
+score the chances of being asked. An answer with number n crosses n cuts; its worth is divided among them, in whatever
+way bounds most. Source: docs/theory.md, Theorem 13.3.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from plait.tasks import SelectiveCopying
+from plait.theory.average.tails import covered, pattern_sums, score_tails
+
+MOST_PLACES = 9
+"""Tokens back up to which words and numbers are told apart in guesses; beyond, all count as the likelier of both."""
+
+MOST_LEVELS = 128
+"""Levels of a score that are told apart; more are rounded up."""
+
+_ROUNDS = 300
+_NEVER = 1e-15
+"""A chance of no number yet, from which on cuts count as alike."""
+
+Weights = tuple[float, ...]
+
+
+def copying_ceiling(task: SelectiveCopying, seq_len: int, bits: np.ndarray) -> np.ndarray:
+    """The most accuracy at each number of bits.
+
+    Raises:
+        ValueError: a variant whose tokens are not independent.
+    """
+    if task.variant != "uniform":
+        raise ValueError(
+            f"a ceiling is known for the variant uniform of selective copying, got {task.variant}"
+        )
+    states = 2.0 ** np.minimum(bits, 1000.0)
+    scored = copying_scored(task, seq_len)
+    if not scored:
+        return np.ones(len(bits))
+    best = _one_answer(task, seq_len, states)
+    for shares in (_equal_shares(task.numbers), _level_shares(task.numbers)):
+        best = np.minimum(best, _by_cuts(task, seq_len, shares, states) / scored)
+    return np.minimum(1.0, best)
+
+
+def copying_scored(task: SelectiveCopying, seq_len: int) -> float:
+    """Expected scored positions of a row: a number was read, and it does not point before the start."""
+    kept = 1 - task.p_number
+    reaching = (sum(n <= t for n in task.numbers) * (1 - kept ** (t + 1)) for t in range(seq_len))
+    return sum(reaching) / len(task.numbers)
+
+
+def _one_answer(task: SelectiveCopying, seq_len: int, states: np.ndarray) -> np.ndarray:
+    """Of one answer alone: S states and the token at the position give at most S different ones."""
+    kept, k = 1 - task.p_number, len(task.numbers)
+    word, number = kept / task.n_words, task.p_number / k
+    with_number = with_word = np.zeros(task.n_words + k)
+    for t in range(seq_len):
+        for index, n in enumerate(task.numbers):
+            if n > t:
+                continue
+            usual = np.concatenate([np.full(task.n_words, word), np.full(k, number)])
+            with_number = with_number + task.p_number / k * usual
+            # The latest number stands at p < t: after the target, at the target, or before it.
+            target = (1 - kept ** (n - 1)) * usual
+            target[task.n_words + index] += kept ** (n - 1) * task.p_number
+            target[: task.n_words] += kept ** (n - 1) * (1 - kept ** (t - n)) * kept / task.n_words
+            with_word = with_word + kept / k * target
+    scored = with_number.sum() + with_word.sum()
+    counted = np.floor(states + 1e-9)
+    best = [np.sort(mass)[::-1].cumsum() for mass in (with_number, with_word)]
+    index = np.minimum(counted, task.n_words + k).astype(int) - 1
+    return sum(mass[index] for mass in best) / scored
+
+
+def _by_cuts(task: SelectiveCopying, seq_len: int, shares: np.ndarray, states: np.ndarray) -> np.ndarray:
+    """The sum over all cuts of what guesses can score there, the latest number being known for free."""
+    total, kept, k = np.zeros(len(states)), 1 - task.p_number, len(task.numbers)
+    far = max(task.numbers)
+    alike = far if kept == 0 else max(far, int(math.log(_NEVER) / math.log(kept)) + 1)
+    for cut in range(1, seq_len):
+        if alike < cut < seq_len - far - 1:
+            continue
+        times = max(1, seq_len - far - 1 - alike) if cut == alike else 1
+        for index in [*range(k), None]:
+            chance = kept**cut if index is None else (1 - kept**cut if times == 1 else 1) / k
+            weights = _weights(task, seq_len, cut, shares, index)
+            if chance > 0 and max(weights, default=0) > 0:
+                total += times * _scores(task, weights, states, chance)
+    return total
+
+
+def _weights(
+    task: SelectiveCopying, seq_len: int, cut: int, shares: np.ndarray, latest: int | None
+) -> Weights:
+    """What a right guess at the token k places before the cut is worth, for k = 1, 2, ..: over all answers behind the
+    cut, the chance of being asked times this cut's share."""
+    kept, k = 1 - task.p_number, len(task.numbers)
+    worth = np.zeros(min(max(task.numbers), cut))
+    for index, n in enumerate(task.numbers):
+        for place in range(1, min(n, cut) + 1):
+            ahead = n - place
+            if cut + ahead < seq_len:
+                unchanged = kept ** (ahead + 1)
+                asked = (1 - unchanged) / k + (unchanged if index == latest else 0.0)
+                worth[place - 1] += shares[index, place - 1] * asked
+    return tuple(worth.tolist())
+
+
+def _scores(task: SelectiveCopying, weights: Weights, states: np.ndarray, most: float) -> np.ndarray:
+    word, number = (1 - task.p_number) / task.n_words, task.p_number / len(task.numbers)
+    if len(weights) > MOST_PLACES:
+        tails, step = score_tails(np.array(weights), max(word, number))
+        return covered(tails, step, states, most=most)
+    heights, sums = _guessed(
+        weights, (word, number), (task.n_words, len(task.numbers)), tuple(states.tolist())
+    )
+    return np.minimum(most, sums) @ heights
+
+
+@lru_cache(maxsize=512)
+def _guessed(
+    weights: Weights, chances: tuple[float, float], letters: tuple[int, int], states: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The heights of the levels of the score, and `[states, level]` the chance that the best guesses reach the level.
+
+    Guesses are of kinds, by which places are guessed to be numbers; the best are those of the likeliest kinds.
+    """
+    scores = _few_levels(pattern_sums(weights))
+    order = np.argsort(-scores, kind="stable")
+    levels = scores[order]
+    last = np.append(levels[1:] < levels[:-1] - 1e-12, False)  # of equal levels; that of score 0 is free
+    numbers = np.arange(2 ** len(weights))[:, None] >> np.arange(len(weights)) & 1
+    mass = np.ones((len(numbers), 1))
+    for place in range(len(weights)):
+        chance = np.take(chances, numbers[:, place])[:, None]
+        mass = np.concatenate([mass * (1 - chance), mass * chance], axis=1)
+    tails = mass[:, order].cumsum(1)[:, last]
+    count = np.prod(np.take(np.array(letters, dtype=float), numbers), axis=1)
+    tops = levels[last]
+    ranked = np.argsort(-tails, axis=0, kind="stable")
+    filled = count[ranked]
+    covered_by = np.take_along_axis(tails, ranked, axis=0) * filled
+    filled, covered_by = (np.insert(sums.cumsum(0), 0, 0.0, axis=0) for sums in (filled, covered_by))
+    reached = [np.interp(states, *curve) for curve in zip(filled.T, covered_by.T, strict=True)]
+    return tops - np.append(tops[1:], 0.0), np.array(reached).reshape(len(tops), len(states)).T
+
+
+def _few_levels(scores: np.ndarray) -> np.ndarray:
+    """The scores, rounded up to a grid where they are many."""
+    if len(scores) <= MOST_LEVELS:
+        return scores
+    step = scores.max() / MOST_LEVELS
+    return step * np.ceil(scores / step - 1e-9)
+
+
+def _equal_shares(numbers: tuple[int, ...]) -> np.ndarray:
+    """`shares[i, k - 1]`: of an answer with the i-th number, the share of the cut k places behind its target."""
+    shares = np.zeros((len(numbers), max(numbers)))
+    for row, n in zip(shares, numbers, strict=True):
+        row[:n] = 1 / n
+    return shares
+
+
+def _level_shares(numbers: tuple[int, ...]) -> np.ndarray:
+    """Shares such that guesses at all places are worth about the same."""
+    shares = _equal_shares(numbers)
+    for _ in range(_ROUNDS):
+        shares = shares / np.sqrt(np.maximum(shares.sum(0), 1e-12))
+        shares /= shares.sum(1, keepdims=True)
+    return shares
