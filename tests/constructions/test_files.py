@@ -12,8 +12,10 @@ from plait.constructions import (
     layouts,
     load,
     load_plan,
+    loud_recall_plan,
     plan_from_json,
     plan_of,
+    recall_plan,
     save,
     smallest,
 )
@@ -89,3 +91,31 @@ def test_a_window_changed_by_hand_shows_in_the_answers(tmp_path: Path) -> None:
     tokens = sampled(COPYING, batch=8)
     assert judge(model, COPYING, tokens).wrong > 0
     assert not all(check.holds for check in check_lemmas(model, tokens))
+
+
+def test_models_of_the_first_version_are_read_with_their_own_constants() -> None:
+    """Their files do not name what has changed since: recency, the previous code's gain, where steps start."""
+    added = ("recency_reserve", "previous_gain", "steps_from")
+    for plan in (loud_recall_plan(RECALL, 100), recall_plan(RECALL, 100, pattern="SSM-TF")):
+        document = json.loads(json.dumps(dict(plan.to_json())))
+        for name in added:
+            document["layout"].pop(name, None)
+        old = plan_from_json(document)
+        assert old.recency.reserve == 3.0  # type: ignore[attr-defined]
+        assert (old == plan) == (plan.dtype == torch.float64)
+        again = plan_from_json(json.loads(json.dumps(dict(old.to_json()))))
+        assert again == old
+        assert again.carried()
+
+
+def test_the_start_of_stored_members_is_as_it_was() -> None:
+    """`basin` trains from these weights, and its members are stored: sums as the first version had them."""
+    weights = loud_recall_plan(RECALL, 100).build().state_dict()
+    sums = {
+        "embedding.weight": 201.96677205063733,
+        "layers.1.mlp.dense_h_to_4h.bias": 374879.99999999953,
+        "layers.2.attention.query_key_value.weight": 2162223.0868599843,
+        "layers.2.attention.dense.weight": 898.5448216008281,
+    }
+    for name, size in sums.items():
+        assert float(weights[name].abs().sum()) == pytest.approx(size, rel=1e-12)

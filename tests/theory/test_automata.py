@@ -186,3 +186,22 @@ def test_states_before_the_bits(n_words):
     table = torch.stack(tables, dim=1)
     complete = table[(table >= 0).all(1)]
     assert len(torch.unique(complete, dim=0)) == state_count(task)
+
+
+def test_where_decoding_recall_may_begin():
+    """Behind a complete prefix with register 0 every defined target stays; behind others some do not."""
+    task = DecodingRecall(n_bits=1)
+    words = all_rows(task.ordinary_tokens, 5)
+    targets = task.targets(words)
+
+    def changes(prefix):
+        behind = task.targets(torch.cat((torch.tensor(prefix).expand(len(words), -1), words), dim=1))
+        tokens, scored = behind.tokens[:, len(prefix) :], behind.scored[:, len(prefix) :]
+        assert scored.all(), "the prefix is complete"
+        return bool((tokens != targets.tokens)[targets.scored].any())
+
+    zero, one = task.n_words, task.n_words + 1
+    assert not changes([0, 1, zero])
+    assert not changes([1, one, 0, zero])
+    assert changes([0, 1, one])
+    assert changes([1, zero, 0, one])

@@ -109,3 +109,37 @@ def test_lengths_out_of_range_are_refused(seq_len):
 def test_a_task_without_a_closed_form_says_what_it_needs():
     with pytest.raises(ValueError, match="find_reach"):
         attention_reach(object(), 10)
+
+
+def table_3_2(task, length):
+    """The table of docs/theory.md, row by row; None where no two rows differ in their last target."""
+    words = task.n_words
+    if isinstance(task, SelectiveCopying):
+        below = [number for number in task.numbers if number < length]
+        if not below:
+            return None
+        return length - 1 if length - 1 in below or (len(below) > 1 and words > 1) else max(below)
+    if words < 2:
+        return None
+    if isinstance(task, AssociativeRecall):
+        return None if length < 2 else length - 2 if words > 2 else min(1, length - 2)
+    if isinstance(task, Needle):
+        return length - 2 if length >= 3 else None
+    if isinstance(task, DecodingRecall):
+        if task.variant == "last":
+            return None if length <= task.n_bits else length - 2 if task.n_bits > 1 else min(1, length - 2)
+        return {1: None, 2: 0}.get(length, length - 1)
+    k = task.key_length
+    if length < k + 2:
+        return None
+    if k == 1:
+        return length - 3 if words > 2 else min(1, length - 3)
+    return length - 3 if length >= 2 * k + 2 else max(0, 2 * (length - k - 2) - 1)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=repr)
+def test_the_table_of_reach_has_a_row_for_every_case(task):
+    for length in range(1, 40):
+        pair, stated = reach_inputs(task, length), table_3_2(task, length)
+        assert (pair is None) == (stated is None), length
+        assert attention_reach(task, length).value == (stated or 0), length

@@ -7,7 +7,7 @@ from plait.constructions.files import describe, load, load_plan, plan_from_json,
 from plait.constructions.growth import growth
 from plait.constructions.lemmas import STATEMENTS, LemmaCheck, check_lemma, check_lemmas
 from plait.constructions.plan import Margins, Plan, plan_of
-from plait.constructions.recall import decoding_recall, recall_plan
+from plait.constructions.recall import decoding_recall, loud_recall_plan, recall_plan
 from plait.constructions.selective import copying_plan, selective_copying
 from plait.constructions.smallest import layouts, smallest, smallest_plan, tradeoff
 from plait.constructions.trace import Trace, attention, logit_gaps, trace
@@ -35,6 +35,7 @@ __all__ = [
     "load",
     "load_plan",
     "logit_gaps",
+    "loud_recall_plan",
     "match_rate",
     "plan_from_json",
     "plan_of",

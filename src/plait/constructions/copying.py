@@ -19,11 +19,12 @@ from torch import Tensor
 
 from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
-from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
-from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan, everywhere
+from plait.constructions.gathered import GatheredPlan
+from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP, MambaWriter
+from plait.constructions.plan import Factor, Gaze, Holding, Margins, everywhere
 from plait.constructions.residual import Residual
 from plait.constructions.rotary import Frequencies, frequencies
-from plait.constructions.rounding import Allowance, Rounding
+from plait.constructions.rounding import USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding, grown
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig
 from plait.tasks import SelectiveCopying
@@ -58,7 +59,7 @@ class CopyingLayout:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyingPlan(Plan):
+class CopyingPlan(GatheredPlan):
     """Everything that decides the weights; each weight stands beside the lemma that it serves."""
 
     kind: ClassVar[str] = "selective-copying"
@@ -282,27 +283,53 @@ class CopyingPlan(Plan):
         token, control = self.square_before, float(self.layout.n_frequencies)
         return token + control, token + control, (self.louder * self.gain + 1.0) ** 2 * token + control
 
+    def sizes(self) -> dict[str, float]:
+        return {"flag": 1.0, "code": 1.0, "control": 1.0}
+
+    def written(self) -> tuple[tuple[int, dict[str, float]], ...]:
+        """A pair measures |c| in all, held and own: silu(c) and silu(-c) have different signs."""
+        copied = self.gain * self.louder
+        return (
+            (2 * self.residual.width("control") + 3, {"control": 2.0}),
+            (self.code.width + 3, {"flag": copied, "code": copied}),
+        )
+
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
         """Lemma 6.9 along the two paths: control to score, and code to logit."""
-        residual, unit = self.residual, rounding.unit
-        early, late = (rounding.read(length) for length in self.lengths()[:2])
-        gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
-        control = 4.2 * early + 14.0 * unit + gate
-        code = self.gain * self.louder * (late + 6.0 * unit)
-        return {(1, "control"): control, (2, "control"): control, (2, "flag"): code, (2, "code"): code}
+        early, late, _ = self.reads(rounding)
+        one = rounding.silu(1.0, SILU_ONE * rounding.weight)
+        gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
+        step = rounding.step(rounding.channel(1.0, early))
+        pair = grown(1.0, 2.2 * early, rounding.function)
+        held = grown(1.0, pair, step, one, one, rounding.off(5.0, stored=3.0), gate)
+        own = grown(1.0, pair, rounding.off(2.0, stored=2.0), gate)
+        code = self.gain * self.louder * (late + rounding.mass(self.miss, self.window))
+        return {(1, "control"): held + own, (2, "control"): held + own, (2, "flag"): code, (2, "code"): code}
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
-        unit, chord, lengths = rounding.unit, self.code.chord, self.lengths()
-        query = math.sqrt(2.0) * (self.noise(rounding)[1, "control"] + 2.0 * rounding.read(lengths[1]))
-        code = math.sqrt(2.0) * self.noise(rounding)[2, "code"] / self.gain
-        logit = 2.0 * rounding.read(lengths[2]) * math.sqrt(self.square) / self.gain
+        chord, (own, _, last), noise = self.code.chord, self.lengths(), self.noise(rounding)
+        query = math.sqrt(2.0) * (noise[1, "control"] + self.reads(rounding)[1])
+        turned = rounding.turned(
+            max(self.seq_len, self.window), max(self.turns.values), 2 * self.layout.n_frequencies
+        )
+        code = math.sqrt(2.0) * noise[2, "code"] / self.gain
+        # Two rows of the unembedding differ by 2 sqrt(S) at most; each is read with the constant, which is nothing.
+        logit = (
+            2.0 * (math.sqrt(self.square) * self.strayed(rounding)[2] + rounding.kept(last) * own) / self.gain
+        )
         return (
             Allowance(
                 what="the score of a distance",
-                error=2.0 * (query + 6.0 * unit + rounding.d_model * rounding.wide),
+                error=2.0 * grown(1.0, query, turned),
+                usual=USUAL_OF_SCORES,
                 room=self.margin * (1.0 - 1.0 / RESERVE),
             ),
-            Allowance(what="the copied code", error=chord * code + logit, room=chord**2 / 8.0),
+            Allowance(
+                what="the copied code",
+                error=chord * code + logit + rounding.kept(1.0) * chord**2 / 2.0,
+                usual=USUAL_OF_COPIES,
+                room=chord**2 / 8.0,
+            ),
         )
 
     @property

@@ -7,6 +7,7 @@ and these once more for readers who do not.
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -25,6 +26,10 @@ from plait.model import save as save_model
 from plait.tasks import DecodingRecall, SelectiveCopying
 
 CONSTRUCTION = "construction.json"
+
+FIRST_SHORT: Mapping[str, Any] = MappingProxyType({"recency_reserve": 3.0})
+FIRST_LONG: Mapping[str, Any] = MappingProxyType({**FIRST_SHORT, "previous_gain": 64.0, "steps_from": 0})
+"""What layouts of decoding recall were made with before their files said so."""
 
 _SHAPES = ("vocab_size", "pattern", "d_model", "d_state", "d_inner", "dt_rank", "d_conv", "d_mlp")
 """What must agree for the construction's subspaces to mean anything; windows may differ, and lemmas then fail."""
@@ -122,6 +127,7 @@ def plan_from_json(values: object) -> Plan:
         if values["kind"] == "decoding-recall":
             common |= {"task": DecodingRecall(**values["task"]), "window": values["window"]}
             common["register"] = _register(layout.pop("register"))
+            layout = {**(FIRST_LONG if name == "long" else FIRST_SHORT), **layout}
             if name == "long":
                 return LongRecallPlan(**common, **layout)
             if name == "short":

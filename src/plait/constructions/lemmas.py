@@ -112,7 +112,7 @@ def check_norms(plan: Plan, seen: Trace) -> tuple[LemmaCheck, ...]:
         if factor.norm != "norm":
             hidden = hidden - hidden.mean(-1, keepdim=True)
         actual = amplitude / (hidden.square().mean(-1) + eps).sqrt() / factor.assumed
-        slack = 2.0 * _rounding(plan).read(plan.lengths()[factor.layer - 1])
+        slack = 2.0 * plan.read_error(_rounding(plan), factor.layer - 1)
         about = f"layer {factor.layer}, {factor.norm}"
         checks += [
             LemmaCheck(

@@ -21,11 +21,12 @@ from torch import Tensor
 
 from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
-from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
-from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan, everywhere
+from plait.constructions.gathered import GatheredPlan
+from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP, MambaWriter
+from plait.constructions.plan import Factor, Gaze, Holding, Margins, everywhere
 from plait.constructions.residual import QUIET, Residual
 from plait.constructions.rotary import Frequencies, frequencies
-from plait.constructions.rounding import Allowance, Rounding
+from plait.constructions.rounding import USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding, grown
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig
 from plait.tasks import SelectiveCopying
@@ -40,7 +41,7 @@ RESERVE = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinePlan(Plan):
+class LinePlan(GatheredPlan):
     """Everything that decides the weights.
 
     Raises:
@@ -287,32 +288,75 @@ class LinePlan(Plan):
         control = self.span**2
         return 5.0, 1.0 + control, (self.gain + 1.0) ** 2 + control
 
+    def sizes(self) -> dict[str, float]:
+        return {"code": 1.0, "control": 2.0}
+
+    @property
+    def output(self) -> float:
+        """More than the channel gives anywhere: (x/B)(S - S_0) - x, with S = 0 before the first number."""
+        return (1.0 + 2.0 / LIFT) * self.states[0] + LIFT + 2.0
+
+    def written(self) -> tuple[tuple[int, dict[str, float]], ...]:
+        return (2, {"control": self.output}), (4, {"code": self.gain})
+
+    def _channel(self, rounding: Rounding) -> float:
+        """Error of the one channel, B + k, as it is stored."""
+        return rounding.channel(LIFT + 2.0, self.reads(rounding)[0])
+
+    def _step(self, rounding: Rounding) -> float:
+        """Error of 256 (x - B) - 128."""
+        read = grown(LIFT + 2.0, self._channel(rounding), rounding.off(1.0, stored=1.0))
+        return 2.0 * STEP * read + rounding.off(2.0, stored=1.0) * 4.0 * STEP
+
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
         """Lemma 6.9: the lifted channel is squared and scaled, so its error grows with the lift."""
-        residual, unit = self.residual, rounding.unit
-        early, late = (rounding.read(length) for length in self.lengths()[:2])
-        middle, half = self.states
-        # State and output are products of at most four numbers read from the channel; steps are differences.
-        relative = (4.0 * early + 16.0 * unit * LIFT) / LIFT
-        steps = 2.0 * early + 4.0 * unit * LIFT
-        gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
-        control = (relative + gate) * (LIFT + 2.0 * (middle + half)) + steps * (middle + half)
-        code = self.gain * (late + 6.0 * unit)
+        channel, step = self._channel(rounding), self._step(rounding)
+        relative, middle = channel / LIFT, self.states[0]
+        gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
+        held = 0.0
+        for control in self.controls:
+            written = step / (2.0 * STEP * control + HOLD)
+            shown = self.state(control) * (1.0 + 2.0 / LIFT)
+            held = max(held, grown(shown, 0.0, written, *[relative] * 3, rounding.off(8.0, stored=3.0)))
+        skip = 1.0 + middle / LIFT
+        own = grown(skip * (LIFT + 2.0), skip * channel, rounding.weight, rounding.off(2.0, stored=1.0))
+        control = grown(self.output, held + own, gate, rounding.off(2.0, stored=1.0))
+        code = self.gain * (self.reads(rounding)[1] + rounding.mass(self.miss, self.window))
         return {(1, "control"): control, (2, "control"): control, (2, "code"): code}
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
         """Everything is read beside the control, which is the largest signal."""
-        unit, chord, lengths = rounding.unit, self.code.chord, self.lengths()
-        slope = self.steepest / self.states[1]
-        held = self.noise(rounding)[1, "control"] + 2.0 * rounding.read(lengths[1])
-        score = slope * held + (6.0 + 2.0 * self.steepest) * unit + 4.0 * rounding.wide
-        code = math.sqrt(2.0) * self.noise(rounding)[2, "code"] / self.gain
-        logit = 2.0 * rounding.read(lengths[2]) * math.sqrt(5.0) / self.gain
+        chord, (own, _, last), noise = self.code.chord, self.lengths(), self.noise(rounding)
+        slope, steepest = self.steepest / self.states[1], (1.0 + 2.0 / LIFT) * self.steepest
+        softer = 1.0 - self.factors()[1].low
+        tangent = slope * (noise[1, "control"] + self.reads(rounding)[1])
+        tangent += slope * LIFT * grown(1.0, 0.0, rounding.weight, rounding.off(2.0, stored=2.0))
+        query = math.hypot(1.0, steepest)
+        turned = rounding.turned(max(self.seq_len, self.window), self.turns.values[0], 2)
+        score = grown(query, tangent + query * 2.0 * rounding.weight, turned)
+        code = math.sqrt(2.0) * noise[2, "code"] / self.gain
+        logit = 2.0 * (math.sqrt(5.0) * self.strayed(rounding)[2] + rounding.kept(last) * own) / self.gain
         return (
             Allowance(
-                what="the score of a distance", error=2.0 * score, room=self.margin * (1.0 - 1.0 / RESERVE)
+                what="the hold of a number",
+                error=self._step(rounding),
+                room=-HOLD / 2.0,
+                usual=USUAL_OF_SCORES,
             ),
-            Allowance(what="the copied code", error=chord * code + logit, room=chord**2 / 8.0),
+            Allowance(
+                what="the score of a distance",
+                error=2.0 * score,
+                usual=USUAL_OF_SCORES,
+                room=self.margin * (1.0 - 1.0 / RESERVE),
+                certain=2.0 * slope * softer * self.span,
+            ),
+            Allowance(
+                what="the copied code",
+                error=chord * code + logit + rounding.kept(1.0) * chord**2 / 2.0,
+                usual=USUAL_OF_COPIES,
+                room=chord**2 / 8.0,
+                certain=math.sqrt(2.0) * chord * softer,
+            ),
         )
 
     @property

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.constructions.residual import Residual
-from plait.constructions.rounding import UNITS, USUAL, Allowance, Rounding, check_dtype, name_of, tightest
+from plait.constructions.rounding import UNITS, Allowance, Rounding, check_dtype, name_of, tightest
 from plait.model import HybridConfig, HybridLM
 from plait.tasks.base import BuiltInTask
 
@@ -161,7 +161,7 @@ class Plan(ABC):
 
     @abstractmethod
     def noise(self, rounding: Rounding) -> Mapping[tuple[int, str], float]:
-        """By layer and subspace, how far rounding may move a signal at worst, beside `stray`."""
+        """By layer and subspace, how far rounding may move a signal at worst, beside what storing the stream does."""
 
     @abstractmethod
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
@@ -185,22 +185,26 @@ class Plan(ABC):
         residual = self.residual
         return tuple(math.sqrt(residual.d_model * residual.bias**2 + square) for square in self.squares())
 
+    def read_error(self, rounding: Rounding, layer: int) -> float:
+        """Error of one signal read from the stream after `layer`, at worst."""
+        return rounding.read(self.lengths()[layer])
+
     def stray(self, rounding: Rounding, layer: int, subspace: str) -> float:
         """How far rounding may move what a subspace holds after `layer`, at worst."""
-        return self.noise(rounding).get((layer, subspace), 0.0) + 2.0 * rounding.read(self.lengths()[layer])
+        return self.noise(rounding).get((layer, subspace), 0.0) + 2.0 * self.read_error(rounding, layer)
 
     def tightest(self, dtype: torch.dtype | None = None, *, usual: bool = False) -> Allowance:
-        """The allowance that rounding fills most, in the worst case, or `usual` rounding before its share."""
+        """The allowance that is filled most, in the worst case, or by rounding as usually met before its share."""
         rounding = Rounding(unit=UNITS[dtype or self.dtype], d_model=self.residual.d_model, usual=usual)
-        return tightest(self.allowances(rounding))
+        return tightest(self.allowances(rounding), usual=usual)
 
     def proved(self, dtype: torch.dtype | None = None) -> bool:
         """Whether the proof covers rounding in this type, in the worst case."""
         return self.tightest(dtype).use <= 1.0
 
     def carried(self, dtype: torch.dtype | None = None) -> bool:
-        """Whether rounding as it is usually met leaves the margins intact."""
-        return self.tightest(dtype, usual=True).use * USUAL <= 1.0
+        """Whether exact arithmetic keeps to the margins, and rounding as it is usually met leaves them intact."""
+        return self.tightest(dtype, usual=True).usual_use <= 1.0
 
     def precision_bits(self) -> int:
         """The least number of significant bits with which the proof covers rounding; 65 if 64 are too few."""
@@ -224,7 +228,7 @@ class Plan(ABC):
         would = [name_of(dtype) for dtype in UNITS if replace(self, dtype=dtype).carried()]
         raise ValueError(
             f"{self.describe()}: {name_of(self.dtype)} cannot carry it: {limit.what} may err by "
-            f"{limit.error * USUAL:.2g} where {limit.room:.2g} is allowed; "
+            f"{limit.certain + limit.error * limit.usual:.2g} where {limit.room:.2g} is allowed; "
             + (f"{would[0]} would do" if would else "no type up to float64 would do")
         )
 

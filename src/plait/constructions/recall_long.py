@@ -21,6 +21,7 @@ from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
 from plait.constructions.plan import Gaze, Holding, Margins, everywhere
+from plait.constructions.recall_long_rounding import allowances_of, noise_of
 from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
 from plait.constructions.recency import Recency
 from plait.constructions.residual import Residual
@@ -28,14 +29,14 @@ from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import SETTLED, TransformerWriter
 from plait.model import HybridConfig
 
-PREVIOUS = 64.0
-"""Gain of the previous token's code."""
+LARGEST_PREVIOUS, LEAST_PREVIOUS = 64.0, 8.0
+"""Of the previous token's code: the finer the code, the louder it must stand in the stream that it is read from."""
 
 LOUD_REGISTER = 2.0**-7
 """Gain of the register's number in a stream of amplitude 1: it must not change what norms divide by."""
 
-QUIET_REGISTER = 1.0
-"""The same in a quiet stream, whose norms see nothing but epsilon."""
+QUIET_REGISTER = 2.0
+"""The same in a quiet stream, whose norms see nothing but epsilon: larger than the code that it is read beside."""
 
 UNSETTLED = 4.0 * SETTLED * math.exp(-SETTLED)
 """What the steps on either side of the register's number may lack of 0 or 1, times the largest move of a code."""
@@ -52,13 +53,17 @@ class LongRecallPlan(RecallPlan):
         base: digits of the token code.
         register_gain: of the register's number in the stream.
         reserve: share of the wanted code's lead that is kept for rounding.
+        previous_gain: of the previous token's code, a power of 2; None for one that suits the code.
+        steps_from: the level from which steps lead either way (Lemma 7.3); None for the middle one.
     """
 
     theorem: ClassVar[str] = "7.6"
 
     base: int
     register_gain: float = QUIET_REGISTER
-    reserve: float = 0.125
+    reserve: float = 0.1875
+    previous_gain: float | None = None
+    steps_from: int | None = None
 
     @property
     def code(self) -> DigitCode:
@@ -115,6 +120,22 @@ class LongRecallPlan(RecallPlan):
         return middle - half, middle + half
 
     @property
+    def middle(self) -> int:
+        """The level from which steps lead either way."""
+        return self.task.n_words // 2 if self.steps_from is None else self.steps_from
+
+    @property
+    def passed(self) -> int:
+        """Steps that a number passes at most: half of them, if they lead from the middle."""
+        return max(self.middle, self.task.n_words - 1 - self.middle)
+
+    @property
+    def span(self) -> float:
+        """The largest distance of a number from the middle level's interval."""
+        low, high = self.intervals
+        return float(torch.maximum(high[-1] - high[self.middle], low[self.middle] - low[0]))
+
+    @property
     def gap(self) -> float:
         low, high = self.intervals
         return float((low[1:] - high[:-1]).min())
@@ -125,7 +146,7 @@ class LongRecallPlan(RecallPlan):
 
     @property
     def recency(self) -> Recency:
-        return Recency(window=self.window, miss=self.miss)
+        return Recency(window=self.window, miss=self.miss, reserve=self.recency_reserve)
 
     @property
     def sharpness(self) -> float:
@@ -133,15 +154,25 @@ class LongRecallPlan(RecallPlan):
         return self.recency.content_lead / ((1.0 - self.reserve) * self.code.chord**2 / 2)
 
     @property
+    def previous(self) -> float:
+        """Gain of the previous token's code, a power of 2."""
+        if self.previous_gain is not None:
+            return self.previous_gain
+        wanted = 2.0 ** math.ceil(math.log2(12.0 / self.code.chord))
+        return min(max(wanted, LEAST_PREVIOUS), LARGEST_PREVIOUS)
+
+    @property
     def gain(self) -> float:
-        """Of the copied code, over the token's own."""
-        return 2.0 ** math.ceil(math.log2(16.0 / self.code.chord))
+        """Of the copied code, over the token's own, and no less than that of a previous code that suits, beside which
+        the last norm reads it."""
+        over_own = 2.0 ** math.ceil(math.log2(16.0 / self.code.chord))
+        return over_own if self.previous_gain is not None else max(self.previous, over_own)
 
     def least_squares(self) -> tuple[float, float, float]:
         """Every token's code has one norm; what the register shows varies, and so the size of copied codes."""
         token, residual, eps = 1.0 + self.code.n_digits, self.residual, self.norm_eps
         copied = residual.layer_factor(self.squares()[1], eps=eps) / residual.layer_factor(token, eps=eps)
-        return token, token, (1.0 + (PREVIOUS * copied) ** 2) * token + self._wanted_square(-1.0)
+        return token, token, (1.0 + (self.previous * copied) ** 2) * token + self._wanted_square(-1.0)
 
     def _wanted_square(self, side: float) -> float:
         """Of the wanted code: its norm, and on either side what steps leave unsettled."""
@@ -150,7 +181,7 @@ class LongRecallPlan(RecallPlan):
     def squares(self) -> tuple[float, float, float, float]:
         token = 1.0 + self.code.n_digits
         held = (self.register_gain * 2.0 * self.register.reach) ** 2
-        both = (1.0 + PREVIOUS**2) * token + held + self._wanted_square(1.0)
+        both = (1.0 + self.previous**2) * token + held + self._wanted_square(1.0)
         return token, token + held, both, both + ((self.gain + 1.0) ** 2 - 1.0) * token
 
     @property
@@ -187,19 +218,20 @@ class LongRecallPlan(RecallPlan):
         block.copy(
             torch.cat((residual.rows("flag"), residual.rows("code"))),
             into=torch.cat((residual.rows("previous flag"), residual.rows("previous code"))),
-            gain=PREVIOUS,
+            gain=self.previous,
         )
-        # 7.3: the lowest level's code everywhere, and at each gap passed the difference to the next level's.
+        # 7.3: the middle level's code everywhere, and at each gap passed, upwards or downwards, the difference to the
+        # next level's.
         codes = self.code.points() @ residual.rows("wanted code")
-        block.think(codes[0])
-        low, high = self.intervals
+        block.think(codes[self.middle])
+        number = residual.rows("register")[0] / self.register_gain
+        low, high = (ends.tolist() for ends in self.intervals)
         for place in range(1, self.task.n_words):
-            block.step(
-                residual.rows("register")[0] / self.register_gain,
-                low=float(high[place - 1]),
-                high=float(low[place]),
-                into=codes[place] - codes[place - 1],
-            )
+            move = codes[place] - codes[place - 1]
+            if place > self.middle:
+                block.step(number, low=high[place - 1], high=low[place], into=move)
+            else:
+                block.step(-number, low=-low[place], high=-high[place - 1], into=-move)
         return block.tensors()
 
     def recall(self) -> dict[str, Tensor]:
@@ -210,7 +242,7 @@ class LongRecallPlan(RecallPlan):
         # 7.6: wanted . previous code - previous flag, which sets bits back behind every word.
         block.match(
             torch.cat((residual.rows("wanted code"), nothing)),
-            torch.cat((residual.rows("previous code"), residual.rows("previous flag"))) / PREVIOUS,
+            torch.cat((residual.rows("previous code"), residual.rows("previous flag"))) / self.previous,
             sharpness=self.sharpness,
             offset=torch.tensor([0.0] * self.code.width + [-1.0], dtype=torch.float64),
         )
@@ -245,7 +277,7 @@ class LongRecallPlan(RecallPlan):
             *self._own(tokens, layer=0, lemma="6.1"),
             *self._own(tokens, layer=1, lemma="7.2"),
             *self._register(tokens, gain=self.register_gain),
-            *self._previous(tokens, layer=2, gain=PREVIOUS, first=1.0),
+            *self._previous(tokens, layer=2, gain=self.previous, first=1.0),
             everywhere(2, "wanted code", "7.3", self.points[wanted], UNSETTLED),
             *(
                 self._copied(tokens, name, layer=3, lemma="7.6", gain=self.gain, spread=spread)
@@ -265,66 +297,29 @@ class LongRecallPlan(RecallPlan):
         )
         return peek, self._gaze(tokens, layer=3, lemma="7.6")
 
-    def _summing(self, rounding: Rounding) -> float:
-        """The error of the sum over all steps: each adds and takes away up to 3 / gap times its move."""
-        moved = (self.code.points()[1:] - self.code.points()[:-1]).abs().mean(0).max()
-        return 12.0 * rounding.unit / self.gap * float(moved) * rounding.many(self.task.n_words - 1)
+    def sizes(self) -> dict[str, float]:
+        return {"flag": 1.0, "code": 1.0}
+
+    def written(self) -> tuple[tuple[int, dict[str, float]], ...]:
+        """The MLP's units beside `_summing`: those of a step passed are two terms, of others nothing."""
+        width, units = self.code.width, 2 * self.passed
+        previous = {"previous flag": self.previous, "previous code": self.previous, "wanted code": 1.0}
+        return (
+            (len(self.register.decays) + 3, {"register": self.register_gain * self.register.cancellation}),
+            (width + 4 + units, previous),
+            (width + 3, {"flag": self.gain, "code": self.gain}),
+        )
+
+    @cached_property
+    def heights(self) -> float:
+        """Of a step, on average: by how much it moves a coordinate of the wanted code."""
+        return float((self.code.points()[1:] - self.code.points()[:-1]).abs().mean(0).max())
 
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
-        """Lemma 7.8: what the register's channels write, what attention at distance 1 and the steps write."""
-        residual, register, unit = self.residual, self.register, rounding.unit
-        early, held, late = (rounding.read(length) for length in self.lengths()[:3])
-        gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
-        number = register.drift * (2.0 * early + 4.0 * unit) + 8.0 * unit * register.cancellation
-        number += (gate + self.softening) * 2.0 * register.reach
-        wanted = self._summing(rounding) + 4.0 * SETTLED * math.exp(-SETTLED / 2.0)
-        crossing = self.lengths()[1] / self.register_gain + 1.0
-        wanted += (
-            3.0
-            * min(8, self.task.n_words - 1)
-            * (rounding.d_model + 2.0)
-            * rounding.wide
-            * crossing
-            * self.code.chord
-            / self.gap
-        )
-        previous, copied = PREVIOUS * (held + 4.0 * unit), self.gain * (late + 8.0 * unit)
-        return {
-            (1, "register"): self.register_gain * number,
-            (2, "previous flag"): previous, (2, "previous code"): previous, (2, "wanted code"): wanted,
-            (3, "flag"): copied, (3, "code"): copied,
-        }  # fmt: skip
+        return noise_of(self, rounding)
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
-        unit, chord, digits = rounding.unit, self.code.chord, self.code.n_digits
-        noise, (_, held, late, last) = self.noise(rounding), map(rounding.read, self.lengths())
-        leak = self.residual.overlap("previous code", "wanted code") * self._summing(rounding)
-        key = (noise[2, "previous code"] + late + leak) / PREVIOUS + 4.0 * unit
-        sizes = (digits + 1.0) * (rounding.d_model * rounding.wide + 4.0 * unit)
-        softer = (digits + 1.0) * sum(1.0 - factor.low for factor in self.factors())
-        content = (math.sqrt(digits * self.code.width) + 1.0) * key + sizes
-        recency = self.recency.sharpness * (6.0 * unit + 1.5 * rounding.d_model * rounding.wide)
-        wanted = math.sqrt(2.0) * (noise[2, "wanted code"] + late)
-        code = math.sqrt(2.0) * noise[3, "code"] / self.gain
-        logit = 2.0 * last * math.sqrt(1.0 + digits) / self.gain
-        return (
-            Allowance(
-                what="the register's number",
-                error=(noise[1, "register"] + held) / self.register_gain,
-                room=self.gap / 6.0,
-            ),
-            Allowance(
-                what="the wanted code",
-                error=2.0 * (chord * wanted + content) + softer,
-                room=self.reserve * chord**2 / 2,
-            ),
-            Allowance(
-                what="the score of two equal keys",
-                error=2.0 * (self.sharpness * content + recency) + self.sharpness * softer,
-                room=self.recency.nats - self.recency.kept,
-            ),
-            Allowance(what="the copied code", error=chord * code + logit, room=chord**2 / 8.0),
-        )
+        return allowances_of(self, rounding)
 
     @property
     def name(self) -> str:
@@ -344,4 +339,6 @@ class LongRecallPlan(RecallPlan):
             "register": asdict(self.register),
             "register_gain": self.register_gain,
             "reserve": self.reserve,
+            "previous_gain": self.previous_gain,
+            "steps_from": self.steps_from,
         }

@@ -9,11 +9,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from plait.constructions.gathered import GatheredPlan
 from plait.constructions.latest import latest_match
-from plait.constructions.plan import Factor, Gaze, Holding, Plan, everywhere
-from plait.constructions.recency import Recency
+from plait.constructions.mamba_writer import SILU_ONE
+from plait.constructions.plan import Factor, Gaze, Holding, everywhere
+from plait.constructions.recency import RESERVE, Recency
 from plait.constructions.register import Register
 from plait.constructions.residual import QUIET
+from plait.constructions.rounding import Rounding, grown
 from plait.tasks import DecodingRecall
 
 BIT = 64.0
@@ -24,8 +27,12 @@ FLAG = 64.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecallPlan(Plan):
-    """Decoding recall whose last attention sees the keys of `window` tokens."""
+class RecallPlan(GatheredPlan):
+    """Decoding recall whose last attention sees the keys of `window` tokens.
+
+    Args:
+        recency_reserve: how many times as sharp recency is as exact arithmetic needs.
+    """
 
     kind: ClassVar[str] = "decoding-recall"
     solves: ClassVar[type | None] = DecodingRecall
@@ -34,6 +41,7 @@ class RecallPlan(Plan):
     window: int
     amplitude: float = QUIET
     norm_eps: float = 1e-5
+    recency_reserve: float = RESERVE
 
     register: Register
 
@@ -56,7 +64,12 @@ class RecallPlan(Plan):
             "seq_len": self.seq_len,
             "dtype": str(self.dtype).removeprefix("torch."),
             "window": self.window,
-            "layout": {**self.layout_json(), "amplitude": self.amplitude, "norm_eps": self.norm_eps},
+            "layout": {
+                **self.layout_json(),
+                "amplitude": self.amplitude,
+                "norm_eps": self.norm_eps,
+                "recency_reserve": self.recency_reserve,
+            },
         }
 
     def _answer(self, tokens: Tensor) -> tuple[Int[Tensor, "*batch time"], Bool[Tensor, "*batch time"]]:
@@ -126,6 +139,22 @@ class RecallPlan(Plan):
             low = factor(most, eps=eps) / assumed
             factors.append(Factor(layer=layer, norm=name, assumed=assumed, high=1.0, low=low))
         return tuple(factors)
+
+    def number_error(self, rounding: Rounding, *, flag: float, value: float) -> float:
+        """Lemma 7.8: of the register's number as written, over its gain.
+
+        Args:
+            flag: relative error of the channel that decides the steps, at bits.
+            value: relative error of what bit 1 puts in.
+        """
+        register = self.register
+        one = rounding.silu(1.0, SILU_ONE * rounding.weight)
+        gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
+        rate = grown(1.0, register.steepest_rate * rounding.weight, rounding.function, rounding.off(1.0))
+        number = register.drift * rounding.step(flag) + register.slackening * rate
+        number += register.rereading * grown(1.0, 0.0, rounding.function, rounding.off(3.0))
+        number += register.cancellation * rounding.off(6.0, stored=2.0)
+        return grown(2.0 * register.reach, number, value, one, one, gate, self.softening)
 
     @property
     def softening(self) -> float:

@@ -17,12 +17,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.constructions.assemble import assemble
-from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
+from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP, MambaWriter
 from plait.constructions.plan import Gaze, Holding, Margins, everywhere
 from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
 from plait.constructions.recency import Recency
 from plait.constructions.residual import Residual
-from plait.constructions.rounding import Allowance, Rounding
+from plait.constructions.rounding import DOUBLE, USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding, grown
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig
 
@@ -97,7 +97,7 @@ class ShortRecallPlan(RecallPlan):
 
     @property
     def recency(self) -> Recency:
-        return Recency(window=self.window, miss=self.miss)
+        return Recency(window=self.window, miss=self.miss, reserve=self.recency_reserve)
 
     @property
     def sharpness(self) -> float:
@@ -203,51 +203,76 @@ class ShortRecallPlan(RecallPlan):
     def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
         return (self._gaze(tokens, layer=2, lemma="7.4"),)
 
+    @property
+    def largest(self) -> float:
+        """The largest signal of a token."""
+        return max(2.0 * self.radius, 1.5 * self.radius**2)
+
+    def sizes(self) -> dict[str, float]:
+        return {"level": 2.0 * self.radius, "height": 1.5 * self.radius**2}
+
+    def written(self) -> tuple[tuple[int, dict[str, float]], ...]:
+        """A pair measures in all what it writes; the register's channels cancel."""
+        previous = {f"previous {name}": PREVIOUS * size for name, size in self.sizes().items()}
+        first = {**previous, "register": REGISTER * self.register.cancellation}
+        copied = {"level": self.gain * 2.0 * self.radius, "height": self.gain}
+        channels = 2 + 2 * (self.register.width + 1) + len(self.register.decays)
+        return (channels + 1, first), (self.register.width + 3, copied)
+
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
         """Lemma 7.8: what the two kinds of channels write, and what is copied."""
-        residual, register, unit, radius = self.residual, self.register, rounding.unit, self.radius
-        early, late = (rounding.read(length) for length in self.lengths()[:2])
-        gate = 3.0 * early / (residual.bias * math.sqrt(residual.d_model)) + 4.0 * unit
-        steps = 2.0 * early / (0.75 * radius**2) + 4.0 * unit
-        number = register.drift * steps + 8.0 * unit * register.cancellation + gate * 2.0 * register.reach
-        placed = 2.2 * early + (12.0 * unit + gate) * 2.0 * radius
+        early, late, _ = self.reads(rounding)
+        gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
+        flag = rounding.channel(2.0, early / (0.75 * self.radius**2))
+        number = self.number_error(
+            rounding, flag=flag, value=rounding.channel(1.0, early / (2.0 * self.radius))
+        )
+        placed = grown(self.largest, 2.2 * early, rounding.function, gate, rounding.off(3.0, stored=3.0))
+        copied = late + rounding.mass(self.miss, self.window) * 2.0 * self.radius
         return {
             (1, "register"): REGISTER * number,
             (1, "previous level"): PREVIOUS * placed,
             (1, "previous height"): PREVIOUS * placed,
-            (2, "level"): self.gain * (late + 8.0 * unit * radius),
-            (2, "height"): self.gain * 4.0 * unit,
+            (2, "level"): self.gain * copied,
+            (2, "height"): self.gain * rounding.weight,
         }
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
-        register, unit, radius, n = self.register, rounding.unit, self.radius, self.register.width
-        noise, (_, late, last) = self.noise(rounding), map(rounding.read, self.lengths())
-        number = (noise[1, "register"] + late) / REGISTER
-        placed = noise[1, "previous level"] / PREVIOUS
-        # Where a key was placed is the same for all keys of a token: it moves levels, and no two equal keys apart.
-        written = REGISTER * 8.0 * unit * register.cancellation
-        leak = self.residual.overlap("previous level", "register") * written
-        key = (late + leak) / PREVIOUS + 4.0 * radius * unit
-        size = n * 2.0 * register.reach * 2.0 * radius + 1.5 * radius**2
-        content = (register.reach * n + 1.0) * key + (
-            rounding.d_model * rounding.wide + 2.0 * self.softening
-        ) * size
-        recency = self.recency.sharpness * (6.0 * unit + 1.5 * rounding.d_model * rounding.wide)
+        register, radius, n = self.register, self.radius, self.register.width
+        (own, _, last), noise, late = self.lengths(), self.noise(rounding), self.reads(rounding)[1]
+        number = (noise[1, "register"] + late) / REGISTER + register.cancellation * 64.0 * DOUBLE
+        # Where a key was placed, and by which weights it is read, is the same for all keys of a token: that moves
+        # levels, and no two equal keys apart.
+        placed = (noise[1, "previous level"] + late) / PREVIOUS
+        content = (register.reach * n + 1.0) * self.rereads(rounding)[1] / PREVIOUS
+        size = n * register.reach * 2.0 * radius + 1.5 * radius**2
+        content += size * (rounding.off(n + 5.0, stored=2.0) + rounding.spread(self.softening))
+        turned = rounding.turned(max(self.seq_len, self.window), self.recency.turns.values[0], n + 3)
         level = math.sqrt(n) * noise[2, "level"] / self.gain
-        logit = 2.0 * last * math.sqrt(self.squares()[0]) / self.gain
+        logit = math.sqrt(self.squares()[0]) * self.strayed(rounding)[2] + rounding.kept(last) * own
         return (
             Allowance(
                 what="the register's level",
-                error=register.lead - register.lead_with_error(number + placed) + 2.0 * placed,
+                error=register.lead
+                - register.lead_with_error(number)
+                + 2.0 * (1.0 + n * register.reach) * placed,
+                usual=USUAL_OF_SCORES,
                 room=self.lead / 8.0,
             ),
             Allowance(
                 what="the score of two equal keys",
-                error=2.0 * (self.sharpness * content + recency),
+                error=2.0 * (self.sharpness * content + self.recency.sharpness * turned),
+                usual=USUAL_OF_SCORES,
                 room=self.recency.nats - self.recency.kept,
+                certain=2.0 * self.sharpness * self.softening * size,
             ),
             Allowance(
-                what="the copied level", error=self.spacing * level + logit, room=self.spacing**2 / 16.0
+                what="the copied level",
+                error=self.spacing * level
+                + 2.0 * logit / self.gain
+                + rounding.kept(1.0) * self.spacing**2 / 2.0,
+                usual=USUAL_OF_COPIES,
+                room=self.spacing**2 / 16.0,
             ),
         )
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from plait.constructions.rotary import Frequencies, frequencies
 
-RESERVE = 3.0
-"""Recency is three times as sharp as exact arithmetic needs."""
+RESERVE = 4.0
+"""Recency is four times as sharp as exact arithmetic needs: three quarters are for rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +20,12 @@ class Recency:
     Args:
         window: positions, the query's own included.
         miss: the softmax mass that may fall beside the latest match (Lemma 7.5).
+        reserve: how many times as sharp it is as exact arithmetic needs.
     """
 
     window: int
     miss: float
+    reserve: float = RESERVE
 
     @property
     def kept(self) -> float:
@@ -33,8 +35,8 @@ class Recency:
 
     @property
     def nats(self) -> float:
-        """What the weights give: two thirds are for rounding."""
-        return RESERVE * self.kept
+        """What the weights give."""
+        return self.reserve * self.kept
 
     @property
     def turns(self) -> Frequencies:

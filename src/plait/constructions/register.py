@@ -7,6 +7,7 @@ Source: docs/theory-constructions.md, section 7.2.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -107,19 +108,38 @@ class Register:
 
     @cached_property
     def drift(self) -> float:
-        """The largest change of a number when all step sizes change by the same small factor, over that."""
+        """The largest change of a number when steps change by small factors, alike in all channels, over the largest of
+        them: each bit's own step scales what it adds, and every step since has scaled its exponent."""
         lags = torch.arange(self.horizon, dtype=torch.float64)
         decays = torch.tensor(self.decays, dtype=torch.float64).unsqueeze(-1)
-        terms = decays**lags * (1.0 + lags * decays.log())
-        return float((torch.tensor(self.maps, dtype=torch.float64) @ terms).abs().sum(-1).max())
+        maps = torch.tensor(self.maps, dtype=torch.float64)
+        later = lags * (maps @ (decays**lags * decays.log())).abs()
+        return float(((maps @ decays**lags).abs() + later).sum(-1).max())
 
     @cached_property
     def cancellation(self) -> float:
         """What the channels measure before the maps take their difference: rounding acts on that."""
-        total = torch.tensor(
-            [[abs(w) / (1 - d) for w, d in zip(row, self.decays, strict=True)] for row in self.maps]
-        )
-        return float(total.sum(-1).max())
+        return self._over_channels(lambda decay: 1.0 / (1.0 - decay))
+
+    @cached_property
+    def rereading(self) -> float:
+        """The same, each bit weighed by the steps since: what errs at every step acts on that."""
+        return self._over_channels(lambda decay: decay / (1.0 - decay) ** 2)
+
+    @cached_property
+    def slackening(self) -> float:
+        """The largest change of a number when every channel's rate changes on its own, over the relative change."""
+        return self._over_channels(lambda decay: -math.log(decay) * decay / (1.0 - decay) ** 2)
+
+    @property
+    def steepest_rate(self) -> float:
+        """The largest logarithm of a rate `-ln(decay) / 128`, in size: A_log, which is rounded."""
+        return max(abs(math.log(-math.log(decay) / 128.0)) for decay in self.decays)
+
+    def _over_channels(self, weight: Callable[[float], float]) -> float:
+        """Of any number, the sum over channels of the map's size times a weight of the decay."""
+        sums = (sum(abs(m) * weight(d) for m, d in zip(row, self.decays, strict=True)) for row in self.maps)
+        return max(sums)
 
     @cached_property
     def _neighbours(self) -> Float[Tensor, "pairs width"]:

@@ -65,6 +65,14 @@ class Residual:
             start += width
         raise ValueError(f"no subspace {name!r}; there are {', '.join(self.names)}")
 
+    def strewn(self, sizes: Mapping[str, float | Tensor]) -> Float[Tensor, " d_model"]:
+        """By channel, the sum of the sizes of what signals of these sizes write (by subspace, or by coordinate)."""
+        total = torch.zeros(self.d_model, dtype=torch.float64)
+        for name, size in sizes.items():
+            rows = self.rows(name).abs()
+            total = total + torch.as_tensor(size, dtype=torch.float64).expand(len(rows)) @ rows
+        return total
+
     def overlap(self, read: str, written: str) -> float:
         """How much of the rounding of signals written into one subspace a signal of another may show, at most.
 

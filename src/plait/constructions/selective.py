@@ -5,6 +5,7 @@ import torch
 from plait.checks import check_integer
 from plait.constructions.codes import least_base
 from plait.constructions.copying import CopyingLayout, CopyingPlan
+from plait.constructions.cost import cost
 from plait.constructions.line import LinePlan
 from plait.constructions.plan import Plan
 from plait.constructions.rounding import check_dtype
@@ -51,18 +52,19 @@ def copying_plan(
     dtype: torch.dtype = torch.float32,
     layout: CopyingLayout | None = None,
 ) -> Plan:
-    """The plan of `selective_copying`."""
+    """The plan of `selective_copying`: the first that is proved in this type, or else carried; those of a coordinate a
+    bit first, on as few frequencies as do."""
     check_dtype(dtype)
     if layout is not None:
         return CopyingPlan(task=task, seq_len=seq_len, dtype=dtype, layout=layout)
-    plans = [
-        plan
-        for plan in copying_plans(task, seq_len, dtype=dtype)
-        if isinstance(plan, CopyingPlan) and plan.layout.base == 2
-    ]
-    return next(
-        (plan for plan in plans if plan.carried()), min(plans, key=lambda plan: plan.tightest(usual=True).use)
-    )
+    plans = copying_plans(task, seq_len, dtype=dtype)
+    bits = [plan for plan in plans if isinstance(plan, CopyingPlan) and plan.layout.base == 2]
+    others = sorted((plan for plan in plans if plan not in bits), key=lambda plan: cost(plan).parameters)
+    for good in (Plan.proved, Plan.carried):
+        for plan in (*bits, *others):
+            if good(plan):
+                return plan
+    return min(plans, key=lambda plan: plan.tightest(usual=True).usual_use)
 
 
 def selective_copying(
@@ -78,7 +80,7 @@ def selective_copying(
         task: its words and numbers.
         seq_len: tokens of a sequence; distances are relative, so every length is served alike.
         dtype: of the weights.
-        layout: None for one coordinate a bit, and as few frequencies as the type allows.
+        layout: None for one that is proved in the type, of one coordinate a bit and few frequencies if there is one.
 
     Raises:
         ValueError: numbers too large or words too many for the type (says which type would do), or a length

@@ -61,7 +61,7 @@ def smallest_plan(
         for plan in plans:
             if good(plan):
                 return plan
-    least = min(plans, key=lambda plan: plan.tightest(usual=True).use)
+    least = min(plans, key=lambda plan: plan.tightest(usual=True).usual_use)
     least.check()
     return least
 

@@ -12,9 +12,10 @@ def match_rate(task: DecodingRecall) -> float:
 
 
 def success_rate(task: DecodingRecall, keys: int) -> float:
-    """The probability that the word in the register is among the last `keys` tokens before a position.
+    """The probability that the word in the register is among the last `keys` tokens before a position that has as many.
 
-    The register is independent of the words, which are uniform and independent; absent is a failure.
+    The register is independent of the words, which are uniform and independent; absent is a failure. A position with
+    fewer tokens before it has the rate of those.
     """
     if task.variant == "last":
         keys = max(keys - task.n_bits, 0)
@@ -22,7 +23,7 @@ def success_rate(task: DecodingRecall, keys: int) -> float:
 
 
 def smallest_window(task: DecodingRecall, success: float) -> int:
-    """The least window of the last attention layer whose success rate is at least `success`.
+    """The least window of the last attention layer whose success rate is at least `success`, from position `window` on.
 
     A window of K tokens holds the keys of K tokens before the position: every token's key is carried by its
     successor, and the window counts the position itself.

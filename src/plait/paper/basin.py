@@ -10,7 +10,7 @@ optimiser is larger than every signal. The logits of recall are sharpened, since
 
 import torch
 
-from plait.constructions import decoding_recall, selective_copying
+from plait.constructions import loud_recall_plan, selective_copying
 from plait.experiments import Cell, value_text
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
@@ -49,7 +49,7 @@ def _settings(
 
 def sharp_recall(task: DecodingRecall, seq_len: int) -> HybridLM:
     """The construction in three layers at amplitude 1, its logits times `SHARPER`: the same answers at a small loss."""
-    model = decoding_recall(task, seq_len, dtype=torch.float64)
+    model = loud_recall_plan(task, seq_len).build()
     with torch.no_grad():
         model.final_norm.weight.mul_(SHARPER)
         model.final_norm.bias.mul_(SHARPER)

@@ -1,0 +1,94 @@
+"""What rounding does to decoding recall in three layers, beside what is kept for it.
+
+Source: docs/theory-constructions.md, Lemma 7.8.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+from plait.constructions.rounding import DOUBLE, USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding
+from plait.constructions.transformer_writer import SETTLED
+
+if TYPE_CHECKING:
+    from plait.constructions.recall_long import LongRecallPlan
+
+
+def noise_of(plan: "LongRecallPlan", rounding: Rounding) -> dict[tuple[int, str], float]:
+    """Lemma 7.8: what the register's channels write, what attention at distance 1 and the steps write."""
+    early, held, late, _ = plan.reads(rounding)
+    apart = float((plan.points[1] - plan.points[0]).norm())
+    value = rounding.channel(1.0 + 4.0 / apart, 2.0 / apart * (early + rounding.weight))
+    number = plan.number_error(rounding, flag=rounding.channel(1.0, early), value=value)
+    previous = plan.previous * (held + rounding.mass(0.0, 2))
+    copied = plan.gain * (late + rounding.mass(plan.miss, plan.window))
+    return {
+        (1, "register"): plan.register_gain * number,
+        (2, "previous flag"): previous, (2, "previous code"): previous, (2, "wanted code"): _wanted(plan, rounding),
+        (3, "flag"): copied, (3, "code"): copied,
+    }  # fmt: skip
+
+
+def allowances_of(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowance, ...]:
+    chord, digits, width = plan.code.chord, plan.code.n_digits, plan.code.width
+    noise, (_, held, late, _) = plan.noise(rounding), plan.reads(rounding)
+    own, last, again = plan.lengths()[0], plan.lengths()[3], plan.rereads(rounding)
+    leak = plan.residual.overlap("previous code", "wanted code") * _summing(plan, rounding)
+    # Two equal keys: what stood before was read from two streams, and is read from two others.
+    moved = again[1] + rounding.mass(0.0, 2) + (again[2] + leak) / plan.previous
+    fixed = (noise[2, "previous code"] + late + leak) / plan.previous
+    sizes = (digits + 1.0) * rounding.off(width + 6.0, stored=2.0)
+    softer = (digits + 1.0) * sum(1.0 - factor.low for factor in plan.factors())
+    norms = (digits + 1.0) * rounding.spread(plan.softening)
+    read = math.sqrt(digits * width) + 1.0
+    turned = rounding.turned(max(plan.seq_len, plan.window), plan.recency.turns.values[0], width + 3)
+    wanted = math.sqrt(2.0) * (noise[2, "wanted code"] + late)
+    code = math.sqrt(2.0) * noise[3, "code"] / plan.gain
+    logit = math.sqrt(1.0 + digits) * plan.strayed(rounding)[3] + rounding.kept(last) * own
+    return (
+        Allowance(
+            what="the register's number",
+            error=(noise[1, "register"] + held) / plan.register_gain
+            + rounding.weight
+            + plan.register.cancellation * 64.0 * DOUBLE,
+            usual=USUAL_OF_SCORES,
+            room=plan.gap / 6.0,
+        ),
+        Allowance(
+            what="the wanted code",
+            error=2.0 * (chord * wanted + read * fixed + sizes + norms),
+            usual=USUAL_OF_SCORES,
+            room=plan.reserve * chord**2 / 2,
+            certain=softer,
+        ),
+        Allowance(
+            what="the score of two equal keys",
+            error=2.0 * (plan.sharpness * (read * moved + sizes + norms) + plan.recency.sharpness * turned),
+            usual=USUAL_OF_SCORES,
+            room=plan.recency.nats - plan.recency.kept,
+            certain=plan.sharpness * softer,
+        ),
+        Allowance(
+            what="the copied code",
+            error=chord * code + 2.0 * logit / plan.gain + rounding.kept(1.0) * chord**2 / 2.0,
+            usual=USUAL_OF_COPIES,
+            room=chord**2 / 8.0,
+        ),
+    )
+
+
+def _summing(plan: "LongRecallPlan", rounding: Rounding) -> float:
+    """The error of the sum over the steps passed: each adds and takes away up to 3 span / gap times its height, and
+    one: two products and two sums."""
+    steps = rounding.many(plan.passed) * plan.heights
+    return steps * (rounding.off(4.0, stored=2.0) * (3.0 * plan.span / plan.gap + 1.0) + rounding.weight)
+
+
+def _wanted(plan: "LongRecallPlan", rounding: Rounding) -> float:
+    """Error of a coordinate of the wanted code."""
+    # The two units of a step read the same row, and round on their own: their sums of d terms, and their biases.
+    sums = rounding.off(plan.residual.d_model + 2.0, stored=1.0)
+    apart = sums * (plan.lengths()[1] / plan.register_gain + 1.0) + rounding.weight
+    steps = rounding.many(plan.passed) * plan.heights * 6.0 * apart / plan.gap
+    # Where the number is off by gap / 6, the nearest steps are 16 from their bends, and below 40.
+    bends = 4.0 * SETTLED * math.exp(-SETTLED / 2.0) + 4.0 * rounding.function * 40.0 / SETTLED
+    return _summing(plan, rounding) + steps + bends * plan.code.chord
