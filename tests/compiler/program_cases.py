@@ -11,6 +11,9 @@ from plait.compiler import Program
 FOLDER = Path(__file__).parents[2] / "examples" / "programs"
 EXAMPLES = tuple(sorted(path.stem for path in FOLDER.glob("*.py")))
 
+CARRIED = {"decoding_recall"}
+"""Not proved in float32: the steps of 32 levels round each on its own."""
+
 SMALL: dict[str, tuple[dict[str, Any], int]] = {
     "address_table": ({"table": "abba"}, 7),
     "associative_recall": ({"n_words": 3}, 8),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from plait.compiler.flow import DIP, ELEMENTARY, Flow, Given
+from plait.compiler.flow import DIP, Flow, Given
 from plait.compiler.layout import NORM_EPS, Layout
 from plait.compiler.lookups import Fetch
 from plait.compiler.recurrent import Count, Hold, Lag, Since
@@ -18,7 +18,7 @@ from plait.compiler.stream import base_of
 from plait.compiler.tf_ops import TfOp
 from plait.compiler.tf_rules import given
 from plait.compiler.values import amounts_of
-from plait.constructions.rounding import Allowance, Rounding
+from plait.constructions.rounding import FUNCTION, Allowance, Rounding
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +57,9 @@ def bounds(layout: Layout, rounding: Rounding, seq_len: int) -> Bounds:
         blanks.append(dict(flow.blanks))
         lengths.append(flow.length)
     code = layout.book.tokens
-    logit = 2.0 * (rounding.read(flow.length) + flow.errors[token]) * flow.sizes[token] / layout.gain
+    # A row of the unembedding is read with its constant, which no signal sees but rounding does.
+    row = _constant(layout, flow.sizes[token])
+    logit = 2.0 * (rounding.read(flow.length) * row + flow.errors[token] * flow.sizes[token]) / layout.gain
     flow.allow("the answer's code", error=code.chord * answer + logit, room=layout.lead / 4.0)
     return Bounds(
         errors=tuple(errors), blanks=tuple(blanks), lengths=tuple(lengths), allowances=tuple(flow.allowances),
@@ -124,7 +126,7 @@ def _take_out(layout: Layout, flow: Flow, layer: Layer) -> None:
     for one in layout.stream.taken:
         if one.layer == number:
             size = flow.sizes[one.old] + DIP
-            rounds = (1.0 + flow.gate) * (1.0 + flow.units(6.0 + ELEMENTARY)) - 1.0
+            rounds = (1.0 + flow.gate) * (1.0 + flow.units(6.0 + FUNCTION)) - 1.0
             width = layout.stream.residual.width(one.name)
             left = math.sqrt(width) * flow.read + 2.0 * size * rounds
             flow.insides[one.new] += left

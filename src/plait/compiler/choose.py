@@ -37,7 +37,7 @@ def plan_program(
         for plan in plans:
             if good(plan):
                 return plan
-    least = min(plans, key=lambda plan: plan.tightest(usual=True).use)
+    least = min(plans, key=lambda plan: plan.tightest(usual=True).usual_use)
     least.check()
     return least
 

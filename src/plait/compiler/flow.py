@@ -17,10 +17,7 @@ from plait.compiler.statement import Statement
 from plait.compiler.stream import Stream, base_of
 from plait.compiler.wires import Feed
 from plait.constructions.residual import QUIET
-from plait.constructions.rounding import Allowance, Rounding
-
-ELEMENTARY = 5.0
-"""Units that exp, silu and softplus err by at most."""
+from plait.constructions.rounding import FUNCTION, Allowance, Rounding
 
 STEEPEST = 1.1
 """SiLU is nowhere steeper."""
@@ -117,12 +114,12 @@ class Flow:
     def gate(self) -> float:
         """The relative error of a gate that reads the constant."""
         residual = self.stream.residual
-        return 1.5 * self.read / (residual.bias * math.sqrt(residual.d_model)) + self.units(2.0 + ELEMENTARY)
+        return 1.5 * self.read / (residual.bias * math.sqrt(residual.d_model)) + self.units(2.0 + FUNCTION)
 
     @property
     def one(self) -> float:
         """The relative error of the channel that is 1, of B and of C."""
-        return self.units(4.0 + ELEMENTARY)
+        return self.units(4.0 + FUNCTION)
 
     def allow(self, what: str, *, error: float, room: float) -> None:
         """Note that an error must not pass a bound."""
@@ -191,7 +188,7 @@ class Flow:
             read = sum(self.column(statement, choices) for statement, choices in wire.reads)
             size = sum(float(choices[0].abs().max()) for _, choices in wire.reads)
             size = abs(wire.scale) * size + abs(wire.bias) + DIP
-            off = steepest * abs(wire.scale) * read + self.units(3.0 + ELEMENTARY) * size
+            off = steepest * abs(wire.scale) * read + self.units(3.0 + FUNCTION) * size
             error, gross = error + wire.out.abs() * off, gross + wire.out.abs() * size
         off = float(error.norm())
         return Given(inside=off, error=off, blank=off, gross=float(gross.norm()))
@@ -245,7 +242,7 @@ class Flow:
             length: of the stream, to which the units are added.
         """
         top = float(stairs.points.norm(dim=-1).max())
-        silu = self.units(1.0 + (0.0 if self.unit > IDENTITY else ELEMENTARY))
+        silu = self.units(1.0 + (0.0 if self.unit > IDENTITY else FUNCTION))
         summed = self.wides(self.rounding.d_model + 1.0)
         steep = stairs.sizes.repeat(2) / stairs.third
         thresholds = torch.cat((stairs.biases, stairs.biases - SETTLED)).abs() / stairs.slope
@@ -253,9 +250,9 @@ class Flow:
         apart = summed * steep * (long + thresholds)
         leak = self.units(1.0) * stairs.rise
         leak += self.wides(2.0) * float((top + length + steep * (reach + thresholds)).sum())
-        # The two units of a step round alike unless a power of two lies between them.
-        straddled = 16.0 * float(apart.max()) if len(apart) else 0.0
-        return rounded + min(float(apart.sum()), straddled), leak
+        # The two units of a step see one row and round alike, until a power of two lies between their sums: from then
+        # on they may round differently wherever both pass another one, so each step counts.
+        return rounded + float(apart.sum()), leak
 
 
 def _compounded(n: float, unit: float) -> float:

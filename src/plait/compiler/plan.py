@@ -1,7 +1,7 @@
 """A compiled program: its layers, its weights, what each subspace must hold, and what is proved of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -166,7 +166,11 @@ class ProgramPlan(Plan):
         return found
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
-        return self.bounds(rounding).allowances
+        """What exact arithmetic changes already has to fit whole; the rest is rounding."""
+        pairs = zip(self.bounds(rounding).allowances, self.bounds(self._exact).allowances, strict=True)
+        return tuple(
+            replace(one, error=max(0.0, one.error - exact.error), certain=exact.error) for one, exact in pairs
+        )
 
     def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
         return held(self.layout, self.bounds(self._exact), tokens)

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable
 
-from plait.compiler.flow import ELEMENTARY, Flow, Given
+from plait.compiler.flow import Flow, Given
 from plait.compiler.recurrent import Register
 from plait.compiler.ssm_op import SsmOp
 from plait.compiler.ssm_ops import LIFT, SWING, Copies, Holds, Multiplies
 from plait.compiler.ssm_sums import DRIFT, SLOW, SLOW_STEP, Counts, Passes, Shifts
 from plait.compiler.wires import OPEN
+from plait.constructions.rounding import FUNCTION, grown
 
 HELD = 2.0**-130
 """More than what one closed gate lets in or out of a state: e^-96, at a gate that is off by an eighth."""
@@ -21,7 +22,7 @@ def opened(flow: Flow, op: SsmOp, gate: Given) -> float:
     """The relative error of a step of 128, the gate being 64 up to its error."""
     what = f"the gate of {op.book.lowered.called(op.statement)}"
     flow.allow(what, error=gate.either / OPEN, room=0.125)
-    return 2.0 * gate.error / OPEN + flow.units(8.0 + ELEMENTARY)
+    return 2.0 * gate.error / OPEN + flow.units(8.0 + FUNCTION)
 
 
 def carried(flow: Flow, step: float) -> float:
@@ -67,11 +68,11 @@ def passes(flow: Flow, op: SsmOp) -> Given:
 
 def _summed(flow: Flow, op: SsmOp, amounts: Given, resets: list[Given]) -> Given:
     scale, n = op.book.scale(op.statement), float(flow.seq_len)
-    step, drift, left = flow.units(2.0 + ELEMENTARY), DRIFT, 0.0
+    step, drift, left = flow.units(2.0 + FUNCTION), DRIFT, 0.0
     if resets:
         opened(flow, op, resets[0])
         # A closed gate is silu of -64 or less, so that the step's argument errs by its own rounding alone.
-        step, drift, left = flow.units(4.0 * abs(SLOW) + ELEMENTARY), SLOW_STEP, LEFT
+        step, drift, left = flow.units(4.0 * abs(SLOW) + FUNCTION), SLOW_STEP, LEFT
     each = (1.0 + step) * (1.0 + flow.one) * (1.0 + flow.wides(3.0)) - 1.0
     total = n * amounts.gross
     state = (
@@ -85,15 +86,13 @@ def _summed(flow: Flow, op: SsmOp, amounts: Given, resets: list[Given]) -> Given
 
 
 def shifts(flow: Flow, op: SsmOp) -> Given:
-    """Lemma 12.7: all steps err by one factor, all bits by another; channels round apart (Lemma 7.8)."""
+    """Lemma 12.7: the number is off as in Lemma 7.8, and by what a bit's channel is."""
     assert isinstance(op.statement, Register)
     bits, known = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     register = op.book.register(op.statement.n_bits)
-    step = opened(flow, op, known)
-    alike = bits.either / OPEN + flow.gate
-    apart = 2.1 * flow.one + flow.units(10.0)
-    error = 1.1 * register.drift * step + register.cancellation * apart + 2.0 * register.reach * alike
-    error = op.book.scale(op.statement) * (error + flow.seq_len * HELD)
+    number = register.rounded(flow.rounding, opened(flow, op, known))
+    number = grown(2.0 * register.reach, number, bits.either / OPEN, flow.one, flow.one, flow.gate)
+    error = op.book.scale(op.statement) * (number + flow.seq_len * HELD)
     return Given(
         inside=error, error=error, blank=error, gross=op.book.scale(op.statement) * register.cancellation
     )
@@ -108,7 +107,7 @@ def multiplies(flow: Flow, op: SsmOp) -> Given:
     swing = SWING / largest
     size = float(op.book.numbers(op.statement.inputs[0]).abs().max())
     lift = flow.read * LIFT / (residual.bias * math.sqrt(residual.d_model)) + swing * other.error
-    gate = lift + flow.units(4.0 + ELEMENTARY) * (LIFT + SWING)
+    gate = lift + flow.units(4.0 + FUNCTION) * (LIFT + SWING)
     error = one.error * largest + (size + one.error) * gate / swing
     error += one.gross * (LIFT + SWING) * (flow.units(8.0) + LIFT / SWING * flow.gate) / swing
     scale = op.book.scale(op.statement)

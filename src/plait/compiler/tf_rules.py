@@ -5,11 +5,12 @@ import math
 import torch
 
 from plait.compiler.book import condition
-from plait.compiler.flow import ELEMENTARY, Flow, Given
+from plait.compiler.flow import Flow, Given
 from plait.compiler.heads import RESERVE, SHARE
 from plait.compiler.lookups import AtDistance, Previous
 from plait.compiler.stream import base_of
 from plait.compiler.tf_ops import Averages, ByDistance, ByMatch, ByStep, Fetches, Steps, TfOp
+from plait.constructions.rounding import FUNCTION
 
 
 def given(flow: Flow, op: TfOp) -> Given:
@@ -99,7 +100,7 @@ def fetched(flow: Flow, op: Fetches) -> Given:
     read = flow.columns(value, op.columns)
     miss = op.turns.miss(op.statement)
     window = op.turns.window(op.statement)
-    summed = flow.wides(window + 2.0 * ELEMENTARY + 10.0) + flow.units(3.0)
+    summed = flow.wides(window + 2.0 * FUNCTION + 10.0) + flow.units(3.0)
     error = read + miss * (known + size + 2.0 * read) + summed * (size + read)
     return Given(inside=error, error=error, blank=error, gross=size + read)
 
@@ -112,6 +113,6 @@ def averages(flow: Flow, op: Averages) -> Given:
     size = float(numbers.abs().max())
     read = flow.columns(value, numbers, where="anywhere")
     window = op.turns.window(op.statement)
-    summed = flow.wides(window + 2.0 * ELEMENTARY + 10.0) + flow.units(3.0)
+    summed = flow.wides(window + 2.0 * FUNCTION + 10.0) + flow.units(3.0)
     error = scale * (read + summed * (size + read))
     return Given(inside=error, error=error, blank=error, gross=scale * (size + read))

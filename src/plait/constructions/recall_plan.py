@@ -150,10 +150,7 @@ class RecallPlan(GatheredPlan):
         register = self.register
         one = rounding.silu(1.0, SILU_ONE * rounding.weight)
         gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
-        rate = grown(1.0, register.steepest_rate * rounding.weight, rounding.function, rounding.off(1.0))
-        number = register.drift * rounding.step(flag) + register.slackening * rate
-        number += register.rereading * grown(1.0, 0.0, rounding.function, rounding.off(3.0))
-        number += register.cancellation * rounding.off(6.0, stored=2.0)
+        number = register.rounded(rounding, rounding.step(flag))
         return grown(2.0 * register.reach, number, value, one, one, gate, self.softening)
 
     @property

@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from plait.constructions.rounding import Rounding, grown
+
 MOST_DIFFERENCES_BITS = 12
 """Registers of more than one number are compared pair by pair, 3^bits of them: up to this many bits."""
 
@@ -135,6 +137,13 @@ class Register:
     def steepest_rate(self) -> float:
         """The largest logarithm of a rate `-ln(decay) / 128`, in size: A_log, which is rounded."""
         return max(abs(math.log(-math.log(decay) / 128.0)) for decay in self.decays)
+
+    def rounded(self, rounding: Rounding, step: float) -> float:
+        """Lemma 7.8: by how much a number may be off that takes up exact ones, steps at bits being off by `step`."""
+        rate = grown(1.0, self.steepest_rate * rounding.weight, rounding.function, rounding.off(1.0))
+        decay = grown(1.0, 0.0, rounding.function, rounding.off(3.0))
+        read = rounding.off(6.0, stored=2.0)
+        return self.drift * step + self.slackening * rate + self.rereading * decay + self.cancellation * read
 
     def _over_channels(self, weight: Callable[[float], float]) -> float:
         """Of any number, the sum over channels of the map's size times a weight of the decay."""
