@@ -69,10 +69,21 @@ def changed() -> dict[str, Run]:
 def test_every_field_has_a_change_above():
     for kind, changes, but in (
         (SelectiveCopying, TASK_CHANGES, set()),
-        (HybridConfig, MODEL_CHANGES, {"vocab_size"}),
+        (HybridConfig, MODEL_CHANGES, {"vocab_size", "options"}),
         (Train, TRAIN_CHANGES, set()),
     ):
         assert {field.name for field in dataclasses.fields(kind)} - but == set(changes)
+
+
+def test_options_of_a_layer_change_the_identity_and_their_absence_does_not():
+    gdn = dataclasses.replace(RUN, model=dataclasses.replace(RUN.model, pattern="GDN-TF"))
+    given = [None, {}, {"GDN": {}}, {"GDN": {"heads": 2}}, {"GDN": {"heads": 4}}, {"GDN": {"d_k": 2}}]
+    ids = [
+        member_id(dataclasses.replace(gdn, model=dataclasses.replace(gdn.model, options=options)))
+        for options in given
+    ]
+    assert ids[0] == ids[1] == ids[2]
+    assert len(set(ids)) == 4
 
 
 def test_each_field_changes_the_identity():

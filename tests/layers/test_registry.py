@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from plait.layers import LAYERS, MambaLayer, layer_class
+from plait.layers.drawn import drawn
+from plait.layers.gdn import GDN
+from plait.layers.registry import MIXERS
 
 
 @pytest.fixture
@@ -18,19 +21,23 @@ def user_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_names():
     assert layer_class("SSM") is MambaLayer
     assert layer_class("plait.layers.mamba:MambaLayer") is MambaLayer
-    assert set(LAYERS) == {"SSM", "TF"}
+    assert set(LAYERS) == {"SSM", "TF", *MIXERS}
+    assert layer_class("GDN") is layer_class("plait.layers.gdn:GDN") is drawn(GDN)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ssm", "unknown layer 'ssm'; known: SSM, TF, module:Class; nearest: SSM"),
+        ("ssm", "unknown layer 'ssm'; known: SSM, TF, .*, module:Class; nearest: SSM"),
         (
             "no_such_module:Layer",
             "layer no_such_module:Layer: importing no_such_module failed: ModuleNotFoundError",
         ),
-        ("plait.layers.mamba:Mamba", "unknown torch.nn.Module class 'Mamba'; known: .*; nearest: Mamba"),
-        ("plait.layers.mamba:linear", "unknown torch.nn.Module class 'linear'"),
+        (
+            "plait.layers.mamba:Mamba",
+            "unknown torch.nn.Module or Mixer class 'Mamba'; known: .*; nearest: Mamba",
+        ),
+        ("plait.layers.mamba:linear", "unknown torch.nn.Module or Mixer class 'linear'"),
         ("torch.nn:ReLU", "lacks init_state, step, state_size, reset_parameters, members_axis"),
     ],
 )

@@ -3,11 +3,12 @@
 from hypothesis import strategies as st
 
 from plait import HybridConfig
+from plait.layers.registry import MIXERS
 
 
 @st.composite
 def configs(draw: st.DrawFn) -> HybridConfig:
-    layers = draw(st.lists(st.sampled_from(["SSM", "TF"]), min_size=1, max_size=4))
+    layers = draw(st.lists(st.sampled_from(["SSM", "TF", *MIXERS]), min_size=1, max_size=4))
     n_heads = draw(st.integers(1, 3))
 
     def one_or_each(values: st.SearchStrategy[int | None]) -> object:

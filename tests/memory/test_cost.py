@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from plait import HybridConfig, HybridLM
+from plait.kernels.graph import Draft, reference_states
+from plait.kernels.graph.signals import Op
+from plait.kernels.matrix_state.reference import Vectors, recurrent, step
 from plait.kernels.selective_scan.reference import selective_step
-from plait.layers import MambaLayer, TransformerLayer
+from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
 from plait.layers.convolution import CausalConvolution
 from plait.memory import cost, count, read_config
+from plait.memory.drawn import operations
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,6 +29,9 @@ def _plain_operations() -> Iterator[None]:
         for layer in (MambaLayer, TransformerLayer):
             patch.setattr(layer, "forward", layer.reference_forward)
             patch.setattr(layer, "step", layer.reference_step)
+        patch.setattr(DrawnLayer, "forward", DrawnLayer.reference_forward)
+        # A token's state is products of vectors, which the formula has among the recurrences.
+        patch.setattr(reference_states, "chunked", recurrent)
         yield
 
 
@@ -81,6 +88,26 @@ def test_recurrence_of_one_token(inner: int, n_states: int, taps: int) -> None:
         selective_step(x, state, dt=dt, A=A, B=B, C=C, D=D.squeeze(0))
     config = HybridConfig(2, pattern="SSM", d_model=3, d_inner=inner, d_state=n_states, d_conv=taps)
     assert cost(config, 5).recurrence_flops == counter.count
+
+
+@pytest.mark.parametrize("erases", [False, True])
+def test_a_matrix_state_of_one_token(erases: bool) -> None:
+    """All of the step but the exponential, which is the layer's."""
+    draft = Draft(6)
+    x, gate = draft.input, draft.constant((-0.1, -0.2))
+    e = x if erases else None
+    y = draft.matrix_state(heads=2, d_k=3, q=x, w=x, v=x, log_a=gate, e=e, f=e)
+    state, key, value = torch.rand(2, 3, 3), torch.rand(2, 3), torch.rand(2, 3)
+    given = Vectors(torch.rand(2), key if erases else None, key if erases else None, key, value, key)
+    with Elementwise() as counter:
+        step(given, state)
+    (node,) = (node for node in draft.finish(y).nodes if node.op == Op.MATRIX_STATE)
+    assert operations(draft.finish(y), node) == counter.count - len(gate_of(given))
+
+
+def gate_of(given: Vectors) -> torch.Tensor:
+    assert given.log_a is not None
+    return given.log_a
 
 
 def test_bytes_of_a_decode_step() -> None:

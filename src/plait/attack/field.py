@@ -7,7 +7,7 @@ Source: docs/theory.md, Theorem 3.1.
 
 from dataclasses import dataclass
 
-from plait.layers import MambaLayer, TransformerLayer
+from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
 from plait.model import HybridLM
 
 
@@ -33,7 +33,15 @@ def receptive_field(model: HybridLM) -> Field:
     for index, (name, layer) in enumerate(zip(model.config.layers, model.each_layer(), strict=True)):
         if isinstance(layer, MambaLayer):
             return Field(tokens=None, why=f"layer {index} ({name}) is recurrent: it reads without limit")
-        if isinstance(layer, TransformerLayer):
+        if isinstance(layer, DrawnLayer):
+            reach = layer.graph.reach
+            if reach is None:
+                return Field(
+                    tokens=None, why=f"layer {index} ({name}) carries a state: it reads without limit"
+                )
+            tokens += reach
+            windows += [str(reach + 1)] if reach else []
+        elif isinstance(layer, TransformerLayer):
             if layer.spec.window is None:
                 return Field(
                     tokens=None, why=f"layer {index} ({name}) has an open window: it reads every token"

@@ -1,16 +1,26 @@
 """Layers by name: the built-in ones, and any class named `module:Class`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
-from plait.checks import resolve, unknown
+from plait.checks import resolve, shortened, unknown
+from plait.kernels.graph import Graph
+from plait.layers.mixer import Mixer, graph_of, read_options
+from plait.layers.options import Options
+from plait.layers.spec import LayerSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
+MIXERS: Mapping[str, str] = MappingProxyType(
+    {"Mamba2": "plait.layers.mamba2:Mamba2", "GDN": "plait.layers.gdn:GDN"}
+)
+"""Name in a pattern -> module:Class of a mixer that draws itself (`plait.layers.mixer`)."""
+
 LAYERS: Mapping[str, str] = MappingProxyType(
-    {"SSM": "plait.layers.mamba:MambaLayer", "TF": "plait.layers.transformer:TransformerLayer"}
+    {"SSM": "plait.layers.mamba:MambaLayer", "TF": "plait.layers.transformer:TransformerLayer"} | MIXERS
 )
 """Name in a pattern -> module:Class."""
 
@@ -27,13 +37,78 @@ def layer_class(name: str) -> "type[nn.Module]":
         if name not in LAYERS:
             raise ValueError(unknown("layer", name, (*LAYERS, "module:Class")))
         name = LAYERS[name]
-    found: Any = resolve(name, "layer", wanted="torch.nn.Module class", accepts=_is_module_class)
+    found: Any = resolve(name, "layer", wanted="torch.nn.Module or Mixer class", accepts=_is_layer_class)
+    if is_mixer(found):
+        from plait.layers.drawn import drawn
+
+        return drawn(found)
     if missing := [member for member in _PROTOCOL if not hasattr(found, member)]:
         raise ValueError(f"layer {name!r} lacks {', '.join(missing)} of the layer protocol")
     return found
 
 
-def _is_module_class(value: object) -> bool:
+def mixer_class(name: str) -> type[Mixer]:
+    """The class behind a name of `MIXERS`; imports no PyTorch."""
+    found = resolve(MIXERS[name], "layer", wanted="Mixer class", accepts=is_mixer)
+    assert is_mixer(found)
+    return found
+
+
+def checked_options(values: object, layers: Iterable[str]) -> Options | None:
+    """The options of a config, by names of layers in its pattern; None where all are defaults.
+
+    Raises:
+        ValueError: no mapping of mappings, or options of a layer that the pattern does not have or that takes none.
+    """
+    if values is None:
+        return None
+    form = 'options must be a JSON object such as {"GDN": {"heads": 2}}, got '
+    if not isinstance(values, Mapping):
+        raise ValueError(form + shortened(values))
+    chosen: dict[str, Options] = {}
+    present = tuple(dict.fromkeys(layers))
+    for name, own in cast(Mapping[str, Any], values).items():
+        if name not in present:
+            raise ValueError(f"options: {unknown('layer', name, present)}")
+        if not isinstance(own, Mapping):
+            raise ValueError(form + shortened(cast(object, values)))
+        if own and name in LAYERS and name not in MIXERS:
+            listed = ", ".join(map(str, cast(Mapping[str, Any], own)))
+            raise ValueError(f"layer {name} has no options of its own, got {listed}")
+        if own:
+            chosen[name] = Options(cast(Mapping[str, Any], own))
+    return Options(chosen) if chosen else None
+
+
+def check_mixers(layers: Iterable[tuple[str, LayerSpec]]) -> None:
+    """Refuse built-in mixers whose options do not fit.
+
+    Raises:
+        ValueError: in one line, which layer and why.
+    """
+    for name, spec in dict.fromkeys((name, replace(spec, index=0)) for name, spec in layers):
+        if name in MIXERS:
+            mixer_graph(name, spec)
+
+
+def mixer_graph(name: str, spec: LayerSpec) -> Graph:
+    """The graph of a built-in mixer.
+
+    Raises:
+        ValueError: options that it does not have, or that do not fit the dimensions.
+    """
+    mixer = read_options(mixer_class(name), name, spec.options)
+    try:
+        return graph_of(mixer, spec)
+    except ValueError as error:
+        raise ValueError(f"layer {name}: {error}") from error
+
+
+def is_mixer(value: object) -> TypeGuard[type[Mixer]]:
+    return isinstance(value, type) and issubclass(value, Mixer) and value is not Mixer
+
+
+def _is_layer_class(value: object) -> bool:
     from torch import nn
 
-    return isinstance(value, type) and issubclass(value, nn.Module)
+    return is_mixer(value) or (isinstance(value, type) and issubclass(value, nn.Module))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from plait.layers.options import NONE, Options
 from plait.layers.rope import turning_dimensions
 
 
@@ -26,6 +27,7 @@ class LayerSpec:
         index: the layer's place in the model, from 0.
         step_bias: initial bias of Mamba's step projection; None for what `init` says.
         rotary_odd: what an odd number of rotary dimensions does, one of `plait.layers.rope.ODD`.
+        options: of this kind of layer alone (`plait.layers.mixer`).
     """
 
     d_model: int
@@ -44,6 +46,7 @@ class LayerSpec:
     index: int
     rotary_odd: str = "paired"
     step_bias: float | None = None
+    options: Options = NONE
 
     @property
     def d_head(self) -> int:

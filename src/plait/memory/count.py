@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from plait.deferred import deferred
 from plait.layers import LayerSpec, layer_class
+from plait.layers.registry import MIXERS
 from plait.memory.architecture import Architecture
 from plait.memory.block import PLAIT, AnyLayer, Block, Cached, Layer, norm
+from plait.memory.drawn import drawn_layer
 from plait.memory.report import LayerMemory, MemoryReport, check_count
 from plait.memory.storage import OWN
 from plait.model import HybridConfig
@@ -75,6 +77,8 @@ def plait_layer(name: str, spec: LayerSpec) -> AnyLayer:
         case "TF":
             blocks = (norm(spec.d_model, 2, bias=True), attention_block(spec), mlp_block(spec))
             return Layer(kind=name, blocks=blocks)
+        case _ if name in MIXERS:
+            return drawn_layer(name, spec)
         case _:
             return _OwnLayer(kind=name, spec=spec)
 

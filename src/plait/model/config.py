@@ -10,6 +10,8 @@ from typing import Any
 from plait.checks import added_field, check_integer, shortened, unknown
 from plait.layers import LayerSpec
 from plait.layers.initial import INITS
+from plait.layers.options import NONE, Options
+from plait.layers.registry import check_mixers, checked_options
 from plait.layers.rope import ODD
 from plait.model.pattern import expand_pattern
 
@@ -52,6 +54,8 @@ class HybridConfig:
             paper's program does (see `plait.layers.rope`).
         step_bias: initial bias of Mamba's step projection, so that steps begin near `softplus(step_bias)`; None for
             what `init` says.
+        options: of single kinds of layers by their names in the pattern, `{"GDN": {"heads": 2}}`; None for the
+            defaults of all.
 
     Raises:
         ValueError: a value out of its range or of a wrong type, `d_model` that heads do not divide, a tuple
@@ -79,6 +83,7 @@ class HybridConfig:
     dropout_at: str = added_field("all")
     rotary_odd: str = added_field("paired")
     step_bias: float | None = added_field(None)
+    options: Mapping[str, Mapping[str, Any]] | None = added_field(None)
 
     def __post_init__(self) -> None:
         for name in ("d_model", "d_state", "expand", "d_conv", "n_heads"):
@@ -110,7 +115,10 @@ class HybridConfig:
             raise ValueError(
                 f"d_model must be divisible by n_heads, got d_model {self.d_model} and n_heads {self.n_heads}"
             )
-        spec = self.layer_specs()[0]
+        self._set("options", checked_options(self.options, self.layers))
+        specs = self.layer_specs()
+        check_mixers(zip(self.layers, specs, strict=True))
+        spec = specs[0]
         if spec.d_turning > spec.d_head:
             raise ValueError(
                 f"rotary_fraction {self.rotary_fraction} turns {spec.d_turning} dimensions (always even) of heads "
@@ -152,13 +160,16 @@ class HybridConfig:
                 index=index,
                 rotary_odd=self.rotary_odd,
                 step_bias=self.step_bias,
+                options=Options((self.options or NONE).get(name, NONE)),
             )
-            for index, (window, d_mlp) in enumerate(zip(windows, mlps, strict=True))
+            for index, (name, window, d_mlp) in enumerate(zip(self.layers, windows, mlps, strict=True))
         )
 
     def to_json(self) -> dict[str, Any]:
         """Every field, as JSON has it (tuples as lists)."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if self.options is not None:
+            values["options"] = Options(self.options).to_json()
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod

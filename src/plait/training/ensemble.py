@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from plait.kernels.head import Scores, embed, head_loss, plain_scores, usable
-from plait.layers import MambaLayer, TransformerLayer
+from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
 from plait.model import HybridConfig, HybridLM, initial_parameters
 from plait.random import Stream
 
@@ -77,8 +77,9 @@ class Ensemble:
         """What computes a step: "compiled" (C++), "triton", or "plain" where some of it is PyTorch's operations."""
         narrow = self.parameters.new_empty(len(self), 1, 1, self.config.d_model)
         built_in = all(
-            isinstance(layer, MambaLayer | TransformerLayer)
-            and type(layer) in (MambaLayer, TransformerLayer)  # one derived from them computes as it likes
+            isinstance(layer, MambaLayer | TransformerLayer | DrawnLayer)
+            # one derived from them computes as it likes
+            and (type(layer) in (MambaLayer, TransformerLayer) or isinstance(layer, DrawnLayer))
             and layer.compiled(narrow)
             for layer in self.model.layers
         )

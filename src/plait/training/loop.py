@@ -17,6 +17,7 @@ from torch import Tensor
 
 from plait.kernels.adamw import AdamWRule, adamw
 from plait.layers import LAYERS
+from plait.layers.registry import MIXERS
 from plait.random import DROPOUT, SELECT, TEST, TRAIN, Stream
 from plait.tasks.base import sample_labelled
 from plait.tasks.exact import is_ours
@@ -166,8 +167,8 @@ class Trainer:
         )
 
     def _can_replay(self) -> bool:
-        """Whether a step is device work alone: on a GPU, with the package's own task and layers."""
-        own = is_ours(self.spec.task) and set(self.spec.model.layers) <= LAYERS.keys()
+        """Whether a step is device work alone: on a GPU, with the package's own task and layers that have kernels."""
+        own = is_ours(self.spec.task) and set(self.spec.model.layers) <= LAYERS.keys() - MIXERS.keys()
         return self.device.type == "cuda" and own
 
     def _replayed(self) -> Replay:

@@ -1,0 +1,1 @@
+"""The recurrence of a matrix state: `reference.py` plain, `recurrence.hpp` compiled into graphs (`kernels/graph`)."""

@@ -1,0 +1,101 @@
+"""A token mixer as a frozen dataclass of its options that draws itself; needs no PyTorch.
+
+    @dataclass(frozen=True, kw_only=True)
+    class Linear(Mixer):
+        heads: int = 1
+
+        def draw(self, x, spec):                    # from the normed signal to one of d_model numbers
+            q, k, v = (x.linear(f"{name}_proj", spec.d_model, initial=starts.normal(0.02)) for name in "qkv")
+            read = x.draft.matrix_state(heads=self.heads, d_k=spec.d_model // self.heads, q=q, w=k, v=v)
+            return read.linear("o_proj", spec.d_model, initial=starts.normal(0.02))
+
+Its parallel pass, step, state, sizes, members axis and compiled code follow (`plait.layers.drawn`).
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from plait.checks import check_integer, unknown
+from plait.kernels.graph import Draft, Graph, Signal
+from plait.layers import starts
+from plait.layers.spec import LayerSpec
+
+LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixer:
+    """What stands between norm and residual; a subclass names its paper, its options, and draws."""
+
+    def draw(self, x: Signal, spec: LayerSpec) -> Signal:
+        """The answer to the normed signal `x`.
+
+        Raises:
+            ValueError: options that do not fit the dimensions.
+        """
+        raise NotImplementedError
+
+    def layer(self, x: Signal, spec: LayerSpec) -> Signal:
+        """Norm, mixer and residual; overridden where a paper's block is built otherwise."""
+        return x + self.draw(x.rms_norm("norm", eps=spec.norm_eps, initial=starts.constant(1.0)), spec)
+
+
+_Mixer = TypeVar("_Mixer", bound=Mixer)
+
+
+def read_options(kind: type[_Mixer], name: str, values: Mapping[str, Any]) -> _Mixer:
+    """The mixer with these options, the others at their defaults.
+
+    Raises:
+        ValueError: an option that it does not have, or a value that it refuses.
+    """
+    known = [field.name for field in dataclasses.fields(kind)]
+    for option in values:
+        if option not in known:
+            raise ValueError(unknown(f"option of layer {name}", option, known))
+    try:
+        return kind(**values)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"layer {name}: {error}") from error
+
+
+@functools.lru_cache(maxsize=1024)
+def graph_of(mixer: Mixer, spec: LayerSpec) -> Graph:
+    """The graph of a layer; the same object for equal arguments.
+
+    Raises:
+        ValueError: options that do not fit the dimensions.
+    """
+    draft = Draft(spec.d_model)
+    return draft.finish(mixer.layer(draft.input, spec))
+
+
+def check_sizes(mixer: Mixer, *names: str) -> None:
+    """Whole numbers of at least 1, or None where the default is.
+
+    Raises:
+        ValueError: another value.
+    """
+    for name in names:
+        value = getattr(mixer, name)
+        if value is not None:
+            check_integer(name, value, least=1, most=LARGEST)
+
+
+def divided(what: str, width: int, heads: int) -> int:
+    """A head's share of a width.
+
+    Raises:
+        ValueError: heads do not divide it.
+    """
+    if width % heads:
+        raise ValueError(f"{what} must be divisible by heads, got {what} {width} and heads {heads}")
+    return width // heads
+
+
+def fewest_heads(width: int, *, widest: int) -> int:
+    """The least number of equal heads none of which is wider than `widest`."""
+    return next(heads for heads in range(1, width + 1) if width % heads == 0 and width // heads <= widest)

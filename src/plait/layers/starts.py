@@ -1,0 +1,54 @@
+"""First values of a drawn layer's weights, each a function of (stream, shape, draw); made in float64, then rounded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from plait.deferred import deferred
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from plait.random import Stream
+else:
+    torch = deferred("torch")
+
+Start: TypeAlias = "Callable[[Stream, tuple[int, ...], int], Tensor]"
+
+
+def constant(value: float) -> Start:
+    return lambda stream, shape, draw: torch.full(shape, value, dtype=torch.float64)
+
+
+def normal(std: float) -> Start:
+    return lambda stream, shape, draw: stream.normal(shape, draw=draw) * std
+
+
+def uniform(low: float, high: float) -> Start:
+    return lambda stream, shape, draw: low + (high - low) * stream.uniform(shape, draw=draw)
+
+
+def within(fan_in: int) -> Start:
+    """Uniform within 1/sqrt(fan_in): PyTorch's own for linear maps and convolutions."""
+    bound = max(fan_in, 1) ** -0.5
+    return uniform(-bound, bound)
+
+
+def log_uniform(low: float, high: float, *, floor: float = 1e-6) -> Start:
+    """The logarithm of what is uniform in (low, high), and at least `floor`."""
+    inside = uniform(low, high)
+    return lambda stream, shape, draw: inside(stream, shape, draw).clamp(min=floor).log()
+
+
+def step_bias(low: float = 1e-3, high: float = 1e-1, floor: float = 1e-4) -> Start:
+    """What softplus takes to steps from `low` to `high`, uniform in the logarithm (arXiv 2312.00752, section 3.6)."""
+
+    def drawn(stream: Stream, shape: tuple[int, ...], draw: int) -> Tensor:
+        exponent = stream.uniform(shape, draw=draw) * math.log(high / low)
+        dt = (low * torch.exp(exponent)).clamp(min=floor)
+        return dt + torch.log(-torch.expm1(-dt))
+
+    return drawn

@@ -1,0 +1,39 @@
+"""The built-in mixers with sizes and options that reach every branch of what they draw."""
+
+from typing import Any
+
+import layer_cases
+import torch
+
+from plait.layers import DrawnLayer, layer_class
+from plait.layers.registry import MIXERS
+from plait.model import HybridConfig
+
+CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("Mamba2", {}, {"d_model": 16}),
+    ("Mamba2", {"heads": 4, "groups": 2}, {"d_model": 8, "d_state": 5, "d_conv": 2}),
+    ("GDN", {}, {"d_model": 16}),
+    ("GDN", {"heads": 4, "key_heads": 2, "d_k": 3, "d_v": 5, "beta_to": 2}, {"d_model": 6, "d_conv": 1}),
+]
+"""Name, its own options, fields of the config."""
+
+assert {name for name, _, _ in CASES} == set(MIXERS), "every mixer has a case"
+
+
+def config(name: str, options: dict[str, Any], changes: dict[str, Any]) -> HybridConfig:
+    return HybridConfig(5, pattern=name, options={name: options}, **changes)
+
+
+def made(
+    name: str,
+    options: dict[str, Any],
+    changes: dict[str, Any],
+    dtype: torch.dtype = torch.float64,
+    *,
+    seed: int = 0,
+) -> DrawnLayer:
+    """A layer with weights that no initialisation would give."""
+    layer = layer_class(name)(config(name, options, changes).layer_specs()[0]).to(dtype)
+    assert isinstance(layer, DrawnLayer)
+    layer_cases.fill(layer, seed)
+    return layer
