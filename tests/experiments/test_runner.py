@@ -99,7 +99,7 @@ def _work(folder: str, max_members: int, start) -> None:
     from pathlib import Path
 
     start.wait()
-    trainer = FakeTrainer(seconds=0.004, log=Path(folder) / "log")
+    trainer = FakeTrainer(seconds=0.02, log=Path(folder) / "log")
     run_experiment(EXPERIMENT, folder, train=trainer, max_members=max_members)
 
 
@@ -107,11 +107,10 @@ def _work(folder: str, max_members: int, start) -> None:
 def test_two_processes_share_the_work_of_one_folder(tmp_path, cuts):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["plait.experiments"])
-    start = context.Event()
+    start = context.Barrier(len(cuts))
     workers = [context.Process(target=_work, args=(str(tmp_path), cut, start)) for cut in cuts]
     for worker in workers:
         worker.start()
-    start.set()
     for worker in workers:
         worker.join(60)
         assert worker.exitcode == 0

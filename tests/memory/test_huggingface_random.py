@@ -211,7 +211,10 @@ def test_defaults_of_absent_fields(name: str) -> None:
         assert read.matrices_per_token == hf.matrices_once(model)
     if name not in ("minimax", "rwkv", "xlstm", "gpt_neo"):  # caches of their own, without windows
         real = [getattr(layer, "sliding_window", None) for layer in DynamicCache(config=model.config).layers]
-        windows = [max((b.window or 0 for b in layer.blocks), default=0) or None for layer in read.layers]
+        windows = [
+            max((b.window or 0 for b in layer.blocks if b.kv_per_token), default=0) or None
+            for layer in read.layers
+        ]
         assert windows[: len(real)] == real
 
 

@@ -22,8 +22,8 @@ SECONDS, MEGABYTES = 20, 500
 SHARE = 30
 """The limit of the steps is lowered so many times, so that many files can be tried."""
 
-READING = 0.3
-"""Seconds for a file of 20,000 values before any step is made."""
+READING = 1.0
+"""Seconds for a file of 20,000 values before any step is made, on a machine that does other work as well."""
 
 HEAD = {
     "format": "plait certificate",

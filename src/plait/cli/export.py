@@ -32,15 +32,13 @@ def export(
     plait export copying --to hf -o copying-hf
     """
     from plait.export import export_hf, right_answers
-    from plait.model import load
     from plait.training.loop import resolve_device
-    from plait.verify import constructed
+    from plait.verify import load_constructed
 
     resolve_device(device)
     if to not in FORMATS:
         raise ValueError(unknown("format", to, FORMATS))
-    model = load(folder, trust_code=trust_code)
-    built = constructed(folder, model)
+    model, built = load_constructed(folder, trust_code=trust_code)
     plan = None if built is None or built.changed else built.plan
     done = export_hf(model, output, plan=plan)
     document = {

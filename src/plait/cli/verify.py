@@ -63,17 +63,15 @@ def verify(
     plait build selective-copying --param n_words=4 --param numbers=[1,2] --seq-len 6 -o small
     plait verify small --task selective-copying --param n_words=4 --param numbers=[1,2] --exhaustive --dtype bfloat16
     """
-    from plait.model import load
     from plait.tasks import parse_task
     from plait.training.loop import resolve_device
-    from plait.verify import MOST_INPUTS, Checks, Claims, check_vocabulary, constructed
+    from plait.verify import MOST_INPUTS, Checks, Claims, check_vocabulary, load_constructed
     from plait.verify import verify as verify_model
 
     resolve_device(device)
     wanted = parse_task(task, parse_fields("--param", param))
-    model = load(folder, trust_code=trust_code)
+    model, origin = load_constructed(folder, trust_code=trust_code)
     check_vocabulary(model, wanted)
-    origin = constructed(folder, model)
     claims = Claims() if origin is None else origin.claims_for(wanted)
     length = seq_len if seq_len is not None else SEQ_LEN if origin is None else origin.plan.seq_len
     drawn = samples if samples is not None else 0 if exhaustive or adversarial else SAMPLES

@@ -89,6 +89,19 @@ def load(folder: str | Path, *, trust_code: bool = False) -> HybridLM:
     return model.eval()
 
 
+def load_config(folder: str | Path) -> HybridConfig:
+    """The config that `save` wrote; no code that it names is looked for.
+
+    Raises:
+        ValueError: it is missing, cannot be read, or is refused.
+    """
+    path = Path(folder) / CONFIG
+    try:
+        return HybridConfig.parse(_read(path, most=MOST_CONFIG_BYTES).decode())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
 def _read(path: Path, *, most: int) -> bytes:
     try:
         return read_bounded(path, most=most)

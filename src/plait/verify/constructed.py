@@ -9,7 +9,8 @@ import torch
 from plait.compiler import Program, ProgramPlan, load_plan, meaning_of, program_to_json
 from plait.constructions import Plan
 from plait.constructions.files import CONSTRUCTION
-from plait.model import HybridLM
+from plait.model import HybridConfig, HybridLM, load
+from plait.model.checkpoint import load_config
 from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, Task, task_name
 from plait.verify.checks import Claims
 
@@ -73,17 +74,34 @@ def constructed(folder: str | Path, model: HybridLM) -> Constructed | None:
     Raises:
         ValueError: a plan that cannot be read, or a config that is not the plan's: it was changed by hand.
     """
+    plan = _plan_of(folder, model.config)
+    return None if plan is None else Constructed(plan=plan, changed=_changed(model, plan))
+
+
+def load_constructed(folder: str | Path, *, trust_code: bool = False) -> tuple[HybridLM, Constructed | None]:
+    """`plait.load` and `constructed` in one; a config that was changed by hand is refused before weights are read.
+
+    Raises:
+        ValueError: what either of them refuses.
+    """
+    plan = _plan_of(folder, None)
+    model = load(folder, trust_code=trust_code)
+    return model, None if plan is None else Constructed(plan=plan, changed=_changed(model, plan))
+
+
+def _plan_of(folder: str | Path, config: HybridConfig | None) -> Plan | None:
+    """The plan in `folder`, held against `config`, or against the file beside it."""
     if not (Path(folder) / CONSTRUCTION).exists():
         return None
     plan = load_plan(folder)
+    found = (config or load_config(folder)).to_json()
     for name, wanted in plan.config().to_json().items():
-        got = model.config.to_json()[name]
-        if got != wanted:
+        if found[name] != wanted:
             raise ValueError(
-                f"{Path(folder) / 'config.json'}: {name} is {got}, and the model was built with {wanted}: "
+                f"{Path(folder) / 'config.json'}: {name} is {found[name]}, and the model was built with {wanted}: "
                 "nothing is proved of another one"
             )
-    return Constructed(plan=plan, changed=_changed(model, plan))
+    return plan
 
 
 def _changed(model: HybridLM, plan: Plan) -> tuple[str, ...]:
