@@ -220,7 +220,7 @@ def close(bits, written):
 
 
 def test_the_table_of_ceilings():
-    table = PAGES["theory.md"].partition("**13.5")[2]
+    table = PAGES["theory.md"].partition("**13.5")[2].partition("## 14")[0]
     head, _, *rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
     assert len(rows) == 5
     for name, *values in rows:

@@ -14,6 +14,7 @@ from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, parse_task
 from plait.theory import bounds_table, frontier
 
 JAMBA = Path(__file__).parents[1] / "memory" / "fixtures" / "jamba.json"
+OWN_TASKS = Path(__file__).parents[1] / "theory" / "own_tasks.py"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -25,6 +26,22 @@ def test_bounds_are_the_library_s(plait, plait_json, name):
     assert [row["model"] for row in found] == [row.model for row in rows]
     text = plait("bounds", name, "--seq-len", 40).stdout
     assert all(row.note in text for row in rows)
+
+
+def test_the_automaton_of_a_task_and_what_it_means(plait, plait_json, tmp_path):
+    shutil.copy(OWN_TASKS, tmp_path)
+    assert "aperiodic" in plait("bounds", "needle").stdout
+    assert plait_json("bounds", "needle")["automaton"]["counting"]["aperiodic"]
+    own = ("bounds", "own_tasks:Parity", "--seq-len", 20, "--seconds", 3)
+    text = plait(*own, "--param", "modulus=4").stdout
+    assert "4 states, 4 elements" in text
+    assert "the word 1 is counted modulo 4" in text
+    assert "at least 2 layers" in text
+    assert "beside windows of attention: no stack can" in text
+    counted = plait_json(*own, "--param", "modulus=3")["automaton"]["counting"]["counted"]
+    assert [(one["word"], one["length"], one["real_layers"]) for one in counted] == [([1], 3, None)]
+    found = plait_json("bounds", "own_tasks:Echo", "--param", "letters=70", "--seq-len", 20, "--seconds", 1)
+    assert "71 tokens are more than the 64" in found["automaton"]["missing"]
 
 
 @pytest.mark.parametrize("task", [SelectiveCopying(), DecodingRecall(n_bits=3)])

@@ -63,7 +63,9 @@ def bounds(
     plait bounds selective-copying --frontier --model my-model -o bounds
     plait bounds my_task:DelayedCopy --seq-len 20 --seconds 5 -o certificates
     """
+    from plait.advisor.automaton import automaton_of
     from plait.advisor.bounds import bounds_of, bounds_over
+    from plait.cli.automaton import print_automaton
     from plait.tasks import parse_task
 
     check_device(device)
@@ -100,13 +102,18 @@ def bounds(
         else:
             _print_sizes(rows, field, asked, picture)
         return
-    found = bounds_of(parse_task(task, params), seq_len=seq_len, error=error, seconds=seconds)
+    parsed = parse_task(task, params)
+    found = bounds_of(parsed, seq_len=seq_len, error=error, seconds=seconds)
+    automaton = automaton_of(parsed, seq_len=seq_len, seconds=seconds)
     written = {} if output is None else _write_certificates(found.bounds, output, task)
     if json:
         listed = [plain(row) | {"file": written.get(index)} for index, row in enumerate(found.bounds)]
-        print_json({**asked, "bounds": listed, "hybrid": found.hybrid})
+        print_json({**asked, "bounds": listed, "hybrid": found.hybrid, "automaton": automaton})
     else:
-        _print_bounds(found, asked, list(written.values()))
+        _print_bounds(found, asked)
+        print_automaton(parsed, automaton)
+        for path in written.values():
+            print_line(f"certificate {path}")
 
 
 def check(
@@ -154,7 +161,7 @@ def _brief(row: "SizedBounds") -> dict[str, Any]:
     return {"size": row.size, "bounds": listed, "hybrid": row.hybrid}
 
 
-def _print_bounds(found: "SizedBounds", asked: dict[str, Any], files: list[str]) -> None:
+def _print_bounds(found: "SizedBounds", asked: dict[str, Any]) -> None:
     rows: list[tuple[Any, ...]] = [
         (row.model, f"needs: {row.needs}", row.value, row.unit, _by(row)) for row in found.bounds
     ]
@@ -175,8 +182,6 @@ def _print_bounds(found: "SizedBounds", asked: dict[str, Any], files: list[str])
             f"hybrid {found.hybrid.pattern}: right at {share}, the smallest layout that float32 carries: "
             f"{found.hybrid.layout}"
         )
-    for path in files:
-        print_line(f"certificate {path}")
 
 
 def _print_sizes(

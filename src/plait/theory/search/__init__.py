@@ -1,6 +1,7 @@
 """Bounds for a task of which only the targets are known."""
 
+from plait.theory.search.automaton import NotFiniteStateError, find_counting
 from plait.theory.search.reach import find_reach
 from plait.theory.search.state_bits import find_state_bits
 
-__all__ = ["find_reach", "find_state_bits"]
+__all__ = ["NotFiniteStateError", "find_counting", "find_reach", "find_state_bits"]

@@ -1,0 +1,37 @@
+"""The automaton of a task, what it counts, and which layers can be it."""
+
+from dataclasses import dataclass
+
+from plait.theory.counting import Counting, Said, known_counting, what_it_means
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutomatonFacts:
+    """Of one task.
+
+    Args:
+        counting: None where none was found.
+        means: for each kind of recurrence.
+        missing: why there is none: what was tried.
+    """
+
+    counting: Counting | None
+    means: tuple[Said, ...] = ()
+    missing: str | None = None
+
+
+def automaton_of(task: object, *, seq_len: int, seconds: float = 20) -> AutomatonFacts:
+    """By the definition of a task of plait; by asking the targets of a user's own.
+
+    Raises:
+        ValueError: no budget, or targets that cannot be asked.
+    """
+    counting = known_counting(task)
+    if counting is None:
+        from plait.theory.search import NotFiniteStateError, find_counting
+
+        try:
+            counting = find_counting(task, seq_len=seq_len, seconds=seconds)
+        except NotFiniteStateError as error:
+            return AutomatonFacts(counting=None, missing=str(error))
+    return AutomatonFacts(counting=counting, means=what_it_means(counting))
