@@ -10,7 +10,7 @@ from plait.compiler import ProgramPlan, plan_program
 from plait.compiler.holdings import LEMMAS
 from plait.constructions import STATEMENTS, check_lemmas, explain
 from plait.constructions.lemmas import check_holdings
-from plait.constructions.rounding import USUAL
+from plait.constructions.rounding import USUAL, Rounding
 from plait.constructions.trace import trace
 from plait.model import HybridLM
 from plait.random import Stream
@@ -70,6 +70,19 @@ def test_bounds_grow_with_the_unit_and_with_the_length() -> None:
     assert short.tightest(torch.float32).use < long.tightest(torch.float32).use
     assert short.proved(torch.float32)
     assert short.precision_bits() <= long.precision_bits() <= 24
+
+
+def test_what_exact_arithmetic_changes_is_not_taken_for_rounding() -> None:
+    """The mass beside a match is there in any type: it fills its room whole, and no share of it is usual."""
+    plan = plan_program(example("associative_recall"), LENGTH)
+    for unit in (2.0**-24, 2.0**-80):
+        rounding = Rounding(unit=unit, d_model=plan.residual.d_model)
+        whole = plan.bounds(rounding).allowances
+        for one, allowance in zip(whole, plan.allowances(rounding), strict=True):
+            assert allowance.certain + allowance.error == pytest.approx(one.error)
+    finest = max(plan.allowances(Rounding(unit=2.0**-80, d_model=plan.residual.d_model)), key=lambda a: a.use)
+    assert finest.certain > 0.4 * finest.room
+    assert finest.usual_use == pytest.approx(finest.certain / finest.room)
 
 
 def test_a_length_beyond_the_type_is_refused_with_the_type_that_would_do() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
@@ -16,13 +17,16 @@ from plait.constructions import (
     copying_plan,
     explain,
     layouts,
+    loud_recall_plan,
     plan_of,
     recall_plan,
     smallest_plan,
 )
 from plait.constructions.copying import CopyingPlan
+from plait.constructions.line import LinePlan
 from plait.constructions.recall_long import LOUD_REGISTER, LongRecallPlan
 from plait.constructions.register import widest_gap_decay
+from plait.constructions.residual import QUIET
 from plait.constructions.rounding import UNITS, Rounding
 from plait.constructions.trace import attention, logit_gaps, trace
 from plait.model import HybridLM
@@ -134,6 +138,42 @@ def test_what_exact_arithmetic_changes_is_not_taken_for_rounding() -> None:
             )
             assert plan.proved(), plan.tightest()
             assert plan.residual.amplitude < 1.0
+
+
+def test_quiet_norms_soften_by_what_is_said() -> None:
+    """Lemma 6.1 (ii) and its figures for the line, before attention and before the last norm."""
+    assert QUIET == 2.0**-40
+    few, many = (
+        LinePlan(task=task, seq_len=100, dtype=torch.float64)
+        for task in (COPYING, SelectiveCopying(n_words=1000, numbers=tuple(range(1, 65))))
+    )
+    before, last, of_many = (
+        plan.residual.softening(0.0, plan.squares()[layer], eps=1e-5)
+        for plan, layer in ((few, 1), (few, 2), (many, 2))
+    )
+    assert 1.1e-15 < before < 1.2e-15
+    assert 2.7e-9 < last < 2.9e-9
+    assert 2.9e-3 < of_many < 3.1e-3
+    assert few.residual.softening(0.0, 5.0, eps=1e-5, constant=True) < 1e-16
+    for plan in (few, recall_plan(RECALL, 100, pattern="SSM-TF"), loud_recall_plan(RECALL, 100)):
+        residual, most = plan.residual, max(plan.squares())
+        for least in (0.0, most / 3.0):
+            softer = Fraction(residual.softening(least, most, eps=1e-5))
+            scale = Fraction(residual.amplitude) ** 2 / residual.d_model
+            grown = scale * Fraction(most - least) / (scale * Fraction(least) + Fraction(1e-5))
+            assert (1 - softer) ** 2 * (1 + grown) <= 1 or softer == 1
+
+
+def test_a_line_that_is_not_quiet_is_not_proved() -> None:
+    """Its softening is an allowance of its own: what the control shows would turn the query."""
+    line = smallest_plan(COPYING, 100, dtype=torch.float64)
+    assert isinstance(line, LinePlan)
+    assert line.proved()
+    louder = replace(line, amplitude=2.0**-18)
+    assert louder.tightest().what == "the score of a distance"
+    assert louder.tightest().certain > louder.tightest().room
+    assert not louder.carried()
+    assert louder.precision_bits() == 65
 
 
 def test_copying_takes_a_layout_that_is_proved_where_there_is_one() -> None:

@@ -328,7 +328,7 @@ class LinePlan(GatheredPlan):
         """Everything is read beside the control, which is the largest signal."""
         chord, (own, _, last), noise = self.code.chord, self.lengths(), self.noise(rounding)
         slope, steepest = self.steepest / self.states[1], (1.0 + 2.0 / LIFT) * self.steepest
-        softer = 1.0 - self.factors()[1].low
+        softer = self.residual.softening(0.0, self.squares()[1], eps=self.config().norm_eps)
         tangent = slope * (noise[1, "control"] + self.reads(rounding)[1])
         tangent += slope * LIFT * grown(1.0, 0.0, rounding.weight, rounding.off(2.0, stored=2.0))
         query = math.hypot(1.0, steepest)

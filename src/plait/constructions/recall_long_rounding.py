@@ -37,7 +37,7 @@ def allowances_of(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowance
     moved = again[1] + rounding.mass(0.0, 2) + (again[2] + leak) / plan.previous
     fixed = (noise[2, "previous code"] + late + leak) / plan.previous
     sizes = (digits + 1.0) * rounding.off(width + 6.0, stored=2.0)
-    softer = (digits + 1.0) * sum(1.0 - factor.low for factor in plan.factors())
+    softer = (digits + 1.0) * sum(plan.softenings)
     norms = (digits + 1.0) * rounding.spread(plan.softening)
     read = math.sqrt(digits * width) + 1.0
     turned = rounding.turned(max(plan.seq_len, plan.window), plan.recency.turns.values[0], width + 3)

@@ -154,9 +154,18 @@ class RecallPlan(GatheredPlan):
         return grown(2.0 * register.reach, number, value, one, one, gate, self.softening)
 
     @property
+    def softenings(self) -> tuple[float, ...]:
+        """By how much, at most, the norm before each layer makes signals smaller than the weights assume."""
+        pairs = zip(self.least_squares(), self.squares(), strict=False)
+        return tuple(
+            self.residual.softening(least, most, eps=self.norm_eps, constant=layer == 0)
+            for layer, (least, most) in enumerate(pairs)
+        )
+
+    @property
     def softening(self) -> float:
-        """By how much, at most, a norm makes signals smaller than the weights assume."""
-        return 1.0 - min(factor.low for factor in self.factors())
+        """The largest of them."""
+        return max(self.softenings)
 
 
 def counted(n: int, noun: str) -> str:

@@ -103,3 +103,15 @@ class Residual:
     def layer_factor(self, square: float, *, eps: float) -> float:
         """What LayerNorm multiplies a signal of 1 by, where the signals' squares sum up to `square`."""
         return self.amplitude / math.sqrt(self.amplitude**2 * square / self.d_model + eps)
+
+    def softening(self, least: float, most: float, *, eps: float, constant: bool = False) -> float:
+        """By how much, at most, a norm makes a signal smaller at squares of `most` than at `least` (Lemma 6.1).
+
+        Args:
+            constant: the norm sees the constant too, as RMSNorm does.
+        """
+        own = self.bias**2 if constant else 0.0
+        scale = self.amplitude**2
+        # (1 + x)^(-1/2) >= 1 - x/2; a difference of two factors would be all rounding where the stream is quiet.
+        grown = scale * (most - least) / self.d_model / (scale * (own + least / self.d_model) + eps)
+        return min(1.0, grown / 2.0)
