@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from plait.cli.stream import Mark, answered, words
+from plait.cli.stream import Mark, SequenceReading, answered, words
 from plait.constructions import selective_copying
 from plait.model import HybridConfig, HybridLM
 from plait.model.streaming import TOGETHER, StreamReader
@@ -55,11 +55,12 @@ def test_a_restart_forgets_and_a_bad_token_is_not_read():
 
 def test_answers_before_a_bad_word_are_given():
     reader = StreamReader(selective_copying(TASK, 100))
+    reading = SequenceReading(reader, names=TASK.token_names, scores=None, built_for=None)
     source: Any = io.BufferedReader(io.BytesIO(b"a 2' b\nc oh d"))  # type: ignore[arg-type]
     given: list[Any] = []
 
     def take() -> None:
-        for entry in answered(reader, TASK.token_names, words(source)):
+        for entry in answered(reading, words(source)):
             given.append(entry)
 
     with pytest.raises(ValueError, match="unknown token 'oh'"):

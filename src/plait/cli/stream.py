@@ -77,7 +77,7 @@ def stream(
         raise ValueError(
             f"the model must have the task's vocab_size, {asked.vocab_size}, got {model.config.vocab_size}"
         )
-    reading = _Reading(
+    reading = SequenceReading(
         StreamReader(model),
         names=None if asked is None else asked.token_names,
         scores=None if asked is None else StreamedScores(asked),
@@ -94,7 +94,7 @@ class BuiltFor(NamedTuple):
     window: int | None
 
 
-class _Reading:
+class SequenceReading:
     """A sequence that is read: its answers, which of them are asked for, and a word where the promise ends."""
 
     def __init__(
@@ -169,7 +169,7 @@ def words(source: BufferedReader) -> Iterator[str | Mark]:
 
 
 def answered(
-    reading: _Reading, source: Iterator[str | Mark]
+    reading: SequenceReading, source: Iterator[str | Mark]
 ) -> Iterator["tuple[str, tuple[Answer, bool | None]] | Mark"]:
     """The words with their answers and whether they are asked for, and the marks between them.
 
@@ -200,7 +200,7 @@ def answered(
     yield from zip(words, reading.read_all(tokens), strict=True)
 
 
-def _answer_text(reading: _Reading, source: Iterator[str | Mark]) -> None:
+def _answer_text(reading: SequenceReading, source: Iterator[str | Mark]) -> None:
     write, space, names = sys.stdout.write, "", reading.names
     for entry in answered(reading, source):
         if entry is Mark.PAUSE:
@@ -216,7 +216,7 @@ def _answer_text(reading: _Reading, source: Iterator[str | Mark]) -> None:
     write("\n" if space else "")
 
 
-def _answer_json(reading: _Reading, source: Iterator[str | Mark]) -> None:
+def _answer_json(reading: SequenceReading, source: Iterator[str | Mark]) -> None:
     write, comma, names = sys.stdout.write, "", reading.names
     write("[")
     for entry in answered(reading, source):
