@@ -8,8 +8,10 @@ import runpy
 from pathlib import Path
 
 import pytest
+from examples.programs import associative_recall, induction_2, induction_3
 
-from plait.constructions import STATEMENTS
+from plait.compiler import plan_program
+from plait.constructions import STATEMENTS, cost
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import accuracy_ceiling, frontier, ssm_state_bits
 
@@ -226,3 +228,13 @@ def test_the_table_of_ceilings():
     for name, *values in rows:
         ceilings = accuracy_ceiling(TASKS[name], 100, [float(bits) for bits in head[1:]])
         assert [f"{math.ceil(1000 * ceiling) / 1000:.3f}" for ceiling in ceilings] == values, name
+
+
+def test_the_table_of_hops():
+    table = PAGES["theory.md"].partition("**15.3")[2]
+    _, _, *rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+    programs = (associative_recall, induction_2, induction_3)
+    for (hops, *values), program in zip(rows, programs, strict=True):
+        plan = plan_program(program.program(8), 100)
+        parameters = f"{cost(plan, 100).parameters:,}"
+        assert values == [plan.config().pattern, str(plan.config().d_model), parameters], hops

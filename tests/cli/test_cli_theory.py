@@ -44,6 +44,12 @@ def test_the_automaton_of_a_task_and_what_it_means(plait, plait_json, tmp_path):
     assert "71 tokens are more than the 64" in found["automaton"]["missing"]
 
 
+def test_what_one_layer_of_attention_must_carry(plait, plait_json):
+    assert "one layer of attention alone" in plait("bounds", "associative-recall").stdout
+    assert plait_json("bounds", "associative-recall")["one_layer"]["bits"] == 243
+    assert plait_json("bounds", "needle")["one_layer"] is None
+
+
 @pytest.mark.parametrize("task", [SelectiveCopying(), DecodingRecall(n_bits=3)])
 def test_a_proved_hybrid_stands_beside_the_bounds(plait, plait_json, task):
     args = (task.name, "--seq-len", 40, *(("--param", "n_bits=3") if task.name == "decoding-recall" else ()))

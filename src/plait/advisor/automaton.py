@@ -1,8 +1,10 @@
-"""The automaton of a task, what it counts, and which layers can be it."""
+"""The automaton of a task, what it counts, which layers can be it, and what a single one of attention must carry."""
 
 from dataclasses import dataclass
 
+from plait.tasks import AssociativeRecall
 from plait.theory.counting import Counting, Said, known_counting, what_it_means
+from plait.theory.depth import OneLayer, one_attention_layer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,3 +37,10 @@ def automaton_of(task: object, *, seq_len: int, seconds: float = 20) -> Automato
         except NotFiniteStateError as error:
             return AutomatonFacts(counting=None, missing=str(error))
     return AutomatonFacts(counting=counting, means=what_it_means(counting))
+
+
+def one_layer_of(task: object, seq_len: int) -> OneLayer | None:
+    """What a single layer of attention carries at least; None where no bound is known."""
+    if type(task) is not AssociativeRecall or task.n_words < 2:
+        return None
+    return one_attention_layer(task, seq_len)

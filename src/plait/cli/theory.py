@@ -63,7 +63,7 @@ def bounds(
     plait bounds selective-copying --frontier --model my-model -o bounds
     plait bounds my_task:DelayedCopy --seq-len 20 --seconds 5 -o certificates
     """
-    from plait.advisor.automaton import automaton_of
+    from plait.advisor.automaton import automaton_of, one_layer_of
     from plait.advisor.bounds import bounds_of, bounds_over
     from plait.cli.automaton import print_automaton
     from plait.tasks import parse_task
@@ -105,13 +105,18 @@ def bounds(
     parsed = parse_task(task, params)
     found = bounds_of(parsed, seq_len=seq_len, error=error, seconds=seconds)
     automaton = automaton_of(parsed, seq_len=seq_len, seconds=seconds)
+    depth = one_layer_of(parsed, seq_len)
     written = {} if output is None else _write_certificates(found.bounds, output, task)
     if json:
         listed = [plain(row) | {"file": written.get(index)} for index, row in enumerate(found.bounds)]
-        print_json({**asked, "bounds": listed, "hybrid": found.hybrid, "automaton": automaton})
+        print_json(
+            {**asked, "bounds": listed, "hybrid": found.hybrid, "automaton": automaton, "one_layer": depth}
+        )
     else:
         _print_bounds(found, asked)
         print_automaton(parsed, automaton)
+        if depth is not None:
+            print_line(f"{depth.statement} (docs/theory.md, Theorem 15.1)")
         for path in written.values():
             print_line(f"certificate {path}")
 

@@ -1,0 +1,64 @@
+"""Depth: what one layer of attention must carry, and where the published bounds for more layers begin to speak.
+
+    tokens    d a q b d c q      looking for what followed the last q before the end: b
+              0 1 2 3 4 5 6      odd places: the content; even ones: where the asker may put the q
+
+Source: docs/theory.md, section 15.
+"""
+
+from dataclasses import dataclass
+
+from plait.checks import check_integer
+from plait.tasks import AssociativeRecall
+from plait.theory.integers import log2_ceil
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneLayer:
+    """What a single layer of attention carries at least, to recall associatively.
+
+    Args:
+        places: content tokens, each one of `letters`.
+        bits: least sum over its heads of (value width + 1) numbers times their bits.
+    """
+
+    places: int
+    letters: int
+    bits: int
+
+    @property
+    def statement(self) -> str:
+        return (
+            f"one layer of attention alone keeps {self.places} tokens of {self.letters} values "
+            f"in its sums: heads x (value width + 1) x bits of a number >= {self.bits:,}; two layers need no such width"
+        )
+
+
+def one_attention_layer(task: AssociativeRecall, seq_len: int) -> OneLayer:
+    """Theorem 15.1, for positions up to `seq_len`.
+
+    Raises:
+        ValueError: a seq_len below 1, or fewer than two words, of which nothing is asked.
+    """
+    check_integer("seq_len", seq_len, least=1)
+    if task.n_words < 2:
+        raise ValueError(f"at least two words are needed, got {task.n_words}")
+    places, letters = (seq_len - 1) // 2, task.n_words - 1
+    return OneLayer(places=places, letters=letters, bits=int(log2_ceil([(letters, places)])))
+
+
+def attention_holds(*, n_heads: int, d_head: int, number_bits: int) -> int:
+    """The bits on the other side of Theorem 15.1: what a layer's sums hold."""
+    return n_heads * (d_head + 1) * number_bits
+
+
+def composition_length_bits(*, n_layers: int, n_heads: int, d_head: int, number_bits: int) -> int:
+    """The binary logarithm, rounded up, of the shortest input at which 15.2 says anything about such a Transformer.
+
+    Raises:
+        ValueError: a size below 1.
+    """
+    sizes = {"n_layers": n_layers, "n_heads": n_heads, "d_head": d_head, "number_bits": number_bits}
+    for name, size in sizes.items():
+        check_integer(name, size, least=1)
+    return int(log2_ceil([(n_heads * d_head * number_bits, 16**n_layers)]))
