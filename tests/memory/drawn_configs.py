@@ -27,6 +27,7 @@ def configs(draw: st.DrawFn) -> HybridConfig:
         d_conv=draw(st.integers(1, 5)),
         n_heads=n_heads,
         rotary_fraction=0.0,
+        options={"MLP": {"units": draw(st.integers(1, 5))}} if "MLP" in layers else None,
         mlp_factor=draw(st.integers(0, 3)),
         d_mlp=one_or_each(st.one_of(st.none(), st.integers(0, 9))),
     )

@@ -85,6 +85,15 @@ def check_sizes(mixer: Mixer, *names: str) -> None:
             check_integer(name, value, least=1, most=LARGEST)
 
 
+def check_flags(mixer: Mixer, *names: str) -> None:
+    """Raises:
+    ValueError: an option that is neither true nor false.
+    """
+    for name in names:
+        if not isinstance(value := getattr(mixer, name), bool):
+            raise ValueError(f"{name} must be true or false, got {value!r}")
+
+
 def divided(what: str, width: int, heads: int) -> int:
     """A head's share of a width.
 

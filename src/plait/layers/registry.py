@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 MIXERS: Mapping[str, str] = MappingProxyType(
-    {"Mamba2": "plait.layers.mamba2:Mamba2", "GDN": "plait.layers.gdn:GDN"}
+    {
+        "Mamba2": "plait.layers.mamba2:Mamba2",
+        "GDN": "plait.layers.gdn:GDN",
+        "KDA": "plait.layers.kda:KDA",
+        "DeltaNet": "plait.layers.delta_net:DeltaNet",
+        "GLA": "plait.layers.gla:GLA",
+        "Retention": "plait.layers.retention:Retention",
+        "RWKV7": "plait.layers.rwkv7:RWKV7",
+        "MLSTM": "plait.layers.mlstm:MLSTM",
+        "RGLRU": "plait.layers.rglru:RGLRU",
+        "ShortConv": "plait.layers.short_conv:ShortConv",
+        "MLP": "plait.layers.gated_mlp:MLP",
+    }
 )
 """Name in a pattern -> module:Class of a mixer that draws itself (`plait.layers.mixer`)."""
 
@@ -86,9 +98,10 @@ def check_mixers(layers: Iterable[tuple[str, LayerSpec]]) -> None:
     Raises:
         ValueError: in one line, which layer and why.
     """
-    for name, spec in dict.fromkeys((name, replace(spec, index=0)) for name, spec in layers):
-        if name in MIXERS:
-            mixer_graph(name, spec)
+    for name, spec in dict.fromkeys(
+        (name, replace(spec, index=0)) for name, spec in layers if name in MIXERS
+    ):
+        mixer_graph(name, spec)
 
 
 def mixer_graph(name: str, spec: LayerSpec) -> Graph:

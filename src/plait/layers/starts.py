@@ -52,3 +52,28 @@ def step_bias(low: float = 1e-3, high: float = 1e-1, floor: float = 1e-4) -> Sta
         return dt + torch.log(-torch.expm1(-dt))
 
     return drawn
+
+
+def even(first: float, last: float) -> Start:
+    """Evenly from `first` to `last`."""
+    return lambda stream, shape, draw: torch.linspace(first, last, shape[0], dtype=torch.float64)
+
+
+def powers(exponent: float) -> Start:
+    """1 - (i / n)^exponent for the i-th of n channels (arXiv 2503.14456, the authors' program)."""
+    return lambda stream, shape, draw: (
+        1.0 - (torch.arange(shape[0], dtype=torch.float64) / shape[0]) ** exponent
+    )
+
+
+def speeds() -> Start:
+    """From -6.5 to -1.5: under the sigmoid that says how fast RWKV's channels forget (the authors' first layer)."""
+    return lambda stream, shape, draw: (
+        -6.5 + 5.0 * torch.linspace(0.0, 1.0, shape[0], dtype=torch.float64) ** 0.85
+    )
+
+
+def ring(low: float, high: float) -> Start:
+    """What a softplus times -8 takes to the logarithm of a radius, uniform in area (arXiv 2402.19427, appendix A)."""
+    square = uniform(low**2, high**2)
+    return lambda stream, shape, draw: torch.log(torch.expm1(-0.5 * square(stream, shape, draw).log() / 8.0))
