@@ -15,10 +15,13 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from plait.checks import printable, unknown
+from plait.checks import cut, printable, unknown
 from plait.cli.entry import exit_code, interrupted_line
 
 CHECK_FAILED, REFUSED = 1, 2
+
+LONGEST = 2000
+"""Characters of a line: what was given may be megabytes, and none of our own sentences is as long."""
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -131,7 +134,7 @@ def _warnings_said() -> Generator[None, None, None]:
 
 def _say(line: str) -> None:
     with suppress(OSError, ValueError):  # nobody reads it
-        print(f"plait: {printable(line)}", file=sys.stderr)
+        print(f"plait: {printable(cut(line, most=LONGEST))}", file=sys.stderr)
 
 
 def _folded(text: str) -> str:

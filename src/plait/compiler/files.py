@@ -9,7 +9,7 @@ import torch
 from plait.compiler.plan import ProgramPlan
 from plait.compiler.program_json import program_from_json
 from plait.constructions import Plan, plan_from_json
-from plait.constructions.files import CONSTRUCTION
+from plait.constructions.files import CONSTRUCTION, check_sizes, sized
 from plait.constructions.plan import attach
 from plait.constructions.rounding import UNITS
 from plait.files import read_json
@@ -62,13 +62,16 @@ def any_plan_from_json(values: object) -> Plan:
     try:
         layout: dict[str, Any] = dict(values["layout"])
         layout["kinds"] = tuple(layout["kinds"])
-        return ProgramPlan(
-            task=program_from_json(values["program"]),
-            seq_len=values["seq_len"],
-            dtype=_dtype(values["dtype"]),
-            **layout,
+        check_sizes(layout)
+        return sized(
+            ProgramPlan(
+                task=program_from_json(values["program"]),
+                seq_len=values["seq_len"],
+                dtype=_dtype(values["dtype"]),
+                **layout,
+            )
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(
             f"a program's plan has a field missing, unknown or of a wrong type: {error}"
         ) from error

@@ -5,13 +5,15 @@ and these once more for readers who do not.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+from plait.checks import check_integer, one_line, shortened
 from plait.constructions.copying import CopyingLayout, CopyingPlan
 from plait.constructions.cost import cost
 from plait.constructions.line import LinePlan
@@ -20,6 +22,7 @@ from plait.constructions.recall_long import LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register
 from plait.constructions.rounding import UNITS
+from plait.files import read_json
 from plait.model import HybridLM
 from plait.model import load as load_model
 from plait.model import save as save_model
@@ -30,6 +33,25 @@ CONSTRUCTION = "construction.json"
 FIRST_SHORT: Mapping[str, Any] = MappingProxyType({"recency_reserve": 3.0})
 FIRST_LONG: Mapping[str, Any] = MappingProxyType({**FIRST_SHORT, "previous_gain": 64.0, "steps_from": 0})
 """What layouts of decoding recall were made with before their files said so."""
+
+LONGEST = 2**31
+"""Tokens of a sequence that a plan may name."""
+
+_MOST = {"base": 2**24, "n_frequencies": 64}
+_POSITIVE = (
+    "amplitude",
+    "norm_eps",
+    "register_gain",
+    "reserve",
+    "recency_reserve",
+    "previous_gain",
+    "key_gain",
+)
+_OPTIONAL = ("previous_gain", "steps_from")
+_LARGEST = 2.0**100
+_MOST_CHANNELS = 64
+
+PlanKind = TypeVar("PlanKind", bound=Plan)
 
 _SHAPES = ("vocab_size", "pattern", "d_model", "d_state", "d_inner", "dt_rank", "d_conv", "d_mlp")
 """What must agree for the construction's subspaces to mean anything; windows may differ, and lemmas then fail."""
@@ -72,11 +94,9 @@ def load_plan(folder: str | Path) -> Plan:
     """
     path = Path(folder) / CONSTRUCTION
     try:
-        values = json.loads(path.read_text())
+        values = read_json(path)
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: no JSON: {error}") from error
     try:
         return plan_from_json(values)
     except ValueError as error:
@@ -116,32 +136,90 @@ def plan_from_json(values: object) -> Plan:
     try:
         layout = dict(values["layout"])
         name = layout.pop("name")
-        common: dict[str, Any] = {"seq_len": values["seq_len"], "dtype": _dtype(values["dtype"])}
+        check_sizes(layout)
+        seq_len = check_integer("seq_len", values["seq_len"], least=1, most=LONGEST)
+        common: dict[str, Any] = {"seq_len": seq_len, "dtype": _dtype(values["dtype"])}
         if values["kind"] == CopyingPlan.kind:
             task = values["task"] | {"numbers": tuple(values["task"]["numbers"])}
             common["task"] = SelectiveCopying(**task)
             if name == "digits":
-                return CopyingPlan(**common, layout=CopyingLayout(**layout))
+                return sized(CopyingPlan(**common, layout=CopyingLayout(**layout)))
             if name == "line":
-                return LinePlan(**common, **layout)
+                return sized(LinePlan(**common, **layout))
         if values["kind"] == "decoding-recall":
-            common |= {"task": DecodingRecall(**values["task"]), "window": values["window"]}
-            common["register"] = _register(layout.pop("register"))
+            common["task"] = DecodingRecall(**values["task"])
+            common["window"] = check_integer("window", values["window"], least=1, most=LONGEST)
+            common["register"] = _register(layout.pop("register"), n_bits=common["task"].n_bits)
             layout = {**(FIRST_LONG if name == "long" else FIRST_SHORT), **layout}
             if name == "long":
-                return LongRecallPlan(**common, **layout)
+                return sized(LongRecallPlan(**common, **layout))
             if name == "short":
-                return ShortRecallPlan(**common, **layout)
-    except (KeyError, TypeError, AttributeError) as error:
+                return sized(ShortRecallPlan(**common, **layout))
+    except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(
             f"a construction has a field missing, unknown or of a wrong type: {error}"
         ) from error
     raise ValueError(f"unknown construction {values['kind']!r} with layout {name!r}")
 
 
-def _register(values: Mapping[str, Any]) -> Register:
-    maps = tuple(tuple(float(weight) for weight in row) for row in values["maps"])
-    return Register(n_bits=values["n_bits"], decays=tuple(values["decays"]), maps=maps)
+def check_sizes(layout: Mapping[str, object]) -> None:
+    """Refuse a layout's numbers that no construction has.
+
+    Raises:
+        ValueError: base or n_frequencies no integer in its range, or another number that is not above 0 and finite.
+    """
+    for name, value in layout.items():
+        if value is None and name in _OPTIONAL:
+            continue
+        if name in _MOST:
+            check_integer(name, value, least=1, most=_MOST[name])
+        elif name == "steps_from":
+            check_integer(name, value, least=0, most=2**20)
+        elif name in _POSITIVE and not _is_number(value, above=0.0):
+            raise ValueError(f"{name} must be a number above 0, got {shortened(value)}")
+
+
+def sized(plan: PlanKind) -> PlanKind:
+    """The plan itself, once the model that it is of is known to have a size.
+
+    Raises:
+        ValueError: sizes that no model has.
+    """
+    try:
+        plan.config()
+    except (ArithmeticError, TypeError) as error:
+        raise ValueError(f"no model has these sizes: {one_line(error)}") from error
+    return plan
+
+
+def _register(values: Mapping[str, Any], *, n_bits: int) -> Register:
+    decays, maps = tuple(values["decays"]), tuple(tuple(row) for row in values["maps"])
+    if (
+        values["n_bits"] != n_bits
+        or not 1 <= len(decays) <= _MOST_CHANNELS
+        or not 1 <= len(maps) <= _MOST_CHANNELS
+    ):
+        raise ValueError(
+            f"a register is of the task's {n_bits} bits, and has up to {_MOST_CHANNELS} channels and numbers"
+        )
+    if not all(_is_number(decay, above=0.0) and decay < 1 for decay in decays):
+        raise ValueError(f"decays must lie between 0 and 1, got {shortened(decays)}")
+    for row in maps:
+        if (
+            len(row) != len(decays)
+            or not any(row)
+            or not all(_is_number(weight, above=-math.inf) for weight in row)
+        ):
+            raise ValueError(
+                f"maps must give each of the {len(decays)} channels a weight, got {shortened(row)}"
+            )
+    return Register(
+        n_bits=n_bits, decays=tuple(map(float, decays)), maps=tuple(tuple(map(float, row)) for row in maps)
+    )
+
+
+def _is_number(value: object, *, above: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and above < value < _LARGEST
 
 
 def _dtype(name: object) -> torch.dtype:

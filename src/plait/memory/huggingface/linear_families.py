@@ -156,7 +156,7 @@ def first_dense(
     first = f.integer("first_k_dense_replace", default=default, least=0)
     named = f.get("mlp_layer_types")
     if named is not None and (
-        not isinstance(named, list) or len(named) != n_layers or set(named) - {"dense", "sparse"}
+        not isinstance(named, list) or len(named) != n_layers or set(map(str, named)) - {"dense", "sparse"}
     ):
         raise f.refuse(f"mlp_layer_types must name {n_layers} layers dense or sparse, got {shown(named)}")
     kinds = named or ["dense" if i < first else "sparse" for i in range(n_layers)]

@@ -111,7 +111,7 @@ def recurrent_gemma(f: Fields) -> Body:
     )
     rest = (mlp(d, f.integer("intermediate_size", default=3 * 2560) // 2, bias=True), norm(d, 2))
     unit = f.get("block_types") or ["recurrent", "recurrent", "attention"]
-    if not isinstance(unit, list) or set(unit) - {"recurrent", "attention"}:
+    if not isinstance(unit, list) or set(map(str, unit)) - {"recurrent", "attention"}:
         raise f.refuse(f"block_types must list recurrent and attention, got {shown(unit)}")
     layers = tuple(
         Layer(
