@@ -53,9 +53,8 @@ fix: install     ## format and repair what ruff can
 bench: install   ## the benchmark behind each claim of speed
 	$(BIN)/plait bench engine
 
-docs: install    ## remake the tables of docs/results.md and README.md from results/
-	$(BIN)/plait report results --update docs/results.md
-	$(BIN)/plait report results --update README.md
+docs: install    ## remake the tables and plots of docs/ and README.md from results/
+	$(BIN)/plait report results --update docs --update README.md
 
 clean:           ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build

@@ -13,12 +13,12 @@ from plait.cli import app
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
-NOT_RUN = "<!-- not run by the tests"
+NOT_RUN = "[not run by the tests"
 
 
 def blocks(language):
     """The code blocks of a language, but for those that are marked as not run."""
-    found = re.finditer(rf"(?P<before>[^\n]*)\n```{language}\n(?P<code>.*?)```", TEXT, re.DOTALL)
+    found = re.finditer(rf"(?P<before>[^\n]*)\n+```{language}\n(?P<code>.*?)```", TEXT, re.DOTALL)
     return [match["code"] for match in found if not match["before"].startswith(NOT_RUN)]
 
 

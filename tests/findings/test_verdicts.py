@@ -29,15 +29,14 @@ from plait.findings.trends import (
     fewer_is_better,
     no_trend,
 )
-from plait.findings.verdicts import protocol_lines, verdict_lines
+from plait.findings.verdicts import OPEN, found_text, judged, outcome_text, protocol_lines
 from plait.model import HybridConfig
 from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.paper.fig4 import PAPER_RATIO
 from plait.paper.lean import ratio_by_block
 from plait.paper.shapes import learned_from_random_weights
 from plait.report.questions import leaner_table
-from plait.report.seed_views import rate_grid, seed_table, statistic_table
-from plait.report.verdict_table import verdict_table
+from plait.report.seed_views import rates_table, seed_table, statistic_table
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
@@ -162,7 +161,7 @@ class TestOneModel:
         assert finding is not None
         assert missed is not None
         assert (finding.outcome, missed.outcome) == (Outcome.REPRODUCED, Outcome.NOT)
-        assert missed.why == "0% of the seeds pass .9, the best has .530"
+        assert missed.why == "0% of the seeds pass .9, the best has 0.530"
         assert judge(found(cell("TF-TF", 2_192, 0.97))) is None
 
     def test_near_one_and_below(self):
@@ -191,7 +190,7 @@ class TestDifferences:
         finding = ahead(HYBRID, ({PATTERN: "TF-TF"},))(found(*cells))
         assert finding is not None
         assert finding.outcome is Outcome.REPRODUCED
-        assert finding.ours == ("differences from +.100 [+.100, +.100] to +.400 [+.400, +.400]")
+        assert finding.ours == ("differences from +0.100 [+0.100, +0.100] to +0.400 [+0.400, +0.400]")
         assert finding.why == "least over TF-TF at d_model 16"
         behind = ahead(HYBRID, ({PATTERN: "TF-TF"},))(
             found(*cells[:3], cell("TF-TF", 4_000, 0.95, d_model=16))
@@ -220,7 +219,7 @@ class TestDifferences:
         finding = larger_windows_hurt({PATTERN: "TF-TF"}, narrow=20)(found(*cells))
         assert finding is not None
         assert finding.outcome is outcome
-        assert f"both at the rate of 20: -.{round(1000 * (0.8 - wide[1])):03d}" in finding.ours
+        assert f"both at the rate of 20: -0.{round(1000 * (0.8 - wide[1])):03d}" in finding.ours
         assert finding.rates == "window 20 0.01, window 100 0.001"
         assert larger_windows_hurt({PATTERN: "TF-TF"}, narrow=20)(found(cells[0])) is None
 
@@ -292,7 +291,7 @@ class TestDifferences:
             assert finding.outcome is outcome
         finding = judge(found(*hybrid, *behind))
         assert finding is not None
-        assert finding.ours.startswith("SSM-TF: 0.05 .800, +.300 [+.300, +.300] on TF-TF; 0.5 .600, ")
+        assert finding.ours.startswith("SSM-TF: 0.05 0.800, +0.300 [+0.300, +0.300] on TF-TF; 0.5 0.600, ")
         assert finding.why == "ahead at 2 of 2, behind at 0"
         for among, outcome in (((0.5, 0.9), Outcome.NOT), ((0.05,), Outcome.REPRODUCED)):
             finding = best_trained_at("SSM-TF", among)(found(*hybrid))
@@ -327,7 +326,7 @@ class TestDifferences:
         fewer = fewer_is_better("model.n_heads", ("TF-TF",), {})(found(*heads))
         assert fewer is not None
         assert fewer.outcome is Outcome.REPRODUCED
-        assert fewer.ours.startswith("TF-TF: 1 less 4 +.050")
+        assert fewer.ours.startswith("TF-TF: 1 less 4 +0.050")
         for mean, outcome in ((0.65, Outcome.REPRODUCED), (0.9, Outcome.NOT)):
             states = [cell("SSM-SSM", 9, m, **{"model.d_state": n}) for n, m in ((1, 0.6), (16, mean))]
             trend = no_trend("model.d_state", ("SSM-SSM",), {})(found(*states))
@@ -362,12 +361,12 @@ class TestSeeds:
         table = seed_table([found(*self.cells).summary(c) for c in self.cells], patterns=("SSM-TF",))
         assert table is not None
         assert [entry.text for entry in table.rows[0][3:]] == [
-            ".300", ".100", ".100", ".900", "2 of 8", "2 of 8", "0 of 8",
+            "0.300", "0.100", "0.100", "0.900", "2 of 8", "2 of 8", "0 of 8",
         ]  # fmt: skip
-        grid = rate_grid(self.cells, pattern="TF-TF")
+        grid = rates_table(self.cells, pattern="TF-TF")
         assert grid is not None
-        assert [entry.text for entry in grid.rows[1][1:]] == ["16,000", ".500", ".900"]
-        assert rate_grid(self.cells, pattern="SSM") is None
+        assert [entry.text for entry in grid.rows[1][1:]] == ["16,000", "0.500", "0.900"]
+        assert rates_table(self.cells, pattern="SSM") is None
 
 
 def test_the_papers_ratio_comes_from_its_points():
@@ -384,10 +383,10 @@ def test_the_smallest_shape_that_learns():
     )
     answer = learned_from_random_weights(found(largest, small, larger, name="shapes"))
     assert answer is not None
-    assert answer.ours.startswith("yes, from 954 parameters on: .400 [.400, .400] at 269 (altered), .995")
+    assert answer.ours.startswith("yes, from 954 parameters on: 0.400 [0.400, 0.400] at 269 (altered), 0.995")
     none = learned_from_random_weights(found(small, largest, name="shapes"))
     assert none is not None
-    assert none.ours.startswith("none to .99: ")
+    assert none.ours.startswith("none to 0.99: ")
 
 
 def test_each_setting_of_pure_models_over_each_of_hybrids():
@@ -445,18 +444,12 @@ def test_every_claim_is_decided_by_rows_of_its_experiment(name):
     rows, evaluations = made_up_rows(experiment)
     stored = StoredRows(rows=rows, evaluations=evaluations)
     there = Evidence(experiment=CATALOGUE[name], cells=stored.cells(experiment), stored=stored)
-    claims = FIGURES[name].claims
-    lines = verdict_lines(claims, there)
-    assert len(lines) == len(claims)
-    assert not [line for line in lines if ": open, " in line]
-    assert all("Ours: " in line for line in lines)
     nothing = Evidence(experiment=CATALOGUE[name], cells=(), stored=stored)
-    assert all(
-        line.endswith(": open, what decides it is not trained.") for line in verdict_lines(claims, nothing)
-    )
-    table = verdict_table(FIGURES.values(), lambda asked: there if asked == name else nothing)
-    assert len(table.rows) == len(CLAIMS)
-    verdicts = [(row[0].text, row[5].text) for row in table.rows]
-    assert {experiment for experiment, verdict in verdicts if verdict != "open"} == {name}
-    assert (name, "open") not in verdicts
-    assert {row[7].text for row in table.rows} == {"2 seeds, 1 rate", "-"}
+    for claim in FIGURES[name].claims:
+        finding = judged(claim, there)
+        assert finding is not None
+        assert outcome_text(finding) != OPEN or "open" in finding.why
+        assert found_text(finding).startswith("Ours: ")
+        assert finding.trained == "2 seeds, 1 rate"
+        assert judged(claim, nothing) is None
+        assert (outcome_text(None), found_text(None)) == ("open", "What decides it is not trained.")

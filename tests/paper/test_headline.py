@@ -67,7 +67,9 @@ def test_the_quick_form_is_a_part_that_holds_every_architecture():
 
 def test_what_the_quick_form_leaves_out_is_named():
     first, *lines = left_out(HEADLINE, HEADLINE.quick_form().expand())
-    assert first == f"{len(HEADLINE.quick_form().expand())} of the 1440 members of the full experiment"
+    n_quick = len(HEADLINE.quick_form().expand())
+    untrained = f"{1_440 - n_quick:,} of the 1,440 members of the full experiment are not trained"
+    assert first == f"{untrained}, {n_quick} are"
     assert all("of 9" in line and "of 32" in line for line in lines)
 
 

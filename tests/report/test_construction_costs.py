@@ -22,7 +22,7 @@ def test_every_layout_stands_in_the_table_and_the_best_in_the_words_of_the_plot(
     assert [row["parameters"] for row in table.to_json()["rows"]] == [row["parameters"] for row in rows]
     for row in frontier(rows):
         assert f"{row['parameters']:,} parameters at {row['precision_bits']} bits" in figure.alt
-    assert figure.svg.count("<title>") >= len(rows)
+    assert figure.svg().count("<title>") >= len(rows)
 
 
 def test_none_beats_those_of_the_frontier_and_they_beat_all_others():

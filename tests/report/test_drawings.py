@@ -76,7 +76,7 @@ def test_the_page_of_each_figure(name: str):
     figures = [block for block in blocks if isinstance(block, Picture)]
     lemmas, *costs = [block for block in blocks if isinstance(block, Table)]
     assert len(figures) == 3
-    assert all(figure.svg.startswith("<svg") and figure.alt and figure.caption for figure in figures)
+    assert all(figure.svg().startswith("<svg") and figure.alt and figure.caption for figure in figures)
     assert all(row["holds"] for row in lemmas.to_json()["rows"])
     assert len(costs) == (3 if name == "fig10" else 2)
     assert all(cost.rows for cost in costs)

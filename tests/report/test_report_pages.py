@@ -11,9 +11,10 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure as Plot
 from rich.console import Console
 
-from plait.experiments import SCHEMA_VERSION, Cell, StoreError, member_id, summarise
+from plait.experiments import SCHEMA_VERSION, Cell, Store, StoreError, member_id, summarise
 from plait.experiments.schema import COLUMNS
 from plait.model import HybridConfig
 from plait.paper import HEADLINE
@@ -93,10 +94,14 @@ class TestTables:
         names = [column.name for column in table.columns]
         first = dict(zip(names, shown[0], strict=True))
         assert first["model"] == "SSM-TF d8"
-        assert (first["mean"], first["lr"], first["lrs"], first["seeds"]) == (".978", "0.01", "3", "6")
-        assert (first["paper"], first["rerun"]) == (".999 (2k)", ".99998 (2.2k)")
+        assert (first["mean"], first["lr"], first["lrs"], first["seeds"]) == ("0.978", "0.01", "3", "6")
+        assert (first["paper"], first["rerun"]) == ("0.999 (2k)", "0.99998 (2.2k)")
         last = dict(zip(names, shown[2], strict=True))
-        assert (last["parameters"], last["paper"], last["rerun"]) == ("12,324", ".923 (12k)", ".846 (10.6k)")
+        assert (last["parameters"], last["paper"], last["rerun"]) == (
+            "12,324",
+            "0.923 (12k)",
+            "0.846 (10.6k)",
+        )
 
     def test_what_a_reader_must_know_is_noted(self):
         notes = results_table(SUMMARIES).notes
@@ -152,7 +157,7 @@ class TestPlot:
 
     def test_in_words(self):
         words = panel_alt(accuracy_panel(SUMMARIES))
-        assert "TF-TF d26, 12,324 parameters: .950, 95% interval .950 to .950, 4 seeds" in words
+        assert "TF-TF d26, 12,324 parameters: 0.950, 95% interval 0.950 to 0.950, 4 seeds" in words
 
     def test_svg_is_an_element_and_the_same_twice(self):
         first, second = (svg_text(accuracy_plot(SUMMARIES), name="a") for _ in range(2))
@@ -224,7 +229,8 @@ class TestHtml:
         for words in (
             "PyTorch 2.13.0",
             "plait reproduce headline -o runs/headline",
-            f"{len(HEADLINE.experiment.quick_form().expand())} of the {len(HEADLINE.experiment.expand())} members",
+            f"of the {len(HEADLINE.experiment.expand()):,} members of the full experiment are not trained, "
+            f"{len(HEADLINE.experiment.quick_form().expand())} are",
         ):
             assert words in text
 
@@ -258,9 +264,12 @@ class TestExperimentReport:
         assert [section.title for section in report.sections] == [RESULTS, LEFT_OUT, ORIGIN]
         assert report.question == HEADLINE.experiment.question
         kinds = [type(block).__name__ for block in report.sections[0].blocks]
-        assert kinds == ["Lines", "Lines", "Table", "Lines", "Picture"]
-        (verdict,) = report.sections[0].blocks[1].lines
-        assert verdict.startswith("Reproduced. A hybrid of 2,192 parameters copies better")
+        assert kinds[:4] == ["Lines", "Verdicts", "Picture", "Table"], (
+            "the answer first, then what it is from"
+        )
+        (verdict,) = report.sections[0].blocks[1].verdicts
+        assert verdict.outcome == "reproduced"
+        assert verdict.claim.startswith("A hybrid of 2,192 parameters copies better")
 
     def test_nothing_is_left_out_of_the_whole(self):
         small = replace(HEADLINE.experiment, sweep={"train.lr": (1e-2,), "train.seed": range(2)}, quick=())
@@ -291,7 +300,7 @@ class TestExperimentReport:
 
     def test_json_holds_the_numbers(self):
         data = json.loads(json.dumps(experiment_report(HEADLINE, QUICK_ROWS).to_json(), allow_nan=False))
-        rows = data["sections"][0]["blocks"][2]["rows"]
+        (rows, *_) = [block["rows"] for block in data["sections"][0]["blocks"] if "rows" in block]
         sizes = {(row["model"]["model.pattern"], row["model"]["model.d_model"]): row["seeds"] for row in rows}
         assert sizes == {size: len(members["train.seed"]) for size, members in QUICK.items()}
         assert all(0 < row["interval"][0] <= row["mean"] <= row["interval"][1] for row in rows)
@@ -301,7 +310,7 @@ class TestExperimentReport:
         print_report(experiment_report(HEADLINE, QUICK_ROWS), Console(file=text, width=80))
         shown = text.getvalue()
         assert max(map(len, shown.splitlines())) <= 80
-        for words in ("SSM-SSM d22", ".99998 (2.2k)", ".352 (2k)", "--full trains the rest"):
+        for words in ("SSM-SSM d22", "0.99998 (2.2k)", "0.352 (2k)", "--full trains the rest"):
             assert words in shown
         assert "…" not in shown
 
@@ -312,10 +321,11 @@ class TestFolderReport:
             {"train.lr": (1e-2,), "train.seed": (0, 1), "model.d_model": (8, 10)}
         )
         short = replace(tiny, base=replace(tiny.base, train=replace(tiny.base.train, steps=3)))
-        rows_of(short).write_parquet(tmp_path / "short.parquet")
+        store = Store.for_writing(tmp_path)
+        store.add(rows_of(short))
         report = folder_report(tmp_path)
         assert [section.title for section in report.sections] == ["Other members"]
-        rows_of(tiny).write_parquet(tmp_path / "tiny.parquet")
+        store.add(rows_of(tiny))
         report = folder_report(tmp_path)
         assert [section.title for section in report.sections] == [
             "headline: Results",
@@ -331,4 +341,5 @@ class TestFolderReport:
 
 
 def test_a_figure_says_what_it_shows_in_json():
-    assert Picture(caption="c", alt="a", svg="<svg/>").to_json() == {"caption": "c", "alt": "a"}
+    picture = Picture(caption="c", draw=Plot, tell=lambda: "a", name="n")
+    assert picture.to_json() == {"caption": "c", "alt": "a"}

@@ -60,7 +60,9 @@ class TestPanels:
         ]
         (axes,) = panel_plot(panel).axes
         drawn = {
-            line.get_label(): line.get_xydata().tolist() for line in axes.lines if len(line.get_xydata()) > 1
+            line.get_label(): line.get_xydata().tolist()
+            for line in axes.lines
+            if len(line.get_xydata()) > 1 and line.get_linestyle() == "None"
         }
         assert drawn == {"TF-TF": [[5, pytest.approx(0.7)], [20, pytest.approx(0.5)]]}
 
@@ -68,11 +70,11 @@ class TestPanels:
         (panel,) = panels(self.view, self.found)
         text = svg_text(panel_plot(panel), name="x")
         assert (
-            "<title>TF-TF window 5, 1,000 parameters: .700, 95% interval .700 to .700, 6 seeds, learning rate 0.001"
+            "<title>TF-TF window 5, 1,000 parameters: 0.700, 95% interval 0.700 to 0.700, 6 seeds, learning rate 0.001"
             in text
         )
         assert 'id="hover' not in text
-        assert "TF-TF window 20, window 20, 1,000 parameters: .500" in panel_alt(panel)
+        assert "TF-TF window 20, window 20, 1,000 parameters: 0.500" in panel_alt(panel)
 
     def test_a_panel_for_each_value_and_only_those_asked_for(self):
         view = replace(self.view, panels=("model.pattern",), where={"model.window": (5,)})
@@ -194,9 +196,9 @@ class TestQuestions:
         assert table is not None
         (row,) = table.rows
         values = dict(zip((column.name for column in table.columns), row, strict=True))
-        assert values["own"].text == "-.100"
-        assert values["same"].text == "-.500"
-        assert values["own_interval"].text == "-.100 to -.100"
+        assert values["own"].text == "-0.100"
+        assert values["same"].text == "-0.500"
+        assert values["own_interval"].text == "-0.100 to -0.100"
         assert (values["reference_lr"].text, values["widest_lr"].text) == ("0.01", "0.001")
 
     def test_hybrids_less_pure_models_in_the_same_setting(self):
@@ -209,5 +211,5 @@ class TestQuestions:
         table = paired_table(found)
         assert table is not None
         (row,) = table.rows
-        assert [entry.text for entry in row] == ["d8", "SSM-TF", "TF-TF", "+.200", "+.200 to +.200", "6"]
+        assert [entry.text for entry in row] == ["d8", "SSM-TF", "TF-TF", "+0.200", "+0.200 to +0.200", "6"]
         assert paired_table(found[1:]) is None

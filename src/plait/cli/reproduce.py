@@ -194,8 +194,12 @@ def report(
         Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="A page of tables and plots.")
     ] = None,
     update: Annotated[
-        Path | None,
-        typer.Option("--update", metavar="FILE.md", help="Write the marked numbers of a page anew instead."),
+        list[Path] | None,
+        typer.Option(
+            "--update",
+            metavar="PAGE",
+            help="Write the marked places of a page anew instead, or of a folder's pages; may be repeated.",
+        ),
     ] = None,
     json: JsonFlag = False,
     device: Device = "auto",
@@ -204,17 +208,20 @@ def report(
 
     \b
     plait report runs/headline -o headline.html
-    plait report results --update docs/results.md
+    plait report results --update docs --update README.md
     """
-    from plait.report import folder_report, print_report, update_page, write_html
+    from plait.report import folder_report, print_report, update_pages, write_html
     from plait.training.loop import resolve_device
 
     resolve_device(device)
-    if update is not None:
-        changed = update_page(update, folder)
-        print_json({"page": str(update), "changed": changed}) if json else print_line(
-            f"{update}: {'changed' if changed else 'as it was'}"
-        )
+    if update:
+        changed = update_pages(update, folder)
+        if json:
+            print_json({"changed": [str(path) for path in changed]})
+        for path in () if json else changed:
+            print_line(f"{path}: changed")
+        if not changed and not json:
+            print_line("every page is as it was")
         return
     found = folder_report(folder)
     page = None if output is None else write_html(found, output)

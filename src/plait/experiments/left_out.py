@@ -1,12 +1,12 @@
 """What a slice of an experiment leaves out, in words."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from plait.experiments.fields import get_field
 from plait.experiments.labels import cell_label
-from plait.experiments.shards import cell_key, cells_of
+from plait.experiments.shards import cell_key
 from plait.experiments.spec import Experiment
 from plait.training.run import Run
 
@@ -17,7 +17,7 @@ def left_out(whole: Experiment, kept: Iterable[Run]) -> tuple[str, ...]:
     Empty where nothing is left out.
     """
     all_cells = {cell_key(runs[0]): runs for runs in whole.expand_cells()}
-    kept_cells = {cell_key(runs[0]): runs for runs in cells_of(kept)}
+    kept_cells = _by_cell(all_cells, kept)
     n_all, n_kept = (sum(map(len, cells.values())) for cells in (all_cells, kept_cells))
     if n_kept == n_all:
         return ()
@@ -27,7 +27,17 @@ def left_out(whole: Experiment, kept: Iterable[Run]) -> tuple[str, ...]:
         if text:
             cut.setdefault(text, []).append(cell_label(settings_of(whole, runs[0])))
     lines = [f"{', '.join(labels)}: {text}" for text, labels in cut.items()]
-    return (f"{n_kept} of the {n_all} members of the full experiment", *lines)
+    untrained = f"{n_all - n_kept:,} of the {n_all:,} members of the full experiment are not trained"
+    return (f"{untrained}, {n_kept:,} are", *lines)
+
+
+def _by_cell(all_cells: Mapping[str, Sequence[Run]], kept: Iterable[Run]) -> dict[str, list[Run]]:
+    """The kept runs by their cells; those that are the experiment's own objects are found without their keys."""
+    keys = {id(run): key for key, runs in all_cells.items() for run in runs}
+    found: dict[str, list[Run]] = {}
+    for run in kept:
+        found.setdefault(keys.get(id(run)) or cell_key(run), []).append(run)
+    return found
 
 
 def settings_of(experiment: Experiment, run: Run) -> dict[str, Any]:

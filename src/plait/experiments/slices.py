@@ -20,9 +20,24 @@ def same(value: Any, other: Any) -> bool:
     return value == other
 
 
-def admits(where: Where, changes: Mapping[str, Any]) -> bool:
-    """Whether fields have an admitted value each; one that a run does not have has none."""
-    return all(
-        path in changes and any(same(value, changes[path]) for value in wanted)
-        for path, wanted in where.items()
-    )
+Admitted = Mapping[str, frozenset[Any]] | None
+"""The values of each swept field; None for no run at all."""
+
+
+def admitted(where: Where, known: Mapping[str, Any], sweep: Mapping[str, Sequence[Any]]) -> Admitted:
+    """What a slice leaves of the swept values of a cell with these fields; a field that it does not have has no value.
+
+    Every swept field that the slice does not name keeps all of its values.
+    """
+    for path, wanted in where.items():
+        if path not in sweep and not (path in known and any(same(value, known[path]) for value in wanted)):
+            return None
+    return {
+        path: frozenset(value for value in values if any(same(wish, value) for wish in where[path]))
+        for path, values in sweep.items()
+        if path in where
+    }
+
+
+def is_among(given: Mapping[str, Any], allowed: Admitted) -> bool:
+    return allowed is not None and all(given[path] in values for path, values in allowed.items())

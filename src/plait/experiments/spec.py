@@ -14,7 +14,7 @@ from plait.checks import shortened, unknown
 from plait.experiments.fields import check_path, get_field, known_paths, with_fields
 from plait.experiments.labels import value_text
 from plait.experiments.settings import KEPT, Setting
-from plait.experiments.slices import Where, admits, same
+from plait.experiments.slices import Where, admitted, is_among, same
 from plait.experiments.view import View
 from plait.layers.registry import layer_class
 from plait.training.evaluation import Evaluation
@@ -138,8 +138,12 @@ class Experiment:
         return replace(self, slices=(*self.slices, alternatives))
 
     def in_setting(self, setting: Setting) -> "Experiment":
-        """The same experiment under another protocol."""
-        return replace(self, setting=setting)
+        """The same experiment under another protocol, made once."""
+        if setting == self.setting:
+            return self
+        if setting not in self._forms:
+            self._forms[setting] = replace(self, setting=setting)
+        return self._forms[setting]
 
     def quick_form(self) -> "Experiment":
         """What the quick form keeps; the whole experiment where it has none."""
@@ -177,6 +181,10 @@ class Experiment:
         return replace(self, vary=vary, quick=quick)
 
     @cached_property
+    def _forms(self) -> dict[Setting, "Experiment"]:
+        return {}
+
+    @cached_property
     def _cells(self) -> tuple[tuple[Run, ...], ...]:
         cells = (tuple(self._members(cell)) for cell in itertools.product(*self.vary.values()))
         return tuple(cell for cell in cells if cell)
@@ -188,15 +196,15 @@ class Experiment:
     def _members(self, cell: tuple[Any, ...]) -> Iterator[Run]:
         """The runs of one choice of what is varied, if the slices admit them."""
         changes, base = self._changes(cell), None
-        swept = [path for path in SWEPT if path in self.sweep]
+        known: Mapping[str, Any] = changes
         if others := self._asked_besides(changes):
             base = self._run(changes)
             known = changes | {path: get_field(base, path) for path in others if path in known_paths(base)}
-        else:
-            known = changes
+        swept = [path for path in SWEPT if path in self.sweep]
+        levels = [[admitted(where, known, self.sweep) for where in level] for level in self.slices]
         for values in itertools.product(*(self.sweep[path] for path in swept)):
             given = dict(zip(swept, values, strict=True))
-            if all(any(admits(where, known | given) for where in level) for level in self.slices):
+            if all(any(is_among(given, allowed) for allowed in level) for level in levels):
                 base = base or self._run(changes)
                 own = {path.split(".")[1]: value for path, value in given.items()}
                 run = replace(base, train=replace(base.train, **own))

@@ -21,6 +21,7 @@ class View:
         where: the only values of some fields.
         log: whether the axis is logarithmic.
         ratio: whether the parameters of pure models over those of hybrids are shown, by accuracy.
+        drawn: whether there is a plot; else its tables stand alone.
         title: what the plot shows, for its caption.
     """
 
@@ -31,6 +32,7 @@ class View:
     where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     log: bool = True
     ratio: bool = False
+    drawn: bool = True
     title: str = ""
 
     @property

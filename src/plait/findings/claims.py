@@ -30,6 +30,7 @@ class Finding:
 
     Args:
         ours: our numbers, with intervals.
+        short: the same in a few words, for a table; `ours` where none are given.
         why: what made it so, as the rest of a sentence; empty where the numbers say it.
         rates: the learning rates that were chosen.
         trained: fewest and most seeds and learning rates of the models behind it.
@@ -37,6 +38,7 @@ class Finding:
 
     outcome: Outcome
     ours: str
+    short: str = ""
     why: str = ""
     rates: str = ""
     trained: str = ""

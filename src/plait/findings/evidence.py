@@ -64,6 +64,10 @@ class Evidence:
     remembered: dict[str, Any] = field(default_factory=dict)
     """What was made of the cells before, by name."""
 
+    @property
+    def in_forms(self) -> tuple[Experiment, ...]:
+        return self.forms or (self.experiment,)
+
     def summary(self, cell: Cell) -> Summary:
         if id(cell) not in self.summaries:
             self.summaries[id(cell)] = summarise(cell)

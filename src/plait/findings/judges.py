@@ -258,6 +258,7 @@ def larger_windows_hurt(where: Where, *, narrow: int) -> Judge:
         return Finding(
             outcome=outcome,
             ours=f"window {widest} less {narrow}: {difference_text(own)} ({means[1]} against {means[0]}){same}",
+            short=difference_text(own),
             rates=", ".join(f"window {w} {found.summary(windows[w]).lr:g}" for w in (narrow, widest)),
             trained=trained((wide, reference)),
         )

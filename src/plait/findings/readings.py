@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from plait.checks import unknown
 from plait.experiments import Experiment
 from plait.experiments.cells import at_its_best
 from plait.experiments.settings import AS_RUN, BEST, KEPT, Setting
@@ -34,6 +35,16 @@ AT_ITS_BEST = Reading(name="best", title="each model at its best", settings=BEST
 STEPS_KEPT = Reading(name="kept", title=KEPT.title, settings=(KEPT,))
 
 READINGS = (AS_IT_WAS_RUN, AT_ITS_BEST, STEPS_KEPT)
+
+
+def find_reading(name: str) -> Reading:
+    """Raises:
+    ValueError: no reading of that name; the message lists the known ones and the nearest.
+    """
+    known = {reading.name: reading for reading in (*READINGS, AS_TRAINED)}
+    if name not in known:
+        raise ValueError(unknown("reading", name, known))
+    return known[name]
 
 
 def read(experiment: Experiment, stored: StoredRows, reading: Reading = AS_TRAINED) -> Evidence:

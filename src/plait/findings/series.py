@@ -46,6 +46,11 @@ class Panel:
     def x_label(self) -> str:
         return field_name(self.view.x)
 
+    @property
+    def cells(self) -> list[Cell]:
+        """Every cell that it shows."""
+        return [point.summary.cell for line in self.lines for point in line.points]
+
 
 Summarise = Callable[[Cell], Summary]
 

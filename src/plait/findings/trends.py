@@ -10,7 +10,7 @@ from plait.findings.claims import Finding, Judge, Outcome, ordered, shown_by, si
 from plait.findings.evidence import Evidence
 from plait.findings.judges import PATTERN, WIDTH, Where, difference_text, having, training
 from plait.findings.series import value_of
-from plait.findings.words import bracketed, decimals
+from plait.findings.words import bracketed, decimals, signed
 from plait.tasks import is_built_in, task_name
 
 LENGTH, ROTARY = "test.seq_len", "model.rotary_fraction"
@@ -45,7 +45,8 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, w
             for pattern, cell in best.items()
         )
         why = f"the best width of each that was trained, up to {widest}"
-        return Finding(outcome=outcome, ours=ours, why=why, **training(found, best.values()))
+        short = ", ".join(f"{pattern} at most {decimals(mean)}" for pattern, mean in means.items())
+        return Finding(outcome=outcome, ours=ours, short=short, why=why, **training(found, best.values()))
 
     return judge
 
@@ -60,7 +61,7 @@ def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
     """For each pattern, the smallest value of `path` is above every larger one."""
 
     def judge(found: Evidence) -> Finding | None:
-        words, outcomes, shown = [], [], []
+        words, short, outcomes, shown = [], [], [], []
         for pattern in patterns:
             cells = _along(found, path, {**where, PATTERN: pattern})
             if len(cells) < 2:
@@ -75,10 +76,17 @@ def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
             ends = dict.fromkeys((int(np.argmin(each)), int(np.argmax(each))))
             texts = (f"less {value_of(more[at], path)} {difference_text(differences[at])}" for at in ends)
             words.append(f"{pattern}: {value_of(first, path)} {', '.join(texts)}")
+            short.append(f"{pattern} {signed(min(each))} to {signed(max(each))}")
         if not words:
             return None
         why = "the smallest and the largest difference of each pattern"
-        return Finding(outcome=shown_by(outcomes), ours="; ".join(words), why=why, **training(found, shown))
+        return Finding(
+            outcome=shown_by(outcomes),
+            ours="; ".join(words),
+            short="; ".join(short),
+            why=why,
+            **training(found, shown),
+        )
 
     return judge
 
@@ -87,7 +95,7 @@ def dips(path: str, patterns: Sequence[str], where: Where, *, most: float = math
     """For each pattern a value of `path` between its ends is below both ends, up to the value `most`."""
 
     def judge(found: Evidence) -> Finding | None:
-        words, means, lows, shown = [], [], [], []
+        words, short, means, lows, shown = [], [], [], [], []
         for pattern in patterns:
             cells = _along(found, path, {**where, PATTERN: pattern}, most=most)
             if len(cells) < 3:
@@ -103,9 +111,11 @@ def dips(path: str, patterns: Sequence[str], where: Where, *, most: float = math
                 for end, depth in zip(ends, depths, strict=True)
             )
             words.append(f"{pattern}: {', '.join(texts)}")
+            short.append(f"{pattern} {signed(means[-1])}")
         if not words:
             return None
         return Finding(
+            short=f"depth of the dip: {', '.join(short)}",
             outcome=shown_by([ordered([mean], [low]) for mean, low in zip(means, lows, strict=True)]),
             ours="; ".join(words),
             why="both ends less the lowest value between them",
@@ -124,7 +134,7 @@ def no_trend(
     """
 
     def judge(found: Evidence) -> Finding | None:
-        words, changes, shown = [], [], []
+        words, short, changes, shown = [], [], [], []
         for pattern in patterns:
             cells = _along(found, path, {**where, PATTERN: pattern}, most=most)
             if len(cells) < 2:
@@ -135,6 +145,7 @@ def no_trend(
             words.append(
                 f"{pattern}: {value_of(cells[-1], path)} less {value_of(cells[0], path)} {difference_text(change)}"
             )
+            short.append(f"{pattern} {signed(change.mean)}")
         if not words:
             return None
         clear = [c.interval is not None and c.interval.low > 0 and c.mean > within for c in changes]
@@ -142,7 +153,13 @@ def no_trend(
         why = (
             f"a trend is called clear where the interval is above 0 and the mean above {decimals(within, 1)}"
         )
-        return Finding(outcome=outcome, ours="; ".join(words), why=why, **training(found, shown))
+        return Finding(
+            outcome=outcome,
+            ours="; ".join(words),
+            short="; ".join(short),
+            why=why,
+            **training(found, shown),
+        )
 
     return judge
 
@@ -241,7 +258,11 @@ def best_at_most_proportions(pattern: str, *, tested: float = COLUMN, but: Seque
         shown = [cell for cells in groups.values() for cell in cells]
         why = f"ahead at {len(won)} of {n_asked}, behind at {len(lost)}"
         return Finding(
-            outcome=outcome, ours=f"{pattern}: {'; '.join(words)}", why=why, **training(found, shown)
+            outcome=outcome,
+            ours=f"{pattern}: {'; '.join(words)}",
+            short=why,
+            why=why,
+            **training(found, shown),
         )
 
     return judge
@@ -269,6 +290,7 @@ def best_trained_at(pattern: str, among: Sequence[float], *, tested: float = COL
         return Finding(
             outcome=ordered([lead.mean], [lead.interval.low]),
             ours="; ".join(words),
+            short=f"best {bracketed(found.summary(first))} there, {bracketed(found.summary(second))} elsewhere",
             why=f"the best of these {difference_text(lead)} on the best of the others",
             **training(found, cells.values()),
         )

@@ -1,4 +1,4 @@
-"""Verdicts as they read: a sentence for each claim, and how the rows behind it were trained."""
+"""Verdicts in words: the claim, the outcome, what was found, and how the rows behind it were trained."""
 
 import re
 from collections.abc import Sequence
@@ -7,20 +7,9 @@ from plait.experiments import Cell, cell_label
 from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 
-OPEN = "open"
+OPEN = Outcome.OPEN.value
 
 MOST_LABELS = 6
-
-
-def verdict_lines(claims: Sequence[Claim], found: Evidence, *, marked: bool = True) -> tuple[str, ...]:
-    """A sentence for each claim about one experiment: the verdict, the claim, and the numbers behind it.
-
-    Args:
-        marked: the verdict in Markdown's bold, and claims without rows told; otherwise these are left out.
-    """
-    findings = [(claim, judged(claim, found)) for claim in claims]
-    lines = [_sentence(claim, finding) for claim, finding in findings if marked or finding is not None]
-    return tuple(line if marked else line.replace("**", "") for line in lines)
 
 
 def protocol_lines(cells: Sequence[Cell]) -> tuple[str, ...]:
@@ -51,13 +40,26 @@ def _rates_text(lrs: Sequence[float]) -> str:
     return f"learning rate{'' if len(lrs) == 1 else 's'} {', '.join(f'{lr:g}' for lr in lrs)}"
 
 
-def _sentence(claim: Claim, finding: Finding | None) -> str:
-    if finding is None:
-        return f"{claim.statement}: {OPEN}, what decides it is not trained."
+def claim_text(claim: Claim) -> str:
+    """The claim with what others have, a sentence: `SSM-TF copies from .. on (paper 0.999; independent rerun ..).`"""
     given = [f"paper {claim.paper}"] if claim.paper != "-" else []
     given += [f"independent rerun {claim.rerun}"] if claim.rerun != "-" else []
     beside = f" ({'; '.join(given)})" if given else ""
+    return f"{claim.statement}{beside}."
+
+
+def found_text(finding: Finding | None) -> str:
+    """Our numbers and what made them so, a sentence; that the rows are missing, where they are."""
+    if finding is None:
+        return "What decides it is not trained."
     why = f": {finding.why}" if finding.why else ""
     rates = f"; learning rates {finding.rates}" if finding.rates and re.search(r"\d", finding.rates) else ""
-    said = f"{claim.statement}{beside}. Ours: {finding.ours}{why}{rates}."
-    return said if finding.outcome is Outcome.OWN else f"**{finding.outcome.value.capitalize()}.** {said}"
+    trained = f"; {finding.trained}" if finding.trained else ""
+    return f"Ours: {finding.ours}{why}{rates}{trained}."
+
+
+def outcome_text(finding: Finding | None) -> str:
+    """The verdict in a word or a few; nothing for a question of our own."""
+    if finding is None:
+        return OPEN
+    return "" if finding.outcome is Outcome.OWN else finding.outcome.value

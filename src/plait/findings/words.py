@@ -1,19 +1,20 @@
 """Numbers and points in words."""
 
 import math
+from collections.abc import Sequence
 
 from plait.experiments import Ratio, Summary, cell_label, value_text
 from plait.findings.series import Line, Point
 
 
 def decimals(accuracy: float, places: int = 3) -> str:
-    """`.846`, `1.000`: as the paper writes accuracies."""
+    """`0.846`, `1.000`; zero has no sign."""
     text = f"{accuracy:.{places}f}"
-    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+    return text.removeprefix("-") if float(text) == 0 else text
 
 
 def signed(difference: float) -> str:
-    """`+.127`, `-.020`; `.000` for what rounds to it."""
+    """`+0.127`, `-0.020`; `0.000` for what rounds to it."""
     text = decimals(abs(difference))
     return text if float(text) == 0 else f"{'-' if difference < 0 else '+'}{text}"
 
@@ -25,7 +26,7 @@ def interval_text(summary: Summary) -> str:
 
 
 def bracketed(summary: Summary) -> str:
-    """`.598 [.549, .710]`: a mean and its 95% interval."""
+    """`0.598 [0.549, 0.710]`: a mean and its 95% interval."""
     if summary.interval is None:
         return decimals(summary.mean)
     return f"{decimals(summary.mean)} [{decimals(summary.interval.low)}, {decimals(summary.interval.high)}]"
@@ -55,6 +56,12 @@ def ratio_text(ratio: Ratio) -> str:
     if ratio.interval is None:
         return text
     return f"{text} [{_end(ratio.interval.low, '0')}, {_end(ratio.interval.high, '..')}]"
+
+
+def span_text(ratios: Sequence[Ratio]) -> str:
+    """The least and the most of some ratios."""
+    least, most = (chosen(ratios, key=lambda ratio: ratio.low) for chosen in (min, max))
+    return f"from {ratio_text(least)} to {ratio_text(most)}"
 
 
 def _end(value: float, unbounded: str) -> str:

@@ -66,7 +66,7 @@ FOUND_BACK = 0.99
 
 def finds_back(found: Evidence) -> Finding | None:
     """The largest noise from which training finds back to .99, at the best learning rate, for each task."""
-    words, shown = [], []
+    words, short, shown = [], [], []
     for task in ("selective-copying", "decoding-recall"):
         cells = of_task(found, task)
         noisy = sorted((c for c in cells if c.run.start is not None and not c.run.start.random), key=_noise)
@@ -84,6 +84,7 @@ def finds_back(found: Evidence) -> Finding | None:
         every = [c for c in cells if c.run.start is not None and c.run.start.random]
         parts = [f"{_random(c)} {decimals(found.summary(c).mean)}" for c in every]
         words.append(f"{text}; {'; '.join(parts)}" if parts else text)
+        short.append(text.partition(",")[0])
         shown += noisy
     if not words:
         return None
@@ -91,6 +92,7 @@ def finds_back(found: Evidence) -> Finding | None:
     return Finding(
         outcome=Outcome.OWN,
         ours=". ".join(words),
+        short="; ".join(short),
         why=f"finding back is a mean of {decimals(FOUND_BACK, 2)}",
         rates=rate,
         trained=trained(shown),

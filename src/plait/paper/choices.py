@@ -4,6 +4,7 @@ Copying is taken up to where pure models get past 90%, which with dropout is fur
 gets past 60%.
 """
 
+from plait.experiments import Ratio
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim, Finding, Outcome
@@ -12,7 +13,7 @@ from plait.findings.figure import Figure
 from plait.findings.judges import trained
 from plait.findings.readings import AS_TRAINED
 from plait.findings.settings import setting_ratios
-from plait.findings.words import ratio_text
+from plait.findings.words import ratio_text, span_text
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall, SelectiveCopying, Task
 from plait.training.run import Run
@@ -47,8 +48,15 @@ def ratio_by_choice(found: Evidence) -> Finding | None:
     if len({setting for _, setting, _ in ratios}) < 2:
         return None
     words = [f"{task} {setting}: {ratio_text(ratio)}" for task, setting, ratio in ratios]
+    by_task: dict[str, list[Ratio]] = {}
+    for task, _, ratio in ratios:
+        by_task.setdefault(task, []).append(ratio)
     return Finding(
-        outcome=Outcome.OWN, ours="; ".join(words), rates="chosen for each", trained=trained(found.cells)
+        outcome=Outcome.OWN,
+        ours="; ".join(words),
+        short="; ".join(f"{task} {span_text(those)}" for task, those in by_task.items()),
+        rates="chosen for each",
+        trained=trained(found.cells),
     )
 
 
@@ -81,7 +89,7 @@ CHOICES = Figure(
                 "train.seed": range(2),
             },
         ),
-        views=(View(panels=("task", "model.dropout", "model.init", "train.dtype"), ratio=True),),
+        views=(View(panels=("task", "model.dropout", "model.init", "train.dtype"), ratio=True, drawn=False),),
     ),
     claims=(
         Claim(

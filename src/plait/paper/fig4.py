@@ -72,8 +72,8 @@ FIG4 = Figure(
     claims=(
         Claim(
             statement="SSM-TF copies selectively from 2,192 parameters on",
-            paper=".999",
-            rerun=".99998",
+            paper="0.999",
+            rerun="0.99998",
             only=("model.pattern=SSM-TF", "model.d_model=8"),
             judge=reaches(model(HYBRID, 8), accuracy=0.999),
         ),
@@ -86,7 +86,7 @@ FIG4 = Figure(
         ),
         Claim(
             statement="The order matters: SSM-TF is above TF-SSM (from width 8 on)",
-            paper="+.566 at 2,000 parameters, +.092 at 12,000",
+            paper="+0.566 at 2,000 parameters, +0.092 at 12,000",
             only=("model.pattern=SSM-TF,TF-SSM",),
             judge=ahead({PATTERN: HYBRID}, ({PATTERN: OTHER},), values=(8, 12, 16, 20, 24)),
         ),

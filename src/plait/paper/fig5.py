@@ -29,17 +29,17 @@ FIG5 = Figure(
         ),
         views=(View(ratio=True),),
     ),
-    says="Figure 5: of models of three layers only the hybrid passes .5, and no pure model passes .4.",
+    says="Figure 5: of models of three layers only the hybrid passes 0.5, and no pure model passes 0.4.",
     claims=(
         Claim(
-            statement="On recall with decoding no pure model of three layers passes .4, the hybrid passes .5 (up to "
+            statement="On recall with decoding no pure model of three layers passes 0.4, the hybrid passes 0.5 (up to "
             "about 1 M parameters, width 192)",
             paper="yes",
             only=("model.d_model=24,48,96,192",),
             judge=alone_past(THREE_LAYERS[2], THREE_LAYERS[:2], over=0.5, below=0.4, widest=192),
         ),
         Claim(
-            statement="On recall with decoding no pure model of three layers passes .4, the hybrid passes .5 (at "
+            statement="On recall with decoding no pure model of three layers passes 0.4, the hybrid passes 0.5 (at "
             "widths up to 768)",
             paper="yes, at widths 24 to 768",
             judge=alone_past(THREE_LAYERS[2], THREE_LAYERS[:2], over=0.5, below=0.4, widest=768),

@@ -57,8 +57,8 @@ HEADLINE = Figure(
     claims=(
         Claim(
             statement="A hybrid of 2,192 parameters copies better than pure models of about 12,000",
-            paper=".999 against .923 (TF-TF) and .931 (SSM-SSM)",
-            rerun=".99998 against .846 and .866",
+            paper="0.999 against 0.923 (TF-TF) and 0.931 (SSM-SSM)",
+            rerun="0.99998 against 0.846 and 0.866",
             judge=ahead(model("SSM-TF", 8), (model("TF-TF", 26), model("SSM-SSM", 22)), along=None),
         ),
     ),

@@ -12,7 +12,7 @@ from plait.findings.figure import Figure
 from plait.findings.judges import training
 from plait.findings.readings import AS_TRAINED
 from plait.findings.settings import leaner_ratios
-from plait.findings.words import ratio_text
+from plait.findings.words import ratio_text, span_text
 from plait.paper.grids import PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall
 from plait.training.run import Run
@@ -33,7 +33,12 @@ def ratio_by_block(found: Evidence) -> Finding | None:
     if len({mixed for _, mixed, _ in ratios}) < 2:
         return None
     words = [f"{small} over {mixed}: {ratio_text(ratio)}" for small, mixed, ratio in ratios]
-    return Finding(outcome=Outcome.OWN, ours="; ".join(words), **training(found, found.cells))
+    return Finding(
+        outcome=Outcome.OWN,
+        ours="; ".join(words),
+        short=span_text([ratio for _, _, ratio in ratios]),
+        **training(found, found.cells),
+    )
 
 
 LEAN = Figure(

@@ -88,8 +88,8 @@ LENGTH = Figure(
             Claim(
                 statement=f"Far beyond the training length ({task}) the hybrid stays above the Transformer with rotary "
                 "positions",
-                paper="+.02 at short lengths, +.10 at long ones (Figure 8: recall of 5 bits, 100 M parameters, trained "
-                "at 20 to 50)",
+                paper="+0.02 at short lengths, +0.10 at long ones (Figure 8: recall of 5 bits, 100 M parameters, "
+                "trained at 20 to 50)",
                 only=(f"task={task}", f"model.pattern={attention},{hybrid}", "model.rotary_fraction=0.25"),
                 judge=far_from_training(task, hybrid, attention, size=0.10),
             )

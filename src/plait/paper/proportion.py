@@ -21,7 +21,13 @@ COLUMN = 0.2
 N_BITS = 3
 
 TRAINED_BY_TESTED = (
-    View(x="test.p_bit", y="task.p_bit", panels=("model.pattern",), title="Trained by tested proportion"),
+    View(
+        x="test.p_bit",
+        y="task.p_bit",
+        panels=("model.pattern",),
+        drawn=False,
+        title="Trained by tested proportion",
+    ),
     View(
         x="task.p_bit",
         where={"test.p_bit": (COLUMN,)},
@@ -41,27 +47,27 @@ def at_every_proportion(n_bits: int) -> tuple[Evaluation, ...]:
 
 
 TABLE_1 = (
-    "Table 1, 12 layers, tested at 0.2 and trained at .05 .1 .3 .5 .8 .9: "
-    "SSM .24 .34 .17 .46 .67 .86; TF .47 .40 .64 .63 .63 .61; hybrid .47 .47 .74 .77 .83 .80."
+    "Table 1, 12 layers, tested at 0.2 and trained at 0.05 0.1 0.3 0.5 0.8 0.9: "
+    "SSM 0.24 0.34 0.17 0.46 0.67 0.86; TF 0.47 0.40 0.64 0.63 0.63 0.61; hybrid 0.47 0.47 0.74 0.77 0.83 0.80."
 )
 
 
 def claims_of_table_1(n_bits: int) -> tuple[Claim, ...]:
     """The claims of Table 1, for words of any length."""
     by_pattern = (
-        (THREE_LAYERS[2], ".47 .47 .74 .77 .83 .80"),
-        (THREE_LAYERS[1], ".24 .34 .17 .46 .67 .86"),
+        (THREE_LAYERS[2], "0.47 0.47 0.74 0.77 0.83 0.80"),
+        (THREE_LAYERS[1], "0.24 0.34 0.17 0.46 0.67 0.86"),
     )
     return (
         Claim(
-            statement=f"Tested at 0.2, the hybrid is the best at every training proportion but .9 ({n_bits} bits)",
-            paper="at 4 of 5 alone, at .05 with TF (Table 1: 12 layers, 5 bits)",
+            statement=f"Tested at 0.2, the hybrid is the best at every training proportion but 0.9 ({n_bits} bits)",
+            paper="at 4 of 5 alone, at 0.05 with TF (Table 1: 12 layers, 5 bits)",
             judge=best_at_most_proportions(THREE_LAYERS[2]),
         ),
         *(
             Claim(
-                statement=f"Tested at 0.2, {pattern} recalls best when trained at .5 or more ({n_bits} bits)",
-                paper=f"{paper} trained at .05, .1, .3, .5, .8, .9 (Table 1: 12 layers, 5 bits)",
+                statement=f"Tested at 0.2, {pattern} recalls best when trained at 0.5 or more ({n_bits} bits)",
+                paper=f"{paper} trained at 0.05, 0.1, 0.3, 0.5, 0.8, 0.9 (Table 1: 12 layers, 5 bits)",
                 only=(f"model.pattern={pattern}",),
                 judge=best_trained_at(pattern, (0.5, 0.8, 0.9)),
             )

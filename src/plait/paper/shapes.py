@@ -56,7 +56,7 @@ def learned_from_random_weights(found: Evidence) -> Finding | None:
     if len(cells) < 2:
         return None
     learned = [cell for cell in cells if found.summary(cell).mean >= LEARNED]
-    first = f"yes, from {learned[0].parameters:,} parameters on" if learned else "none to .99"
+    first = f"yes, from {learned[0].parameters:,} parameters on" if learned else "none to 0.99"
     every = ", ".join(
         f"{bracketed(found.summary(cell))} at {cell.parameters:,}{'' if cell.run.model in BUILT else ' (altered)'}"
         for cell in cells
@@ -64,6 +64,7 @@ def learned_from_random_weights(found: Evidence) -> Finding | None:
     return Finding(
         outcome=Outcome.OWN,
         ours=f"{first}: {every}",
+        short=first,
         why="altered: one part set back to that of Figure 4",
         **training(found, cells),
     )

@@ -7,7 +7,7 @@ from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
 from plait.findings.judges import PATTERN, WIDTH, having, training
 from plait.findings.series import value_of
-from plait.findings.words import bracketed
+from plait.findings.words import bracketed, decimals
 from plait.paper.grids import COPYING_WINDOW, PATTERNS, PROTOCOL, SWEEP, two_layers
 from plait.paper.skewed_copying import SkewedCopying
 from plait.tasks import SelectiveCopying
@@ -32,7 +32,7 @@ def least_over_proportions(found: Evidence) -> Finding | None:
         if value_of(cell, "test.task") == "selective-copying" and value_of(cell, "test.variant") == "uniform"
     ]
     widest = max((value_of(cell, WIDTH) for cell in tested), default=0)
-    words, shown = [], []
+    words, least, shown = [], [], []
     for pattern in dict.fromkeys(cell.pattern for cell in tested):
         cells = having(tested, {PATTERN: pattern, WIDTH: widest})
         if len(cells) < 2:
@@ -43,11 +43,16 @@ def least_over_proportions(found: Evidence) -> Finding | None:
         words.append(
             f"{pattern} {before}least {bracketed(found.summary(worst))} at {value_of(worst, 'test.p_number'):g}"
         )
+        least.append(f"{pattern} {decimals(found.summary(worst).mean)}")
         shown += cells[:1]
     if not words:
         return None
     return Finding(
-        outcome=Outcome.OWN, ours="; ".join(words), why=f"width {widest}", **training(found, shown)
+        outcome=Outcome.OWN,
+        ours="; ".join(words),
+        short=f"least of width {widest}: {', '.join(least)}",
+        why=f"width {widest}",
+        **training(found, shown),
     )
 
 
@@ -78,7 +83,7 @@ SHIFT = Figure(
     ),
     claims=(
         Claim(
-            statement="What was learned at a proportion of numbers of 0.2, at .03 to .9",
+            statement="What was learned at a proportion of numbers of 0.2, at 0.03 to 0.9",
             judge=least_over_proportions,
         ),
     ),

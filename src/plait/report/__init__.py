@@ -3,14 +3,26 @@
 from plait.findings.series import Line, Panel, Point, panels
 from plait.findings.sides import ratios_by_pattern
 from plait.report.comparisons import matrix_table, paired_table
-from plait.report.document import Block, Column, Entry, Lines, Picture, Report, Section, Table
-from plait.report.experiment import RESULTS, experiment_report, folder_report
+from plait.report.document import (
+    Block,
+    Column,
+    Entry,
+    Lines,
+    Picture,
+    Report,
+    Section,
+    Table,
+    Verdict,
+    Verdicts,
+)
 from plait.report.html import html_text, write_html
+from plait.report.markdown import markdown_table, markdown_text
 from plait.report.origin import LEFT_OUT, ORIGIN
-from plait.report.page import markdown_table, update_page, updated_text
+from plait.report.page import update_pages, updated_text
 from plait.report.plots import accuracy_panel, accuracy_plot, panel_alt, panel_plot
 from plait.report.questions import rate_table, window_table
 from plait.report.ratio_plot import ratio_alt, ratio_plot
+from plait.report.reports import RESULTS, experiment_report, folder_report
 from plait.report.svg import svg_text
 from plait.report.tables import ratio_table, results_table
 from plait.report.terminal import print_report, terminal_table
@@ -30,12 +42,15 @@ __all__ = [
     "Report",
     "Section",
     "Table",
+    "Verdict",
+    "Verdicts",
     "accuracy_panel",
     "accuracy_plot",
     "experiment_report",
     "folder_report",
     "html_text",
     "markdown_table",
+    "markdown_text",
     "matrix_table",
     "paired_table",
     "panel_alt",
@@ -50,7 +65,7 @@ __all__ = [
     "results_table",
     "svg_text",
     "terminal_table",
-    "update_page",
+    "update_pages",
     "updated_text",
     "window_table",
     "write_html",

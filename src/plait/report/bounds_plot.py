@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from plait.advisor.bounds import SizedBounds
+from plait.report.styles import GREEN, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,12 +18,12 @@ def bounds_plot(rows: Sequence[SizedBounds], *, field: str) -> "Figure":
     axes = figure.subplots()
     sizes = [row.size or 0 for row in rows]
     axes.plot(
-        sizes, [float(row.bounds[0].value) for row in rows], color="#D55E00", marker="s",
+        sizes, [float(row.bounds[0].value) for row in rows], color=VERMILION, marker="s",
         label="pure SSM needs at least",
     )  # fmt: skip
     held = [(row.size or 0, row.hybrid.cost.state_bits) for row in rows if row.hybrid is not None]
     if held:
-        axes.plot(*zip(*held, strict=True), color="#0072B2", marker="o", label="proved hybrid holds")
+        axes.plot(*zip(*held, strict=True), color=GREEN, marker="^", label="proved hybrid holds")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     axes.set(xlabel=field, ylabel="bits carried from token to token")

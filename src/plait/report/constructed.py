@@ -1,6 +1,6 @@
 """`fig9` and `fig10`: pages that show how the two constructions work, drawn from real forward passes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,7 +14,6 @@ from plait.report.growth import growth_table
 from plait.report.heat_map import heat_map, heat_map_alt
 from plait.report.inside import inside
 from plait.report.pass_diagram import pass_diagram, pass_diagram_alt
-from plait.report.svg import svg_text
 from plait.report.tradeoff import tradeoff_blocks
 from plait.report.window import window_table
 from plait.tasks import DecodingRecall, SelectiveCopying
@@ -101,6 +100,14 @@ def construction_report(name: str) -> Report:
     )
 
 
+def drawn_pictures(names: Collection[str]) -> Iterator[Picture]:
+    """The pictures of `fig9` and `fig10` with these names of files."""
+    for figure in DRAWINGS:
+        if any(name.startswith(f"{figure}-") for name in names):
+            blocks = (block for section in construction_report(figure).sections for block in section.blocks)
+            yield from (block for block in blocks if isinstance(block, Picture) and block.name in names)
+
+
 def drawings_section() -> Section:
     """The diagrams of both constructions, for the pages of others."""
     return Section(title=DRAWN, blocks=(_diagram("fig9", _copying()), _diagram("fig10", _recall())))
@@ -111,8 +118,9 @@ def _heat_map_blocks(name: str, plan: Plan) -> tuple[Block, ...]:
     price = cost(plan, SEQ_LEN)
     figure = Picture(
         caption=f"What goes in, what each subspace holds after every layer, and what comes out: {plan.describe()}",
-        alt=heat_map_alt(seen),
-        svg=svg_text(heat_map(seen), name=f"{name}-heat"),
+        draw=lambda: heat_map(seen),
+        tell=lambda: heat_map_alt(seen),
+        name=f"{name}-heat",
     )
     line = (
         f"{plan.config().pattern}, {plan.name}: width {price.width}, {price.parameters:,} parameters, "
@@ -125,11 +133,11 @@ def _diagram(name: str, drawing: Drawing) -> Picture:
     names = drawing.small.task.token_names
     tokens = torch.tensor([names.index(token) for token in drawing.tokens.split()])
     seen = inside(drawing.small.build(), tokens)
-    plot = pass_diagram(seen, marks=drawing.marks)
     return Picture(
         caption=f"One forward pass, from its real tensors: {drawing.small.describe()}",
-        alt=pass_diagram_alt(seen),
-        svg=svg_text(plot, name=f"{name}-pass"),
+        draw=lambda: pass_diagram(seen, marks=drawing.marks),
+        tell=lambda: pass_diagram_alt(seen),
+        name=f"{name}-pass",
     )
 
 

@@ -1,14 +1,19 @@
-"""What a report is made of: sections of text, tables and figures, the same for terminal, HTML and JSON."""
+"""What a report is made of: sections of text, verdicts, tables and pictures, the same wherever it is printed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from plait.report.svg import svg_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """`brief` columns are shown on a terminal too, `page` ones on the page of results; `numeric` ones stand right."""
+    """`brief` columns are shown on a terminal too, `page` ones on a page of results; `numeric` ones stand right."""
 
     name: str
     title: str
@@ -32,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of as many entries as there are columns.
+    """Rows of as many entries as there are columns; a `folded` one is shown on demand, and on no terminal.
 
     Raises:
         ValueError: a row of another length.
@@ -42,6 +47,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
     notes: tuple[str, ...] = ()
+    folded: bool = False
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -56,11 +62,29 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A drawing as SVG text, with what it shows in words for those who do not see it."""
+    """A drawing, made when it is asked for, and what it shows in words for those who do not see it.
+
+    Args:
+        caption: what is drawn, and how to read it.
+        draw: gives the matplotlib figure.
+        tell: gives every point in words.
+        name: of its file.
+        brief: what it shows, in a sentence.
+    """
 
     caption: str
-    alt: str
-    svg: str
+    draw: Callable[[], "Figure"]
+    tell: Callable[[], str]
+    name: str
+    brief: str = ""
+
+    @property
+    def alt(self) -> str:
+        return self.tell()
+
+    def svg(self, *, told: bool = True) -> str:
+        """SVG text; its marks say their values where they are `told`."""
+        return svg_text(self.draw(), name=self.name, told=told)
 
     def to_json(self) -> dict[str, Any]:
         return {"caption": self.caption, "alt": self.alt}
@@ -68,16 +92,49 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """Lines of text; `code` for commands."""
+    """Lines of text; `code` for commands, `listed` for a list."""
 
     lines: tuple[str, ...]
     code: bool = False
+    listed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {"lines": list(self.lines)}
 
 
-Block = Table | Picture | Lines
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What our rows say to one claim, in one reading.
+
+    Args:
+        claim: with what others have, a sentence.
+        outcome: in a word or a few; empty for a question of our own.
+        found: our numbers, and what made them so.
+        reading: the settings that were read; empty where there is one reading.
+        check: the command that trains what decides it.
+    """
+
+    claim: str
+    outcome: str
+    found: str
+    reading: str = ""
+    check: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("claim", "outcome", "found", "reading", "check")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdicts:
+    """Verdicts, those on one claim together."""
+
+    verdicts: tuple[Verdict, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"verdicts": [verdict.to_json() for verdict in self.verdicts]}
+
+
+Block = Table | Picture | Lines | Verdicts
 
 
 @dataclass(frozen=True, kw_only=True)

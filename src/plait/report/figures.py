@@ -21,7 +21,7 @@ def write_figures(report: Report, folder: str | os.PathLike[str]) -> tuple[Path,
         if figures:
             target.mkdir(parents=True, exist_ok=True)
         for path, figure in zip(paths, figures, strict=True):
-            write_whole(path, f"{figure.svg.strip()}\n".encode())
+            write_whole(path, f"{figure.svg().strip()}\n".encode())
     except OSError as error:
         raise StoreError(f"cannot write figures to {str(target)!r}: {error.strerror or error}") from error
     return paths

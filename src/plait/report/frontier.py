@@ -15,7 +15,6 @@ from plait.memory.configs import read_model
 from plait.model import HybridConfig
 from plait.report.document import Column, Entry, Picture, Section, Table
 from plait.report.frontier_plot import Mark, frontier_alt, frontier_plot
-from plait.report.svg import svg_text
 from plait.tasks import DecodingRecall, SelectiveCopying, is_built_in
 from plait.theory import FrontierPoint, frontier
 
@@ -123,8 +122,9 @@ def frontier_sections(experiment: Experiment, rows: pl.DataFrame) -> tuple[Secti
     )
     figure = Picture(
         caption="The frontier: bits that recurrent states need at least, by reach; marks are models, float32 as held",
-        alt=frontier_alt(points, marks),
-        svg=svg_text(frontier_plot(points, marks), name=f"{experiment.name}-frontier"),
+        draw=lambda: frontier_plot(points, marks),
+        tell=lambda: frontier_alt(points, marks),
+        name=f"{experiment.name}-frontier",
     )
     return (Section(title=FRONTIER, blocks=(figure, table)),)
 

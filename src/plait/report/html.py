@@ -1,17 +1,22 @@
 """A report as one HTML file that needs no network: styles, tables and SVG figures inside."""
 
 import os
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from plait.experiments import StoreError
 from plait.files import write_whole
-from plait.report.document import Picture, Report, Table
+from plait.report.document import Block, Lines, Picture, Report, Section, Table, Verdict, Verdicts
 
 _TEMPLATE = "report.html"
 
+WIDE_POINTS = 560
+"""Width of a picture from which on it is a diagram, not a plot."""
+
 
 def html_text(report: Report) -> str:
-    """The whole page. All text is escaped; only the figures' own SVG goes in as it is."""
+    """The whole page. All text is escaped; only the pictures' own SVG goes in as it is."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -21,17 +26,39 @@ def html_text(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["table"] = _is_table
-    environment.tests["figure"] = _is_figure
+    for name, kind in (("table", Table), ("picture", Picture), ("verdicts", Verdicts)):
+        environment.tests[name] = _is(kind)
+    environment.tests["wide"] = _is_wide
+    environment.filters["answer"] = _answer
+    environment.filters["by_claim"] = _by_claim
     return environment.get_template(_TEMPLATE).render(report=report)
 
 
-def _is_table(block: object) -> bool:
-    return isinstance(block, Table)
+def _is(kind: type) -> Callable[[object], bool]:
+    return lambda block: isinstance(block, kind)
 
 
-def _is_figure(block: object) -> bool:
-    return isinstance(block, Picture)
+def _is_wide(svg: str) -> bool:
+    """Whether a picture is a diagram that needs the page's whole width to be read."""
+    found = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
+    return found is not None and float(found[1]) > WIDE_POINTS
+
+
+def _answer(section: Section) -> tuple[Block, ...]:
+    """What stands beside one another at the top of a section: words and verdicts, and the plot that comes after."""
+    for place, block in enumerate(section.blocks):
+        if isinstance(block, Picture):
+            return section.blocks[: place + 1] if place else ()
+        if not isinstance(block, Verdicts | Lines):
+            break
+    return ()
+
+
+def _by_claim(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
+    claims: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        claims.setdefault(verdict.claim, []).append(verdict)
+    return claims
 
 
 def write_html(report: Report, path: str | os.PathLike[str]) -> Path:

@@ -1,75 +1,110 @@
-"""What a folder of results holds of an experiment: its rows, whether it was run, what is missing, where it is from."""
+"""Where the rows of a figure are from: how they were trained, what is missing, versions, devices, the command."""
 
 from collections.abc import Sequence
 from itertools import chain
 
 import polars as pl
 
-from plait.experiments import (
-    NUMERICS,
-    SCHEMA_VERSION,
-    Experiment,
-    left_out,
-)
-from plait.findings.evidence import StoredRows
-from plait.findings.figure import Figure
-from plait.paper import catalogue
-from plait.report.document import Block, Lines, Section
+from plait.experiments import NUMERICS, SCHEMA_VERSION, Experiment, left_out
+from plait.experiments.settings import KEPT, SETTINGS
+from plait.findings.evidence import Evidence, StoredRows
+from plait.findings.verdicts import protocol_lines
+from plait.report.document import Lines, Section
+from plait.report.tables import sweep_notes
 
 LEFT_OUT, ORIGIN = "Left out", "How this was made"
 """Titles of the sections, for `Report.with_sections(.., before=..)`."""
+
+VERSIONS = f"numerical version {NUMERICS}, schema version {SCHEMA_VERSION}"
 
 _PROVENANCE = {"plait": "plait", "torch": "PyTorch", "python": "Python", "device": "device"}
 
 _UNRECORDED = {"not installed": "run from a source tree, its version not recorded"}
 """What early rows say of plait's version."""
 
-
-def shown_figures(stored: StoredRows) -> tuple[list[Figure], set[str]]:
-    """The figures that were run, in the catalogue's order, and the members that they account for.
-
-    One of which only members are stored that a fuller one has as well was not run.
-    """
-    trained = set(stored.rows["member"])
-    parts: dict[str, tuple[float, set[str]]] = {}
-    for name, figure in catalogue.FIGURES.items():
-        experiment = figure.experiment
-        own = set(chain.from_iterable(experiment.members()))
-        if own & trained and stored.cells(experiment):
-            parts[name] = (len(own & trained) / len(own), own & trained)
-    names: set[str] = set()
-    accounted: set[str] = set()
-    for name, (_, members) in sorted(parts.items(), key=lambda item: -item[1][0]):
-        if members - accounted or catalogue.FIGURES[name].experiment.evaluations:
-            names.add(name)
-            accounted |= members
-    return [figure for name, figure in catalogue.FIGURES.items() if name in names], accounted
+MOST_NAMED = 8
+NOT_TRAINED = ": not run"
 
 
-def origin_report(
-    experiment: Experiment, stored: StoredRows, commands: Sequence[str] = (), *, prefix: str = ""
+def origin_sections(
+    name: str, evidence: Evidence, commands: Sequence[str] = (), *, prefix: str = ""
 ) -> list[Section]:
-    """What of the experiment is not stored, if anything, and where the rest comes from."""
-    members = dict(zip(chain.from_iterable(experiment.members()), experiment.expand(), strict=True))
-    own, measured = stored.own(experiment), stored.measured(experiment)
-    missing = left_out(experiment, [members[member] for member in own["member"]])
+    """What of the experiment is not stored, if anything, and where the rest comes from.
+
+    Args:
+        name: of the figure, as `plait reproduce` knows it.
+        commands: what makes the rows; worked out where none are given.
+    """
     sections: list[Section] = []
-    if missing:
-        more = f"plait reproduce {experiment.name} --full trains the rest"
+    if missing := missing_lines(evidence):
+        more = f"{reproduce_command(name, evidence, full=True)} trains the rest"
         sections.append(Section(title=prefix + LEFT_OUT, blocks=(Lines(lines=(*missing, more)),)))
-    sections.append(Section(title=prefix + ORIGIN, blocks=_origin(own, measured, commands)))
-    return sections
+    made = (*protocol_lines(evidence.cells), *made_lines(evidence), VERSIONS)
+    commands = tuple(commands) or (reproduce_command(name, evidence),)
+    blocks = (Lines(lines=made, listed=True), Lines(lines=commands, code=True))
+    return [*sections, Section(title=prefix + ORIGIN, blocks=blocks)]
 
 
-def _origin(rows: pl.DataFrame, measured: pl.DataFrame | None, commands: Sequence[str]) -> tuple[Block, ...]:
-    versions = f"numerical version {NUMERICS}, schema version {SCHEMA_VERSION}"
-    if measured is None:
+def page_lines(evidence: Evidence) -> list[str]:
+    """The same in a few lines, for a page of results."""
+    missing = missing_lines(evidence)
+    untrained = [_shortened(line) for line in missing if line.endswith(NOT_TRAINED)]
+    elsewhere = bool(evidence.experiment.evaluations)
+    notes = sweep_notes([evidence.summary(cell) for cell in evidence.cells]) if elsewhere else []
+    return [
+        *protocol_lines(evidence.cells), *notes, *missing[:1], *untrained, *made_lines(evidence), VERSIONS,
+    ]  # fmt: skip
+
+
+def missing_lines(evidence: Evidence) -> tuple[str, ...]:
+    """What is not trained: of the whole, of some models, and whole models."""
+    return tuple(chain.from_iterable(_missing(form, evidence.stored) for form in evidence.in_forms))
+
+
+def made_lines(evidence: Evidence) -> list[str]:
+    """How many members, and what made them."""
+    stored, forms = evidence.stored, evidence.in_forms
+    rows = pl.concat([stored.own(form) for form in forms]).unique("member", maintain_order=True)
+    measured = [found for form in forms if (found := stored.measured(form)) is not None]
+    if not measured:
         n_diverged = rows["diverged_at"].is_not_null().sum()
-        made = f"{len(rows):,} trained members, {n_diverged:,} of them diverged; {_made_by(rows)}"
-    else:  # the measured weights were trained where they were measured, wherever the member's own row is from
-        made = f"{len(rows):,} trained members, measured {len(measured):,} times in all; {_made_by(measured)}"
-    lines = (made, versions)
-    return (Lines(lines=lines), *((Lines(lines=tuple(commands), code=True),) if commands else ()))
+        return [f"{len(rows):,} trained members, {n_diverged:,} of them diverged; {_made_by(rows)}"]
+    # The measured weights were trained where they were measured, wherever the member's own row is from.
+    tests = pl.concat(measured).unique(["member", "evaluation"], maintain_order=True)
+    return [f"{len(rows):,} trained members, measured {len(tests):,} times in all; {_made_by(tests)}"]
+
+
+def reproduce_command(name: str, evidence: Evidence, *, full: bool = False, folder: str | None = None) -> str:
+    """What trains these rows: the plain form where it has them all, else the full one, in their setting.
+
+    Args:
+        full: whether all of the experiment is meant.
+        folder: where they lie.
+    """
+    quick = frozenset(
+        chain.from_iterable(chain.from_iterable(form.quick_form().members() for form in evidence.in_forms))
+    )
+    whole = full or not all(set(evidence.stored.own(form)["member"]) <= quick for form in evidence.in_forms)
+    words = ["plait reproduce", name, *(["--full"] if whole else [])]
+    words += [f"--setting {named}" for form in evidence.in_forms[:1] if (named := _setting_name(form))]
+    return " ".join([*words, *([] if folder is None else [f"-o {folder}"])])
+
+
+def _setting_name(experiment: Experiment) -> str:
+    """The setting's name on the command line; empty for the one that experiments are declared in."""
+    known = experiment.setting in SETTINGS.values() and experiment.setting != KEPT
+    return experiment.setting.name if known else ""
+
+
+def _missing(experiment: Experiment, stored: StoredRows) -> tuple[str, ...]:
+    members = dict(zip(chain.from_iterable(experiment.members()), experiment.expand(), strict=True))
+    return left_out(experiment, [members[member] for member in stored.own(experiment)["member"]])
+
+
+def _shortened(line: str) -> str:
+    """Models that were not run, by name if they are few."""
+    labels = line.removesuffix(NOT_TRAINED).split(", ")
+    return line if len(labels) <= MOST_NAMED else f"{len(labels)} of its models{NOT_TRAINED}"
 
 
 def _made_by(rows: pl.DataFrame) -> str:

@@ -1,237 +1,291 @@
 """Markdown pages whose numbers come from stored results: what stands between markers is written anew.
 
-    <!-- verdicts: all -->                          every claim with what our rows say to it
-    <!-- section: fig4 -->                          an experiment: its verdicts, plots, tables, and how it was trained
-    <!-- table: fig4 results -->                    a table, of one of the kinds in `TABLES`
-    <!-- figure: fig4 0 -->                         the plots of the experiment's first view, as files beside the page
-    <!-- value: fig4 results mean "SSM-TF d8" -->   one entry: the table's kind, a column, and the row's first entry
+Blocks stand between lines that CommonMark takes for link definitions and shows to nobody:
 
-each up to the next <!-- end -->. Plots of experiments that no page shows any more are removed.
+    [summary: all]: #                       how many claims hold, and every claim with what our rows say to it
+    [section: fig4]: #                      a figure: its verdicts, plots, tables, and how it was trained
+    [table: fig4 results]: #                a table, of one of the kinds in `TABLES`
+    [table: protocol]: #                    the released program's choices beside ours
+    [plots: fig4 0]: #                      the plots of the figure's first view
+
+each up to the next line `[end]: #`. Inside a line one number stands between comments, which must not begin the line
+(CommonMark takes the whole of such a line for HTML):
+
+    text <!-- value: fig4 results mean "SSM-TF d8" -->1.000<!-- end --> text
+
+the table's kind, a column, and the row's first entry. `fig4@as-run` is a figure in one of its readings.
 """
 
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from plait.checks.names import unknown
-from plait.experiments import Store, StoreError
+from plait.experiments import StoreError
 from plait.files import write_whole
-from plait.findings.evidence import Evidence, StoredRows
-from plait.findings.figure import Figure
-from plait.findings.series import Panel
-from plait.findings.sides import is_pure, ratios_by_pattern
+from plait.findings.readings import AS_TRAINED, find_reading
 from plait.paper import FIGURES, find_figure
-from plait.report.document import Lines, Table
-from plait.report.origin import LEFT_OUT, ORIGIN, origin_report, shown_figures
-from plait.report.page_sections import not_run, protocol_block, section_tables, verdict_block
-from plait.report.page_tables import OPEN_TABLES, TABLES, cells_of_panel, number_of
-from plait.report.plots import panel_plot, panel_summary
-from plait.report.proved import proved_points
-from plait.report.ratio_plot import ratio_plot
-from plait.report.svg import svg_text
-from plait.report.verdict_table import verdict_table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+from plait.report.assemble import figure_blocks, panel_pictures, picture_name
+from plait.report.constructed import DRAWINGS, drawn_pictures
+from plait.report.document import Block, Lines, Picture, Table
+from plait.report.folder_results import FolderResults, stored_rows
+from plait.report.markdown import markdown_table, markdown_text
+from plait.report.origin import missing_lines, page_lines, reproduce_command
+from plait.report.page_tables import OPEN_TABLES, TABLES, number_of
+from plait.report.paper_tables import protocol_table
+from plait.report.verdict_table import Linked, summary_blocks
 
 NOTHING = "*not run yet*"
 
 IMAGES = "images"
 
-_MARKED = re.compile(
-    r"(<!-- (verdicts|section|table|figure|value): ([^\n]*?) -->)(.*?)(<!-- end -->)", re.DOTALL
+PROTOCOL = "protocol"
+
+_BLOCK = re.compile(
+    r"^(\[(summary|section|table|plots): ([^\]\n]*)\]: #)\n(.*?)^(\[end\]: #)$", re.DOTALL | re.MULTILINE
 )
+_VALUE = re.compile(r"(<!-- value: ([^\n]*?) -->)(.*?)(<!-- end -->)")
 
 
-def update_page(page: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
-    """Write the page anew from the results in `folder`, its images beside it; whether its text changed.
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    """A page that is being written.
+
+    Args:
+        results: what it is written from.
+        pictures: takes the pictures that it shows, by their names.
+        links: where the page of a figure lies, as this one sees it.
+        images: where pictures lie.
+    """
+
+    results: FolderResults
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    links: str = "results"
+    images: str = IMAGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenPage:
+    """A page as its rows give it: its text, the pictures that it shows by name, and the folder that they belong in."""
+
+    path: Path
+    text: str
+    pictures: Mapping[str, Picture]
+    images: Path
+
+
+def update_pages(pages: Iterable[str | os.PathLike[str]], folder: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Write pages anew from the results in `folder`, their images beside them; those whose text changed.
+
+    A page may be a folder, which stands for every page in it that has a marker. Generated images that no page beside
+    them shows any more are removed.
 
     Raises:
         StoreError: a damaged shard, or a page that cannot be read or written.
-        ValueError: a marker that names what is not there.
+        ValueError: a marker that names what is not there, or a line that begins with a comment.
     """
-    path = Path(page)
+    changed: list[Path] = []
+    folders: set[Path] = set()
+    for page in written_pages(pages, folder):
+        with _page_errors(page.path):
+            for name, picture in page.pictures.items():
+                page.images.mkdir(exist_ok=True)
+                write_whole(page.images / f"{name}.svg", picture.svg(told=False).encode())
+            folders |= {page.images} if page.pictures else set()
+            if page.text != page.path.read_text():
+                write_whole(page.path, page.text.encode())
+                changed.append(page.path)
+    for images in folders:
+        shown = shown_images(images)
+        for picture in drawn_pictures(shown):
+            write_whole(images / f"{picture.name}.svg", picture.svg(told=False).encode())
+        for old in _generated(images) - shown:
+            (images / f"{old}.svg").unlink()
+    return tuple(changed)
+
+
+def written_pages(
+    pages: Iterable[str | os.PathLike[str]], folder: str | os.PathLike[str]
+) -> Iterator[WrittenPage]:
+    """Every page that has a marker as it is to be, from the results in `folder`; nothing is changed.
+
+    Raises:
+        StoreError, ValueError: as `update_pages`.
+    """
+    results = FolderResults(stored=stored_rows(folder))
+    for path in _pages(pages):
+        with _page_errors(path):
+            text, images = path.read_text(), _images_of(path)
+            page = _Page(results=results, links=_links_of(path), images=os.path.relpath(images, path.parent))
+            yield WrittenPage(path=path, text=_written(text, page), pictures=page.pictures, images=images)
+
+
+@contextmanager
+def _page_errors(path: Path) -> Generator[None]:
     try:
-        text = path.read_text()
-        images: dict[str, str] = {}
-        new = updated_text(text, folder, images=images)
-        for name, svg in images.items():
-            (path.parent / IMAGES).mkdir(exist_ok=True)
-            write_whole(path.parent / IMAGES / name, svg.encode())
-        for old in _plots_beside(path):
-            if old.name not in images:
-                old.unlink()
-        if new != text:
-            write_whole(path, new.encode())
+        yield
     except OSError as error:
         raise StoreError(f"cannot update the page {str(path)!r}: {error.strerror or error}") from error
-    return new != text
 
 
-def updated_text(text: str, folder: str | os.PathLike[str], *, images: dict[str, str] | None = None) -> str:
+def updated_text(text: str, folder: str | os.PathLike[str], *, images: str = IMAGES) -> str:
     """The page's text with every marked place written anew.
 
     Args:
         folder: of results; one that is missing or empty leaves every place saying so.
-        images: takes the plots by the names of their files.
+        images: where pictures lie, as the page sees them.
 
     Raises:
         StoreError: a damaged shard.
-        ValueError: a marker that names what is not there.
+        ValueError: as `update_pages`.
     """
-    store = Store(folder)
-    stored = StoredRows(rows=store.read(), evaluations=store.read_evaluations())
-    known: dict[str, Evidence] = {}
-    run = {figure.name for figure in shown_figures(stored)[0]}
-
-    def found_of(name: str) -> Evidence:
-        if name not in known:
-            experiment = find_figure(name).experiment
-            known[name] = Evidence(experiment=experiment, cells=stored.cells(experiment), stored=stored)
-        return known[name]
-
-    def replaced(match: re.Match[str]) -> str:
-        begin, kind, rest, _, end = match.groups()
-        words = shlex.split(rest)
-        if not words:
-            raise ValueError(f"a {kind} needs the name of an experiment, got {begin}")
-        if kind == "verdicts":
-            return f"{begin}\n\n{markdown_table(verdict_table(FIGURES.values(), found_of), caption=False)}\n\n{end}"
-        figure, found = find_figure(words[0]), found_of(words[0])
-        if kind == "value":
-            return f"{begin}{_value(figure, found, words[1:]) if found.cells else NOTHING}{end}"
-        if kind == "section":
-            block = _section(figure, found, images) if words[0] in run else not_run(found.experiment)
-            return f"{begin}\n\n{block}\n\n{end}"
-        if not found.cells:
-            return f"{begin}\n{NOTHING}\n{end}"
-        block = (
-            _table_block(figure, found, words[1:])
-            if kind == "table"
-            else _plots_block(figure, found, words[1:], images)
-        )
-        return f"{begin}\n\n{block}\n\n{end}"
-
-    return _MARKED.sub(replaced, text)
+    return _written(text, _Page(results=FolderResults(stored=stored_rows(folder)), images=images))
 
 
-def markdown_table(table: Table, *, brief: bool = True, caption: bool = True) -> str:
-    """The table in Markdown, with its brief columns or all of them, its caption above and its notes below."""
-    shown = [place for place, column in enumerate(table.columns) if column.brief or column.page or not brief]
-    columns = [table.columns[place] for place in shown]
-    lines = [
-        _row([column.title for column in columns]),
-        _row(["---:" if column.numeric else "---" for column in columns]),
-        *(_row([row[place].text for place in shown]) for row in table.rows),
-    ]
-    notes = "".join(f"\n\n*{note}*" for note in table.notes)
-    above = f"**{table.caption}**\n\n" if caption else ""
-    return above + "\n".join(lines) + notes
+def shown_images(images: Path) -> set[str]:
+    """The names of the pictures in a folder that a page beside or above it links to."""
+    pages = [*images.parent.rglob("*.md"), *images.parent.parent.glob("*.md")]
+    found = (re.findall(rf"\b{images.name}/([\w.-]+)\.svg", page.read_text()) for page in pages)
+    return {name for names in found for name in names}
 
 
-def _row(entries: Sequence[str]) -> str:
-    return f"| {' | '.join(entry.replace('|', chr(92) + '|') for entry in entries)} |"
+def _pages(pages: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    found: list[Path] = []
+    for page in map(Path, pages):
+        marked = [p for p in sorted(page.rglob("*.md")) if _is_marked(p)] if page.is_dir() else [page]
+        found += [path for path in marked if path not in found]
+    return found
 
 
-def _section(figure: Figure, found: Evidence, images: dict[str, str] | None) -> str:
-    figures = [
-        _plots_block(figure, found, (str(place),), images) for place in range(len(found.experiment.views))
-    ]
-    blocks = [verdict_block(figure, found), *(figure for figure in figures if figure != NOTHING)]
-    for table, folded in section_tables(figure, found):
-        blocks.append(_folded(table) if folded else markdown_table(table))
-    return "\n\n".join((*blocks, protocol_block(found)))
+def _is_marked(path: Path) -> bool:
+    text = path.read_text()
+    return bool(_BLOCK.search(text) or _VALUE.search(text))
 
 
-def _folded(table: Table) -> str:
-    inside = markdown_table(table, caption=False)
-    return f"<details>\n<summary>{table.caption}</summary>\n\n{inside}\n\n</details>"
+def _images_of(page: Path) -> Path:
+    """The folder of images of a page: beside it, or beside its folder."""
+    above = page.parent.parent / IMAGES
+    return above if above.is_dir() and not (page.parent / IMAGES).is_dir() else page.parent / IMAGES
 
 
-def _plots_beside(page: Path) -> list[Path]:
-    """The plots of the catalogue's experiments in the folder of a page's images."""
-    names = "|".join(FIGURES)
-    pattern = re.compile(rf"({names})-\d+-\d+(-ratio)?\.svg")
-    return sorted(path for path in (page.parent / IMAGES).glob("*.svg") if pattern.fullmatch(path.name))
+def _links_of(page: Path) -> str:
+    return "." if page.parent.name == "results" else "results"
 
 
-_LINES = {"origin": ORIGIN, "left-out": LEFT_OUT}
-"""Kinds that are lines of text: what made the results, and what is missing."""
+def _generated(images: Path) -> set[str]:
+    """The names of the pictures of figures in a folder."""
+    pattern = re.compile(
+        rf"({'|'.join(FIGURES)})(-[a-z-]+)?-\d+-\d+(-ratio)?|({'|'.join(DRAWINGS)})-(heat|pass|layouts)"
+    )
+    return {path.stem for path in images.glob("*.svg") if pattern.fullmatch(path.stem)}
 
 
-def _table_block(figure: Figure, found: Evidence, words: Sequence[str]) -> str:
-    kind = words[0] if words else ""
-    if kind in _LINES:
-        return _lines_block(found, _LINES[kind])
-    table = _table(figure, found, words)
+def _written(text: str, page: _Page) -> str:
+    new = _BLOCK.sub(lambda match: _block(match, page), text)
+    new = _VALUE.sub(lambda match: f"{match[1]}{_value(page, shlex.split(match[2]))}{match[4]}", new)
+    for number, line in enumerate(new.splitlines(), start=1):
+        if line.startswith("<!--"):
+            raise ValueError(
+                f"line {number} begins with a comment, which makes the whole line HTML: break the line elsewhere, "
+                f"got {line[:60]!r}"
+            )
+    return new
+
+
+def _block(match: re.Match[str], page: _Page) -> str:
+    begin, kind, rest, _, end = match.groups()
+    words = shlex.split(rest)
+    if not words:
+        raise ValueError(f"a {kind} needs the name of an experiment, got {begin}")
+    if kind == "summary":
+        blocks = summary_blocks(tuple(page.results.figures.values()), linked=_linked(page))
+    elif kind == "section":
+        blocks = _section(page, words[0])
+    elif kind == "plots":
+        blocks = _plots(page, words)
+    elif words == [PROTOCOL]:
+        blocks = (protocol_table(),)
+    else:
+        return f"{begin}\n\n{_table_text(page, words)}\n\n{end}"
+    page.pictures.update({block.name: block for block in blocks if isinstance(block, Picture)})
+    shown = [
+        markdown_table(block, caption=False) if kind == "summary" and isinstance(block, Table)
+        else markdown_text(block, images=page.images)
+        for block in blocks
+    ]  # fmt: skip
+    return "\n\n".join((begin, *(shown or [NOTHING]), end))
+
+
+def _linked(page: _Page) -> Linked:
+    return lambda name, words: f"[{words}]({page.links}/{name}.md)"
+
+
+def _section(page: _Page, name: str) -> tuple[Block, ...]:
+    figure = find_figure(name)
+    stored = page.results.figures[name]
+    if not stored.readings:
+        members = len(figure.experiment.expand())
+        return (Lines(lines=(f"*Not run yet: `plait reproduce {name} --full`, {members:,} members.*",)),)
+    several = len(stored.readings) > 1
+    made: list[Block] = []
+    for reading, evidence in stored.readings:
+        title = f"How this was made, {reading.title}" if several else "How this was made"
+        command = reproduce_command(name, evidence, full=bool(missing_lines(evidence)))
+        made += [
+            Lines(lines=(f"**{title}**",)),
+            Lines(lines=tuple(page_lines(evidence)), listed=True),
+            Lines(lines=(command,), code=True),
+        ]
+    return (*figure_blocks(stored), *made)
+
+
+def _plots(page: _Page, words: Sequence[str]) -> tuple[Picture, ...]:
+    figure, evidence = page.results.of(words[0])
+    reading = find_reading(words[0].partition("@")[2] or AS_TRAINED.name)
+    view = number_of(words[1:])
+    return tuple(
+        picture
+        for number, panel in enumerate(evidence.panels(view))
+        for picture in panel_pictures(panel, picture_name(figure, reading, view, number), figure)
+    )
+
+
+def _table_text(page: _Page, words: Sequence[str]) -> str:
+    kind = words[1] if len(words) > 1 else ""
+    table = _table(page, words)
     return NOTHING if table is None else markdown_table(table, brief=kind != "all")
 
 
-def _table(figure: Figure, found: Evidence, words: Sequence[str]) -> Table | None:
-    if not words or words[0] not in TABLES:
-        raise ValueError(unknown("kind of table", words[0] if words else "", (*TABLES, *_LINES)))
-    name = " ".join(words)
+def _table(page: _Page, words: Sequence[str]) -> Table | None:
+    figure, found = page.results.of(words[0])
+    if len(words) < 2 or words[1] not in TABLES:
+        raise ValueError(unknown("kind of table", words[1] if len(words) > 1 else "", TABLES))
+    if not found.cells:
+        return None
+    name = " ".join(words[1:])
     if name not in found.remembered:
-        found.remembered[name] = TABLES[words[0]](figure, found, words[1:])
+        found.remembered[name] = TABLES[words[1]](figure, found, words[2:])
     return found.remembered[name]
 
 
-def _lines_block(found: Evidence, title: str) -> str:
-    sections = origin_report(found.experiment, found.stored)
-    blocks = [block for section in sections if section.title == title for block in section.blocks]
-    lines = [line for block in blocks if isinstance(block, Lines) for line in block.lines]
-    return "\n".join(f"- {line}" for line in lines) or "- nothing"
-
-
-def _plots_block(figure: Figure, found: Evidence, words: Sequence[str], images: dict[str, str] | None) -> str:
-    """Links to the plots of a view; they are drawn only where `images` takes them."""
-    view = number_of(words)
-    lines = []
-    for number, panel in enumerate(found.panels(view)):
-        name = f"{found.experiment.name}-{view}-{number}"
-        lines.append(_link(name, panel_summary(panel)))
-        if images is not None:
-            images[f"{name}.svg"] = svg_text(_plot(figure, panel), name=name)
-        cells = cells_of_panel(panel) if panel.view.ratio else []
-        if len({is_pure(cell) for cell in cells}) == 2:
-            lines.append(
-                _link(f"{name}-ratio", "Parameters of pure models over those of hybrids, by accuracy")
-            )
-            ratios = ratios_by_pattern(cells) if images is not None else None
-            if images is not None and ratios is not None:
-                images[f"{name}-ratio.svg"] = svg_text(ratio_plot(ratios), name=f"{name}-ratio")
-    return "\n\n".join(lines) or NOTHING
-
-
-def _plot(figure: Figure, panel: Panel) -> "Plot":
-    shown = {line.label for line in panel.lines}
-    references = (figure.paper, figure.rerun) if panel.view.x == "parameters" else ((), ())
-    paper, rerun = (
-        [reference for reference in source if reference.pattern in shown] for source in references
-    )
-    proved = proved_points(figure.experiment) if panel.view.x == "parameters" else ()
-    return panel_plot(panel, paper=paper, rerun=rerun, proved=proved)
-
-
-def _link(name: str, alt: str) -> str:
-    return f"![{alt.replace('[', '(').replace(']', ')')}]({IMAGES}/{name}.svg)"
-
-
-def _value(figure: Figure, found: Evidence, words: Sequence[str]) -> str:
-    if len(words) < 3:
-        raise ValueError(f"a value needs a kind of table, a column and a row, got {list(words)}")
+def _value(page: _Page, words: Sequence[str]) -> str:
+    if len(words) < 4:
+        raise ValueError(
+            f"a value needs an experiment, a kind of table, a column and a row, got {list(words)}"
+        )
     *kind, column, row = words
-    table = _table(figure, found, kind)
+    table = _table(page, kind)
     if table is None:
         return NOTHING
     names = [known.name for known in table.columns]
-    if column not in names and kind[0] in OPEN_TABLES:
+    if column not in names and kind[1] in OPEN_TABLES:
         return NOTHING
     if column not in names:
-        raise ValueError(unknown(f"column of the table {' '.join(kind)}", column, names))
+        raise ValueError(unknown(f"column of the table {' '.join(kind[1:])}", column, names))
     labels = [entries[0].text for entries in table.rows]
     if row not in labels:
         return NOTHING

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from plait.experiments import Cell
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
-from plait.findings.series import Panel
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import Table
+from plait.report.paper_tables import apart_table, beside_table
 from plait.report.questions import leaner_table, rate_table, window_table
-from plait.report.seed_views import rate_grid, seed_table, statistic_table
+from plait.report.seed_views import rates_table, seed_table, statistic_table
 from plait.report.tables import ratio_table, results_table
 
 
@@ -31,7 +30,7 @@ def _ratio(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table |
     shown, place = found.panels(views[0]), number_of(arguments)
     if place >= len(shown):
         return None
-    return ratio_table(cells_of_panel(shown[place]), reported=figure.ratios, title=shown[place].title)
+    return ratio_table(shown[place].cells, reported=figure.ratios, title=shown[place].title)
 
 
 def _paired(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
@@ -58,7 +57,7 @@ def _seeds(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table |
 
 
 def _by_rate(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table | None:
-    return rate_grid(found.cells, pattern=arguments[0] if arguments else "")
+    return rates_table(found.cells, pattern=arguments[0] if arguments else "")
 
 
 def _windows(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
@@ -67,6 +66,15 @@ def _windows(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
 
 def _leaner(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
     return leaner_table(found.cells)
+
+
+def _beside(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
+    return beside_table(figure.paper, found)
+
+
+def _apart(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table | None:
+    accuracy, *patterns = arguments or ("0.9",)
+    return apart_table(found, float(accuracy), pure=patterns)
 
 
 Maker = Callable[[Figure, Evidence, Sequence[str]], Table | None]
@@ -84,20 +92,18 @@ TABLES: Mapping[str, Maker] = MappingProxyType(
         "statistics": _statistics,
         "seeds": _seeds,
         "by-rate": _by_rate,
+        "beside": _beside,
+        "apart": _apart,
     }
 )
 """Kinds of tables: `results` has the brief columns and `all` every column; `ratio P` belongs to panel P, `grid V P` is
 panel P of view V as means, `rates A` belongs to an accuracy, `statistics PATTERN A LR..` to one pure pattern at an
 accuracy and held to each of these rates, `seeds PATTERN..` and `by-rate PATTERN` to patterns, `windows` and `leaner` to
-the experiments that vary windows, and states and initial weights. Numbers begin at 0."""
+the experiments that vary windows, and states and initial weights; `beside` has every accuracy of the paper's and ours,
+`apart A PATTERN..` takes the ratio of these pure patterns at an accuracy apart. Numbers begin at 0."""
 
 OPEN_TABLES = ("ratio", "grid", "rates", "statistics", "by-rate")
 """Kinds whose columns are those patterns, rates or values that are stored."""
-
-
-def cells_of_panel(panel: Panel) -> list[Cell]:
-    """Every cell that a panel shows."""
-    return [point.summary.cell for line in panel.lines for point in line.points]
 
 
 def number_of(words: Sequence[str]) -> int:

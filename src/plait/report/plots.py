@@ -1,8 +1,9 @@
-"""Plots of what experiments found, in colours that colour-blind readers tell apart, and with a shape each.
+"""Plots of what experiments found: a line a pattern, in its own colour and mark (see styles.py).
 
-They are matplotlib figures, to be shown in a notebook or turned into SVG text (see `svg.py`).
+They are matplotlib figures, to be shown in a notebook or turned into SVG text (see svg.py).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from plait.experiments import Summary, View, field_name, value_text
 from plait.findings.reported import Reference
 from plait.findings.series import Line, Panel, panels
 from plait.findings.words import decimals, point_text
+from plait.report.styles import Style, line_styles, pattern_style
 from plait.report.svg import hover
 
 if TYPE_CHECKING:
@@ -18,24 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLES = (
-    ("#0072B2", "o", "-"),
-    ("#D55E00", "s", "-"),
-    ("#009E73", "^", "-"),
-    ("#CC79A7", "D", "-"),
-    ("#E69F00", "v", "--"),
-    ("#56B4E9", "P", "--"),
-    ("#000000", "X", "--"),
-    ("#0072B2", "*", ":"),
-    ("#D55E00", "p", ":"),
-)
-"""Colour, mark and line of each line: the colours of Okabe and Ito, so that none differs by hue alone."""
-
-Style = tuple[str, str, str]
-
-_STAR: Mapping[str, Any] = MappingProxyType(
+STAR: Mapping[str, Any] = MappingProxyType(
     {"color": "#E69F00", "marker": "*", "markersize": 13, "markeredgecolor": "black", "linestyle": "none"}
 )
+"""Models that are built and proved."""
+
+FAR = 5.0
+"""Sizes that are as many times apart are not joined: a straight line would say what nobody measured."""
 
 
 def accuracy_plot(
@@ -47,7 +38,7 @@ def accuracy_plot(
 ) -> "Figure":
     """Mean accuracy against parameters (logarithmic), a line a pattern, bars for the 95% intervals.
 
-    The paper's values are hollow marks in the pattern's colour on dashed lines, the rerun's are crosses.
+    The paper's values are hollow marks in the pattern's colour on dotted lines, the rerun's are crosses.
     """
     return panel_plot(accuracy_panel(summaries, title=title), paper=paper, rerun=rerun)
 
@@ -71,26 +62,20 @@ def panel_plot(
     if panel.view.y is not None:
         return _matrix_plot(panel)
     figure, axes = _figure()
-    styles = line_styles(panel, (*paper, *rerun))
+    styles = line_styles(panel, dict.fromkeys(r.pattern for r in (*paper, *rerun)))
     places = _places(panel)
     for line in panel.lines:
-        _draw_line(axes, line, styles[line.label], places)
-    for pattern, style in styles.items():
-        _draw_paper(axes, [r for r in paper if r.pattern == pattern], style)
-        _draw_rerun(axes, [r for r in rerun if r.pattern == pattern], style)
+        _draw_line(axes, line, styles[line.label], places, apart=panel.view.x == "parameters")
+    for pattern in dict.fromkeys(r.pattern for r in (*paper, *rerun)):
+        _draw_paper(axes, [r for r in paper if r.pattern == pattern], pattern_style(pattern))
+        _draw_rerun(axes, [r for r in rerun if r.pattern == pattern], pattern_style(pattern))
     for reference in proved:
-        (mark,) = axes.plot([reference.parameters], [reference.accuracy], **_STAR, zorder=5)
+        (mark,) = axes.plot([reference.parameters], [reference.accuracy], **STAR, zorder=5)
         hover(mark, _reference_text(reference))
     axes.set(xlabel=panel.x_label, ylabel="accuracy", ylim=(-0.03, 1.05), title=panel.title)
     _scale(axes, panel, places)
     _finish(axes, styles, paper=bool(paper), rerun=bool(rerun), proved=bool(proved))
     return figure
-
-
-def line_styles(panel: Panel, references: Sequence[Reference] = ()) -> Mapping[str, Style]:
-    """A colour, a mark and a line for every line, in order of appearance."""
-    labels = dict.fromkeys((*(line.label for line in panel.lines), *(r.pattern for r in references)))
-    return {label: STYLES[i % len(STYLES)] for i, label in enumerate(labels)}
 
 
 def panel_alt(panel: Panel) -> str:
@@ -129,18 +114,33 @@ def _places(panel: Panel) -> Places:
     return {value: float(place) for place, value in enumerate(dict.fromkeys(values))}
 
 
-def _draw_line(axes: "Axes", line: Line, style: Style, places: Places) -> None:
-    color, marker, dash = style
-    xs = [point.x if places is None else places[point.x] for point in line.points]
+def _draw_line(axes: "Axes", line: Line, style: Style, places: Places, *, apart: bool) -> None:
+    """Marks with their intervals, joined but where sizes lie far apart."""
+    xs = [float(point.x) if places is None else places[point.x] for point in line.points]
     means = [point.summary.mean for point in line.points]
-    axes.plot(xs, means, color=color, linestyle=dash, marker=marker, label=line.label, zorder=3)
-    for x, point in zip(xs, line.points, strict=True):
-        summary = point.summary
-        (mark,) = axes.plot([x], [summary.mean], color=color, marker=marker, markersize=7, zorder=4)
-        hover(mark, point_text(line, point, ""))
-        if summary.interval is not None:
-            ends = (summary.interval.low, summary.interval.high)
-            axes.vlines(x, *ends, color=color, linewidth=2, alpha=0.7, zorder=2)
+    (marks,) = axes.plot(
+        xs, means, color=style.color, marker=style.marker, markersize=7, fillstyle=style.fill,  # pyright: ignore
+        markerfacecoloralt="white", linestyle="none", label=line.label, zorder=4,
+    )  # fmt: skip
+    hover(marks, *(point_text(line, point, "") for point in line.points))
+    for part in _joined(list(zip(xs, means, strict=True)), apart=apart):
+        axes.plot(*zip(*part, strict=True), color=style.color, linestyle=style.dash, zorder=3)
+    intervals = [(x, p.summary.interval) for x, p in zip(xs, line.points, strict=True) if p.summary.interval]
+    if intervals:
+        lows, highs = ([getattr(i, end) for _, i in intervals] for end in ("low", "high"))
+        axes.vlines(
+            [x for x, _ in intervals], lows, highs, color=style.color, linewidth=2, alpha=0.7, zorder=2
+        )
+
+
+def _joined(points: list[tuple[float, float]], *, apart: bool) -> list[list[tuple[float, float]]]:
+    """The stretches of at least two points without a gap between sizes."""
+    parts: list[list[tuple[float, float]]] = [[]]
+    for before, point in itertools.pairwise([(float("nan"), 0.0), *points]):
+        if apart and before[0] > 0 and point[0] / before[0] >= FAR:
+            parts.append([])
+        parts[-1].append(point)
+    return [part for part in parts if len(part) > 1]
 
 
 def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
@@ -159,12 +159,27 @@ def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
     if panel.view.x != "parameters" and len(values) <= 12:
         axes.set_xticks(values, [f"{value:,g}" for value in values])
         axes.xaxis.set_minor_locator(NullLocator())
+        _make_room(axes)
         return
     size = _short if max(values, default=0.0) >= SHORTENED else "{:,.0f}".format
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size(value)))
     axes.xaxis.set_minor_formatter(
         FuncFormatter(lambda value, _: size(value) if f"{value:.0e}"[0] in "25" else "")
     )
+
+
+def _make_room(axes: "Axes") -> None:
+    """Leave out tick labels that would touch the one before."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    end = float("-inf")
+    for tick in axes.xaxis.get_major_ticks():
+        box = tick.label1.get_window_extent()
+        if box.x0 < end + 4:
+            tick.label1.set_visible(False)
+        else:
+            end = box.x1
 
 
 SHORTENED = 100_000
@@ -178,34 +193,23 @@ def _short(value: float) -> str:
 def _draw_paper(axes: "Axes", references: Sequence[Reference], style: Style) -> None:
     if not references:
         return
-    sizes, means = zip(*((r.parameters, r.accuracy) for r in references), strict=True)
-    color, marker, _ = style
-    axes.plot(sizes, means, color=color, linestyle=":", linewidth=1, alpha=0.8)
-    for reference in references:
-        (mark,) = axes.plot(
-            [reference.parameters],
-            [reference.accuracy],
-            color=color,
-            marker=marker,
-            markerfacecolor="white",
-            linestyle="none",
-            alpha=0.8,
-        )
-        hover(mark, _reference_text(reference))
+    sizes, means = [r.parameters for r in references], [r.accuracy for r in references]
+    axes.plot(sizes, means, color=style.color, linestyle=":", linewidth=1, alpha=0.8)
+    (marks,) = axes.plot(
+        sizes, means, color=style.color, marker=style.marker, markerfacecolor="white", linestyle="none",
+        alpha=0.8,
+    )  # fmt: skip
+    hover(marks, *map(_reference_text, references))
 
 
 def _draw_rerun(axes: "Axes", references: Sequence[Reference], style: Style) -> None:
-    for reference in references:
-        (mark,) = axes.plot(
-            [reference.parameters],
-            [reference.accuracy],
-            color=style[0],
-            marker="x",
-            markersize=8,
-            markeredgewidth=2,
-            linestyle="none",
-        )
-        hover(mark, _reference_text(reference))
+    if not references:
+        return
+    sizes, means = [r.parameters for r in references], [r.accuracy for r in references]
+    (marks,) = axes.plot(
+        sizes, means, color=style.color, marker="x", markersize=8, markeredgewidth=2, linestyle="none"
+    )
+    hover(marks, *map(_reference_text, references))
 
 
 def _reference_text(reference: Reference) -> str:
@@ -219,9 +223,12 @@ def _finish(axes: "Axes", styles: Mapping[str, Style], *, paper: bool, rerun: bo
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     entries = [
-        Line2D([], [], color=color, marker=marker, ls=dash, label=label)
-        for label, (color, marker, dash) in styles.items()
-    ]
+        Line2D(
+            [], [], color=style.color, marker=style.marker, ls=style.dash, fillstyle=style.fill,  # pyright: ignore
+            markerfacecoloralt="white", label=label,
+        )
+        for label, style in styles.items()
+    ]  # fmt: skip
     if paper:
         entries.append(
             Line2D([], [], color="#555555", marker="o", markerfacecolor="white", linestyle=":", label="paper")
@@ -231,7 +238,7 @@ def _finish(axes: "Axes", styles: Mapping[str, Style], *, paper: bool, rerun: bo
             Line2D([], [], color="#555555", marker="x", linestyle="none", label="independent rerun")
         )
     if proved:
-        entries.append(Line2D([], [], label="built and proved", **_STAR))
+        entries.append(Line2D([], [], label="built and proved", **STAR))
     legend_below(axes, entries)
 
 

@@ -7,24 +7,35 @@ from typing import TYPE_CHECKING
 from plait.experiments import Interval, Ratio
 from plait.findings.sides import Ratios
 from plait.findings.words import ratio_text
-from plait.report.plots import STYLES, legend_below
+from plait.report.plots import legend_below
+from plait.report.styles import SMALLEST_PURE, Style, pattern_style
 from plait.report.svg import hover
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+PALE = "#bbbbbb"
 
 
 def ratio_plot(ratios: Ratios) -> "Figure":
-    """Lines where the ratio is measured, arrows up where it is a lower bound; shaded 95% intervals."""
+    """Lines where the ratio is measured, arrows up where it is a lower bound; shaded 95% intervals.
+
+    The line of the smallest pure model lies broad and pale beneath those of the patterns, one of which it is.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     figure = Figure(figsize=(6.2, 4.0), layout="constrained")
     axes = figure.subplots()
     top = 1.15 * max([2.0, *(end for curve in ratios.values() for ratio in curve for end in _ends(ratio))])
-    for (name, curve), (color, marker, dash) in zip(ratios.items(), STYLES, strict=False):
-        _draw_curve(axes, curve, (color, marker, dash), name=name, top=top)
+    entries = [
+        entry
+        for name, curve in ratios.items()
+        if (entry := _draw_curve(axes, curve, name=name, top=top)) is not None
+    ]
     axes.axhline(1.0, color="#999999", linewidth=0.8)
     axes.set(yscale="log", ylim=(0.4, top), xlabel="accuracy", ylabel="pure over hybrid parameters")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -32,7 +43,8 @@ def ratio_plot(ratios: Ratios) -> "Figure":
     axes.set_yticks(_ticks(top))
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    legend_below(axes, [line for line in axes.lines if not str(line.get_label()).startswith("_")])
+    if entries:
+        legend_below(axes, entries)
     return figure
 
 
@@ -40,7 +52,7 @@ def _ticks(top: float) -> list[float]:
     """Powers of two up to `top`, and what lies half way between them as long as there is room."""
     powers = [2.0**exponent for exponent in range(-1, math.floor(math.log2(top)) + 1)]
     between = [1.5 * power for power in powers if power >= 2 and 1.5 * power <= top]
-    return sorted([*powers, *(between if top < 64 else [])])
+    return sorted([*powers, *(between if top < 32 else [])])
 
 
 def ratio_alt(ratios: Ratios) -> str:
@@ -54,26 +66,35 @@ def ratio_alt(ratios: Ratios) -> str:
     return f"Parameters of pure models over those of the smallest hybrid, by accuracy. {'; '.join(spoken)}."
 
 
-def _draw_curve(
-    axes: "Axes", curve: Sequence[Ratio], style: tuple[str, str, str], *, name: str, top: float
-) -> None:
-    color, marker, dash = style
-    measured = [ratio for ratio in curve if ratio.low == ratio.high]
-    xs, ys = [r.accuracy for r in curve], [r.low if r.low == r.high else math.nan for r in curve]
-    axes.plot(xs, ys, color=color, linestyle=dash, marker=marker, markersize=4, label=name, zorder=3)
-    shaded = [(r.accuracy, r.interval) for r in curve if r.interval is not None and r.low > 0]
+def _draw_curve(axes: "Axes", curve: Sequence[Ratio], *, name: str, top: float) -> "Artist | None":
+    """The legend's entry; None where no ratio of the curve is measured or bounded from below."""
+    shown = [ratio for ratio in curve if ratio.low > 0]
+    if not shown:
+        return None
+    if name == SMALLEST_PURE:
+        xs, ys = [ratio.accuracy for ratio in shown], [ratio.low for ratio in shown]
+        (broad,) = axes.plot(xs, ys, color=PALE, linewidth=8, solid_capstyle="round", label=name, zorder=1)
+        return broad
+    style = pattern_style(name)
+    shaded = [(ratio.accuracy, ratio.interval) for ratio in shown if ratio.interval is not None]
     if shaded:
         lows = [max(interval.low, 0.01) for _, interval in shaded]
         highs = [min(interval.high, 2 * top) for _, interval in shaded]
-        axes.fill_between([x for x, _ in shaded], lows, highs, color=color, alpha=0.12, linewidth=0)
-    bounds = [ratio for ratio in curve if ratio.low > 0 and math.isinf(ratio.high)]
-    for ratios, mark in ((measured, marker), (bounds, "^")):
-        for ratio in ratios:
-            filled = color if ratio.low == ratio.high else "white"
-            (point,) = axes.plot(
-                [ratio.accuracy], [ratio.low], marker=mark, markersize=4, color=color, markerfacecolor=filled
-            )
-            hover(point, f"{name}, accuracy {ratio.accuracy:g}: {ratio_text(ratio)}")
+        axes.fill_between([x for x, _ in shaded], lows, highs, color=style.color, alpha=0.12, linewidth=0)
+    drawn: list[Line2D] = []
+    bounds = Style(color=style.color, marker="^", dash="none", fill="none")
+    for kind, ratios in (
+        (style, [ratio for ratio in shown if ratio.low == ratio.high]),
+        (bounds, [ratio for ratio in shown if math.isinf(ratio.high)]),
+    ):
+        if ratios:
+            drawn += axes.plot(
+                [ratio.accuracy for ratio in ratios], [ratio.low for ratio in ratios], label=name,
+                color=kind.color, marker=kind.marker, fillstyle=kind.fill, markersize=4,  # pyright: ignore
+                linestyle=kind.dash, zorder=3,
+            )  # fmt: skip
+            hover(drawn[-1], *(f"{name}, accuracy {r.accuracy:g}: {ratio_text(r)}" for r in ratios))
+    return drawn[0] if drawn else None
 
 
 def _ends(ratio: Ratio) -> list[float]:

@@ -70,24 +70,32 @@ def seed_table(summaries: Sequence[Summary], *, patterns: Sequence[str] = ()) ->
     return Table(caption="Seeds at the chosen learning rate", columns=tuple(columns), rows=tuple(rows))
 
 
-def rate_grid(cells: Sequence[Cell], *, pattern: str) -> Table | None:
-    """A pattern's mean accuracy at every learning rate, a row a width."""
-    shown = [cell for cell in cells if cell.pattern == pattern]
+def rates_table(cells: Sequence[Cell], *, pattern: str = "") -> Table | None:
+    """The mean accuracy at every learning rate, a row a model; of one pattern, or of all. None where one rate is."""
+    shown = [cell for cell in cells if pattern in ("", cell.pattern)]
     lrs = sorted({lr for cell in shown for lr in cell.lrs})
-    if not shown:
+    if not shown or (len(lrs) < 2 and not pattern):
         return None
     columns = [Column(name="model", title="model", numeric=False), Column(name="parameters", title="params")]
     columns += [Column(name=f"lr_{lr:g}", title=f"{lr:g}") for lr in lrs]
     rows = []
-    for cell in sorted(shown, key=lambda cell: cell.parameters):
-        means = dict(zip(cell.lrs, np.nan_to_num(cell.accuracy, nan=0.0).mean(axis=-1), strict=True))
-        entries = [_mean(means.get(lr)) for lr in lrs]
+    patterns = list(dict.fromkeys(cell.pattern for cell in shown))
+    for cell in sorted(shown, key=lambda cell: (patterns.index(cell.pattern), cell.parameters)):
+        entries = [_mean(_at_rate(cell, lr)) for lr in lrs]
         label = cell_label(cell.settings)
         size = Entry(text=f"{cell.parameters:,}", value=cell.parameters)
         rows.append((Entry(text=label, value=label), size, *entries))
+    caption = "Mean accuracy at every learning rate"
     return Table(
-        caption=f"{pattern}: mean accuracy at every learning rate", columns=tuple(columns), rows=tuple(rows)
+        caption=f"{pattern}: m{caption[1:]}" if pattern else caption, columns=tuple(columns), rows=tuple(rows)
     )
+
+
+def _at_rate(cell: Cell, lr: float) -> float | None:
+    """The mean at one rate; of a model in several settings, in the one with the best mean on separate sequences."""
+    there = [place for place, other in enumerate(cell.lrs) if other == lr]
+    best = max(there, key=lambda place: float(np.nan_to_num(cell.select[place]).mean()), default=None)
+    return None if best is None else float(np.nan_to_num(cell.accuracy[best]).mean())
 
 
 def statistic_table(

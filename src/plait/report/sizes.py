@@ -17,7 +17,6 @@ from plait.advisor.sheets import (
 from plait.advisor.sizing import Sized
 from plait.advisor.told import fits_told, limits_told, notes_of, weights_told
 from plait.report.document import Column, Entry, Lines, Picture, Report, Section, Table
-from plait.report.svg import svg_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,8 +69,9 @@ def _picture(curves: Sequence[Curve]) -> Picture:
     )
     return Picture(
         caption="State and cache of all sequences against their length, both axes logarithmic",
-        alt=f"State and cache against length. {ends}",
-        svg=svg_text(sizes_plot(curves), name="sizes"),
+        draw=lambda: sizes_plot(curves),
+        tell=lambda: f"State and cache against length. {ends}",
+        name="sizes",
     )
 
 

@@ -1,28 +1,56 @@
 """A report on a terminal."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from plait.report.document import Lines, Picture, Report, Table
+from plait.report.document import Block, Lines, Picture, Report, Table, Verdict, Verdicts
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Every section but its figures; tables with their brief columns."""
+    """Every section but its pictures and folded tables; tables with their brief columns."""
     console.print(f"[bold]{escape(report.title)}[/bold]", highlight=False)
     console.print(escape(report.question), highlight=False)
     for section in report.sections:
-        blocks = [block for block in section.blocks if not isinstance(block, Picture)]
+        blocks = [block for block in section.blocks if _is_shown(block)]
         if blocks:
             console.print(f"\n[bold]{escape(section.title)}[/bold]", highlight=False)
         for block in blocks:
-            if isinstance(block, Table):
-                console.print(terminal_table(block))
-                for note in block.notes:
-                    console.print(f"[dim]{escape(note)}[/dim]", highlight=False)
-            else:
-                _print_lines(block, console)
+            _print_block(block, console)
+
+
+def _is_shown(block: Block) -> bool:
+    return not isinstance(block, Picture) and not (isinstance(block, Table) and block.folded)
+
+
+def _print_block(block: Block, console: Console) -> None:
+    if isinstance(block, Table):
+        console.print(terminal_table(block))
+        for note in block.notes:
+            console.print(f"[dim]{escape(note)}[/dim]", highlight=False)
+    elif isinstance(block, Verdicts):
+        for line in verdict_lines(block.verdicts):
+            console.print(line, highlight=False)
+    elif isinstance(block, Lines):
+        for line in block.lines:
+            console.print(f"  [cyan]{escape(line)}[/cyan]" if block.code else escape(line), highlight=False)
+
+
+def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """A claim, and below it what was found in each reading; its outcome first where it is read in one."""
+    lines: list[str] = []
+    for verdict in verdicts:
+        outcome = f"[bold]{escape(verdict.outcome.capitalize())}.[/bold] " if verdict.outcome else ""
+        if not verdict.reading:
+            lines.append(f"{outcome}{escape(f'{verdict.claim} {verdict.found}')}")
+            continue
+        if not lines or escape(verdict.claim) not in lines:
+            lines.append(escape(verdict.claim))
+        lines.append(f"  {escape(verdict.reading)}: {outcome}{escape(verdict.found)}")
+    return lines
 
 
 def terminal_table(table: Table) -> RichTable:
@@ -43,8 +71,3 @@ def terminal_table(table: Table) -> RichTable:
     for row in table.rows:
         drawn.add_row(*(escape(row[index].text) for index in shown))
     return drawn
-
-
-def _print_lines(block: Lines, console: Console) -> None:
-    for line in block.lines:
-        console.print(f"  [cyan]{escape(line)}[/cyan]" if block.code else escape(line), highlight=False)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from plait.constructions import tradeoff
 from plait.report.document import Block, Column, Entry, Picture, Table
-from plait.report.plots import STYLES
-from plait.report.svg import hover, svg_text
+from plait.report.styles import pattern_style
+from plait.report.svg import hover
 from plait.tasks import Task
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ def tradeoff_blocks(task: Task, seq_len: int, *, name: str, success: float = 0.9
     )
     figure = Picture(
         caption="What a layout costs, and the precision that its proof needs",
-        alt=tradeoff_alt(rows),
-        svg=svg_text(tradeoff_plot(rows), name=f"{name}-layouts"),
+        draw=lambda: tradeoff_plot(rows),
+        tell=lambda: tradeoff_alt(rows),
+        name=f"{name}-layouts",
     )
     return table, figure
 
@@ -75,11 +76,11 @@ def tradeoff_plot(rows: Rows) -> "Plot":
         [row["precision_bits"] for row in best], [row["parameters"] for row in best],
         where="pre", color="#999999", linewidth=1.0, zorder=1,
     )  # fmt: skip
-    styles = {pattern: STYLES[i] for i, pattern in enumerate(dict.fromkeys(row["pattern"] for row in rows))}
+    patterns = dict.fromkeys(row["pattern"] for row in rows)
     for row in rows:
-        colour, mark, _ = styles[row["pattern"]]
+        style = pattern_style(row["pattern"])
         (point,) = axes.plot(
-            [row["precision_bits"]], [row["parameters"]], marker=mark, color=colour, ls="none"
+            [row["precision_bits"]], [row["parameters"]], marker=style.marker, color=style.color, ls="none"
         )
         hover(point, _told(row))
     for row in best:
@@ -93,9 +94,10 @@ def tradeoff_plot(rows: Rows) -> "Plot":
             axes.axvline(bits, color="#777777", linewidth=0.8, linestyle=":")
             across = axes.get_xaxis_transform()
             axes.text(bits, 1.01, name, fontsize=8, color="#555555", ha="center", transform=across)
-    if len(styles) > 1:
-        for pattern, (colour, mark, _) in styles.items():
-            axes.plot([], [], marker=mark, color=colour, ls="none", label=pattern)
+    if len(patterns) > 1:
+        for pattern in patterns:
+            style = pattern_style(pattern)
+            axes.plot([], [], marker=style.marker, color=style.color, ls="none", label=pattern)
         axes.legend(frameon=False, fontsize="small", loc="lower left")
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(FixedLocator([n * 10**k for k in range(1, 8) for n in (1, 2, 5)]))

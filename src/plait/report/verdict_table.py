@@ -1,60 +1,142 @@
-"""The table of all claims with what our rows say to each."""
+"""How many claims hold, and the table of all of them: claim, others', ours, verdict, each cell short."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from plait.findings.claims import Claim, Finding, Outcome
-from plait.findings.evidence import Evidence
-from plait.findings.figure import Figure
-from plait.findings.verdicts import OPEN, judged
-from plait.report.document import Column, Entry, Table
+from plait.findings.readings import Reading
+from plait.findings.stored_figures import StoredFigure
+from plait.findings.verdicts import judged, outcome_text
+from plait.report.document import Block, Column, Entry, Lines, Picture, Table
 
-_COLUMNS = (
-    Column(name="experiment", title="", numeric=False),
-    Column(name="claim", title="claim", numeric=False),
-    Column(name="paper", title="paper", numeric=False),
-    Column(name="rerun", title="rerun", numeric=False),
-    Column(name="ours", title="ours [95% interval]", numeric=False),
-    Column(name="verdict", title="verdict", numeric=False),
-    Column(name="rates", title="learning rates chosen", numeric=False),
-    Column(name="trained", title="trained", numeric=False),
-    Column(name="command", title="check it", numeric=False),
-)
+MOST_LETTERS = 160
+"""Of a cell."""
+
+COUNTED = (Outcome.REPRODUCED, Outcome.DIRECTION, Outcome.NOT)
+
+Linked = Callable[[str, str], str]
+"""The claim of a figure as a table has it, given the figure's name and the words."""
 
 
-def verdict_table(figures: Iterable[Figure], found_of: Callable[[str], Evidence]) -> Table:
-    """Every claim with what our rows say to it.
+def summary_blocks(
+    figures: Sequence[StoredFigure], *, picture: Picture | None = None, linked: Linked | None = None
+) -> tuple[Block, ...]:
+    """How many claims hold in each reading, the table of claims, and answers to questions of our own.
 
     Args:
-        found_of: what is stored of an experiment, by its name.
+        picture: the one that shows most of it.
+        linked: what a claim reads like, with a link.
     """
-    return Table(
-        caption="Claims and verdicts",
-        columns=_COLUMNS,
-        rows=tuple(
-            _row(figure.name, claim, found_of(figure.name)) for figure in figures for claim in figure.claims
-        ),
-        notes=(f"{OPEN}: what decides the claim is not trained; its command trains it",),
+    return (
+        Lines(lines=tuple(count_lines(figures)), listed=True),
+        *(() if picture is None else (picture,)),
+        *(table for own in (False, True) if (table := claims_table(figures, own=own, linked=linked)).rows),
     )
 
 
-def _row(name: str, claim: Claim, found: Evidence) -> tuple[Entry, ...]:
-    finding = judged(claim, found)
-    texts = {
-        "experiment": name,
-        "claim": claim.statement,
-        "paper": claim.paper,
-        "rerun": claim.rerun,
-        "ours": "" if finding is None else finding.ours,
-        "verdict": _verdict(finding),
-        "rates": "" if finding is None else finding.rates,
-        "trained": "" if finding is None else finding.trained,
-        "command": f"`{claim.command(name)}`",
+def count_lines(figures: Sequence[StoredFigure]) -> list[str]:
+    """`As it was run: of 43 claims 19 are reproduced, 10 in direction only, 14 are not; 4 are open.`
+
+    A line for each reading in which anything was run, of the claims of the figures that were, and one for the rest.
+    """
+    readings = _readings(figures)
+    claims = [(claim, by_reading) for _, claim, by_reading in _claims(figures) if not _is_own(claim)]
+    lines: list[str] = []
+    for reading in readings:
+        asked = [by_reading[reading.name] for _, by_reading in claims if reading.name in by_reading]
+        outcomes = [Outcome.OPEN if finding is None else finding.outcome for finding in asked]
+        reproduced, direction, missed = (outcomes.count(outcome) for outcome in COUNTED)
+        words = f"of {len(asked)} claims {reproduced} are reproduced, {direction} in direction only, {missed} are not"
+        unsaid = outcomes.count(Outcome.OPEN)
+        before = f"{reading.title[0].upper()}{reading.title[1:]}: " if len(readings) > 1 else ""
+        lines.append(f"{before}{words}{f'; {unsaid} are open' if unsaid else ''}")
+    waiting = sum(not by_reading for _, by_reading in claims)
+    return [*lines, *([f"{waiting} claims are of figures that are not run yet"] if waiting else [])]
+
+
+def claims_table(
+    figures: Sequence[StoredFigure], *, own: bool = False, linked: Linked | None = None
+) -> Table:
+    """Every claim with what our rows say to it; a column a reading, where there are several.
+
+    Args:
+        own: questions of our own, which have no verdict, instead of claims of others.
+        linked: what a claim reads like, with a link.
+    """
+    readings = _readings(figures)
+    several = len(readings) > 1
+    columns = [Column(name="claim", title="question" if own else "claim", numeric=False)]
+    columns += [] if own else [Column(name="paper", title="paper", numeric=False)]
+    if own:
+        columns.append(Column(name="ours", title="ours", numeric=False))
+    elif several:
+        columns += [Column(name=r.name.replace("-", "_"), title=r.title, numeric=False) for r in readings]
+    else:
+        columns += [Column(name=name, title=name, numeric=False) for name in ("ours", "verdict")]
+    rows: list[tuple[Entry, ...]] = []
+    for name, claim, by_reading in _claims(figures):
+        if _is_own(claim) != own:
+            continue
+        entries = [_entry(linked(name, claim.statement) if linked else claim.statement)]
+        if own:
+            entries.append(_entry(_short(next(iter(by_reading.values()), None))))
+        else:
+            entries.append(_entry(cut(claim.paper)))
+            for reading in readings:
+                entries += _said(by_reading.get(reading.name), joined=several)
+        rows.append(tuple(entries))
+    return Table(
+        caption="Questions of our own" if own else "Claims and verdicts",
+        columns=tuple(columns),
+        rows=tuple(rows),
+    )
+
+
+def cut(text: str) -> str:
+    """As much as a cell holds, whole words."""
+    if len(text) <= MOST_LETTERS:
+        return text
+    return f"{text[: MOST_LETTERS - 3].rsplit(' ', maxsplit=1)[0]} .."
+
+
+def _claims(
+    figures: Iterable[StoredFigure],
+) -> Iterable[tuple[str, Claim, dict[str, Finding | None]]]:
+    for stored in figures:
+        for claim in stored.figure.claims:
+            yield (
+                stored.figure.name,
+                claim,
+                {reading.name: judged(claim, evidence) for reading, evidence in stored.readings},
+            )
+
+
+def _readings(figures: Iterable[StoredFigure]) -> list[Reading]:
+    """Every reading of a claim of others, in the order of the figures' own."""
+    found = {
+        reading.name: (place, reading)
+        for stored in figures
+        for place, reading in enumerate(stored.figure.readings)
+        if reading.name in {run.name for run, _ in stored.readings}
+        and not all(map(_is_own, stored.figure.claims))
     }
-    shown = [texts[column.name] or "-" for column in _COLUMNS]
-    return tuple(Entry(text=text, value=text) for text in shown)
+    return [reading for _, reading in sorted(found.values(), key=lambda pair: pair[0])]
 
 
-def _verdict(finding: Finding | None) -> str:
-    if finding is None:
-        return OPEN
-    return "-" if finding.outcome is Outcome.OWN else finding.outcome.value
+def _is_own(claim: Claim) -> bool:
+    """A question on which the paper says nothing."""
+    return claim.paper == "-"
+
+
+def _said(finding: Finding | None, *, joined: bool) -> list[Entry]:
+    verdict, ours = outcome_text(finding), _short(finding)
+    if joined:
+        return [_entry(cut(f"{verdict}: {ours}") if finding is not None else "-")]
+    return [_entry(ours), _entry(verdict)]
+
+
+def _short(finding: Finding | None) -> str:
+    return "-" if finding is None else cut(finding.short or finding.ours)
+
+
+def _entry(text: str) -> Entry:
+    return Entry(text=text, value=text)

@@ -1,0 +1,68 @@
+"""A report's blocks in Markdown as GitHub and CommonMark read it: no line begins with an HTML comment."""
+
+from collections.abc import Sequence
+
+from plait.report.document import Block, Picture, Table, Verdict, Verdicts
+
+
+def markdown_text(block: Block, *, images: str = "images") -> str:
+    """One block; a picture is a link to its file.
+
+    Args:
+        images: the folder of pictures, as the page sees it.
+    """
+    if isinstance(block, Table):
+        return _folded(block) if block.folded else markdown_table(block)
+    if isinstance(block, Picture):
+        return f"![{_bracketless(block.brief or block.alt)}]({images}/{block.name}.svg)"
+    if isinstance(block, Verdicts):
+        return "\n".join(_verdict_lines(block.verdicts))
+    if block.code:
+        return "\n".join(("```sh", *block.lines, "```"))
+    return "\n".join(f"- {line}" for line in block.lines) if block.listed else "\n\n".join(block.lines)
+
+
+def markdown_table(table: Table, *, brief: bool = True, caption: bool = True) -> str:
+    """The table in Markdown, with its brief columns or all of them, its caption above and its notes below."""
+    shown = [place for place, column in enumerate(table.columns) if column.brief or column.page or not brief]
+    columns = [table.columns[place] for place in shown]
+    lines = [
+        _row([column.title for column in columns]),
+        _row(["---:" if column.numeric else "---" for column in columns]),
+        *(_row([row[place].text for place in shown]) for row in table.rows),
+    ]
+    notes = "".join(f"\n\n*{note}*" for note in table.notes)
+    above = f"**{table.caption}**\n\n" if caption else ""
+    return above + "\n".join(lines) + notes
+
+
+def _folded(table: Table) -> str:
+    inside = markdown_table(table, caption=False)
+    return f"<details>\n<summary>{table.caption}</summary>\n\n{inside}\n\n</details>"
+
+
+def _verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """One line a claim; where it is read in several settings, one below it for each."""
+    claims: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        claims.setdefault(verdict.claim, []).append(verdict)
+    return [line for claim, read in claims.items() for line in _claim_lines(claim, read)]
+
+
+def _claim_lines(claim: str, read: Sequence[Verdict]) -> list[str]:
+    check = [f"  - check it: `{read[0].check}`"] if read[0].check else []
+    if len(read) == 1 and not read[0].reading:
+        return [f"- {_bold(read[0].outcome)}{claim} {read[0].found}", *check]
+    return [f"- {claim}", *(f"  - *{one.reading}*: {_bold(one.outcome)}{one.found}" for one in read), *check]
+
+
+def _bold(outcome: str) -> str:
+    return f"**{outcome.capitalize()}.** " if outcome else ""
+
+
+def _row(entries: Sequence[str]) -> str:
+    return f"| {' | '.join(entry.replace('|', chr(92) + '|') for entry in entries)} |"
+
+
+def _bracketless(text: str) -> str:
+    return text.replace("[", "(").replace("]", ")")

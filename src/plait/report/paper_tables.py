@@ -1,0 +1,107 @@
+"""Tables of the paper's numbers beside ours: each accuracy, a ratio taken apart, and the protocol point by point."""
+
+import math
+from collections.abc import Sequence
+
+from plait.findings.beside_paper import beside
+from plait.findings.evidence import Evidence
+from plait.findings.reported import Reference
+from plait.findings.taken_apart import Span, taken_apart
+from plait.findings.words import decimals, signed
+from plait.report.document import Column, Entry, Table
+
+_BESIDE = (
+    Column(name="model", title="model", numeric=False),
+    Column(name="parameters", title="params"),
+    Column(name="paper", title="paper"),
+    Column(name="ours", title="ours"),
+    Column(name="spanned", title="intervals around it"),
+    Column(name="difference", title="paper less ours"),
+    Column(name="widths", title="our widths", numeric=False),
+    Column(name="verdict", title="", numeric=False),
+)
+_APART = (
+    Column(name="change", title="changed", numeric=False),
+    Column(name="ratio", title="ratio [95% interval]"),
+    Column(name="factor", title="factor [95% interval]"),
+)
+_PROTOCOL = (
+    Column(name="what", title="choice", numeric=False),
+    Column(name="program", title="released program", numeric=False),
+    Column(name="source", title="known from", numeric=False),
+    Column(name="ours", title="plait, as run", numeric=False),
+    Column(name="same", title="same", numeric=False),
+    Column(name="note", title="note", numeric=False),
+)
+
+
+def beside_table(references: Sequence[Reference], evidence: Evidence) -> Table | None:
+    """Every accuracy of the paper's with ours at that size; None where none is near a trained width."""
+    rows = [
+        (
+            _text(one.reference.pattern),
+            Entry(text=f"{one.reference.parameters:,}", value=one.reference.parameters),
+            Entry(text=decimals(one.reference.accuracy), value=one.reference.accuracy),
+            Entry(text=decimals(one.ours), value=one.ours),
+            Entry(text=f"{decimals(one.low)}-{decimals(one.high)}", value=[one.low, one.high]),
+            Entry(text=signed(one.difference), value=one.difference),
+            _text(", ".join(map(str, one.widths))),
+            _text("unexplained" if one.open else ""),
+        )
+        for one in beside(references, evidence)
+    ]
+    if not rows:
+        return None
+    return Table(
+        caption="Every accuracy of the paper's beside ours",
+        columns=_BESIDE,
+        rows=tuple(rows),
+        notes=(
+            "between two of our widths ours is linear in log parameters; unexplained: further than .05 from what the "
+            "intervals of those widths span",
+        ),
+    )
+
+
+def apart_table(
+    evidence: Evidence, accuracy: float, *, pure: Sequence[str], hybrid: str = "SSM-TF"
+) -> Table | None:
+    """The ratio at one accuracy, one choice of the protocol changed at a time; None where a protocol lacks rows."""
+    stages = taken_apart(evidence.experiment, evidence.stored, accuracy, pure=pure, hybrid=hybrid)
+    if not stages:
+        return None
+    return Table(
+        caption=f"Pure over hybrid parameters at accuracy {accuracy:g}, taken apart",
+        columns=_APART,
+        rows=tuple(
+            (
+                _text(stage.change),
+                _span(stage.ratio),
+                Entry(text="-") if stage.factor is None else _span(stage.factor),
+            )
+            for stage in stages
+        ),
+        notes=(
+            f"{stages[0].seeds} seeds; a factor is what the choice that was given up had made of the ratio",
+        ),
+    )
+
+
+def protocol_table() -> Table:
+    """What the released program does, and what plait does as it was run."""
+    from plait.paper.protocol import protocol_rows
+
+    rows = tuple(tuple(_text(row[column.name]) for column in _PROTOCOL) for row in protocol_rows())
+    return Table(caption="The released program's choices", columns=_PROTOCOL, rows=rows)
+
+
+def _span(span: Span) -> Entry:
+    text = f"{span.low:.2f}" if span.low == span.high else f">= {span.low:.2f}"
+    if math.isfinite(span.high) and span.low != span.high:
+        text = f"{span.low:.2f} to {span.high:.2f}"
+    high = f"{span.interval.high:.2f}" if math.isfinite(span.interval.high) else ".."
+    return Entry(text=f"{text} [{span.interval.low:.2f}, {high}]", value={"low": span.low, "high": span.high})
+
+
+def _text(text: str) -> Entry:
+    return Entry(text=text, value=text)

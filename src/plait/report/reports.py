@@ -1,0 +1,111 @@
+"""Reports: of one figure, and of whatever a folder of results holds."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from plait.experiments import Store, StoreError, aggregated
+from plait.findings.evidence import StoredRows
+from plait.findings.figure import Figure
+from plait.findings.members import cells_of_members
+from plait.findings.readings import AS_TRAINED, read
+from plait.findings.stored_figures import StoredFigure, stored_figures
+from plait.paper import catalogue
+from plait.report.assemble import figure_blocks, first_picture, member_blocks
+from plait.report.document import Column, Entry, Report, Section, Table
+from plait.report.origin import origin_sections, reproduce_command
+from plait.report.verdict_table import summary_blocks
+
+RESULTS = "Results"
+"""Title of the first section; those of the others are in origin.py."""
+SUMMARY = "In short"
+OTHERS = "Other members"
+
+
+def experiment_report(
+    figure: Figure,
+    rows: pl.DataFrame,
+    *,
+    evaluations: pl.DataFrame | None = None,
+    commands: Sequence[str] = (),
+) -> Report:
+    """Results, what of the whole experiment is not among `rows`, and where they come from.
+
+    Args:
+        figure: with its whole experiment, whatever slice of it was run, in the setting that was run.
+        rows: stored members; those of other experiments are ignored.
+        evaluations: members measured elsewhere, for experiments that ask for it.
+        commands: what makes these results and this report again.
+
+    Raises:
+        StoreError: no cell of the experiment has a seed with all its learning rates.
+    """
+    evidence = read(figure.experiment, StoredRows(rows=rows, evaluations=evaluations))
+    if not evidence.cells:
+        raise StoreError(f"no results of experiment {figure.name!r} to report yet")
+    stored = StoredFigure(figure=figure, readings=((AS_TRAINED, evidence),))
+    results = Section(title=RESULTS, blocks=figure_blocks(stored))
+    sections = (results, *origin_sections(figure.name, evidence, commands))
+    return Report(title=f"plait: {figure.name}", question=figure.experiment.question, sections=sections)
+
+
+def folder_report(folder: str | os.PathLike[str]) -> Report:
+    """The figures of the catalogue that a folder's members come from, and what else it holds.
+
+    Raises:
+        StoreError: no such folder, an empty one, or a damaged shard.
+    """
+    store = Store.for_reading(folder)
+    stored = StoredRows(rows=store.read(), evaluations=store.read_evaluations())
+    figures, accounted = stored_figures(catalogue.FIGURES.values(), stored)
+    trained = set(stored.rows["member"])
+    sections: list[Section] = []
+    if len(figures) > 1:
+        first = first_picture(figures[0])
+        picture = first and replace(first, name=f"summary-{first.name}")
+        sections.append(Section(title=SUMMARY, blocks=summary_blocks(figures, picture=picture)))
+    for one in figures:
+        sections += _figure_sections(one, folder=str(folder))
+    if others := trained - accounted:
+        sections.append(_others(stored.rows.filter(pl.col("member").is_in(sorted(others)))))
+    return Report(
+        title="plait: results",
+        question=f"What the folder {folder} holds: {len(trained):,} trained members.",
+        sections=tuple(sections),
+    )
+
+
+def _figure_sections(stored: StoredFigure, *, folder: str) -> list[Section]:
+    name, several = stored.figure.name, len(stored.readings) > 1
+    sections = [Section(title=f"{name}: {RESULTS}", blocks=figure_blocks(stored))]
+    for reading, evidence in stored.readings:
+        command = reproduce_command(name, evidence, folder=folder)
+        prefix = f"{name}, {reading.title}: " if several else f"{name}: "
+        sections += origin_sections(name, evidence, (command,), prefix=prefix)
+    return sections
+
+
+def _others(rows: pl.DataFrame) -> Section:
+    """What members of no figure say, as those of one are told; rows of lost code in a bare table."""
+    cells, lost = cells_of_members(rows)
+    tables = (_members_table(lost),) if len(lost) else ()
+    return Section(title=OTHERS, blocks=(*(member_blocks(cells) if cells else ()), *tables))
+
+
+def _members_table(rows: pl.DataFrame) -> Table:
+    table = aggregated(rows, ("task", "pattern", "d_model", "steps", "lr"))
+    columns = [
+        Column(name=name, title=name, numeric=name not in ("task", "pattern")) for name in table.columns
+    ]
+    return Table(
+        caption="Members whose task or layer is not there any more",
+        columns=tuple(columns),
+        rows=tuple(tuple(_entry(value) for value in row) for row in table.rows()),
+    )
+
+
+def _entry(value: object) -> Entry:
+    text = "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return Entry(text=text, value=value)

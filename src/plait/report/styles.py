@@ -1,0 +1,87 @@
+"""One colour and one mark for each pattern, the same in every picture: colours that colour-blind readers tell apart.
+
+Attention alone is blue, SSM alone vermilion, attention before an SSM pink, an SSM before attention green; each depth
+has a mark of its own. A pattern that is not listed gets a colour and a mark by its letters.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from plait.findings.series import Line, Panel
+
+BLUE, VERMILION, PINK, GREEN = "#0072B2", "#D55E00", "#CC79A7", "#009E73"
+ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How a line is drawn: `fill` is matplotlib's style of a mark, `dash` of a line."""
+
+    color: str
+    marker: str
+    dash: str = "-"
+    fill: str = "full"
+
+
+SMALLEST_PURE = "smallest pure"
+
+_KNOWN: Mapping[str, Style] = MappingProxyType(
+    {
+        "TF": Style(color=BLUE, marker="8"),
+        "TF-TF": Style(color=BLUE, marker="o"),
+        "TF-TF-TF": Style(color=BLUE, marker="h"),
+        "SSM": Style(color=VERMILION, marker="d"),
+        "SSM-SSM": Style(color=VERMILION, marker="s"),
+        "SSM-SSM-SSM": Style(color=VERMILION, marker="p"),
+        "TF-SSM": Style(color=PINK, marker="D"),
+        "SSM-TF": Style(color=GREEN, marker="^"),
+        "SSM-SSM-TF": Style(color=GREEN, marker="v"),
+        "SSM-TF-TF": Style(color=GREEN, marker="<"),
+        SMALLEST_PURE: Style(color=BLACK, marker="X"),
+    }
+)
+_OTHERS = tuple(
+    Style(color=color, marker=mark) for mark in (">", "P", "X", "*") for color in (SKY, ORANGE, BLACK)
+)
+_DASHES = (("-", "full"), ("--", "none"), (":", "left"), ("-.", "right"))
+_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
+
+
+def pattern_style(pattern: str) -> Style:
+    return _KNOWN.get(pattern) or _OTHERS[zlib.crc32(pattern.encode()) % len(_OTHERS)]
+
+
+def line_styles(panel: Panel, patterns: Iterable[str] = ()) -> Mapping[str, Style]:
+    """A style for every line of a panel, and for patterns that others measured.
+
+    Lines of one pattern that differ in something else have its colour and mark, and dashes and fillings of their own.
+    Lines that no pattern tells apart go from dark to light.
+    """
+    if "model.pattern" not in panel.view.lines or panel.view.y is not None:
+        return _shades([line.label for line in panel.lines])
+    styles: dict[str, Style] = {}
+    seen: dict[str, int] = {}
+    for line in panel.lines:
+        pattern = pattern_of(line)
+        dash, fill = _DASHES[seen.get(pattern, 0) % len(_DASHES)]
+        seen[pattern] = seen.get(pattern, 0) + 1
+        styles[line.label] = replace(pattern_style(pattern), dash=dash, fill=fill)
+    return styles | {pattern: pattern_style(pattern) for pattern in patterns if pattern not in styles}
+
+
+def pattern_of(line: Line) -> str:
+    return line.points[0].summary.cell.pattern
+
+
+def _shades(labels: Sequence[str]) -> Mapping[str, Style]:
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    shade = colormaps["viridis"]
+    last = max(1, len(labels) - 1)
+    return {
+        label: Style(color=to_hex(shade(0.88 * place / last)), marker=_MARKS[place % len(_MARKS)])
+        for place, label in enumerate(labels)
+    }
