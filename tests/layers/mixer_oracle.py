@@ -213,7 +213,7 @@ def rwkv7(w: Weights, x: Tensor, spec: Any, options: dict[str, Any]) -> Tensor:
 
 
 def mlstm(w: Weights, x: Tensor, spec: Any, options: dict[str, Any]) -> Tensor:
-    """arXiv 2405.04517, equations 19 to 27, without stabilisation: what that promises to equal (over e^-m, with its eps)."""
+    """arXiv 2405.04517, equations 19 to 27, without stabilisation, which changes nothing but where its eps stands."""
     heads = w["mixer.igate_preact.bias"].shape[0]
     q, k, v = (by_head(part, heads) for part in projected(w, x, "q", "k", "v"))
     log_i, f = (15 * torch.tanh(part / 15) for part in projected(w, x, "igate_preact", "fgate_preact"))

@@ -4,7 +4,8 @@ Tolerance: 1e-4 of the largest entry. How our weights become theirs is a copy of
 way; `test_weights_come_back` goes the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import layer_cases
@@ -29,7 +30,7 @@ class Theirs(NamedTuple):
 
     module: nn.Module
     named: Callable[[Weights], Weights]
-    fixed: Weights = {}
+    fixed: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Residual(nn.Module):
@@ -299,7 +300,7 @@ def compare(ours: DrawnLayer, theirs: Theirs, way: str) -> None:
 def test_our_weights_in_their_class(build: Callable[..., Theirs], case: Any, way: str):
     ours, theirs = pair(build, case)
     theirs.module.load_state_dict(
-        theirs.named(ours.state_dict()) | theirs.fixed | buffers(theirs), strict=True
+        theirs.named(ours.state_dict()) | dict(theirs.fixed) | buffers(theirs), strict=True
     )
     compare(ours, theirs, way)
 
@@ -309,7 +310,7 @@ def test_weights_come_back(build: Callable[..., Theirs], case: Any):
     """Theirs into ours, through the map's inverse: which of their numbers each of ours is."""
     ours, theirs = pair(build, case)
     layer_cases.fill(theirs.module, 7)
-    theirs.module.load_state_dict(theirs.module.state_dict() | theirs.fixed)
+    theirs.module.load_state_dict(theirs.module.state_dict() | dict(theirs.fixed))
     places, first = {}, 0
     for name, weight in ours.state_dict().items():
         places[name] = torch.arange(first, first + weight.numel(), dtype=torch.float64).view(weight.shape)
