@@ -112,3 +112,16 @@ def test_success_rates_measured(keys: int) -> None:
     measured = float((tokens[:, :-1] == register[:, -1:]).any(-1).double().mean())
     expected = success_rate(task, keys)
     assert abs(measured - expected) < 4 * math.sqrt(expected * (1 - expected) / n)
+
+
+def test_a_window_has_its_success_rate_from_its_own_length_on() -> None:
+    """Theorem 7.9: at position i < K there are only i tokens to look at, so there the rate is that of a window of i."""
+    task, n, keys = DecodingRecall(), 40_000, 60
+    tokens = task.sample(Stream(1, 0, TEST), batch=n, seq_len=keys + 20)
+    register, _ = task.control(tokens)
+    for position in (8, 25, keys, keys + 19):
+        before = tokens[:, max(0, position - keys) : position]
+        measured = float((before == register[:, position, None]).any(-1).double().mean())
+        expected = success_rate(task, min(position, keys))
+        assert abs(measured - expected) < 4 * math.sqrt(expected * (1 - expected) / n)
+        assert position >= keys or measured < success_rate(task, keys) - 0.05

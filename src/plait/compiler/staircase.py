@@ -97,7 +97,7 @@ class Staircase:
     def biases(self) -> Float[Tensor, " steps"]:
         """Of the first unit of every step; that of the second is lower by SETTLED.
 
-        All lie on one grid that float32 carries, so that the two units, whose rows are the same, round alike.
+        All lie on one grid that float32 carries, so that those of the two units differ by 32 exactly (Lemma 12.3).
         """
         largest = self.slope * (self.reach + self.third) + 2.0 * SETTLED
         grid = 2.0 ** (math.ceil(math.log2(largest)) - 23)

@@ -30,7 +30,7 @@ from plait.model import HybridConfig
 from plait.tasks import SelectiveCopying
 
 FLAG = 64.0
-"""The flag's channel at numbers; at words it is silu(-64), below any rounding beside it."""
+"""The flag's channel at numbers; at words it is silu(-64) = -64 e^-64, below any rounding beside it (Lemma 6.3)."""
 
 RESERVE = 3.0
 """Three times as sharp as exact arithmetic needs: two thirds of the score's margin are for rounding."""
@@ -139,6 +139,7 @@ class CopyingPlan(GatheredPlan):
     @property
     def miss(self) -> float:
         """The softmax mass that may fall beside the target."""
+        # 6.6: so mu rho e = e^2/64, and mu e^2/2, what half the copied code lacks, is no more.
         return self.code.chord / (64.0 * self.louder)
 
     @property
@@ -150,6 +151,7 @@ class CopyingPlan(GatheredPlan):
     def gain(self) -> float:
         """Of the copied code, over the token's own code and the control: a power of 2 (Theorem 6.6)."""
         chord = self.code.chord
+        # 6.6: so the own code (e) and the control's F circles (2 each) take (e + 2F)/G <= e^2/16.
         return 2.0 ** math.ceil(math.log2(16.0 * (chord + 2.0 * self.layout.n_frequencies) / chord**2))
 
     @property
@@ -221,6 +223,7 @@ class CopyingPlan(GatheredPlan):
     def margins(self) -> Margins:
         """Theorem 6.6."""
         chord, gain, miss = self.code.chord, self.gain, self.miss
+        # 6.6: sigma = e^2 (1 - mu)/2 - mu rho e - (e + 2F)/G - e^2/8, the last for rounding.
         signal = chord**2 * (1.0 - miss) / 2.0 - miss * self.louder * chord
         signal -= (chord + 2.0 * self.layout.n_frequencies) / gain + chord**2 / 8.0
         last = self.residual.layer_factor(self.squares()[2], eps=self.config().norm_eps)

@@ -35,9 +35,11 @@ LIFT = 64.0
 """What the one channel is lifted by: beyond 40, silu is the identity to the last bit of float64."""
 
 STEEPEST = 0.8
-"""Largest angle to look by, from the middle, in quarter turns: tangents end at one."""
+"""Largest angle to look by, from the middle, in quarter turns: tangents end at one. 0.8 of it, 72 degrees, is what the
+numbers 5..9 take in a window of 10, one turn (Lemma 6.7)."""
 
 RESERVE = 3.0
+"""Three times as sharp as exact arithmetic needs: two thirds of the score's margin are for rounding (Lemma 6.4)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ class LinePlan(GatheredPlan):
     @property
     def turns(self) -> Frequencies:
         """One turn in a window, or slower, so that all angles stay within the steepest."""
-        slowest = 4.0 * self.half_span / STEEPEST
+        slowest = 4.0 * self.half_span / STEEPEST  # a turn is four quarters
         return frequencies(1, period=max(float(self.window), slowest))
 
     @property
@@ -141,7 +143,7 @@ class LinePlan(GatheredPlan):
 
     @property
     def miss(self) -> float:
-        return self.code.chord / 64.0
+        return self.code.chord / 64.0  # 6.8: mu = e/64, as in 6.6 with rho = 1
 
     @property
     def sharpness(self) -> float:
@@ -157,6 +159,7 @@ class LinePlan(GatheredPlan):
     def gain(self) -> float:
         """Over the token's own code, and over what the control adds to logits."""
         chord = self.code.chord
+        # 6.8: so the own code (e) and the control, within `span` of 0 and by 2 apart, take e^2/16 of the lead.
         return 2.0 ** math.ceil(math.log2(16.0 * (chord + 2.0 * self.span) / chord**2))
 
     @property
@@ -214,6 +217,7 @@ class LinePlan(GatheredPlan):
     def margins(self) -> Margins:
         """Theorem 6.8."""
         chord, gain, miss = self.code.chord, self.gain, self.miss
+        # 6.8: the sigma of 6.6, the last e^2/8 for rounding.
         signal = chord**2 * (1.0 - miss) / 2.0 - miss * chord - (chord + 2.0 * self.span) / gain
         signal -= chord**2 / 8.0
         last = self.residual.layer_factor(self.squares()[2], eps=self.config().norm_eps)
@@ -286,6 +290,7 @@ class LinePlan(GatheredPlan):
 
     def squares(self) -> tuple[float, float, float]:
         control = self.span**2
+        # A code measures 1; a number's own control 2 at most.
         return 5.0, 1.0 + control, (self.gain + 1.0) ** 2 + control
 
     def sizes(self) -> dict[str, float]:

@@ -5,7 +5,7 @@ import torch
 from plait.checks import check_integer
 from plait.constructions.codes import least_base
 from plait.constructions.plan import Plan
-from plait.constructions.recall_long import LOUD_REGISTER, LongRecallPlan
+from plait.constructions.recall_long import LOUD_REGISTER, RESERVE, LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register, single_decay, widest_gap_decay
 from plait.constructions.register_table import two_numbers
@@ -68,7 +68,7 @@ def recall_plans(
             window=window,
             register=register,
             base=base,
-            reserve=0.5 if dtype == torch.bfloat16 else 0.1875,
+            reserve=0.5 if dtype == torch.bfloat16 else RESERVE,  # coarse scores need more room (7.8)
         )
         for base in bases
         for register in gaps

@@ -42,7 +42,10 @@ UNSETTLED = 4.0 * SETTLED * math.exp(-SETTLED)
 """What the steps on either side of the register's number may lack of 0 or 1, times the largest move of a code."""
 
 PEEK = 256.0
-"""Sharpness of attention at distance 1: exp(-256 (1 - cos 1)) is beside it."""
+"""Sharpness of attention at distance 1: exp(-256 (1 - cos 1)) = 10^-51 is beside it (Lemma 7.1)."""
+
+RESERVE = 3.0 / 16.0
+"""Share of the wanted code's lead e^2/2 that is kept for rounding (7.8): the rest pays for a sharpness by 16/13."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ class LongRecallPlan(RecallPlan):
 
     base: int
     register_gain: float = QUIET_REGISTER
-    reserve: float = 0.1875
+    reserve: float = RESERVE
     previous_gain: float | None = None
     steps_from: int | None = None
 
@@ -142,7 +145,7 @@ class LongRecallPlan(RecallPlan):
 
     @property
     def miss(self) -> float:
-        return self.code.chord / 64.0
+        return self.code.chord / 64.0  # 7.6: mu = e/64
 
     @property
     def recency(self) -> Recency:
@@ -158,6 +161,7 @@ class LongRecallPlan(RecallPlan):
         """Gain of the previous token's code, a power of 2."""
         if self.previous_gain is not None:
             return self.previous_gain
+        # 7.6: the power of 2 from 12/e on; what reads and leaks err by enters a key over this gain (7.8).
         wanted = 2.0 ** math.ceil(math.log2(12.0 / self.code.chord))
         return min(max(wanted, LEAST_PREVIOUS), LARGEST_PREVIOUS)
 
@@ -165,6 +169,7 @@ class LongRecallPlan(RecallPlan):
     def gain(self) -> float:
         """Of the copied code, over the token's own, and no less than that of a previous code that suits, beside which
         the last norm reads it."""
+        # 7.6: so the own code (e) takes e/G <= e^2/16.
         over_own = 2.0 ** math.ceil(math.log2(16.0 / self.code.chord))
         return over_own if self.previous_gain is not None else max(self.previous, over_own)
 
@@ -262,6 +267,7 @@ class LongRecallPlan(RecallPlan):
     def margins(self) -> Margins:
         """Theorem 7.6."""
         chord, miss = self.code.chord, self.miss + self.softening
+        # 7.6: e^2/2 less the e^2/8 that is kept for rounding.
         signal = chord**2 * (3.0 / 8.0 - miss / 2.0) - miss * chord - chord / self.gain
         last = self.residual.layer_factor(self.squares()[3], eps=self.norm_eps)
         return Margins(

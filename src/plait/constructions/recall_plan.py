@@ -23,7 +23,7 @@ BIT = 64.0
 """What a register's channel is at bit 1, and the opposite before SiLU at bit 0: silu(-64) is nothing beside it."""
 
 FLAG = 64.0
-"""The flag's channel at bits; at words it is silu of -64 or less."""
+"""The flag's channel at bits; at words it is silu of -64 or less, -64 e^-64 (Lemma 7.2)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ PREVIOUS = 64.0
 """Gain of the previous token's signals: they are compared, so they are the loudest of the stream."""
 
 REGISTER = 0.5
-"""Gain of the register's numbers."""
+"""Gain of the register's numbers: they add little to the length of what is read beside them (Lemma 7.8)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ class ShortRecallPlan(RecallPlan):
 
     @property
     def miss(self) -> float:
-        return self.spacing / (32.0 * self.radius)
+        return self.spacing / (32.0 * self.radius)  # 7.7: so 4 r mu = delta/8
 
     @property
     def recency(self) -> Recency:
@@ -101,11 +101,14 @@ class ShortRecallPlan(RecallPlan):
 
     @property
     def sharpness(self) -> float:
-        return 8.0 / 7.0 * self.recency.content_lead / self.lead
+        return (
+            8.0 / 7.0 * self.recency.content_lead / self.lead
+        )  # an eighth of the lead is for rounding (7.8)
 
     @property
     def gain(self) -> float:
         """Of the copied level, over the token's own."""
+        # 7.7: own levels and heights move a logit by at most 2r + 3 r^3 times |x|; so they take delta/8.
         return 2.0 ** math.ceil(math.log2(8.0 * (2 * self.radius + 3 * self.radius**3) / self.spacing))
 
     def least_squares(self) -> tuple[float, float]:

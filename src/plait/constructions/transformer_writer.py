@@ -14,8 +14,8 @@ from torch import Tensor
 from plait.constructions.residual import Residual
 
 SETTLED = 32.0
-"""A step's sharpness: silu differs from max(x, 0) by less than 10^-12 beyond it; a power of 2, so that the two
-units of a step round alike (Lemma 7.8)."""
+"""A step's sharpness: silu differs from max(x, 0) by less than 10^-12 beyond it; a power of 2, so that
+dividing by it does not round (Lemma 7.3)."""
 
 
 @dataclass
