@@ -47,6 +47,10 @@ def train(
     model: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=JSON", help="Any other field of HybridConfig.")
     ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME.OPTION=JSON", help="An option of one kind of layer, as GDN.heads=2."),
+    ] = None,
     train: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=JSON", help="Any other field of Train.")
     ] = None,
@@ -71,6 +75,7 @@ def train(
     \b
     plait train --steps 400 --seeds 0..3
     plait train --task needle --pattern TF-TF --d-model 16 --window full --lrs 0.003,0.01 --seeds 0..7 -o runs/needle
+    plait train --pattern GDN-TF --layer GDN.heads=2 --layer GDN.d_k=4 --steps 400
     plait train --param numbers=[1,2,3] --model n_heads=2 --train clip=0.5 -o runs/mine --save-models
     """
     from plait.cli.runs import make_run
@@ -81,6 +86,7 @@ def train(
     given = {"pattern": pattern, "d_model": d_model, "window": _window(window)}
     protocol = {"steps": steps, "batch": batch, "seq_len": seq_len}
     fields, further = parse_fields("--model", model), parse_fields("--train", train)
+    fields |= _layer_options(fields, layer)
     rates, chosen = parse_numbers("--lrs", lrs), parse_seeds(seeds)
     _refuse_twice(context, "--model", fields, {name: name for name in given})
     _refuse_twice(context, "--train", further, {name: name for name in protocol} | SWEPT)
@@ -108,6 +114,21 @@ def train(
             experiment, Path(folder), device=device, save_models=save_models, unchecked=unchecked, wait=wait
         )
     _print_rows(experiment, rows, output if save_models else None, json=json)
+
+
+def _layer_options(fields: Mapping[str, Any], layer: list[str] | None) -> dict[str, Any]:
+    """`options` of the model from `NAME.OPTION=JSON` entries; nothing without any."""
+    if not layer:
+        return {}
+    if "options" in fields:
+        raise ValueError("--layer and --model options say the same: give one of them")
+    options: dict[str, dict[str, Any]] = {}
+    for entry, value in parse_fields("--layer", layer).items():
+        name, dot, option = entry.rpartition(".")
+        if not dot or not name or not option:
+            raise ValueError(f"--layer must read NAME.OPTION=JSON, such as GDN.heads=2, got {entry!r}")
+        options.setdefault(name, {})[option] = value
+    return {"options": options}
 
 
 def evaluate(
