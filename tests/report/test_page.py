@@ -7,7 +7,7 @@ import pytest
 
 from plait.experiments import Store, StoreError, cells, summarise
 from plait.findings.words import decimals
-from plait.paper import CATALOGUE, find_experiment
+from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.report import markdown_table, update_pages, updated_text
 from plait.report.document import Column, Entry, Table
 from plait.report.page import NOTHING, written_pages
@@ -46,11 +46,15 @@ def test_the_first_screen_says_how_many_claims_hold_and_the_cells_are_short():
     text = TEXTS["results.md"]
     first, *table = text[: text.index("## ")].split("\n| ")
     assert "](images/headline-as-run-0-0.svg)" in first
+    assert "**An earlier version of this page was wrong.**" in first
+    made_of = text[text.index("[table: made-of]") : text.index("[summary: all]")]
+    assert len(re.findall(r"\| x [\d.]+ \[", made_of)) == 12, "four choices of three ratios"
     assert re.search(
-        r"- As it was run: of \d+ claims \d+ are reproduced, \d+ in direction only, \d+ are not", first
+        r"- As it was run: of \d+ claims \d+ (is|are) reproduced, \d+ in direction only, \d+ (is|are) not",
+        text,
     )
     for row in table:
-        for entry in row.strip().strip("|").split(" | "):
+        for entry in row.split("\n")[0].strip().strip("|").split(" | "):
             assert len(re.sub(r"\]\([^)]*\)", "", entry)) <= MOST_LETTERS + 2
 
 
@@ -130,7 +134,7 @@ def test_a_number_in_a_line(made_up_folder, marker, shown):
 def test_what_was_not_run_is_one_line(made_up_folder, name):
     """fig12 and fig16 share members with what was run, which says nothing of what they vary."""
     text = updated_text(f"[section: {name}]: #\n[end]: #", made_up_folder)
-    line = f"*Not run yet: `plait reproduce {name} --full`, {len(find_experiment(name).expand()):,} members.*"
+    line = f"*Not run yet: `plait reproduce {name} --full`, {len(FIGURES[name].default.expand()):,} members.*"
     assert text == f"[section: {name}]: #\n\n{line}\n\n[end]: #"
 
 

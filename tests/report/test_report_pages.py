@@ -310,7 +310,7 @@ class TestExperimentReport:
         print_report(experiment_report(HEADLINE, QUICK_ROWS), Console(file=text, width=80))
         shown = text.getvalue()
         assert max(map(len, shown.splitlines())) <= 80
-        for words in ("SSM-SSM d22", "0.99998 (2.2k)", "0.352 (2k)", "--full trains the rest"):
+        for words in ("SSM-SSM d22", "0.99998 (2.2k)", "0.352 (2k)", "--full --setting kept trains the rest"):
             assert words in shown
         assert "…" not in shown
 

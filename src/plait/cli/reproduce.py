@@ -42,7 +42,10 @@ def reproduce(
     ] = None,
     setting: Annotated[
         str | None,
-        typer.Option(help="Initial weights and dropout of one protocol: as-run, bare, dropped or kept."),
+        typer.Option(
+            help="Initial weights and dropout of one protocol: as-run, bare, dropped or kept; the paper's figures are "
+            "trained as-run unless another is asked for."
+        ),
     ] = None,
     dry_run: Annotated[
         bool,
@@ -74,7 +77,7 @@ def reproduce(
     plait reproduce fig9
     plait reproduce fig4 --only model.d_model=8,12 --only train.seed=0..3
     plait reproduce fig4 --add-pattern my_pkg.my_layer:MyLayer-TF
-    plait reproduce fig6 --full --setting as-run --dry-run
+    plait reproduce fig6 --full --setting bare --dry-run
     plait reproduce my_pkg.my_figure:FIG
     """
     from plait.paper.asked import ask
@@ -261,7 +264,7 @@ def _print_catalogue(*, json: bool) -> None:
             "with --full": len(experiment.expand()),
             "question": experiment.question,
         }
-        for experiment in (figure.experiment for figure in catalogue.FIGURES.values())
+        for experiment in (figure.default for figure in catalogue.FIGURES.values())
     ]
     rows += [
         {

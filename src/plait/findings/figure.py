@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from plait.experiments import Experiment
 from plait.findings.claims import Claim
-from plait.findings.readings import READINGS, Reading
+from plait.findings.readings import AS_TRAINED, Reading
 from plait.findings.reported import Reference, ReferenceRatio
 
 
@@ -26,7 +26,8 @@ class Figure:
         rerun: those of an independent rerun, crosses in plots.
         ratios: pure over hybrid parameters that others give.
         claims: what is claimed, each with what decides it.
-        readings: the settings that the claims are read in; `(AS_TRAINED,)` for an experiment that sets these itself.
+        readings: the settings that the claims are read in, the experiment's own unless given. What is asked for
+            without a setting is trained in the first one.
 
     Raises:
         ValueError: two claims of the same words.
@@ -38,7 +39,7 @@ class Figure:
     rerun: tuple[Reference, ...] = ()
     ratios: tuple[ReferenceRatio, ...] = ()
     claims: tuple[Claim, ...] = ()
-    readings: tuple[Reading, ...] = READINGS
+    readings: tuple[Reading, ...] = (AS_TRAINED,)
 
     def __post_init__(self) -> None:
         statements = [claim.statement for claim in self.claims]
@@ -48,6 +49,11 @@ class Figure:
     @property
     def name(self) -> str:
         return self.experiment.name
+
+    @property
+    def default(self) -> Experiment:
+        """The experiment as it is trained where no setting is asked for."""
+        return self.readings[0].experiments(self.experiment)[0]
 
     def of(self, experiment: Experiment) -> "Figure":
         """The same of another form of the experiment, such as one with a further pattern."""

@@ -39,7 +39,7 @@ def ask(
 
     Args:
         full: the whole, where the plain form is the quick one.
-        setting: one of `plait.experiments.settings`; None for the experiment's own.
+        setting: one of `plait.experiments.settings`; None for that of the figure's first reading.
         patterns: further ones.
         only, fields: the slice, as it was written and as it was read.
 
@@ -48,9 +48,7 @@ def ask(
             there or leaves nothing.
     """
     figure = find_figure(name)
-    whole = figure.experiment
-    if setting is not None:
-        whole = whole.in_setting(find_setting(setting))
+    whole = figure.default if setting is None else figure.experiment.in_setting(find_setting(setting))
     for pattern in patterns:
         whole = whole.with_pattern(pattern)
     part = whole if full else whole.quick_form()

@@ -5,6 +5,7 @@ from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
 from plait.findings.judges import PATTERN, ahead
+from plait.findings.readings import READINGS
 from plait.paper.grids import (
     ATTENTION,
     COPYING_WINDOW,
@@ -20,6 +21,7 @@ from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
 FIG11 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="fig11",
         question="Does the picture of Figure 4 hold with larger vocabularies?",

@@ -3,6 +3,7 @@
 from plait.experiments.spec import Experiment
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
+from plait.findings.readings import READINGS
 from plait.findings.trends import fewer_is_better, no_trend
 from plait.model import HybridConfig
 from plait.paper.grids import ATTENTION, COPYING_WINDOW, HYBRID, OTHER, PROTOCOL, QUICK_LRS, RECURRENT, SWEEP
@@ -11,6 +12,7 @@ from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
 FIG12 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="fig12",
         question="What do heads and states do to models of width 12 that copy selectively?",

@@ -5,6 +5,7 @@ from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
 from plait.findings.judges import PATTERN, ahead
+from plait.findings.readings import READINGS
 from plait.paper.grids import (
     ATTENTION,
     COPYING_WINDOW,
@@ -21,6 +22,7 @@ from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
 FIG13 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="fig13",
         question="Is the hybrid ahead on the mixture of inputs that are hard for either of its parts?",

@@ -6,12 +6,14 @@ The paper's axis begins at 0; a window of 1, which reads only the present, is th
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.figure import Figure
+from plait.findings.readings import READINGS
 from plait.paper.grids import PROTOCOL, SWEEP, two_layers
 from plait.paper.windows import worse_with_larger_windows
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
 FIG14 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="fig14",
         question="Do models with attention copy selectively worse with a larger window, each at its own best rate?",

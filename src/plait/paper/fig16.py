@@ -3,6 +3,7 @@
 from plait.experiments.spec import Experiment
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
+from plait.findings.readings import READINGS
 from plait.findings.trends import dips
 from plait.model import HybridConfig
 from plait.paper.grids import ATTENTION, HYBRID, OTHER, PROTOCOL, QUICK_LRS, RECALL_WINDOW, RECURRENT, SWEEP
@@ -11,6 +12,7 @@ from plait.tasks import MultiKeyRecall
 from plait.training.run import Run
 
 FIG16 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="fig16",
         question="What do heads and states do to models of width 12 on multi-key recall?",

@@ -8,6 +8,7 @@ from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
 from plait.findings.judges import PATTERN, ahead, model, ratio, reaches
+from plait.findings.readings import READINGS
 from plait.findings.reported import Reference, ratio_between
 from plait.paper.grids import (
     ATTENTION,
@@ -56,6 +57,7 @@ PAPER_RATIO = ratio_between(PAPER_POINTS, 0.9, pure=(ATTENTION, RECURRENT), hybr
 """At 90%: the paper shows it but does not print it."""
 
 FIG4 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="fig4",
         question="How many parameters does each pattern need to copy selectively?",

@@ -4,6 +4,7 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
+from plait.findings.readings import READINGS
 from plait.findings.trends import alone_past
 from plait.model import HybridConfig
 from plait.paper.grids import PROTOCOL, SWEEP
@@ -13,6 +14,7 @@ from plait.training.run import Run
 THREE_LAYERS = ("TF-TF-TF", "SSM-SSM-SSM", "SSM-SSM-TF")
 
 FIG5 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="fig5",
         question="Does only the hybrid of three layers get past one half on recall with decoding?",

@@ -5,6 +5,7 @@ from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
 from plait.findings.judges import PATTERN, ahead, gap, model, ratio, reaches
+from plait.findings.readings import READINGS
 from plait.findings.reported import Reference, ReferenceRatio, ratio_between
 from plait.paper.grids import (
     ATTENTION,
@@ -45,6 +46,7 @@ BETWEEN_POINTS = ratio_between(PAPER_POINTS, 0.6, pure=(ATTENTION,), hybrid=HYBR
 """What the paper's six is when its points are read as ours are."""
 
 FIG6 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="fig6",
         question="How many parameters does each pattern need for multi-key associative recall?",

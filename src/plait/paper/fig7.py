@@ -7,6 +7,7 @@ from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
 from plait.findings.judges import near_one, stays_below
+from plait.findings.readings import READINGS
 from plait.paper.grids import (
     ATTENTION,
     HYBRID,
@@ -49,6 +50,7 @@ def _claims(*windows: int) -> tuple[Claim, ...]:
 
 
 FIG7 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="fig7",
         question="How many parameters does each pattern need to find a needle?",
@@ -63,6 +65,7 @@ FIG7 = Figure(
 )
 
 NEEDLE = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="needle",
         question="The same after 4,000 steps, with attention over everything?",

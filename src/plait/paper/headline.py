@@ -13,6 +13,7 @@ from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
 from plait.findings.judges import ahead, model
+from plait.findings.readings import READINGS
 from plait.model import HybridConfig
 from plait.paper.fig4 import PAPER_POINTS, RERUN_POINTS, RERUN_RATIOS
 from plait.paper.grids import LR_GRID, SEEDS
@@ -33,6 +34,7 @@ QUICK = {
 }
 
 HEADLINE = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="headline",
         question="How large must a pure model be to copy selectively as well as a hybrid of 2,192 parameters?",

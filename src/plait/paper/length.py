@@ -8,6 +8,7 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
+from plait.findings.readings import READINGS
 from plait.findings.trends import falls_to_the_floor, far_from_training
 from plait.model import HybridConfig
 from plait.paper.fig5 import THREE_LAYERS
@@ -46,6 +47,7 @@ _TRAINED_AT_100 = (
 )
 
 LENGTH = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="length",
         question="What is left, at up to 128 times the length, of what was learned at length 100?",

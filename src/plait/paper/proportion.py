@@ -7,6 +7,7 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
+from plait.findings.readings import READINGS
 from plait.findings.trends import best_at_most_proportions, best_trained_at
 from plait.model import HybridConfig
 from plait.paper.fig5 import THREE_LAYERS
@@ -77,6 +78,7 @@ def claims_of_table_1(n_bits: int) -> tuple[Claim, ...]:
 
 
 PROPORTION = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="proportion",
         question="Which model recalls at bit proportions that it was not trained at?",

@@ -2,6 +2,7 @@
 
 from plait.experiments.spec import Experiment
 from plait.findings.figure import Figure
+from plait.findings.readings import READINGS
 from plait.model import HybridConfig
 from plait.paper.fig5 import THREE_LAYERS
 from plait.paper.grids import PROTOCOL, SWEEP
@@ -18,6 +19,7 @@ from plait.training.run import Run
 N_BITS = 5
 
 PROPORTION5 = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="proportion5",
         question="Which model recalls words of 5 bits at bit proportions that it was not trained at?",

@@ -6,6 +6,7 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
 from plait.findings.judges import PATTERN, WIDTH, having, training
+from plait.findings.readings import READINGS
 from plait.findings.series import value_of
 from plait.findings.words import bracketed, decimals
 from plait.paper.grids import COPYING_WINDOW, PATTERNS, PROTOCOL, SWEEP, two_layers
@@ -57,6 +58,7 @@ def least_over_proportions(found: Evidence) -> Finding | None:
 
 
 SHIFT = Figure(
+    readings=READINGS,
     experiment=Experiment(
         name="shift",
         question="Does what was learned at one proportion of numbers hold at others, and on other words?",

@@ -6,8 +6,9 @@ from itertools import chain
 import polars as pl
 
 from plait.experiments import NUMERICS, SCHEMA_VERSION, Experiment, left_out
-from plait.experiments.settings import KEPT, SETTINGS
+from plait.experiments.settings import SETTINGS
 from plait.findings.evidence import Evidence, StoredRows
+from plait.findings.figure import Figure
 from plait.findings.verdicts import protocol_lines
 from plait.report.document import Lines, Section
 from plait.report.tables import sweep_notes
@@ -27,20 +28,20 @@ NOT_TRAINED = ": not run"
 
 
 def origin_sections(
-    name: str, evidence: Evidence, commands: Sequence[str] = (), *, prefix: str = ""
+    figure: Figure, evidence: Evidence, commands: Sequence[str] = (), *, prefix: str = ""
 ) -> list[Section]:
     """What of the experiment is not stored, if anything, and where the rest comes from.
 
     Args:
-        name: of the figure, as `plait reproduce` knows it.
+        figure: whose rows they are.
         commands: what makes the rows; worked out where none are given.
     """
     sections: list[Section] = []
     if missing := missing_lines(evidence):
-        more = f"{reproduce_command(name, evidence, full=True)} trains the rest"
+        more = f"{' and '.join(reproduce_commands(figure, evidence, full=True))} trains the rest"
         sections.append(Section(title=prefix + LEFT_OUT, blocks=(Lines(lines=(*missing, more)),)))
     made = (*protocol_lines(evidence.cells), *made_lines(evidence), VERSIONS)
-    commands = tuple(commands) or (reproduce_command(name, evidence),)
+    commands = tuple(commands) or reproduce_commands(figure, evidence)
     blocks = (Lines(lines=made, listed=True), Lines(lines=commands, code=True))
     return [*sections, Section(title=prefix + ORIGIN, blocks=blocks)]
 
@@ -74,26 +75,35 @@ def made_lines(evidence: Evidence) -> list[str]:
     return [f"{len(rows):,} trained members, measured {len(tests):,} times in all; {_made_by(tests)}"]
 
 
-def reproduce_command(name: str, evidence: Evidence, *, full: bool = False, folder: str | None = None) -> str:
-    """What trains these rows: the plain form where it has them all, else the full one, in their setting.
+def reproduce_commands(
+    figure: Figure, evidence: Evidence, *, full: bool = False, folder: str | None = None
+) -> tuple[str, ...]:
+    """What trains these rows, a command a setting: the plain form where it has them all, else the full one.
 
     Args:
         full: whether all of the experiment is meant.
         folder: where they lie.
     """
-    quick = frozenset(
-        chain.from_iterable(chain.from_iterable(form.quick_form().members() for form in evidence.in_forms))
-    )
-    whole = full or not all(set(evidence.stored.own(form)["member"]) <= quick for form in evidence.in_forms)
-    words = ["plait reproduce", name, *(["--full"] if whole else [])]
-    words += [f"--setting {named}" for form in evidence.in_forms[:1] if (named := _setting_name(form))]
-    return " ".join([*words, *([] if folder is None else [f"-o {folder}"])])
+    end = [] if folder is None else [f"-o {folder}"]
+    commands: list[str] = []
+    for form in evidence.in_forms:
+        quick = frozenset(chain.from_iterable(form.quick_form().members()))
+        whole = full or not set(evidence.stored.own(form)["member"]) <= quick
+        words = [
+            "plait reproduce",
+            figure.name,
+            *(["--full"] if whole else []),
+            *_setting(figure, form),
+            *end,
+        ]
+        commands.append(" ".join(words))
+    return tuple(commands)
 
 
-def _setting_name(experiment: Experiment) -> str:
-    """The setting's name on the command line; empty for the one that experiments are declared in."""
-    known = experiment.setting in SETTINGS.values() and experiment.setting != KEPT
-    return experiment.setting.name if known else ""
+def _setting(figure: Figure, form: Experiment) -> list[str]:
+    """The option that asks for the setting; nothing for that which is trained unasked."""
+    unasked = form.setting == figure.default.setting or form.setting not in SETTINGS.values()
+    return [] if unasked else [f"--setting {form.setting.name}"]
 
 
 def _missing(experiment: Experiment, stored: StoredRows) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Blocks stand between lines that CommonMark takes for link definitions and shows 
     [section: fig4]: #                      a figure: its verdicts, plots, tables, and how it was trained
     [table: fig4 results]: #                a table, of one of the kinds in `TABLES`
     [table: protocol]: #                    the released program's choices beside ours
+    [table: made-of]: #                     what the paper's ratios are made of
     [plots: fig4 0]: #                      the plots of the figure's first view
 
 each up to the next line `[end]: #`. Inside a line one number stands between comments, which must not begin the line
@@ -19,10 +20,11 @@ the table's kind, a column, and the row's first entry. `fig4@as-run` is a figure
 import os
 import re
 import shlex
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from plait.checks.names import unknown
 from plait.experiments import StoreError
@@ -34,16 +36,19 @@ from plait.report.constructed import DRAWINGS, drawn_pictures
 from plait.report.document import Block, Lines, Picture, Table
 from plait.report.folder_results import FolderResults, stored_rows
 from plait.report.markdown import markdown_table, markdown_text
-from plait.report.origin import missing_lines, page_lines, reproduce_command
+from plait.report.origin import missing_lines, page_lines, reproduce_commands
 from plait.report.page_tables import OPEN_TABLES, TABLES, number_of
-from plait.report.paper_tables import protocol_table
+from plait.report.paper_tables import made_of_table, protocol_table
 from plait.report.verdict_table import Linked, summary_blocks
 
 NOTHING = "*not run yet*"
 
 IMAGES = "images"
 
-PROTOCOL = "protocol"
+WHOLE: Mapping[str, Callable[[FolderResults], Table | None]] = MappingProxyType(
+    {"protocol": lambda _: protocol_table(), "made-of": lambda results: made_of_table(results.of)}
+)
+"""Tables of no single figure."""
 
 _BLOCK = re.compile(
     r"^(\[(summary|section|table|plots): ([^\]\n]*)\]: #)\n(.*?)^(\[end\]: #)$", re.DOTALL | re.MULTILINE
@@ -207,8 +212,9 @@ def _block(match: re.Match[str], page: _Page) -> str:
         blocks = _section(page, words[0])
     elif kind == "plots":
         blocks = _plots(page, words)
-    elif words == [PROTOCOL]:
-        blocks = (protocol_table(),)
+    elif kind == "table" and words[0] in WHOLE:
+        made = WHOLE[words[0]](page.results)
+        blocks = () if made is None else (made,)
     else:
         return f"{begin}\n\n{_table_text(page, words)}\n\n{end}"
     page.pictures.update({block.name: block for block in blocks if isinstance(block, Picture)})
@@ -228,17 +234,17 @@ def _section(page: _Page, name: str) -> tuple[Block, ...]:
     figure = find_figure(name)
     stored = page.results.figures[name]
     if not stored.readings:
-        members = len(figure.experiment.expand())
+        members = len(figure.default.expand())
         return (Lines(lines=(f"*Not run yet: `plait reproduce {name} --full`, {members:,} members.*",)),)
     several = len(stored.readings) > 1
     made: list[Block] = []
     for reading, evidence in stored.readings:
         title = f"How this was made, {reading.title}" if several else "How this was made"
-        command = reproduce_command(name, evidence, full=bool(missing_lines(evidence)))
+        commands = reproduce_commands(figure, evidence, full=bool(missing_lines(evidence)))
         made += [
             Lines(lines=(f"**{title}**",)),
             Lines(lines=tuple(page_lines(evidence)), listed=True),
-            Lines(lines=(command,), code=True),
+            Lines(lines=commands, code=True),
         ]
     return (*figure_blocks(stored), *made)
 

@@ -1,14 +1,17 @@
 """Tables of the paper's numbers beside ours: each accuracy, a ratio taken apart, and the protocol point by point."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from plait.findings.beside_paper import beside
 from plait.findings.evidence import Evidence
+from plait.findings.figure import Figure
 from plait.findings.reported import Reference
+from plait.findings.sides import is_pure, ratios_by_pattern
 from plait.findings.taken_apart import Span, taken_apart
-from plait.findings.words import decimals, signed
+from plait.findings.words import decimals, ratio_text, signed
 from plait.report.document import Column, Entry, Table
+from plait.tasks import task_name
 
 _BESIDE = (
     Column(name="model", title="model", numeric=False),
@@ -87,6 +90,48 @@ def apart_table(
     )
 
 
+MADE_OF = (("fig4", 0.9, "TF-TF"), ("fig4", 0.9, "SSM-SSM"), ("fig6", 0.6, "TF-TF"))
+"""The ratios that the paper's argument rests on: a figure, an accuracy, and the pure pattern."""
+
+
+def made_of_table(of: Callable[[str], tuple[Figure, Evidence]]) -> Table | None:
+    """What the paper's ratios are made of, a column a ratio: as run, each choice's factor, what is left, and at best.
+
+    Args:
+        of: a figure and its rows by `name@reading`.
+    """
+    columns: list[list[Entry]] = []
+    heads: list[str] = []
+    changes: list[str] = []
+    for name, accuracy, pattern in MADE_OF:
+        figure, evidence = of(name)
+        stages = taken_apart(evidence.experiment, evidence.stored, accuracy, pure=(pattern,), hybrid="SSM-TF")
+        best = [cell for cell in of(f"{name}@best")[1].cells if cell.pattern == pattern or not is_pure(cell)]
+        curve = (ratios_by_pattern(best, (accuracy,)) or {}).get(pattern)
+        if not stages or not curve:
+            return None
+        changes = [stage.change for stage in stages[1:]]
+        heads.append(f"{pattern} over SSM-TF at {accuracy:.0%}, {task_name(figure.experiment.base.task)}")
+        columns.append(
+            [
+                _span(stages[0].ratio),
+                *(Entry(text="-") if s.factor is None else _times(s.factor) for s in stages[1:]),
+                _span(stages[-1].ratio),
+                _text(ratio_text(curve[0])),
+            ]
+        )
+    made = (f"of it by not having {change}" for change in changes)
+    labels = ("as it was run", *made, "left with all of these", "each model at its best")
+    return Table(
+        caption="What the paper's ratios are made of",
+        columns=(
+            Column(name="change", title="pure over hybrid parameters", numeric=False),
+            *(Column(name=f"ratio_{place}", title=head) for place, head in enumerate(heads)),
+        ),
+        rows=tuple((_text(label), *entries) for label, *entries in zip(labels, *columns, strict=True)),
+    )
+
+
 def protocol_table() -> Table:
     """What the released program does, and what plait does as it was run."""
     from plait.paper.protocol import protocol_rows
@@ -101,6 +146,11 @@ def _span(span: Span) -> Entry:
         text = f"{span.low:.2f} to {span.high:.2f}"
     high = f"{span.interval.high:.2f}" if math.isfinite(span.interval.high) else ".."
     return Entry(text=f"{text} [{span.interval.low:.2f}, {high}]", value={"low": span.low, "high": span.high})
+
+
+def _times(span: Span) -> Entry:
+    entry = _span(span)
+    return Entry(text=f"x {entry.text}", value=entry.value)
 
 
 def _text(text: str) -> Entry:

@@ -15,7 +15,7 @@ from plait.findings.stored_figures import StoredFigure, stored_figures
 from plait.paper import catalogue
 from plait.report.assemble import figure_blocks, first_picture, member_blocks
 from plait.report.document import Column, Entry, Report, Section, Table
-from plait.report.origin import origin_sections, reproduce_command
+from plait.report.origin import origin_sections, reproduce_commands
 from plait.report.verdict_table import summary_blocks
 
 RESULTS = "Results"
@@ -47,7 +47,7 @@ def experiment_report(
         raise StoreError(f"no results of experiment {figure.name!r} to report yet")
     stored = StoredFigure(figure=figure, readings=((AS_TRAINED, evidence),))
     results = Section(title=RESULTS, blocks=figure_blocks(stored))
-    sections = (results, *origin_sections(figure.name, evidence, commands))
+    sections = (results, *origin_sections(figure, evidence, commands))
     return Report(title=f"plait: {figure.name}", question=figure.experiment.question, sections=sections)
 
 
@@ -81,9 +81,9 @@ def _figure_sections(stored: StoredFigure, *, folder: str) -> list[Section]:
     name, several = stored.figure.name, len(stored.readings) > 1
     sections = [Section(title=f"{name}: {RESULTS}", blocks=figure_blocks(stored))]
     for reading, evidence in stored.readings:
-        command = reproduce_command(name, evidence, folder=folder)
+        commands = reproduce_commands(stored.figure, evidence, folder=folder)
         prefix = f"{name}, {reading.title}: " if several else f"{name}: "
-        sections += origin_sections(name, evidence, (command,), prefix=prefix)
+        sections += origin_sections(stored.figure, evidence, commands, prefix=prefix)
     return sections
 
 

@@ -45,12 +45,19 @@ def count_lines(figures: Sequence[StoredFigure]) -> list[str]:
         asked = [by_reading[reading.name] for _, by_reading in claims if reading.name in by_reading]
         outcomes = [Outcome.OPEN if finding is None else finding.outcome for finding in asked]
         reproduced, direction, missed = (outcomes.count(outcome) for outcome in COUNTED)
-        words = f"of {len(asked)} claims {reproduced} are reproduced, {direction} in direction only, {missed} are not"
+        words = (
+            f"of {len(asked)} claims {reproduced} {_are(reproduced)} reproduced, {direction} in direction only, "
+            f"{missed} {_are(missed)} not"
+        )
         unsaid = outcomes.count(Outcome.OPEN)
         before = f"{reading.title[0].upper()}{reading.title[1:]}: " if len(readings) > 1 else ""
-        lines.append(f"{before}{words}{f'; {unsaid} are open' if unsaid else ''}")
+        lines.append(f"{before}{words}{f'; {unsaid} {_are(unsaid)} open' if unsaid else ''}")
     waiting = sum(not by_reading for _, by_reading in claims)
-    return [*lines, *([f"{waiting} claims are of figures that are not run yet"] if waiting else [])]
+    if waiting:
+        lines.append(
+            f"{waiting} claim{'' if waiting == 1 else 's'} {_are(waiting)} of figures that are not run yet"
+        )
+    return lines
 
 
 def claims_table(
@@ -120,6 +127,10 @@ def _readings(figures: Iterable[StoredFigure]) -> list[Reading]:
         and not all(map(_is_own, stored.figure.claims))
     }
     return [reading for _, reading in sorted(found.values(), key=lambda pair: pair[0])]
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _is_own(claim: Claim) -> bool:
