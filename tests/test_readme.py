@@ -96,4 +96,4 @@ def test_the_first_screen_comes_before_the_details():
         < TEXT.index("## The headline")
         < TEXT.index("## Install")
     )
-    assert TEXT.index("## Install") < 2600
+    assert TEXT.index("## Install") < 3500
