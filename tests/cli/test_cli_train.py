@@ -336,7 +336,7 @@ def test_models_that_another_process_did_not_keep_are_missed(plait, tmp_path, mo
     """It was training the same members, and stored them while this one waited."""
     from plait.experiments import saved_models
 
-    monkeypatch.setattr(saved_models, "saving_train", lambda folder, unchecked=False: library_train)
+    monkeypatch.setattr(saved_models, "saving_train", lambda folder, **how: library_train)
     asked = ("--task", "needle", "--seq-len", 4, "--steps", 1, "--d-model", 2, "--train", "test_sequences=1")
     done = plait("train", *asked, "-o", "out", "--save-models")
     assert done.exit_code == 2

@@ -8,6 +8,7 @@ from plait.experiments import COLUMNS, Experiment
 from plait.experiments.evaluations import EVALUATION_COLUMNS, evaluation_rows
 from plait.experiments.schema import rows_of
 from plait.experiments.shards import Shard, plan
+from plait.training.evaluation import Measured
 from plait.training.result import Member
 
 VERSIONS = {"plait": "0.1.0", "torch": "2.13.0", "python": "3.11.7"}
@@ -27,7 +28,7 @@ class MadeUpResult:
 
     def evaluate(self, evaluation):
         far = math.log2(max(1, evaluation.seq_len / 100))
-        return [(round(member.correct * 0.97**far), member.scored) for member in self.members]
+        return [Measured(round(member.correct * 0.97**far), member.scored) for member in self.members]
 
     def _member(self, place: int) -> Member:
         run = self.shard.runs[place]

@@ -9,8 +9,9 @@ from fake_training import FakeTrainer, small_experiment
 
 from plait.experiments import Store, StoreError, run_experiment
 from plait.experiments.evaluations import EVALUATION_COLUMNS
+from plait.experiments.schema import SINCE
 from plait.experiments.shard_files import read_shard, shard_bytes
-from plait.training.evaluation import Evaluation
+from plait.training.evaluation import Evaluation, Measured
 
 FLIPS = 300
 
@@ -31,7 +32,7 @@ def evaluations_of(rows, evaluation):
     from plait.experiments.evaluations import _row
     from plait.experiments.schema import run_of
 
-    found = [_row(run_of(row), evaluation, 3, 4) for row in rows.iter_rows(named=True)]
+    found = [_row(run_of(row), evaluation, Measured(3, 4)) for row in rows.iter_rows(named=True)]
     origin = rows.select("plait", "torch", "python", "device", "engine", "threads").row(0, named=True)
     return pl.DataFrame([row | origin for row in found], schema=EVALUATION_COLUMNS)
 
@@ -68,7 +69,8 @@ def test_a_seal_cannot_be_left_out(folder, tmp_path, table):
 def old(rows, *, drop=()):
     """A file of the version before checksums."""
     content = io.BytesIO()
-    rows.with_columns(schema_version=pl.lit(3, dtype=pl.Int64)).drop(drop).write_parquet(content)
+    later = [name for name, version in SINCE.items() if version > 3 and name in rows.columns]
+    rows.with_columns(schema_version=pl.lit(3, dtype=pl.Int64)).drop(*later, *drop).write_parquet(content)
     return content.getvalue()
 
 

@@ -17,6 +17,7 @@ from plait.experiments.packing import thinned
 from plait.paper import find_experiment
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.training import Evaluation
+from plait.training.evaluation import Measured
 
 PLAIN = small_experiment(steps=8, widths=(4,), seeds=range(2))
 LENGTHS = tuple(Evaluation(seq_len=seq_len, sequences=8) for seq_len in (100, 200))
@@ -32,7 +33,7 @@ class MeasuringTrainer(FakeTrainer):
 
 class MeasuredResult(FakeResult):
     def evaluate(self, evaluation):
-        return [(5_000 // evaluation.seq_len, 100) for _ in self.members]
+        return [Measured(5_000 // evaluation.seq_len, 100) for _ in self.members]
 
 
 def calls(log) -> int:

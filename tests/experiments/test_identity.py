@@ -35,6 +35,7 @@ MODEL_CHANGES = {
     "dropout_at": "embedding",
     "rotary_odd": "released",
     "step_bias": -4.6,
+    "positions": "alibi",
 }
 TRAIN_CHANGES = {
     "steps": 4001,
@@ -48,6 +49,7 @@ TRAIN_CHANGES = {
     "test_sequences": 1025,
     "select_sequences": 257,
     "dtype": "float64",
+    "products": "bfloat16",
 }
 
 

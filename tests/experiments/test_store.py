@@ -144,10 +144,11 @@ class TestDamage:
         store = filled(tmp_path)
         rows = store.read().select(change).with_columns(extra=pl.lit(1))
         rows.write_parquet(tmp_path / f"{SHARD.id}.parquet")
-        assert "has not the columns of version 4" in self.refusal(tmp_path)
+        assert f"has not the columns of version {SCHEMA_VERSION}" in self.refusal(tmp_path)
 
     @pytest.mark.parametrize(
-        ("step", "advice"), [(1, "update plait to read it"), (-3, "read it with the plait")]
+        ("step", "advice"),
+        [(1, "update plait to read it"), (OLDEST_VERSION - 1 - SCHEMA_VERSION, "read it with the plait")],
     )
     def test_another_version(self, tmp_path, step, advice):
         store = filled(tmp_path)

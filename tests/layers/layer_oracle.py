@@ -60,11 +60,12 @@ def transformer(
     rotary_fraction: float,
     base: float,
     released: bool = False,
+    positions: str = "rope",
 ) -> Array:
     """One sequence `(time, d_model)` through a TF layer (arXiv 2204.06745, section 2)."""
     d_model = hidden.shape[1]
     d_head = d_model // n_heads
-    r = int(rotary_fraction * d_head)
+    r = int(rotary_fraction * d_head) if positions == "rope" else 0
     queries: list[Array] = []
     keys: list[Array] = []
     values: list[Array] = []
@@ -81,6 +82,10 @@ def transformer(
         mixed = np.zeros((n_heads, d_head))
         for head in range(n_heads):
             scores = [queries[t][head] @ keys[s][head] / math.sqrt(d_head) for s in range(first, t + 1)]
+            scores = [
+                score + _bias(positions, head + 1, n_heads, t - s)
+                for s, score in zip(range(first, t + 1), scores, strict=True)
+            ]
             total = sum(math.exp(score - max(scores)) for score in scores)
             for s, score in zip(range(first, t + 1), scores, strict=True):
                 mixed[head] += math.exp(score - max(scores)) / total * values[s][head]
@@ -92,6 +97,14 @@ def transformer(
         thought = weights["mlp.dense_4h_to_h.weight"] @ units + weights["mlp.dense_4h_to_h.bias"]
         output[t] = row + attended + thought
     return output
+
+
+def _bias(positions: str, head: int, n_heads: int, back: int) -> float:
+    """Of head 1, 2, .. at a key so many tokens back (arXiv 2108.12409; arXiv 2402.01032)."""
+    if positions == "alibi":
+        return -back / 2 ** (8 * head / n_heads)
+    short = positions == "hard-alibi" and 2 * head <= n_heads
+    return -math.inf if short and back >= head else 0.0
 
 
 def _layer_norm(row: Array, weights: Weights, name: str, eps: float) -> Array:

@@ -1,5 +1,7 @@
 """Both layers equal the equations, written out number by number, to 1e-10 in float64."""
 
+from typing import Any
+
 import layer_cases
 import layer_oracle
 import numpy as np
@@ -81,6 +83,12 @@ def test_odd_rotary_dimensions_as_released(d_model: int, changes: dict[str, floa
     compare_transformer(d_model=d_model, window=7, rotary_odd="released", **changes)
 
 
+@pytest.mark.parametrize("window", [7, None])
+@pytest.mark.parametrize("positions", ["none", "alibi", "hard-alibi"])
+def test_positions_without_rotation(positions: str, window: int | None):
+    compare_transformer(d_model=15, window=window, n_heads=5, positions=positions)
+
+
 def test_three_turned_dimensions_by_hand():
     query = torch.tensor([[2.0, 3.0, 5.0, 7.0]], dtype=torch.float64)
     angle = torch.tensor([[0.3, 0.01]], dtype=torch.float64)
@@ -96,7 +104,7 @@ def test_more_queries_than_one_block(window: int | None):
     compare_transformer(d_model=4, window=window, seq_len=330)
 
 
-def compare_transformer(*, d_model: int, window: int | None, seq_len: int = 23, **changes: float) -> None:
+def compare_transformer(*, d_model: int, window: int | None, seq_len: int = 23, **changes: Any) -> None:
     layer = layer_cases.transformer(d_model=d_model, window=window, **changes)
     hidden = layer_cases.inputs(1, seq_len, d_model)
     expected = layer_oracle.transformer(
@@ -108,6 +116,7 @@ def compare_transformer(*, d_model: int, window: int | None, seq_len: int = 23, 
         rotary_fraction=layer.spec.rotary_fraction,
         base=layer.spec.rotary_base,
         released=layer.spec.rotary_odd == "released",
+        positions=layer.spec.positions,
     )
     for path in PATHS:
         torch.testing.assert_close(

@@ -23,6 +23,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("TF", {"d_model": 12, "window": SEQ_LEN, "n_heads": 2, "d_mlp": 0}),
     ("TF", {"d_model": 12, "window": 7, "rotary_odd": "released"}),
     ("TF", {"d_model": 4, "window": None, "rotary_odd": "released"}),
+    ("TF", {"d_model": 12, "window": None, "n_heads": 3, "positions": "none"}),
+    ("TF", {"d_model": 12, "window": 7, "n_heads": 3, "positions": "alibi"}),
+    ("TF", {"d_model": 12, "window": None, "n_heads": 4, "positions": "hard-alibi"}),
 ]
 
 

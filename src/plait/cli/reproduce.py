@@ -1,9 +1,9 @@
 """`plait reproduce` and `plait report`: an experiment of the paper, and pages of what a folder holds."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -62,6 +62,12 @@ def reproduce(
             metavar="ADDRESS", help="Spread over the workers of a Ray cluster, or a local one: local."
         ),
     ] = None,
+    gpus: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Spread over so many GPUs of this machine; with --device cpu, over processes."
+        ),
+    ] = None,
     unchecked: Unchecked = False,
     wait: Wait = None,
     json: JsonFlag = False,
@@ -78,6 +84,7 @@ def reproduce(
     plait reproduce fig4 --only model.d_model=8,12 --only train.seed=0..3
     plait reproduce fig4 --add-pattern my_pkg.my_layer:MyLayer-TF
     plait reproduce fig6 --full --setting bare --dry-run
+    plait reproduce fig6 --full --gpus 4
     plait reproduce my_pkg.my_figure:FIG
     """
     from plait.paper.asked import ask
@@ -113,7 +120,14 @@ def reproduce(
         from plait.experiments.spread import check_ray
 
         check_ray()
-    train = functools.partial(_train, ray=ray, unchecked=unchecked, wait=wait, device=device)
+    if gpus is not None:
+        from plait.experiments.cards import card_environments
+
+        if ray is not None:
+            raise ValueError("--gpus spreads over this machine and --ray over a cluster: take one of them")
+        card_environments(gpus, device)
+    spread = {"ray": ray, "gpus": gpus}
+    train = functools.partial(_train, spread=spread, unchecked=unchecked, wait=wait, device=device)
     _train_and_report(asked, folder, train, json=json)
 
 
@@ -156,7 +170,7 @@ def _train(
     part: "Experiment",
     folder: Path,
     *,
-    ray: str | None,
+    spread: Mapping[str, Any],
     unchecked: bool,
     wait: float | None,
     device: str,
@@ -166,12 +180,16 @@ def _train(
 
     trainer = plait_train(unchecked=unchecked)
     with LiveProgress(part, messages()) as watch:
-        if ray is None:
-            run_experiment(part, folder, train=trainer, device=device, watch=watch, wait=wait)
-        else:
+        if spread["ray"] is not None:
             from plait.experiments.spread import run_on_ray
 
-            run_on_ray(part, folder, address=ray, train=trainer, device=device, watch=watch)
+            run_on_ray(part, folder, address=spread["ray"], train=trainer, device=device, watch=watch)
+        elif spread["gpus"] is not None:
+            from plait.experiments.cards import run_on_cards
+
+            run_on_cards(part, folder, cards=spread["gpus"], train=trainer, device=device, watch=watch)
+        else:
+            run_experiment(part, folder, train=trainer, device=device, watch=watch, wait=wait)
 
 
 def _print_forecast(asked: "Asked", folder: Path, *, device: str, json: bool) -> None:

@@ -61,6 +61,13 @@ def train(
     save_models: Annotated[
         bool, typer.Option("--save-models", help="Keep the trained models in DIR/models.")
     ] = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="ensemble: many small models at once; wide: one after the other; auto: by width.",
+        ),
+    ] = "auto",
     unchecked: Unchecked = False,
     wait: Wait = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
@@ -77,9 +84,11 @@ def train(
     plait train --task needle --pattern TF-TF --d-model 16 --window full --lrs 0.003,0.01 --seeds 0..7 -o runs/needle
     plait train --pattern GDN-TF --layer GDN.heads=2 --layer GDN.d_k=4 --steps 400
     plait train --param numbers=[1,2,3] --model n_heads=2 --train clip=0.5 -o runs/mine --save-models
+    plait train --task plait.tasks.packed:Packed --d-model 1024 --seq-len 200 --engine wide --train products=bfloat16
     """
     from plait.cli.runs import make_run
     from plait.experiments import Experiment
+    from plait.training.engines import engine_for
     from plait.training.loop import resolve_device
     from plait.training.preflight import check_run
 
@@ -105,14 +114,14 @@ def train(
     if save_models and output is None:
         raise ValueError("--save-models needs a folder to keep them in: -o DIR")
     resolve_device(device)
+    engine_for(run, engine)
     parameters = check_run(members[0], unchecked=unchecked)
     if dry_run:
         _print_plan(run, parameters, len(members), json=json)
         return
     with nullcontext(output) if output is not None else TemporaryDirectory() as folder:
-        rows = _trained(
-            experiment, Path(folder), device=device, save_models=save_models, unchecked=unchecked, wait=wait
-        )
+        how = {"unchecked": unchecked, "engine": engine}
+        rows = _trained(experiment, Path(folder), how, device=device, save_models=save_models, wait=wait)
     _print_rows(experiment, rows, output if save_models else None, json=json)
 
 
@@ -200,19 +209,20 @@ def _window(text: str) -> int | None:
 def _trained(
     experiment: "Experiment",
     folder: Path,
+    how: Mapping[str, Any],
     *,
     device: str,
     save_models: bool,
-    unchecked: bool,
     wait: float | None,
 ) -> "pl.DataFrame":
+    """`how` goes to `plait.training.train`."""
     from plait.experiments import LiveProgress, run_experiment
     from plait.experiments.runner import plait_train
     from plait.experiments.saved_models import check_models, saving_train
 
     if save_models:
         check_models(folder, experiment.expand())
-    saving = saving_train(folder, unchecked=unchecked) if save_models else plait_train(unchecked=unchecked)
+    saving = saving_train(folder, **how) if save_models else plait_train(**how)
     with LiveProgress(experiment, messages()) as watch:
         rows = run_experiment(experiment, folder, train=saving, device=device, watch=watch, wait=wait)
     if save_models:

@@ -7,7 +7,7 @@ import polars as pl
 
 from plait.experiments.schema import SCHEMA_VERSION, TrainedShard, provenance_of
 from plait.experiments.shards import Shard
-from plait.training.evaluation import Evaluation
+from plait.training.evaluation import Evaluation, Measured
 from plait.training.identity import NUMERICS, canonical_json, hashed, identifying, member_id
 from plait.training.run import Run
 
@@ -36,7 +36,7 @@ EVALUATION_COLUMNS: dict[str, pl.DataType] = {
 class MeasurableShard(TrainedShard, Protocol):
     """What training returns for an ensemble, its weights still at hand."""
 
-    def evaluate(self, evaluation: Evaluation) -> Sequence[tuple[int, int]]: ...
+    def evaluate(self, evaluation: Evaluation) -> Sequence[Measured]: ...
 
 
 def evaluation_id(evaluation: Evaluation) -> str:
@@ -57,14 +57,14 @@ def evaluation_rows(shard: Shard, result: MeasurableShard, evaluations: Sequence
     by_pair = {(run.train.lr, run.train.seed): run for run in shard.runs}
     rows: list[dict[str, Any]] = []
     for evaluation in evaluations:
-        counts = result.evaluate(evaluation)
-        for member, (correct, scored) in zip(result.members, counts, strict=True):
+        found = result.evaluate(evaluation)
+        for member, measured in zip(result.members, found, strict=True):
             run = by_pair[member.lr, member.seed]
-            rows.append(_row(run, evaluation.of(run.task), correct, scored) | provenance)
+            rows.append(_row(run, evaluation.of(run.task), measured) | provenance)
     return pl.DataFrame(rows, schema=EVALUATION_COLUMNS)
 
 
-def _row(run: Run, evaluation: Evaluation, correct: int, scored: int) -> dict[str, Any]:
+def _row(run: Run, evaluation: Evaluation, measured: Measured) -> dict[str, Any]:
     data = evaluation.to_json()
     return {
         "member": member_id(run),
@@ -74,8 +74,6 @@ def _row(run: Run, evaluation: Evaluation, correct: int, scored: int) -> dict[st
         "task_json": canonical_json(data["task"]),
         "seq_len": evaluation.seq_len,
         "sequences": evaluation.sequences,
-        "accuracy": correct / scored if scored else 0.0,
-        "correct": correct,
-        "scored": scored,
-        "sequence_accuracy": None,
+        "accuracy": measured.correct / measured.scored if measured.scored else 0.0,
+        **measured._asdict(),
     }

@@ -32,7 +32,7 @@ def _wrong_members(rows: pl.DataFrame) -> int:
     """Members of one cell differ in learning rate and seed alone, so the rest of their text is made once."""
     if "code_json" not in rows:
         rows = rows.with_columns(pl.lit(None, dtype=pl.String()).alias("code_json"))
-    rest = [name for name in TRAIN_COLUMNS if name not in ("lr", "seed")]
+    rest = [name for name in TRAIN_COLUMNS if name not in ("lr", "seed") and name in rows.columns]
     cell = ["numerics", "task_json", "config_json", "start_json", "code_json", *rest]
     cells = rows.select(cell).unique(maintain_order=True).with_row_index("cell")
     made = [_text_of(row, rest) for row in cells.drop("cell").iter_rows(named=True)]

@@ -192,8 +192,8 @@ class _Work:
         return found.rows
 
 
-def plait_train(*, unchecked: bool = False) -> Trainer:
-    """What trains unless something else is given; `unchecked` as in `plait.training.train`."""
+def plait_train(*, unchecked: bool = False, engine: str = "auto") -> Trainer:
+    """What trains unless something else is given; `unchecked` and `engine` as in `plait.training.train`."""
     from plait.training import train
 
-    return functools.partial(train, unchecked=True) if unchecked else train
+    return functools.partial(train, unchecked=unchecked, engine=engine)

@@ -39,7 +39,9 @@ def check_models(folder: str | os.PathLike[str], runs: Sequence[Run]) -> None:
         )
 
 
-def saving_train(folder: str | os.PathLike[str], *, unchecked: bool = False) -> Callable[..., Result]:
+def saving_train(
+    folder: str | os.PathLike[str], *, unchecked: bool = False, engine: str = "auto"
+) -> Callable[..., Result]:
     """`plait.training.train`, which also saves every member's model before its result is known."""
 
     def train_and_save(
@@ -52,7 +54,8 @@ def saving_train(folder: str | os.PathLike[str], *, unchecked: bool = False) -> 
         checkpoint: Path | None,
     ) -> Result:
         result = train(
-            run, seeds=seeds, lrs=lrs, device=device, progress=progress, checkpoint=checkpoint, unchecked=unchecked
+            run, seeds=seeds, lrs=lrs, device=device, progress=progress, checkpoint=checkpoint, unchecked=unchecked,
+            engine=engine,
         )  # fmt: skip
         for index, member in enumerate(result.members):
             own = replace(run, train=replace(run.train, lr=member.lr, seed=member.seed))

@@ -13,15 +13,16 @@ from plait.experiments.shards import Shard
 from plait.training.identity import NUMERICS, canonical_json, code_json, member_id, stored_own_names
 from plait.training.run import Run, Train
 
-SCHEMA_VERSION = 4
-"""Raised when a column is added, removed or changes its meaning; files of version 4 carry a checksum."""
+SCHEMA_VERSION = 5
+"""Raised when a column is added, removed or changes its meaning; files from version 4 on carry a checksum."""
 
 OLDEST_VERSION = 2
 """Files from here on are read; columns that they could not have are null."""
 
-SINCE: Mapping[str, int] = dict.fromkeys(
-    ("code_json", "engine", "threads", "eight_accuracy", "sequence_accuracy"), 3
-)
+SINCE: Mapping[str, int] = {
+    **dict.fromkeys(("code_json", "engine", "threads", "eight_accuracy", "sequence_accuracy"), 3),
+    "products": 5,
+}
 """The version that brought a column, where it is not `OLDEST_VERSION`; for members and evaluations."""
 
 COLUMNS: dict[str, pl.DataType] = {
@@ -65,6 +66,7 @@ COLUMNS: dict[str, pl.DataType] = {
     "threads": pl.Int64(),
     "eight_accuracy": pl.Float64(),
     "sequence_accuracy": pl.Float64(),
+    "products": pl.String(),
 }
 """`window` is `20`, `full`, or one a layer as in `20-full`; `start_json` is null for a member that began at
 random weights; `diverged_at` is null for a member whose loss
@@ -80,7 +82,7 @@ PROVENANCE = ("plait", "torch", "python", "device", "engine", "threads")
 
 TRAIN_COLUMNS = (
     "lr", "seed", "steps", "batch", "seq_len", "warmup", "weight_decay", "clip", "dtype", "test_sequences",
-    "select_sequences",
+    "select_sequences", "products",
 )  # fmt: skip
 _OUTCOME = (
     "parameters", "accuracy", "correct", "scored", "select_accuracy", "select_correct", "select_scored",
@@ -166,7 +168,8 @@ def run_of(row: Mapping[str, Any], *, trust_code: bool = False) -> Run:
         ValueError: code that is not trusted, a task that is not there any more, or what `Run` refuses.
     """
     parts = _parts(row["task_json"], row["config_json"], row["start_json"], trust_code)
-    return replace(parts, train=Train.from_json({name: row[name] for name in TRAIN_COLUMNS}))
+    given = {name: row[name] for name in TRAIN_COLUMNS if name not in SINCE or row.get(name) is not None}
+    return replace(parts, train=Train.from_json(given))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from plait.training.engines import engine_for
 from plait.training.identity import canonical_json, member_id, parts_json, shard_id
 from plait.training.run import Run
 
@@ -75,7 +76,7 @@ def cells_of(runs: Iterable[Run]) -> tuple[tuple[Run, ...], ...]:
 def plan(runs: Iterable[Run], *, max_members: int = MAX_MEMBERS) -> tuple[Shard, ...]:
     """The shards of an experiment's runs, of at most `max_members` members and about equal size in a cell.
 
-    Models of twice the width `WIDEST_IN_FULL` go by half as many, and so on.
+    Models of twice the width `WIDEST_IN_FULL` go by half as many, and so on; those of the wide engine each alone.
 
     Raises:
         ValueError: `max_members` below 1.
@@ -85,6 +86,7 @@ def plan(runs: Iterable[Run], *, max_members: int = MAX_MEMBERS) -> tuple[Shard,
     shards: list[Shard] = []
     for cell in cells_of(runs):
         most = min(max_members, max(1, max_members * WIDEST_IN_FULL // cell[0].model.d_model))
+        most = 1 if engine_for(cell[0]) == "wide" else most
         for rectangle in _rectangles(cell):
             for rates in _even_chunks(rectangle.lrs, most):
                 for seeds in _even_chunks(rectangle.seeds, most // len(rates)):

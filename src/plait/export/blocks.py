@@ -45,7 +45,13 @@ def mamba_arguments(spec: LayerSpec) -> dict[str, Any]:
 
 
 def gpt_neox_arguments(spec: LayerSpec) -> dict[str, Any]:
-    """Of `GPTNeoXConfig`, for a GPTNeoXLayer of this layer's dimensions; its window is a mask, not an argument."""
+    """Of `GPTNeoXConfig`, for a GPTNeoXLayer of this layer's dimensions; its window is a mask, not an argument.
+
+    Raises:
+        ValueError: positions that a GPTNeoXLayer does not have.
+    """
+    if spec.biased:
+        raise ValueError(f"a GPTNeoXLayer has rotary positions or none, not {spec.positions}")
     return {
         "hidden_size": spec.d_model,
         "num_attention_heads": spec.n_heads,
@@ -55,7 +61,7 @@ def gpt_neox_arguments(spec: LayerSpec) -> dict[str, Any]:
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": spec.rotary_base,
-            "partial_rotary_factor": spec.rotary_fraction,
+            "partial_rotary_factor": spec.rotary_fraction if spec.positions == "rope" else 0.0,
         },
         "layer_norm_eps": spec.norm_eps,
     }

@@ -41,7 +41,10 @@ class Attention(nn.Module):
             stop = min(start + block, hidden.shape[-2])
             first = 0 if self.spec.window is None else max(0, start - self.spec.window + 1)
             scores = masked_scores(
-                query[..., start:stop, :], key[..., first:stop, :], window=self.spec.window
+                query[..., start:stop, :],
+                key[..., first:stop, :],
+                window=self.spec.window,
+                positions=self.spec.positions,
             )
             place = torch.arange(start - first, stop - first, device=hidden.device) - sources[..., start:stop]
             seen = (place >= 0) & (place < stop - first)

@@ -27,6 +27,9 @@ else:
     reference = deferred("plait.kernels.neox.reference")
 
 
+POSITIONS = ("rope", "none", "alibi", "hard-alibi")
+"""How attention knows positions: by rotation, not at all, or by a bias of every head (`plait.kernels.neox.heads`)."""
+
 ODD = ("paired", "released")
 """What an odd `d_rotary` does: one dimension more turns, or what the released program computes."""
 

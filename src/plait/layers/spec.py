@@ -28,6 +28,7 @@ class LayerSpec:
         step_bias: initial bias of Mamba's step projection; None for what `init` says.
         rotary_odd: what an odd number of rotary dimensions does, one of `plait.layers.rope.ODD`.
         options: of this kind of layer alone (`plait.layers.mixer`).
+        positions: how attention knows positions, one of `plait.layers.rope.POSITIONS`.
     """
 
     d_model: int
@@ -47,6 +48,7 @@ class LayerSpec:
     rotary_odd: str = "paired"
     step_bias: float | None = None
     options: Options = NONE
+    positions: str = "rope"
 
     @property
     def d_head(self) -> int:
@@ -54,13 +56,18 @@ class LayerSpec:
 
     @property
     def d_rotary(self) -> int:
-        """Rounded down, as in GPT-NeoX."""
-        return int(self.rotary_fraction * self.d_head)
+        """Rounded down, as in GPT-NeoX; 0 where positions are not rotations."""
+        return int(self.rotary_fraction * self.d_head) if self.positions == "rope" else 0
 
     @property
     def d_turning(self) -> int:
         """Dimensions of a head that depend on the position: `d_rotary`, where that is odd by `rotary_odd`."""
         return turning_dimensions(self.d_rotary, odd=self.rotary_odd)
+
+    @property
+    def biased(self) -> bool:
+        """Whether scores have a bias, which the compiled kernels do not know."""
+        return self.positions not in ("rope", "none")
 
     @property
     def relative(self) -> bool:

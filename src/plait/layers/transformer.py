@@ -61,7 +61,8 @@ class TransformerLayer(nn.Module):
     def heads(self, start: int, stop: int, device: torch.device) -> Heads:
         """The attention heads as kernels are told of them, for the positions from `start` to `stop`."""
         turn = self.attention.turn(start, stop, device).T
-        return Heads(self.spec.n_heads, self.spec.window, self.spec.d_turning, turn.cos(), turn.sin())
+        spec = self.spec
+        return Heads(spec.n_heads, spec.window, spec.d_turning, turn.cos(), turn.sin(), spec.positions)
 
     def _drops(self, stream: Stream | None) -> Drops | None:
         """The first of three draws that are this layer's; draw 0 is the embedding's."""
@@ -69,7 +70,7 @@ class TransformerLayer(nn.Module):
 
     def compiled(self, hidden: Float[Tensor, "*members batch time d_model"]) -> bool:
         """Whether `forward` runs such hidden states in a compiled kernel."""
-        return usable(hidden, self.weights())
+        return not self.spec.biased and usable(hidden, self.weights())
 
     def weights(self) -> NeoXWeights:
         attention, mlp = self.attention, self.mlp
@@ -104,7 +105,7 @@ class TransformerLayer(nn.Module):
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
         weights, spec, cache = self.weights(), self.spec, state["kv_cache"]
-        if not spec.relative or not streams.usable(hidden, weights):
+        if not spec.relative or spec.biased or not streams.usable(hidden, weights):
             return self.reference_step(hidden, state)
         held = cache.shape[-2]
         turn = rope.distances(held + 1, d_rotary=spec.d_rotary, base=spec.rotary_base, dtype=hidden.dtype)

@@ -129,11 +129,12 @@ class CompiledModel:
 def can_compile(model: HybridLM) -> bool:
     """Whether `CompiledModel` can take it: built-in layers, one type for all weights, no members axis.
 
-    Nor attention that knows more than distances.
+    Nor attention that knows more than distances, or whose scores have a bias.
     """
     parameters = list(model.parameters())
     built_in = all(
-        type(layer) is MambaLayer or (type(layer) is TransformerLayer and layer.spec.relative)
+        type(layer) is MambaLayer
+        or (type(layer) is TransformerLayer and layer.spec.relative and not layer.spec.biased)
         for layer in model.layers
     )
     return built_in and model.embedding.weight.ndim == 2 and call.usable(*parameters)

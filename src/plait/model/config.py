@@ -12,7 +12,7 @@ from plait.layers import LayerSpec
 from plait.layers.initial import INITS
 from plait.layers.options import NONE, Options
 from plait.layers.registry import check_mixers, checked_options
-from plait.layers.rope import ODD
+from plait.layers.rope import ODD, POSITIONS
 from plait.model.pattern import expand_pattern
 
 _LARGEST = 2**31 - 1
@@ -56,6 +56,7 @@ class HybridConfig:
             what `init` says.
         options: of single kinds of layers by their names in the pattern, `{"GDN": {"heads": 2}}`; None for the
             defaults of all.
+        positions: how attention knows them: "rope", "none", "alibi" or "hard-alibi" (see `plait.kernels.neox.heads`).
 
     Raises:
         ValueError: a value out of its range or of a wrong type, `d_model` that heads do not divide, a tuple
@@ -84,6 +85,7 @@ class HybridConfig:
     rotary_odd: str = added_field("paired")
     step_bias: float | None = added_field(None)
     options: Mapping[str, Mapping[str, Any]] | None = added_field(None)
+    positions: str = added_field("rope")
 
     def __post_init__(self) -> None:
         for name in ("d_model", "d_state", "expand", "d_conv", "n_heads"):
@@ -108,7 +110,7 @@ class HybridConfig:
             self._set(
                 "step_bias", _checked_float("step_bias", self.step_bias, low=-100.0, high=100.0, form=_BIAS)
             )
-        for name, known in (("dropout_at", DROPOUT_AT), ("rotary_odd", ODD)):
+        for name, known in (("dropout_at", DROPOUT_AT), ("rotary_odd", ODD), ("positions", POSITIONS)):
             if getattr(self, name) not in known:
                 raise ValueError(unknown(name, getattr(self, name), known))
         if self.d_model % self.n_heads:
@@ -161,6 +163,7 @@ class HybridConfig:
                 rotary_odd=self.rotary_odd,
                 step_bias=self.step_bias,
                 options=Options((self.options or NONE).get(name, NONE)),
+                positions=self.positions,
             )
             for index, (name, window, d_mlp) in enumerate(zip(self.layers, windows, mlps, strict=True))
         )

@@ -128,6 +128,44 @@ class Ensemble:
             return plain_scores(self.model(tokens, dropout_stream), *targets)
         return self._members_in_turn(tokens, targets, dropout_stream)
 
+    def row_counts(
+        self,
+        tokens: Int[Tensor, "members batch time"],
+        targets: tuple[Int[Tensor, "members batch time"], Bool[Tensor, "members batch time"]],
+    ) -> tuple[Int[Tensor, "members batch"], Int[Tensor, "members batch"]]:
+        """Of every sequence by itself, the tokens that the largest logit got and those that are scored."""
+        self.model.eval()
+        rows = range(tokens.shape[1])
+        if self.compiled:
+            model, norm = self.model, self.model.final_norm
+            hidden, table = (
+                model.through_layers(embed(model.embedding.weight, tokens)),
+                model.embedding.weight,
+            )
+            weights, eps = (norm.weight, norm.bias), self.config.norm_eps
+            alone = [
+                head_loss(hidden[:, i : i + 1].contiguous(), weights, table, _sequence(targets, i), eps=eps)
+                for i in rows
+            ]
+        elif self.parameters.device.type != "cpu":
+            logits = self.model(tokens)
+            alone = [plain_scores(logits[:, i : i + 1], *_sequence(targets, i)) for i in rows]
+        else:
+            alone = [self._members_in_turn(tokens[:, i : i + 1], _sequence(targets, i), None) for i in rows]
+        return torch.stack([s.correct for s in alone], dim=1), torch.stack([s.scored for s in alone], dim=1)
+
+    def learn(
+        self,
+        tokens: Int[Tensor, "members batch time"],
+        targets: tuple[Int[Tensor, "members batch time"], Bool[Tensor, "members batch time"]],
+        *,
+        dropout_stream: Stream | None = None,
+    ) -> Float[Tensor, "members"]:
+        """The losses, and `gradients` filled with their derivatives."""
+        losses = self.scores(tokens, targets, dropout_stream=dropout_stream).loss
+        self.differentiate(losses)
+        return losses.detach()
+
     def differentiate(self, losses: Float[Tensor, "members"]) -> None:
         """Fill `gradients` with the derivatives of each member's loss."""
         weights = [self.model.get_parameter(name) for name in self.shapes]
@@ -149,3 +187,7 @@ class Ensemble:
             logits = functional_call(self.model, own, (tokens[member], stream))
             rows.append(plain_scores(logits.unsqueeze(0), *(t[member : member + 1] for t in targets)))
         return Scores(*(torch.cat(column) for column in zip(*rows, strict=True)))
+
+
+def _sequence(targets: tuple[Tensor, Tensor], index: int) -> tuple[Tensor, Tensor]:
+    return targets[0][:, index : index + 1].contiguous(), targets[1][:, index : index + 1].contiguous()

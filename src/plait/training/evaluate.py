@@ -1,6 +1,6 @@
 """Accuracy on fresh sequences, the same for a member alone and among others."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,24 +23,41 @@ WIDTH_OF_MOST_TOKENS = 24
 """Of wider models it is as many fewer tokens."""
 
 
-@torch.no_grad()
+class Counts(NamedTuple):
+    """Per member: correct and scored tokens of all sequences, and the mean of each one's share of right tokens.
+
+    A sequence without a target counts as right in the mean, as the program released with arXiv 2603.08859 has it.
+    """
+
+    correct: Tensor
+    scored: Tensor
+    sequence_accuracy: Tensor
+
+
 def accuracy_counts(
     ensemble: Ensemble, task: Any, seeds: Tensor, *, sequences: int, seq_len: int, purpose: int
 ) -> tuple[Tensor, Tensor]:
     """Correct and scored tokens of every member over `sequences` sequences of the stream `purpose`."""
+    found = counts(ensemble, task, seeds, sequences=sequences, seq_len=seq_len, purpose=purpose)
+    return found.correct, found.scored
+
+
+@torch.no_grad()
+def counts(
+    ensemble: Ensemble, task: Any, seeds: Tensor, *, sequences: int, seq_len: int, purpose: int
+) -> Counts:
+    """What every member gets right in `sequences` sequences of the stream `purpose`."""
     together, rows = len(ensemble), max(1, MOST_TOKENS // seq_len)
     if ensemble.parameters.device.type != "cpu":
         wider = max(1.0, ensemble.config.d_model / WIDTH_OF_MOST_TOKENS)
         most = int(MOST_TOKENS_ON_A_GPU / wider)
         together = max(1, min(together, most // (min(CHUNK, sequences) * seq_len)))
         rows = max(1, most // (together * seq_len))
-    counts = []
+    found: list[Counts] = []
     for first in range(0, len(ensemble), together):
         some = ensemble if together == len(ensemble) else ensemble.some(first, first + together)
-        count = _counts(some, task, seeds[first : first + together], sequences, seq_len, purpose, rows)
-        counts.append(count)
-    correct, scored = (torch.cat(column) for column in zip(*counts, strict=True))
-    return correct, scored
+        found.append(_counts(some, task, seeds[first : first + together], sequences, seq_len, purpose, rows))
+    return Counts(*(torch.cat(column) for column in zip(*found, strict=True)))
 
 
 EIGHT = 8
@@ -67,15 +84,16 @@ def eight_accuracy(
 
 def _counts(
     ensemble: Ensemble, task: Any, seeds: Tensor, sequences: int, seq_len: int, purpose: int, rows: int
-) -> tuple[Tensor, Tensor]:
+) -> Counts:
     correct = torch.zeros(len(ensemble), dtype=torch.int64)
-    scored = torch.zeros_like(correct)
+    scored, shares = torch.zeros_like(correct), torch.zeros(len(ensemble), dtype=torch.float64)
     for index, first in enumerate(range(0, sequences, CHUNK)):
         stream = Stream(seeds, index, purpose)
         tokens, targets = sample_labelled(task, stream, batch=min(CHUNK, sequences - first), seq_len=seq_len)
         parts = (tensor.split(rows, dim=1) for tensor in (tokens, *targets))
         for part in zip(*parts, strict=True):
-            scores = ensemble.scores(part[0], (part[1], part[2]))
-            correct += scores.correct.cpu()
-            scored += scores.scored.cpu()
-    return correct, scored
+            right, asked = (count.cpu() for count in ensemble.row_counts(part[0], (part[1], part[2])))
+            correct += right.sum(1)
+            scored += asked.sum(1)
+            shares += torch.where(asked > 0, right.double() / asked.clamp(min=1), 1.0).sum(1)
+    return Counts(correct, scored, shares / sequences)

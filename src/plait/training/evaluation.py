@@ -1,7 +1,7 @@
 """What a trained member is measured on besides its own task and length: another length or distribution."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from plait.checks import check_integer
 from plait.random import TEST
@@ -45,6 +45,17 @@ class Evaluation:
     def from_json(cls, data: dict[str, Any]) -> "Evaluation":
         """The inverse of `to_json`."""
         return cls(task=task_from_json(data["task"]), seq_len=data["seq_len"], sequences=data["sequences"])
+
+
+class Measured(NamedTuple):
+    """Correct and scored tokens of a member, and the mean over sequences of each one's share of right tokens.
+
+    A sequence without a target counts as right in that mean; None where it was not measured.
+    """
+
+    correct: int
+    scored: int
+    sequence_accuracy: float | None = None
 
 
 PURPOSE = TEST

@@ -22,8 +22,8 @@ from plait.random import DROPOUT, SELECT, TEST, TRAIN, Stream
 from plait.tasks.base import sample_labelled
 from plait.tasks.exact import is_ours
 from plait.training import checkpoint as files
-from plait.training.ensemble import DTYPES, Ensemble
-from plait.training.evaluate import accuracy_counts, eight_accuracy
+from plait.training.engines import make_ensemble
+from plait.training.evaluate import counts, eight_accuracy
 from plait.training.identity import NUMERICS, code_json
 from plait.training.preflight import check_promises
 from plait.training.replay import Replay
@@ -46,6 +46,7 @@ def train(
     checkpoint: Path | str | None = None,
     checkpoint_every: int = 500,
     unchecked: bool = False,
+    engine: str = "auto",
 ) -> Result:
     """Train every learning rate with every seed as one ensemble, then measure each member.
 
@@ -55,6 +56,7 @@ def train(
         progress: called about a hundred times.
         checkpoint: a file to resume from if it exists, written every `checkpoint_every` steps, removed by nobody.
         unchecked: whether layers and a task of the user's own may break what their protocols promise.
+        engine: "ensemble", "wide", or "auto" (see `plait.training.engines`).
 
     Raises:
         ValueError: no seed or rate, one that is repeated or refused, a device that is not there, a promise that a layer
@@ -63,7 +65,7 @@ def train(
     """
     if not unchecked:
         check_promises(run)
-    trainer = Trainer(run, seeds=seeds, lrs=lrs, device=resolve_device(device))
+    trainer = Trainer(run, seeds=seeds, lrs=lrs, device=resolve_device(device), engine=engine)
     return trainer.run(progress, checkpoint, checkpoint_every)
 
 
@@ -107,6 +109,7 @@ class Trainer:
         run: task, model and protocol.
         seeds, lrs: members are every rate with every seed, rates in the outer order; None = the run's own.
         device: where all of it lies.
+        engine: as in `train`.
     """
 
     def __init__(
@@ -116,16 +119,13 @@ class Trainer:
         seeds: Sequence[int] | None = None,
         lrs: Sequence[float] | None = None,
         device: torch.device,
+        engine: str = "auto",
     ) -> None:
         members = _members(run, seeds, lrs)
         self.spec, self.members, self.device = run, members, device
         self.seeds = torch.tensor([m.seed for m in members], device=device)
         self.peaks = torch.tensor([m.lr for m in members], dtype=torch.float64, device=device)
-        seeds, dtype = [m.seed for m in members], DTYPES[run.train.dtype]
-        start = run.start and run.start.parameters(
-            run.task, run.model, seeds, seq_len=run.train.seq_len, dtype=dtype
-        )
-        self.ensemble = Ensemble(run.model, seeds, dtype=dtype, device=device, start=start)
+        self.ensemble = make_ensemble(run, [m.seed for m in members], device=device, engine=engine)
         self.rule = AdamWRule(weight_decay=run.train.weight_decay, clip=run.train.clip)
         self.interval = max(1, run.train.steps // _CURVE_POINTS)
         self.state = self._fresh()
@@ -142,7 +142,7 @@ class Trainer:
             self.state = state = replace(found, parameters=self.ensemble.parameters)
         try:
             while state.step < train.steps:
-                self.step()
+                self._step_in_memory()
                 if state.step % self.interval == 0 or state.step == train.steps:
                     self._close_interval(state)
                     if watch is not None:
@@ -152,6 +152,34 @@ class Trainer:
         finally:
             self._replay = None  # it refers back to here, and holds the memory of a whole step
         return self._result(state)
+
+    def _step_in_memory(self) -> None:
+        """`step`; where a GPU's memory does not hold it, the error says which batch it does hold."""
+        try:
+            self.step()
+            return
+        except torch.OutOfMemoryError:
+            self._replay = None
+        raise ValueError(self._what_fits())
+
+    def _what_fits(self) -> str:
+        train, model, device = self.spec.train, self.spec.model, _device_name(self.device)
+        begun = (
+            f"out of memory on {device}: {train.batch} sequences of {train.seq_len} tokens a step at d_model "
+        )
+        begun += f"{model.d_model}, {len(self.members)} members"
+        batch = train.batch // 2
+        while batch:
+            stream = Stream(self.seeds, 0, TRAIN)
+            rows = sample_labelled(self.spec.task, stream, batch=batch, seq_len=train.seq_len)
+            drops = Stream(self.seeds, 0, DROPOUT) if model.dropout > 0 else None
+            try:
+                self.ensemble.learn(*rows, dropout_stream=drops)
+            except torch.OutOfMemoryError:
+                batch //= 2
+            else:
+                return f"{begun}; {batch} sequences a step would fit"
+        return f"{begun}; not even 1 sequence a step would fit: fewer members, or a narrower model"
 
     def _fresh(self) -> files.Progress:
         n, parameters = len(self.ensemble), self.ensemble.parameters
@@ -197,9 +225,7 @@ class Trainer:
         stream = Stream(self.seeds, step, TRAIN)
         tokens, targets = sample_labelled(self.spec.task, stream, batch=train.batch, seq_len=train.seq_len)
         drops = Stream(self.seeds, step, DROPOUT) if self.spec.model.dropout > 0 else None
-        losses = ensemble.scores(tokens, targets, dropout_stream=drops).loss
-        ensemble.differentiate(losses)
-        losses = losses.detach()
+        losses = ensemble.learn(tokens, targets, dropout_stream=drops)
         before = state.active.clone()
         state.active &= losses.isfinite()
         adamw(
@@ -230,13 +256,13 @@ class Trainer:
 
     def _threads(self) -> int | None:
         """Those of PyTorch, where the last bits depend on them."""
-        plain_on_cpu = self.ensemble.engine == "plain" and self.device.type == "cpu"
+        plain_on_cpu = self.ensemble.engine in ("plain", "wide") and self.device.type == "cpu"
         return torch.get_num_threads() if plain_on_cpu else None
 
     def _result(self, state: files.Progress) -> Result:
-        train, counts = self.spec.train, []
-        for purpose, sequences in ((TEST, train.test_sequences), (SELECT, train.select_sequences)):
-            counts += accuracy_counts(
+        train = self.spec.train
+        test, select = (
+            counts(
                 self.ensemble,
                 self.spec.task,
                 self.seeds,
@@ -244,6 +270,8 @@ class Trainer:
                 seq_len=train.seq_len,
                 purpose=purpose,
             )
+            for purpose, sequences in ((TEST, train.test_sequences), (SELECT, train.select_sequences))
+        )
         eight = eight_accuracy(
             self.ensemble,
             self.spec.task,
@@ -255,8 +283,9 @@ class Trainer:
         loss_steps = (*range(self.interval, train.steps, self.interval), train.steps)
         members = tuple(
             replace(
-                self._member(index, [int(c[index]) for c in counts], state, loss_steps),
+                self._member(index, [int(c[index]) for c in (*test[:2], *select[:2])], state, loss_steps),
                 eight_accuracy=float(eight[index]),
+                sequence_accuracy=float(test.sequence_accuracy[index]),
             )
             for index in range(len(self.members))
         )

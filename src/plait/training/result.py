@@ -6,8 +6,8 @@ import torch
 
 from plait.model import HybridLM
 from plait.training.ensemble import Ensemble
-from plait.training.evaluate import accuracy_counts
-from plait.training.evaluation import PURPOSE, Evaluation
+from plait.training.evaluate import counts
+from plait.training.evaluation import PURPOSE, Evaluation, Measured
 from plait.training.run import Run
 
 
@@ -63,8 +63,8 @@ class Result:
     versions: dict[str, str]
     ensemble: Ensemble = field(repr=False)
 
-    def evaluate(self, evaluation: Evaluation) -> tuple[tuple[int, int], ...]:
-        """Correct and scored tokens of every member where `evaluation` asks for them.
+    def evaluate(self, evaluation: Evaluation) -> tuple[Measured, ...]:
+        """Every member's counts where `evaluation` asks for them.
 
         Raises:
             ValueError: a task of another vocabulary than the model's, or what its sampler refuses.
@@ -74,7 +74,7 @@ class Result:
         if task is None or task.vocab_size != size:
             got = None if task is None else task.vocab_size
             raise ValueError(f"an evaluation's task must have the model's vocab_size, {size}, got {got}")
-        correct, scored = accuracy_counts(
+        found = counts(
             self.ensemble,
             task,
             torch.tensor([m.seed for m in self.members], device=self.ensemble.parameters.device),
@@ -82,7 +82,8 @@ class Result:
             seq_len=evaluation.seq_len,
             purpose=PURPOSE,
         )
-        return tuple(zip(correct.tolist(), scored.tolist(), strict=True))
+        columns = (column.tolist() for column in found)
+        return tuple(Measured(*row) for row in zip(*columns, strict=True))
 
     def model(self, index: int) -> HybridLM:
         """The trained model of one member, on the CPU."""

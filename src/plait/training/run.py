@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from plait.checks import check_integer, shortened, unknown
+from plait.checks import added_field, check_choice, check_integer, shortened, unknown
 from plait.model import HybridConfig
 from plait.tasks import Task, task_from_json, task_to_json
 from plait.training.start import Start
 
 DTYPES = ("float32", "float64", "bfloat16")
 """What a member's arithmetic can be done in."""
+
+PRODUCTS = ("float32", "bfloat16")
+"""What the products of a linear map can be taken in where all else is float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +38,13 @@ class Train:
         test_sequences: fresh sequences behind the reported accuracy.
         select_sequences: separate fresh sequences, by which a learning rate is chosen.
         dtype: one of `DTYPES`.
+        products: one of `PRODUCTS`; "bfloat16" takes products of float32 weights in 16 bits (by the wide engine), and
+            norms, softmax, scan and optimiser stay in float32. "float32" leaves products in `dtype`.
 
     Raises:
         ValueError: a count outside [1, 2^31), a warm-up below 0, a rate, decay or clip that is not finite or out
-            of its range, a seed outside [0, 2^63), or an unknown dtype.
+            of its range, a seed outside [0, 2^63), an unknown dtype or products, or products in bfloat16 of weights
+            that are not float32.
     """
 
     steps: int = 4000
@@ -52,6 +58,7 @@ class Train:
     test_sequences: int = 1024
     select_sequences: int = 256
     dtype: str = "float32"
+    products: str = added_field("float32")
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "seq_len", "test_sequences", "select_sequences"):
@@ -63,6 +70,9 @@ class Train:
         self._set("clip", _number("clip", self.clip, zero=False))
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
+        check_choice("products", self.products, PRODUCTS)
+        if self.products != "float32" and self.dtype != "float32":
+            raise ValueError(f"products in {self.products} are of float32 weights, got dtype {self.dtype}")
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

@@ -14,7 +14,7 @@ from torch import Tensor
 from plait.kernels.common.plain import layer_norm, linear
 from plait.kernels.common.precision import wide
 from plait.kernels.dropout import Drops, dropout
-from plait.kernels.neox.heads import Heads
+from plait.kernels.neox.heads import BIASED, Heads, bias
 from plait.kernels.neox.weights import NeoXWeights
 
 _QUERIES = 256
@@ -35,10 +35,10 @@ def neox_layer(
     cos, sin = heads.cos.T, heads.sin.T
     query, key = (rotate(part, cos, sin, heads.turned) for part in (query, key))
     if drops is not None:
-        shares = dropout(attention_weights(query, key, window=heads.window), drops)
+        shares = dropout(attention_weights(query, key, window=heads.window, positions=heads.positions), drops)
         mixed = shares.to(value.dtype) @ value
     else:
-        mixed = attend(query, key, value, window=heads.window)
+        mixed = attend(query, key, value, window=heads.window, positions=heads.positions)
     attended = linear(mixed.transpose(-3, -2).flatten(-2), weights.dense, weights.dense_bias)
     attended = dropout(attended, drops and drops.after(1))
     thought = dropout(_mlp(hidden, weights, eps), drops and drops.after(2))
@@ -68,7 +68,8 @@ def neox_step(
     key, value = held[..., :d_head], held[..., d_head:]
     cos, sin = heads.cos.T, heads.sin.T
     query = rotate(projected[..., :d_head], cos[-1:], sin[-1:], heads.turned)
-    mixed = attend(query, rotate(key, cos, sin, heads.turned), value, window=None)
+    key = rotate(key, cos, sin, heads.turned)
+    mixed = attend(query, key, value, window=None, positions=heads.positions)
     if heads.window is not None and seen.shape[-2] >= heads.window:
         seen = torch.cat((cache[..., 1:, :], entry), dim=-2) if heads.window > 1 else cache
     attended = linear(mixed.transpose(-3, -2).flatten(-2), weights.dense, weights.dense_bias)
@@ -118,9 +119,10 @@ def attention_weights(
     key: Float[Tensor, "*batch keys d_head"],
     *,
     window: int | None,
+    positions: str = "rope",
 ) -> Float[Tensor, "*batch queries keys"]:
     """Softmax over the visible keys, in float32 or better; the last query stands at the last key."""
-    return masked_scores(query, key, window=window).softmax(dim=-1)
+    return masked_scores(query, key, window=window, positions=positions).softmax(dim=-1)
 
 
 def masked_scores(
@@ -128,15 +130,18 @@ def masked_scores(
     key: Float[Tensor, "*batch keys d_head"],
     *,
     window: int | None,
+    positions: str = "rope",
 ) -> Float[Tensor, "*batch queries keys"]:
     """What the softmax is taken of, minus infinity at keys that are not seen."""
     exact = wide(query.dtype)
     scores = (query.to(exact) @ key.to(exact).mT) * query.shape[-1] ** -0.5
     n_queries, n_keys = scores.shape[-2:]
-    if n_queries == 1 and (window is None or n_keys <= window):
+    if n_queries == 1 and positions not in BIASED and (window is None or n_keys <= window):
         return scores
     own = torch.arange(n_keys - n_queries, n_keys, device=query.device)
     distance = own.unsqueeze(-1) - torch.arange(n_keys, device=query.device)
+    if positions in BIASED:
+        scores = scores + bias(positions, scores.shape[-3], distance, exact)
     hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
     return scores.masked_fill(hidden, float("-inf"))
 
@@ -147,6 +152,7 @@ def attend(
     value: Float[Tensor, "*batch keys d_head"],
     *,
     window: int | None,
+    positions: str = "rope",
 ) -> Float[Tensor, "*batch queries d_head"]:
     """Values weighted by `attention_weights`, a block of queries after the other."""
     n_queries, n_keys = query.shape[-2], key.shape[-2]
@@ -156,6 +162,7 @@ def attend(
         stop = min(start + block, n_queries)
         last = n_keys - n_queries + stop
         first = 0 if window is None else max(0, last - (stop - start) - window + 1)
-        weights = attention_weights(query[..., start:stop, :], key[..., first:last, :], window=window)
+        part = query[..., start:stop, :], key[..., first:last, :]
+        weights = attention_weights(*part, window=window, positions=positions)
         mixed.append(weights.to(value.dtype) @ value[..., first:last, :])
     return mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=-2) if mixed else torch.zeros_like(query)

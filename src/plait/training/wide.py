@@ -1,0 +1,145 @@
+"""Wide models: each member's step by PyTorch's products and fused attention, one member after the other.
+
+The same weights, tokens and dropout as `plait.training.ensemble`, so the same numbers to rounding. Products may be
+taken in bfloat16 (`Train.products`); weights, norms, softmax, scan and optimiser stay as they are.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from plait.kernels.common.plain import linear
+from plait.kernels.head import Scores, plain_scores
+from plait.kernels.mamba import wide as mamba
+from plait.kernels.neox import wide as neox
+from plait.layers import MambaLayer, TransformerLayer
+from plait.layers.dropout import dropout, drops_of
+from plait.model import HybridConfig, HybridLM
+from plait.random import Stream
+from plait.training.ensemble import Ensemble
+
+
+class WideEnsemble(Ensemble):
+    """`Ensemble` for models of which one fills the device.
+
+    Args:
+        products: the type that products are taken in; None for that of the weights.
+
+    Raises:
+        ValueError: products of their own, and another layer than SSM and TF.
+    """
+
+    def __init__(
+        self,
+        config: HybridConfig,
+        seeds: Sequence[int],
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        start: Mapping[str, Tensor] | None = None,
+        products: torch.dtype | None = None,
+    ) -> None:
+        others = sorted(set(config.layers) - {"SSM", "TF"})
+        if products is not None and others:
+            raise ValueError(
+                f"products in {products} are for SSM and TF layers, and {others[0]} computes by itself"
+            )
+        self.products = products
+        super().__init__(config, seeds, dtype=dtype, device=device, start=start)
+
+    def _hold(self, parameters: Float[Tensor, "members size"]) -> None:
+        self.parameters = parameters
+        self.gradients = torch.zeros_like(parameters)
+        self.models = [self._model_over(row) for row in parameters]
+
+    def _model_over(self, row: Float[Tensor, " size"]) -> HybridLM:
+        """A model whose weights lie in `row`."""
+        with torch.device("meta"):
+            model = HybridLM(self.config, seed=None, dtype=row.dtype)
+        for name, view in self._split(row.unsqueeze(0)).items():
+            owner, _, last = name.rpartition(".")
+            setattr(model.get_submodule(owner), last, nn.Parameter(view.squeeze(0)))
+        return model
+
+    @property
+    def engine(self) -> str:
+        return "wide"
+
+    def scores(
+        self,
+        tokens: Int[Tensor, "members batch time"],
+        targets: tuple[Int[Tensor, "members batch time"], Bool[Tensor, "members batch time"]],
+        *,
+        dropout_stream: Stream | None = None,
+    ) -> Scores:
+        rows = [self._scores(i, tokens, targets, dropout_stream) for i in range(len(self))]
+        return Scores(*(torch.cat(column) for column in zip(*rows, strict=True)))
+
+    def row_counts(
+        self,
+        tokens: Int[Tensor, "members batch time"],
+        targets: tuple[Int[Tensor, "members batch time"], Bool[Tensor, "members batch time"]],
+    ) -> tuple[Int[Tensor, "members batch"], Int[Tensor, "members batch"]]:
+        found: list[Scores] = []
+        for index in range(len(self)):
+            logits = self._logits(index, tokens[index], None)
+            found.append(plain_scores(logits.unsqueeze(1), *(t[index].unsqueeze(1) for t in targets)))
+        return torch.stack([s.correct for s in found]), torch.stack([s.scored for s in found])
+
+    def learn(
+        self,
+        tokens: Int[Tensor, "members batch time"],
+        targets: tuple[Int[Tensor, "members batch time"], Bool[Tensor, "members batch time"]],
+        *,
+        dropout_stream: Stream | None = None,
+    ) -> Float[Tensor, "members"]:
+        """Each member's activations are let go before the next one's are made."""
+        losses: list[Tensor] = []
+        for index, model in enumerate(self.models):
+            loss = self._scores(index, tokens, targets, dropout_stream).loss
+            weights = [model.get_parameter(name) for name in self.shapes]
+            parts = torch.autograd.grad(loss.sum(), weights, materialize_grads=True)
+            torch.cat([part.flatten() for part in parts], out=self.gradients[index])
+            losses.append(loss.detach())
+        return torch.cat(losses)
+
+    def _scores(
+        self, index: int, tokens: Tensor, targets: tuple[Tensor, Tensor], stream: Stream | None
+    ) -> Scores:
+        logits = self._logits(index, tokens[index], stream)
+        return plain_scores(logits.unsqueeze(0), *(t[index : index + 1] for t in targets))
+
+    def _logits(
+        self, index: int, tokens: Int[Tensor, "batch time"], stream: Stream | None
+    ) -> Float[Tensor, "batch time vocab"]:
+        """Of one member; `stream` has a seed for each."""
+        model, config = self.models[index], self.config
+        if stream is not None:
+            assert isinstance(stream.seed, Tensor)
+            stream = Stream(stream.seed[index : index + 1], stream.step, stream.purpose)
+        hidden = nn.functional.embedding(tokens, model.embedding.weight)
+        if stream is not None:
+            hidden = dropout(hidden.unsqueeze(0), rate=config.dropout, stream=stream, draw=0).squeeze(0)
+        for layer in model.layers:
+            hidden = self._layer(layer, hidden, stream)
+        return linear(model.final_norm(hidden), model.embedding.weight)
+
+    def _layer(self, layer: nn.Module, hidden: Tensor, stream: Stream | None) -> Tensor:
+        if type(layer) is MambaLayer:
+            return mamba.mamba_layer(hidden, layer.weights(), eps=layer.spec.norm_eps, products=self.products)
+        if type(layer) is TransformerLayer:
+            spec = layer.spec
+            return neox.neox_layer(
+                hidden,
+                layer.weights(),
+                layer.heads(0, hidden.shape[-2], hidden.device),
+                eps=spec.norm_eps,
+                products=self.products,
+                drops=drops_of(spec.dropout, stream, 1 + 3 * spec.index),
+            )
+        if stream is not None and getattr(layer, "uses_dropout", False):
+            assert isinstance(stream.seed, Tensor)
+            return layer(hidden, Stream(int(stream.seed[0]), stream.step, stream.purpose))
+        return layer(hidden)
