@@ -74,8 +74,10 @@ def test_a_built_model_says_the_same_in_both(name: str) -> None:
             int(token) if scored else None for token, scored in zip(*targets, strict=True)
         ]
         assert [
-            ours for ours, theirs in zip(found["held"], seen.held, strict=True) if theirs is not None
-        ] == [theirs for theirs in seen.held if theirs is not None]
+            ours
+            for ours, theirs in zip(found["held"], seen.signals[0].values, strict=True)
+            if theirs is not None
+        ] == [theirs for theirs in seen.signals[0].values if theirs is not None]
 
 
 def test_copying_has_269_weights() -> None:

@@ -10,7 +10,7 @@ COMMANDS = get_command(app).commands
 EXAMPLE = re.compile(r"^\s+(?:echo .*\| )?plait (.*)$", re.MULTILINE)
 TABLE = {
     "tasks", "label", "build", "verify", "stream", "export", "attack", "bounds", "check", "memory", "train",
-    "reproduce", "results", "report", "eval", "bench", "doctor",
+    "reproduce", "results", "report", "eval", "bench", "doctor", "explain",
 }  # fmt: skip
 
 

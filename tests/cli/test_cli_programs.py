@@ -62,6 +62,38 @@ def test_from_a_program_to_a_verified_model(plait, plait_json, folder):
     ]
 
 
+def test_explain_names_lines_and_draws(plait, plait_json, refused, folder):
+    plait("build", "own_programs:PROGRAM", "--seq-len", 6, "-o", "model")
+    found = plait("explain", "model", "--tokens", "a b a", "-o", "pass.svg").stdout
+    assert "count_a: count_a (own_programs.py, line 6)" in found
+    assert "answer a, target a" in found
+    assert "picture pass.svg" in found
+    picture = (folder / "pass.svg").read_text()
+    assert picture.startswith("<svg")
+    assert "count_a" in picture
+    document = plait_json("explain", "model", "--tokens", "a b a")
+    assert [place["answer"] for place in document["positions"]] == ["b", "b", "a"]
+    assert "unknown token 'q'; known: a, b" in refused("explain", "model", "--tokens", "a q")
+    assert "at least one token" in refused("explain", "model", "--tokens", " ")
+    (folder / "model" / "construction.json").unlink()
+    assert "construction.json: cannot be read" in refused("explain", "model", "--tokens", "a")
+
+
+def test_a_program_is_searched_for_a_task(plait, refused, folder):
+    found = plait(
+        "build", "needle", "--param", "n_words=4", "--seq-len", 20, "--search", "-o", "model"
+    ).stdout
+    assert "is not proved" in found
+    assert "p.answer = p.hold(p.token, when=p.lag_is_class" in found
+    assert (
+        plait("verify", "model", "--task", "needle", "--param", "n_words=4", "--samples", 2000).exit_code == 0
+    )
+    assert "PROGRAM = p" in (folder / "model" / "program.py").read_text()
+    none = ("build", "own_programs:OTHER", "--seq-len", 6, "--search", "-o", "x")
+    assert "no program of a few statements" in refused(*none, "--seconds", 1e-9)
+    assert "seconds must be positive" in refused(*none, "--seconds", 0)
+
+
 def test_a_model_is_held_to_its_own_program_alone(plait, refused, folder):
     plait("build", "own_programs:PROGRAM", "--seq-len", 6, "-o", "model")
     said = refused("verify", "model", "--task", "own_programs:OTHER", "--exhaustive")
@@ -70,6 +102,10 @@ def test_a_model_is_held_to_its_own_program_alone(plait, refused, folder):
     assert "takes no parameters" in refused(*build, 6, "--param", "a=1")
     assert "not of a program" in refused(*build, 6, "--success", 0.5)
     assert "seq_len" in refused(*build, 0)
+    assert "takes SSM or TF, got 'both'" in refused(*build, 6, "--only", "both")
+    assert "count cannot be made by layers of TF alone" in refused(*build, 6, "--only", "TF")
+    by_hand = ("build", "selective-copying", "--seq-len", 6, "-o", "x")
+    assert "--only is a choice of programs" in refused(*by_hand, "--only", "TF")
 
 
 def test_a_changed_weight_is_found(plait, folder):

@@ -1,6 +1,7 @@
 """Programs that the tests share: the examples, small versions of them, and one small program a statement."""
 
 import importlib
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -14,29 +15,7 @@ EXAMPLES = tuple(sorted(path.stem for path in FOLDER.glob("*.py")))
 CARRIED = {"decoding_recall"}
 """Not proved in float32: the steps of 32 levels round each on its own."""
 
-SMALL: dict[str, tuple[dict[str, Any], int]] = {
-    "address_table": ({"table": "abba"}, 7),
-    "associative_recall": ({"n_words": 3}, 8),
-    "decoding_recall": ({"n_bits": 1}, 6),
-    "dyck": ({"depth": 2}, 6),
-    "flip_counting": ({"least": 3}, 10),
-    "follow_back_2": ({"n_words": 2, "numbers": (1, 2)}, 6),
-    "follow_back_3": ({"n_words": 2, "numbers": (1, 2)}, 6),
-    "fuzzy_recall": ({"n_letters": 2}, 6),
-    "induction_2": ({"n_words": 3}, 8),
-    "induction_3": ({"n_words": 3}, 8),
-    "majority": ({"last": 4}, 10),
-    "matrix_lookup": ({"n_words": 2, "rows": 2, "columns": 2}, 5),
-    "modulo_3": ({"most": 9}, 8),
-    "mqar_first": ({"n_keys": 2, "n_values": 2}, 6),
-    "mqar_latest": ({"n_keys": 2, "n_values": 2}, 6),
-    "multi_key_recall": ({"n_words": 2}, 10),
-    "needle": ({"n_words": 2}, 6),
-    "noisy_recall": ({"n_words": 2, "n_noise": 1}, 6),
-    "parity": ({"most": 6}, 11),
-    "segmented_recall": ({"n_words": 2, "most": 2}, 8),
-    "selective_copying": ({"n_words": 2, "numbers": (1, 2)}, 6),
-}
+SMALL: dict[str, Any] = json.loads((FOLDER / "small.json").read_text())
 """Arguments of a small version of each example, and a length at which all its inputs are read."""
 
 
@@ -47,8 +26,8 @@ def example(name: str) -> Program:
 
 def small(name: str) -> tuple[Program, int]:
     """A small version, and its length."""
-    arguments, seq_len = SMALL[name]
-    return importlib.import_module(f"examples.programs.{name}").program(**arguments), seq_len
+    case = SMALL[name]
+    return importlib.import_module(f"examples.programs.{name}").program(**case["arguments"]), case["seq_len"]
 
 
 def lag(p: Program) -> None:

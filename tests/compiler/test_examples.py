@@ -1,6 +1,7 @@
 """The examples: short, right at small sizes on every input, proved in float32, and no larger than was found before."""
 
 import ast
+import json
 
 import pytest
 import torch
@@ -66,6 +67,9 @@ def test_an_example_is_small_and_proved_in_float32(name: str) -> None:
     assert plan.proved(torch.float64)
     parameters = sum(parameter.numel() for parameter in plan.build().parameters())
     assert parameters <= LARGEST.get(name, 10**5)
+    told = json.loads((FOLDER.parents[1] / "results" / "programs.json").read_text())[name]
+    assert (parameters, plan.config().pattern) == (told["parameters"], told["pattern"])
+    assert plan.margins().logit_gap == pytest.approx(told["logit_gap"])
     hops = {"induction_2": 2, "induction_3": 3}.get(name)
     assert hops is None or plan.config().pattern == "-".join(["SSM", *["TF"] * hops])
 

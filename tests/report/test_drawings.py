@@ -1,11 +1,13 @@
 """Heat maps and diagrams of the constructions, from real tensors."""
 
+import importlib
 from typing import Any
 
 import pytest
 import torch
 from matplotlib.figure import Figure as Plot
 
+from plait.compiler.interpreter import columns
 from plait.constructions import copying_plan, decoding_recall, recall_plan, selective_copying, smallest
 from plait.model import HybridConfig, HybridLM
 from plait.random import Stream
@@ -35,7 +37,9 @@ def test_what_is_held_and_looked_at_is_what_the_task_asks_for(name: str):
     seen = inside(MODELS[name](), tokens)
     control, known = task.control(tokens)
     names = [str(n) for n in control.tolist()] if task is COPYING else [f"w{n}" for n in control.tolist()]
-    assert list(seen.held) == [n if there else None for n, there in zip(names, known.tolist(), strict=True)]
+    assert list(seen.signals[0].values) == [
+        n if there else None for n, there in zip(names, known.tolist(), strict=True)
+    ]
     targets = task.targets(tokens)
     for place in range(30):
         if targets.scored[place]:
@@ -57,6 +61,32 @@ def test_plots_are_drawn_and_told_in_words():
     scored = int(COPYING.targets(tokens).scored.sum())
     assert f"{scored} of {scored} scored positions answered right" in heat_map_alt(seen)
     assert pass_diagram_alt(seen).count("answers") == scored
+
+
+@pytest.mark.parametrize("name", ["dyck", "induction_2", "flip_counting", "matrix_lookup", "majority"])
+def test_every_signal_of_a_program_is_drawn_as_it_is(name: str):
+    program = importlib.import_module(f"examples.programs.{name}").PROGRAM
+    model = program.compile(seq_len=30)
+    tokens = program.sample(Stream(2), batch=1, seq_len=16)[0]
+    seen = inside(model, tokens)
+    words = [program.token_names[token] for token in tokens.tolist()]
+    meant = columns(words, *program.signals.values())
+    signals = {read.label: read.values for read in seen.signals}
+    assert signals
+    for label in set(signals) & set(program.signals):
+        values = meant[program.signals[label]]
+        assert signals[label] == tuple(None if value is None else str(value) for value in values)
+    assert isinstance(pass_diagram(seen), Plot)
+    assert all(label in pass_diagram_alt(seen) for label in signals)
+
+
+def test_a_fault_is_drawn_in_the_signal_that_it_is_in():
+    program = importlib.import_module("examples.programs.induction_2").PROGRAM
+    model, tokens = program.compile(seq_len=30), program.sample(Stream(2), batch=1, seq_len=16)[0]
+    before = [read.values for read in inside(model, tokens).signals if read.label == "before"]
+    with torch.no_grad():
+        model.get_parameter("layers.0.mixer.out_proj.weight").neg_()
+    assert [read.values for read in inside(model, tokens).signals if read.label == "before"] != before
 
 
 def test_a_wrong_model_is_drawn_as_one():

@@ -9,6 +9,7 @@ from plait.cli import (
     bench,
     constructions,
     doctor,
+    explain,
     export,
     memory,
     reproduce,
@@ -56,6 +57,7 @@ app.command("eval")(train.evaluate)
 app.command()(constructions.build)
 app.command()(verify.verify)
 app.command()(stream.stream)
+app.command()(explain.explain)
 app.command()(export.export)
 app.command()(theory.bounds)
 app.command()(theory.check)

@@ -39,6 +39,19 @@ def build(
     pattern: Annotated[
         str | None, typer.Option(metavar="SSM-TF-TF|SSM-TF", help="Of decoding-recall: three layers, or two.")
     ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="SSM|TF",
+            help="Of a program: layers of one kind alone, to see what the other spares.",
+        ),
+    ] = None,
+    search: Annotated[
+        bool,
+        typer.Option("--search", help="Look for a program that has the task's targets, and compile that."),
+    ] = False,
+    seconds: Annotated[float, typer.Option(help="Of the search, at most.")] = 120.0,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:
@@ -50,9 +63,11 @@ def build(
     plait build selective-copying --seq-len 100 -o copying
     plait build decoding-recall --param n_bits=3 --seq-len 50 --smallest -o recall
     plait build examples.programs.dyck:PROGRAM --seq-len 100 -o dyck
+    plait build examples.programs.selective_copying:PROGRAM --seq-len 100 --only TF -o copying-tf
+    plait build needle --seq-len 100 --search -o needle
     """
-    from plait.cli.programs import build_program
-    from plait.compiler import Program
+    from plait.cli.programs import build_program, search_program
+    from plait.compiler import Program, plan_program
     from plait.constructions import describe, save, tradeoff
     from plait.constructions.choose import plan_for
     from plait.tasks import parse_task
@@ -60,11 +75,18 @@ def build(
 
     resolve_device(device)
     wanted, number = parse_task(task, parse_fields("--param", param)), parse_dtype(dtype, DTYPES)
+    found = search_program(wanted, seq_len, seconds=seconds) if search else None
+    wanted = wanted if found is None else found.program
     if isinstance(wanted, Program):
         if success is not None or pattern is not None:
             raise ValueError("success and pattern are choices of decoding-recall, not of a program")
-        build_program(wanted, seq_len, output, dtype=number, smallest=smallest, json=json)
+        if only not in (None, "SSM", "TF"):
+            raise ValueError(f"--only takes SSM or TF, got {only!r}")
+        choices = {"dtype": number, "smallest": smallest, "only": only}
+        build_program(plan_program(wanted, seq_len, **choices), output, found, json=json)
         return
+    if only is not None:
+        raise ValueError("--only is a choice of programs, not of the constructions made by hand")
     plan = plan_for(wanted, seq_len, smallest=smallest, success=success, pattern=pattern, dtype=number)
     save(plan.build(), output)
     rate = 0.99 if success is None else success

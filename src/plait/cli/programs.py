@@ -6,32 +6,51 @@ from typing import TYPE_CHECKING
 from plait.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    import torch
+    from plait.compiler import ProgramPlan
+    from plait.compiler.search import FoundProgram
+    from plait.tasks import Task
 
-    from plait.compiler import Program, ProgramPlan
 
-
-def build_program(
-    program: "Program", seq_len: int, output: Path, *, dtype: "torch.dtype", smallest: bool, json: bool
-) -> None:
-    """Compile, write and describe.
+def search_program(task: "Task", seq_len: int, *, seconds: float) -> "FoundProgram":
+    """A program with the task's targets.
 
     Raises:
-        ValueError: as `plan_program`.
+        ValueError: none was found in the time.
     """
-    from plait.compiler import notes, plan_program
-    from plait.constructions import describe, save
+    from plait.compiler.search import find_program
 
-    plan = plan_program(program, seq_len, dtype=dtype, smallest=smallest)
-    save(plan.build(), output)
-    made = notes(plan.layout)
-    if json:
-        layers = [note.text() for note in made]
-        print_json(
-            describe(plan) | {"model": str(output), "pattern": plan.config().pattern, "layers": layers}
+    found = find_program(task, seq_len=seq_len, seconds=seconds)
+    if found is None:
+        raise ValueError(
+            "no program of a few statements was found to have these targets; write one (docs/compiler.md)"
         )
+    return found
+
+
+def build_program(plan: "ProgramPlan", output: Path, found: "FoundProgram | None", *, json: bool) -> None:
+    """Write and describe; what a search found stands beside the model as program.py."""
+    from plait.compiler import notes
+    from plait.constructions import describe, save
+    from plait.files import write_whole
+
+    save(plan.build(), output)
+    made = [note.text() for note in notes(plan.layout)]
+    document = describe(plan) | {"model": str(output), "pattern": plan.config().pattern, "layers": made}
+    if found is not None:
+        write_whole(output / "program.py", found.source().encode())
+        document |= {"found": list(found.lines), "tried": found.tried, "checked": found.checked}
+    if json:
+        print_json(document)
         return
-    print_program(plan, [note.text() for note in made], output)
+    if found is not None:
+        every = f", every sequence of up to {found.every} tokens among them" if found.every else ""
+        print_line(
+            f"found, candidate {found.tried:,} in {found.seconds:.1f} s: right on {found.checked:,} targets{every}; "
+            "that these are the task's targets on all inputs is not proved"
+        )
+        for line in found.lines[1:]:
+            print_line(f"  {line}")
+    print_program(plan, made, output)
 
 
 def print_program(plan: "ProgramPlan", lines: list[str], folder: Path) -> None:

@@ -19,19 +19,25 @@ KEY_GAINS = (1.0, 8.0)
 
 
 def plan_program(
-    program: Program, seq_len: int, *, dtype: torch.dtype = torch.float32, smallest: bool = False
+    program: Program,
+    seq_len: int,
+    *,
+    dtype: torch.dtype = torch.float32,
+    smallest: bool = False,
+    only: str | None = None,
 ) -> ProgramPlan:
     """The plan of a program at a length.
 
     Args:
         smallest: look for fewer parameters among codes of other bases.
+        only: layers of one kind alone, SSM or TF: what the other kind spares is then seen.
 
     Raises:
         ValueError: a program without an answer, a length outside [1, 2^20], statements that no layers make, or a type
             that cannot carry it (says which would do).
     """
     check_dtype(dtype)
-    plans = list(_candidates(program, seq_len, dtype, smallest=smallest))
+    plans = list(_candidates(program, seq_len, dtype, smallest=smallest, only=only))
     plans.sort(key=lambda plan: (len(plan.layout.layers), parameters(plan)))
     for good in (Plan.proved, Plan.carried):
         for plan in plans:
@@ -48,12 +54,12 @@ def parameters(plan: ProgramPlan) -> int:
 
 
 def _candidates(
-    program: Program, seq_len: int, dtype: torch.dtype, *, smallest: bool
+    program: Program, seq_len: int, dtype: torch.dtype, *, smallest: bool, only: str | None
 ) -> Iterator[ProgramPlan]:
     """Tables in either kind of layer, copied keys quiet or loud; with `smallest`, codes of every useful base."""
     n_tokens = program.ordinary_tokens
     bases = dict.fromkeys((2, *(least_base(n_tokens, digits) for digits in (1, 2, 3)))) if smallest else (2,)
-    orders = ((TF, SSM), (SSM, TF))
+    orders = ((TF, SSM), (SSM, TF)) if only is None else ((only,),)
     nested = any(isinstance(one, Table) and any(map(_is_inner, one.inputs)) for one in lower(program).labels)
     flats, reuses = (False, True) if nested else (False,), (False, True) if smallest else (False,)
     for flat, reuse, base, kinds, key_gain in itertools.product(flats, reuses, bases, orders, KEY_GAINS):

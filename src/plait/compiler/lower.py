@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from plait.compiler.alone import check_known, without_states
 from plait.compiler.interpreter import columns
 from plait.compiler.lookups import AtDistance, Match
 from plait.compiler.pointwise import Table, Token
@@ -40,21 +41,22 @@ class Lowered:
         return f"{name or statement.kind} ({where})"
 
 
-def lower(program: Program, *, flat: bool = False) -> Lowered:
+def lower(program: Program, *, flat: bool = False, states: bool = True) -> Lowered:
     """The statements that the answer needs.
 
     Args:
         flat: tables of tables become one table, where that is not too large: fewer layers, more steps.
+        states: whether anything may be held in SSM layers; else attention looks it up again.
 
     Raises:
-        ValueError: a program without an answer.
+        ValueError: a program without an answer, or one that needs states.
     """
-    return _Lowering(program, flat=flat).lowered()
+    return _Lowering(program, flat=flat, states=states).lowered()
 
 
 class _Lowering:
-    def __init__(self, program: Program, *, flat: bool) -> None:
-        self.program, self.flat = program, flat
+    def __init__(self, program: Program, *, flat: bool, states: bool) -> None:
+        self.program, self.flat, self.states = program, flat, states
         self.known: dict[object, Statement] = {}
         self.labels: dict[Statement, Label] = {}
 
@@ -83,6 +85,8 @@ class _Lowering:
     def rewritten(self, statement: Statement, label: Label) -> Statement:
         for rule in _RULES:
             statement = rule(self, statement, label)
+        if not self.states:
+            check_known(statement, label)
         return self.kept(statement, label)
 
     def recoded(self, signal: Statement) -> Statement:
@@ -174,6 +178,17 @@ def _codes_where_needed(lowering: _Lowering, statement: Statement, label: Label)
     return replace(statement, inputs=tuple(inputs))
 
 
+def _looked_up_again(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
+    """Without SSM layers, lags and holds are lookups."""
+    if lowering.states:
+        return statement
+    found = without_states(statement, label)
+    if found is statement:
+        return found
+    gate = Label(f"{label.name or statement.kind}'s gate", label.where)
+    return replace(found, inputs=tuple(lowering.kept(one, gate) for one in found.inputs))
+
+
 def _held_always(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
     """What is known everywhere and held wherever it is known is itself."""
     if isinstance(statement, Hold) and len(statement.inputs) == 1 and not statement.inputs[0].maybe:
@@ -181,7 +196,9 @@ def _held_always(lowering: _Lowering, statement: Statement, label: Label) -> Sta
     return statement
 
 
-_RULES: tuple[_Rule, ...] = (_one_table, _flattened, _lag_inwards, _codes_where_needed, _held_always)
+_RULES: tuple[_Rule, ...] = (
+    _one_table, _flattened, _lag_inwards, _held_always, _looked_up_again, _codes_where_needed,
+)  # fmt: skip
 
 
 def token_places(statement: Statement) -> list[int]:

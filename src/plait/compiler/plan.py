@@ -21,6 +21,7 @@ from plait.compiler.lower import lower
 from plait.compiler.program import Program
 from plait.compiler.program_json import program_to_json
 from plait.compiler.schedule import SSM, TF, Layer, Scheduler
+from plait.compiler.statement import Statement
 from plait.compiler.tf_ops import ByMatch
 from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
 from plait.constructions.residual import Residual
@@ -67,7 +68,7 @@ class ProgramPlan(Plan):
     @cached_property
     def layout(self) -> Layout:
         """Layers, codes, stream and weights."""
-        lowered = lower(self.task, flat=self.flat)
+        lowered = lower(self.task, flat=self.flat, states=SSM in self.kinds)
         layers = Scheduler(lowered, kinds=self.kinds).layers()
         book = Book(lowered=lowered, base=self.base, seq_len=self.seq_len)
         turns = Turns(
@@ -233,7 +234,18 @@ class ProgramPlan(Plan):
         }
 
 
+FINE = 2.0**-16
+"""The mass beside a head's place whose find is a distance: cosines of neighbouring distances are close."""
+
+
 def misses(book: Book, layers: tuple[Layer, ...]) -> tuple[float, ...]:
     """The mass that may fall beside each head's place: little where others build on it."""
     inner, last = book.tokens.lead / 256.0, book.tokens.chord / 64.0
-    return tuple(last if layer is layers[-1] else inner for layer in layers for _ in layer.fetches)
+    distances = {one.inputs[1] for layer in layers for one in layer.fetches if isinstance(one, AtDistance)}
+
+    def miss(layer: Layer, one: Statement) -> float:
+        if one in distances:
+            return FINE
+        return last if layer is layers[-1] else inner
+
+    return tuple(miss(layer, one) for layer in layers for one in layer.fetches)

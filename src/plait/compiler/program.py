@@ -108,20 +108,26 @@ class Program(Language, BuiltInTask):
         return answer.distances(*(values[signal] for signal in signals))
 
     def compile(
-        self, *, seq_len: int, dtype: torch.dtype = torch.float32, smallest: bool = False
+        self,
+        *,
+        seq_len: int,
+        dtype: torch.dtype = torch.float32,
+        smallest: bool = False,
+        only: str | None = None,
     ) -> "HybridLM":
         """A model that computes the program on sequences of up to `seq_len` tokens: an ordinary HybridLM.
 
         Args:
             dtype: of the weights.
             smallest: look for fewer parameters among codes of other bases.
+            only: layers of one kind alone, SSM or TF.
 
         Raises:
             ValueError: a length that the type cannot carry (says which would do), or statements that no layers make.
         """
         from plait.compiler.choose import plan_program
 
-        return plan_program(self, seq_len, dtype=dtype, smallest=smallest).build()
+        return plan_program(self, seq_len, dtype=dtype, smallest=smallest, only=only).build()
 
     def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
         answer, index = self.statement(ANSWER), index_in(self._names)

@@ -1,4 +1,4 @@
-"""What one forward pass of a constructed model holds, read from its real tensors, for drawing."""
+"""What one forward pass of a built or compiled model holds, read from its real tensors, for drawing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from plait.compiler import ProgramPlan
+from plait.compiler.interpreter import places
 from plait.constructions import Plan, attention, plan_of, trace
 from plait.constructions.plan import Holding
 from plait.model import HybridLM
@@ -40,6 +42,21 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Read:
+    """A signal as the stream holds it.
+
+    Attributes:
+        label: what it is called.
+        layer: after which it was read.
+        values: at each position, the value that the model's own signals are nearest to; None where there is none.
+    """
+
+    label: str
+    layer: int
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inside:
     """One sequence on its way through a model.
 
@@ -47,8 +64,7 @@ class Inside:
         tokens, targets: their names; None where nothing is scored.
         answers: the names of the largest logits.
         stages: the embedding, and what stands after every layer.
-        held: at each position, the control that the model's own signals are nearest to; None where there is none.
-        held_by: the layer after which it was read.
+        signals: of a construction its control, of a program every signal that the stream holds, in layers' order.
         looks: where each attention layer looks.
         logits: of every token of the vocabulary.
         scored: positions with a target.
@@ -58,8 +74,7 @@ class Inside:
     targets: tuple[str | None, ...]
     answers: tuple[str, ...]
     stages: tuple[Stage, ...]
-    held: tuple[str | None, ...]
-    held_by: int
+    signals: tuple[Read, ...]
     looks: tuple[Look, ...]
     logits: Float[Tensor, "time vocab"]
     scored: Bool[Tensor, " time"]
@@ -73,7 +88,6 @@ def inside(model: HybridLM, tokens: Int[Tensor, " time"]) -> Inside:
     targets, names = plan.task.targets(tokens), plan.task.token_names
     seen = trace(model, tokens.unsqueeze(0))
     hidden = [part[0] for part in seen.hidden]
-    layer, held = _held(plan, hidden, tokens)
     return Inside(
         tokens=tuple(names[token] for token in tokens.tolist()),
         targets=tuple(
@@ -82,8 +96,9 @@ def inside(model: HybridLM, tokens: Int[Tensor, " time"]) -> Inside:
         ),
         answers=tuple(names[token] for token in seen.logits[0].argmax(-1).tolist()),
         stages=tuple(_stages(plan, hidden)),
-        held=held,
-        held_by=layer,
+        signals=_program_signals(plan, hidden, tokens)
+        if isinstance(plan, ProgramPlan)
+        else (_held(plan, hidden, tokens),),
         looks=tuple(
             Look(layer=gaze.layer, weights=attention(model, gaze.layer, seen.hidden[gaze.layer - 1])[1][0])
             for gaze in plan.gazes(tokens)
@@ -117,16 +132,39 @@ def control_points(plan: Plan) -> tuple[int, str, list[tuple[str, list[float]]]]
     return layer, subspace, [(name, point.tolist()) for (name, _), point in pairs]
 
 
-def _held(plan: Plan, hidden: list[Tensor], tokens: Tensor) -> tuple[int, tuple[str | None, ...]]:
+def _program_signals(plan: ProgramPlan, hidden: list[Tensor], tokens: Tensor) -> tuple[Read, ...]:
+    """Every signal, right behind the layer that makes it."""
+    layout = plan.layout
+    stream, named = layout.stream, layout.lowered.labels
+    found: list[Read] = []
+    for number, layer in enumerate(layout.layers, 1):
+        for one in layer.makes:
+            if not stream.names[one]:
+                continue
+            read = torch.cat([plan.residual.read(hidden[number], name) for name in stream.names[one]], dim=-1)
+            points = stream.bases[one].to(read.dtype)
+            nearest = torch.cdist(read, points).argmin(-1)
+            true = places(tokens, one)[one]
+            # A signal holds just what is read of it: values that no reader tells apart share a point.
+            same = torch.isclose(points[nearest], points[true.clamp(min=0)]).all(-1)
+            shown = torch.where(same, true, nearest).tolist()
+            known = (true >= 0).tolist()
+            values = tuple(
+                str(one.domain[place]) if there else None for place, there in zip(shown, known, strict=True)
+            )
+            found.append(Read(label=named[one].name or one.kind, layer=number, values=values))
+    return tuple(found)
+
+
+def _held(plan: Plan, hidden: list[Tensor], tokens: Tensor) -> Read:
     """The control that the stream holds: the nearest of those that the construction may hold."""
     layer, subspace, points = control_points(plan)
     read = plan.residual.read(hidden[layer], subspace)
     at = torch.tensor([point for _, point in points], dtype=read.dtype)
     nearest = (read.unsqueeze(1) - at).norm(dim=-1).argmin(-1).tolist()
     known = _known(plan.task, tokens).tolist()
-    return layer, tuple(
-        points[place][0] if there else None for place, there in zip(nearest, known, strict=True)
-    )
+    values = tuple(points[place][0] if there else None for place, there in zip(nearest, known, strict=True))
+    return Read(label=f"held after layer {layer}", layer=layer, values=values)
 
 
 def _known(task: object, tokens: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ Blocks stand between lines that CommonMark takes for link definitions and shows 
     [table: fig4 results]: #                a table, of one of the kinds in `TABLES`
     [table: protocol]: #                    the released program's choices beside ours
     [table: made-of]: #                     what the paper's ratios are made of
+    [table: programs]: #                    the example programs: what they compile to, and how far verified
     [plots: fig4 0]: #                      the plots of the figure's first view
 
 each up to the next line `[end]: #`. Inside a line one number stands between comments, which must not begin the line
@@ -39,6 +40,7 @@ from plait.report.markdown import markdown_table, markdown_text
 from plait.report.origin import missing_lines, page_lines, reproduce_commands
 from plait.report.page_tables import OPEN_TABLES, TABLES, number_of
 from plait.report.paper_tables import made_of_table, protocol_table
+from plait.report.programs import programs_table, read_programs
 from plait.report.verdict_table import Linked, summary_blocks
 
 NOTHING = "*not run yet*"
@@ -49,6 +51,7 @@ WHOLE: Mapping[str, Callable[[FolderResults], Table | None]] = MappingProxyType(
     {"protocol": lambda _: protocol_table(), "made-of": lambda results: made_of_table(results.of)}
 )
 """Tables of no single figure."""
+PROGRAMS = "programs"
 
 _BLOCK = re.compile(
     r"^(\[(summary|section|table|plots): ([^\]\n]*)\]: #)\n(.*?)^(\[end\]: #)$", re.DOTALL | re.MULTILINE
@@ -62,12 +65,14 @@ class _Page:
 
     Args:
         results: what it is written from.
+        folder: that these lie in.
         pictures: takes the pictures that it shows, by their names.
         links: where the page of a figure lies, as this one sees it.
         images: where pictures lie.
     """
 
     results: FolderResults
+    folder: str | os.PathLike[str]
     pictures: dict[str, Picture] = field(default_factory=dict)
     links: str = "results"
     images: str = IMAGES
@@ -125,7 +130,8 @@ def written_pages(
     for path in _pages(pages):
         with _page_errors(path):
             text, images = path.read_text(), _images_of(path)
-            page = _Page(results=results, links=_links_of(path), images=os.path.relpath(images, path.parent))
+            shown_at = os.path.relpath(images, path.parent)
+            page = _Page(results=results, folder=folder, links=_links_of(path), images=shown_at)
             yield WrittenPage(path=path, text=_written(text, page), pictures=page.pictures, images=images)
 
 
@@ -148,7 +154,8 @@ def updated_text(text: str, folder: str | os.PathLike[str], *, images: str = IMA
         StoreError: a damaged shard.
         ValueError: as `update_pages`.
     """
-    return _written(text, _Page(results=FolderResults(stored=stored_rows(folder)), images=images))
+    results = FolderResults(stored=stored_rows(folder))
+    return _written(text, _Page(results=results, folder=folder, images=images))
 
 
 def shown_images(images: Path) -> set[str]:
@@ -215,6 +222,9 @@ def _block(match: re.Match[str], page: _Page) -> str:
     elif kind == "table" and words[0] in WHOLE:
         made = WHOLE[words[0]](page.results)
         blocks = () if made is None else (made,)
+    elif kind == "table" and words == [PROGRAMS]:
+        rows = read_programs(page.folder)
+        blocks = (programs_table(rows),) if rows else ()
     else:
         return f"{begin}\n\n{_table_text(page, words)}\n\n{end}"
     page.pictures.update({block.name: block for block in blocks if isinstance(block, Picture)})

@@ -1,7 +1,7 @@
-"""One forward pass as a diagram: where the control is held, where attention looks, what is copied.
+"""One forward pass as a diagram: what is held, where attention looks, what is copied.
 
 tokens      what goes in
-held        the control as the stream holds it after the Mamba layer, decoded from the real tensor
+signals     a construction's control, or a program's signals, as the stream holds them: decoded from the real tensor
 attention   an arc from every position to where its softmax weight lies, as dark as the weight
 answer      the largest logit, and the target above it
 """
@@ -9,7 +9,7 @@ answer      the largest logit, and the target above it
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from plait.report.inside import Inside
+from plait.report.inside import Inside, Read
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,29 +21,27 @@ LEAST_DRAWN = 0.02
 """Weights below this are left out."""
 
 
-def pass_diagram(seen: Inside, *, marks: Sequence[str]) -> "Figure":
+def pass_diagram(seen: Inside, *, marks: Sequence[str] = ()) -> "Figure":
     """Args:
     seen: a short sequence; more than some twenty positions get crowded.
     marks: tokens that steer (numbers, bits), drawn in another colour.
     """
     from matplotlib.figure import Figure
 
-    n, heights = len(seen.tokens), _heights(len(seen.looks))
+    n, heights = len(seen.tokens), _heights(seen)
+    longest = max((len(read.label) for read in seen.signals), default=0)
+    left = max(3.4, 0.14 * longest + 1.2)
     figure = Figure(
-        figsize=(max(6.0, 0.55 * n + 1.8), 0.62 * (heights["answer"] + 2.2)), layout="constrained"
+        figsize=(max(6.0, 0.55 * n + left - 1.6), 0.62 * (heights["answer"] + 2.2)), layout="constrained"
     )
     axes = figure.subplots()
-    held = f"held after layer {seen.held_by}"
-    for label, row in (("position", -1.0), ("token", 0.0), (held, 1.0)):
-        axes.text(-0.8, -row, label, ha="right", va="center", fontsize=8)
-    previous: str | None = None
+    axes.text(-0.8, 1.0, "position", ha="right", va="center", fontsize=8)
+    axes.text(-0.8, 0.0, "token", ha="right", va="center", fontsize=8)
     for place, token in enumerate(seen.tokens):
         axes.text(place, 1.0, f"{place}", ha="center", va="center", fontsize=7, color="#777777")
         _box(axes, place, 0.0, token, MARK if token in marks else TOKEN)
-        control = seen.held[place]
-        if control is not None:
-            _box(axes, place, 1.0, control, "#ffffff", faint=control == previous)
-        previous = control
+    for number, read in enumerate(seen.signals):
+        _draw_signal(axes, read, heights[f"signal {number}"])
     for number, look in enumerate(seen.looks):
         _draw_look(axes, seen, number, heights)
         axes.text(
@@ -53,7 +51,7 @@ def pass_diagram(seen: Inside, *, marks: Sequence[str]) -> "Figure":
     for place, (answer, target) in enumerate(zip(seen.answers, seen.targets, strict=True)):
         if target is not None:
             _box(axes, place, heights["answer"], answer, RIGHT if answer == target else WRONG)
-    axes.set(xlim=(-3.4, n - 0.3), ylim=(-heights["answer"] - 0.7, 1.5))
+    axes.set(xlim=(-left, n - 0.3), ylim=(-heights["answer"] - 0.7, 1.5))
     axes.axis("off")
     return figure
 
@@ -61,22 +59,43 @@ def pass_diagram(seen: Inside, *, marks: Sequence[str]) -> "Figure":
 def pass_diagram_alt(seen: Inside) -> str:
     """The diagram in words, position by position."""
     parts: list[str] = []
-    last = seen.looks[-1].weights
     for place, token in enumerate(seen.tokens):
         if seen.targets[place] is None:
             continue
-        source = int(last[place].argmax())
-        parts.append(
-            f"{place}: {token}, held {seen.held[place]}, looks at {source} ({seen.tokens[source]}) with weight "
-            f"{float(last[place, source]):.3f}, answers {seen.answers[place]}"
-        )
+        told = [f"{place}: {token}"]
+        told += [f"{_said(read)} {read.values[place]}" for read in seen.signals]
+        if seen.looks:
+            weights = seen.looks[-1].weights[place]
+            source = int(weights.argmax())
+            told.append(f"looks at {source} ({seen.tokens[source]}) with weight {float(weights[source]):.3f}")
+        parts.append(f"{', '.join(told)}, answers {seen.answers[place]}")
     return f"A forward pass over {' '.join(seen.tokens)}. {'; '.join(parts)}."
 
 
-def _heights(n_looks: int) -> dict[str, float]:
-    """Rows of the diagram, downwards: every look takes three."""
-    heights = {f"look {number}": 3.4 + 3.0 * number for number in range(n_looks)}
-    return heights | {"answer": 2.4 + 3.0 * n_looks}
+def _said(read: Read) -> str:
+    return "held" if read.label.startswith("held ") else read.label
+
+
+def _heights(seen: Inside) -> dict[str, float]:
+    """Rows of the diagram, downwards in the order of layers: every look takes three, and comes before its signals."""
+    rows = [(look.layer, 0, f"look {number}") for number, look in enumerate(seen.looks)]
+    rows += [(read.layer, 1, f"signal {number}") for number, read in enumerate(seen.signals)]
+    heights: dict[str, float] = {}
+    used = 0.0
+    for _, is_signal, name in sorted(rows, key=lambda row: row[:2]):
+        heights[name] = used + (1.0 if is_signal else 2.4)
+        used += 1.0 if is_signal else 3.0
+    return heights | {"answer": used + 1.4}
+
+
+def _draw_signal(axes: "Axes", read: Read, height: float) -> None:
+    """What is held at each position, faint where it is as before."""
+    axes.text(-0.8, -height, read.label, ha="right", va="center", fontsize=8)
+    previous: str | None = None
+    for place, value in enumerate(read.values):
+        if value is not None:
+            _box(axes, place, height, value, "#ffffff", faint=value == previous)
+        previous = value
 
 
 def _draw_look(axes: "Axes", seen: Inside, number: int, heights: dict[str, float]) -> None:

@@ -1,0 +1,53 @@
+"""Programs for attention alone: what SSM layers would hold is looked up again, as far back as it may be."""
+
+from plait.compiler.lookups import Latest, Match, Mean, Previous
+from plait.compiler.pointwise import Table, Token
+from plait.compiler.recurrent import Hold, Lag
+from plait.compiler.signals import Label
+from plait.compiler.statement import Statement, ancestors
+
+
+def without_states(statement: Statement, label: Label) -> Statement:
+    """A lag as attention a fixed distance back, a hold as the latest position whose gate was open.
+
+    Attention gives a mixture where it finds nothing, so that these may hold anything where they are nothing.
+
+    Raises:
+        ValueError: a hold without a gate of what is no function of the token.
+    """
+    if isinstance(statement, Lag) and statement.distance:
+        return Previous(inputs=statement.inputs, domain=statement.domain, distance=statement.distance)
+    if not isinstance(statement, Hold):
+        return statement
+    signal, *gates = statement.inputs
+    token = next(one for one in ancestors(statement) if isinstance(one, Token))
+    if not gates:
+        if not (isinstance(signal, Table) and signal.inputs == (token,)):
+            raise ValueError(f"{_called(statement, label)}: without SSM layers a hold needs a gate")
+        known = tuple(value is not None for value in signal.entries)
+        gates = [Table(inputs=(token,), domain=(True, False), entries=known)]
+    always = Table(inputs=(token,), domain=(True,), entries=(True,) * len(token.domain))
+    return Latest(inputs=(signal, gates[0], always), domain=statement.domain, n_keys=1)
+
+
+def check_known(statement: Statement, label: Label) -> None:
+    """Refuses inputs that may hold anything where they are nothing, but decide where something is found.
+
+    Raises:
+        ValueError: there is such an input.
+    """
+    deciding: tuple[Statement, ...] = ()
+    if isinstance(statement, Match):
+        deciding = (*statement.keys, *((statement.condition,) if statement.condition is not None else ()))
+    elif isinstance(statement, Mean) or (isinstance(statement, Table) and statement.sees_nothing):
+        deciding = statement.inputs
+    for one in deciding:
+        if one.loose and not one.edged:
+            raise ValueError(
+                f"{_called(statement, label)}: without SSM layers its {one.kind} may hold anything at positions where "
+                "it is nothing, and decides what is found"
+            )
+
+
+def _called(statement: Statement, label: Label) -> str:
+    return f"{label.name or statement.kind} ({label.where})"
