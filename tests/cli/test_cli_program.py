@@ -53,6 +53,23 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path, saved_model):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tasks",),
+        ("bounds", "needle", "--seq-len", "9"),
+        ("build", "selective-copying", "--seq-len", "9", "-o", "m"),
+    ],
+)
+def test_a_reader_that_has_left_gets_no_word(tmp_path, command):
+    read, write = os.pipe()
+    os.close(read)
+    done = run([*PLAIT, *command], tmp_path, stdout=write)
+    os.close(write)
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_cannot_be_written(tmp_path):
     with open("/dev/full", "w") as full:

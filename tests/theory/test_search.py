@@ -8,6 +8,7 @@ import pytest
 import torch
 from own_tasks import Echo, Hidden, LastTokens, Majority, Parity, Unless, WordsAmongBlanks
 
+from plait.advisor.bounds import bounds_of
 from plait.tasks import (
     TASKS,
     AssociativeRecall,
@@ -263,3 +264,13 @@ def test_undefined_answers_stay_undefined():
     answers = oracle.answers(np.array([[1, 2]]), np.array([[3, 4, 0, 0]]))
     assert answers.tolist() == [[[UNDEFINED, 1, 2, 3]]]
     assert torch.get_num_threads() >= 1
+
+
+def test_a_task_of_plait_without_a_closed_form_gets_bounds_all_the_same(monkeypatch):
+    """As a task has them that was a user's own until it was promoted: found, certified, and about the task itself."""
+    monkeypatch.setattr("plait.advisor.bounds.has_family", lambda task: False)
+    found = bounds_of(Needle(n_words=8), seq_len=12, seconds=4).bounds
+    state, reach = (row for row in found if row.bound is not None and row.bound.found)
+    assert state.unit == "bits"
+    assert (reach.unit, reach.value) == ("tokens", attention_reach(Needle(n_words=8), 12).value)
+    assert check(reach.bound.certificate).accepted
