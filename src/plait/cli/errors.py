@@ -62,7 +62,9 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except SystemExit as left:
-            if isinstance(left.__context__, BrokenPipeError):  # rich leaves by itself where nobody reads any more
+            if isinstance(
+                left.__context__, BrokenPipeError
+            ):  # rich leaves by itself where nobody reads any more
                 raise typer.Exit(CHECK_FAILED) from None
             _say(f"code that is not plait's left the program (SystemExit: {left.code})")
             raise typer.Exit(REFUSED) from None
