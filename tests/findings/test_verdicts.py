@@ -8,7 +8,7 @@ from made_up_rows import made_up_rows
 
 from plait.cli.values import parse_choices
 from plait.experiments import Cell
-from plait.findings.claims import Outcome, ordered, shown_by, sized
+from plait.findings.claims import Outcome, of_size, ordered, shown_by
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.judges import (
     ahead,
@@ -87,7 +87,7 @@ def made_up_rows_of_nothing():
     ],
 )
 def test_a_claim_of_size_one(mean, low, high, outcome):
-    assert sized(mean, low, high, 1.0) is outcome
+    assert of_size(mean, low, high, 1.0) is outcome
 
 
 def test_how_much_was_trained():

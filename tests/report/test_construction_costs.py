@@ -7,8 +7,8 @@ from plait.constructions import copying_plan, cost, smallest_plan, success_rate,
 from plait.random import TEST, Stream
 from plait.report.document import Picture, Table
 from plait.report.growth import growth_table
-from plait.report.tradeoff import frontier, tradeoff_blocks
-from plait.report.window import right_at_the_end, window_table
+from plait.report.tradeoff import tradeoff_blocks, unbeaten
+from plait.report.window import reach_table, right_at_the_end
 from plait.tasks import DecodingRecall, SelectiveCopying
 
 TASK = SelectiveCopying(n_words=6, numbers=(1, 3))
@@ -20,14 +20,14 @@ def test_every_layout_stands_in_the_table_and_the_best_in_the_words_of_the_plot(
     assert isinstance(table, Table)
     assert isinstance(figure, Picture)
     assert [row["parameters"] for row in table.to_json()["rows"]] == [row["parameters"] for row in rows]
-    for row in frontier(rows):
+    for row in unbeaten(rows):
         assert f"{row['parameters']:,} parameters at {row['precision_bits']} bits" in figure.alt
     assert figure.svg().count("<title>") >= len(rows)
 
 
 def test_none_beats_those_of_the_frontier_and_they_beat_all_others():
     rows = tradeoff(SelectiveCopying(), 100)
-    best = frontier(rows)
+    best = unbeaten(rows)
     assert best[0]["parameters"] == cost(smallest_plan(SelectiveCopying(), 100)).parameters
     for one in rows:
         beaten = [
@@ -52,7 +52,7 @@ def test_growth_of_each_construction():
 
 def test_measured_windows_stand_beside_their_closed_form():
     task = DecodingRecall(n_bits=2)
-    rows = window_table(task, windows=(3, 8), sequences=2000).to_json()["rows"]
+    rows = reach_table(task, windows=(3, 8), sequences=2000).to_json()["rows"]
     assert [row["window"] for row in rows] == [3, 8, 21]
     for row in rows:
         assert row["closed_form"] == success_rate(task, row["window"])

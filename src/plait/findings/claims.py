@@ -79,7 +79,7 @@ NEGLIGIBLE = 0.005
 """A smaller difference in accuracy, however certain, is none."""
 
 
-def sized(mean: float, low: float, high: float, size: float) -> Outcome:
+def of_size(mean: float, low: float, high: float, size: float) -> Outcome:
     """The outcome for a claim of a difference above 0 of a given size, from ours and its interval."""
     if mean < NEGLIGIBLE:
         return Outcome.NOT

@@ -9,7 +9,7 @@ import numpy as np
 
 from plait.experiments import Cell, Difference, headline_ratio, paired_difference
 from plait.experiments.ratio import crossing
-from plait.findings.claims import Finding, Judge, Outcome, ordered, sized
+from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered
 from plait.findings.evidence import Evidence
 from plait.findings.series import value_of
 from plait.findings.sides import held_to, is_pure
@@ -113,7 +113,7 @@ def ratio(accuracy: float, *, size: float, pure: Sequence[str] = (), hybrid: str
             f"; between the first widths measured past it {firsts[0] / firsts[1]:.2f}" if all(firsts) else ""
         )
         return Finding(
-            outcome=sized(got.low - 1, low - 1, high - 1, size - 1),
+            outcome=of_size(got.low - 1, low - 1, high - 1, size - 1),
             ours=ratio_text(got),
             why=f"pure models get there at {words[0]}, {hybrid} at {words[1]}{measured}",
             **training(found, (*small, *mixed)),
@@ -181,7 +181,7 @@ def gap(first: Where, second: Where, *, size: float) -> Judge:
         if difference.interval is None:
             return None
         low, high = difference.interval.low, difference.interval.high
-        outcome = sized(difference.mean, low, high + READING, size)
+        outcome = of_size(difference.mean, low, high + READING, size)
         means = " against ".join(decimals(found.summary(cell).mean) for cell in cells)
         return Finding(
             outcome=outcome, ours=f"{difference_text(difference)} ({means})", **training(found, cells)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from plait.experiments import Cell, paired_difference
-from plait.findings.claims import Finding, Judge, Outcome, ordered, shown_by, sized
+from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered, shown_by
 from plait.findings.evidence import Evidence
 from plait.findings.judges import PATTERN, WIDTH, Where, difference_text, having, training
 from plait.findings.series import value_of
@@ -178,7 +178,7 @@ def far_from_training(task: str, first: str, second: str, *, size: float) -> Jud
         there = [paired_difference(lines[0][at], lines[1][at]) for at in (shared[0], shared[-1])]
         if there[-1].interval is None:
             return None
-        outcome = sized(there[-1].mean, there[-1].interval.low, there[-1].interval.high, size)
+        outcome = of_size(there[-1].mean, there[-1].interval.low, there[-1].interval.high, size)
         grows = there[-1].mean > there[0].mean
         if outcome is Outcome.REPRODUCED and not grows:
             outcome = Outcome.DIRECTION

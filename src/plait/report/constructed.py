@@ -15,7 +15,7 @@ from plait.report.heat_map import heat_map, heat_map_alt
 from plait.report.inside import inside
 from plait.report.pass_diagram import pass_diagram, pass_diagram_alt
 from plait.report.tradeoff import tradeoff_blocks
-from plait.report.window import window_table
+from plait.report.window import reach_table
 from plait.tasks import DecodingRecall, SelectiveCopying
 
 SEQ_LEN = 100
@@ -149,7 +149,7 @@ def _costs(name: str, plan: Plan) -> tuple[Section, ...]:
         Section(title="How costs grow", blocks=(growth_table(plan.kind),)),
     ]
     if isinstance(task, DecodingRecall):
-        sections.append(Section(title="How far to look", blocks=(window_table(task),)))
+        sections.append(Section(title="How far to look", blocks=(reach_table(task),)))
     return tuple(sections)
 
 

@@ -55,7 +55,7 @@ def tradeoff_blocks(task: Task, seq_len: int, *, name: str, success: float = 0.9
     return table, figure
 
 
-def frontier(rows: Rows) -> list[Mapping[str, Any]]:
+def unbeaten(rows: Rows) -> list[Mapping[str, Any]]:
     """The layouts that no other beats in parameters and precision at once, the smallest first."""
     best: list[Mapping[str, Any]] = []
     for row in sorted(rows, key=lambda row: (row["parameters"], row["precision_bits"])):
@@ -71,7 +71,7 @@ def tradeoff_plot(rows: Rows) -> "Plot":
 
     figure = Plot(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
-    best = frontier(rows)
+    best = unbeaten(rows)
     axes.step(
         [row["precision_bits"] for row in best], [row["parameters"] for row in best],
         where="pre", color="#999999", linewidth=1.0, zorder=1,
@@ -111,7 +111,7 @@ def tradeoff_plot(rows: Rows) -> "Plot":
 
 def tradeoff_alt(rows: Rows) -> str:
     """The plot in words: the layouts that no other beats."""
-    return f"Parameters against bits of precision; none beats: {'; '.join(_told(row) for row in frontier(rows))}."
+    return f"Parameters against bits of precision; none beats: {'; '.join(_told(row) for row in unbeaten(rows))}."
 
 
 def _told(row: Mapping[str, Any]) -> str:

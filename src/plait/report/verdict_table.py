@@ -87,7 +87,7 @@ def claims_table(
         if own:
             entries.append(_entry(_short(next(iter(by_reading.values()), None))))
         else:
-            entries.append(_entry(cut(claim.paper)))
+            entries.append(_entry(_cut(claim.paper)))
             for reading in readings:
                 entries += _said(by_reading.get(reading.name), joined=several)
         rows.append(tuple(entries))
@@ -98,7 +98,7 @@ def claims_table(
     )
 
 
-def cut(text: str) -> str:
+def _cut(text: str) -> str:
     """As much as a cell holds, whole words."""
     if len(text) <= MOST_LETTERS:
         return text
@@ -141,12 +141,12 @@ def _is_own(claim: Claim) -> bool:
 def _said(finding: Finding | None, *, joined: bool) -> list[Entry]:
     verdict, ours = outcome_text(finding), _short(finding)
     if joined:
-        return [_entry(cut(f"{verdict}: {ours}") if finding is not None else "-")]
+        return [_entry(_cut(f"{verdict}: {ours}") if finding is not None else "-")]
     return [_entry(ours), _entry(verdict)]
 
 
 def _short(finding: Finding | None) -> str:
-    return "-" if finding is None else cut(finding.short or finding.ours)
+    return "-" if finding is None else _cut(finding.short or finding.ours)
 
 
 def _entry(text: str) -> Entry:

@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 
-def window_table(
+def reach_table(
     task: DecodingRecall, *, windows: Sequence[int] = WINDOWS, sequences: int = SEQUENCES, seed: int = 0
 ) -> Table:
     """Several windows and the smallest one that reaches 99%, each with a model built for it."""
