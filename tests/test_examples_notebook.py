@@ -1,4 +1,4 @@
-"""The notebook of the constructions runs, and its outputs are those that it shows."""
+"""The notebooks run, and their outputs are those that they show."""
 
 import contextlib
 import io
@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-NOTEBOOK = Path(__file__).parent.parent / "examples" / "constructions.ipynb"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+NOTEBOOKS = {"constructions.ipynb": 3, "hops.ipynb": 2}
+"""Each with the number of its drawings."""
 
 
-def code_cells() -> list[dict[str, Any]]:
-    document = json.loads(NOTEBOOK.read_text())
+def code_cells(notebook: Path) -> list[dict[str, Any]]:
+    document = json.loads(notebook.read_text())
     assert (document["nbformat"], document["nbformat_minor"]) == (4, 5)
     return [cell for cell in document["cells"] if cell["cell_type"] == "code"]
 
@@ -32,21 +34,23 @@ def rounded(text: str) -> str:
     return re.sub(r"\d+\.\d+", "#", text)
 
 
-def test_the_notebook_runs_and_prints_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_a_notebook_runs_and_prints_what_it_shows(
+    notebook: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "notebook"}
-    for cell in code_cells():
+    for cell in code_cells(EXAMPLES / notebook):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            exec(compile(source(cell), str(NOTEBOOK), "exec"), names)
+            exec(compile(source(cell), notebook, "exec"), names)
         shown = printed(cell)
         if "after layer" not in shown:
             assert rounded(out.getvalue()) == rounded(shown)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_drawing_is_in_the_notebook():
-    drawings = [
-        output for cell in code_cells() for output in cell["outputs"] if "image/png" in output.get("data", {})
-    ]
-    assert len(drawings) == 3
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_every_drawing_is_in_the_notebook(notebook: str):
+    outputs = [output for cell in code_cells(EXAMPLES / notebook) for output in cell["outputs"]]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == NOTEBOOKS[notebook]
