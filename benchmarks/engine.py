@@ -2,8 +2,10 @@
 
 One model-step is all that training does for one model in one step: fresh data and targets, forward, backward,
 gradient clipping, AdamW. Both sides train SSM-TF on selective copying, batch 8, length 100, window 20, float32. The
-loop runs unmodified MambaBlock and GPTNeoXLayer modules, one model. The contenders take turns, round by round, in one
-process; the table gives medians over the rounds with their range, and ratios paired by round.
+loop runs unmodified MambaBlock and GPTNeoXLayer modules, one model, on one thread: on two it is hardly faster, and it
+collapses when another process shares the cores. The contenders take turns, round by round, in one process; the table
+gives medians over the rounds with their range, and their ratios to the loop's best round, so that a round in which the
+loop was disturbed flatters nobody.
 
     python benchmarks/engine.py [--rounds 7] [--d-model 8 24] [--members 32]
 """
@@ -16,8 +18,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +33,7 @@ from plait.training.loop import Trainer
 
 TASK = SelectiveCopying()
 BATCH, TIME, WINDOW = 8, 100, 20
+LOOP = "transformers loop"
 
 
 class TransformersLoop:
@@ -89,6 +93,34 @@ def engine(d_model: int, members: int) -> Callable[[], None]:
     return trainer.step
 
 
+def on_one_thread(step: Callable[[], None]) -> Callable[[], None]:
+    """The same step, with PyTorch's operations on one thread while it runs."""
+
+    def alone() -> None:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            step()
+        finally:
+            torch.set_num_threads(threads)
+
+    return alone
+
+
+class Ratio(NamedTuple):
+    """How many times a contender's rounds are the loop's best round."""
+
+    median: float
+    least: float
+    most: float
+
+
+def ratio_to_best(rates: Sequence[float], loop: Sequence[float]) -> Ratio:
+    """Of a contender to the loop: the best round of the loop is the denominator of all."""
+    best = max(loop)
+    return Ratio(statistics.median(rates) / best, min(rates) / best, max(rates) / best)
+
+
 def rate(step: Callable[[], None], *, members: int, seconds: float) -> float:
     """Model-steps a second over about `seconds`."""
     start, steps = time.perf_counter(), 0
@@ -101,7 +133,7 @@ def rate(step: Callable[[], None], *, members: int, seconds: float) -> float:
 def measure(d_model: int, members: int, *, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Rates of every contender, one entry a round."""
     contenders = {
-        "transformers loop": (TransformersLoop(d_model).step, 1),
+        LOOP: (on_one_thread(TransformersLoop(d_model).step), 1),
         "plait, one member": (engine(d_model, 1), 1),
         f"plait, ensemble of {members}": (engine(d_model, members), members),
     }
@@ -157,19 +189,20 @@ def main() -> None:
     if options.peak:
         report_peak(*options.peak)
         return
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.rounds} rounds")
     print(
-        f"{'d_model':>7}  {'':24}  {'model-steps/s':>13}  {'range':>15}  {'ratio to loop':>13}  {'range':>13}"
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads (the loop: 1), {options.rounds} rounds"
+    )
+    print(
+        f"{'d_model':>7}  {'':24}  {'model-steps/s':>13}  {'range':>15}  {'to best loop':>13}  {'range':>13}"
     )
     for d_model in options.d_model:
         rates = measure(d_model, options.members, rounds=options.rounds, seconds=options.seconds)
-        loop = rates["transformers loop"]
         for name, values in rates.items():
-            ratios = [a / b for a, b in zip(values, loop, strict=True)]
+            ratio = ratio_to_best(values, rates[LOOP])
             print(
                 f"{d_model:7}  {name:24}  {statistics.median(values):13.1f}"
                 f"  {min(values):7.1f}-{max(values):<7.1f}"
-                f"  {statistics.median(ratios):13.1f}  {min(ratios):6.1f}-{max(ratios):<6.1f}"
+                f"  {ratio.median:13.1f}  {ratio.least:6.1f}-{ratio.most:<6.1f}"
             )
         used, bare = peak_memory(d_model, options.members)
         print(
