@@ -137,6 +137,7 @@ def _train_and_report(
     from plait.experiments import Store
     from plait.report import RESULTS, Report, experiment_report, print_report, write_html
     from plait.report.beside import beside_sections
+    from plait.report.ceilings import ceiling_sections
     from plait.report.figures import write_figures
     from plait.report.frontier import frontier_sections
     from plait.report.proved import headline_sections
@@ -152,7 +153,12 @@ def _train_and_report(
         asked.figure, store.read(), evaluations=store.read_evaluations(), commands=(command,)
     )
     after = [section.title for section in report.sections][1:]
-    beside = (*beside_sections(whole, store.read()), *frontier_sections(whole, store.read()))
+    rows, evaluations = store.read(), store.read_evaluations()
+    beside = (
+        *beside_sections(whole, rows),
+        *frontier_sections(whole, rows),
+        *ceiling_sections(whole, rows, evaluations),
+    )
     report = report.with_sections(*beside, before=after[0] if after else None)
     full_report = report.with_sections(*known, before=RESULTS)
     page, figures = write_html(full_report, folder / REPORT), write_figures(full_report, folder)

@@ -1,0 +1,172 @@
+"""What accuracies prove: learned pure SSMs under the ceiling of their task, and the bits of state that each uses."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from plait.advisor.proved_bits import ALPHA, ProvedBits, proved_by
+from plait.experiments import Experiment, cell_label, cells, evaluated_cells, summarise
+from plait.findings.words import decimals
+from plait.memory import count
+from plait.report.document import Column, Entry, Picture, Section, Table
+from plait.report.svg import hover
+from plait.tasks import Task, task_name
+from plait.theory import ceiling_curve, scored_positions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from plait.experiments import Cell
+
+CEILINGS = "What accuracies prove"
+"""Title of the section."""
+
+_STYLES = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "D"), ("#CC79A7", "^"))
+
+MOST_CURVES = len(_STYLES)
+
+_COLUMNS = (
+    Column(name="model", title="model", numeric=False),
+    Column(name="task", title="task", numeric=False),
+    Column(name="length", title="tokens"),
+    Column(name="accuracy", title="accuracy"),
+    Column(name="margin", title="less"),
+    Column(name="bits", title="uses at least, bits"),
+    Column(name="held", title="holds, bits"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """A learned model without attention, what its accuracy proves, and what it holds."""
+
+    name: str
+    task: Task
+    seq_len: int
+    proved: ProvedBits
+    held: int
+
+
+def ceiling_sections(
+    experiment: Experiment, rows: pl.DataFrame, evaluations: pl.DataFrame | None = None
+) -> tuple[Section, ...]:
+    """The pure SSMs of an experiment, where their tasks have a ceiling; nothing where there are none."""
+    found = list(_learned(_measured(experiment, rows, evaluations)))
+    if not found:
+        return ()
+    table = Table(
+        caption="Bits of state that pure SSMs use, by their accuracy on the task's own rows",
+        columns=_COLUMNS,
+        rows=tuple(_row(one) for one in found),
+        notes=(
+            "accuracy: the mean over seeds; no models that carry fewer bits from token to token reach it, less what "
+            f"sampling may be off by, at confidence {1 - ALPHA:g}; 0: the bound says nothing there",
+        ),
+    )
+    picture = Picture(
+        caption="Accuracy that a model of so many bits can reach at most, and learned pure SSMs at what they hold; "
+        f"at most {MOST_CURVES} tasks and lengths are drawn",
+        draw=lambda: ceiling_plot(found),
+        tell=lambda: ceiling_alt(found),
+        name=f"{experiment.name}-ceilings",
+    )
+    return (Section(title=CEILINGS, blocks=(picture, table)),)
+
+
+def _measured(
+    experiment: Experiment, rows: pl.DataFrame, evaluations: pl.DataFrame | None
+) -> Iterable[tuple["Cell", int, int]]:
+    """Cells, with the tokens and the number of rows that each seed was measured on."""
+    if experiment.evaluations and evaluations is not None:
+        sequences = {one.seq_len: one.sequences for one in experiment.evaluations if one.task is None}
+        for cell in evaluated_cells(experiment, rows, evaluations):
+            seq_len = cell.settings.get("test.seq_len")
+            if seq_len in sequences and not any(
+                name.startswith("test.") for name in set(cell.settings) - {"test.seq_len"}
+            ):
+                yield cell, int(seq_len), sequences[seq_len]
+        return
+    for cell in cells(experiment, rows):
+        yield cell, cell.run.train.seq_len, cell.run.train.test_sequences
+
+
+def _learned(measured: Iterable[tuple["Cell", int, int]]) -> Iterable[Learned]:
+    for cell, seq_len, sequences in measured:
+        if set(cell.run.model.layers) != {"SSM"}:
+            continue
+        summary = summarise(cell, samples=1)
+        try:
+            scored = scored_positions(cell.run.task, seq_len)
+            proved = proved_by(
+                cell.run.task, seq_len, summary.mean, rows=sequences * summary.seeds, scored=scored
+            )
+        except ValueError:  # no ceiling is known for this task, or for rows so long
+            continue
+        yield Learned(
+            name=cell_label(
+                {"model.pattern": cell.run.model.pattern, "model.d_model": cell.run.model.d_model}
+            ),
+            task=cell.run.task,
+            seq_len=seq_len,
+            proved=proved,
+            held=count(cell.run.model, seq_len).state_bits,
+        )
+
+
+def ceiling_plot(found: list[Learned]) -> "Figure":
+    """A curve for each task and length, bits logarithmic; from each model a line leads to the bits that it proves."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    axes = figure.subplots()
+    curves = list(dict.fromkeys((one.task, one.seq_len) for one in found))[:MOST_CURVES]
+    for (task, seq_len), (colour, mark) in zip(curves, _STYLES, strict=False):
+        bits, ceilings = ceiling_curve(task, seq_len)
+        name = task_name(task)
+        axes.plot(bits, ceilings, color=colour, linewidth=1.6, label=f"{name}, {seq_len} tokens: at most")
+        for one in found:
+            if (one.task, one.seq_len) != (task, seq_len):
+                continue
+            axes.plot(
+                [max(one.proved.bits, 0.3), one.held], [one.proved.accuracy] * 2, color=colour, linewidth=0.6,
+                linestyle=":",
+            )  # fmt: skip
+            (point,) = axes.plot(
+                [one.held], [one.proved.accuracy], color=colour, marker=mark, linestyle="none"
+            )
+            hover(point, told(one))
+    axes.set_xscale("log", base=2)
+    axes.set_ylim(0, 1.02)
+    axes.set(xlabel="bits of state", ylabel="accuracy on sampled rows")
+    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small", loc="center right")
+    return figure
+
+
+def told(one: Learned) -> str:
+    """What is known of a model, in a line."""
+    return (
+        f"{one.name}, {task_name(one.task)}, {one.seq_len} tokens: accuracy {decimals(one.proved.accuracy)}, "
+        f"uses at least {one.proved.bits:g} bits, holds {one.held:,}"
+    )
+
+
+def ceiling_alt(found: list[Learned]) -> str:
+    """The plot in words."""
+    return f"Ceilings of accuracy by bits of state. {'; '.join(map(told, found))}."
+
+
+def _row(one: Learned) -> tuple[Entry, ...]:
+    proved = one.proved
+    return (
+        Entry(text=one.name, value=one.name),
+        Entry(text=task_name(one.task), value=task_name(one.task)),
+        Entry(text=f"{one.seq_len:,}", value=one.seq_len),
+        Entry(text=decimals(proved.accuracy), value=proved.accuracy),
+        Entry(text=decimals(proved.margin), value=proved.margin),
+        Entry(text=f"{proved.bits:g}", value=proved.bits),
+        Entry(text=f"{one.held:,}", value=one.held),
+    )
