@@ -30,6 +30,15 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("RGLRU", {"width": 12, "heads": 3}, {"d_model": 7, "d_conv": 2}),
     ("ShortConv", {}, {"d_model": 8}),
     ("ShortConv", {"taps": 1}, {"d_model": 5}),
+    ("Attention", {}, {"d_model": 8, "rotary_fraction": 1.0}),
+    (
+        "Attention",
+        {"heads": 4, "kv_heads": 2, "qk_norm": True, "output_gate": True},
+        {"d_model": 16, "window": 9, "rotary_fraction": 0.5},
+    ),
+    ("Attention", {"heads": 3, "positions": "alibi"}, {"d_model": 6}),
+    ("Attention", {"heads": 4, "positions": "hard-alibi"}, {"d_model": 8, "window": 20}),
+    ("Attention", {"heads": 2, "kv_heads": 1, "positions": "none"}, {"d_model": 6, "window": 1}),
     ("MLP", {}, {"d_model": 8}),
     ("MLP", {"units": 5, "gated": False}, {"d_model": 6}),
 ]

@@ -273,7 +273,45 @@ def mlp(w: Weights, x: Tensor, spec: Any, options: dict[str, Any]) -> Tensor:
     return projected(w, inside, "down_proj")[0]
 
 
+def attention(w: Weights, x: Tensor, spec: Any, options: dict[str, Any]) -> Tensor:
+    """arXiv 2305.13245, 2108.12409, 2402.01032, 2505.06708, 2010.04245; rotation as complex numbers (2104.09864)."""
+    heads = options.get("heads", 1)
+    shared, positions = options.get("kv_heads") or heads, options.get("positions", "rope")
+    q, k, v = projected(w, x, "q_proj", "k_proj", "v_proj")
+    q, k, v = by_head(q, heads), by_head(k, shared), by_head(v, shared)
+    if options.get("qk_norm"):
+        q = rms(q, spec.norm_eps, w["mixer.q_norm.weight"])
+        k = rms(k, spec.norm_eps, w["mixer.k_norm.weight"])
+    half = int(spec.rotary_fraction * q.shape[-1]) // 2 if positions == "rope" else 0
+
+    def turned(vector: Tensor, t: int) -> Tensor:
+        angle = t * spec.rotary_base ** -(torch.arange(half, dtype=torch.float64) / max(half, 1))
+        point = torch.complex(vector[:half], vector[half : 2 * half]) * torch.polar(
+            torch.ones_like(angle), angle
+        )
+        return torch.cat((point.real, point.imag, vector[2 * half :]))
+
+    rows = []
+    for t in range(len(x)):
+        read = []
+        for h in range(heads):
+            own = h // (heads // shared)
+            reach = h + 1 if positions == "hard-alibi" and h < (heads + 1) // 2 else len(x)
+            seen = range(max(0, t + 1 - min(reach, spec.window or len(x))), t + 1)
+            slope = 2 ** (-8 * (h + 1) / heads) if positions == "alibi" else 0.0
+            scores = [
+                turned(q[t, h], t) @ turned(k[s, own], s) / q.shape[-1] ** 0.5 - slope * (t - s) for s in seen
+            ]
+            read.append(torch.stack(scores).softmax(0) @ v[list(seen), own])
+        rows.append(torch.cat(read))
+    y = torch.stack(rows)
+    if options.get("output_gate"):
+        y = y * torch.sigmoid(projected(w, x, "g_proj")[0])
+    return projected(w, y, "o_proj")[0]
+
+
 MIXERS = {
+    "Attention": attention,
     "Mamba2": mamba2,
     "GDN": gdn,
     "DeltaNet": delta_net,

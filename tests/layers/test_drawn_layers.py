@@ -139,7 +139,7 @@ def test_an_ensemble_trains_each_member_as_alone():
 @pytest.mark.parametrize("name", MIXERS)
 def test_how_far_it_reads(name: str):
     found = receptive_field(HybridLM(HybridConfig(5, pattern=f"{name}-TF", d_model=8, window=4))).tokens
-    assert found == {"ShortConv": 6, "MLP": 4}.get(name)
+    assert found == {"ShortConv": 6, "MLP": 4, "Attention": 7}.get(name)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,9 @@ def test_how_far_it_reads(name: str):
         ("RGLRU", {"RGLRU": {"heads": 3}}, "width must be divisible by heads"),
         ("ShortConv", {"ShortConv": {"taps": 0}}, "taps must be an integer of at least 1"),
         ("MLP", {"MLP": {"gated": 2}}, "gated must be true or false"),
+        ("Attention", {"Attention": {"positions": "rpoe"}}, "unknown positions 'rpoe'; .*nearest: rope"),
+        ("Attention", {"Attention": {"heads": 3}}, "d_model must be divisible by heads"),
+        ("Attention", {"Attention": {"heads": 4, "kv_heads": 3}}, "kv_heads must divide heads"),
         ("GND-TF", {}, "unknown layer 'GND'; .*nearest: GDN"),
     ],
 )

@@ -218,6 +218,29 @@ def lfm2(spec: LayerSpec, options: dict[str, Any]) -> Theirs:
     return Theirs(Residual(spec, Lfm2ShortConv(config, 0)), lambda w: w)
 
 
+def qwen3(spec: LayerSpec, options: dict[str, Any]) -> Theirs:
+    """All dimensions turn, queries and keys are normed; no output gate."""
+    from transformers import Qwen3Config
+    from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, Qwen3RotaryEmbedding
+
+    heads = options.get("heads", 1)
+    config = Qwen3Config(
+        hidden_size=spec.d_model, num_attention_heads=heads, num_key_value_heads=options.get("kv_heads", heads),
+        head_dim=spec.d_model // heads, rms_norm_eps=spec.norm_eps, num_hidden_layers=1, attention_bias=False,
+        rope_parameters={"rope_type": "default", "rope_theta": spec.rotary_base},
+    )  # fmt: skip
+    config._attn_implementation = "eager"
+    rotary = Qwen3RotaryEmbedding(config)
+
+    def given(hidden: Tensor) -> tuple[Any, ...]:
+        time = hidden.shape[1]
+        later = torch.ones(time, time, dtype=torch.bool).triu(1)
+        mask = torch.zeros(1, 1, time, time).masked_fill(later, float("-inf"))
+        return rotary(hidden, torch.arange(time).unsqueeze(0)), mask
+
+    return Theirs(Residual(spec, Qwen3Attention(config, 0), given), lambda w: w)
+
+
 def llama(spec: LayerSpec, options: dict[str, Any]) -> Theirs:
     from transformers import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaMLP
@@ -249,6 +272,11 @@ PAIRS: list[
     (recurrent_gemma, ("RGLRU", {"width": 12, "heads": 3}, {"d_model": 7, "d_conv": 2})),
     (lfm2, ("ShortConv", {}, {"d_model": 8})),
     (lfm2, ("ShortConv", {"taps": 5}, {"d_model": 5})),
+    (qwen3, ("Attention", {"qk_norm": True}, {"d_model": 8, "rotary_fraction": 1.0})),
+    (
+        qwen3,
+        ("Attention", {"heads": 4, "kv_heads": 2, "qk_norm": True}, {"d_model": 16, "rotary_fraction": 1.0}),
+    ),
     (llama, ("MLP", {}, {"d_model": 8})),
     (llama, ("MLP", {"units": 5}, {"d_model": 6})),
 ]

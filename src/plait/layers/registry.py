@@ -27,6 +27,7 @@ MIXERS: Mapping[str, str] = MappingProxyType(
         "RGLRU": "plait.layers.rglru:RGLRU",
         "ShortConv": "plait.layers.short_conv:ShortConv",
         "MLP": "plait.layers.gated_mlp:MLP",
+        "Attention": "plait.layers.softmax:Attention",
     }
 )
 """Name in a pattern -> module:Class of a mixer that draws itself (`plait.layers.mixer`)."""
