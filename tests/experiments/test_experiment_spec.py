@@ -180,7 +180,7 @@ class TestSlices:
             )
         )
         assert left_out(whole, whole.quick_form().expand()) == (
-            "7 of the 24 members of the full experiment",
+            "17 of the 24 members of the full experiment are not trained, 7 are",
             "SSM-TF d4, SSM-TF d8: learning rates 0.01 of 3",
             "TF-TF d4: not run",
             "TF-TF d8: seeds 0 of 2",
