@@ -4,6 +4,7 @@ import json
 import os
 import random
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -319,3 +320,25 @@ def test_a_model_folder_runs_nobodys_code(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_leads_into_the_package_needs_no_trust(tmp_path: Path):
     HybridLM(HybridConfig(5, pattern="plait.layers.mamba:MambaLayer", d_model=4), 2).save(tmp_path)
     assert load(tmp_path).config.n_layers == 1
+
+
+def test_no_flipped_bit_of_a_saved_model_passes_unsaid(tmp_path: Path):
+    """Of its weights none; of its config those that leave it whole are said, for a person may edit it."""
+    model = HybridLM(HybridConfig(9, pattern="SSM-TF", d_model=4, window=3), seed=0)
+    model.save(tmp_path)
+    chance = random.Random(0)
+    for name in ("model.safetensors",) * 500 + ("config.json",) * 100:
+        path = tmp_path / name
+        whole = path.read_bytes()
+        place = chance.randrange(8 * len(whole))
+        data = bytearray(whole)
+        data[place // 8] ^= 1 << place % 8
+        path.write_bytes(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises((ValueError, UserWarning)) as told:
+                load(tmp_path)
+        assert name == "config.json" or told.type is ValueError
+        assert "\n" not in str(told.value)
+        path.write_bytes(whole)
+    load(tmp_path)

@@ -1,10 +1,12 @@
 """SIGKILL at any instant, then again from the start of the command: the rows of an undisturbed run, bitwise."""
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -103,6 +105,44 @@ def test_a_kill_at_the_worst_instant(tmp_path, instant):
     assert rows.equals(undisturbed(TINY, tmp_path / "undisturbed"))
     assert {p.name for p in folder.iterdir()} == {p.name for p in (tmp_path / "undisturbed").iterdir()}
     assert list((folder / "checkpoints").iterdir()) == []
+
+
+SMALLEST = small_experiment(steps=2, widths=(4,), seeds=range(2)).where({"model.pattern": ("SSM-TF",)})
+CALLS = ("open", "os.", "fcntl.", "tempfile.")
+
+
+def die_at_call(folder: str, number: int) -> None:
+    """SIGKILL before the call of that number to what touches files, or an end at which all of them were made."""
+    seen = 0
+
+    def count(event: str, _arguments: tuple[object, ...]) -> None:
+        nonlocal seen
+        if event.startswith(CALLS):
+            seen += 1
+            if seen == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    run_experiment(SMALLEST, f"{folder}-before", train=FakeTrainer(), max_members=4)  # what is imported, is
+    sys.addaudithook(count)
+    run_experiment(SMALLEST, folder, train=FakeTrainer(), max_members=4)
+
+
+def test_a_kill_at_every_call_of_a_run_that_touches_files(tmp_path):
+    wanted = undisturbed(SMALLEST, tmp_path / "undisturbed")
+    kills = 0
+    for number in itertools.count(1):
+        folder = tmp_path / f"{number}"
+        process = start(die_at_call, str(folder), number)
+        process.join(60)
+        if process.exitcode == 0:
+            break
+        assert process.exitcode == -signal.SIGKILL
+        kills += 1
+        assert len(Store(folder).stored() if folder.exists() else ()) in (0, 4)
+        rows = run_experiment(SMALLEST, folder, train=FakeTrainer(), max_members=4)
+        assert rows.equals(wanted)
+        assert {p.name for p in folder.iterdir()} == {p.name for p in (tmp_path / "undisturbed").iterdir()}
+    assert kills >= 20
 
 
 def hold(folder: str, held) -> None:
