@@ -130,10 +130,10 @@ def _print_plan(plan: "Plan", folder: Path) -> None:
 
 def _print_layouts(rows: Sequence[Mapping[str, Any]]) -> None:
     """The layouts that no other beats, each with the precision that its proof needs."""
-    from plait.report.tradeoff import TYPES, frontier
+    from plait.report.tradeoff import TYPES, unbeaten
 
     columns = ("layout", "pattern", "width", "parameters", "logit_gap", "precision_bits", *TYPES)
-    best = frontier(rows)
+    best = unbeaten(rows)
     print_table(
         f"fewer parameters need more significant bits: {len(best)} of {len(rows)} layouts, none better in both",
         [name.replace("_", " ") for name in columns],
