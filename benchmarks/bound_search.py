@@ -64,7 +64,7 @@ def cases() -> Iterator[tuple[Hidden, float]]:
     for words in (4, 8, 16, 32):
         yield hidden(AssociativeRecall(n_words=words), f"associative recall, {words} words")
     for n, k in ((3, 2), (2, 3), (4, 2), (3, 3), (8, 2)):
-        yield hidden(MultiKeyRecall(n_words=n, key_length=k), f"multi-key recall, {n} words, k = {k}")
+        yield hidden(MultiKeyRecall(n_words=n, key_length=k), f"multi-key recall, {n} words, keys of {k}")
     for bits in (1, 2, 3, 5):
         yield hidden(DecodingRecall(n_bits=bits), f"decoding recall, {bits} bits")
     for words in (5, 100):

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = {name: (DOCS / name).read_text() for name in ("theory.md", "theory-constructions.md")}
 TEXT = "\n".join(PAGES.values())
+PROSE = re.sub(r"\$`[^`]*`\$|```math.*?```", "", TEXT, flags=re.DOTALL)
 SOURCES = sorted((ROOT / "src" / "plait").rglob("*.py"))
 
 OURS = {number: kind for kind, number in re.findall(r"\*\*(Theorem|Lemma|Table) (\d+\.\d+)", TEXT)}
@@ -123,7 +124,7 @@ def test_files_and_names_that_the_pages_mention_exist():
     stems = {path.stem for path in SOURCES} | {path.parent.name for path in SOURCES}
     defined = {name for path in SOURCES for name in definitions_of(path)}
     modules = {path.name for path in SOURCES}
-    for quoted in re.findall(r"`([^`\n]+)`", TEXT):
+    for quoted in re.findall(r"`([^`\n]+)`", PROSE):
         if re.fullmatch(r"[\w/]*test_\w+\.py", quoted):
             assert quoted.rpartition("/")[2] in tests, quoted
         elif re.fullmatch(r"test_\w+", quoted):

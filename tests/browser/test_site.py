@@ -106,6 +106,17 @@ def test_what_is_promised_is_there(site: Path) -> None:
     assert (site / "constructions-notebook.html").read_text().count("notebook-") >= 3
 
 
+@pytest.mark.parametrize("name", ["theory", "theory-constructions"])
+def test_formulas_are_drawn(site: Path, name: str) -> None:
+    """Every formula of the page is one `<math>`, and none is left as it was written."""
+    written = (ROOT / "docs" / f"{name}.md").read_text()
+    drawn = (site / f"{name}.html").read_text()
+    formulas = len(re.findall(r"\$`|^```math", written, re.MULTILINE))
+    assert formulas > 500
+    assert drawn.count("<math ") == drawn.count("</math>") == formulas
+    assert "$" not in re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", "", drawn, flags=re.DOTALL)
+
+
 def test_every_figure_is_in_the_gallery_with_its_command(site: Path) -> None:
     text = (site / "gallery.html").read_text()
     for path in (ROOT / "docs" / "images").glob("*.svg"):
