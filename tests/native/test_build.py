@@ -65,9 +65,10 @@ def test_a_failed_compile_is_one_line_and_tried_once_a_day(tmp_path: Path, broke
 
 
 def test_no_compiler_is_one_line_without_a_traceback_or_source(tmp_path: Path) -> None:
-    for environment in ({"PATH": str(tmp_path)}, {"CXX": "no-such-compiler"}):
+    for environment in ({"PATH": str(tmp_path)}, {"CXX": "no-such-compiler"}, {"CXX": "false"}):
         line = said(tmp_path, **environment)
         assert line.count("\n") == 1
+        assert "Command '" not in line
         assert line.startswith("plait runs without its compiled kernels")
         assert "apt install g++" in line
         assert "Warning" not in line

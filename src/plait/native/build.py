@@ -108,11 +108,23 @@ def compiler_version(compiler: list[str]) -> str:
     Raises:
         BuildError: it cannot be run.
     """
+    return _version(compiler).decode(errors="replace").partition("\n")[0]
+
+
+def _version(compiler: list[str]) -> bytes:
+    """All that it says of its version.
+
+    Raises:
+        BuildError: it cannot be run, or says that it failed.
+    """
+    command = [*compiler, "--version"]
     try:
-        said = subprocess.run([*compiler, "--version"], capture_output=True, timeout=60, check=True).stdout
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     except (OSError, subprocess.SubprocessError) as error:
-        raise BuildError(f"{shlex.join(compiler)} --version: {' '.join(str(error).split())}") from None
-    return said.decode(errors="replace").partition("\n")[0]
+        raise BuildError(f"`{shlex.join(command)}`: {' '.join(str(error).split())}") from None
+    if done.returncode:
+        raise BuildError(f"`{shlex.join(command)}` failed, so it is no C++ compiler (CXX names another)")
+    return done.stdout
 
 
 def cache_folder() -> Path:
@@ -191,8 +203,7 @@ def _said_today(failed: Path) -> str | None:
 
 def _identity(compiler: list[str], sources: list[Path]) -> str:
     digest = hashlib.sha256()
-    version = subprocess.run([*compiler, "--version"], capture_output=True, timeout=60, check=True).stdout
-    for part in (version, repr(_FLAGS).encode(), _processor()):
+    for part in (_version(compiler), repr(_FLAGS).encode(), _processor()):
         digest.update(part)
     for path in sorted([*sources, *_PACKAGE.rglob("*.hpp")]):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode())
