@@ -2,6 +2,8 @@
 
 plait reproduce examples.my_figure:FIG --dry-run
 plait reproduce examples.my_figure:FIG
+
+Its task is that of `my_task.py`: copy both, and import it from where you put it.
 """
 
 from examples.my_task import DelayedCopy

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from plait.experiments import SCHEMA_VERSION, Experiment, Store
+from plait.experiments.settings import BEST, SETTINGS
 from plait.findings.figure import Figure
 from plait.model import HybridConfig
 from plait.paper import catalogue
@@ -159,6 +160,12 @@ def test_a_setting_can_be_asked_for(plait, plait_json, refused, tmp_path):
     assert plait_json("reproduce", "tiny", *args, "--dry-run")["members"] == 4
     assert "unknown setting 'as-ran'" in refused("reproduce", "tiny", "--setting", "as-ran")
     assert "it has 0.1" in refused("reproduce", "tiny", *args[:2], "--only", "model.dropout=0.2")
+
+
+def test_the_help_says_what_each_setting_is(plait):
+    shown = " ".join(plait("reproduce", "--help").stdout.split())
+    assert all(f"{name}: " in shown for name in SETTINGS)
+    assert f"the better of {' and '.join(one.name for one in BEST)}." in shown
 
 
 def test_without_a_name_all_are_listed(plait, plait_json):

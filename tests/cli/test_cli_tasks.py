@@ -31,7 +31,8 @@ def test_one_task_is_shown_with_a_labelled_example(plait, plait_json, name):
     assert len(shown["token_names"]) == shown["vocab_size"]
     text = plait("tasks", name, "--seq-len", 30, "--seed", 4).stdout
     names = [shown["token_names"][token] for token in tokens]
-    lines = [line.split()[1:] for line in text.splitlines() if line.startswith("tokens  ")]
+    shown_rows = text.partition("\nvocabulary")[2].splitlines()
+    lines = [line.split()[1:] for line in shown_rows if line.startswith("tokens  ")]
     assert [word for line in lines for word in line] == names
 
 

@@ -12,13 +12,14 @@ from plait.memory import count, crossing, read_config
 from plait.memory.configs import read_model
 from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, parse_task
 from plait.theory import bounds_table, frontier
+from plait.theory.checker.rules import RULES
 
 JAMBA = Path(__file__).parents[1] / "memory" / "fixtures" / "jamba.json"
 OWN_TASKS = Path(__file__).parents[1] / "theory" / "own_tasks.py"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", RULES)
 def test_bounds_are_the_library_s(plait, plait_json, name):
     found = plait_json("bounds", name, "--seq-len", 40)["bounds"]
     rows = bounds_table(parse_task(name), 40)

@@ -85,3 +85,5 @@ def test_settings_by_name():
     assert {name: find_setting(name).name for name in SETTINGS} == {name: name for name in SETTINGS}
     with pytest.raises(ValueError, match=r"unknown setting 'as-rum'; known: .*; nearest: as-run"):
         find_setting("as-rum")
+    with pytest.raises(ValueError, match="train both, --setting bare and --setting dropped"):
+        find_setting("best")

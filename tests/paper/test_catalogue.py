@@ -121,7 +121,8 @@ def seconds(run) -> float:
     )
     attention = 1 + 0.5 * max(0, window - 20) / 80
     milliseconds = sum(
-        layer[name] * run.model.d_model * (attention if name == "TF" else 1.0) for name in run.model.layers
+        layer.get(name, layer["SSM"]) * run.model.d_model * (attention if name == "TF" else 1.0)
+        for name in run.model.layers
     )
     head = 1 + 0.002 * max(0, run.model.vocab_size - 34)
     return 4.0 * (milliseconds + 0.02) * head

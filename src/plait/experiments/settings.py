@@ -80,6 +80,11 @@ def find_setting(name: str) -> Setting:
     """Raises:
     ValueError: no setting of that name; the message lists the known ones and the nearest.
     """
+    if name == "best":
+        raise ValueError(
+            "each model at its best is read from two settings: train both, --setting "
+            + " and --setting ".join(one.name for one in BEST)
+        )
     if name not in SETTINGS:
         raise ValueError(unknown("setting", name, SETTINGS))
     return SETTINGS[name]
