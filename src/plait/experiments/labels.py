@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from plait.model import HybridConfig
-from plait.tasks import task_to_json
+from plait.tasks import DecodingRecall, task_to_json
+from plait.tasks.packed import Packed
 from plait.training.start import Start
 
 _UNNAMED = ("model.pattern", "model", "task", "start", "test.task")
@@ -42,6 +43,9 @@ def value_text(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, str | int | tuple) or value is None:
         return "full" if value is None else str(value)
+    if isinstance(value, Packed):
+        share = f" p_bit {value.task.p_bit:g}" if isinstance(value.task, DecodingRecall) else ""
+        return f"packed {value.task.name}{share} {'with' if value.separator else 'without'} separator"
     return str(task_to_json(value)["task"]).rpartition(":")[2]
 
 

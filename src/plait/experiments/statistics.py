@@ -15,7 +15,7 @@ from plait.experiments.bootstrap import (
     resampled,
 )
 from plait.experiments.cells import Cell
-from plait.experiments.selection import Rule, once
+from plait.experiments.selection import Rule, Samples, once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,31 @@ def paired_difference(first: Cell, second: Cell, *, samples: int = SAMPLES) -> D
     taken = resampled(len(shared), samples=samples)
     differences = bootstrap_means(*tables[0], taken) - bootstrap_means(*tables[1], taken)
     return Difference(mean=mean, interval=interval_of(differences, len(shared)), seeds=len(shared))
+
+
+def change_of_difference(
+    now: tuple[Cell, Cell], before: tuple[Cell, Cell], *, samples: int = SAMPLES
+) -> Difference:
+    """How much larger `now[0] - now[1]` is than `before[0] - before[1]`, over the seeds that all four have.
+
+    Raises:
+        ValueError: no seed is shared.
+    """
+    every = (*now, *before)
+    shared = [seed for seed in now[0].seeds if all(seed in cell.seeds for cell in every)]
+    if not shared:
+        raise ValueError("no seed is shared by the two differences")
+    tables = [_at_seeds(cell, shared) for cell in every]
+
+    def change(taken: Samples) -> NDArray[np.float64]:
+        first, second, third, fourth = (bootstrap_means(*table, taken) for table in tables)
+        return (first - second) - (third - fourth)
+
+    mean = float(change(once(len(shared)))[0])
+    if len(shared) < 2:
+        return Difference(mean=mean, interval=None, seeds=1)
+    changes = change(resampled(len(shared), samples=samples))
+    return Difference(mean=mean, interval=interval_of(changes, len(shared)), seeds=len(shared))
 
 
 def _at_seeds(cell: Cell, seeds: Sequence[int]) -> tuple[Rule, NDArray[np.float64]]:

@@ -1,0 +1,125 @@
+"""Judges of a lead: one model over another where both are measured, and what a change to both does to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from plait.experiments import Cell, paired_difference
+from plait.experiments.statistics import change_of_difference
+from plait.findings.claims import Finding, Judge, Outcome, of_size
+from plait.findings.evidence import Evidence
+from plait.findings.judges import READING, Where, difference_text, having, training
+from plait.findings.sides import held_to
+from plait.findings.words import bracketed, decimals, signed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two models and where they are measured.
+
+    Args:
+        first, second: the fields of each.
+        lrs: the only learning rates that may be chosen; all where none is given.
+    """
+
+    first: Where
+    second: Where
+    lrs: Sequence[float] = field(default=())
+
+    def cells(self, found: Evidence) -> tuple[Cell, Cell] | None:
+        """None where one is not measured, or no seed is shared."""
+        one, other = (self._only(having(found.cells, where)) for where in (self.first, self.second))
+        if one is None or other is None or not set(one.seeds) & set(other.seeds):
+            return None
+        return one, other
+
+    def _only(self, cells: Sequence[Cell]) -> Cell | None:
+        if len(cells) != 1:
+            return None
+        return held_to(cells[0], self.lrs) if self.lrs else cells[0]
+
+
+def lead(pair: Pair, *, size: float) -> Judge:
+    """The first is above the second by `size`."""
+
+    def judge(found: Evidence) -> Finding | None:
+        cells = pair.cells(found)
+        if cells is None:
+            return None
+        difference = paired_difference(*cells)
+        if difference.interval is None:
+            return None
+        low, high = difference.interval.low, difference.interval.high
+        means = " against ".join(decimals(found.summary(cell).mean) for cell in cells)
+        return Finding(
+            outcome=of_size(difference.mean, low, high + READING, size),
+            ours=f"{difference_text(difference)} ({means})",
+            **training(found, cells),
+        )
+
+    return judge
+
+
+def lost(near: Where, far: Where, *, lrs: Sequence[float] = ()) -> Judge:
+    """One model, measured far from its training, has lost half of what it has near it; a tenth is the direction."""
+
+    def judge(found: Evidence) -> Finding | None:
+        cells = Pair(first=near, second=far, lrs=lrs).cells(found)
+        if cells is None:
+            return None
+        loss, learned = paired_difference(*cells), found.summary(cells[0]).mean
+        outcome = Outcome.NOT
+        if loss.interval is not None and loss.interval.low > 0 and loss.mean >= learned / 10:
+            outcome = Outcome.REPRODUCED if loss.mean >= learned / 2 else Outcome.DIRECTION
+        words = " to ".join(bracketed(found.summary(cell)) for cell in cells)
+        return Finding(outcome=outcome, ours=f"from {words}", **training(found, cells))
+
+    return judge
+
+
+def what_changes_do(before: Pair, changes: Mapping[str, Pair]) -> Judge:
+    """The lead of `before`, and how much larger each change alone makes it."""
+
+    def judge(found: Evidence) -> Finding | None:
+        start = before.cells(found)
+        if start is None:
+            return None
+        words, short, shown = [f"the lead is {difference_text(paired_difference(*start))}"], [], [*start]
+        for name, pair in changes.items():
+            now = pair.cells(found)
+            if now is None or not set.intersection(*(set(cell.seeds) for cell in (*now, *start))):
+                words.append(f"{name}: not trained")
+                continue
+            effect = change_of_difference(now, start)
+            words.append(f"{name} {difference_text(effect)}")
+            short.append(f"{name} {signed(effect.mean)}")
+            shown += now
+        if not short:
+            return None
+        return Finding(
+            outcome=Outcome.OWN, ours="; ".join(words), short=", ".join(short), **training(found, shown)
+        )
+
+    return judge
+
+
+def leads(pairs: Mapping[str, Pair]) -> Judge:
+    """Every lead that is measured, by name."""
+
+    def judge(found: Evidence) -> Finding | None:
+        words, short, shown = [], [], []
+        for name, pair in pairs.items():
+            cells = pair.cells(found)
+            if cells is None:
+                continue
+            difference = paired_difference(*cells)
+            means = " against ".join(decimals(found.summary(cell).mean) for cell in cells)
+            words.append(f"{name} {difference_text(difference)} ({means})")
+            short.append(f"{name} {signed(difference.mean)}")
+            shown += cells
+        if not words:
+            return None
+        return Finding(
+            outcome=Outcome.OWN, ours="; ".join(words), short=", ".join(short), **training(found, shown)
+        )
+
+    return judge

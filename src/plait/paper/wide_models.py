@@ -1,0 +1,106 @@
+"""What Figure 8 and Table 1 share: packed rows, the three released models, and others of the hybrid's size.
+
+As run: a hybrid of 90.4 M parameters, a Transformer of 151 M (MLP of 4 d_model), and 32 Mamba layers of 213 M, meant
+as 12. Source: the program released with arXiv 2603.08859.
+"""
+
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any
+
+from plait.model import HybridConfig
+from plait.paper.begun_recall import BegunRecall
+from plait.tasks import DecodingRecall
+from plait.tasks.packed import Packed
+from plait.training.evaluation import Evaluation
+from plait.training.run import Run, Train
+
+WIDE, SMALL = 1024, 32
+"""The paper's width, and that of the quick forms."""
+
+HEADS = {WIDE: 16, SMALL: 2}
+WINDOW = 20
+N_BITS = 4
+"""The released program floors 26 words to 16."""
+
+HYBRID, ATTENTION, DEEP, RECURRENT = "(SSM-TF)*6", "TF*12", "SSM*32", "SSM*12"
+LATE, SINGLE, TURNED = "SSM*10-TF*2", "SSM*5-TF-SSM*6", "(TF-SSM)*6"
+
+EQUAL_MLP = {WIDE: 1_600, SMALL: 76}
+EQUAL_INNER = {
+    RECURRENT: {WIDE: 2_304, SMALL: 60},
+    LATE: {WIDE: 2_240, SMALL: 60},
+    SINGLE: {WIDE: 2_304, SMALL: 60},
+}
+"""MLP units and SSM channels with which other models have the hybrid's parameters, within 1%."""
+
+BASE_LR = 3e-4
+LRS = (1e-4, BASE_LR, 1e-3)
+PROTOCOL = Train(steps=2_000, batch=8, seq_len=200, lr=BASE_LR)
+
+TRAINING_LENGTHS = (10, 50)
+TESTED_TOKENS = 25_600
+"""Of each member at each length."""
+
+_FIELDS = (
+    *("pattern", "d_model", "n_heads", "d_mlp", "d_inner", "window", "positions", "init"),
+    *("dropout", "dropout_at"),
+)
+VARIED = ("task", *(f"model.{name}" for name in _FIELDS))
+
+
+def packed(p_bit: float, *, separator: bool) -> Packed:
+    task = DecodingRecall(n_bits=N_BITS, p_bit=p_bit)
+    return Packed(task=task, lengths=TRAINING_LENGTHS, separator=separator)
+
+
+def cell(task: Packed, model: HybridConfig) -> tuple[Any, ...]:
+    """A value of `VARIED`."""
+    return (task, *attrgetter(*_FIELDS)(model))
+
+
+def hybrid(width: int, pattern: str = HYBRID, **more: Any) -> HybridConfig:
+    """Every linear map from normal(0, 0.02), Mamba's steps overwritten, dropout on the embedding, as released."""
+    inner = EQUAL_INNER.get(pattern, {}).get(width, 2 * width)
+    released = {"init": "released", "dropout": 0.1, "dropout_at": "embedding"}
+    return _model(width, pattern, **{"d_inner": inner, **released, **more})
+
+
+def transformer(width: int, *, equal: bool = False, **more: Any) -> HybridConfig:
+    """MLP of 4 d_model, or one with which it has the hybrid's parameters; no dropout."""
+    return _model(width, ATTENTION, **{"d_mlp": EQUAL_MLP[width] if equal else 4 * width, **more})
+
+
+def mamba(width: int, *, equal: bool = False) -> HybridConfig:
+    """32 layers, or 12 with the hybrid's parameters; Mamba's own initial weights, no dropout."""
+    if equal:
+        return _model(width, RECURRENT, init="mamba", d_inner=EQUAL_INNER[RECURRENT][width])
+    return _model(width, DEEP, init="mamba")
+
+
+def as_run(width: int) -> tuple[HybridConfig, ...]:
+    return hybrid(width), transformer(width), mamba(width)
+
+
+def equal_size(width: int, **more: Any) -> tuple[HybridConfig, ...]:
+    """Hybrid, Transformer and SSM of 12 layers at equal parameters; `more` is of those with attention."""
+    return hybrid(width, **more), transformer(width, equal=True, **more), mamba(width, equal=True)
+
+
+def _model(width: int, pattern: str, **more: Any) -> HybridConfig:
+    given = {"d_mlp": 2 * width, "d_inner": 2 * width, "window": WINDOW, **more}
+    return HybridConfig(pattern=pattern, d_model=width, n_heads=HEADS[width], **given)
+
+
+BASE = Run(task=packed(0.2, separator=False), model=hybrid(WIDE), train=PROTOCOL)
+
+
+def tested_at(p_bits: Iterable[float], lengths: Iterable[int]) -> tuple[Evaluation, ...]:
+    """One example by itself, bare as in the released test and behind <bos> as separators have it."""
+    lengths = tuple(lengths)
+    return tuple(
+        Evaluation(task=kind(n_bits=N_BITS, p_bit=p_bit), seq_len=length, sequences=TESTED_TOKENS // length)
+        for kind in (DecodingRecall, BegunRecall)
+        for p_bit in p_bits
+        for length in lengths
+    )

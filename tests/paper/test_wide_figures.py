@@ -1,0 +1,83 @@
+"""Figure 8 and Table 1: the released models by their sizes, others of the hybrid's, what is trained, and the claims."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from made_up_rows import made_up_rows
+
+from plait.findings.claims import Outcome
+from plait.findings.evidence import Evidence, StoredRows
+from plait.model import HybridConfig, HybridLM
+from plait.paper import wide_models as wide
+from plait.paper.begun_recall import BegunRecall
+from plait.paper.fig8 import FIG8
+from plait.paper.tab1 import TAB1
+from plait.random import Stream
+from plait.tasks import DecodingRecall
+from plait.tasks.packed import Packed
+
+
+def parameters(config: HybridConfig) -> int:
+    with torch.device("meta"):
+        model = HybridLM(replace(config, vocab_size=21), seed=None)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_the_released_models_have_the_papers_sizes() -> None:
+    assert wide.BASE.task.vocab_size == 21
+    millions = [parameters(model) / 1e6 for model in wide.as_run(wide.WIDE)]
+    assert millions == pytest.approx([90.4, 151.2, 213.4], abs=0.05)
+
+
+@pytest.mark.parametrize("width", [wide.WIDE, wide.SMALL])
+def test_others_have_the_hybrids_size(width: int) -> None:
+    hybrid, *others = wide.equal_size(width)
+    others += [wide.hybrid(width, pattern) for pattern in (wide.TURNED, wide.LATE, wide.SINGLE)]
+    size = parameters(hybrid)
+    assert [parameters(model) / size for model in others] == pytest.approx([1.0] * 5, abs=0.03)
+
+
+def test_which_rates_and_seeds() -> None:
+    for figure in (FIG8, TAB1):
+        for runs in figure.experiment.expand_cells():
+            one = runs[0]
+            assert isinstance(one.task, Packed)
+            assert isinstance(one.task.task, DecodingRecall)
+            assert (one.train.steps, one.train.batch, one.train.seq_len) == (2_000, 8, 200)
+            small, separator = one.model.d_model == wide.SMALL, one.task.separator
+            released = figure is TAB1 and not separator and not small
+            rates = (wide.BASE_LR,) if released else wide.LRS[1:] if small and figure is TAB1 else wide.LRS
+            seeds = 5 if one.task.task.p_bit == 0.2 and not (small and figure is TAB1) else 3
+            assert {run.train.lr for run in runs} == set(rates)
+            assert {run.train.seed for run in runs} == set(range(seeds))
+
+
+def test_the_claims_are_decided_by_rows_and_open_without() -> None:
+    tests = [e for e in FIG8.experiment.evaluations if e.seq_len in (30, 190, 1_600)]
+    experiment = replace(FIG8.experiment, evaluations=tuple(tests)).where(
+        {"model.d_model": (wide.WIDE,), "train.lr": (wide.BASE_LR,), "train.seed": range(2)}
+    )
+    stored = StoredRows(**dict(zip(("rows", "evaluations"), made_up_rows(experiment), strict=True)))
+    there = Evidence(experiment=experiment, cells=stored.cells(experiment), stored=stored)
+    nothing = Evidence(experiment=experiment, cells=(), stored=stored)
+    for claim in FIG8.claims:
+        finding = claim.judge(there)
+        assert finding is not None, claim.statement
+        assert finding.outcome is not Outcome.OPEN
+        assert "not trained" not in finding.ours
+        assert claim.judge(nothing) is None
+
+
+def test_a_row_behind_bos_has_the_examples_targets() -> None:
+    task, plain = BegunRecall(n_bits=2, p_bit=0.4), DecodingRecall(n_bits=2, p_bit=0.4)
+    tokens = task.sample(Stream(3), batch=5, seq_len=40)
+    found, example = task.targets(tokens), plain.targets(tokens[:, 1:])
+    assert (tokens[:, 0] == 6).all()
+    assert not found.scored[:, 0].any()
+    assert torch.equal(found.scored[:, 1:], example.scored)
+    assert torch.equal(found.tokens[:, 1:], example.tokens)
+    answers = [-1 if answer is None else answer for answer in task.answers(tokens[0].tolist())]
+    assert answers == torch.where(found.scored[0], found.tokens[0], -1).tolist()
+    with pytest.raises(ValueError, match="must begin with <bos> and have no other"):
+        task.targets(tokens.roll(1, -1))
