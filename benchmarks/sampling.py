@@ -16,6 +16,7 @@ import torch
 
 from plait import HybridConfig, Stream
 from plait.tasks import (
+    MQAR,
     AssociativeRecall,
     DecodingRecall,
     MultiKeyRecall,
@@ -36,6 +37,7 @@ TASKS = {
     "associative-recall": AssociativeRecall(),
     "multi-key-recall": MultiKeyRecall(),
     "needle": Needle(),
+    "mqar": MQAR(),
 }
 
 

@@ -12,6 +12,7 @@ from plait import HybridConfig, HybridLM, Stream, load, train
 from plait.constructions import decoding_recall, selective_copying
 from plait.memory import LayerMemory, MemoryReport, count
 from plait.tasks import (
+    MQAR,
     TASKS,
     AssociativeRecall,
     DecodingRecall,
@@ -32,10 +33,15 @@ TASK_DEFAULTS = {
     AssociativeRecall: {},
     MultiKeyRecall: {"n_words": 8, "key_length": 2},
     Needle: {"n_words": 100},
+    MQAR: {
+        "n_keys": 16, "n_values": 16, "n_fillers": 1, "n_pairs": 8, "p_query": 0.5,
+        "keep": "latest", "variant": "distinct",
+    },
 }  # fmt: skip
 VARIANTS = {
     SelectiveCopying: ("uniform", "adversarial", "repetitive"),
     DecodingRecall: ("interleaved", "last"),
+    MQAR: ("distinct", "repeated"),
 }
 TASK_NAMES = {
     "selective-copying": SelectiveCopying,
@@ -43,6 +49,7 @@ TASK_NAMES = {
     "associative-recall": AssociativeRecall,
     "multi-key-recall": MultiKeyRecall,
     "needle": Needle,
+    "mqar": MQAR,
 }
 CONFIG_DEFAULTS = {
     "pattern": "SSM-TF", "window": None, "d_state": 16, "expand": 2, "d_conv": 4, "n_heads": 1,

@@ -6,6 +6,7 @@ import torch
 from plait.native import library
 from plait.random import TEST, Stream
 from plait.tasks import (
+    MQAR,
     AssociativeRecall,
     DecodingRecall,
     MultiKeyRecall,
@@ -29,6 +30,11 @@ EVERY_TASK = (
     AssociativeRecall(),
     *(MultiKeyRecall(key_length=length) for length in (1, 2, 3, 20, 30)),
     *(Needle(score_marker=early) for early in (False, True)),
+    *(
+        MQAR(keep=keep, variant=variant)
+        for keep in ("latest", "first")
+        for variant in ("distinct", "repeated")
+    ),
 )
 
 

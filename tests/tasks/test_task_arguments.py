@@ -8,6 +8,7 @@ import torch
 
 from plait.random import Stream
 from plait.tasks import (
+    MQAR,
     TASKS,
     AssociativeRecall,
     DecodingRecall,
@@ -55,6 +56,11 @@ def refuses(call, *parts):
         *((DecodingRecall, "variant", value) for value in ("first", None)),
         *((MultiKeyRecall, "key_length", value) for value in (0, -2, 1.5, 2**31)),
         *((Needle, "score_marker", value) for value in (1, "yes", None)),
+        *((MQAR, "n_keys", value) for value in (0, 2**16 + 1, 2.0, True, "8")),
+        *((MQAR, name, value) for name in ("n_values", "n_fillers") for value in (0, -1, 2**24 + 1, None)),
+        *((MQAR, "n_pairs", value) for value in (0, 17, 1.5, True)),
+        *((MQAR, "p_query", value) for value in (-0.1, math.nan, "0.2", None)),
+        *((MQAR, name, value) for name in ("keep", "variant") for value in ("last", "", None)),
     ],
 )
 def test_a_field_is_refused(task, field, value):
@@ -92,6 +98,8 @@ def test_batch_and_length_are_refused(task_class, value):
         (SelectiveCopying(numbers=(40, 1)), 41, "the largest is 40"),
         (DecodingRecall(variant="last"), 5, "n_bits = 5"),
         (Needle(), 3, "at least 3"),
+        (MQAR(), 17, "n_pairs = 8"),
+        (MQAR(n_keys=1, n_pairs=4, variant="repeated"), 9, "at least 9"),
         (DecodingRecall(), 1, None),
         (AssociativeRecall(), 1, None),
         (MultiKeyRecall(key_length=7), 1, None),

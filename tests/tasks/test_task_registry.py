@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from plait.tasks import (
+    MQAR,
     TASKS,
     AssociativeRecall,
     DecodingRecall,
@@ -188,6 +189,7 @@ def test_an_own_task_named_otherwise(name):
         AssociativeRecall(n_words=9),
         MultiKeyRecall(key_length=3),
         Needle(score_marker=True),
+        MQAR(n_pairs=3, p_query=1.0, keep="first", variant="repeated"),
     ],
     ids=repr,
 )

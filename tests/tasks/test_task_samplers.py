@@ -12,6 +12,7 @@ import torch
 
 from plait.random import TEST, Stream
 from plait.tasks import (
+    MQAR,
     AssociativeRecall,
     DecodingRecall,
     MultiKeyRecall,
@@ -34,6 +35,8 @@ EVERY_TASK = (
     MultiKeyRecall(key_length=30),
     Needle(),
     Needle(score_marker=True),
+    MQAR(),
+    MQAR(keep="first", variant="repeated"),
 )
 
 
@@ -180,6 +183,31 @@ def test_needle(seq_len):
     assert_uniform(places, seq_len // 2)
     assert_uniform(tokens[tokens < 4], 4)
     assert_uniform(tokens.gather(1, places[:, None] + 1), 4)
+
+
+@pytest.mark.parametrize("variant", ["distinct", "repeated"])
+@pytest.mark.parametrize("p", [0.3, 0.0, 1.0])
+def test_mqar(variant, p):
+    task = MQAR(n_keys=4, n_values=3, n_fillers=2, n_pairs=3, p_query=p, variant=variant)
+    tokens = many(task, batch=8192, seq_len=20)
+    keys, values, behind = tokens[:, 0:6:2], tokens[:, 1:6:2], tokens[:, 6:]
+    codes = keys[:, 0] * 16 + keys[:, 1] * 4 + keys[:, 2]
+    for code, count in enumerate(codes.bincount(minlength=64).tolist()):
+        possible = variant == "repeated" or len({code // 16, code // 4 % 4, code % 4}) == 3
+        assert_binomial(count, len(codes), (1 / 64 if variant == "repeated" else 1 / 24) * possible)
+    assert_uniform(values - 4, 3)
+    query = behind < 4
+    assert_binomial(query.sum(), behind.numel(), p)
+    assert_binomial((query[:, ::2] & query[:, 1::2]).sum(), query.numel() // 2, p * p)
+    if p < 1:
+        assert_uniform(behind[~query] - 7, 2)
+    scored = task.targets(tokens).scored
+    assert torch.equal(scored[:, 6:], query), "whoever is asked for was given a value"
+    if p > 0:
+        places = (behind[:, :, None] == keys[:, None, :])[query].float()
+        asked = places[places.sum(1) == 1]  # of keys that stand in one pair
+        for count in asked.sum(0).tolist():
+            assert_binomial(count, len(asked), 1 / 3)
 
 
 @pytest.mark.parametrize("task", EVERY_TASK, ids=repr)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait.native import library
-from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.tasks import MQAR, AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 
 INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -65,12 +65,25 @@ def needle_loop(task, row):
     return answers
 
 
+def mqar_loop(task, row):
+    answers = []
+    for i, key in enumerate(row):
+        given = [
+            row[j + 1]
+            for j in range(i)
+            if row[j] == key < task.n_keys and 0 <= row[j + 1] - task.n_keys < task.n_values
+        ]
+        answers.append(given[-1 if task.keep == "latest" else 0] if given else None)
+    return answers
+
+
 LOOPS = {
     SelectiveCopying: copying_loop,
     DecodingRecall: decoding_loop,
     AssociativeRecall: associative_loop,
     MultiKeyRecall: multi_key_loop,
     Needle: needle_loop,
+    MQAR: mqar_loop,
 }
 
 TASKS = st.one_of(
@@ -89,6 +102,14 @@ TASKS = st.one_of(
         key_length=st.integers(1, 5) | st.sampled_from([40, 63, 64, 200, 2**31 - 1]),
     ),
     st.builds(Needle, n_words=st.integers(1, 4), score_marker=st.booleans()),
+    st.builds(
+        MQAR,
+        n_keys=st.integers(1, 3),
+        n_values=st.integers(1, 3),
+        n_fillers=st.integers(1, 2),
+        n_pairs=st.just(1),
+        keep=st.sampled_from(["latest", "first"]),
+    ),
 )
 
 
@@ -149,6 +170,8 @@ class TestBothPaths:
             MultiKeyRecall(n_words=3, key_length=2),
             Needle(n_words=2),
             Needle(n_words=2, score_marker=True),
+            MQAR(n_keys=2, n_values=2, n_pairs=1),
+            MQAR(n_keys=2, n_values=2, n_pairs=1, keep="first"),
         ],
         ids=repr,
     )
@@ -220,6 +243,26 @@ def test_edges_of_the_needle():
     assert one(task, [3]) == one(early, [3]) == [None]
 
 
+def test_edges_of_mqar():
+    keys = {"n_keys": 2, "n_values": 2, "n_pairs": 1}  # 0 and 1 are keys, 2 and 3 values, 4 is the filler
+    latest, first = MQAR(**keys), MQAR(**keys, keep="first")
+    row = [0, 2, 0, 3, 0]
+    assert one(latest, row) == [None, None, 2, None, 3]
+    assert one(first, row) == [None, None, 2, None, 2]
+    for task in (latest, first):
+        assert one(task, [0, 1, 2, 0, 1]) == [
+            None,
+            None,
+            None,
+            None,
+            2,
+        ]  # a key behind a key is given nothing
+        assert one(task, [0, 4, 2, 0]) == [None] * 4  # nor is one that a filler follows
+        assert one(task, [2, 3, 2]) == [None] * 3  # a value is no key
+        assert one(task, [2, 0, 2]) == [None] * 3  # nor does the last token of a row go on at its first
+        assert one(task, [0, 2, 1, 0]) == [None, None, None, 2]
+
+
 @pytest.mark.parametrize(
     ("task", "names"),
     [
@@ -228,6 +271,7 @@ def test_edges_of_the_needle():
         (AssociativeRecall(n_words=4), None),
         (MultiKeyRecall(n_words=4), None),
         (Needle(n_words=4), None),
+        (MQAR(n_keys=2, n_values=4, n_pairs=1), None),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
@@ -281,6 +325,11 @@ class TestControls:
             assert bool(defined[i]) == (key is not None)
             assert control[i] == (0 if key is None else int("".join(map(str, key)), 5))
 
+    def test_mqar(self):
+        control, defined = MQAR(n_keys=2, n_values=2, n_pairs=1).control(torch.tensor([1, 0, 2, 4, 1]))
+        assert control.tolist() == [1, 0, 0, 0, 1]
+        assert defined.tolist() == [True, True, False, False, True]
+
     def test_associative_recall(self):
         control, defined = AssociativeRecall(n_words=5).control(torch.tensor([3, 0, 4]))
         assert control.tolist() == [3, 0, 4]
@@ -297,7 +346,7 @@ def test_a_key_of_63_bits_is_a_control_and_a_longer_one_is_refused():
 
 
 def test_only_the_needle_states_no_composition():
-    for task in (SelectiveCopying(), DecodingRecall(), AssociativeRecall(), MultiKeyRecall()):
+    for task in (SelectiveCopying(), DecodingRecall(), AssociativeRecall(), MultiKeyRecall(), MQAR()):
         assert task.composition is not None
         assert callable(task.control)
     assert Needle.composition is None

@@ -12,12 +12,16 @@ import torch
 from theory_cases import SMALL_TASKS, all_rows, in_domain
 
 import plait.theory.checker
+from plait.tasks import MQAR, DecodingRecall, Needle, SelectiveCopying, task_to_json
 from plait.tasks import TASKS as TASKS_OF_PLAIT
-from plait.tasks import DecodingRecall, Needle, SelectiveCopying, task_to_json
 from plait.theory.checker.document import Refused
 from plait.theory.checker.rules import RULES, rule_of
 
-TASKS = (*SMALL_TASKS, DecodingRecall(n_bits=1, variant="last"), DecodingRecall(n_bits=2, variant="last"))
+TASKS = (
+    *SMALL_TASKS,
+    *(DecodingRecall(n_bits=n_bits, variant="last") for n_bits in (1, 2)),
+    *(MQAR(n_keys=n, n_values=2, n_pairs=n, keep=keep) for n in (1, 2) for keep in ("latest", "first")),
+)
 
 
 def rule(task):
@@ -75,11 +79,16 @@ def test_rows_outside_the_domain_are_undefined():
         ("selective-copying", {"variant": "other"}, "one of"),
         ("decoding-recall", {"n_bits": 30}, "at most 20"),
         ("decoding-recall", {"p_bit": 2}, "probability"),
+        ("mqar", {"keep": "last"}, "one of"),
+        ("mqar", {"variant": "uniform"}, "one of"),
+        ("mqar", {"n_pairs": 2}, "at most n_keys"),
+        ("mqar", {"n_fillers": 0}, "at least 1"),
     ],
 )
 def test_refused(name, params, said):
     whole = dict.fromkeys(RULES[name].parameters, 1)
     whole |= {"numbers": [1], "variant": "uniform"} if name == "selective-copying" else {}
+    whole |= {"keep": "first", "variant": "distinct"} if name == "mqar" else {}
     with pytest.raises(Refused, match=said):
         rule_of(name, whole | params)
 
@@ -89,7 +98,7 @@ def test_an_unknown_task_is_refused():
         rule_of("neddle", {})
 
 
-@pytest.mark.parametrize("task", [SelectiveCopying(), DecodingRecall(), Needle()], ids=repr)
+@pytest.mark.parametrize("task", [SelectiveCopying(), DecodingRecall(), Needle(), MQAR()], ids=repr)
 def test_every_parameter_must_be_in_the_file(task):
     params = task_to_json(task)["params"]
     for name in params:

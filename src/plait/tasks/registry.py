@@ -17,6 +17,7 @@ from plait.checks import one_line, resolve, shortened, stored_name, unknown
 from plait.tasks.associative_recall import AssociativeRecall
 from plait.tasks.base import Task
 from plait.tasks.decoding_recall import DecodingRecall
+from plait.tasks.mqar import MQAR
 from plait.tasks.multi_key_recall import MultiKeyRecall
 from plait.tasks.needle import Needle
 from plait.tasks.selective_copying import SelectiveCopying
@@ -24,7 +25,7 @@ from plait.tasks.selective_copying import SelectiveCopying
 TASKS: Mapping[str, type[Task]] = MappingProxyType(
     {
         task.name: task
-        for task in (SelectiveCopying, DecodingRecall, AssociativeRecall, MultiKeyRecall, Needle)
+        for task in (SelectiveCopying, DecodingRecall, AssociativeRecall, MultiKeyRecall, Needle, MQAR)
     }
 )
 """The built-in tasks by the name that the command line knows them by."""

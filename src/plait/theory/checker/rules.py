@@ -1,10 +1,10 @@
 """The tasks' definitions once more, in plain Python over lists of ints; only the checker uses them.
 
 A rule is opened on a prefix, read once, and then walks any suffix: the target at each of its positions behind that
-prefix, or None where it is undefined. Source: arXiv 2603.08859 as restated in docs/theory.md, 1.
+prefix, or None where it is undefined. Source: arXiv 2603.08859 and 2312.04927 as restated in docs/theory.md, 1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Protocol
@@ -213,12 +213,58 @@ class Needle:
         return (where, word), targets
 
 
+class MQAR:
+    """The value that stood right behind the key at the position, the latest time before it or the first."""
+
+    task = "plait.tasks.mqar:MQAR"
+    parameters = ("n_keys", "n_values", "n_fillers", "n_pairs", "p_query", "keep", "variant")
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        self.n_keys, n_values, n_fillers, n_pairs = (_positive(params, name) for name in self.parameters[:4])
+        self.values = range(self.n_keys, self.n_keys + n_values)
+        self.n_tokens = self.values.stop + n_fillers
+        _check_probability(params, "p_query")
+        self.first = _one_of(params, "keep", ("latest", "first")) == "first"
+        if _one_of(params, "variant", ("distinct", "repeated")) == "distinct" and n_pairs > self.n_keys:
+            raise Refused(f"n_pairs must be at most n_keys = {self.n_keys}, got {n_pairs}")
+
+    def work(self, tokens: int) -> int:
+        return 3 * tokens
+
+    def open(self, prefix: Tokens) -> Walk:
+        before = self._given(pairwise(prefix))
+        last = prefix[-1:]
+
+        def walk(suffix: Tokens) -> list[int | None]:
+            since: dict[int, int] = {}
+            targets: list[int | None] = []
+            sides = (before, since) if self.first else (since, before)
+            previous = last[0] if last else self.n_tokens
+            for token in suffix:
+                if previous < self.n_keys and token in self.values and not (self.first and previous in since):
+                    since[previous] = token
+                targets.append(sides[0].get(token, sides[1].get(token)))
+                previous = token
+            return targets
+
+        return walk
+
+    def _given(self, pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+        """Of each key its value, by the pairs of neighbours."""
+        given: dict[int, int] = {}
+        for key, value in pairs:
+            if key < self.n_keys and value in self.values and not (self.first and key in given):
+                given[key] = value
+        return given
+
+
 RULES = {
     "selective-copying": SelectiveCopying,
     "associative-recall": AssociativeRecall,
     "multi-key-recall": MultiKeyRecall,
     "decoding-recall": DecodingRecall,
     "needle": Needle,
+    "mqar": MQAR,
 }
 
 
