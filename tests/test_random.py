@@ -23,6 +23,7 @@ from plait.random import (
     _sqrt,
     normal_quantile,
     philox4x32,
+    plain_bits,
 )
 
 # Salmon et al., known-answer vectors of Random123 for philox4x32-10: counter, key, result.
@@ -275,3 +276,8 @@ def test_a_stream_refuses(arguments, got):
 def test_a_draw_refuses(draw):
     with pytest.raises(ValueError, match=r"must be .* got"):
         draw(Stream(0))
+
+
+@pytest.mark.parametrize(("seed", "n", "step"), [(0, 1, 0), (7, 10, 1), (2**40 + 3, 64, 5)])
+def test_plain_integers_are_the_words_of_the_stream(seed: int, n: int, step: int) -> None:
+    assert plain_bits(seed, n, step=step) == Stream(seed, step).bits((n,)).tolist()

@@ -8,6 +8,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "plait"
 
 PARTS = (
     *("__init__.py", "deferred.py", "files.py", "random.py"),
+    *("kernels/__init__.py", "kernels/graph"),
     *("advisor", "browser", "checks", "layers", "memory", "model", "native", "tasks", "theory"),
 )
 """Of the package: what `plait.browser` imports, and what lies beside that."""

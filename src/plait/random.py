@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from plait.checks import check_integer
 from plait.deferred import deferred
@@ -32,8 +32,11 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
-def philox4x32(counter: Sequence[Tensor], key: Sequence[Tensor], *, rounds: int = 10) -> tuple[Tensor, ...]:
-    """Four 32-bit words (int64 tensors with values in [0, 2^32)) for a counter of four words and a key of two."""
+Word = TypeVar("Word", "Tensor", int)
+
+
+def philox4x32(counter: Sequence[Word], key: Sequence[Word], *, rounds: int = 10) -> tuple[Word, ...]:
+    """Four 32-bit words (int64 tensors with values in [0, 2^32), or integers) for counters of four and keys of two."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(rounds):
@@ -46,6 +49,13 @@ def philox4x32(counter: Sequence[Tensor], key: Sequence[Tensor], *, rounds: int 
         )
         k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
     return c0, c1, c2, c3
+
+
+def plain_bits(seed: int, n: int, *, step: int = 0) -> list[int]:
+    """The first `n` words of `Stream(seed, step).bits`, in Python's integers alone: for where there is no torch."""
+    key = (seed & _MASK, seed >> 32 & _MASK)
+    blocks = (philox4x32((block, 0, step, TRAIN), key) for block in range((n + 3) // 4))
+    return [word for block in blocks for word in block][:n]
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,9 @@ def _read_weights(path: Path, wanted: Mapping[str, Tensor]) -> tuple[dict[str, T
         more = "more are there" if len(body) > most else f"{len(body):,} are there"
         raise ValueError(f"no whole safetensors file: its tensors have {most:,} bytes, {more}")
     data = size + text + body
-    if broken(data):
+    if broken(data) or (
+        broken(data) is None and saved_with is not None
+    ):  # what names its config was sealed too
         raise ValueError("its checksum is not that of its bytes: it was damaged or edited since it was saved")
     tensors = _parse(data)
     for name, tensor in tensors.items():

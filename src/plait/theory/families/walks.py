@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from plait.deferred import deferred
-from plait.random import Stream
+from plait.random import Stream, plain_bits
 from plait.theory.confidence import ALPHA, least_success_rate
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fract
     Returns the factors, the share of numbers that surely fits, and the confidence of that.
     """
     samples = _samples(steps * n // 8)
-    numbers = Stream(n * 1009 + k, 1).bits((2 * samples, steps)).tolist()
+    words = plain_bits(n * 1009 + k, 2 * samples * steps, step=1)
+    numbers = [words[at : at + steps] for at in range(0, len(words), steps)]
     products = sorted(_path(n, k, steps, digits)[0] for digits in numbers[:samples])
     # A number fits if it is below the product of the radices that it meets; at least half of them should.
     _, rank = max((product * (samples - i), i) for i, product in enumerate(products[: samples // 2]))
