@@ -1,4 +1,4 @@
-"""What MkDocs adds to docs/: API pages, the gallery, the notebook, and the page that computes.
+"""What MkDocs adds to docs/: API pages, the gallery, the notebooks, and the page that computes.
 
 The hooks of mkdocs.yml. Pages are made in memory; nothing is written beside the site itself.
 """
@@ -18,7 +18,8 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "plait"
 COMPUTE = ROOT / "build" / "compute.html"
-NOTEBOOK = ROOT / "examples" / "constructions.ipynb"
+NOTEBOOKS = {"constructions": "A forward pass", "hops": "Hops, from nothing"}
+"""Of examples/: the file, and what the list of pages calls it."""
 
 TUTORIALS = ("first-frontier", "own-mixer", "size-a-hybrid", "compile-a-program")
 
@@ -39,7 +40,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         {"Tutorials": [f"tutorials/{name}.md" for name in TUTORIALS if _present(f"tutorials/{name}.md")]},
         {"How to": "how-to/index.md"},
         {"Theory": theory},
-        {"A forward pass": "constructions-notebook.md"},
+        {"Notebooks": [{title: f"{name}-notebook.md"} for name, title in NOTEBOOKS.items()]},
         {"Results": results},
         {"Gallery": "gallery.md"},
         {"API": [f"api/{name}.md" for name, _ in api_pages()]},
@@ -59,7 +60,7 @@ def _pages(folder: str) -> list[str]:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The pages that are made, beside those that are written."""
     made = {f"api/{name}.md": text for name, text in api_pages()}
-    made |= {"gallery.md": gallery(), "constructions-notebook.md": notebook()}
+    made |= {"gallery.md": gallery(), **{f"{name}-notebook.md": notebook(name) for name in NOTEBOOKS}}
     for place, text in made.items():
         files.append(File.generated(config, place, content=text))
     for place, data in drawings():
@@ -170,10 +171,10 @@ def _natural(name: str) -> list[Any]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-def notebook() -> str:
-    """The notebook as it was run (a test runs it and compares), cell by cell."""
+def notebook(name: str) -> str:
+    """A notebook as it was run (a test runs it and compares), cell by cell."""
     parts: list[str] = []
-    for index, cell in enumerate(json.loads(NOTEBOOK.read_text())["cells"]):
+    for index, cell in enumerate(_cells(name)):
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             parts.append(source)
@@ -183,19 +184,22 @@ def notebook() -> str:
             if output["output_type"] == "stream":
                 parts.append(f"```text\n{''.join(output['text']).rstrip()}\n```")
             elif "image/png" in output.get("data", {}):
-                parts.append(f"![Drawing of the cell above](images/notebook-{index}-{n}.png)")
+                parts.append(f"![Drawing of the cell above](images/{name}-{index}-{n}.png)")
     return "\n\n".join(parts) + "\n"
 
 
 def drawings() -> Iterator[tuple[str, bytes]]:
-    """The notebook's pictures."""
-    for index, cell in enumerate(json.loads(NOTEBOOK.read_text())["cells"]):
-        for n, output in enumerate(cell.get("outputs", [])):
-            if "image/png" in output.get("data", {}):
-                yield (
-                    f"images/notebook-{index}-{n}.png",
-                    base64.b64decode("".join(output["data"]["image/png"])),
-                )
+    """The notebooks' pictures."""
+    for name in NOTEBOOKS:
+        for index, cell in enumerate(_cells(name)):
+            for n, output in enumerate(cell.get("outputs", [])):
+                if "image/png" in output.get("data", {}):
+                    data = base64.b64decode("".join(output["data"]["image/png"]))
+                    yield f"images/{name}-{index}-{n}.png", data
+
+
+def _cells(name: str) -> list[dict[str, Any]]:
+    return json.loads((ROOT / "examples" / f"{name}.ipynb").read_text())["cells"]
 
 
 def _normal(path: Path) -> str:

@@ -97,13 +97,15 @@ def test_what_is_promised_is_there(site: Path) -> None:
         "theory",
         "how-to/index",
         "constructions-notebook",
+        "hops-notebook",
     ):
         assert (site / f"{name}.html").exists(), name
     assert len(list((site / "tutorials").glob("*.html"))) >= 3
     api = (site / "api" / "plait.tasks.html").read_text()
     assert "SelectiveCopying" in api
     assert "must be" in (site / "api" / "plait.model.html").read_text() or "Raises" in api
-    assert (site / "constructions-notebook.html").read_text().count("notebook-") >= 3
+    assert (site / "constructions-notebook.html").read_text().count("images/constructions-") >= 3
+    assert (site / "hops-notebook.html").read_text().count("images/hops-") >= 2
 
 
 @pytest.mark.parametrize("name", ["theory", "theory-constructions"])
