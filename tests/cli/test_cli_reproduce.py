@@ -185,7 +185,9 @@ def test_what_is_drawn_is_not_trained(plait, refused, tmp_path):
     assert "drawn, not trained" in refused("reproduce", "fig10", "--full")
 
 
-def test_the_headline_tells_first_what_is_proved(plait, plait_json, refused, monkeypatch):
+def test_the_headline_prints_first_what_is_proved_and_its_page_the_answer(
+    plait, plait_json, refused, monkeypatch
+):
     known = Figure(experiment=replace(TINY, name="headline"))
     monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"headline": known}))
     result = plait("reproduce", "headline", "-o", "r")
@@ -198,7 +200,10 @@ def test_the_headline_tells_first_what_is_proved(plait, plait_json, refused, mon
     sections = {
         section["title"]: section for section in plait_json("reproduce", "headline", "-o", "r")["sections"]
     }
-    assert list(sections)[:4] == ["Built and verified", "Bounds", "How the built models work", "Results"]
+    assert list(sections) == [
+        "Results", "Learned and built", "Frontier", "Built and verified", "Bounds", "How the built models work",
+        "Left out", "How this was made",
+    ]  # fmt: skip
     rows = sections["Learned and built"]["blocks"][0]["rows"]
     assert rows[0]["how"].startswith("built and proved")
     assert rows[0]["parameters"] < rows[-1]["parameters"]

@@ -138,7 +138,7 @@ def _train_and_report(
     asked: "Asked", folder: Path, train: "Callable[[Experiment, Path], None]", *, json: bool
 ) -> None:
     from plait.experiments import Store
-    from plait.report import RESULTS, Report, experiment_report, print_report, write_html
+    from plait.report import Report, experiment_report, print_report, write_html
     from plait.report.beside import beside_sections
     from plait.report.ceilings import ceiling_sections
     from plait.report.figures import write_figures
@@ -157,13 +157,14 @@ def _train_and_report(
     )
     after = [section.title for section in report.sections][1:]
     rows, evaluations = store.read(), store.read_evaluations()
+    end = after[0] if after else None
     beside = (
         *beside_sections(whole, rows),
         *frontier_sections(whole, rows),
         *ceiling_sections(whole, rows, evaluations),
     )
-    report = report.with_sections(*beside, before=after[0] if after else None)
-    full_report = report.with_sections(*known, before=RESULTS)
+    report = report.with_sections(*beside, before=end)
+    full_report = report.with_sections(*known, before=end)
     page, figures = write_html(full_report, folder / REPORT), write_figures(full_report, folder)
     if json:
         files = {"results": str(folder), "page": str(page), "figures": [str(path) for path in figures]}
