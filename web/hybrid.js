@@ -159,7 +159,30 @@ const Hybrid = (() => {
     });
   };
 
-  // The definitions of the two tasks, as plait.tasks has them: the target at each position, null where none.
+  // The statements of a program, each a column of values, null where there is nothing; as plait.compiler means them.
+  const columns = (model, tokens) => {
+    const made = [tokens.map((token) => model.token_names[token])];
+    for (const { kind, inputs, distance } of model.task.statements) {
+      const [first, key, query] = inputs.map((place) => made[place]);
+      if (kind === "lag") made.push(first.map((_, here) => (here < distance ? null : first[here - distance])));
+      else if (kind === "latest" && inputs.length === 3) made.push(first.map((_, here) => {
+        const found = query[here] === null ? -1 : key.slice(0, here + 1).lastIndexOf(query[here]);
+        return found < 0 ? null : first[found];
+      }));
+      else throw new Error(`no definition of ${kind}`);
+    }
+    return made;
+  };
+
+  /** Where the held signal is something. */
+  const known = (model, tokens) => {
+    if (model.task.task === "program") return columns(model, tokens)[1].map((value) => value !== null);
+    if (model.task.task !== "selective-copying") return tokens.map(() => true);
+    const first = tokens.findIndex((token) => token >= model.n_words);
+    return tokens.map((_, here) => first >= 0 && here >= first);
+  };
+
+  // The definitions of the tasks, as plait.tasks has them: the target at each position, null where none.
   const targets = (model, tokens) => {
     const { task, params } = model.task;
     if (task === "selective-copying") {
@@ -180,6 +203,9 @@ const Hybrid = (() => {
         return follower.has(spelled) ? follower.get(spelled) : null;
       });
     }
+    if (task === "program") {
+      return columns(model, tokens)[model.task.answer].map((name) => (name === null ? null : model.token_names.indexOf(name)));
+    }
     throw new Error(`no definition of ${task}`);
   };
 
@@ -192,7 +218,7 @@ const Hybrid = (() => {
     return { ...model, weights: { ...model.weights, [name]: copy } };
   };
 
-  return { forward, held, argmax, parse, targets, damaged };
+  return { forward, held, known, argmax, parse, targets, damaged };
 })();
 
 if (typeof module !== "undefined") module.exports = Hybrid;

@@ -1,18 +1,26 @@
-"""The models that the page runs: weights set by hand, and how to read what they hold."""
+"""The models that the page runs: weights set by hand or compiled, and how to read what they hold."""
 
+import inspect
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from plait.compiler import Program, ProgramPlan, program_to_json
 from plait.constructions import Plan, plan_of, smallest
 from plait.model import HybridLM
 from plait.report.inside import control_points
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, task_to_json
 
-EXAMPLES = {
+sys.path.append(str(Path(__file__).parents[1]))
+from examples.programs import associative_recall
+
+EXAMPLES: dict[str, tuple[Task, int, str]] = {
     "selective copying": (SelectiveCopying(), 100, "c a t 5' s 9' a b l e 6' x y z"),
     "decoding recall": (DecodingRecall(n_bits=2), 40, "w3 w1 w0 w2 1 1 w0 w1 0 1 w3"),
+    "associative recall, compiled": (associative_recall.PROGRAM, 100, "a b c a d b a c"),
 }
 """By name: the task, the longest sequence, and what is typed at first."""
 
@@ -24,13 +32,14 @@ def models() -> list[dict[str, Any]]:
 
 def described(name: str, task: Task, seq_len: int, typed: str) -> dict[str, Any]:
     """One model: config, weights, the names of its tokens, and the subspace in which its control is read."""
-    model = smallest(task, seq_len)
+    model = built(task, seq_len)
     plan = plan_of(model)
-    layer, subspace, points = control_points(plan)
+    layer, subspaces, points = held_points(plan)
     return {
         "name": name,
-        "task": task_to_json(task),
+        "task": program_json(task) if isinstance(task, Program) else task_to_json(task),
         "token_names": list(task.token_names),
+        "n_words": getattr(task, "n_words", 0),
         "seq_len": seq_len,
         "typed": typed,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -39,10 +48,41 @@ def described(name: str, task: Task, seq_len: int, typed: str) -> dict[str, Any]
         "weights": {key: value.double().tolist() for key, value in model.state_dict().items()},
         "held": {
             "layer": layer,
-            "read": reading(plan, subspace),
+            "read": [row for name in subspaces for row in reading(plan, name)],
             "points": [{"name": point, "at": at} for point, at in points],
         },
     }
+
+
+def built(task: Task, seq_len: int) -> HybridLM:
+    """The smallest model of a task: by hand, or compiled from its program."""
+    return (
+        task.compile(seq_len=seq_len, smallest=True) if isinstance(task, Program) else smallest(task, seq_len)
+    )
+
+
+def program_json(program: Program) -> dict[str, Any]:
+    """A program as `Hybrid.targets` runs it, with the lines that it was written in."""
+    module, _, _ = program.naming[0].partition(":")
+    lines = inspect.getsource(sys.modules[module]).splitlines()
+    written = [line.strip() for line in lines if line.strip().startswith("p.")]
+    return {"task": "program", "written": written, **program_to_json(program)}
+
+
+def held_points(plan: Plan) -> tuple[int, tuple[str, ...], list[tuple[str, list[float]]]]:
+    """After which layer, in which subspaces, and at which points the held signal is read; a program's first one."""
+    if not isinstance(plan, ProgramPlan):
+        layer, subspace, points = control_points(plan)
+        return layer, (subspace,), points
+    stream = plan.layout.stream
+    number, signal = next(
+        (number, one)
+        for number, layer in enumerate(plan.layout.layers, 1)
+        for one in layer.makes
+        if stream.names[one]
+    )
+    points = stream.bases[signal].tolist()
+    return number, stream.names[signal], [(str(v), p) for v, p in zip(signal.domain, points, strict=True)]
 
 
 def config_json(model: HybridLM) -> dict[str, Any]:

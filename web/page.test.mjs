@@ -183,6 +183,20 @@ test("a built model answers what is typed, and a damaged one is seen to err", as
   await page.locator("#work-text").fill("");
   await page.locator("#work-model").selectOption("1");
   assert.match(await page.locator("#work").innerText(), /scored positions \d+ are right/);
+  await page.locator("#work-model").selectOption("2");
+  assert.match(await page.locator("#work").innerText(), /Its program: p\.before = p\.lag\(p\.token\); p\.answer = /);
+  await page.locator("#work-text").fill("a b c a");
+  assert.deepEqual(await row("target"), ["-", "-", "-", "b"]);
+  assert.equal((await row("answer"))[3], "b");
+  assert.deepEqual(await row("held"), ["", "a", "b", "c"]);
+  await slide(page, "work-drag", 1);
+  assert.equal(await page.locator("#work-text").inputValue(), "a b c b");
+  assert.equal((await row("answer"))[3], "c");
+  await page.locator("#work-weight").selectOption("embedding.weight");
+  await slide(page, "work-index", 0);
+  await slide(page, "work-factor", 0);
+  await settled(page, "rong");
+  await page.getByRole("button", { name: "Repair" }).click();
 });
 
 test("everything can be reached and worked by keyboard, and has a name", async () => {

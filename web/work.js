@@ -19,6 +19,11 @@ const Work = (() => {
 
   const factor = () => (view.factor - 50) / 25 + 1;
 
+  const tokensShown = (model) => {
+    const names = model.token_names.slice(0, -3);
+    return names.length > 12 ? [...names.slice(0, 4), "..", ...names.slice(-5)].join(" ") : names.join(" ");
+  };
+
   const current = () => {
     const model = original();
     if (view.weight === null || view.factor === 50) return model;
@@ -36,7 +41,7 @@ const Work = (() => {
 
   const pass = (model, tokens) => {
     const found = Hybrid.forward(model, tokens);
-    return { ...found, answers: found.logits.map(Hybrid.argmax), held: Hybrid.held(model, found.stages), targets: Hybrid.targets(model, tokens) };
+    return { ...found, answers: found.logits.map(Hybrid.argmax), held: Hybrid.held(model, found.stages), known: Hybrid.known(model, tokens), targets: Hybrid.targets(model, tokens) };
   };
 
   const draw = () => {
@@ -61,15 +66,14 @@ const Work = (() => {
     const wrong = found.targets.map((target, i) => target !== null && target !== found.answers[i]);
     const row = (title, cells) => make("tr", {}, make("th", { scope: "row" }, title), cells);
     const look = found.looks.at(-1).heads[0][view.chosen];
-    show(parts.pass, make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The pass, position by position" },
-      make("table", { class: "pass" },
-        make("caption", {}, "The pass. Choose a token to see where the last attention looks from there."),
+    show(parts.pass, make("p", {}, "The pass. Choose a token to see where the last attention looks from there."), make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The pass, position by position" },
+      make("table", { class: "pass", "aria-label": "The pass" },
         make("tbody", {},
           row("token", tokens.map((token, i) => make("td", {}, make("button", {
             type: "button", "aria-pressed": String(i === view.chosen), "aria-label": `position ${i}, token ${name(token)}`,
             onclick: () => { view.chosen = i; draw(); parts.pass.querySelectorAll("button")[i].focus(); },
           }, name(token))))),
-          row("held", found.held.map((held, i) => make("td", {}, found.targets[i] === null && model.task.task === "selective-copying" && !tokens.slice(0, i + 1).some((t) => t >= model.task.params.n_words) ? "" : held.name))),
+          row("held", found.held.map((held, i) => make("td", {}, found.known[i] ? held.name : ""))),
           row("looked at", tokens.map((_, i) => {
             const weight = i >= look.first && i <= view.chosen ? look.weights[i - look.first] : 0;
             return make("td", { class: "look", style: `--weight: ${weight.toFixed(3)}`, "aria-label": `weight ${weight.toFixed(2)}` }, weight > 0.005 ? weight.toFixed(2) : "");
@@ -81,7 +85,7 @@ const Work = (() => {
     const scored = found.targets.filter((target) => target !== null).length;
     const bad = wrong.filter(Boolean).length;
     show(parts.look,
-      `At position ${view.chosen} it holds ${found.held[view.chosen].name}, looks ${view.chosen - look.first - Hybrid.argmax(look.weights)} back, and answers ${name(found.answers[view.chosen])}; `,
+      `At position ${view.chosen} it holds ${found.known[view.chosen] ? found.held[view.chosen].name : "nothing"}, looks ${view.chosen - look.first - Hybrid.argmax(look.weights)} back, and answers ${name(found.answers[view.chosen])}; `,
       chosen === null ? "nothing is asked there. " : `the target is ${name(chosen)}. `,
       `Of ${scored} scored positions ${scored - bad} are right.`);
     drawDamage(model, tokens, wrong);
@@ -122,9 +126,9 @@ const Work = (() => {
     return null;
   };
 
-  /** The last number (or bit) of the row, to be dragged to another value. */
+  /** The last number (or bit; of a program any token) of the row, to be dragged to another value. */
   const drawDrag = (model, tokens) => {
-    const words = model.task.task === "selective-copying" ? model.task.params.n_words : 2 ** model.task.params.n_bits;
+    const words = model.n_words;
     const marks = model.token_names.length - 3 - words;
     const at = tokens.findLastIndex((token) => token >= words);
     if (document.activeElement && parts.drag.contains(document.activeElement)) return;
@@ -133,7 +137,7 @@ const Work = (() => {
       return;
     }
     show(parts.drag, slider({
-      id: "work-drag", name: `The last number, at position ${at}`, most: marks - 1, value: tokens[at] - words,
+      id: "work-drag", name: `The last ${words ? "number" : "token"}, at position ${at}`, most: marks - 1, value: tokens[at] - words,
       steps: (i) => i, words: (i) => model.token_names[words + i],
       changed: (i) => {
         const names = view.text.trim().split(/\s+/);
@@ -182,7 +186,7 @@ const Work = (() => {
     parts.text = make("input", { id: "work-text", type: "text", value: view.text, spellcheck: "false", autocapitalize: "off", oninput: () => { view.text = parts.text.value; draw(); } });
     const about = () => {
       const model = original();
-      show(parts.about, `${model.config.pattern}, ${model.parameters} weights, none of them trained: ${model.layout}. Its tokens: ${model.token_names.slice(0, 4).join(" ")} .. ${model.token_names.slice(-8, -3).join(" ")}.`);
+      show(parts.about, `${model.config.pattern}, ${model.parameters} weights, none of them trained: ${model.layout}.${model.task.written ? ` Its program: ${model.task.written.join("; ")}.` : ""} Its tokens: ${tokensShown(model)}.`);
     };
     show(root,
       make("div", { class: "controls" },

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from plait import HybridConfig, HybridLM
-from plait.constructions import smallest
 from plait.report.inside import inside
 from plait.tasks import task_from_json
 
@@ -30,6 +29,7 @@ const passes = rows.map((row) => {
     logits: found.logits,
     looks: found.looks.map((look) => look.heads[0].map(({ first, weights }) => [first, weights])),
     held: model.held ? Hybrid.held(model, found.stages).map(({ name }) => name) : null,
+    known: model.task ? Hybrid.known(model, row) : null,
     targets: model.task ? Hybrid.targets(model, row) : null,
   };
 });
@@ -54,7 +54,7 @@ def passes(model: dict[str, Any], rows: list[list[int]]) -> list[dict[str, Any]]
 def test_a_built_model_says_the_same_in_both(name: str) -> None:
     task, seq_len, _ = models.EXAMPLES[name]
     described = models.described(name, task, seq_len, "")
-    model = smallest(task, seq_len)
+    model = models.built(task, seq_len)
     rows = torch.randint(
         task.ordinary_tokens, (6, min(seq_len, 60)), generator=torch.Generator().manual_seed(3)
     )
@@ -73,11 +73,8 @@ def test_a_built_model_says_the_same_in_both(name: str) -> None:
         assert found["targets"] == [
             int(token) if scored else None for token, scored in zip(*targets, strict=True)
         ]
-        assert [
-            ours
-            for ours, theirs in zip(found["held"], seen.signals[0].values, strict=True)
-            if theirs is not None
-        ] == [theirs for theirs in seen.signals[0].values if theirs is not None]
+        held = zip(found["held"], found["known"], strict=True)
+        assert [name if known else None for name, known in held] == list(seen.signals[0].values)
 
 
 def test_copying_has_269_weights() -> None:
@@ -85,6 +82,17 @@ def test_copying_has_269_weights() -> None:
     described = models.described("selective copying", task, seq_len, typed)
     assert described["parameters"] == 269
     assert task_from_json(described["task"]) == task
+    assert all(word in described["token_names"] for word in typed.split())
+
+
+def test_the_compiled_program_is_shown_as_it_was_written() -> None:
+    task, seq_len, typed = models.EXAMPLES["associative recall, compiled"]
+    described = models.described("", task, seq_len, typed)
+    assert described["task"]["written"] == [
+        "p.before = p.lag(p.token)",
+        "p.answer = p.latest(p.token, key=p.before, query=p.token)",
+    ]
+    assert described["parameters"] < 500
     assert all(word in described["token_names"] for word in typed.split())
 
 
