@@ -21,6 +21,10 @@ from plait.model import expand_pattern
         (" SSM - TF * 2 ", "SSM TF TF"),
         ("my_pkg.my_layer:MyLayer-TF", "my_pkg.my_layer:MyLayer TF"),
         ("(a:B-TF)*2", "a:B TF a:B TF"),
+        ("(SSM|TF)-TF", "(SSM|TF) TF"),
+        ("( SSM | a.b:C )*2", "(SSM|a.b:C) (SSM|a.b:C)"),
+        ("((SSM|TF)-TF)*2", "(SSM|TF) TF (SSM|TF) TF"),
+        ("(GDN|TF|ShortConv)", "(GDN|TF|ShortConv)"),
     ],
 )
 def test_layers(pattern: str, layers: str):
@@ -51,6 +55,17 @@ def test_layers(pattern: str, layers: str):
         ("SSM*99999999999999999999", "at most 4096 layers"),
         ("((SSM*4096)*4096)*4096", "at most 4096 layers"),
         ("SSM*4096-TF", "at most 4096 layers"),
+        ("SSM|TF", r"character 4: layers side by side stand in brackets, as \(SSM\|TF\)"),
+        ("(SSM|)", r"character 6: expected a layer, got '\)'"),
+        ("(|TF)", r"character 2: expected a layer, got '\|'"),
+        ("(SSM|TF", r"character 8: expected '\)', got 'the end'"),
+        ("(SSM|TFF)", "character 6: unknown layer 'TFF'; known: SSM, TF, .*; nearest: TF"),
+        ("((SSM|TF)|GDN)", "character 10: a side of layers side by side is one layer by its name"),
+        ("(SSM|(TF))", "character 6: a side of layers side by side is one layer by its name"),
+        ("((SSM)|TF)", "character 7: a side of layers side by side is one layer by its name"),
+        ("(SSM-TF|GDN)", "character 8: a side of layers side by side is one layer by its name"),
+        ("(SSM|TF*2)", "character 8: a side of layers side by side is one layer by its name"),
+        ("(" + "TF|" * 16 + "TF)", "at most 16 layers can stand side by side"),
         ("(" * 65 + "TF" + ")" * 65, "brackets deeper than 64"),
         ("(" * 100_000, "brackets deeper than 64"),
     ],
@@ -62,7 +77,7 @@ def test_what_is_no_pattern(pattern: str, message: str):
     assert len(str(caught.value)) < 400
 
 
-@given(st.text(alphabet="STFM-*()12 :.a_", max_size=24))
+@given(st.text(alphabet="STFM-*()|12 :.a_", max_size=24))
 def test_any_text_is_a_pattern_or_a_value_error(text: str):
     read = layers_or_message(text)
     if isinstance(read, str):

@@ -11,7 +11,8 @@ from fractions import Fraction
 from math import ceil
 
 from plait.memory import Architecture, architecture_of
-from plait.memory.block import Block, Cached
+from plait.memory.block import AnyLayer, Block, Cached
+from plait.memory.side_by_side import SideBySide
 from plait.model import HybridConfig
 from plait.theory import FrontierPoint
 
@@ -49,7 +50,8 @@ class Placed:
 def held_by(model: HybridConfig | Architecture, *, seq_len: int, dtype: object = None) -> tuple[Held, ...]:
     """The points of a model in `dtype` (its own by default), windows as reach first.
 
-    A layer of a user's own counts as state, or as reaching without limit if what it holds grows.
+    A layer of a user's own counts as state, or as reaching without limit if what it holds grows. Of layers side by side
+    the one that reaches furthest counts, and the states of all.
 
     Raises:
         ValueError: an unknown dtype, or a layer that cannot be imported.
@@ -62,17 +64,13 @@ def held_by(model: HybridConfig | Architecture, *, seq_len: int, dtype: object =
     reach: int | None = 0
     bits = whole = 0
     for index, layer in enumerate(architecture.layers):
-        held = layer.memory(index, cached=cached, dtype=name)
-        whole += 8 * held.state_bytes
-        if any(block.recurrent or block.conv or block.score or block.kv_per_token for block in layer.blocks):
-            for block in layer.blocks:
-                far = _reach(block)
-                reach = None if reach is None or far is None else reach + far
-                bits += _state_bits(block, cached, name)
-        elif held.kv_cache != layer.memory(index, cached=later, dtype=name).kv_cache:
-            reach = None
-        else:
-            bits += 8 * held.state_bytes
+        whole += 8 * layer.memory(index, cached=cached, dtype=name).state_bytes
+        furthest: int | None = 0
+        for side in layer.sides if isinstance(layer, SideBySide) else (layer,):
+            far, held = _told(side, cached, later, dtype=name)
+            furthest = None if furthest is None or far is None else max(furthest, far)
+            bits += held
+        reach = None if reach is None or furthest is None else reach + furthest
     points = [Held(reach=reach, bits=bits, counted="windows and convolutions")]
     if whole > bits and reach is not None and reach < seq_len - 1:
         points.append(Held(reach=0, bits=whole, counted="nothing: caches and tails are state"))
@@ -94,6 +92,22 @@ def needed_at(points: Sequence[FrontierPoint], reach: int | None) -> Fraction:
     if reach is None:
         return Fraction(0)
     return max((point.bits for point in points if point.reach >= reach), default=Fraction(0))
+
+
+def _told(layer: AnyLayer, cached: Cached, later: Cached, *, dtype: str) -> tuple[int | None, int]:
+    """How far a layer reaches, and the bits of what it holds beside that; of sides with formulas the furthest tells."""
+    if any(block.recurrent or block.conv or block.score or block.kv_per_token for block in layer.blocks):
+        fars: dict[int, int | None] = {}
+        for block in layer.blocks:
+            before, far = fars.get(block.side, 0), _reach(block)
+            fars[block.side] = None if before is None or far is None else before + far
+        known = [far for far in fars.values() if far is not None]
+        furthest = max(known) if len(known) == len(fars) else None
+        return furthest, sum(_state_bits(block, cached, dtype) for block in layer.blocks)
+    held = layer.memory(0, cached=cached, dtype=dtype)
+    if held.kv_cache != layer.memory(0, cached=later, dtype=dtype).kv_cache:
+        return None, 0
+    return 0, 8 * held.state_bytes
 
 
 def _reach(block: Block) -> int | None:

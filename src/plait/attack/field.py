@@ -6,8 +6,12 @@ Source: docs/theory.md, Theorem 3.1.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
-from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
+from torch import nn
+
+from plait.layers import DrawnLayer, Layer, MambaLayer, TransformerLayer
+from plait.layers.parallel import ParallelLayer
 from plait.model import HybridLM
 
 
@@ -26,32 +30,42 @@ class Field:
 def receptive_field(model: HybridLM) -> Field:
     """`1 + sum(window - 1)` over the attention layers; a recurrent layer, or an open window, voids it.
 
-    A layer of a user's own counts as reading without limit, unless it carries nothing at all.
+    Of layers side by side the widest window counts. A layer of a user's own counts as reading without limit, unless it
+    carries nothing at all.
     """
     tokens = 1
     windows: list[str] = []
     for index, (name, layer) in enumerate(zip(model.config.layers, model.each_layer(), strict=True)):
-        if isinstance(layer, MambaLayer):
-            return Field(tokens=None, why=f"layer {index} ({name}) is recurrent: it reads without limit")
-        if isinstance(layer, DrawnLayer):
-            reach = layer.graph.reach
-            if reach is None:
-                return Field(
-                    tokens=None, why=f"layer {index} ({name}) carries a state: it reads without limit"
-                )
-            tokens += reach
-            windows += [str(reach + 1)] if reach else []
-        elif isinstance(layer, TransformerLayer):
-            if layer.spec.window is None:
-                return Field(
-                    tokens=None, why=f"layer {index} ({name}) has an open window: it reads every token"
-                )
-            tokens += layer.spec.window - 1
-            windows.append(str(layer.spec.window))
-        elif any(layer.state_size(length).get(part) for length in (1, 2) for part in _PARTS):
-            return Field(tokens=None, why=f"layer {index} ({name}) is your own: it may read without limit")
+        reach = _reach(cast(nn.Module, layer))
+        if isinstance(reach, str):
+            return Field(tokens=None, why=f"layer {index} ({name}) {reach}")
+        tokens += reach or 0
+        windows += [] if reach is None else [str(reach + 1)]
     why = f"windows of {', '.join(windows)} tokens" if windows else "no layer reads but the present"
     return Field(tokens=tokens, why=f"{why}: the output depends on the last {tokens} tokens")
+
+
+def _reach(layer: nn.Module) -> int | str | None:
+    """How many tokens before the present one it reads: None for a layer without a window, or why there is no limit."""
+    if isinstance(layer, ParallelLayer):
+        found = [_reach(side) for side in layer.sides]
+        limitless = next((reach for reach in found if isinstance(reach, str)), None)
+        return limitless or max((r for r in found if isinstance(r, int)), default=None)
+    if isinstance(layer, MambaLayer):
+        return "is recurrent: it reads without limit"
+    if isinstance(layer, DrawnLayer):
+        return (
+            "carries a state: it reads without limit"
+            if layer.graph.reach is None
+            else layer.graph.reach or None
+        )
+    if isinstance(layer, TransformerLayer):
+        window = layer.spec.window
+        return "has an open window: it reads every token" if window is None else window - 1
+    own = cast(Layer, layer)
+    if any(own.state_size(length).get(part) for length in (1, 2) for part in _PARTS):
+        return "is your own: it may read without limit"
+    return None
 
 
 _PARTS = ("ssm_state", "conv_tail", "kv_cache")

@@ -29,7 +29,7 @@ def train(
     task: TaskOption = "selective-copying",
     param: Params = None,
     pattern: Annotated[
-        str, typer.Option(help="Layers, input first: SSM-TF, (SSM*5-TF)*2, module:Class-TF.")
+        str, typer.Option(help="Layers, input first: SSM-TF, (SSM*5-TF)*2, (SSM|TF)-TF, module:Class-TF.")
     ] = "SSM-TF",
     d_model: Annotated[int, typer.Option(help="Width.")] = 8,
     window: Annotated[

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MOST_SEEDS = 100_000
 
-_WORD = re.compile(r"[A-Za-z(][\w.:*()-]*")
+_WORD = re.compile(r"[A-Za-z(][\w.:*()|-]*")
 
 
 def parse_fields(option: str, entries: Iterable[str] | None) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _edited(found: Iterable[tuple[str, str | None]], wanted: dict[str, Run]) -> 
 
 def _kind(name: str, runs: Iterable[Run]) -> str:
     for run in runs:
-        if name in run.model.layers:
+        if name in run.model.parts:
             return "layer"
         if run.start is not None and run.start.weights == name:
             return "start weights"

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from plait.checks import unknown
+from plait.layers.sides import sides
 from plait.model import HybridConfig
 from plait.training.run import Run
 
@@ -45,7 +46,7 @@ class Setting:
         if run.start is not None:
             return run
         changes: dict[str, object] = {}
-        if model.init == "paper" and "SSM" in model.layers:
+        if model.init == "paper" and "SSM" in model.parts:
             changes["init"] = self.init
         if model.dropout == 0.0 and self.dropout > 0.0:
             changes |= {"dropout": self.dropout, "dropout_at": self.dropout_at}
@@ -60,7 +61,7 @@ class Setting:
 def has_odd_rotary(model: HybridConfig) -> bool:
     """Whether the model has attention that turns an odd number of dimensions of each head."""
     return any(
-        name == "TF" and spec.d_rotary % 2 == 1
+        "TF" in sides(name) and spec.d_rotary % 2 == 1
         for name, spec in zip(model.layers, model.layer_specs(), strict=True)
     )
 

@@ -13,7 +13,7 @@ Ratios = Mapping[str, tuple[Ratio, ...]]
 
 
 def is_pure(cell: Cell) -> bool:
-    return len(set(cell.run.model.layers)) == 1
+    return len(set(cell.run.model.parts)) == 1
 
 
 def sides(cells: Sequence[Cell]) -> tuple[dict[str, list[Cell]], list[Cell]]:

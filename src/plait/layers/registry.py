@@ -9,6 +9,7 @@ from plait.checks import resolve, shortened, unknown
 from plait.kernels.graph import Graph
 from plait.layers.mixer import Mixer, graph_of, read_options
 from plait.layers.options import Options
+from plait.layers.sides import is_side_by_side, sides, sides_of
 from plait.layers.spec import LayerSpec
 
 if TYPE_CHECKING:
@@ -41,11 +42,17 @@ _PROTOCOL = ("forward", "init_state", "step", "state_size", "reset_parameters", 
 
 
 def layer_class(name: str) -> "type[nn.Module]":
-    """The class behind a name of a pattern; one with a colon is found as `plait.checks.resolve` says.
+    """The class behind a name of a pattern, `(SSM|TF)` among them.
+
+    A name with a colon is found as `plait.checks.resolve` says.
 
     Raises:
         ValueError: unknown name, a module or class that is not there, or a class without the protocol.
     """
+    if is_side_by_side(name):
+        from plait.layers.parallel import side_by_side
+
+        return side_by_side(sides(name), tuple(layer_class(side) for side in sides(name)))
     if ":" not in name:
         if name not in LAYERS:
             raise ValueError(unknown("layer", name, (*LAYERS, "module:Class")))
@@ -79,7 +86,7 @@ def checked_options(values: object, layers: Iterable[str]) -> Options | None:
     if not isinstance(values, Mapping):
         raise ValueError(form + shortened(values))
     chosen: dict[str, Options] = {}
-    present = tuple(dict.fromkeys(layers))
+    present = tuple(dict.fromkeys(side for name in layers for side in sides(name)))
     for name, own in cast(Mapping[str, Any], values).items():
         if name not in present:
             raise ValueError(f"options: {unknown('layer', name, present)}")
@@ -100,7 +107,10 @@ def check_mixers(layers: Iterable[tuple[str, LayerSpec]]) -> None:
         ValueError: in one line, which layer and why.
     """
     for name, spec in dict.fromkeys(
-        (name, replace(spec, index=0)) for name, spec in layers if name in MIXERS
+        (side.name, replace(side.spec, index=0))
+        for named, wanted in layers
+        for side in sides_of(named, wanted)
+        if side.name in MIXERS
     ):
         mixer_graph(name, spec)
 

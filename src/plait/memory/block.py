@@ -96,6 +96,7 @@ class Block:
         linear: stored entries of linear maps, which a format for weights may pack; None = those of `matrices`.
         visited: weights of the experts that one token visits.
         idle: weights of the experts that it does not visit.
+        side: which of the layers that stand side by side in its layer it belongs to.
     """
 
     part: str
@@ -123,6 +124,7 @@ class Block:
     linear: int | None = None
     visited: int = 0
     idle: int = 0
+    side: int = 0
 
     @property
     def packable(self) -> int:

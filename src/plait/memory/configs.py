@@ -44,7 +44,7 @@ def model_of(
     own = "pattern" in values and not {"model_type", "architectures"} & values.keys()
     if own:
         config = HybridConfig.from_json(values)
-        refuse_foreign(config.layers, trust_code=trust_code)
+        refuse_foreign(config.parts, trust_code=trust_code)
         return config
     from plait.memory.huggingface import read_config
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from plait.deferred import deferred
 from plait.layers import LayerSpec, layer_class
 from plait.layers.registry import MIXERS
+from plait.layers.sides import is_side_by_side, sides_of
 from plait.memory.architecture import Architecture
 from plait.memory.block import PLAIT, AnyLayer, Block, Cached, Layer, norm
 from plait.memory.drawn import drawn_layer
 from plait.memory.report import LayerMemory, MemoryReport, check_count
+from plait.memory.side_by_side import SideBySide
 from plait.memory.storage import OWN
 from plait.model import HybridConfig
 
@@ -79,8 +81,18 @@ def plait_layer(name: str, spec: LayerSpec) -> AnyLayer:
             return Layer(kind=name, blocks=blocks)
         case _ if name in MIXERS:
             return drawn_layer(name, spec)
+        case _ if is_side_by_side(name):
+            return side_by_side(name, tuple(plait_layer(s.name, s.spec) for s in sides_of(name, spec)))
         case _:
             return _OwnLayer(kind=name, spec=spec)
+
+
+def side_by_side(name: str, layers: tuple[AnyLayer, ...]) -> AnyLayer:
+    """Layers that stand side by side: one layer of all their parts, where each has formulas."""
+    if not all(isinstance(layer, Layer) for layer in layers):
+        return SideBySide(kind=name, sides=layers)
+    blocks = (replace(block, side=place) for place, layer in enumerate(layers) for block in layer.blocks)
+    return Layer(kind=name, blocks=tuple(blocks))
 
 
 def mamba_block(spec: LayerSpec) -> Block:

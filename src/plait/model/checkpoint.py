@@ -73,7 +73,7 @@ def load(folder: str | Path, *, trust_code: bool = False) -> HybridLM:
     try:
         text = _read(folder / CONFIG, most=MOST_CONFIG_BYTES)
         config = HybridConfig.parse(text.decode())
-        refuse_foreign(config.layers, trust_code=trust_code)
+        refuse_foreign(config.parts, trust_code=trust_code)
         with torch.device("meta"):
             model = HybridLM(config, seed=None)
     except ValueError as error:

@@ -13,7 +13,8 @@ from plait.layers.initial import INITS
 from plait.layers.options import NONE, Options
 from plait.layers.registry import check_mixers, checked_options
 from plait.layers.rope import ODD, POSITIONS
-from plait.model.pattern import expand_pattern
+from plait.layers.sides import is_side_by_side, sides
+from plait.model.pattern import expand_pattern, parts
 
 _LARGEST = 2**31 - 1
 
@@ -132,8 +133,13 @@ class HybridConfig:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The name of every layer, input first."""
+        """The name of every layer, input first; layers side by side are one, `(SSM|TF)`."""
         return expand_pattern(self.pattern)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The same with layers side by side each by itself."""
+        return parts(self.pattern)
 
     @property
     def n_layers(self) -> int:
@@ -162,11 +168,18 @@ class HybridConfig:
                 index=index,
                 rotary_odd=self.rotary_odd,
                 step_bias=self.step_bias,
-                options=Options((self.options or NONE).get(name, NONE)),
+                options=self._options_of(name),
                 positions=self.positions,
             )
             for index, (name, window, d_mlp) in enumerate(zip(self.layers, windows, mlps, strict=True))
         )
+
+    def _options_of(self, name: str) -> Options:
+        """A layer's own options; of layers side by side one mapping each."""
+        own = self.options or NONE
+        if is_side_by_side(name):
+            return Options({side: own[side] for side in sides(name) if side in own})
+        return Options(own.get(name, NONE))
 
     def to_json(self) -> dict[str, Any]:
         """Every field, as JSON has it (tuples as lists)."""

@@ -1,8 +1,10 @@
 """Patterns: the layers of a model in a word, read from input to output.
 
-    pattern = item ("-" item)*     item = layer ["*" count]     layer = name | module:Class | "(" pattern ")"
+    pattern = item ("-" item)*                    item = layer ["*" count]
+    layer = name | "(" pattern ")" | "(" name ("|" name)+ ")"
 
-`SSM-TF-TF` is three layers, `(SSM*5-TF)*2` twelve, `my_pkg.my_layer:MyLayer-TF` has a user's own layer.
+A name is a built-in layer's or `module:Class`. `SSM-TF-TF` is three layers, `(SSM*5-TF)*2` twelve; `(SSM|TF)-TF` is
+two, of which the first has an SSM and a TF side by side; `my_pkg.my_layer:MyLayer-TF` has a user's own layer.
 """
 
 import re
@@ -10,10 +12,13 @@ from functools import cache
 
 from plait.checks import cut, unknown
 from plait.layers import LAYERS
+from plait.layers.sides import MOST_SIDES, joined, sides
 
 MAX_LAYERS = 4096
 
-_TOKEN = re.compile(r"\s*(?:([A-Za-z_][\w.]*(?::[A-Za-z_]\w*)?)|(\d+)|([-*()]))")
+_ALONE = "a side of layers side by side is one layer by its name, as in (SSM|TF)"
+
+_TOKEN = re.compile(r"\s*(?:([A-Za-z_][\w.]*(?::[A-Za-z_]\w*)?)|(\d+)|([-*()|]))")
 
 
 @cache
@@ -25,6 +30,15 @@ def expand_pattern(pattern: str) -> tuple[str, ...]:
             looked up when the model is built), or more than `MAX_LAYERS` layers.
     """
     return _Parser(pattern).parse()
+
+
+def parts(pattern: str) -> tuple[str, ...]:
+    """The names of all layers, input first, those side by side one after the other.
+
+    Raises:
+        ValueError: as `expand_pattern`.
+    """
+    return tuple(side for name in expand_pattern(pattern) for side in sides(name))
 
 
 class _Parser:
@@ -55,11 +69,13 @@ class _Parser:
         known = ", ".join(LAYERS)
         return ValueError(
             f"pattern {shown!r}, character {self.start + 1}: {what} "
-            f"(a pattern looks like SSM-TF or (SSM*5-TF)*2; layers: {known}, module:Class)"
+            f"(a pattern looks like SSM-TF, (SSM*5-TF)*2 or (SSM|TF)-TF; layers: {known}, module:Class)"
         )
 
     def parse(self) -> tuple[str, ...]:
         layers = self.sequence()
+        if self.token == "|":
+            raise self.error("layers side by side stand in brackets, as (SSM|TF)")
         if self.token:
             raise self.error(f"expected '-' or the end, got {self.token!r}")
         return layers
@@ -91,18 +107,49 @@ class _Parser:
             if self.depth > 64:
                 raise self.error("brackets deeper than 64")
             self.advance()
+            begins, first = self.start, self.token
             layers = self.sequence()
+            if self.token == "|":
+                plain = len(layers) == 1 and self.pattern[begins : self.start].strip() == first
+                layers = self.side_by_side(layers[0] if plain else None)
             if self.token != ")":
                 raise self.error(f"expected ')', got {self.token or 'the end'!r}")
             self.depth -= 1
-        elif name and (name[0].isalpha() or name[0] == "_"):
-            if ":" not in name and name not in LAYERS:
-                raise self.error(unknown("layer", name, (*LAYERS, "module:Class")))
-            layers = (name,)
         else:
-            raise self.error(f"expected a layer, got {name or 'the end'!r}")
+            layers = (self.name(),)
         self.advance()
         return layers
+
+    def name(self) -> str:
+        """The token as the name of a layer."""
+        name = self.token
+        if not name or not (name[0].isalpha() or name[0] == "_"):
+            raise self.error(f"expected a layer, got {name or 'the end'!r}")
+        if ":" not in name and name not in LAYERS:
+            raise self.error(unknown("layer", name, (*LAYERS, "module:Class")))
+        return name
+
+    def side_by_side(self, first: str | None) -> tuple[str, ...]:
+        """One layer of several; `first` is the name before '|', None where more than a name stands there."""
+        if first is None:
+            raise self.error(_ALONE)
+        names = [first]
+        while self.token == "|":
+            self.advance()
+            names.append(self.side())
+        if self.token in ("-", "*"):
+            raise self.error(_ALONE)
+        if len(names) > MOST_SIDES:
+            raise self.error(f"at most {MOST_SIDES} layers can stand side by side")
+        return (joined(tuple(names)),)
+
+    def side(self) -> str:
+        """The name behind '|'."""
+        if self.token == "(":
+            raise self.error(_ALONE)
+        name = self.name()
+        self.advance()
+        return name
 
     def checked(self, left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
         if len(left) + len(right) > MAX_LAYERS:

@@ -94,7 +94,7 @@ def _measured(
 
 def _learned(measured: Iterable[tuple["Cell", int, int]]) -> Iterable[Learned]:
     for cell, seq_len, sequences in measured:
-        if set(cell.run.model.layers) != {"SSM"}:
+        if set(cell.run.model.parts) != {"SSM"}:
             continue
         summary = summarise(cell, samples=1)
         try:

@@ -107,7 +107,7 @@ def frontier_sections(experiment: Experiment, rows: pl.DataFrame) -> tuple[Secti
     ]
     for cell in cells(experiment, rows):
         note = f"mean accuracy {decimals(summarise(cell).mean)}"
-        kind = f"{'pure' if len(set(cell.run.model.layers)) == 1 else 'hybrid'}, learned"
+        kind = f"{'pure' if len(set(cell.run.model.parts)) == 1 else 'hybrid'}, learned"
         known.append(Known(name=cell_label(cell.settings), kind=kind, model=cell.run.model, note=note))
     points = frontier(task, seq_len)
     marks = marks_beside(points, known, seq_len=seq_len)

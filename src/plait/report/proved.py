@@ -144,7 +144,7 @@ def _checked(task: Task, plan: Plan, *, exhaustive: int = 0, samples: int = 0) -
 
 
 def _bounded(label: str, config: HybridConfig, task: Task, seq_len: int) -> tuple[Entry, ...]:
-    report, kinds = count(config, seq_len), set(config.layers)
+    report, kinds = count(config, seq_len), set(config.parts)
     if kinds == {"TF"}:
         field = receptive_field(HybridLM(config, seed=0)).tokens
         needed, held = attention_reach(task, seq_len).value, seq_len if field is None else field - 1

@@ -7,7 +7,7 @@ for another number of members: there a member's steps are the same, but not to t
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,6 +16,7 @@ from torch.func import functional_call
 
 from plait.kernels.head import Scores, embed, head_loss, plain_scores, usable
 from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
+from plait.layers.parallel import ParallelLayer
 from plait.model import HybridConfig, HybridLM, initial_parameters
 from plait.random import Stream
 
@@ -81,7 +82,7 @@ class Ensemble:
             # one derived from them computes as it likes
             and (type(layer) in (MambaLayer, TransformerLayer) or isinstance(layer, DrawnLayer))
             and layer.compiled(narrow)
-            for layer in self.model.layers
+            for layer in self._sides()
         )
         if not (self.compiled and built_in):
             return "plain"
@@ -92,8 +93,13 @@ class Ensemble:
         """Whether no layer's dropout comes from PyTorch's operations on all members at once."""
         return self.config.dropout_at == "embedding" or all(
             isinstance(layer, TransformerLayer) or not getattr(layer, "uses_dropout", False)
-            for layer in self.model.layers
+            for layer in self._sides()
         )
+
+    def _sides(self) -> Iterator[nn.Module]:
+        """Every layer, those side by side each by itself."""
+        for layer in self.model.layers:
+            yield from layer.sides if isinstance(layer, ParallelLayer) else (layer,)
 
     def some(self, first: int, last: int) -> "Ensemble":
         """Members `first` to `last` (not included) as an ensemble over the same weights in memory."""

@@ -13,7 +13,8 @@ from typing import Any
 
 from plait.checks import code_digest, neutral_fields
 from plait.checks.trust import foreign_names
-from plait.model import HybridConfig, expand_pattern
+from plait.model import HybridConfig
+from plait.model.pattern import parts
 from plait.tasks import task_to_json
 from plait.training.run import Run, Train
 from plait.training.start import Start
@@ -74,7 +75,7 @@ def stored_own_names(task: Any, model: Any, start: Any) -> tuple[str, ...]:
     Raises:
         ValueError: a pattern that cannot be read.
     """
-    found = {name for name in expand_pattern(model["pattern"]) if ":" in name}
+    found = {name for name in parts(model["pattern"]) if ":" in name}
     if start is not None:
         found.add(start["weights"])
     _collect_tasks(task, found)

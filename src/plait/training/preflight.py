@@ -8,6 +8,7 @@ import torch
 from plait.checks import one_line
 from plait.layers.contract import check_layer
 from plait.layers.registry import layer_class
+from plait.layers.sides import sides_of
 from plait.layers.spec import LayerSpec
 from plait.model import HybridConfig, HybridLM
 from plait.random import Stream
@@ -38,7 +39,7 @@ def check_run(run: Run, *, unchecked: bool = False) -> int:
     with _one_line(f"{type(run.task).__name__} gives no sequence"):
         stream = Stream(torch.tensor([run.train.seed]))
         tokens, _ = sample_labelled(run.task, stream, batch=1, seq_len=run.train.seq_len)
-    if any(":" in layer for layer in run.model.layers):
+    if any(":" in layer for layer in run.model.parts):
         tokens = tokens[0, :, :TRIED_TOKENS]
         with _one_line(f"the layers of {pattern} fail on {tokens.shape[1]} tokens"), torch.no_grad():
             logits = HybridLM(run.model, run.train.seed).eval()(tokens)
@@ -61,7 +62,7 @@ def check_runs(runs: Iterable[Run], *, unchecked: bool = False) -> None:
     """
     tried: set[object] = set()
     for run in runs:
-        own = frozenset(name for name in run.model.layers if ":" in name)
+        own = frozenset(name for name in run.model.parts if ":" in name)
         key = (type(run.task), own)
         if (own or not is_ours(run.task)) and key not in tried:
             check_run(run, unchecked=unchecked)
@@ -88,7 +89,11 @@ def check_promises(run: Run) -> None:
 
 def _own_layers(config: HybridConfig) -> Iterable[tuple[str, LayerSpec]]:
     """One of each class, with the dimensions of its first place."""
-    named = list(zip(config.layers, config.layer_specs(), strict=True))
+    named = [
+        (side.name, side.spec)
+        for name, spec in zip(config.layers, config.layer_specs(), strict=True)
+        for side in sides_of(name, spec)
+    ]
     return {name: spec for name, spec in reversed(named) if ":" in name}.items()
 
 
