@@ -348,7 +348,7 @@ def test_models_that_another_process_did_not_keep_are_missed(plait, tmp_path, mo
 def test_eval_of_several_models(plait, plait_json, tmp_path):
     asked = ("--task", "needle", "--seq-len", 4)
     plait("train", *asked, "--steps", 1, "--d-model", 2, "--seeds", "0..1", "-o", "two", "--save-models")
-    folders = sorted(str(path) for path in tmp_path.glob("two/models/*"))
+    folders = sorted(str(path) for path in tmp_path.glob("two/_models/*"))
     assert len(folders) == 2
     found = plait_json("eval", *folders, *asked, "--sequences", 8)
     alone = [plait_json("eval", folder, *asked, "--sequences", 8) for folder in folders]

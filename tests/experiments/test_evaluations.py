@@ -108,8 +108,8 @@ def test_a_kill_between_evaluations_and_members(tmp_path):
     whole = run_experiment(MEASURED, tmp_path / "whole", train=MeasuringTrainer())
     assert rows.equals(whole)
     assert store.read_evaluations().equals(Store(tmp_path / "whole").read_evaluations())
-    names = {path.name for path in (tmp_path / "killed" / "evaluations").iterdir()}
-    assert names == {path.name for path in (tmp_path / "whole" / "evaluations").iterdir()}
+    names = {path.name for path in (tmp_path / "killed" / "_evaluations").iterdir()}
+    assert names == {path.name for path in (tmp_path / "whole" / "_evaluations").iterdir()}
 
 
 def test_a_damaged_file_of_evaluations_is_one_line(tmp_path):

@@ -74,7 +74,7 @@ def test_kills_at_random_moments(tmp_path):
     )
     for path in folder.glob("*.parquet"):
         assert path.read_bytes() == (tmp_path / "undisturbed" / path.name).read_bytes()
-    assert list((folder / "checkpoints").iterdir()) == []
+    assert list((folder / "_checkpoints").iterdir()) == []
 
 
 INSTANTS = ("before the file is written", "before it has its name", "before its checkpoint is removed")
@@ -105,7 +105,7 @@ def test_a_kill_at_the_worst_instant(tmp_path, instant):
     rows = run_experiment(TINY, folder, train=FakeTrainer(), max_members=4)
     assert rows.equals(undisturbed(TINY, tmp_path / "undisturbed"))
     assert {p.name for p in folder.iterdir()} == {p.name for p in (tmp_path / "undisturbed").iterdir()}
-    assert list((folder / "checkpoints").iterdir()) == []
+    assert list((folder / "_checkpoints").iterdir()) == []
 
 
 SMALLEST = small_experiment(steps=2, widths=(4,), seeds=range(2)).where({"model.pattern": ("SSM-TF",)})

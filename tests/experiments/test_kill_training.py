@@ -32,7 +32,7 @@ def work(folder: str) -> None:
 
 
 def begun(folder: Path) -> bool:
-    return any((folder / "checkpoints").glob("*"))
+    return any((folder / "_checkpoints").glob("*"))
 
 
 @pytest.mark.slow

@@ -36,9 +36,12 @@ def test_a_subquery(folder):
         ("", "a query starts with SELECT or WITH, got ''"),
         ("DROP TABLE members", "a query starts with SELECT or WITH, got 'DROP TABLE members'"),
         ("CREATE TABLE x AS SELECT 1", "a query starts with SELECT or WITH"),
-        ("SELECT * FROM read_csv('/etc/passwd')", "the query failed: "),
-        ("SELECT * FROM \"READ_parquet\"('/dev/null')", "the query failed: "),
-        ("SELECT * FROM read_csv('https://127.0.0.1:9/x')", "the query failed: "),
+        ("SELECT * FROM read_csv('/etc/passwd')", "the query failed: it reads a file or an address"),
+        ("SELECT * FROM \"READ_parquet\"('/dev/null')", "the query failed: it reads a file or an address"),
+        (
+            "SELECT * FROM read_csv('https://127.0.0.1:9/x')",
+            "the query failed: it reads a file or an address",
+        ),
         ("x" * 2_000_000, "a query starts with SELECT or WITH, got 'xxx"),
         ("SELECT " + "1, " * 500_000 + "1", "a query of at most 1,000,000 letters is needed"),
         (
@@ -68,16 +71,16 @@ def test_a_text_that_looks_like_a_table_function_is_allowed(folder):
     [
         (
             "WITH RECURSIVE a AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM a) SELECT count(*) FROM a",
-            "it takes longer than 1 seconds|the query failed",
+            "it takes longer than the 1 seconds that a query may take|the query failed",
         ),
         (
             "SELECT count(*) FROM members a CROSS JOIN members b CROSS JOIN members c CROSS JOIN members d "
             "CROSS JOIN members e CROSS JOIN members f",
-            "it takes longer than 1 seconds|it needs more than 4 GiB|too large",
+            "it takes longer than the 1 seconds that a query may take|it needs more than 4 GiB|too large",
         ),
         (
             "SELECT seed + " + " + ".join(["1"] * 50_000) + " FROM members",
-            "it takes longer than 1 seconds|too deep",
+            "it takes longer than the 1 seconds that a query may take|too deep",
         ),
     ],
     ids=["recursive", "joined", "deep"],

@@ -26,7 +26,7 @@ def test_every_member_is_trained_once_and_returned(tmp_path):
     assert len(rows) == 48 == rows["member"].n_unique()
     assert len(calls(tmp_path / "log")) == 12
     assert rows.equals(Store(tmp_path).read())
-    assert list((tmp_path / "checkpoints").iterdir()) == []
+    assert list((tmp_path / "_checkpoints").iterdir()) == []
 
 
 def test_a_second_run_trains_nothing(tmp_path):

@@ -31,7 +31,7 @@ COMMANDS = {
     "tasks NAME": "plait tasks needle --seq-len 8",
     "label": "echo '[[0, 26, 1, 2, 3, 4, 5, 6]]' | plait label selective-copying --tokens -",
     "train": "plait train --steps 2 -o runs --save-models",
-    "eval": "plait eval runs/models/* --task selective-copying --sequences 8 --seq-len 20",
+    "eval": "plait eval runs/_models/* --task selective-copying --sequences 8 --seq-len 20",
     "build": "plait build selective-copying --seq-len 20 -o built",
     "verify": "plait verify built --task selective-copying --samples 10",
     "stream": "echo '0 1 2 26 3' | plait stream built",

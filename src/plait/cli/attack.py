@@ -36,7 +36,7 @@ def attack(
     """Two inputs that a model's windows confuse, and the bits that its state provably carries over a cut.
 
     \b
-    plait attack runs/mine/models/4be1a0c2d4e5f6071829 --task selective-copying
+    plait attack runs/mine/_models/4be1a0c2d4e5f6071829 --task selective-copying
     plait attack my-model --task associative-recall --param n_words=16 --samples 4000 --json
     """
     from plait.attack import attack as run

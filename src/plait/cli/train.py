@@ -59,7 +59,7 @@ def train(
         typer.Option("-o", "--output", metavar="DIR", help="Keep the results; go on where they end."),
     ] = None,
     save_models: Annotated[
-        bool, typer.Option("--save-models", help="Keep the trained models in DIR/models.")
+        bool, typer.Option("--save-models", help="Keep the trained models in DIR/_models.")
     ] = False,
     engine: Annotated[
         str,
@@ -156,8 +156,8 @@ def evaluate(
     """The accuracy of saved models, on any length and distribution of a task with their vocabulary.
 
     \b
-    plait eval runs/first/models/* --task selective-copying
-    plait eval runs/mine/models/4be1a0c2d4e5f6071829 --task selective-copying --seq-len 100,200,400
+    plait eval runs/first/_models/* --task selective-copying
+    plait eval runs/mine/_models/4be1a0c2d4e5f6071829 --task selective-copying --seq-len 100,200,400
     plait eval my-model --task selective-copying --param variant=adversarial --json
     """
     from plait.model import load

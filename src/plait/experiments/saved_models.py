@@ -2,7 +2,7 @@
 
 runs/mine/
   3f0c….parquet
-  models/1b9e…/config.json, model.safetensors
+  _models/1b9e…/config.json, model.safetensors
 """
 
 import os
@@ -11,16 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from plait.experiments.errors import StoreError
+from plait.experiments.places import MODELS, in_use
 from plait.experiments.store import Store
 from plait.training import Result, Run, train
 from plait.training.identity import member_id
 
-MODELS = "models"
-
 
 def model_folder(folder: str | os.PathLike[str], member: str) -> Path:
     """Where the member's model is, or would be."""
-    return Path(folder) / MODELS / member
+    return in_use(Path(folder), MODELS, member)
 
 
 def check_models(folder: str | os.PathLike[str], runs: Sequence[Run]) -> None:

@@ -4,6 +4,7 @@ The process reads the folder, then gives up opening anything (files, sockets), b
 query. A parser that overflows its stack, or a join of everything with everything, ends it and not its caller.
 """
 
+import errno
 import io
 import json
 import os
@@ -57,7 +58,7 @@ def run_sql(folder: str | os.PathLike[str], sql: str, *, seconds: float = MOST_S
 
 def _end(code: int, seconds: float) -> str:
     if code in (-signal.SIGALRM, -signal.SIGXCPU, -signal.SIGKILL):
-        return f"it takes longer than {seconds:g} seconds"
+        return f"it takes longer than the {seconds:g} seconds that a query may take"
     if code == -signal.SIGABRT:
         return f"it needs more than {MOST_BYTES / 2**30:.0f} GiB of memory"
     return f"it is too deep or too large (ended by {signal.Signals(-code).name})" if code < 0 else "no answer"
@@ -86,11 +87,17 @@ def main() -> None:
         ValueError,
         MemoryError,
     ) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        said = _FAILED + f"the query failed: {reason}; the table is {TABLE}: {', '.join(COLUMNS)}".encode()
+        said = _FAILED + f"the query failed: {_reason(error)}".encode()
     sys.stdout.buffer.write(said)
     sys.stdout.buffer.flush()
     os._exit(0)  # whatever still runs is not waited for
+
+
+def _reason(error: BaseException) -> str:
+    said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    if f"os error {errno.EMFILE}" in said or "object-store error" in said:  # the bound on open files
+        return f"it reads a file or an address, and a query may read the table {TABLE} alone"
+    return f"{said}; the table is {TABLE}: {', '.join(COLUMNS)}"
 
 
 def _bound(seconds: float) -> None:

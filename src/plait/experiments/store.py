@@ -2,8 +2,8 @@
 
     runs/length/
       3f0c….parquet               a finished shard (see schema.py)
-      evaluations/3f0c….parquet   its members measured elsewhere (see evaluations.py), there before the shard is
-      checkpoints/9ab2…           a shard in the middle of its training
+      _evaluations/3f0c….parquet  its members measured elsewhere (see evaluations.py), there before the shard is
+      _checkpoints/9ab2…          a shard in the middle of its training
       .members.lock               who is training what (see claims.py)
 
 A file appears under its name only when it is complete and on the disk, so a process that is killed at any
@@ -23,6 +23,7 @@ from plait.experiments.claims import claim
 from plait.experiments.errors import StoreError, writing
 from plait.experiments.evaluations import EVALUATION_COLUMNS
 from plait.experiments.packing import thinned
+from plait.experiments.places import CHECKPOINTS, EVALUATIONS, in_use, places
 from plait.experiments.schema import COLUMNS
 from plait.experiments.shard_files import Columns, Names, read_shard, shard_bytes
 from plait.experiments.shards import Shard
@@ -30,8 +31,6 @@ from plait.files import sweep_parts, write_whole
 from plait.training.identity import shard_id
 
 LOCK = ".members.lock"
-CHECKPOINTS = "checkpoints"
-EVALUATIONS = "evaluations"
 
 _EVALUATION = ("member", "evaluation")
 """What tells evaluations apart."""
@@ -60,7 +59,11 @@ class Store:
         store = cls(folder)
         with writing(store.folder):
             (store.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-            for part in (store.folder, store.folder / CHECKPOINTS, store.folder / EVALUATIONS):
+            for part in (
+                store.folder,
+                *places(store.folder, CHECKPOINTS),
+                *places(store.folder, EVALUATIONS),
+            ):
                 sweep_parts(part)
             for probe in store.folder.glob(".probe.*"):  # of a version that left them when it was killed
                 probe.unlink(missing_ok=True)
@@ -83,7 +86,7 @@ class Store:
         return _parquet_files(self.folder)
 
     def evaluation_files(self) -> list[Path]:
-        return _parquet_files(self.folder / EVALUATIONS)
+        return [path for place in places(self.folder, EVALUATIONS) for path in _parquet_files(place)]
 
     def read(self) -> pl.DataFrame:
         """Every stored member once, sorted by identity.
@@ -199,7 +202,7 @@ class Store:
 
     def checkpoint(self, shard: Shard) -> Path:
         """Where a shard keeps its state while it is being trained."""
-        return self.folder / CHECKPOINTS / shard.id
+        return in_use(self.folder, CHECKPOINTS, shard.id)
 
     def sweep(self, shard: Shard) -> None:
         """Remove what a finished shard leaves: its checkpoint, and parts of files from before a kill.
@@ -208,8 +211,8 @@ class Store:
         """
         leftovers = [
             *self.folder.glob(f".{shard.id}.*"),
-            *(self.folder / EVALUATIONS).glob(f".{shard.id}-*"),
-            *(self.folder / CHECKPOINTS).glob(f"*{shard.id}*"),
+            *(path for place in places(self.folder, EVALUATIONS) for path in place.glob(f".{shard.id}-*")),
+            *(path for place in places(self.folder, CHECKPOINTS) for path in place.glob(f"*{shard.id}*")),
         ]
         with writing(self.folder):
             for path in leftovers:
