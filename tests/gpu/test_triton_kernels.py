@@ -413,9 +413,12 @@ def test_a_sure_answer_far_from_zero():
         assert_near(one, other, name, tolerance=1e-2)
 
 
-def test_adamw():
+@pytest.mark.parametrize("whole", [2**18, 1])
+def test_adamw(whole: int, monkeypatch: pytest.MonkeyPatch):
     from plait.kernels.adamw import gpu as there
 
+    monkeypatch.setattr(there, "_WHOLE", whole)
+    monkeypatch.setattr(there, "_PART", 1)
     draw, rule = draws(5), AdamWRule()
     values = [draw(4, 1500), draw(4, 1500), draw(4, 1500) / 9, draw(4, 1500).square() / 99]
     values[1][2, 7] = float("inf")

@@ -67,6 +67,27 @@ def test_a_capture_that_was_interrupted_is_not_replayed(graphs):
     assert calls[:UNCAPTURED] == [0, 1, 2]
 
 
+def test_where_a_capture_is_refused_steps_go_on_without_and_say_so_once(graphs, monkeypatch):
+    calls = []
+
+    def advance(clock):
+        calls.append(int(clock))
+        if len(calls) == UNCAPTURED + 1:
+            raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    steps = Replay(advance, torch.device("cpu"))
+    for number in range(UNCAPTURED):
+        steps.step(number)
+    with pytest.warns(
+        UserWarning, match="kernel by kernel: operation not permitted when stream is capturing$"
+    ):
+        steps.step(UNCAPTURED)
+    steps.step(UNCAPTURED + 1)
+    assert calls == [0, 1, 2, 3, 3, 4]
+    assert [graph.replays for graph in graphs] == [0]
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 @pytest.mark.parametrize("raising", [True, False])
 def test_nothing_is_collected_during_a_capture(enabled, raising):

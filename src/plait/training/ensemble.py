@@ -40,10 +40,15 @@ class Ensemble:
         device: torch.device | str = "cpu",
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
-        stacked = initial_parameters(config, list(seeds), dtype=dtype) if start is None else start
+        if start is None:
+            start = initial_parameters(config, list(seeds), dtype=dtype, device=self._drawn_on(device))
         self.config = config
-        self.shapes = {name: tensor.shape[1:] for name, tensor in stacked.items()}
-        self._hold(torch.cat([tensor.flatten(1) for tensor in stacked.values()], dim=1).to(device))
+        self.shapes = {name: tensor.shape[1:] for name, tensor in start.items()}
+        self._hold(torch.cat([tensor.flatten(1) for tensor in start.values()], dim=1).to(device))
+
+    def _drawn_on(self, device: torch.device | str) -> torch.device | None:
+        """Where initial weights are drawn; None for the CPU, as small ones take no time there."""
+        return None
 
     def _hold(self, parameters: Float[Tensor, "members size"]) -> None:
         self.parameters = parameters

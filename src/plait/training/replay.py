@@ -5,6 +5,7 @@ it itself. The first steps run uncaptured: kernels compile, tables are made, mem
 """
 
 import gc
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -36,10 +37,7 @@ class Replay:
             self._clock.fill_(number)
         self._next = number + 1
         if self._graph is None and self._count == _UNCAPTURED:
-            graph = torch.cuda.CUDAGraph()
-            with _collection_paused(), torch.cuda.graph(graph):
-                self._work()
-            self._graph = graph  # only now: what an exception leaves of a capture is no step
+            self._graph = self._captured()  # an exception on the way: the next step captures anew
         self._count += 1
         if self._graph is not None:
             self._graph.replay()
@@ -48,6 +46,21 @@ class Replay:
         with torch.cuda.stream(self._side):
             self._work()
         torch.cuda.current_stream().wait_stream(self._side)
+
+    def _captured(self) -> torch.cuda.CUDAGraph | None:
+        """A step as a graph; None, with a word of why, where the device refuses: steps go on without."""
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with _collection_paused(), torch.cuda.graph(graph):
+                self._work()
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            warnings.warn(f"a step could not be captured and goes kernel by kernel: {reason}", stacklevel=2)
+            torch.cuda.synchronize()
+            return None
+        return graph
 
     def _work(self) -> None:
         self._advance(self._clock)

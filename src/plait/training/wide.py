@@ -49,6 +49,9 @@ class WideEnsemble(Ensemble):
         self.products = products
         super().__init__(config, seeds, dtype=dtype, device=device, start=start)
 
+    def _drawn_on(self, device: torch.device | str) -> torch.device:
+        return torch.device(device)
+
     def _hold(self, parameters: Float[Tensor, "members size"]) -> None:
         self.parameters = parameters
         self.gradients = torch.zeros_like(parameters)
