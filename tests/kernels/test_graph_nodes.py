@@ -129,7 +129,7 @@ def test_compiled_equals_plain(name: str):
     own = weights(graph, 2)
     for time in LENGTHS:
         hidden = inputs(2, 3, time)
-        assert dispatch.usable(hidden, own)
+        assert dispatch.usable(graph, own, hidden)
         found, expected = cpu.run(graph, own, hidden), reference.forward(graph, own, hidden)
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
         both = (torch.autograd.grad(y.sin().sum(), [hidden, *own]) for y in (found, expected))

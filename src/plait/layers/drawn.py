@@ -1,4 +1,4 @@
-"""The layer that runs a mixer's graph: norm, mixer and residual, in compiled code on the CPU, else in PyTorch."""
+"""The layer that runs a mixer's graph: norm, mixer and residual, in C++ on the CPU, Triton on a GPU, or PyTorch."""
 
 import functools
 import math
@@ -42,7 +42,7 @@ class DrawnLayer(nn.Module):
 
     def compiled(self, hidden: Float[Tensor, "*members batch time d_model"]) -> bool:
         """Whether `forward` runs such hidden states in a compiled kernel."""
-        return dispatch.usable(hidden, self.weights())
+        return dispatch.usable(self.graph, self.weights(), hidden)
 
     def reference_forward(
         self, hidden: Float[Tensor, "*members batch time d_model"]

@@ -196,8 +196,9 @@ class Trainer:
 
     def _can_replay(self) -> bool:
         """Whether a step is device work alone: on a GPU, with the package's own task and layers that have kernels."""
-        own = is_ours(self.spec.task) and set(self.spec.model.layers) <= LAYERS.keys() - MIXERS.keys()
-        return self.device.type == "cuda" and own
+        plain = LAYERS.keys() - MIXERS.keys()
+        drawn = all(name in plain for name in self.spec.model.layers) or self.ensemble.engine == "triton"
+        return self.device.type == "cuda" and is_ours(self.spec.task) and drawn
 
     def _replayed(self) -> Replay:
         train = self.spec.train

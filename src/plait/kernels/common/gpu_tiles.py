@@ -31,6 +31,20 @@ def member_kernel(function):
     return triton.jit(function, do_not_specialize=fixed, do_not_specialize_on_alignment=weights)
 
 
+def sized_kernel(*sizes):
+    """`member_kernel` for a kernel that is compiled once for all values of these arguments."""
+
+    def decorated(function):
+        names = inspect.signature(function).parameters
+        strides = [name for name in names if name.endswith("_stride")]
+        weights = [name.removesuffix("_stride") for name in strides]
+        return triton.jit(
+            function, do_not_specialize=[*strides, *sizes], do_not_specialize_on_alignment=weights
+        )
+
+    return decorated
+
+
 @triton.jit
 def product(a, b, PRECISION: tl.constexpr):
     """The product of two tiles, summed in float32; "bf16" rounds both to bfloat16 first."""

@@ -42,10 +42,8 @@ def advance(
     carried: Carried,
 ) -> tuple[Float[Tensor, "*members batch time d_model"], Carried]:
     """What the graph gives to further tokens, and what it then carries."""
-    run = _Run(graph, weights, hidden, carried)
-    for place, node in enumerate(graph.nodes):
-        run.signals[node.output] = run.result(place, node)
-    return run.signal(graph.output).to(hidden.dtype), run.after
+    run = GraphRun(graph, weights, hidden, carried)
+    return run.output().to(hidden.dtype), run.after
 
 
 _UNARY: dict[Op, Callable[[Tensor], Tensor]] = {
@@ -69,7 +67,9 @@ _BINARY: dict[Op, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-class _Run:
+class GraphRun:
+    """One pass through a graph, node by node; a device's own code overrides what it does otherwise."""
+
     def __init__(self, graph: Graph, weights: Sequence[Tensor], hidden: Tensor, carried: Carried) -> None:
         self.graph, self.weights, self.dtype = graph, weights, wide(hidden.dtype)
         self.members = weights[0].ndim - len(graph.weights[0].shape) if weights else 0
@@ -77,6 +77,12 @@ class _Run:
         self.signals: dict[int, Tensor] = {0: hidden.to(self.dtype)}
         self.carried, self.after = carried, list(carried)
         self.slot_of = {slot.node: place for place, slot in enumerate(graph.slots)}
+
+    def output(self) -> Tensor:
+        """What the graph gives; `after` is what it then carries."""
+        for place, node in enumerate(self.graph.nodes):
+            self.signals[node.output] = self.result(place, node)
+        return self.signal(self.graph.output)
 
     def signal(self, index: int) -> Tensor:
         root, first = self.graph.views[index]
@@ -87,25 +93,25 @@ class _Run:
         weight = self.weights[place].to(self.dtype)
         return weight.reshape(len(weight), 1, 1, -1) if self.members else weight.reshape(-1)
 
+    def constant(self, numbers: tuple[float, ...]) -> Tensor:
+        return torch.tensor(numbers, dtype=self.dtype, device=self.signals[0].device)
+
     def result(self, place: int, node: Node) -> Tensor:
         inputs = [None if index == ABSENT else self.signal(index) for index in node.inputs]
         given = [signal for signal in inputs if signal is not None]
         match node.op:
             case Op.LINEAR:
-                return self._linear(node, given[0])
+                return self.linear(node, given[0])
             case Op.PARAMETER:
                 return self.weight(node.weights[0]).expand(*self.axes, -1)
             case Op.CONSTANT:
-                numbers = torch.tensor(
-                    node.reals, dtype=self.dtype, device=given[0].device if given else None
-                )
-                return numbers.to(self.signals[0].device).expand(*self.axes, -1)
+                return self.constant(node.reals).expand(*self.axes, -1)
             case Op.AFFINE:
                 return given[0] * node.reals[0] + node.reals[1]
             case Op.SQRT:
                 return _Root.apply(given[0], node.reals[0])  # type: ignore[no-any-return]
             case Op.EACH:
-                return given[0].repeat_interleave(node.ints[0], dim=-1)
+                return given[0].unsqueeze(-1).expand(*given[0].shape, node.ints[0]).flatten(-2)
             case Op.TILE:
                 return torch.cat([given[0]] * node.ints[0], dim=-1)
             case Op.CONCATENATE:
@@ -113,15 +119,15 @@ class _Run:
             case Op.DOT:
                 return (given[0] * given[1]).unflatten(-1, (-1, node.ints[0])).sum(-1)
             case Op.RMS_NORM | Op.LAYER_NORM | Op.UNIT:
-                return self._normalised(node, given[0])
+                return self.normalised(node, given[0])
             case _ if node.op in _UNARY:
                 return _UNARY[node.op](given[0])
             case _ if node.op in _BINARY:
                 return _BINARY[node.op](*given)
             case _:
-                return self._carrying(place, node, inputs)
+                return self.carrying(place, node, inputs)
 
-    def _linear(self, node: Node, x: Tensor) -> Tensor:
+    def linear(self, node: Node, x: Tensor) -> Tensor:
         weight = self.weights[node.weights[0]]
         rows = x.to(weight.dtype)
         bias = self.weights[node.weights[1]] if len(node.weights) > 1 else None
@@ -131,7 +137,7 @@ class _Run:
         assert node_width == self.graph.widths[node.output]
         return (found if bias is None else found + bias[:, None, None, :]).to(self.dtype)
 
-    def _normalised(self, node: Node, x: Tensor) -> Tensor:
+    def normalised(self, node: Node, x: Tensor) -> Tensor:
         parts = x.unflatten(-1, (-1, node.ints[0]))
         if node.op == Op.LAYER_NORM:
             parts = parts - parts.mean(-1, keepdim=True)
@@ -145,7 +151,7 @@ class _Run:
             found = found * factor if place == 0 else found + factor
         return found
 
-    def _carrying(self, place: int, node: Node, inputs: list[Tensor | None]) -> Tensor:
+    def carrying(self, place: int, node: Node, inputs: list[Tensor | None]) -> Tensor:
         slot = self.slot_of[place]
         weights = [self.weights[w].to(self.dtype) for w in node.weights]
         found, self.after[slot] = states.OPERATIONS[node.op](node, inputs, weights, self.carried[slot])

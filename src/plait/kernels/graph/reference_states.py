@@ -3,6 +3,7 @@
 What a node carries comes in as `(*members, batch, ..)` and never changes in place.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 
 import torch
@@ -108,13 +109,20 @@ def attention(node: Node, inputs: Inputs, weights: list[Tensor], cache: Tensor) 
     queries = _turned(queries, places[held:], d_rotary, base)
     scores = queries @ _turned(keys, places, d_rotary, base).mT * d_head**-0.5
     distance = places[held:, None] - places
-    reach = torch.tensor([min(r or held + time, window or held + time) for r in reaches], device=q.device)
+    seeing = tuple(min(r or held + time, window or held + time) for r in reaches)
+    reach = constant(seeing, torch.int64, q.device)
     seen = (distance >= 0) & (distance < reach[:, None, None])
-    slope = torch.tensor(slopes, dtype=q.dtype, device=q.device)[:, None, None]
+    slope = constant(tuple(slopes), q.dtype, q.device)[:, None, None]
     scores = (scores - slope * distance).masked_fill(~seen, float("-inf"))
     found = (scores.softmax(-1) @ values).transpose(-3, -2).flatten(-2)
     kept = cache if not window else cache[..., max(0, held + time - (window - 1)) :, :]
     return found, kept.clone()
+
+
+@functools.cache
+def constant(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Held on the device: a step that a CUDA graph captures may copy nothing from the host."""
+    return torch.tensor(numbers, dtype=dtype, device=device)
 
 
 def _turned(x: Tensor, places: Tensor, d_rotary: int, base: float) -> Tensor:
