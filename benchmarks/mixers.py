@@ -1,7 +1,8 @@
-"""Model-steps a second of every built-in mixer before attention, beside SSM-TF and loops over blocks of `transformers`.
+"""Model-steps a second of every mixer before attention, beside SSM-TF and loops over blocks of `transformers`.
 
 One model-step is what `benchmarks/engine.py` calls one: fresh data and targets, forward, backward, clipping, AdamW;
-selective copying, batch 8, length 100, window 20, float32. Each mixer has its default options. The loops train one
+selective copying, batch 8, length 100, window 20, float32. Each mixer has its default options; behind the built-in
+ones come the three ways to bring one's own, drawn, a module, a whole layer (`examples/`). The loops train one
 model of unmodified blocks: Mamba2Block, or OLMo Hybrid's gated DeltaNet behind its norm, and a GPTNeoXLayer, on one
 thread, since their operations are too small for two. The contenders take turns, round by round, in one process: medians
 over the rounds with their range, and ratios paired by round.
@@ -27,7 +28,12 @@ from plait.training.loop import Trainer
 
 BASE = "SSM-TF"
 LEAST = {"GDN": 0.5, "Mamba2": 0.5}
-"""Of SSM-TF's rate; a third for every other."""
+"""Of SSM-TF's rate; a third for every other that is drawn."""
+
+DRAWN, OWN = (
+    "examples.my_mixer:ForgettingAttention",
+    ("examples.my_module:AttentionFree", "examples.my_layer:GatedLinearAttention"),
+)
 
 
 class MixerLoop(TransformersLoop):
@@ -133,7 +139,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of each contender in a round")
     parser.add_argument("--d-model", type=int, default=16)
     parser.add_argument("--members", type=int, default=32)
-    parser.add_argument("--mixers", nargs="+", default=list(MIXERS), choices=list(MIXERS))
+    parser.add_argument(
+        "--mixers", nargs="+", default=[*MIXERS, DRAWN, *OWN], help="built in, or module:Class"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     before = os.getloadavg()[0]
@@ -157,6 +165,7 @@ def main() -> None:
         least = LEAST.get(name, 1 / 3)
         met = statistics.median(share) >= least and (not times or statistics.median(times) >= 10)
         bar = f">= {least:.2f}" + (", >= 10x" if times else "") + (": met" if met else ": not met")
+        bar = bar if name in MIXERS or name == DRAWN else "none"
         faster = f"{shown(times, ',.1f')}x" if times else ""
         print(f"| {pattern} | {shown(rates[pattern], ',.0f')} | {shown(share, '.2f')} | {faster} | {bar} |")
 

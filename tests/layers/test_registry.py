@@ -35,9 +35,9 @@ def test_names():
         ),
         (
             "plait.layers.mamba:Mamba",
-            "unknown torch.nn.Module or Mixer class 'Mamba'; known: .*; nearest: Mamba",
+            "unknown torch.nn.Module, Mixer or ModuleMixer class 'Mamba'; known: .*; nearest: Mamba",
         ),
-        ("plait.layers.mamba:linear", "unknown torch.nn.Module or Mixer class 'linear'"),
+        ("plait.layers.mamba:linear", "unknown torch.nn.Module, Mixer or ModuleMixer class 'linear'"),
         ("torch.nn:ReLU", "lacks init_state, step, state_size, reset_parameters, members_axis"),
     ],
 )

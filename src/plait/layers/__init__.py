@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from plait.deferred import on_first_use
 from plait.layers.mixer import Mixer
+from plait.layers.module_mixer import ModuleMixer
 from plait.layers.registry import LAYERS, layer_class
 from plait.layers.spec import LayerSpec
 
@@ -20,6 +21,7 @@ __all__ = [
     "LayerSpec",
     "MambaLayer",
     "Mixer",
+    "ModuleMixer",
     "State",
     "TransformerLayer",
     "layer_class",

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from plait.checks import check_integer, unknown
 from plait.kernels.graph import Draft, Graph, Signal
 from plait.layers import starts
+from plait.layers.module_mixer import ModuleMixer
 from plait.layers.spec import LayerSpec
 
 LARGEST = 2**31 - 1
@@ -43,7 +44,7 @@ class Mixer:
         return x + self.draw(x.rms_norm("norm", eps=spec.norm_eps, initial=starts.constant(1.0)), spec)
 
 
-_Mixer = TypeVar("_Mixer", bound=Mixer)
+_Mixer = TypeVar("_Mixer", bound="Mixer | ModuleMixer")
 
 
 def read_options(kind: type[_Mixer], name: str, values: Mapping[str, Any]) -> _Mixer:

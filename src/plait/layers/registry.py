@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from plait.checks import resolve, shortened, unknown
 from plait.kernels.graph import Graph
 from plait.layers.mixer import Mixer, graph_of, read_options
+from plait.layers.module_mixer import ModuleMixer
 from plait.layers.options import Options
 from plait.layers.sides import is_side_by_side, sides, sides_of
 from plait.layers.spec import LayerSpec
@@ -57,11 +58,17 @@ def layer_class(name: str) -> "type[nn.Module]":
         if name not in LAYERS:
             raise ValueError(unknown("layer", name, (*LAYERS, "module:Class")))
         name = LAYERS[name]
-    found: Any = resolve(name, "layer", wanted="torch.nn.Module or Mixer class", accepts=_is_layer_class)
+    found: Any = resolve(
+        name, "layer", wanted="torch.nn.Module, Mixer or ModuleMixer class", accepts=_is_layer_class
+    )
     if is_mixer(found):
         from plait.layers.drawn import drawn
 
         return drawn(found)
+    if _is_module_mixer(found):
+        from plait.layers.module_layer import around
+
+        return around(found)
     if missing := [member for member in _PROTOCOL if not hasattr(found, member)]:
         raise ValueError(f"layer {name!r} lacks {', '.join(missing)} of the layer protocol")
     return found
@@ -132,7 +139,15 @@ def is_mixer(value: object) -> TypeGuard[type[Mixer]]:
     return isinstance(value, type) and issubclass(value, Mixer) and value is not Mixer
 
 
+def _is_module_mixer(value: object) -> TypeGuard[type[ModuleMixer]]:
+    return isinstance(value, type) and issubclass(value, ModuleMixer) and value is not ModuleMixer
+
+
 def _is_layer_class(value: object) -> bool:
     from torch import nn
 
-    return is_mixer(value) or (isinstance(value, type) and issubclass(value, nn.Module))
+    return (
+        is_mixer(value)
+        or _is_module_mixer(value)
+        or (isinstance(value, type) and issubclass(value, nn.Module))
+    )
