@@ -15,29 +15,15 @@ from collections.abc import Callable
 import torch
 
 from plait import HybridConfig, Stream
-from plait.tasks import (
-    MQAR,
-    AssociativeRecall,
-    DecodingRecall,
-    MultiKeyRecall,
-    Needle,
-    SelectiveCopying,
-    Task,
-    sample_labelled,
-)
+from plait.tasks import TASKS as BUILT_IN
+from plait.tasks import DecodingRecall, SelectiveCopying, Task, sample_labelled
 from plait.training import Run, Train
 from plait.training.loop import Trainer
 
-TASKS = {
-    "selective-copying": SelectiveCopying(),
-    "  adversarial": SelectiveCopying(variant="adversarial"),
-    "  repetitive": SelectiveCopying(variant="repetitive"),
-    "decoding-recall": DecodingRecall(),
-    "  last": DecodingRecall(variant="last"),
-    "associative-recall": AssociativeRecall(),
-    "multi-key-recall": MultiKeyRecall(),
-    "needle": Needle(),
-    "mqar": MQAR(),
+TASKS = {name: task() for name, task in BUILT_IN.items()} | {
+    "selective-copying, adversarial": SelectiveCopying(variant="adversarial"),
+    "selective-copying, repetitive": SelectiveCopying(variant="repetitive"),
+    "decoding-recall, last": DecodingRecall(variant="last"),
 }
 
 

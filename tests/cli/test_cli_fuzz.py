@@ -46,6 +46,12 @@ GOOD_FIELDS = {
     "variant": st.sampled_from(("uniform", "adversarial", "interleaved", "last")),
     "n_bits": st.integers(1, 3),
     "key_length": st.integers(1, 3),
+    **dict.fromkeys(
+        ("n_letters", "n_noise", "n_segments", "rows", "columns", "hops", "n_kinds", "depth"), SMALL
+    ),
+    **dict.fromkeys(("n", "n_positions"), st.integers(1, 2)),
+    "least": SMALL,
+    "modulus": st.integers(2, 8),
     "score_marker": st.booleans(),
     "pattern": st.sampled_from(("SSM-TF", "(TF-SSM)*2")),
     "d_model": st.sampled_from((4, 8)),

@@ -7,6 +7,7 @@ from plait.native import library
 from plait.random import TEST, Stream
 from plait.tasks import (
     MQAR,
+    TASKS,
     AssociativeRecall,
     DecodingRecall,
     MultiKeyRecall,
@@ -34,6 +35,11 @@ EVERY_TASK = (
         MQAR(keep=keep, variant=variant)
         for keep in ("latest", "first")
         for variant in ("distinct", "repeated")
+    ),
+    *(
+        task()
+        for task in TASKS.values()
+        if task not in (SelectiveCopying, DecodingRecall, AssociativeRecall, MultiKeyRecall, Needle, MQAR)
     ),
 )
 

@@ -9,6 +9,7 @@ import math
 
 import pytest
 import torch
+from field_cases import FIELD
 
 from plait.random import TEST, Stream
 from plait.tasks import (
@@ -37,6 +38,7 @@ EVERY_TASK = (
     Needle(score_marker=True),
     MQAR(),
     MQAR(keep="first", variant="repeated"),
+    *(kind() for kind in FIELD),
 )
 
 

@@ -12,7 +12,25 @@ import torch
 from theory_cases import SMALL_TASKS, all_rows, in_domain
 
 import plait.theory.checker
-from plait.tasks import MQAR, DecodingRecall, Needle, SelectiveCopying, task_to_json
+from plait.tasks import (
+    MQAR,
+    DecodingRecall,
+    Dyck,
+    FlipCounting,
+    FollowBack,
+    FuzzyRecall,
+    KHopInduction,
+    MatrixLookup,
+    ModularCounting,
+    Needle,
+    NGramRetrieval,
+    NoisyRecall,
+    PositionRetrieval,
+    SegmentedRecall,
+    SelectiveCopying,
+    StringCopying,
+    task_to_json,
+)
 from plait.tasks import TASKS as TASKS_OF_PLAIT
 from plait.theory.checker.document import Refused
 from plait.theory.checker.rules import RULES, rule_of
@@ -21,7 +39,12 @@ TASKS = (
     *SMALL_TASKS,
     *(DecodingRecall(n_bits=n_bits, variant="last") for n_bits in (1, 2)),
     *(MQAR(n_keys=n, n_values=2, n_pairs=n, keep=keep) for n in (1, 2) for keep in ("latest", "first")),
-)
+    FuzzyRecall(n_letters=2), NoisyRecall(n_words=2, n_noise=2), SegmentedRecall(n_words=2, n_segments=2),
+    MatrixLookup(n_words=1, rows=2, columns=2), KHopInduction(n_words=3), KHopInduction(n_words=2, hops=3),
+    FollowBack(n_words=2, numbers=(1, 3)), FollowBack(n_words=1, numbers=(2, 1), hops=3), Dyck(depth=2),
+    NGramRetrieval(n_words=2, n=1), NGramRetrieval(n_words=1), PositionRetrieval(n_words=3, n_positions=2),
+    StringCopying(n_words=2), FlipCounting(least=2), ModularCounting(),
+)  # fmt: skip
 
 
 def rule(task):
@@ -83,6 +106,14 @@ def test_rows_outside_the_domain_are_undefined():
         ("mqar", {"variant": "uniform"}, "one of"),
         ("mqar", {"n_pairs": 2}, "at most n_keys"),
         ("mqar", {"n_fillers": 0}, "at least 1"),
+        ("dyck", {"depth": 2**21}, "at most 1048576"),
+        ("k-hop-induction", {"hops": 1001}, "at most 1000"),
+        ("position-retrieval", {"n_words": 3, "n_positions": 4}, "at most 3"),
+        ("n-gram-retrieval", {"n_words": 2**20, "n": 2}, "2\\^32"),
+        ("follow-back", {"numbers": [1, 1]}, "distinct"),
+        ("fuzzy-recall", {"p_value": 2}, "probability"),
+        ("flip-counting", {"least": 0}, "at least 1"),
+        ("modular-counting", {"modulus": 1}, "at least 2"),
     ],
 )
 def test_refused(name, params, said):

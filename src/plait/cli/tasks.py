@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plait.cli.options import Device, JsonFlag, Params, TaskName, check_device
-from plait.cli.output import print_json, print_line, print_table
+from plait.cli.output import print_json, print_line
 from plait.cli.values import parse_fields
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def tasks(
         if json:
             print_json(rows)
             return
-        columns = ("task", "vocab_size", "parameters", "about")
-        first = [row | {"about": row["about"].splitlines()[0]} for row in rows]
-        print_table("", columns, [[_joined(row[column]) for column in columns] for row in first])
+        for row in rows:
+            print_line(f"{row['task']:<20}{row['about'].splitlines()[0]}")
+        print_line("\nplait tasks NAME shows its parameters and an example with its labels.")
         return
     task = parse_task(name, parse_fields("--param", param))
     document = _summary(name, task) | {"token_names": list(task.token_names)}

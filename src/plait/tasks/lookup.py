@@ -6,16 +6,17 @@ that memory grows with the length and not with its square. Both give the same in
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from plait.deferred import deferred
 from plait.native.library import INTEGER, POINTER, Function
-from plait.tasks.base import Targets
+from plait.tasks.base import BuiltInTask, Targets
 
 if TYPE_CHECKING:
     import torch
-    from jaxtyping import Int
+    from jaxtyping import Bool, Int
     from torch import Tensor
 else:
     torch = deferred("torch")
@@ -69,3 +70,57 @@ def followed_latest(row: Sequence[int], keys: Sequence[int], queries: Iterable[i
         if place and keys[place - 1] >= 0:
             followers[keys[place - 1]] = row[place]
         yield followers.get(query)
+
+
+def latest(
+    values: Int[Tensor, "*batch time"], keys: Int[Tensor, "*batch time"], queries: Int[Tensor, "*batch time"]
+) -> Targets:
+    """At i, `values[j]` for the latest j <= i with `keys[j] == queries[i]`; not scored where there is none.
+
+    Negative keys and queries, and how large keys may be: as `follow_latest`, at one position more.
+    """
+    none = torch.full_like(keys[..., :1], -1)
+    found = follow_latest(
+        torch.cat((none, values), dim=-1), torch.cat((keys, none), dim=-1), torch.cat((none, queries), dim=-1)
+    )
+    return Targets(found.tokens[..., 1:], found.scored[..., 1:])
+
+
+def earliest(
+    values: Int[Tensor, "*batch time"], keys: Int[Tensor, "*batch time"], queries: Int[Tensor, "*batch time"]
+) -> Targets:
+    """`latest`, of the first j with that key."""
+    repeated = follow_latest(keys, keys, keys).scored
+    return latest(values, torch.where(repeated, -1, keys), queries)
+
+
+def shifted(values: Int[Tensor, "*batch time"], *, fill: int) -> Int[Tensor, "*batch time"]:
+    """At i, the value at i - 1; `fill` at the first position."""
+    moved = values.roll(1, -1)
+    moved[..., :1] = fill
+    return moved
+
+
+def last_place(mask: Bool[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
+    """At i, the latest position up to i where `mask` holds; -1 where there is none."""
+    places = torch.arange(mask.shape[-1], device=mask.device)
+    return torch.where(mask, places, -1).cummax(-1).values
+
+
+class Lookup(BuiltInTask):
+    """A task whose answer is looked up under a number read from the tokens so far: its control."""
+
+    @abstractmethod
+    def _asked(self, tokens: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
+        """The control at each position, negative where nothing is asked for."""
+
+    def control(
+        self, tokens: Int[Tensor, "*batch time"]
+    ) -> tuple[Int[Tensor, "*batch time"], Bool[Tensor, "*batch time"]]:
+        """The number under which the answer is looked up at each position, and whether there is one (else 0).
+
+        Raises:
+            ValueError: as `targets`.
+        """
+        asked = self._asked(self.check_tokens(tokens))
+        return asked.clamp(min=0), asked >= 0

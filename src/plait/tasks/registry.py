@@ -17,15 +17,46 @@ from plait.checks import one_line, resolve, shortened, stored_name, unknown
 from plait.tasks.associative_recall import AssociativeRecall
 from plait.tasks.base import Task
 from plait.tasks.decoding_recall import DecodingRecall
+from plait.tasks.dyck import Dyck
+from plait.tasks.flip_counting import FlipCounting
+from plait.tasks.follow_back import FollowBack
+from plait.tasks.fuzzy_recall import FuzzyRecall
+from plait.tasks.k_hop_induction import KHopInduction
+from plait.tasks.matrix_lookup import MatrixLookup
+from plait.tasks.modular_counting import ModularCounting
 from plait.tasks.mqar import MQAR
 from plait.tasks.multi_key_recall import MultiKeyRecall
+from plait.tasks.n_gram_retrieval import NGramRetrieval
 from plait.tasks.needle import Needle
+from plait.tasks.noisy_recall import NoisyRecall
+from plait.tasks.position_retrieval import PositionRetrieval
+from plait.tasks.segmented_recall import SegmentedRecall
 from plait.tasks.selective_copying import SelectiveCopying
+from plait.tasks.string_copying import StringCopying
 
 TASKS: Mapping[str, type[Task]] = MappingProxyType(
     {
         task.name: task
-        for task in (SelectiveCopying, DecodingRecall, AssociativeRecall, MultiKeyRecall, Needle, MQAR)
+        for task in (
+            SelectiveCopying,
+            DecodingRecall,
+            AssociativeRecall,
+            MultiKeyRecall,
+            Needle,
+            MQAR,
+            FuzzyRecall,
+            NoisyRecall,
+            SegmentedRecall,
+            MatrixLookup,
+            KHopInduction,
+            FollowBack,
+            NGramRetrieval,
+            PositionRetrieval,
+            StringCopying,
+            Dyck,
+            FlipCounting,
+            ModularCounting,
+        )
     }
 )
 """The built-in tasks by the name that the command line knows them by."""

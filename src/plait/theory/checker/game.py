@@ -13,6 +13,7 @@ from itertools import islice
 from plait.theory.checker.codecs.base import Codec, UndefinedAnswer
 from plait.theory.checker.document import Refused
 from plait.theory.checker.own_task import OwnTask
+from plait.theory.checker.row_rule import RowRule
 from plait.theory.checker.rules import Rule
 
 MOST_EXHAUSTIVE = 10_000
@@ -74,7 +75,8 @@ class Board:
             lengths, asked = [len(self.suffixes[suffix]) for suffix in suffixes], len(reads)
         if isinstance(self.rule, OwnTask):
             return self.rule.work(prefixes, length, lengths) + 3 * prefixes * asked
-        walks = sum(40 + self.rule.work(tokens) for tokens in lengths)
+        again = length if isinstance(self.rule, RowRule) else 0
+        walks = sum(40 + self.rule.work(again + tokens) for tokens in lengths)
         return prefixes * (60 + self.rule.work(length) + walks + 6 * asked)
 
     @cached_property

@@ -1,17 +1,27 @@
 """The tasks' definitions once more, in plain Python over lists of ints; only the checker uses them.
 
 A rule is opened on a prefix, read once, and then walks any suffix: the target at each of its positions behind that
-prefix, or None where it is undefined. Source: arXiv 2603.08859 and 2312.04927 as restated in docs/theory.md, 1.
+prefix, or None where it is undefined. Source: arXiv 2603.08859 and
+those that the tasks name, as restated in docs/theory.md, 1.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Protocol
 
+from plait.theory.checker.counting_rules import Dyck, FlipCounting, ModularCounting
 from plait.theory.checker.document import Refused
+from plait.theory.checker.lookup_rules import (
+    FuzzyRecall,
+    KHopInduction,
+    MatrixLookup,
+    NoisyRecall,
+    PositionRetrieval,
+    SegmentedRecall,
+)
+from plait.theory.checker.parameters import check_probability, one_of, positive, positive_list
+from plait.theory.checker.place_rules import FollowBack, NGramRetrieval, StringCopying
 
-MOST_WORDS = 2**24
 MOST_KEY_CELLS = 1_000_000
 """Letters of all the keys of a row, written out one by one."""
 
@@ -40,16 +50,11 @@ class SelectiveCopying:
     parameters = ("n_words", "numbers", "p_number", "variant")
 
     def __init__(self, params: dict[str, Any]) -> None:
-        self.n_words = _positive(params, "n_words")
-        numbers = params["numbers"]
-        if not isinstance(numbers, list) or not numbers or len(numbers) > 100_000:
-            raise Refused("numbers must be a list of integers")
-        if not all(_is_positive(n) for n in numbers) or len(set(numbers)) < len(numbers):
-            raise Refused("numbers must be distinct integers of at least 1")
-        self.numbers = numbers
+        self.n_words = positive(params, "n_words")
+        self.numbers = numbers = positive_list(params, "numbers")
         self.n_tokens = self.n_words + len(numbers)
-        _check_probability(params, "p_number")
-        _one_of(params, "variant", ("uniform", "adversarial", "repetitive"))
+        check_probability(params, "p_number")
+        one_of(params, "variant", ("uniform", "adversarial", "repetitive"))
 
     def work(self, tokens: int) -> int:
         return 2 * tokens
@@ -81,8 +86,8 @@ class MultiKeyRecall:
     parameters = ("n_words", "key_length")
 
     def __init__(self, params: dict[str, Any]) -> None:
-        self.n_tokens = _positive(params, "n_words")
-        self.key_length = self.first = _positive(params, "key_length")
+        self.n_tokens = positive(params, "n_words")
+        self.key_length = self.first = positive(params, "key_length")
 
     def work(self, tokens: int) -> int:
         return tokens * (8 + min(self.key_length, MOST_KEY_CELLS) // 4)
@@ -133,13 +138,13 @@ class DecodingRecall:
     parameters = ("n_bits", "p_bit", "variant")
 
     def __init__(self, params: dict[str, Any]) -> None:
-        self.n_bits = _positive(params, "n_bits")
+        self.n_bits = positive(params, "n_bits")
         if self.n_bits > 20:
             raise Refused("n_bits must be at most 20")
         self.n_words = 2**self.n_bits
         self.n_tokens = self.n_words + 2
-        _check_probability(params, "p_bit")
-        self.last_only = _one_of(params, "variant", ("interleaved", "last")) == "last"
+        check_probability(params, "p_bit")
+        self.last_only = one_of(params, "variant", ("interleaved", "last")) == "last"
 
     def work(self, tokens: int) -> int:
         return 3 * tokens
@@ -178,7 +183,7 @@ class Needle:
     parameters = ("n_words", "score_marker")
 
     def __init__(self, params: dict[str, Any]) -> None:
-        self.n_words = _positive(params, "n_words")
+        self.n_words = positive(params, "n_words")
         self.n_tokens = self.n_words + 2
         if not isinstance(params["score_marker"], bool):
             raise Refused("score_marker must be true or false")
@@ -220,12 +225,12 @@ class MQAR:
     parameters = ("n_keys", "n_values", "n_fillers", "n_pairs", "p_query", "keep", "variant")
 
     def __init__(self, params: dict[str, Any]) -> None:
-        self.n_keys, n_values, n_fillers, n_pairs = (_positive(params, name) for name in self.parameters[:4])
+        self.n_keys, n_values, n_fillers, n_pairs = (positive(params, name) for name in self.parameters[:4])
         self.values = range(self.n_keys, self.n_keys + n_values)
         self.n_tokens = self.values.stop + n_fillers
-        _check_probability(params, "p_query")
-        self.first = _one_of(params, "keep", ("latest", "first")) == "first"
-        if _one_of(params, "variant", ("distinct", "repeated")) == "distinct" and n_pairs > self.n_keys:
+        check_probability(params, "p_query")
+        self.first = one_of(params, "keep", ("latest", "first")) == "first"
+        if one_of(params, "variant", ("distinct", "repeated")) == "distinct" and n_pairs > self.n_keys:
             raise Refused(f"n_pairs must be at most n_keys = {self.n_keys}, got {n_pairs}")
 
     def work(self, tokens: int) -> int:
@@ -265,6 +270,18 @@ RULES = {
     "decoding-recall": DecodingRecall,
     "needle": Needle,
     "mqar": MQAR,
+    "fuzzy-recall": FuzzyRecall,
+    "noisy-recall": NoisyRecall,
+    "segmented-recall": SegmentedRecall,
+    "matrix-lookup": MatrixLookup,
+    "k-hop-induction": KHopInduction,
+    "follow-back": FollowBack,
+    "n-gram-retrieval": NGramRetrieval,
+    "position-retrieval": PositionRetrieval,
+    "string-copying": StringCopying,
+    "dyck": Dyck,
+    "flip-counting": FlipCounting,
+    "modular-counting": ModularCounting,
 }
 
 
@@ -289,25 +306,3 @@ def rule_of(name: str, params: dict[str, Any]) -> Rule:
 def _check_keys(length: int, k: int) -> None:
     if length >= k and length * k > MOST_KEY_CELLS:
         raise Refused(f"keys of {k} tokens in rows of {length} are more than the limit")
-
-
-def _is_positive(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
-
-
-def _positive(params: dict[str, Any], name: str) -> int:
-    if not _is_positive(params[name]) or params[name] > MOST_WORDS:
-        raise Refused(f"{name} must be an integer of at least 1 and at most 2^24, got {params[name]!r:.60}")
-    return params[name]
-
-
-def _check_probability(params: dict[str, Any], name: str) -> None:
-    value = params[name]
-    if isinstance(value, bool) or not isinstance(value, int | Fraction) or not 0 <= value <= 1:
-        raise Refused(f"{name} must be a probability, got {value!r:.60}")
-
-
-def _one_of(params: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
-    if params[name] not in choices:
-        raise Refused(f"{name} must be one of {', '.join(choices)}, got {params[name]!r:.60}")
-    return params[name]
