@@ -51,10 +51,10 @@ def philox4x32(counter: Sequence[Word], key: Sequence[Word], *, rounds: int = 10
     return c0, c1, c2, c3
 
 
-def plain_bits(seed: int, n: int, *, step: int = 0) -> list[int]:
-    """The first `n` words of `Stream(seed, step).bits`, in Python's integers alone: for where there is no torch."""
+def plain_bits(seed: int, n: int, *, step: int = 0, purpose: int = TRAIN, draw: int = 0) -> list[int]:
+    """The first `n` words of `Stream(seed, step, purpose).bits`, in Python's integers: for where there is no torch."""
     key = (seed & _MASK, seed >> 32 & _MASK)
-    blocks = (philox4x32((block, 0, step, TRAIN), key) for block in range((n + 3) // 4))
+    blocks = (philox4x32((block, draw, step, purpose), key) for block in range((n + 3) // 4))
     return [word for block in blocks for word in block][:n]
 
 

@@ -35,6 +35,8 @@ LIGHT = {
     "help of a command": ("train", "--help"),
     "version": ("--version",),
     "tasks": ("tasks",),
+    "a task": ("tasks", "selective-copying", "--param", "numbers=[1,2]"),
+    "a task as JSON": ("tasks", "mqar", "--json"),
     "label": ("label", "multi-key-recall", "--tokens", "rows.json"),
     "memory of a published model": ("memory", str(ROOT / "examples" / "jamba.json")),
     "memory of a plait config": ("memory", "config.json"),
@@ -44,6 +46,9 @@ LIGHT = {
     ),
     "bounds": ("bounds", "associative-recall", "--error", "0.01"),
     "bounds of needle": ("bounds", "needle"),
+    "bounds of copying": ("bounds", "selective-copying"),
+    "bounds of copying over sizes": ("bounds", "selective-copying", "--range", "n_words=8..64"),
+    "bounds of decoding recall": ("bounds", "decoding-recall"),
     "check": ("check", "certificate.json"),
 }
 

@@ -1,19 +1,21 @@
 """Lower bounds of the pure models beside what a proved hybrid really holds, at one size or over a range of sizes."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from plait.checks import check_seconds
-from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task_name
+from plait.files import read_json
+from plait.memory.built import Cost
+from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task_name, task_to_json
 from plait.theory import BoundRow, bounds_table
 from plait.theory.families import has_family
 from plait.theory.integers import exact_fraction
 from plait.theory.table import printed_row
-
-if TYPE_CHECKING:
-    from plait.constructions import Cost
 
 WIDEST_REGISTER = 12
 """Bits of a register beyond which no layout is looked for; float32 carries eight (theory-constructions.md, 7.7)."""
@@ -37,7 +39,7 @@ class Proved:
     pattern: str
     proved: bool
     success: float
-    cost: "Cost"
+    cost: Cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +104,20 @@ def _searched(task: Task, seq_len: int, seconds: float) -> tuple[BoundRow, ...]:
 
 
 def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
-    """The hybrid of fewest parameters that a construction gives at this length, if there is one."""
+    """The hybrid of fewest parameters that a construction gives at this length, if there is one.
+
+    Usual sizes are kept in a file, so that PyTorch need not be imported to look for them again.
+    """
     if type(task) is not SelectiveCopying and type(task) is not DecodingRecall:
         return None
     if type(task) is DecodingRecall and task.n_bits > WIDEST_REGISTER:
         return None
+    kept = kept_hybrids().get(key_of(task, seq_len))
+    return kept if kept is not None else looked_for(task, seq_len)
+
+
+def looked_for(task: Task, seq_len: int) -> Proved | None:
+    """`proved_hybrid` without the file."""
     from plait.constructions import cost, smallest_plan
 
     try:
@@ -120,6 +131,22 @@ def proved_hybrid(task: Task, seq_len: int) -> Proved | None:
         success=1.0 if type(task) is SelectiveCopying else SUCCESS,
         cost=cost(plan, seq_len),
     )
+
+
+KEPT = Path(__file__).with_name("hybrids.json")
+"""Written by `benchmarks/hybrids.py`; a test holds it against `looked_for`."""
+
+
+@cache
+def kept_hybrids() -> Mapping[str, Proved]:
+    """Those of the file, by `key_of`."""
+    document: Any = read_json(KEPT)
+    return {key: Proved(**row | {"cost": Cost(**row["cost"])}) for key, row in document.items()}
+
+
+def key_of(task: Task, seq_len: int) -> str:
+    """What decides the smallest hybrid: the task and the length."""
+    return json.dumps({**task_to_json(task), "seq_len": seq_len}, separators=(",", ":"))
 
 
 def bounds_over(

@@ -120,6 +120,16 @@ def _summary(name: str, task: "Task") -> dict[str, Any]:
 
 
 def _example(task: "Task", *, seq_len: int, seed: int, device: str) -> dict[str, Any]:
+    from plait.tasks.plain import drawn_row
+    from plait.tasks.rows import is_defined, label_rows
+
+    row = None if device == "cuda" or not is_defined(task) else drawn_row(task, seed=seed, seq_len=seq_len)
+    if row is not None:
+        return {"tokens": row, "targets": label_rows(task, [row])[0]}
+    return _sampled(task, seq_len=seq_len, seed=seed, device=device)
+
+
+def _sampled(task: "Task", *, seq_len: int, seed: int, device: str) -> dict[str, Any]:
     import torch
 
     from plait.random import TEST, Stream
