@@ -25,7 +25,7 @@ _RESULTS = (
     Column(name="sd", title="sd"),
     Column(name="p10_p90", title="10%-90%", brief=False),
     Column(name="interval", title="95% interval"),
-    Column(name="above_90", title="seeds >= .9", brief=False),
+    Column(name="above_90", title="seeds >= 0.9", brief=False),
     Column(name="above_99", title="seeds >= 0.99", brief=False),
     Column(name="seeds", title="seeds"),
     Column(name="diverged", title="diverged", brief=False),
