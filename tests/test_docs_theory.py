@@ -13,7 +13,7 @@ from examples.programs import associative_recall, induction_2, induction_3
 from plait.compiler import plan_program
 from plait.constructions import STATEMENTS, cost
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
-from plait.theory import accuracy_ceiling, frontier, ssm_state_bits
+from plait.theory import accuracy_ceiling, accuracy_floor, best_accuracy, frontier, ssm_state_bits
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -223,12 +223,51 @@ def close(bits, written):
 
 
 def test_the_table_of_ceilings():
-    table = PAGES["theory.md"].partition("**13.5")[2].partition("## 14")[0]
+    table = PAGES["theory.md"].partition("**13.5")[2].partition("**Theorem 13.6")[0]
     head, _, *rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
     assert len(rows) == 5
     for name, *values in rows:
         ceilings = accuracy_ceiling(TASKS[name], 100, [float(bits) for bits in head[1:]])
         assert [f"{math.ceil(1000 * ceiling) / 1000:.3f}" for ceiling in ceilings] == values, name
+
+
+def test_the_tables_of_the_optimum():
+    """Floors rounded down, ceilings up, the best to the nearest."""
+    page = PAGES["theory.md"]
+    head, _, *rows = _table(page.partition("**Theorem 13.6")[2].partition("**13.7")[0])
+    tasks = [
+        (SelectiveCopying(n_words=2, numbers=(1,)), 20),
+        (SelectiveCopying(n_words=2, numbers=(2,)), 6),
+        (SelectiveCopying(n_words=2, numbers=(1, 2)), 5),
+        (SelectiveCopying(n_words=3, numbers=(2,)), 5),
+        (AssociativeRecall(n_words=3), 6),
+        (AssociativeRecall(n_words=4), 5),
+        (Needle(n_words=3), 6),
+    ]
+    for (name, states, low, best, high), (task, seq_len) in zip(rows, tasks, strict=True):
+        bits = [math.log2(int(states))]
+        assert _down(accuracy_floor(task, seq_len, bits)[0]) == low, name
+        assert f"{best_accuracy(task, seq_len, int(states)):.3f}" == best, name
+        assert _up(accuracy_ceiling(task, seq_len, bits)[0]) == high, name
+    head, _, *rows = _table(page.partition("**13.7")[2].partition("## 14")[0])
+    for name, *values in rows:
+        task, _, side = name.partition(", at ")
+        bound, said = {"least": (accuracy_floor, _down), "most": (accuracy_ceiling, _up)}[side]
+        assert [said(one) for one in bound(TASKS[task], 100, [float(bits) for bits in head[1:]])] == values, (
+            name
+        )
+
+
+def _table(text):
+    return [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+
+
+def _down(accuracy):
+    return f"{math.floor(1000 * accuracy + 1e-5) / 1000:.3f}"  # a floor is stated 1e-9 too low
+
+
+def _up(accuracy):
+    return f"{math.ceil(1000 * accuracy) / 1000:.3f}"
 
 
 def test_the_table_of_hops():

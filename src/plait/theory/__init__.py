@@ -14,7 +14,14 @@ from plait.theory.states import state_count
 from plait.theory.table import BoundRow, bounds_table
 
 if TYPE_CHECKING:
-    from plait.theory.average import accuracy_ceiling, bits_proved, ceiling_curve, scored_positions
+    from plait.theory.average import (
+        accuracy_ceiling,
+        accuracy_floor,
+        best_accuracy,
+        bits_proved,
+        ceiling_curve,
+        scored_positions,
+    )
     from plait.theory.search import find_reach, find_state_bits
 
 __all__ = [
@@ -26,8 +33,10 @@ __all__ = [
     "Retrieval",
     "Verdict",
     "accuracy_ceiling",
+    "accuracy_floor",
     "all_right_states",
     "attention_reach",
+    "best_accuracy",
     "bits_proved",
     "bounds_table",
     "breakpoints",

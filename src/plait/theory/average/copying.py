@@ -55,26 +55,40 @@ def copying_scored(task: SelectiveCopying, seq_len: int) -> float:
 
 
 def _one_answer(task: SelectiveCopying, seq_len: int, states: np.ndarray) -> np.ndarray:
-    """Of one answer alone: S states and the token at the position give at most S different ones."""
-    kept, k = 1 - task.p_number, len(task.numbers)
-    word, number = kept / task.n_words, task.p_number / k
-    with_number = with_word = np.zeros(task.n_words + k)
+    """Of one answer alone: at each place, S states and the token there give at most S different ones."""
+    counted = np.minimum(np.floor(states + 1e-9), task.ordinary_tokens).astype(int) - 1
+    right, scored = np.zeros(len(states)), 0.0
     for t in range(seq_len):
-        for index, n in enumerate(task.numbers):
-            if n > t:
-                continue
-            usual = np.concatenate([np.full(task.n_words, word), np.full(k, number)])
-            with_number = with_number + task.p_number / k * usual
-            # The latest number stands at p < t: after the target, at the target, or before it.
-            target = (1 - kept ** (n - 1)) * usual
-            target[task.n_words + index] += kept ** (n - 1) * task.p_number
-            target[: task.n_words] += kept ** (n - 1) * (1 - kept ** (t - n)) * kept / task.n_words
-            with_word = with_word + kept / k * target
-    scored = with_number.sum() + with_word.sum()
-    counted = np.floor(states + 1e-9)
-    best = [np.sort(mass)[::-1].cumsum() for mass in (with_number, with_word)]
-    index = np.minimum(counted, task.n_words + k).astype(int) - 1
-    return sum(mass[index] for mass in best) / scored
+        by_number = [wanted_at_number(task, n, t) for n in task.numbers]
+        for wanted in (*by_number, np.sum([wanted_at_word(task, n, t) for n in task.numbers], axis=0)):
+            right += np.sort(wanted)[::-1].cumsum()[counted]
+            scored += float(wanted.sum())
+    return right / scored
+
+
+def wanted_at_number(task: SelectiveCopying, n: int, t: int) -> np.ndarray:
+    """The chance of the number n at place t, and of each token to be its target."""
+    if n > t:
+        return np.zeros(task.ordinary_tokens)
+    return task.p_number / len(task.numbers) * _usual(task)
+
+
+def wanted_at_word(task: SelectiveCopying, n: int, t: int) -> np.ndarray:
+    """The chance of a word at place t with latest number n, and of each token to be its target."""
+    if n > t:
+        return np.zeros(task.ordinary_tokens)
+    kept = 1 - task.p_number
+    # The latest number stands after the target, at it, or before it, where the target is a word.
+    wanted = (1 - kept ** (n - 1)) * _usual(task)
+    wanted[task.n_words + task.numbers.index(n)] += kept ** (n - 1) * task.p_number
+    wanted[: task.n_words] += kept ** (n - 1) * (1 - kept ** (t - n)) * kept / task.n_words
+    return kept / len(task.numbers) * wanted
+
+
+def _usual(task: SelectiveCopying) -> np.ndarray:
+    """The chance of each token."""
+    kinds = ((task.n_words, 1 - task.p_number), (len(task.numbers), task.p_number))
+    return np.concatenate([np.full(n, share / n) for n, share in kinds])
 
 
 def _by_cuts(task: SelectiveCopying, seq_len: int, shares: np.ndarray, states: np.ndarray) -> np.ndarray:

@@ -65,7 +65,26 @@ def recall_ceiling(
         for span in SPANS:
             if span <= 2 * seq_len:
                 best = np.minimum(best, _ceiling(asked, seq_len, span, states))
+    if isinstance(task, AssociativeRecall) or (isinstance(task, MultiKeyRecall) and task.key_length == 1):
+        best = np.minimum(best, word_answers(task, seq_len, states))
     return best
+
+
+def word_answers(task: AssociativeRecall | MultiKeyRecall, seq_len: int, states: np.ndarray) -> np.ndarray:
+    """Of one answer alone, keys being single words: at each place, S states and the word there give at most S.
+
+    Reached by one state. The word itself is the target if it is the one before too; all others are alike.
+    """
+    n, first = task.n_words, int(isinstance(task, MultiKeyRecall))
+    counted = np.minimum(np.floor(states + 1e-9), n).astype(int) - 1
+    right, scored = np.zeros(len(states)), 0.0
+    for t in range(first + 1, seq_len):
+        asked = 1 - (1 - 1 / n) ** (t - first)
+        wanted = np.full(n, (asked - 1 / n) / max(n - 1, 1))
+        wanted[0] = 1 / n
+        right += np.sort(wanted)[::-1].cumsum()[counted]
+        scored += asked
+    return right / scored if scored else np.ones(len(states))
 
 
 def recall_scored(task: AssociativeRecall | MultiKeyRecall | DecodingRecall, seq_len: int) -> float:

@@ -1,0 +1,99 @@
+"""What some model of S states is right at: accuracies from below, at any size.
+
+Models that keep a part exactly and guess the rest. Selective copying: the latest number, and every so many tokens one,
+each until its place is wanted no longer; the last of them with less than all its values. Recall: what followed some of
+the words. Needle: some of the words. Source: docs/theory.md, 13.7.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from plait.tasks import AssociativeRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
+from plait.theory.average.copying import copying_scored, wanted_at_number, wanted_at_word
+from plait.theory.average.needle import needle_ceiling
+from plait.theory.average.recall import word_answers
+from plait.theory.states import state_count
+
+
+def accuracy_floor(task: object, seq_len: int, bits: Sequence[float]) -> list[float]:
+    """An accuracy, on average over sampled rows, that a model with so many bits of state reaches.
+
+    Raises:
+        ValueError: a task or variant for which no such models are known, or bits below 0.
+    """
+    floor = known_of(task, _KNOWN)
+    if floor is None or (isinstance(task, MultiKeyRecall) and task.key_length > 1):
+        raise ValueError(f"no models with a known accuracy at any number of bits for {task}")
+    numbers = np.asarray(list(bits), dtype=float)
+    if not (numbers >= 0).all():
+        raise ValueError(f"bits must be at least 0, got {min(numbers.tolist())}")
+    states = np.floor(2.0 ** np.minimum(numbers, 1000.0) * (1 + 1e-12))
+    enough = state_count(task)
+    right_always = enough is not None and (states >= float(min(enough, 2**1000)))
+    reached = np.where(right_always, 1.0, floor(task, seq_len, states))
+    return np.minimum(1.0, reached * (1 - 1e-9)).tolist()
+
+
+def _copying(task: SelectiveCopying, seq_len: int, states: np.ndarray) -> np.ndarray:
+    """A period of as many slots as the largest number is; a slot of `a` values has a - 1 of the likeliest tokens, and
+    one for all others."""
+    if task.variant != "uniform":
+        raise ValueError(f"the rows of {task} are not of independent tokens")
+    numbers = [n for n in task.numbers if n < seq_len]
+    scored = copying_scored(task, seq_len)
+    if not scored:
+        return np.ones(len(states))
+    period, values = max(numbers), task.ordinary_tokens
+    order = np.argsort(-wanted_at_number(task, numbers[0], seq_len - 1), kind="stable")
+    right, blind = np.zeros((period, values)), 0.0
+    for t in range(seq_len):
+        by_word = np.zeros(values)
+        for n in numbers:
+            at_number, at_word = wanted_at_number(task, n, t), wanted_at_word(task, n, t)
+            blind += at_number.max()
+            by_word += at_word
+            right[(t - n) % period] += sum(_told(wanted[order]) for wanted in (at_number, at_word))
+        blind += by_word.max()
+    right = right[np.argsort(-right[:, -1], kind="stable")]
+    best = np.full(len(states), blind)
+    for full in range(period + 1):
+        left = states / len(task.numbers) / float(values) ** full
+        part = np.clip(np.floor(left * (1 + 1e-12)), 1, values).astype(int)
+        kept = right[:full, -1].sum() + right[full + 1 :, 0].sum()
+        kept = kept + (right[full, part - 1] if full < period else 0.0)
+        best = np.where(left * (1 + 1e-12) >= 1, np.maximum(best, kept), best)
+    return best / scored
+
+
+def _told(wanted: np.ndarray) -> np.ndarray:
+    """What is right if a - 1 of these tokens are told apart, for a = 1, 2, ..: they and the best of the rest."""
+    rest = np.maximum.accumulate(wanted[::-1])[::-1]
+    return rest + np.insert(wanted.cumsum(), 0, 0.0)[:-1]
+
+
+def _recall(task: AssociativeRecall | MultiKeyRecall, seq_len: int, states: np.ndarray) -> np.ndarray:
+    """What followed the last occurrence of each of j words, and which of them was last, if one was."""
+    words = task.n_words
+    (guessed,) = word_answers(task, seq_len, np.ones(1))
+    kept = np.array(
+        [
+            max((j for j in range(words) if float(words) ** j * (j + 1) <= count), default=0)
+            for count in states
+        ]
+    )
+    return (kept + (words - kept) * guessed) / words
+
+
+def _needle(task: Needle, seq_len: int, states: np.ndarray) -> np.ndarray:
+    """All states but one for words, by Theorem 13.2; one alone guesses."""
+    return needle_ceiling(task, seq_len, np.log2(np.maximum(states - 1, 1)))
+
+
+_KNOWN: dict[type, Callable[[Any, int, np.ndarray], np.ndarray]] = {
+    SelectiveCopying: _copying,
+    AssociativeRecall: _recall,
+    MultiKeyRecall: _recall,
+    Needle: _needle,
+}
