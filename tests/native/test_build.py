@@ -108,6 +108,35 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+def test_sources_are_compiled_side_by_side_and_linked(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in a process of its own; one that fails is named."""
+    package = small.parent / "package"
+    (package / "two.cpp").write_text(
+        'extern "C" int plait_one(); extern "C" int plait_two() { return plait_one(); }\n'
+    )
+    calls: list[list[str]] = []
+    run = subprocess.run
+    monkeypatch.setattr(build.subprocess, "run", lambda call, **rest: calls.append(call) or run(call, **rest))
+    assert library.open_library().plait_two() == 1
+    compiled = [call[-1] for call in calls if "-c" in call]
+    assert sorted(Path(name).name for name in compiled) == ["one.cpp", "two.cpp"]
+    (package / "three.cpp").write_text(f"{'//' * 200}\nint three = four;\n")
+    with pytest.raises(build.BuildError, match=r"error: .four. was not declared"):
+        build.built()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_who_waits_is_told_that_it_compiles(
+    small: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, terminal: bool
+) -> None:
+    monkeypatch.setattr(build.sys.stderr, "isatty", lambda: terminal)
+    with caplog.at_level("INFO", logger="plait"):
+        build.built()
+        build.built()
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert told == [("WARNING" if terminal else "INFO", "compiling kernels once, about a minute")]
+
+
 DAMAGE = {
     "truncated": lambda data: data[: len(data) // 2],
     "empty": lambda data: b"",

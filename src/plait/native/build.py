@@ -8,6 +8,7 @@ Environment: `CXX` names the compiler (with options, if need be), `PLAIT_CACHE` 
 """
 
 import hashlib
+import logging
 import os
 import platform
 import re
@@ -15,8 +16,10 @@ import shlex
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from plait.files import write_whole
@@ -171,23 +174,63 @@ def _checksum(path: Path) -> str:
 
 def _compile(compiler: list[str], sources: list[Path], cache: Path, name: str) -> Path | str:
     """The library, on the disk under a name with its checksum; or what went wrong, in one line."""
+    _announce()
     failure = ""
     with tempfile.TemporaryDirectory(dir=cache) as folder:
-        library = Path(folder) / "library.so"
         for cpu in _CPU_FLAGS:
-            command = [*compiler, *_FLAGS, *cpu, f"-I{_PACKAGE}", "-o", str(library), *map(str, sources)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-            if done.returncode == 0:
+            library = Path(folder) / "library.so"
+            failure = _made([*compiler, *_FLAGS, *cpu, f"-I{_PACKAGE}"], sources, library)
+            if not failure:
                 target = cache / f"{name}-{_checksum(library)}.so"
                 write_whole(target, library.read_bytes())
                 return target
-            failure = done.stderr
     return f"{compiler[0]} failed: {_telling_line(failure)}"
+
+
+def _announce() -> None:
+    """To who waits at a terminal; anything else that is written there is for errors."""
+    waiting = sys.stderr is not None and sys.stderr.isatty()
+    logging.getLogger("plait").log(
+        logging.WARNING if waiting else logging.INFO, "compiling kernels once, about a minute"
+    )
+
+
+def _made(command: list[str], sources: list[Path], library: Path) -> str:
+    """What a compiler said that failed, empty where it made the library: a process a source, as many as cores.
+
+    The smallest source goes first and alone, to try the options; then the largest, which take longest.
+    """
+    by_size = sorted(sources, key=lambda source: source.stat().st_size)
+    objects = [library.with_name(f"{place}.o") for place in range(len(sources))]
+    steps = [
+        [*command, "-c", "-o", str(target), str(source)]
+        for target, source in zip(objects, by_size, strict=True)
+    ]
+    if failure := _said(steps[0]):
+        return failure
+    with ThreadPoolExecutor(_cores()) as pool:
+        waiting = [pool.submit(_said, step) for step in reversed(steps[1:])]
+        for one in as_completed(waiting):
+            if failure := one.result():
+                pool.shutdown(cancel_futures=True)
+                return failure
+    return _said([*command, "-o", str(library), *map(str, objects)])
+
+
+def _said(command: list[str]) -> str:
+    """What a command said that failed, else nothing."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    return "" if done.returncode == 0 else done.stderr.strip() or "it said nothing"
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _telling_line(text: str) -> str:
     """The first line that names an error, else the first; shortened."""
-    lines = text.strip().splitlines() or ["it said nothing"]
+    lines = text.splitlines()
     return " ".join(next((line for line in lines if "error" in line.lower()), lines[0]).split())[:300]
 
 
