@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from plait.kernels.graph import Signal
 from plait.layers import LayerSpec, Mixer, starts
+from plait.layers.mixer import divided
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +20,12 @@ class ForgettingAttention(Mixer):
     heads: int = 2
 
     def draw(self, x: Signal, spec: LayerSpec) -> Signal:
-        start = starts.normal(0.02)
+        d_k, start = divided("d_model", spec.d_model, self.heads), starts.normal(0.02)
         q, k, v = (x.linear(f"{name}_proj", spec.d_model, initial=start) for name in "qkv")
         keep = x.linear("gate", self.heads, initial=start, bias=starts.constant(3.0)).log_sigmoid()
         read = x.draft.matrix_state(
             heads=self.heads,
-            d_k=spec.d_model // self.heads,
+            d_k=d_k,
             q=q.unit(groups=self.heads),
             w=k.unit(groups=self.heads),
             v=v,

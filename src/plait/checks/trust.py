@@ -9,8 +9,11 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def foreign_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of the form `module:NAME` that lead out of this package, in order, once."""
-    own = (name for name in names if ":" in name)
+    """Those of the form `module:NAME` that lead out of this package, in order, once.
+
+    `hf:NAME` leads to a class on a list of plait's (`plait.layers.hf`), in a library that is installed.
+    """
+    own = (name for name in names if ":" in name and not name.startswith("hf:"))
     return tuple(dict.fromkeys(name for name in own if present_name(name).partition(".")[0] != _PACKAGE))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from plait.kernels.graph import dispatch, reference
 from plait.kernels.graph.signals import Slot
-from plait.layers.mixer import Mixer, graph_of, read_options
+from plait.layers.mixer import Mixer, graph_with
 from plait.layers.precision import wide
 from plait.layers.protocol import State
 from plait.layers.spec import LayerSpec
@@ -26,7 +26,7 @@ class DrawnLayer(nn.Module):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.graph = graph_of(read_options(self.mixer_class, type(self).__name__, spec.options), spec)
+        self.graph = graph_with(self.mixer_class, type(self).__name__, spec)
         self._places: list[tuple[nn.Module, str]] = []
         for weight in self.graph.weights:
             owner, name = _owner(self, weight.name)

@@ -74,6 +74,19 @@ def graph_of(mixer: Mixer, spec: LayerSpec) -> Graph:
     return draft.finish(mixer.layer(draft.input, spec))
 
 
+def graph_with(kind: type[Mixer], name: str, spec: LayerSpec) -> Graph:
+    """The graph of a layer whose options stand in its dimensions.
+
+    Raises:
+        ValueError: options that it does not have, or that do not fit, with the layer's name.
+    """
+    mixer = read_options(kind, name, spec.options)
+    try:
+        return graph_of(mixer, spec)
+    except ValueError as error:
+        raise ValueError(f"layer {name}: {error}") from error
+
+
 def check_sizes(mixer: Mixer, *names: str) -> None:
     """Whole numbers of at least 1, or None where the default is.
 

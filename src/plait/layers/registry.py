@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from plait.checks import resolve, shortened, unknown
 from plait.kernels.graph import Graph
-from plait.layers.mixer import Mixer, graph_of, read_options
+from plait.layers.hf import PREFIX, hf_mixer
+from plait.layers.mixer import Mixer, graph_with
 from plait.layers.module_mixer import ModuleMixer
 from plait.layers.options import Options
 from plait.layers.sides import is_side_by_side, sides, sides_of
@@ -54,6 +55,10 @@ def layer_class(name: str) -> "type[nn.Module]":
         from plait.layers.parallel import side_by_side
 
         return side_by_side(sides(name), tuple(layer_class(side) for side in sides(name)))
+    if name.startswith(PREFIX):
+        from plait.layers.module_layer import around
+
+        return around(hf_mixer(name))
     if ":" not in name:
         if name not in LAYERS:
             raise ValueError(unknown("layer", name, (*LAYERS, "module:Class")))
@@ -128,11 +133,7 @@ def mixer_graph(name: str, spec: LayerSpec) -> Graph:
     Raises:
         ValueError: options that it does not have, or that do not fit the dimensions.
     """
-    mixer = read_options(mixer_class(name), name, spec.options)
-    try:
-        return graph_of(mixer, spec)
-    except ValueError as error:
-        raise ValueError(f"layer {name}: {error}") from error
+    return graph_with(mixer_class(name), name, spec)
 
 
 def is_mixer(value: object) -> TypeGuard[type[Mixer]]:
