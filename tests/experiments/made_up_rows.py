@@ -28,7 +28,10 @@ class MadeUpResult:
 
     def evaluate(self, evaluation):
         far = math.log2(max(1, evaluation.seq_len / 100))
-        return [Measured(round(member.correct * 0.97**far), member.scored) for member in self.members]
+        right = [round(member.correct * 0.97**far) for member in self.members]
+        return [
+            Measured(n, m.scored, (n + 1) / (m.scored + 1)) for n, m in zip(right, self.members, strict=True)
+        ]
 
     def _member(self, place: int) -> Member:
         run = self.shard.runs[place]

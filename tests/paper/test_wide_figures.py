@@ -33,9 +33,10 @@ def test_the_released_models_have_the_papers_sizes() -> None:
 @pytest.mark.parametrize("width", [wide.WIDE, wide.SMALL])
 def test_others_have_the_hybrids_size(width: int) -> None:
     hybrid, *others = wide.equal_size(width)
-    others += [wide.hybrid(width, pattern) for pattern in (wide.TURNED, wide.LATE, wide.SINGLE)]
+    if width == wide.WIDE:
+        others += [wide.hybrid(width, pattern) for pattern in (wide.TURNED, wide.LATE, wide.SINGLE)]
     size = parameters(hybrid)
-    assert [parameters(model) / size for model in others] == pytest.approx([1.0] * 5, abs=0.03)
+    assert [parameters(model) / size for model in others] == pytest.approx([1.0] * len(others), abs=0.03)
 
 
 def test_which_rates_and_seeds() -> None:
@@ -45,12 +46,37 @@ def test_which_rates_and_seeds() -> None:
             assert isinstance(one.task, Packed)
             assert isinstance(one.task.task, DecodingRecall)
             assert (one.train.steps, one.train.batch, one.train.seq_len) == (2_000, 8, 200)
-            small, separator = one.model.d_model == wide.SMALL, one.task.separator
-            released = figure is TAB1 and not separator and not small
-            rates = (wide.BASE_LR,) if released else wide.LRS[1:] if small and figure is TAB1 else wide.LRS
-            seeds = 5 if one.task.task.p_bit == 0.2 and not (small and figure is TAB1) else 3
-            assert {run.train.lr for run in runs} == set(rates)
-            assert {run.train.seed for run in runs} == set(range(seeds))
+            rates = {run.train.lr for run in runs}
+            seeds = {run.train.seed for run in runs}
+            assert one.train.products == (
+                "float32" if one.model.d_model == wide.SMALL or len(seeds) == 2 else "bfloat16"
+            )
+            assert wide.BASE_LR in rates or rates == set(wide.SMALL_LRS)
+            if one.model.d_model == wide.WIDE and one.train.products == "bfloat16":
+                assert len(seeds) == (5 if one.task.task.p_bit == 0.2 else 3)
+            elif one.model.d_model == wide.SMALL:
+                assert len(seeds) == 3
+
+
+def test_a_rate_is_chosen_where_sizes_are_equal_and_released_otherwise() -> None:
+    """The largest rate stands beside, lest an edge be chosen."""
+    found = {
+        (task.separator, wide.cell(task, model)[2:]): {run.train.lr for run in runs}
+        for runs in FIG8.experiment.expand_cells()
+        for task, model in [(runs[0].task, runs[0].model)]
+        if isinstance(task, Packed) and model.d_model == wide.WIDE and runs[0].train.products == "bfloat16"
+    }
+    hybrid, deep = (wide.cell(wide.packed(0.2, separator=True), m)[2:] for m in wide.as_run(wide.WIDE)[::2])
+    assert found[True, hybrid] == set(wide.LRS)
+    assert found[False, hybrid] == set(wide.LRS[:3])
+    assert found[True, deep] == found[False, deep] == {wide.BASE_LR}
+
+
+def test_tests_have_the_form_of_the_rows_of_training() -> None:
+    test = FIG8.experiment.evaluations[0]
+    forms = [test.of(wide.packed(0.9, separator=separator)).task for separator in (False, True)]
+    assert forms == [DecodingRecall(n_bits=4, p_bit=0.2), BegunRecall(n_bits=4, p_bit=0.2)]
+    assert [type(form) for form in forms] == [DecodingRecall, BegunRecall]
 
 
 def test_the_claims_are_decided_by_rows_and_open_without() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from plait.kernels.common import compiled
 from plait.model import HybridConfig
 from plait.random import TEST, Stream
 from plait.tasks import DecodingRecall, SelectiveCopying
@@ -140,3 +141,33 @@ def test_layers_that_compute_by_themselves_are_trained_but_not_in_16_bits() -> N
     assert wide.members[0].losses == pytest.approx(small.members[0].losses, abs=1e-4)
     with pytest.raises(ValueError, match=r"are for SSM and TF layers, and GDN computes by itself"):
         train(replace(run, train=replace(run.train, products="bfloat16")))
+
+
+@pytest.mark.parametrize("products", [None, torch.bfloat16])
+def test_compiled_layers_are_the_layers_to_rounding(
+    products: torch.dtype | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
+    config = replace(MODEL, vocab_size=PACKED.vocab_size, d_mlp=48)
+    tokens, targets = sample_labelled(PACKED, Stream(torch.tensor([3]), 0, TEST), batch=2, seq_len=12)
+    found: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for fuse in (False, True):
+        monkeypatch.setattr(WideEnsemble, "_fuse", fuse)
+        ensemble = WideEnsemble(config, [3], products=products)
+        losses = ensemble.learn(tokens, targets)
+        found.append((losses, ensemble.gradients))
+    near = 2e-2 if products else 1e-5
+    torch.testing.assert_close(found[1][0], found[0][0], rtol=near, atol=0)
+    gap = (found[1][1] - found[0][1]).norm() / found[0][1].norm()
+    assert gap < near
+
+
+def test_what_cannot_be_compiled_runs_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(x: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("no compiler\nat all")
+
+    monkeypatch.setattr(torch, "compile", lambda function, **_: refuse)
+    function = compiled.fused(torch.square)
+    with pytest.warns(UserWarning, match="square runs as it is written: RuntimeError: no compiler at all$"):
+        assert function(torch.full((2,), 3.0)).tolist() == [9, 9]
+    assert function(torch.ones(2)).tolist() == [1, 1]

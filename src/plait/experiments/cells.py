@@ -35,7 +35,8 @@ class Cell:
     `seeds` those that each of them has, `unused` counts stored members whose seed lacks a rate.
     A diverged member's accuracy is the one measured with its frozen weights: it counts like any other. `by` names the
     rule that chooses the rate; `early` is the mean training loss over the first steps, and `eight` the accuracy on
-    eight sequences as the released program scores them (NaN where a row does not say).
+    eight sequences as the released program scores them, `by_sequence` that of all sequences scored so (NaN where a row
+    does not say).
     """
 
     run: Run
@@ -50,6 +51,7 @@ class Cell:
     by: RuleName = "select"
     early: NDArray[np.float64] | None = None
     eight: NDArray[np.float64] | None = None
+    by_sequence: NDArray[np.float64] | None = None
 
     @property
     def pattern(self) -> str:
@@ -120,15 +122,20 @@ def placed_cells(
 def _evaluated(
     experiment: Experiment, stored: Mapping[str, Row], evaluations: pl.DataFrame
 ) -> Iterator[Cell | None]:
-    measured: dict[str, dict[str, float]] = {}
-    for member, name, accuracy in evaluations.select("member", "evaluation", "accuracy").iter_rows():
-        measured.setdefault(name, {})[member] = accuracy
+    measured: dict[str, dict[str, dict[str, float | None]]] = {}
+    scores = [name for name in ("accuracy", "sequence_accuracy") if name in evaluations.columns]
+    for member, name, *found in evaluations.select("member", "evaluation", *scores).iter_rows():
+        measured.setdefault(name, {})[member] = dict(zip(scores, found, strict=True))
     for runs, members in zip(experiment.expand_cells(), experiment.members(), strict=True):
         for evaluation, settings in zip(
             experiment.evaluations, evaluation_settings(experiment.evaluations), strict=True
         ):
             there = measured.get(evaluation_id(evaluation.of(runs[0].task)), {})
-            both = {m: {**stored[m], "accuracy": there[m]} for m in members if m in there and m in stored}
+            both = {
+                m: {**stored[m], "sequence_accuracy": None, **there[m]}
+                for m in members
+                if m in there and m in stored
+            }
             cell = _cell(experiment, runs, members, both)
             yield None if cell is None else replace(cell, settings={**cell.settings, **settings})
 
@@ -198,14 +205,15 @@ def by_learning_rate(cell: Cell) -> tuple[Cell, ...]:
     )
 
 
-_TABLES = ("select", "accuracy", "diverged", "early", "eight")
-"""Of a cell, `(n_lrs, n_seeds)`; the last two may be missing."""
+_TABLES = ("select", "accuracy", "diverged", "early", "eight", "by_sequence")
+"""Of a cell, `(n_lrs, n_seeds)`; the last three may be missing."""
 
 
 def _by_member(rows: pl.DataFrame, experiment: Experiment) -> dict[str, Row]:
     """The experiment's rows; loss curves only where the rule of its rates looks at them."""
     own = [member for cell in experiment.members() for member in cell]
-    columns = ["member", "parameters", "select_accuracy", "accuracy", "eight_accuracy", "diverged_at"]
+    columns = ["member", "parameters", "select_accuracy", "accuracy", "eight_accuracy", "sequence_accuracy"]
+    columns += ["diverged_at"]
     columns += ["loss_steps", "losses"] if experiment.setting.rule == "early" else []
     found = rows.filter(pl.col("member").is_in(own)).select(c for c in columns if c in rows.columns)
     return {row["member"]: row for row in found.iter_rows(named=True)}
@@ -268,5 +276,11 @@ def cell_of(
         unused=len(found) - len(lrs) * len(seeds),
         by=by,
         early=tabled(_early_loss) if by == "early" else None,
-        eight=tabled(lambda row: math.nan if row.get("eight_accuracy") is None else row["eight_accuracy"]),
+        eight=tabled(lambda row: _number(row, "eight_accuracy")),
+        by_sequence=tabled(lambda row: _number(row, "sequence_accuracy")),
     )
+
+
+def _number(row: Row, name: str) -> float:
+    value = row.get(name)
+    return math.nan if value is None else float(value)

@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from plait.experiments.runner import plan_for
 from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
+from plait.training.engines import WIDE_FROM, engine_for, parameter_count
 from plait.training.loop import Trainer, resolve_device
 
 MOST_TIMED = 4
@@ -104,6 +105,8 @@ def forecast(
 
 def model_steps_a_second(shard: Shard, device: torch.device) -> float:
     """Of the shard's members together, from about `TIMED_SECONDS` of training after two steps that are not counted."""
+    members = len(shard.runs)
+    shard, times = narrowed(shard, device)
     trainer = Trainer(shard.runs[0], seeds=shard.seeds, lrs=shard.lrs, device=device)
     steps = 0
     for _ in range(2):
@@ -114,7 +117,29 @@ def model_steps_a_second(shard: Shard, device: torch.device) -> float:
         trainer.step()
         _wait(device)
         steps += 1
-    return steps * len(shard.runs) / spent
+    return steps * members / spent / times
+
+
+_STAND_IN = 128
+"""Width of what is timed in the place of a wide model on a CPU, whose weights alone take minutes to draw."""
+
+
+def narrowed(shard: Shard, device: torch.device) -> tuple[Shard, float]:
+    """What is timed, and by how much more a step of the shard itself takes.
+
+    On a CPU a wide model of one member is a narrow one at a sequence a step; its time goes with weights and tokens.
+    """
+    run = shard.runs[0]
+    model = run.model
+    if device.type != "cpu" or engine_for(run) != "wide" or model.d_model <= _STAND_IN:
+        return shard, 1.0
+    heads = model.n_heads if _STAND_IN % model.n_heads == 0 else 1
+    scale = _STAND_IN / model.d_model
+    sizes = {name: max(1, round(getattr(model, name) * scale)) for name in ("d_mlp", "d_inner")}
+    small = replace(model, d_model=_STAND_IN, n_heads=heads, **sizes)
+    one = replace(run, model=small, train=replace(run.train, batch=1))
+    weights = [parameter_count(config) for config in (model, small)]
+    return Shard(runs=(one,)), run.train.batch * weights[0] / weights[1]
 
 
 def _wait(device: torch.device) -> None:
@@ -139,6 +164,7 @@ def _speeds(left: dict[str, list[Shard]], device: torch.device, timed: Timed) ->
 
 
 def _work(parts: Sequence[Shard]) -> float:
-    """The size of one model-step in no particular unit: tokens by layers by width."""
+    """The size of one model-step in no particular unit: tokens by layers by width, twice by that of wide models."""
     run = parts[0].runs[0]
-    return run.train.batch * run.train.seq_len * run.model.n_layers * run.model.d_model
+    wider = max(1.0, run.model.d_model / WIDE_FROM)
+    return run.train.batch * run.train.seq_len * run.model.n_layers * run.model.d_model * wider

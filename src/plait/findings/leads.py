@@ -1,7 +1,10 @@
 """Judges of a lead: one model over another where both are measured, and what a change to both does to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
 
 from plait.experiments import Cell, paired_difference
 from plait.experiments.statistics import change_of_difference
@@ -11,6 +14,9 @@ from plait.findings.judges import READING, Where, difference_text, having, train
 from plait.findings.sides import held_to
 from plait.findings.words import bracketed, decimals, signed
 
+Score = Literal["pooled", "sequences"]
+"""The share of all tokens, or the mean over sequences of each one's, empty ones as right (as the program ran)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
@@ -19,15 +25,18 @@ class Pair:
     Args:
         first, second: the fields of each.
         lrs: the only learning rates that may be chosen; all where none is given.
+        score: what of the measurements is compared.
     """
 
     first: Where
     second: Where
     lrs: Sequence[float] = field(default=())
+    score: Score = "pooled"
 
     def cells(self, found: Evidence) -> tuple[Cell, Cell] | None:
         """None where one is not measured, or no seed is shared."""
-        one, other = (self._only(having(found.cells, where)) for where in (self.first, self.second))
+        cells = self._at_rates(found)
+        one, other = (self._only(having(cells, where)) for where in (self.first, self.second))
         if one is None or other is None or not set(one.seeds) & set(other.seeds):
             return None
         return one, other
@@ -35,7 +44,25 @@ class Pair:
     def _only(self, cells: Sequence[Cell]) -> Cell | None:
         if len(cells) != 1:
             return None
-        return held_to(cells[0], self.lrs) if self.lrs else cells[0]
+        cell = cells[0]
+        if self.score == "sequences":
+            if cell.by_sequence is None or np.isnan(cell.by_sequence).any():
+                return None
+            cell = replace(cell, accuracy=cell.by_sequence)
+        return held_to(cell, self.lrs) if self.lrs else cell
+
+    def _at_rates(self, found: Evidence) -> Sequence[Cell]:
+        """The cells of these rates alone: seeds that lack another rate have theirs."""
+        if not self.lrs:
+            return found.cells
+        name = f"cells at {tuple(self.lrs)}"
+        if name not in found.remembered:
+            try:
+                held = found.stored.cells(found.experiment.where({"train.lr": tuple(self.lrs)}))
+            except ValueError:  # the slice leaves nothing
+                held = ()
+            found.remembered[name] = held if found.cells else ()
+        return found.remembered[name]
 
 
 def lead(pair: Pair, *, size: float) -> Judge:

@@ -11,7 +11,7 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
-from plait.findings.leads import Pair, lead, leads, lost, what_changes_do
+from plait.findings.leads import Pair, Score, lead, leads, lost, what_changes_do
 from plait.model import HybridConfig
 from plait.paper import wide_models as wide
 from plait.paper.wide_models import SMALL, WIDE, as_run, equal_size, hybrid, mamba, packed, transformer
@@ -21,13 +21,11 @@ PROPORTIONS = (0.2, 0.9)
 POSITIONS = ("none", "alibi", "hard-alibi")
 LONG, LONGEST = 190, 1_600
 
-BARE, BEGUN = "decoding-recall", "BegunRecall"
-"""Tests of one example: by itself, and behind <bos>."""
-
 
 def _cells() -> tuple[tuple[Any, ...], ...]:
     """(task, model) of everything that is trained, at the paper's width and the small one."""
     found: list[tuple[float, bool, HybridConfig]] = []
+    exact = [wide.cell(packed(0.2, separator=False), m, "float32") for m in as_run(WIDE)]
     for p_bit in PROPORTIONS:
         found += [(p_bit, False, m) for m in as_run(WIDE)]
         found += [(p_bit, True, m) for m in as_run(WIDE)]
@@ -38,29 +36,84 @@ def _cells() -> tuple[tuple[Any, ...], ...]:
         found += [(0.2, True, m) for m in equal_size(WIDE, window=None, positions=kind)[:2]]
     found += [(0.2, True, hybrid(WIDE, p, window=None)) for p in (wide.TURNED, wide.LATE, wide.SINGLE)]
     found += [(0.2, False, m) for m in as_run(SMALL)] + [(0.2, True, m) for m in equal_size(SMALL)]
-    return tuple(dict.fromkeys(wide.cell(packed(p, separator=s), model) for p, s, model in found))
+    return (
+        *dict.fromkeys(wide.cell(packed(p, separator=s), model) for p, s, model in found),
+        *exact,
+    )
+
+
+def _fields(model: HybridConfig, *names: str) -> dict[str, Any]:
+    return {f"model.{name}": getattr(model, name) for name in names}
+
+
+def _slices() -> tuple[dict[str, Any], ...]:
+    """Which rates and seeds: the released rate where the program is as it was run, more where one is chosen."""
+    found: list[dict[str, Any]] = []
+    for p_bit, seeds in ((0.2, range(5)), (0.9, range(3))):
+        bare, apart = ({"task": (packed(p_bit, separator=s),), "train.seed": seeds} for s in (False, True))
+        wide_ones = {"model.d_model": (WIDE,), "train.products": ("bfloat16",)}
+        found += [{**rows, **wide_ones, "train.lr": (wide.BASE_LR,)} for rows in (bare, apart)]
+        for model in as_run(WIDE)[:2]:
+            own = {k: (v,) for k, v in _fields(model, "pattern", "d_model", "d_mlp", "window").items()}
+            found.append({**bare, **wide_ones, **own, "train.lr": wide.LRS[:3]})
+        sizes = [
+            {f"model.{n}": (getattr(m, n),) for n in ("pattern", "d_mlp", "d_inner")} for m in _repaired()
+        ]
+        found += [{**apart, **wide_ones, **size} for size in sizes]
+    exact = {"model.d_model": (WIDE,), "train.products": ("float32",), "train.lr": (wide.BASE_LR,)}
+    return (*found, {**exact, "train.seed": range(2)}, {"model.d_model": (SMALL,), "train.seed": range(3)})
+
+
+def _repaired() -> tuple[HybridConfig, ...]:
+    """Sizes of which a rate is chosen: equal parameters, and the hybrid's other layouts."""
+    return (*equal_size(WIDE), *(hybrid(WIDE, p) for p in (wide.TURNED, wide.LATE, wide.SINGLE)))
 
 
 def _at(
-    model: HybridConfig, *, separator: bool, p_bit: float, tested: float | None = None, length: int = LONG
+    model: HybridConfig,
+    *,
+    separator: bool,
+    p_bit: float,
+    tested: float | None = None,
+    length: int = LONG,
+    products: str = "bfloat16",
 ) -> dict[str, Any]:
     """Where a model that was trained on packed rows is measured: in the form of rows that it was trained on."""
-    names = ("pattern", "d_model", "d_mlp", "d_inner", "window", "positions")
     return {
         "task": packed(p_bit, separator=separator),
-        **{f"model.{name}": getattr(model, name) for name in names},
-        "test.task": BEGUN if separator else BARE,
+        "train.products": products,
+        **_fields(model, "pattern", "d_model", "d_mlp", "d_inner", "window", "positions"),
         "test.p_bit": p_bit if tested is None else tested,
         "test.seq_len": length,
     }
 
 
 def _pair(
-    first: HybridConfig, second: HybridConfig, *, separator: bool = False, free: bool = False, **more: Any
+    first: HybridConfig,
+    second: HybridConfig,
+    *,
+    separator: bool = False,
+    free: bool = False,
+    score: Score = "pooled",
+    **more: Any,
 ) -> Pair:
     """Two models trained alike, at the released rate unless `free`."""
     given = {"separator": separator, "p_bit": 0.2, **more}
-    return Pair(first=_at(first, **given), second=_at(second, **given), lrs=() if free else (wide.BASE_LR,))
+    lrs = () if free else (wide.BASE_LR,)
+    return Pair(first=_at(first, **given), second=_at(second, **given), lrs=lrs, score=score)
+
+
+def _products() -> dict[str, Pair]:
+    """Each model as run at the end of training and far from it, its products in 16 bits against those in 32."""
+    return {
+        f"{model.pattern} at {at}": Pair(
+            first=_at(model, separator=False, p_bit=0.2, length=at),
+            second=_at(model, separator=False, p_bit=0.2, length=at, products="float32"),
+            lrs=(wide.BASE_LR,),
+        )
+        for model in _RUN
+        for at in (30, LONG)
+    }
 
 
 _RUN, _EQUAL = as_run(WIDE), equal_size(WIDE)
@@ -71,6 +124,7 @@ def _changes(p_bit: float) -> dict[str, Pair]:
     other = next(p for p in PROPORTIONS if p != p_bit)
     return {
         "a separator": _pair(*_RUN[:2], separator=True, p_bit=p_bit),
+        "scored as run": _pair(*_RUN[:2], p_bit=p_bit, score="sequences"),
         f"tested at {other:g}": _pair(*_RUN[:2], p_bit=p_bit, tested=other),
         "equal parameters": _pair(*_EQUAL[:2], p_bit=p_bit),
         "full window": _pair(hybrid(WIDE, window=None), transformer(WIDE, window=None), p_bit=p_bit),
@@ -115,8 +169,8 @@ def _view(width: int, *, separator: bool) -> View:
         lines=("model.pattern", "model.d_mlp", "model.d_inner", "model.window", "model.positions"),
         where={
             "task": (packed(0.2, separator=separator),),
+            "train.products": (wide.PRODUCTS[width],),
             "model.d_model": (width,),
-            "test.task": (BEGUN if separator else BARE,),
             "test.p_bit": (0.2,),
         },
         title=f"Width {width}, trained on packed rows {'with' if separator else 'without'} separators, bit "
@@ -131,13 +185,8 @@ FIG8 = Figure(
         base=wide.BASE,
         vary={wide.VARIED: _cells()},
         sweep={"train.lr": wide.LRS, "train.seed": range(5)},
-        slices=(
-            (
-                {"task": tuple(packed(0.2, separator=s) for s in (False, True))},
-                {"train.seed": range(3)},
-            ),
-        ),
-        quick=({"model.d_model": (SMALL,), "train.lr": wide.LRS[1:], "train.seed": range(2)},),
+        slices=(_slices(),),
+        quick=({"model.d_model": (SMALL,), "train.lr": wide.SMALL_LRS, "train.seed": range(2)},),
         evaluations=wide.tested_at(PROPORTIONS, LENGTHS),
         views=tuple(_view(width, separator=s) for width in (WIDE, SMALL) for s in (False, True)),
     ),
@@ -149,6 +198,12 @@ FIG8 = Figure(
             paper=_BOTH,
             only=_WIDE,
             judge=lead(_pair(*_RUN[:2]), size=0.10),
+        ),
+        Claim(
+            statement=f"As it was run and scored, the hybrid is above the larger Transformer at {LONG} tokens",
+            paper=_BOTH,
+            only=_WIDE,
+            judge=lead(_pair(*_RUN[:2], score="sequences"), size=0.10),
         ),
         Claim(
             statement="As it was run, Mamba falls to the floor soon after the training lengths",
@@ -186,6 +241,11 @@ FIG8 = Figure(
             statement="What the SSM's depth and size do to the hybrid's lead over it",
             only=_WIDE,
             judge=what_changes_do(_pair(_RUN[0], _RUN[2]), {"12 layers": _pair(_RUN[0], _EQUAL[2])}),
+        ),
+        Claim(
+            statement="What products in 16 bits do to the accuracy of each model as it was run",
+            only=_WIDE,
+            judge=leads(_products()),
         ),
         Claim(
             statement="The hybrid's lead over the Transformer by positions of attention",

@@ -14,7 +14,6 @@ from plait.findings.figure import Figure
 from plait.findings.leads import Pair, leads
 from plait.model import HybridConfig
 from plait.paper import wide_models as wide
-from plait.paper.fig8 import BARE, BEGUN
 from plait.paper.wide_models import SMALL, WIDE, as_run, equal_size, packed
 
 PROPORTIONS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9)
@@ -45,7 +44,7 @@ def _pair(models: tuple[HybridConfig, ...], *, separator: bool, p_bit: float, te
     """Hybrid and Transformer, at the released rate without separators and at the chosen one with them."""
     where = {
         "task": packed(p_bit, separator=separator),
-        "test.task": BEGUN if separator else BARE,
+        "train.products": wide.PRODUCTS[WIDE],
         "test.p_bit": tested,
         "test.seq_len": MIDDLE,
     }
@@ -73,7 +72,6 @@ def _matrix(width: int, *, separator: bool) -> View:
         where={
             "task": _tasks(separator=separator),
             "model.d_model": (width,),
-            "test.task": (BEGUN if separator else BARE,),
             "test.seq_len": (MIDDLE,),
         },
         drawn=False,
@@ -112,14 +110,14 @@ TAB1 = Figure(
                 {"task": (packed(0.2, separator=False),), **_RELEASED, **_MORE},
                 {"task": _tasks(separator=True), **_WIDE, **_SEEDS},
                 {"task": (packed(0.2, separator=True),), **_WIDE, **_MORE},
-                {"model.d_model": (SMALL,), "train.lr": wide.LRS[1:], **_SEEDS},
+                {"model.d_model": (SMALL,), "train.lr": wide.SMALL_LRS, **_SEEDS},
             ),
         ),
         quick=(
             {
+                "task": tuple(packed(p, separator=s) for p in SMALL_PROPORTIONS for s in (False, True)),
                 "model.d_model": (SMALL,),
-                "model.pattern": (wide.HYBRID, wide.ATTENTION, wide.RECURRENT),
-                "train.lr": wide.LRS[1:],
+                "train.lr": wide.SMALL_LRS,
                 "train.seed": range(2),
             },
         ),

@@ -5,12 +5,13 @@ as 12. Source: the program released with arXiv 2603.08859.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
 from plait.model import HybridConfig
 from plait.paper.begun_recall import BegunRecall
-from plait.tasks import DecodingRecall
+from plait.tasks import DecodingRecall, Task
 from plait.tasks.packed import Packed
 from plait.training.evaluation import Evaluation
 from plait.training.run import Run, Train
@@ -24,29 +25,30 @@ N_BITS = 4
 """The released program floors 26 words to 16."""
 
 HYBRID, ATTENTION, DEEP, RECURRENT = "(SSM-TF)*6", "TF*12", "SSM*32", "SSM*12"
+SHORT = {HYBRID: "SSM-TF", ATTENTION: "TF-TF", DEEP: "SSM*4", RECURRENT: "SSM-SSM"}
+"""What stands for them at the small width."""
+
 LATE, SINGLE, TURNED = "SSM*10-TF*2", "SSM*5-TF-SSM*6", "(TF-SSM)*6"
 
 EQUAL_MLP = {WIDE: 1_600, SMALL: 76}
-EQUAL_INNER = {
-    RECURRENT: {WIDE: 2_304, SMALL: 60},
-    LATE: {WIDE: 2_240, SMALL: 60},
-    SINGLE: {WIDE: 2_304, SMALL: 60},
-}
+EQUAL_INNER = {RECURRENT: {WIDE: 2_304, SMALL: 60}, LATE: {WIDE: 2_240}, SINGLE: {WIDE: 2_304}}
 """MLP units and SSM channels with which other models have the hybrid's parameters, within 1%."""
 
 BASE_LR = 3e-4
-LRS = (1e-4, BASE_LR, 1e-3)
-PROTOCOL = Train(steps=2_000, batch=8, seq_len=200, lr=BASE_LR)
+LRS = (1e-4, BASE_LR, 1e-3, 3e-3)
+SMALL_LRS = LRS[2:]
+PRODUCTS = {WIDE: "bfloat16", SMALL: "float32"}
+PROTOCOL = Train(steps=2_000, batch=8, seq_len=200, lr=BASE_LR, products=PRODUCTS[WIDE])
 
 TRAINING_LENGTHS = (10, 50)
-TESTED_TOKENS = 25_600
+TESTED_TOKENS = 12_800
 """Of each member at each length."""
 
 _FIELDS = (
     *("pattern", "d_model", "n_heads", "d_mlp", "d_inner", "window", "positions", "init"),
     *("dropout", "dropout_at"),
 )
-VARIED = ("task", *(f"model.{name}" for name in _FIELDS))
+VARIED = ("task", "train.products", *(f"model.{name}" for name in _FIELDS))
 
 
 def packed(p_bit: float, *, separator: bool) -> Packed:
@@ -54,9 +56,9 @@ def packed(p_bit: float, *, separator: bool) -> Packed:
     return Packed(task=task, lengths=TRAINING_LENGTHS, separator=separator)
 
 
-def cell(task: Packed, model: HybridConfig) -> tuple[Any, ...]:
-    """A value of `VARIED`."""
-    return (task, *attrgetter(*_FIELDS)(model))
+def cell(task: Packed, model: HybridConfig, products: str | None = None) -> tuple[Any, ...]:
+    """A value of `VARIED`; products as models of its width have them where none are given."""
+    return (task, products or PRODUCTS[model.d_model], *attrgetter(*_FIELDS)(model))
 
 
 def hybrid(width: int, pattern: str = HYBRID, **more: Any) -> HybridConfig:
@@ -89,18 +91,33 @@ def equal_size(width: int, **more: Any) -> tuple[HybridConfig, ...]:
 
 def _model(width: int, pattern: str, **more: Any) -> HybridConfig:
     given = {"d_mlp": 2 * width, "d_inner": 2 * width, "window": WINDOW, **more}
+    pattern = pattern if width == WIDE else SHORT[pattern]
     return HybridConfig(pattern=pattern, d_model=width, n_heads=HEADS[width], **given)
 
 
 BASE = Run(task=packed(0.2, separator=False), model=hybrid(WIDE), train=PROTOCOL)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OneExample(Evaluation):
+    """One example of recall by itself, as the rows of training have it: behind <bos> where these have separators."""
+
+    def of(self, task: Task) -> Evaluation:
+        assert isinstance(self.task, DecodingRecall)
+        begun = isinstance(task, Packed) and task.separator
+        kind = BegunRecall if begun else DecodingRecall
+        example = kind(n_bits=self.task.n_bits, p_bit=self.task.p_bit)
+        return Evaluation(task=example, seq_len=self.seq_len, sequences=self.sequences)
+
+
 def tested_at(p_bits: Iterable[float], lengths: Iterable[int]) -> tuple[Evaluation, ...]:
-    """One example by itself, bare as in the released test and behind <bos> as separators have it."""
     lengths = tuple(lengths)
     return tuple(
-        Evaluation(task=kind(n_bits=N_BITS, p_bit=p_bit), seq_len=length, sequences=TESTED_TOKENS // length)
-        for kind in (DecodingRecall, BegunRecall)
+        OneExample(
+            task=DecodingRecall(n_bits=N_BITS, p_bit=p_bit),
+            seq_len=length,
+            sequences=TESTED_TOKENS // length,
+        )
         for p_bit in p_bits
         for length in lengths
     )

@@ -83,11 +83,11 @@ def check_room(config: HybridConfig, members: int, *, itemsize: int, device: tor
     ValueError: weights, gradients and moments alone are more than the device's memory; says what would fit.
     """
     held = _memory(device)
-    wanted = _COPIES * itemsize * members * _parameters(config)
+    wanted = _COPIES * itemsize * members * parameter_count(config)
     if wanted <= held:
         return
     narrower = config
-    while _COPIES * itemsize * members * _parameters(narrower) > held:
+    while _COPIES * itemsize * members * parameter_count(narrower) > held:
         half = narrower.d_model // 2 // config.n_heads * config.n_heads
         if half < 1:
             break
@@ -99,7 +99,8 @@ def check_room(config: HybridConfig, members: int, *, itemsize: int, device: tor
     )
 
 
-def _parameters(config: HybridConfig) -> int:
+def parameter_count(config: HybridConfig) -> int:
+    """Of a model, without making its weights."""
     from plait.model.hybrid import HybridLM
 
     with torch.device("meta"):

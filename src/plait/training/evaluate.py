@@ -1,5 +1,6 @@
 """Accuracy on fresh sequences, the same for a member alone and among others."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -87,13 +88,30 @@ def _counts(
 ) -> Counts:
     correct = torch.zeros(len(ensemble), dtype=torch.int64)
     scored, shares = torch.zeros_like(correct), torch.zeros(len(ensemble), dtype=torch.float64)
-    for index, first in enumerate(range(0, sequences, CHUNK)):
+    for tokens, targets, asked_of in _passes(ensemble, task, seeds, (sequences, seq_len, purpose), rows):
+        right, asked = (count.cpu() for count in ensemble.row_counts(tokens, (targets, asked_of)))
+        correct += right.sum(1)
+        scored += asked.sum(1)
+        shares += torch.where(asked > 0, right.double() / asked.clamp(min=1), 1.0).sum(1)
+    return Counts(correct, scored, shares / sequences)
+
+
+def _passes(
+    ensemble: Ensemble, task: Any, seeds: Tensor, size: tuple[int, int, int], rows: int
+) -> Iterator[tuple[Tensor, ...]]:
+    """Tokens, targets and what is scored, at most `rows` sequences of a member at once.
+
+    A wide model on a GPU takes several draws together: it goes through one kernel after the other, whatever their size.
+    """
+    sequences, seq_len, purpose = size
+    together = max(1, rows // CHUNK) if ensemble.engine == "wide" and ensemble.parameters.is_cuda else 1
+    held: list[tuple[Tensor, ...]] = []
+    draws = range(0, sequences, CHUNK)
+    for index, first in enumerate(draws):
         stream = Stream(seeds, index, purpose)
         tokens, targets = sample_labelled(task, stream, batch=min(CHUNK, sequences - first), seq_len=seq_len)
-        parts = (tensor.split(rows, dim=1) for tensor in (tokens, *targets))
-        for part in zip(*parts, strict=True):
-            right, asked = (count.cpu() for count in ensemble.row_counts(part[0], (part[1], part[2])))
-            correct += right.sum(1)
-            scored += asked.sum(1)
-            shares += torch.where(asked > 0, right.double() / asked.clamp(min=1), 1.0).sum(1)
-    return Counts(correct, scored, shares / sequences)
+        held.append((tokens, *targets))
+        if len(held) == together or index == len(draws) - 1:
+            whole = held[0] if len(held) == 1 else [torch.cat(p, dim=1) for p in zip(*held, strict=True)]
+            yield from zip(*(part.split(rows, dim=1) for part in whole), strict=True)
+            held = []

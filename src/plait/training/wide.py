@@ -129,9 +129,17 @@ class WideEnsemble(Ensemble):
             hidden = self._layer(layer, hidden, stream)
         return linear(model.final_norm(hidden), model.embedding.weight)
 
+    @property
+    def _fuse(self) -> bool:
+        """Whether layers are compiled: where they are trained on a GPU, at one shape for all steps."""
+        return self.parameters.is_cuda and torch.is_grad_enabled()
+
     def _layer(self, layer: nn.Module, hidden: Tensor, stream: Stream | None) -> Tensor:
+        fuse = self._fuse
         if type(layer) is MambaLayer:
-            return mamba.mamba_layer(hidden, layer.weights(), eps=layer.spec.norm_eps, products=self.products)
+            return mamba.mamba_layer(
+                hidden, layer.weights(), eps=layer.spec.norm_eps, products=self.products, fuse=fuse
+            )
         if type(layer) is TransformerLayer:
             spec = layer.spec
             return neox.neox_layer(
@@ -141,6 +149,7 @@ class WideEnsemble(Ensemble):
                 eps=spec.norm_eps,
                 products=self.products,
                 drops=drops_of(spec.dropout, stream, 1 + 3 * spec.index),
+                fuse=fuse,
             )
         if stream is not None and getattr(layer, "uses_dropout", False):
             assert isinstance(stream.seed, Tensor)

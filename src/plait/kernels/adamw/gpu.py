@@ -101,8 +101,8 @@ def _update_part(
     parameters, gradients, first, second, factors, active, size,
     beta1: tl.constexpr, beta2: tl.constexpr, eps: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    member = tl.program_id(0).to(tl.int64)
-    index = tl.program_id(1).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    member = tl.program_id(1).to(tl.int64)
+    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     factors += 4 * member
     inside = (index < size) & (tl.load(active + member) != 0)
     index += member * size
@@ -147,7 +147,8 @@ def adamw(
         squares, factors, lr, active, held, n_parts, weight_decay=rule.weight_decay, clip=rule.clip, **logarithms,
         BLOCK=_BLOCK, num_warps=4,
     )  # fmt: skip
-    _update_part[members, triton.cdiv(size, _BLOCK)](
+    # A grid's first axis alone may have more than 65,535 programs.
+    _update_part[triton.cdiv(size, _BLOCK), members](
         parameters, gradients, *moments, factors, active, size, beta1=rule.beta1, beta2=rule.beta2, eps=rule.eps,
         BLOCK=_BLOCK, num_warps=4,
     )  # fmt: skip

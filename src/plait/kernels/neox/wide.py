@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from plait.kernels.common.compiled import fused
 from plait.kernels.common.plain import layer_norm
 from plait.kernels.common.precision import wide
 from plait.kernels.common.products import product
@@ -28,8 +29,25 @@ def neox_layer(
     eps: float,
     products: torch.dtype | None = None,
     drops: Drops | None = None,
+    fuse: bool = False,
 ) -> Float[Tensor, "batch time d_model"]:
-    """What `reference.neox_layer` promises; `drops` is of one member."""
+    """What `reference.neox_layer` promises; `drops` is of one member.
+
+    Args:
+        fuse: whether it is compiled; with `drops` it runs as it is written.
+    """
+    layer = fused(_layer) if fuse and drops is None else _layer
+    return layer(hidden, weights, heads, eps, products, drops)
+
+
+def _layer(
+    hidden: Tensor,
+    weights: NeoXWeights,
+    heads: Heads,
+    eps: float,
+    products: torch.dtype | None,
+    drops: Drops | None,
+) -> Tensor:
     normed = layer_norm(hidden, weights.norm1, weights.norm1_bias, eps=eps)
     projected = product(normed, weights.qkv, weights.qkv_bias, products)
     by_head = projected.unflatten(-1, (heads.count, projected.shape[-1] // heads.count)).transpose(-3, -2)

@@ -22,7 +22,7 @@ def selective_scan(
     A: Float[Tensor, "*members d_inner d_state"],
     B: Float[Tensor, "*batch time d_state"],
     C: Float[Tensor, "*batch time d_state"],
-    D: Float[Tensor, "*members d_inner"],
+    D: Float[Tensor, "*members d_inner"] | None,
 ) -> Float[Tensor, "*batch time d_inner"]:
     """What `reference.selective_scan` gives, in float32 or float64."""
     return scan_rows(_Scan.apply, x, dt=dt, A=A, B=B, C=C, D=D)  # pyright: ignore[reportArgumentType]

@@ -14,10 +14,10 @@ def selective_scan(
     A: Float[Tensor, "*members d_inner d_state"],
     B: Float[Tensor, "*batch time d_state"],
     C: Float[Tensor, "*batch time d_state"],
-    D: Float[Tensor, "*members d_inner"],
+    D: Float[Tensor, "*members d_inner"] | None,
 ) -> Float[Tensor, "*batch time d_inner"]:
     """`reference.selective_scan`, compiled where there is something to compile with: C++, or Triton on a GPU."""
-    tensors = x, dt, A, B, C, D
+    tensors = (x, dt, A, B, C) if D is None else (x, dt, A, B, C, D)
     by = reference
     if x.numel() > 0:
         by = cpu if call.usable(*tensors) else gpu if gpu.usable(*tensors) else reference

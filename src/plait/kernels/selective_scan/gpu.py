@@ -15,8 +15,8 @@ from torch.autograd.function import once_differentiable
 from plait.kernels.selective_scan.rows import scan_rows
 from plait.native import gpu
 
-_CHANNELS = (32, 16)
-"""Channels that a program holds, forward and backward."""
+_STATES = 256
+"""States of a program's channels together: more channels spill, fewer add up fewer of their gradients at once."""
 _CHUNK = 4
 """Positions between two stored states."""
 _MOST_STATES = 128
@@ -26,9 +26,12 @@ _INDICES = 2**31
 
 
 def usable(*tensors: Tensor) -> bool:
-    """Whether `selective_scan` can take x, dt, A, B, C and D: all float32 or all float64 on the current CUDA device."""
+    """Whether `selective_scan` can take x, dt, A, B, C and D, if any.
+
+    These are all float32 or all float64, on the current CUDA device.
+    """
     x, _, A = tensors[:3]
-    states, blocks = A.shape[-1], -(-x.shape[-1] // _CHANNELS[1])
+    states, blocks = A.shape[-1], -(-x.shape[-1] // _channels(A.shape[-1]))
     largest = x.shape[-2] * max(states * x.shape[-1], 2 * states * blocks)
     fits = states <= _MOST_STATES and largest < _INDICES
     return fits and gpu.usable(*tensors, dtypes=(torch.float32, torch.float64))
@@ -41,7 +44,7 @@ def selective_scan(
     A: Float[Tensor, "*members d_inner d_state"],
     B: Float[Tensor, "*batch time d_state"],
     C: Float[Tensor, "*batch time d_state"],
-    D: Float[Tensor, "*members d_inner"],
+    D: Float[Tensor, "*members d_inner"] | None,
 ) -> Float[Tensor, "*batch time d_inner"]:
     """What `reference.selective_scan` gives, in float32 or float64."""
     return scan_rows(_Scan.apply, x, dt=dt, A=A, B=B, C=C, D=D)
@@ -59,7 +62,7 @@ class _Scan(torch.autograd.Function):
         y = torch.empty_like(x)
         kept = x.new_empty(rows, triton.cdiv(time, _CHUNK), A.shape[-1], inner)
         ctx.save_for_backward(x, dt, A, BC, kept)
-        launch = _launch(A, _CHANNELS[0])
+        launch = _launch(A)
         scan_forward[rows, triton.cdiv(inner, launch["CHANNELS"])](
             x, dt, A, BC, y, kept, A.stride(0), rows // len(A), time, **launch
         )
@@ -75,7 +78,7 @@ class _Scan(torch.autograd.Function):
 
         x, dt, A, BC, kept = ctx.saved_tensors
         rows, time, inner = x.shape
-        launch, batch = _launch(A, _CHANNELS[1]), rows // len(A)
+        launch, batch = _launch(A), rows // len(A)
         blocks = triton.cdiv(inner, launch["CHANNELS"])
         dx, ddt = torch.empty_like(x), torch.empty_like(x)
         dA_parts, dA = x.new_empty(len(A), batch, A[0].numel()), torch.empty_like(A)
@@ -87,12 +90,17 @@ class _Scan(torch.autograd.Function):
         return dx, ddt, dA, *dBC.sum(2).chunk(2, dim=-1)
 
 
-def _launch(A: Tensor, channels: int) -> dict[str, Any]:
-    """What the kernels are compiled and started with, for programs of so many channels."""
+def _channels(states: int) -> int:
+    """Of a program."""
+    return max(1, _STATES // (1 << (states - 1).bit_length()))
+
+
+def _launch(A: Tensor) -> dict[str, Any]:
+    """What the kernels are compiled and started with."""
     from plait.kernels.common.gpu_tiles import padded
 
     inner, states = A.shape[-2:]
     return {
-        "INNER": inner, "N": states, "STATES": padded(states, 1), "CHANNELS": min(channels, padded(inner, 1)),
+        "INNER": inner, "N": states, "STATES": padded(states, 1), "CHANNELS": min(_channels(states), padded(inner, 1)),
         "CHUNK": _CHUNK, "LOG": False, "num_warps": 1,
     }  # fmt: skip

@@ -19,7 +19,7 @@ def selective_scan(
     A: Float[Tensor, "*members d_inner d_state"],
     B: Float[Tensor, "*batch time d_state"],
     C: Float[Tensor, "*batch time d_state"],
-    D: Float[Tensor, "*members d_inner"],
+    D: Float[Tensor, "*members d_inner"] | None,
 ) -> Float[Tensor, "*batch time d_inner"]:
     """The outputs `y` of a scan from a zero state.
 
@@ -29,13 +29,14 @@ def selective_scan(
         A: decay rates, negative.
         B: what of the input each state takes up.
         C: what of each state the output reads.
-        D: the skip from input to output.
+        D: the skip from input to output; None for an output without.
     """
     state = x.new_zeros(*x.shape[:-2], x.shape[-1], A.shape[-1])
+    skip = A.new_zeros(A.shape[:-1]) if D is None else D
     outputs: list[Tensor] = []
     for position in range(x.shape[-2]):
         here = (..., position, slice(None))
-        y, state = selective_step(x[here], state, dt=dt[here], A=A, B=B[here], C=C[here], D=D)
+        y, state = selective_step(x[here], state, dt=dt[here], A=A, B=B[here], C=C[here], D=skip)
         outputs.append(y)
     return torch.stack(outputs, dim=-2) if outputs else torch.zeros_like(x)
 

@@ -28,7 +28,7 @@ def scan_rows(
     A: Float[Tensor, "*members d_inner d_state"],
     B: Float[Tensor, "*batch time d_state"],
     C: Float[Tensor, "*batch time d_state"],
-    D: Float[Tensor, "*members d_inner"],
+    D: Float[Tensor, "*members d_inner"] | None,
 ) -> Float[Tensor, "*batch time d_inner"]:
     """What `reference.selective_scan` gives, from `scan` and the skip."""
     rows = x.shape[:-2].numel()
@@ -39,5 +39,7 @@ def scan_rows(
         B.reshape(rows, *B.shape[-2:]),
         C.reshape(rows, *C.shape[-2:]),
     )
+    if D is None:
+        return y.reshape(x.shape)
     skip = D.reshape(*D.shape[:-1], *(1,) * (x.ndim - D.ndim), D.shape[-1])
     return y.reshape(x.shape) + skip * x
