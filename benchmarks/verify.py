@@ -27,7 +27,7 @@ from plait.tasks import SelectiveCopying
 from plait.verify import Checks, Verified, verify
 from plait.verify.exhaustive import domain_of, read_all
 from plait.verify.reading import CompiledReader
-from plait.verify.sampled import read_samples
+from plait.verify.session import read_samples
 from plait.verify.workers import single_threads
 
 TASK = SelectiveCopying()

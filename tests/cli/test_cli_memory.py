@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from plait.cli.text_plot import HEIGHT, WIDTH
+from plait.cli.memory import HEIGHT, WIDTH
 from plait.cli.values import parse_bytes, parse_lengths
 from plait.memory import Storage, read_config
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from plait.constructions import match_rate, smallest_window, success_rate
-from plait.constructions.latest import latest_match
+from plait.constructions.recall import two_numbers
+from plait.constructions.recall_plan import latest_match
 from plait.constructions.recency import Recency
 from plait.constructions.register import Register, scaled, single_decay, widest_gap_decay
-from plait.constructions.register_table import two_numbers
 from plait.constructions.two_decays import largest_gap, largest_lead
 from plait.random import TEST, Stream
 from plait.tasks import DecodingRecall

@@ -10,8 +10,7 @@ from fake_training import FakeTrainer, small_experiment
 from rich.console import Console
 
 from plait.experiments import LiveProgress, Stopped, Store, plan, run_experiment
-from plait.experiments.estimate import Estimate
-from plait.experiments.progress import duration
+from plait.experiments.progress import Estimate, duration
 
 EXPERIMENT = small_experiment()
 

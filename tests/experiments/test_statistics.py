@@ -7,9 +7,15 @@ import pytest
 from made_up import made_up_cell
 
 from plait.experiments import paired_difference, summarise
-from plait.experiments.bootstrap import bootstrap_means, interval_of, mean_interval, resamples
+from plait.experiments.bootstrap import (
+    bootstrap_means,
+    interval_of,
+    mean_interval,
+    resamples,
+    student_cdf,
+    student_quantile,
+)
 from plait.experiments.selection import BestMean, choose, samples_of
-from plait.experiments.student import student_cdf, student_quantile
 
 
 class TestSelection:

@@ -19,7 +19,7 @@ from plait.kernels.selective_scan.reference import selective_step
 from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
 from plait.layers.convolution import CausalConvolution
 from plait.memory import cost, count, read_config
-from plait.memory.drawn import operations
+from plait.memory.count import operations
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -45,7 +45,7 @@ from plait.theory.families import families, has_family
 from plait.theory.reach import has_reach
 from plait.verify.adversarial.suite import suite
 from plait.verify.exhaustive import _labels_are_causal
-from plait.verify.sources import source_distances
+from plait.verify.inputs import source_distances
 
 
 def _zeros(tokens):

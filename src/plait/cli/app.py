@@ -9,8 +9,6 @@ from plait.cli import (
     bench,
     constructions,
     doctor,
-    explain,
-    export,
     memory,
     reproduce,
     results,
@@ -57,14 +55,14 @@ app.command("eval")(train.evaluate)
 app.command()(constructions.build)
 app.command()(verify.verify)
 app.command()(stream.stream)
-app.command()(explain.explain)
-app.command()(export.export)
+app.command()(constructions.explain)
+app.command()(constructions.export)
 app.command()(theory.bounds)
 app.command()(theory.check)
 app.command()(attack.attack)
 app.command()(memory.memory)
 app.command()(reproduce.reproduce)
 app.command()(results.results)
-app.command()(reproduce.report)
+app.command()(results.report)
 app.command()(bench.bench)
 app.command()(doctor.doctor)

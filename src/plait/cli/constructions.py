@@ -1,4 +1,4 @@
-"""`plait build` and `plait verify`: models with weights set by hand, and what they are checked for."""
+"""`plait build`, `plait export` and `plait explain`: models with weights set by hand or compiled."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, Params, TaskName
+from plait.checks.names import unknown
+from plait.cli.errors import CHECK_FAILED
+from plait.cli.options import Device, JsonFlag, Params, TaskName, TrustCode
 from plait.cli.output import print_json, print_line, print_table
 from plait.cli.values import parse_dtype, parse_fields
 
 if TYPE_CHECKING:
     from plait.constructions import Plan
+
+if TYPE_CHECKING:
+    import torch
+
+    from plait.constructions import Explanation
+
 
 DTYPES = ("float64", "float32", "bfloat16")
 MOST_COMPARED = 10_000
@@ -139,3 +147,126 @@ def _print_layouts(rows: Sequence[Mapping[str, Any]]) -> None:
         [name.replace("_", " ") for name in columns],
         [[row[name] for name in columns] for row in best],
     )
+
+
+FORMATS = ("hf",)
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model, built or trained.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where the export goes.")],
+    to: Annotated[str, typer.Option(metavar="hf", help="Hugging Face transformers.")] = "hf",
+    trust_code: TrustCode = False,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """Weights for unmodified classes of transformers.
+
+    Every model of SSM and TF layers is written block by block, for MambaBlock and GPTNeoXLayer. A built model also
+    becomes a whole one that AutoModelForCausalLM loads: a variant of its construction in the class Bamba, with a
+    tokenizer; it is loaded and tried before the command ends.
+
+    \b
+    plait build selective-copying --seq-len 100 -o copying
+    plait export copying --to hf -o copying-hf
+    """
+    from plait.export import export_hf, right_answers
+    from plait.training.loop import resolve_device
+    from plait.verify import load_constructed
+
+    resolve_device(device)
+    if to not in FORMATS:
+        raise ValueError(unknown("format", to, FORMATS))
+    model, built = load_constructed(folder, trust_code=trust_code)
+    plan = None if built is None or built.changed else built.plan
+    done = export_hf(model, output, plan=plan)
+    document = {
+        "folder": str(done.folder), "class": done.whole, "parameters": done.parameters, "files": list(done.files),
+    }  # fmt: skip
+    if done.why_not is not None:
+        document |= {"why_no_class": done.why_not}
+    right = scored = 0
+    if plan is not None and done.whole is not None:
+        right, scored = right_answers(output, plan.task, seq_len=plan.seq_len)
+        document |= {"right": right, "scored": scored}
+    if json:
+        print_json(document)
+    else:
+        for name in done.files:
+            print_line(f"written {output / name}")
+        if built is not None and built.changed:
+            print_line(f"its weights were changed since it was built ({built.changed[0]}, ..): blocks alone")
+        if done.whole is None:
+            why = "no class stacks both" if done.why_not is None else f"no whole model: {done.why_not}"
+            print_line(f"blocks/ holds the weights for MambaBlock and GPTNeoXLayer; {why}")
+        else:
+            print_line(
+                f"{done.whole}, {done.parameters:,} parameters, loaded by AutoModelForCausalLM: {right:,} of "
+                f"{scored:,} sampled answers right"
+            )
+    if right < scored:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A model that `plait build` made.")],
+    tokens: Annotated[
+        str, typer.Option(metavar='"WORDS"', help="The names of the tokens to read, apart by spaces.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.svg", help="A picture of the pass as well.")
+    ] = None,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """What every subspace holds at every position, by which lemma, where attention looks, and the answers.
+
+    Of a compiled program, each subspace stands with the statement and the line that it belongs to. It reads on the CPU.
+
+    \b
+    plait build examples.programs.induction_2:PROGRAM --seq-len 100 -o hops
+    plait explain hops --tokens "a b c a d b a" -o hops.svg
+    """
+    from plait.compiler import load
+    from plait.constructions import explain as explained
+    from plait.constructions import plan_of
+    from plait.training.loop import resolve_device
+
+    resolve_device(device)
+    model = load(folder)
+    row = _row(tokens, plan_of(model).task.token_names)
+    found = explained(model, row)
+    document = found.to_json()
+    if output is not None:
+        from plait.files import write_whole
+        from plait.report import svg_text
+        from plait.report.inside import inside
+        from plait.report.pass_diagram import pass_diagram
+
+        write_whole(output, svg_text(pass_diagram(inside(model, row)), name="pass").encode())
+        document |= {"picture": str(output)}
+    print_json(document) if json else _print(found, output)
+
+
+def _row(text: str, names: tuple[str, ...]) -> "torch.Tensor":
+    """The tokens of the names.
+
+    Raises:
+        ValueError: none, or a name that the task does not have.
+    """
+    import torch
+
+    words = text.split()
+    if not words:
+        raise ValueError("--tokens needs at least one token")
+    for word in words:
+        if word not in names:
+            raise ValueError(unknown("token", word, names))
+    return torch.tensor([names.index(word) for word in words])
+
+
+def _print(found: "Explanation", output: Path | None) -> None:
+    for line in found.text().splitlines():
+        print_line(line)
+    if output is not None:
+        print_line(f"picture {output}")

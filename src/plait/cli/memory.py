@@ -1,12 +1,29 @@
 """`plait memory`: what a model holds, from its config alone."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from plait.advisor.curves import Curve
+from plait.advisor.plan import Plan
+from plait.advisor.sheets import (
+    Sheet,
+    costs_sheet,
+    layers_sheet,
+    lengths_sheet,
+    models_sheet,
+    plan_sheet,
+    totals_sheet,
+    without_names,
+)
+from plait.advisor.sizing import Sized
+from plait.advisor.told import fits_told, limits_told, notes_of, weights_told
 from plait.cli.options import Device, JsonFlag, TrustCode, check_device
-from plait.cli.output import print_json, print_line
+from plait.cli.output import print_json, print_line, print_table
 from plait.cli.values import parse_bytes, parse_lengths
 
 if TYPE_CHECKING:
@@ -115,12 +132,10 @@ def memory(
 
 
 def _print(found: "list[Sized]", asked: "Asked", *, plot: bool) -> None:
-    from plait.cli.memory_tables import print_sized
 
     print_sized(found)
     if plot:
         from plait.advisor.curves import curves
-        from plait.cli.text_plot import text_plot
 
         print_line()
         for line in text_plot(curves(found, asked)):
@@ -152,7 +167,6 @@ def _plan(
     if asked.storage != OWN or asked.budget is not None:
         raise ValueError("--plan counts in --dtype alone, without other formats, --serving or --fits")
     from plait.advisor import plan
-    from plait.cli.memory_tables import print_plan
 
     made = plan(
         models[0],
@@ -162,3 +176,107 @@ def _plan(
         dtype=asked.dtype,
     )
     print_json(made.to_json()) if json else print_plan(made)
+
+
+def print_sized(found: Sequence[Sized]) -> None:
+    """One model by its layers, or by lengths if there are several; several models beside each other."""
+    one, alone = found[0], len(found) == 1
+    if alone:
+        print_line(weights_told(one))
+    else:
+        _print_sheet(models_sheet(found))
+    sheets = [totals_sheet(found), *([costs_sheet(found)] if one.costs else ())]
+    if alone and len(one.reports) == 1:
+        _print_sheet(layers_sheet(one.reports[0]))
+    else:
+        sheets.insert(0, lengths_sheet(found))
+    for sheet in sheets:
+        _print_sheet(without_names(sheet) if alone else sheet)
+    for named in found:
+        before = "" if alone else f"{named.name}: "
+        for line in limits_told(named):
+            print_line(f"{before}{line}")
+    for line in fits_told(one):
+        print_line(line)
+    _print_notes(found)
+
+
+def print_plan(plan: Plan) -> None:
+    """The mixes of a model's layers, and what rules them out."""
+    _print_sheet(plan_sheet(plan))
+    cited = {
+        reason.statement: f"{reason.bound} ({reason.source}): {reason.statement} {reason.scope}"
+        for candidate in plan.candidates
+        for reason in candidate.exclusions
+        if reason.bound != "budget"
+    }
+    for line in (*cited.values(), *plan.notes):
+        print_line(line)
+    print_line(f"no causal model does with less than {plan.least_bytes:,} bytes; {plan.scope}")
+
+
+def _print_sheet(sheet: Sheet) -> None:
+    print_table(sheet.title, [f"{h.name}\n[{h.unit}]" if h.unit else h.name for h in sheet.heads], sheet.rows)
+
+
+def _print_notes(found: Sequence[Sized]) -> None:
+    """Each note once, with the models it is about where it is not about all."""
+    about: dict[str, list[str]] = {}
+    for one in found:
+        for note in notes_of(one):
+            about.setdefault(note, []).append(one.name)
+    for note, names in about.items():
+        of = "" if len(names) == len(found) else f" on {', '.join(names)}"
+        print_line(f"note{of}: {note}")
+
+
+WIDTH, HEIGHT = 64, 16
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def text_plot(curves: Sequence[Curve]) -> list[str]:
+    """Lines of text; where two curves meet stands the later one's letter, and what holds nothing is not drawn.
+
+    Raises:
+        ValueError: more curves than letters.
+    """
+    if len(curves) > len(LETTERS):
+        raise ValueError(f"at most {len(LETTERS)} curves can be drawn at once, got {len(curves)}")
+    drawn = [(x, y) for curve in curves for x, y in curve.points if y]
+    if not drawn:
+        return ["nothing is held at any length"]
+    xs, ys = ([point[axis] for point in drawn] for axis in (0, 1))
+    grid = [[" "] * WIDTH for _ in range(HEIGHT)]
+    for letter, curve in zip(LETTERS, curves, strict=False):
+        for x, y in _dense(curve):
+            row = HEIGHT - 1 - round(_share(y, min(ys), max(ys)) * (HEIGHT - 1))
+            grid[row][round(_share(x, min(xs), max(xs)) * (WIDTH - 1))] = letter
+    marks = {0: _amount(max(ys)), HEIGHT - 1: _amount(min(ys))}
+    lines = ["held against length, both logarithmic"]
+    lines += [f"{marks.get(i, ''):>12} |{''.join(row).rstrip()}" for i, row in enumerate(grid)]
+    ends = f"{min(xs):,} tokens", f"{max(xs):,} tokens"
+    lines.append(f"{'':>12} +{'-' * WIDTH}")
+    lines.append(f"{'':>14}{ends[0]}{ends[1]:>{WIDTH - len(ends[0])}}")
+    lines += [f"{letter} {curve.name}" for letter, curve in zip(LETTERS, curves, strict=False)]
+    return lines
+
+
+def _dense(curve: Curve) -> list[tuple[float, float]]:
+    """Points between points, straight in logarithms."""
+    held = [(float(x), float(y)) for x, y in curve.points if y]
+    found = held[:1]
+    for (x0, y0), (x1, y1) in pairwise(held):
+        found += [(x0 * (x1 / x0) ** (k / 16), y0 * (y1 / y0) ** (k / 16)) for k in range(1, 17)]
+    return found
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return 0.0 if high <= low else min(max(log(value / low) / log(high / low), 0.0), 1.0)
+
+
+def _amount(n: int) -> str:
+    for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if n >= 1 << power:
+            return f"{n / (1 << power):,.4g} {unit}"
+    return f"{n:,} bytes"

@@ -1,4 +1,4 @@
-"""`plait reproduce` and `plait report`: an experiment of the paper, and pages of what a folder holds."""
+"""`plait reproduce`: an experiment of the paper or of one's own, trained and reported."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -141,8 +141,8 @@ def _train_and_report(
     from plait.report import Report, experiment_report, print_report, write_html
     from plait.report.beside import beside_sections
     from plait.report.ceilings import ceiling_sections
-    from plait.report.figures import write_figures
     from plait.report.frontier import frontier_sections
+    from plait.report.html import write_figures
     from plait.report.proved import headline_sections
 
     whole, store = asked.figure.experiment, Store.for_writing(folder)
@@ -219,56 +219,11 @@ def _print_forecast(asked: "Asked", folder: Path, *, device: str, json: bool) ->
     print_line(f"{found.members:,} members, {found.stored:,} stored in {folder}, {left:,} to train: {time}")
 
 
-def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that train or reproduce wrote.")],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="A page of tables and plots.")
-    ] = None,
-    update: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--update",
-            metavar="PAGE",
-            help="Write the marked places of a page anew instead, or of a folder's pages; may be repeated.",
-        ),
-    ] = None,
-    json: JsonFlag = False,
-    device: Device = "auto",
-) -> None:
-    """Tables of what a folder holds, and with -o one HTML page of tables and plots that needs no network.
-
-    \b
-    plait report runs/headline -o headline.html
-    plait report results --update docs --update README.md
-    """
-    from plait.report import folder_report, print_report, update_pages, write_html
-    from plait.training.loop import resolve_device
-
-    resolve_device(device)
-    if update:
-        changed = update_pages(update, folder)
-        if json:
-            print_json({"changed": [str(path) for path in changed]})
-        for path in () if json else changed:
-            print_line(f"{path}: changed")
-        if not changed and not json:
-            print_line("every page is as it was")
-        return
-    found = folder_report(folder)
-    page = None if output is None else write_html(found, output)
-    if json:
-        print_json(found.to_json() | {"page": None if page is None else str(page)})
-        return
-    print_report(found, out())
-    if page is not None:
-        print_line(f"\nreport {page}")
-
-
 def _draw(name: str, folder: Path, *, json: bool) -> None:
     """The page of a construction: nothing is trained."""
     from plait.report import print_report, write_html
     from plait.report.constructed import construction_report
-    from plait.report.figures import write_figures
+    from plait.report.html import write_figures
 
     found = construction_report(name)
     page, figures = write_html(found, folder / REPORT), write_figures(found, folder)

@@ -1,4 +1,4 @@
-"""`plait results`: what a folder of results holds."""
+"""`plait results` and `plait report`: what a folder of results holds, as rows and as pages."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,3 +101,48 @@ def _print_frame(frame: "pl.DataFrame", limit: int) -> None:
     print_table("", frame.columns, frame.head(limit).rows())
     if len(frame) > limit:
         messages().print(f"{limit} of {len(frame)} rows; --limit {len(frame)} prints all")
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that train or reproduce wrote.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="A page of tables and plots.")
+    ] = None,
+    update: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--update",
+            metavar="PAGE",
+            help="Write the marked places of a page anew instead, or of a folder's pages; may be repeated.",
+        ),
+    ] = None,
+    json: JsonFlag = False,
+    device: Device = "auto",
+) -> None:
+    """Tables of what a folder holds, and with -o one HTML page of tables and plots that needs no network.
+
+    \b
+    plait report runs/headline -o headline.html
+    plait report results --update docs --update README.md
+    """
+    from plait.report import folder_report, print_report, update_pages, write_html
+    from plait.training.loop import resolve_device
+
+    resolve_device(device)
+    if update:
+        changed = update_pages(update, folder)
+        if json:
+            print_json({"changed": [str(path) for path in changed]})
+        for path in () if json else changed:
+            print_line(f"{path}: changed")
+        if not changed and not json:
+            print_line("every page is as it was")
+        return
+    found = folder_report(folder)
+    page = None if output is None else write_html(found, output)
+    if json:
+        print_json(found.to_json() | {"page": None if page is None else str(page)})
+        return
+    print_report(found, out())
+    if page is not None:
+        print_line(f"\nreport {page}")

@@ -220,7 +220,7 @@ def _title(asked: dict[str, Any]) -> str:
 def _write_plot(rows: "tuple[SizedBounds, ...]", field: str, folder: Path) -> str:
     from plait.files import write_whole
     from plait.report import svg_text
-    from plait.report.bounds_plot import bounds_plot
+    from plait.report.frontier_plot import bounds_plot
 
     path = folder / "bounds.svg"
     svg = svg_text(bounds_plot(rows, field=field), name="bounds")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from plait.experiments import Experiment
     from plait.training import Run
 
+if TYPE_CHECKING:
+    from plait.training import Run
+
 
 SWEPT = {"lr": "lrs", "seed": "seeds"}
 """Fields of `Train` that have an option of several values."""
@@ -86,7 +89,6 @@ def train(
     plait train --param numbers=[1,2,3] --model n_heads=2 --train clip=0.5 -o runs/mine --save-models
     plait train --task plait.tasks.packed:Packed --d-model 1024 --seq-len 200 --engine wide --train products=bfloat16
     """
-    from plait.cli.runs import make_run
     from plait.experiments import Experiment
     from plait.training.engines import engine_for
     from plait.training.loop import resolve_device
@@ -270,4 +272,19 @@ def _print_rows(experiment: "Experiment", rows: "pl.DataFrame", folder: Path | N
     print_line(
         f"learning rate {best.lr:g}, the best on separate sequences: mean accuracy {best.mean:.4f} "
         f"over {best.seeds} seed{'s' if best.seeds > 1 else ''}{spread}"
+    )
+
+
+def make_run(
+    task: str, params: Mapping[str, Any], *, model: Mapping[str, Any], train: Mapping[str, Any]
+) -> "Run":
+    """Raises:
+    ValueError: whatever task, model or protocol refuse; an unknown field is answered by the known ones.
+    """
+    from plait.model import HybridConfig
+    from plait.tasks import parse_task
+    from plait.training import Run, Train
+
+    return Run(
+        task=parse_task(task, params), model=HybridConfig.from_json(model), train=Train.from_json(train)
     )

@@ -7,11 +7,17 @@ from plait.constructions.files import describe, load, load_plan, plan_from_json,
 from plait.constructions.growth import growth
 from plait.constructions.lemmas import STATEMENTS, LemmaCheck, check_lemma, check_lemmas
 from plait.constructions.plan import Margins, Plan, plan_of
-from plait.constructions.recall import decoding_recall, loud_recall_plan, recall_plan
+from plait.constructions.recall import (
+    decoding_recall,
+    loud_recall_plan,
+    match_rate,
+    recall_plan,
+    smallest_window,
+    success_rate,
+)
 from plait.constructions.selective import copying_plan, selective_copying
 from plait.constructions.smallest import layouts, smallest, smallest_plan, tradeoff
 from plait.constructions.trace import Trace, attention, logit_gaps, trace
-from plait.constructions.window import match_rate, smallest_window, success_rate
 
 __all__ = [
     "STATEMENTS",

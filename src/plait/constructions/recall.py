@@ -1,4 +1,12 @@
-"""Decoding recall: the construction of a task, a length, a success rate and a type."""
+"""Decoding recall: the construction of a task, a length, a success rate and a type.
+
+How far it has to look has closed forms (docs/theory-constructions.md, Theorem 7.9). Registers of two numbers are
+found by a search over decays and maps; the proofs use nothing but their leads. Two numbers keep levels apart that one
+number brings together: at five bits the least lead, over the squared radius of the levels, is 1.4 * 10^-2 against
+2.0 * 10^-4 (section 7.4).
+"""
+
+import math
 
 import torch
 
@@ -7,13 +15,68 @@ from plait.constructions.codes import least_base
 from plait.constructions.plan import Plan
 from plait.constructions.recall_long import LOUD_REGISTER, RESERVE, LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
-from plait.constructions.register import Register, single_decay, widest_gap_decay
-from plait.constructions.register_table import two_numbers
+from plait.constructions.register import Register, scaled, single_decay, widest_gap_decay
 from plait.constructions.rounding import check_dtype, name_of
 from plait.constructions.two_decays import largest_gap, largest_lead
-from plait.constructions.window import smallest_window
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall
+
+
+def match_rate(task: DecodingRecall) -> float:
+    """The probability that one earlier token is the word in the register: (1 - p) / W."""
+    p_bit = task.p_bit if task.variant == "interleaved" else 0.0
+    return (1.0 - p_bit) / task.n_words
+
+
+def success_rate(task: DecodingRecall, keys: int) -> float:
+    """The probability that the word in the register is among the last `keys` tokens before a position that has as many.
+
+    The register is independent of the words, which are uniform and independent; absent is a failure. A position with
+    fewer tokens before it has the rate of those.
+    """
+    if task.variant == "last":
+        keys = max(keys - task.n_bits, 0)
+    return -math.expm1(keys * math.log1p(-match_rate(task))) if match_rate(task) < 1.0 else float(keys > 0)
+
+
+def smallest_window(task: DecodingRecall, success: float) -> int:
+    """The least window of the last attention layer whose success rate is at least `success`, from position `window` on.
+
+    A window of K tokens holds the keys of K tokens before the position: every token's key is carried by its
+    successor, and the window counts the position itself.
+
+    Raises:
+        ValueError: a success rate outside [0, 1), or one that no window reaches.
+    """
+    if not 0.0 <= success < 1.0:
+        raise ValueError(f"success must be in [0, 1), got {success!r}")
+    if match_rate(task) == 0.0:
+        raise ValueError("no window succeeds where every token is a bit (p_bit = 1)")
+    certain = match_rate(task) >= 1.0
+    keys = 1 if certain else math.ceil(math.log1p(-success) / math.log1p(-match_rate(task)))
+    keys = max(keys, 1) + (task.n_bits if task.variant == "last" else 0)
+    while keys > 1 and success_rate(task, keys - 1) >= success:
+        keys -= 1
+    while success_rate(task, keys) < success:
+        keys += 1
+    return keys
+
+
+_FOUND: dict[int, tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]] = {
+    4: ((0.0823, 0.1671, 0.2508), ((-25.16, 49.82, -24.39), (-24.06, 49.12, -25.30))),
+    5: ((0.0931, 0.1964, 0.2756), ((-21.19, 49.97, -28.84), (21.44, -47.76, 26.25))),
+    6: ((0.0244, 0.1043, 0.2435, 0.3453), ((-42.82, 79.86, -57.13, 20.20), (29.55, -69.53, 70.42, -30.50))),
+    7: ((0.0356, 0.1298, 0.2670, 0.3619), ((-28.2, 68.2, -71.8, 31.8), (28.7, -70.8, 71.2, -29.2))),
+}
+
+
+def two_numbers(n_bits: int) -> Register | None:
+    """The register found for this many bits, if any."""
+    if n_bits not in _FOUND:
+        return None
+    decays, maps = _FOUND[n_bits]
+    return scaled(Register(n_bits=n_bits, decays=decays, maps=maps))
+
 
 PATTERNS = ("SSM-TF-TF", "SSM-TF")
 

@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.constructions.gathered import GatheredPlan
-from plait.constructions.latest import latest_match
 from plait.constructions.mamba_writer import SILU_ONE
 from plait.constructions.plan import Factor, Gaze, Holding, everywhere
 from plait.constructions.recency import RESERVE, Recency
@@ -18,6 +17,19 @@ from plait.constructions.register import Register
 from plait.constructions.residual import QUIET
 from plait.constructions.rounding import Rounding, grown
 from plait.tasks import DecodingRecall
+
+
+def latest_match(
+    tokens: Int[Tensor, "*batch time"], wanted: Int[Tensor, "*batch time"]
+) -> tuple[Int[Tensor, "*batch time"], Bool[Tensor, "*batch time"]]:
+    """How far back stands the successor of the latest earlier occurrence of `wanted`, and whether there is one."""
+    time = tokens.shape[-1]
+    place = torch.arange(time)
+    earlier = place.unsqueeze(-1) > place
+    equal = (wanted.unsqueeze(-1) == tokens.unsqueeze(-2)) & earlier
+    latest = (equal * (place + 1)).amax(-1)
+    return (place - latest) * (latest > 0), latest > 0
+
 
 BIT = 64.0
 """What a register's channel is at bit 1, and the opposite before SiLU at bit 0: silu(-64) is nothing beside it."""

@@ -19,12 +19,12 @@ import torch
 from plait.checks import check_integer, one_line
 from plait.experiments.edited_code import code_notes
 from plait.experiments.errors import StoreError
-from plait.experiments.keeping import missing
 from plait.experiments.runner import (
     POLL_SECONDS,
     Trainer,
     Unwatched,
     Watch,
+    missing,
     plait_train,
     plan_for,
     rows_of_experiment,

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import torch
 
-from plait.experiments.keeping import missing
 from plait.experiments.labels import cell_label
 from plait.experiments.left_out import settings_of
-from plait.experiments.runner import plan_for
+from plait.experiments.runner import missing, plan_for
 from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store

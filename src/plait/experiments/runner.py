@@ -1,4 +1,7 @@
-"""Runs an experiment: trains what the store does not hold, shard by shard, and can be stopped at any time."""
+"""Runs an experiment: trains what the store does not hold, shard by shard, and can be stopped at any time.
+
+What of a shard is to be trained, and how it is stored, is the same whoever trains it.
+"""
 
 import functools
 import os
@@ -12,8 +15,8 @@ import polars as pl
 
 from plait.experiments.edited_code import code_notes
 from plait.experiments.errors import StoreError, writing
-from plait.experiments.evaluations import MeasurableShard
-from plait.experiments.keeping import keep, missing, trained
+from plait.experiments.evaluations import MeasurableShard, evaluation_rows, wanted_evaluations
+from plait.experiments.schema import rows_of
 from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
@@ -21,6 +24,52 @@ from plait.training.evaluation import Evaluation
 from plait.training.identity import member_id
 from plait.training.loop import resolve_device
 from plait.training.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """The rows of a part that was trained, and those of its evaluations, None where there are none."""
+
+    rows: pl.DataFrame
+    evaluations: pl.DataFrame | None
+
+
+def trained(part: Shard, result: MeasurableShard, evaluations: Sequence[Evaluation]) -> Trained:
+    """The rows of an ensemble, measured wherever it is asked for while its weights are at hand."""
+    elsewhere = evaluation_rows(part, result, evaluations) if evaluations else None
+    return Trained(rows=rows_of(part, result), evaluations=elsewhere)
+
+
+def missing(store: Store, shard: Shard, evaluations: Sequence[Evaluation]) -> tuple[Shard, ...]:
+    """The parts of a shard whose members are not stored with every evaluation that is asked for."""
+    stored = store.stored()
+    if not evaluations:
+        return shard.without(stored)
+    evaluated = store.evaluated()
+    pairs = zip(shard.members, shard.runs, strict=True)
+    return shard.without(
+        frozenset(
+            member
+            for member, run in pairs
+            if member in stored and wanted_evaluations(run, evaluations) <= evaluated
+        )
+    )
+
+
+def keep(store: Store, part: Shard, found: Trained) -> None:
+    """Store what was trained; members that are stored already keep their rows.
+
+    Raises:
+        StoreError: the disk is full or the folder cannot be written.
+    """
+    if found.evaluations is not None:
+        # Before the shard: a stored member then has its evaluations, wherever a kill comes between.
+        store.add_evaluations(found.evaluations)
+    new = found.rows.filter(~pl.col("member").is_in(list(store.stored())))
+    if len(new):
+        store.add(new)
+    store.sweep(part)
+
 
 POLL_SECONDS = 0.5
 """How often a shard that another process is training is looked at again."""

@@ -11,10 +11,18 @@ from functools import cached_property
 from typing import Any
 
 from plait.checks import shortened, unknown
-from plait.experiments.fields import check_path, get_field, known_paths, with_fields
+from plait.experiments.fields import (
+    Where,
+    admitted,
+    check_path,
+    get_field,
+    is_among,
+    known_paths,
+    same,
+    with_fields,
+)
 from plait.experiments.labels import value_text
 from plait.experiments.settings import KEPT, Setting
-from plait.experiments.slices import Where, admitted, is_among, same
 from plait.experiments.view import View
 from plait.layers.registry import layer_class
 from plait.training.evaluation import Evaluation

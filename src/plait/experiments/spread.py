@@ -15,15 +15,18 @@ import polars as pl
 
 from plait.experiments.edited_code import code_notes
 from plait.experiments.errors import StoreError
-from plait.experiments.keeping import Trained, keep, missing, trained
 from plait.experiments.runner import (
+    Trained,
     Trainer,
     Unwatched,
     Watch,
+    keep,
+    missing,
     plait_train,
     plan_for,
     rows_of_experiment,
     stopped,
+    trained,
 )
 from plait.experiments.shards import Shard
 from plait.experiments.spec import Experiment

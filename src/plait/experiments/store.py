@@ -22,10 +22,9 @@ import polars as pl
 from plait.experiments.claims import claim
 from plait.experiments.errors import StoreError, writing
 from plait.experiments.evaluations import EVALUATION_COLUMNS
-from plait.experiments.packing import thinned
 from plait.experiments.places import CHECKPOINTS, EVALUATIONS, in_use, places
 from plait.experiments.schema import COLUMNS
-from plait.experiments.shard_files import Columns, Names, read_shard, shard_bytes
+from plait.experiments.shard_files import Columns, Names, read_shard, shard_bytes, thinned
 from plait.experiments.shards import Shard
 from plait.files import sweep_parts, write_whole
 from plait.training.identity import shard_id
@@ -154,7 +153,7 @@ class Store:
     def pack(self) -> None:
         """Put what is stored into one file for members and one for evaluations, in place of the many.
 
-        Loss curves are thinned (see packing.py); every other number stays. Stopped at any instant, everything
+        Loss curves are thinned (see shard_files.py); every other number stays. Stopped at any instant, everything
         is still there, some of it perhaps twice, which readers count once. For a folder that nobody is writing to.
 
         Raises:
@@ -174,7 +173,7 @@ class Store:
     def pack_into(self, other: "Store") -> int:
         """Add to `other`, as one file more, the members and evaluations that it has not yet; how many members.
 
-        Loss curves are thinned (see packing.py); every other number stays. What either folder holds is not touched.
+        Loss curves are thinned (see shard_files.py); every other number stays. What either folder holds is not touched.
 
         Raises:
             StoreError: a damaged shard in either, or a folder that cannot be written.

@@ -14,8 +14,7 @@ from plait.experiments import (
     summarise,
     value_text,
 )
-from plait.experiments.fields import get_field
-from plait.experiments.slices import same
+from plait.experiments.fields import get_field, same
 
 
 @dataclass(frozen=True, kw_only=True)

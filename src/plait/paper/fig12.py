@@ -1,15 +1,49 @@
-"""Figure 12: attention heads and state sizes at width 12 on selective copying."""
+"""Figure 12: attention heads and state sizes at width 12 on selective copying.
 
-from plait.experiments.spec import Experiment
+Heads at 16 states, and state sizes at one head, of models of width 12, are what Figure 16 varies too.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plait.experiments.spec import Experiment, Key
+from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
 from plait.findings.readings import READINGS
 from plait.findings.trends import fewer_is_better, no_trend
 from plait.model import HybridConfig
 from plait.paper.grids import ATTENTION, COPYING_WINDOW, HYBRID, OTHER, PROTOCOL, QUICK_LRS, RECURRENT, SWEEP
-from plait.paper.heads_and_states import VARIED, VIEWS, WIDTH
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
+
+WIDTH, STATES = 12, 16
+
+WITH_HEADS = ("TF-TF", "TF-SSM", "SSM-TF")
+WITH_STATES = ("SSM-SSM", "TF-SSM", "SSM-TF")
+
+HEADS = tuple((pattern, n_heads, STATES) for pattern in WITH_HEADS for n_heads in (1, 2, 3, 4))
+STATE_SIZES = tuple((pattern, 1, d_state) for pattern in WITH_STATES for d_state in (1, 2, 4, 8, 12, STATES))
+
+VARIED: Mapping[Key, Sequence[Any]] = {
+    ("model.pattern", "model.n_heads", "model.d_state"): tuple(dict.fromkeys((*HEADS, *STATE_SIZES)))
+}
+
+VIEWS = (
+    View(
+        x="model.n_heads",
+        where={"model.d_state": (STATES,), "model.pattern": WITH_HEADS},
+        log=False,
+        title="Heads, with 16 states",
+    ),
+    View(
+        x="model.d_state",
+        where={"model.n_heads": (1,), "model.pattern": WITH_STATES},
+        log=False,
+        title="State sizes, with one head",
+    ),
+)
+
 
 FIG12 = Figure(
     readings=READINGS,

@@ -5,12 +5,34 @@ The paper's axis begins at 0; a window of 1, which reads only the present, is th
 
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
+from plait.findings.claims import Claim
 from plait.findings.figure import Figure
+from plait.findings.judges import larger_windows_hurt, model
 from plait.findings.readings import READINGS
-from plait.paper.grids import PROTOCOL, SWEEP, two_layers
-from plait.paper.windows import worse_with_larger_windows
+from plait.paper.grids import ATTENTION, HYBRID, OTHER, PROTOCOL, SWEEP, two_layers
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
+
+NARROW = 20
+
+
+def worse_with_larger_windows(does: str, *, widths: tuple[int, ...]) -> tuple[Claim, ...]:
+    """One claim for each pattern with attention and each width.
+
+    Args:
+        does: what the models do, such as `copies`.
+    """
+    return tuple(
+        Claim(
+            statement=f"{pattern} {does} worse with larger windows (width {d_model})",
+            paper=paper,
+            only=(f"model.pattern={pattern}", f"model.d_model={d_model}", f"model.window={NARROW},100"),
+            judge=larger_windows_hurt(model(pattern, d_model), narrow=NARROW),
+        )
+        for pattern, paper in ((ATTENTION, "yes"), (HYBRID, "often"), (OTHER, "often"))
+        for d_model in widths
+    )
+
 
 FIG14 = Figure(
     readings=READINGS,

@@ -7,8 +7,8 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.figure import Figure
 from plait.findings.readings import READINGS
+from plait.paper.fig14 import worse_with_larger_windows
 from plait.paper.grids import PROTOCOL, SWEEP, two_layers
-from plait.paper.windows import worse_with_larger_windows
 from plait.tasks import MultiKeyRecall
 from plait.training.run import Run
 

@@ -6,8 +6,8 @@ from plait.findings.figure import Figure
 from plait.findings.readings import READINGS
 from plait.findings.trends import dips
 from plait.model import HybridConfig
+from plait.paper.fig12 import VARIED, VIEWS, WIDTH
 from plait.paper.grids import ATTENTION, HYBRID, OTHER, PROTOCOL, QUICK_LRS, RECALL_WINDOW, RECURRENT, SWEEP
-from plait.paper.heads_and_states import VARIED, VIEWS, WIDTH
 from plait.tasks import MultiKeyRecall
 from plait.training.run import Run
 

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plait.advisor.bounds import SizedBounds
 from plait.advisor.frontier import Placed
+from plait.report.styles import GREEN, VERMILION
 from plait.report.svg import hover
 from plait.theory import FrontierPoint, breakpoints
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
 
 KINDS = {
     "built": ("*", "#009E73"),
@@ -107,3 +110,26 @@ def frontier_alt(points: Sequence[FrontierPoint], marks: Sequence[Mark]) -> str:
     curve = "; ".join(f"{float(point.bits):,.2f} bits up to reach {point.reach}" for point in steps[:12])
     curve += "; and so on" if len(steps) > 12 else ""
     return ". ".join([f"Needed at least: {curve}", *map(told, marks)])
+
+
+def bounds_plot(rows: Sequence[SizedBounds], *, field: str) -> "Figure":
+    """State bits that a pure SSM needs, beside the bits that the proved hybrid holds, against the size."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    sizes = [row.size or 0 for row in rows]
+    axes.plot(
+        sizes, [float(row.bounds[0].value) for row in rows], color=VERMILION, marker="s",
+        label="pure SSM needs at least",
+    )  # fmt: skip
+    held = [(row.size or 0, row.hybrid.cost.state_bits) for row in rows if row.hybrid is not None]
+    if held:
+        axes.plot(*zip(*held, strict=True), color=GREEN, marker="^", label="proved hybrid holds")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    axes.set(xlabel=field, ylabel="bits carried from token to token")
+    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+    return figure

@@ -14,8 +14,7 @@ from plait.experiments import (
     paired_difference,
     summarise,
 )
-from plait.findings.settings import leaner_ratios
-from plait.findings.sides import held_to, sides
+from plait.findings.sides import held_to, leaner_ratios, sides
 from plait.findings.words import decimals, ratio_text
 from plait.report.document import Column, Entry, Table
 from plait.report.tables import difference_entries

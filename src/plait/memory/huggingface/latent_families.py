@@ -5,9 +5,8 @@ from dataclasses import replace
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Experts, LatentAttention, indexer, mlp
 from plait.memory.huggingface.body import Body, decoder, only, window_of
-from plait.memory.huggingface.fields import Fields, shown
+from plait.memory.huggingface.fields import Fields, fields_by_layer, shown
 from plait.memory.huggingface.latent_table import INDEXED, SCORES, by_frequency, choosing
-from plait.memory.huggingface.per_layer import fields_by_layer
 from plait.memory.huggingface.recipe import (
     N_SHARED,
     ROUTED,

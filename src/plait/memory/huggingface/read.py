@@ -7,16 +7,70 @@ from plait.checks import shortened
 from plait.checks.names import unknown
 from plait.files import read_json
 from plait.memory.architecture import Architecture
-from plait.memory.block import TRANSFORMERS
-from plait.memory.huggingface.drafts import draft_notes
+from plait.memory.block import TRANSFORMERS, Layer
+from plait.memory.huggingface.body import Body
 from plait.memory.huggingface.families import FAMILIES
 from plait.memory.huggingface.family import Family
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.generic import read_generic
-from plait.memory.huggingface.published import published_dtype
 from plait.memory.huggingface.quantization import packing_of
 from plait.memory.huggingface.wrappers import WRAPPERS, language_model
 from plait.memory.report import dtype_name
+
+_BFLOAT16_NAMES = """
+    afmoe apertus arcee bamba bailing_hybrid cohere cohere2 cwm deepseek_v2 deepseek_v3 deepseek_v32 deepseek_v4
+    dots1 ernie4_5 ernie4_5_moe exaone4 falcon_h1 falcon_mamba flex_olmo gemma gemma2 gemma3_text gemma3n_text
+    gemma4_text glm glm4 glm4_moe glm4_moe_lite glm4v_moe_text glm4v_text glm5_next_text glm_moe_dsa gpt_oss
+    granite granitemoe granitemoehybrid granitemoeshared helium hunyuan_v1_dense hunyuan_v1_moe jamba kimi_linear
+    lfm2 lfm2_moe llama4_text longcat_flash mimo_v2_flash minicpm3 minimax minimax_m2 ministral ministral3 mistral
+    mistral4 mixtral nemotron nemotron_h olmo2 olmo3 olmo_hybrid olmoe phi3 phimoe qwen2 qwen2_5_vl_text qwen2_moe
+    qwen2_vl_text qwen3 qwen3_5_moe_text qwen3_5_text qwen3_moe qwen3_next qwen3_omni_moe_text qwen3_vl_moe_text
+    qwen3_vl_text recurrent_gemma seed_oss smollm3 solar_open starcoder2 step3p5 vaultgemma youtu zamba zamba2
+"""
+_BFLOAT16 = frozenset(_BFLOAT16_NAMES.split())
+_FLOAT16 = frozenset(("gpt_neox", "opt", "phi", "codegen"))
+_FLOAT32 = frozenset(("mamba", "gpt2", "gpt_neo", "biogpt"))
+
+
+def published_dtype(model_type: str) -> str | None:
+    """The dtype of the family's published checkpoints, where they agree; else None, and a user must say."""
+    for name, families in (("bfloat16", _BFLOAT16), ("float16", _FLOAT16), ("float32", _FLOAT32)):
+        if model_type in families:
+            return name
+    return None
+
+
+_COUNTS = (
+    "num_nextn_predict_layers", "num_mtp_layers", "mtp_num_hidden_layers", "mtp_num_layers", "num_mtp_modules",
+    "mtp_num_modules", "n_predict_layers", "num_nextn_predict", "num_draft_layers",
+)  # fmt: skip
+_BESIDE = (
+    "use_mtp", "mtp_transformer_layers", "mtp_use_dedicated_embeddings", "mtp_loss_factor", "mtp_layers_block_type",
+    "mtp_layer_types", "mtp_mlp_layer_types", "mtp_hidden_states_first", "mtp_hybrid_override_pattern",
+    "mtp_local_layer_ids", "mtp_config", "keep_mtp_spec_layer",
+)  # fmt: skip
+
+
+def draft_notes(f: Fields, body: Body) -> tuple[str, ...]:
+    """How many draft layers the file names, and about how large one is; none of them is counted."""
+    count = f.get(*_COUNTS)
+    f.ignore(*_COUNTS, *_BESIDE)
+    if isinstance(count, list):
+        count = len(count)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        return ()
+    return (
+        f"{count} draft layer{'s' if count > 1 else ''} (multi-token prediction) of the published file not "
+        f"counted: about {_size(body):,} parameters each, if made as the last layer",
+    )
+
+
+def _size(body: Body) -> int:
+    """A layer like the last one, the projection of hidden state and embedding together, and three norms."""
+    last = body.layers[-1]
+    blocks = last.blocks if isinstance(last, Layer) else ()
+    return sum(b.weights for b in blocks) + 2 * body.d_model**2 + 3 * body.d_model
+
 
 TEXT_ONLY = "only the language model within the file is counted, without the other inputs' encoders"
 UNREAD = "not read, so the figures may be wrong: {names}"

@@ -5,9 +5,8 @@ from dataclasses import replace
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import ATTENTION_KINDS, Body, decoder, only, window_of
-from plait.memory.huggingface.fields import Fields, shown
+from plait.memory.huggingface.fields import Fields, fields_by_layer, shown
 from plait.memory.huggingface.latent_table import SCORES
-from plait.memory.huggingface.per_layer import fields_by_layer
 from plait.memory.huggingface.recipe import (
     EITHER,
     EXPERTS,

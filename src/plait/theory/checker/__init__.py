@@ -1,7 +1,6 @@
 """The certificate checker: stands alone, and shares no code with what makes certificates."""
 
 from plait.theory.checker.opened import Game, open_game
-from plait.theory.checker.verdict import Verdict
-from plait.theory.checker.verify import check, check_file
+from plait.theory.checker.verify import Verdict, check, check_file
 
 __all__ = ["Game", "Verdict", "check", "check_file", "open_game"]

@@ -1,4 +1,10 @@
-"""Which families a task has, by length."""
+"""Which families a task has, by length.
+
+Needle: the word after marker A, or marker A just read (docs/theory.md, Theorem 2.9).
+
+    contents   A w   (w any word)      or   a A           reading   a, and b
+    answers    w w                          a b
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -6,10 +12,47 @@ from typing import Any
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.families.decoding_recall import decoding_families
-from plait.theory.families.family import Family
+from plait.theory.families.family import Family, Suffixes
 from plait.theory.families.followers import associative_families, multi_key_families
-from plait.theory.families.needle import needle_families
 from plait.theory.families.selective_copying import selective_copying_families
+
+
+def needle_families(task: Needle, seq_len: int | None) -> Iterator[Family]:
+    """The families that fit into `seq_len` tokens (None: any length)."""
+    if seq_len is not None and seq_len < 4:
+        return
+    words, marker = task.n_words, task.n_words
+    asked = Suffixes()
+    first = asked.ask([0])
+    word = {"at": [1], "values": 0, "reads": [first]}
+    yield Family(
+        description="the word after marker A",
+        size=words,
+        prefix_length=2,
+        suffixes=asked.suffixes[:],
+        queries=asked.queries[:],
+        codec={"kind": "slots", "base": [marker, 0], "slots": [word]},
+        tables=[range(words)],
+        answers=range(words),
+    )
+    if words == 1:
+        return
+    second = asked.ask([1])
+    pending = {"at": [0, 1], "values": [[0, marker]], "reads": [first, second], "answers": [[0, 1]]}
+    yield Family(
+        description="the word after marker A, or marker A just read",
+        size=words + 1,
+        prefix_length=2,
+        suffixes=asked.suffixes,
+        queries=asked.queries,
+        codec={
+            "kind": "union",
+            "parts": [{"base": [0, marker], "slots": [pending]}, {"base": [marker, 0], "slots": [word]}],
+        },
+        tables=[range(words)],
+        answers=range(words),
+    )
+
 
 _FAMILIES: Mapping[type, Callable[[Any, int | None], Iterator[Family]]] = MappingProxyType(
     {

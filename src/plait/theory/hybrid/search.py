@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from plait.checks import check_seconds
 from plait.theory.bound import Bound
 from plait.theory.families.family import Family
-from plait.theory.search.oracle import Oracle
-from plait.theory.search.rule import check_rule
+from plait.theory.search.oracle import Oracle, check_rule
 from plait.theory.search.state_bits import best_bound, candidate_families, find_state_bits
 
 _TRIED = 4

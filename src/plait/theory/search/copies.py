@@ -17,8 +17,7 @@ import numpy as np
 
 from plait.theory.confidence import ALPHA, least_success_rate
 from plait.theory.families.family import Family
-from plait.theory.search.oracle import Oracle
-from plait.theory.search.suffixes import asking_suffixes
+from plait.theory.search.oracle import Oracle, asking_suffixes
 
 _TRIED, _CHECKED = (12, 36), 300
 _CELLS = 300_000

@@ -6,8 +6,7 @@ from itertools import count
 import numpy as np
 
 from plait.theory.families.family import Family
-from plait.theory.search.oracle import UNDEFINED, Oracle
-from plait.theory.search.suffixes import asking_suffixes
+from plait.theory.search.oracle import UNDEFINED, Oracle, asking_suffixes
 
 MOST_LISTED = 8_192
 _DRAWS = 4_000

@@ -8,6 +8,8 @@ import torch
 
 from plait.checks import check_integer, check_seconds
 from plait.random import Stream
+from plait.theory.certificate import described
+from plait.theory.checker.rules import RULES
 
 UNDEFINED = -1
 _TOKENS_PER_CALL = 4_000_000
@@ -126,3 +128,34 @@ class Oracle:
         if not usable:
             raise ValueError(f"the task's targets accept none of its {size} tokens: {error}") from error
         return np.array(usable)
+
+
+def asking_suffixes(oracle: Oracle, count: int, width: int) -> np.ndarray:
+    """Up to `count` suffixes of `width` tokens: one token and a run of another, as many pairs as fit, and random rows.
+
+    All pairs of tokens where a third of the suffixes is enough for them, else pairs at random; each first token is
+    there as long as there is room.
+    """
+    tokens, most = oracle.tokens, max(1, 2 * count // 3)
+    n = len(tokens)
+    if n * n <= most:
+        first, second = np.repeat(tokens, n), np.tile(tokens, n)
+    else:
+        order = np.argsort(oracle.integers(2**20, (n,)), kind="stable")
+        first = np.resize(tokens[order], most)
+        second = tokens[oracle.integers(n, (most,))]
+    runs = np.repeat(second[:, None], width, axis=1)
+    runs[:, 0] = first
+    return np.concatenate([runs, oracle.uneven_rows(max(8, min(count - len(runs), len(runs))), width)])
+
+
+def check_rule(task: object) -> None:
+    """Raises:
+    ValueError: a task of plait for which the checker has no rule.
+    """
+    name = str(described(task)["task"])
+    if ":" not in name and name not in RULES:
+        raise ValueError(
+            f"what a search finds must be checked, and the checker has no rule for {name}, only for "
+            f"{', '.join(RULES)}; rules stand in plait/theory/checker/rules.py"
+        )

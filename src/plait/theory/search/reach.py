@@ -9,8 +9,7 @@ import numpy as np
 from plait.theory.bound import Bound
 from plait.theory.certificate import reach_certificate
 from plait.theory.checker import check
-from plait.theory.search.oracle import UNDEFINED, Oracle
-from plait.theory.search.rule import check_rule
+from plait.theory.search.oracle import UNDEFINED, Oracle, check_rule
 
 _ROWS = 6_000
 _MOST_PAIRS = 40

@@ -14,8 +14,7 @@ import numpy as np
 
 from plait.theory.confidence import ALPHA, least_success_rate
 from plait.theory.families.family import Family
-from plait.theory.search.oracle import UNDEFINED, Oracle
-from plait.theory.search.suffixes import asking_suffixes
+from plait.theory.search.oracle import UNDEFINED, Oracle, asking_suffixes
 
 _MOST_VALUES = 40
 _FILLS = 3

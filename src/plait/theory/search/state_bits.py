@@ -18,8 +18,7 @@ from plait.theory.recurrent import printed_of
 from plait.theory.search.copies import copied_candidates
 from plait.theory.search.followers import follower_candidates
 from plait.theory.search.lists import listed_candidates
-from plait.theory.search.oracle import Oracle
-from plait.theory.search.rule import check_rule
+from plait.theory.search.oracle import Oracle, check_rule
 from plait.theory.search.slots import slot_candidates
 
 _LEAST_SHARE = Fraction(1, 50)
