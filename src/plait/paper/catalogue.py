@@ -22,6 +22,7 @@ from plait.paper.fig16 import FIG16
 from plait.paper.headline import HEADLINE
 from plait.paper.lean import LEAN
 from plait.paper.length import LENGTH
+from plait.paper.mixers import MIXERS_FIGURE, MIXERS_LENGTH
 from plait.paper.proportion import PROPORTION
 from plait.paper.proportion5 import PROPORTION5
 from plait.paper.rows import ROWS
@@ -52,6 +53,8 @@ _ALL = (
     NEEDLE,
     STEPS,
     ROWS,
+    MIXERS_FIGURE,
+    MIXERS_LENGTH,
 )
 
 FIGURES: Mapping[str, Figure] = MappingProxyType({figure.name: figure for figure in _ALL})

@@ -16,7 +16,7 @@ from plait.kernels.matrix_state.gpu_kernels import state_backward, state_forward
 MOST_KEYS = 128
 """Past this a row of the state does not fit a program's registers."""
 
-_CHUNK = 4
+_CHUNK = 2
 """Tokens between two stored states."""
 _NUMBERS = (512, 2048)
 """Of a state: what one warp holds, and what a program of four does."""

@@ -75,41 +75,38 @@ def state_backward(
         chunk = n_chunks - 1 - back
         first = chunk * CHUNK
         at = kept + chunk * values * keys + d[:, None] * keys + k[None, :]
-        states = (tl.load(at, mask=inside, other=0.0),)
-        ws, qs, vs, dys, es, fs, us, factors = (), (), (), (), (), (), (), ()
+        states, us = (tl.load(at, mask=inside, other=0.0),), ()
         for i in tl.static_range(CHUNK):
             here, row = first + i < time, start + first + i
-            ws += (tl.load(w + row * w_row + head * keys + k, mask=here & is_key, other=0.0),)
-            qs += (tl.load(q + row * q_row + head * keys + k, mask=here & is_key, other=0.0),)
-            vs += (tl.load(v + row * v_row + head * values + d, mask=here & is_value, other=0.0),)
-            dys += (tl.load(dy + (row * heads + head) * values + d, mask=here & is_value, other=0.0),)
+            w_i = tl.load(w + row * w_row + head * keys + k, mask=here & is_key, other=0.0)
+            v_i = tl.load(v + row * v_row + head * values + d, mask=here & is_value, other=0.0)
+            new = v_i[:, None] * w_i[None, :]
             if ERASES:
-                es += (tl.load(e + row * e_row + head * keys + k, mask=here & is_key, other=0.0),)
-                fs += (tl.load(f + row * f_row + head * keys + k, mask=here & is_key, other=0.0),)
+                e_i = tl.load(e + row * e_row + head * keys + k, mask=here & is_key, other=0.0)
+                f_i = tl.load(f + row * f_row + head * keys + k, mask=here & is_key, other=0.0)
+                us += (tl.sum(states[i] * e_i[None, :], axis=1),)
+                new -= us[i][:, None] * f_i[None, :]
             if DECAY:
-                factors += (_factor(log_a, row * a_row, head, k, here, keys, DECAY),)
-        for i in tl.static_range(CHUNK):
-            new = vs[i][:, None] * ws[i][None, :]
-            if ERASES:
-                us += (tl.sum(states[i] * es[i][None, :], axis=1),)
-                new -= us[i][:, None] * fs[i][None, :]
-            if DECAY:
-                new += states[i] * factors[i][None, :]
+                new += states[i] * _factor(log_a, row * a_row, head, k, here, keys, DECAY)[None, :]
             else:
                 new += states[i]
             states += (new,)
         for i in tl.static_range(CHUNK - 1, -1, -1):
             here, row = first + i < time, start + first + i
-            by_state += dys[i][:, None] * qs[i][None, :]
+            w_i = tl.load(w + row * w_row + head * keys + k, mask=here & is_key, other=0.0)
+            q_i = tl.load(q + row * q_row + head * keys + k, mask=here & is_key, other=0.0)
+            v_i = tl.load(v + row * v_row + head * values + d, mask=here & is_value, other=0.0)
+            dy_i = tl.load(dy + (row * heads + head) * values + d, mask=here & is_value, other=0.0)
+            by_state += dy_i[:, None] * q_i[None, :]
             at_key = ((row * n_blocks + block) * heads + head) * keys + k
             store = here & is_key
-            tl.store(dq + at_key, tl.sum(states[i + 1] * dys[i][:, None], axis=0), mask=store)
-            tl.store(dw + at_key, tl.sum(by_state * vs[i][:, None], axis=0), mask=store)
-            by_value = tl.sum(by_state * ws[i][None, :], axis=1)
+            tl.store(dq + at_key, tl.sum(states[i + 1] * dy_i[:, None], axis=0), mask=store)
+            tl.store(dw + at_key, tl.sum(by_state * v_i[:, None], axis=0), mask=store)
+            by_value = tl.sum(by_state * w_i[None, :], axis=1)
             tl.store(dv + (row * heads + head) * values + d, by_value, mask=here & is_value)
             before = by_state
             if DECAY:
-                before = by_state * factors[i][None, :]
+                before = by_state * _factor(log_a, row * a_row, head, k, here, keys, DECAY)[None, :]
                 by_factor = before * states[i]
                 if DECAY == 2:
                     tl.store(da + at_key, tl.sum(by_factor, axis=0), mask=store)
@@ -117,8 +114,10 @@ def state_backward(
                     total = tl.sum(tl.sum(by_factor, axis=1), axis=0)
                     tl.store(da + (row * n_blocks + block) * heads + head, total, mask=here)
             if ERASES:
-                du = -tl.sum(by_state * fs[i][None, :], axis=1)
+                e_i = tl.load(e + row * e_row + head * keys + k, mask=here & is_key, other=0.0)
+                f_i = tl.load(f + row * f_row + head * keys + k, mask=here & is_key, other=0.0)
+                du = -tl.sum(by_state * f_i[None, :], axis=1)
                 tl.store(df + at_key, -tl.sum(by_state * us[i][:, None], axis=0), mask=store)
                 tl.store(de + at_key, tl.sum(states[i] * du[:, None], axis=0), mask=store)
-                before += du[:, None] * es[i][None, :]
+                before += du[:, None] * e_i[None, :]
             by_state = before
