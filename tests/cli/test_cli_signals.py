@@ -123,3 +123,16 @@ def test_waiting_for_another_process_is_said_and_given_up(tmp_path: Path):
     assert waiting.startswith("waiting for another process to finish 1 of 1 shards (--wait SECONDS gives up)")
     assert gave_up == "plait: another process still trains 1 shards in 'out'"
     assert Store(tmp_path / "out").stored() == frozenset()
+
+
+@pytest.mark.parametrize("where", ["while a module is imported", "in a finaliser"])
+def test_an_interrupt_that_others_would_swallow(tmp_path: Path, where: str):
+    """As PyTorch does while it imports NumPy, and Python with whatever a finaliser raises."""
+    interrupt = "os.kill(os.getpid(), signal.SIGINT); time.sleep(0.1)"
+    swallowed = f"try: {interrupt}\nexcept BaseException: pass"
+    finaliser = f"class Left:\n  def __del__(self): {interrupt}\nclass Task:\n  def __init__(self): Left()"
+    own = swallowed if where == "while a module is imported" else finaliser
+    (tmp_path / "own.py").write_text(f"import os, signal, time\n{own}\n")
+    process = started(tmp_path, "tasks", "own:Task")
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "plait: interrupted\n")

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED, TERMINATED, REFUSED = 130, 143, 2
 
@@ -20,6 +21,11 @@ def main() -> None:
     """The program `plait`."""
     try:
         signal.signal(signal.SIGTERM, _terminate)
+        if (
+            signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):  # else: to be ignored, as under nohup
+            signal.signal(signal.SIGINT, _interrupt)
+        sys.unraisablehook = _end_at_once_or_say
         if not _keep_streams():
             _say("cannot print: standard output is closed")
             sys.exit(REFUSED)
@@ -49,7 +55,39 @@ _received: list[int] = []
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     _received.append(number)
-    raise TerminatedError
+    _stop(TerminatedError(), frame)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _stop(KeyboardInterrupt(), frame)
+
+
+def _stop(stop: KeyboardInterrupt, frame: FrameType | None) -> None:
+    """Raise it, but while a module is imported end at once.
+
+    What imports NumPy from C (PyTorch does) goes on without it after any exception, which would lose the signal and
+    leave half a module behind.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            _end_at_once(stop)
+        frame = frame.f_back
+    raise stop
+
+
+def _end_at_once_or_say(unraisable: "sys.UnraisableHookArgs") -> None:
+    """A signal that comes while a finaliser or a callback runs would be printed and lost."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        _end_at_once(unraisable.exc_value)
+    sys.__unraisablehook__(unraisable)
+
+
+def _end_at_once(stop: KeyboardInterrupt) -> NoReturn:
+    _no_further_interrupt()
+    _say(interrupted_line(stop))
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.flush()
+    os._exit(exit_code(stop))
 
 
 def _no_further_interrupt() -> None:
