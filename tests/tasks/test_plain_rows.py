@@ -53,6 +53,8 @@ def test_what_is_not_drawn_here(task: Task, seq_len: int) -> None:
     assert drawn_row(task, seed=0, seq_len=seq_len) is None
 
 
-def test_every_task_of_plait_is_drawn_at_its_defaults() -> None:
-    rows = {name: drawn_row(task(), seed=0, seq_len=24) for name, task in TASKS.items()}
-    assert None not in rows.values(), rows
+def test_the_papers_tasks_are_drawn_at_their_defaults() -> None:
+    drawn = {name for name, task in TASKS.items() if drawn_row(task(), seed=0, seq_len=24) is not None}
+    assert drawn == {
+        "selective-copying", "decoding-recall", "associative-recall", "multi-key-recall", "needle", "mqar",
+    }  # fmt: skip
