@@ -50,6 +50,27 @@ def test_train_goes_on_where_its_folder_ends(plait, plait_json, tmp_path):
     assert len(Store.for_reading(tmp_path / "r").read()) == 3
 
 
+def test_a_log_beside_the_results(plait_json, refused, tmp_path):
+    found = plait_json("train", *SMALL, "-o", "r", "--seeds", "0..1", "--log", "csv")
+    for row in found["members"]:
+        lines = (tmp_path / "r" / "_log" / "csv" / f"{row['member']}.csv").read_text().splitlines()
+        assert lines[0] == "step,loss,accuracy"
+        assert [float(line.split(",")[1]) for line in lines[1:]] == row["losses"]
+    assert len(Store.for_reading(tmp_path / "r").read()) == 2
+    assert "--log csv needs a folder to write into: -o DIR" in refused("train", *SMALL, "--log", "csv")
+    assert "once" in refused("train", *SMALL, "-o", "s", "--log", "csv", "--log", "csv")
+    assert "known: csv, tensorboard, wandb" in refused("train", *SMALL, "-o", "s", "--log", "stdout")
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_report_draws_the_losses(plait, plait_json, tmp_path):
+    found = plait_json("train", *SMALL, "-o", "r", "--seeds", "0..1")
+    assert plait("report", "r", "-o", "r.html").exit_code == 0
+    first, last = (sum(row["losses"][place] for row in found["members"]) / 2 for place in (0, -1))
+    told = f"Training loss in nats over 3 steps: SSM-TF d4 from {first:.3f} to {last:.3f}."
+    assert told in (tmp_path / "r.html").read_text()
+
+
 def test_saved_models_answer_as_they_were_measured(plait_json, tmp_path):
     found = plait_json("train", *SMALL, "-o", "r", "--save-models", "--seeds", "0..1", "--train", "lr=0.1")
     for row in found["members"]:

@@ -1,6 +1,8 @@
 """Progress where no terminal is: lines, and nothing in them that could steer one."""
 
 import io
+import re
+import types
 
 from fake_training import FakeTrainer, small_experiment
 from rich.console import Console
@@ -27,4 +29,19 @@ def test_lines_appear_while_it_runs(tmp_path, monkeypatch):
     assert "SSM-TF d4: 4 members trained, mean accuracy" in seldom[0]
     assert any("SSM-TF d4, 4 members · 0 of 2 shards" in line and "model-steps/s" in line for line in often)
     assert any(line.startswith("waiting for another process to finish 1 of 2 shards") for line in often)
+    assert any(re.search(r"shards · loss 0\.\d{3} · .* left · .* model-steps/s", line) for line in often)
     assert seldom[-1] == r"layer \x1b[2Jmine"
+
+
+def test_the_accuracy_so_far_is_measured_now_and_then(monkeypatch):
+    said, asked = io.StringIO(), []
+    with LiveProgress(small_experiment(), Console(file=said, width=200)) as watch:
+        moment = types.SimpleNamespace(accuracies=lambda: asked.append(1) or (0.25, 0.5))
+        watch.saw(moment)
+        watch.saw(moment)
+        assert len(asked) == 1
+        monkeypatch.setattr(module, "SECONDS_A_LINE", 0.0)
+        watch.saw(moment)
+        watch.advanced(8, [1.0, 2.0])
+    assert len(asked) == 2
+    assert "accuracy 0.375" in said.getvalue()

@@ -10,7 +10,8 @@ from fake_training import FakeTrainer, small_experiment
 from rich.console import Console
 
 from plait.experiments import LiveProgress, Stopped, Store, plan, run_experiment
-from plait.experiments.progress import Estimate, duration
+from plait.experiments.progress import Estimate
+from plait.training.display import duration
 
 EXPERIMENT = small_experiment()
 

@@ -188,8 +188,8 @@ def _train(
     from plait.experiments import LiveProgress, run_experiment
     from plait.experiments.runner import plait_train
 
-    trainer = plait_train(unchecked=unchecked)
     with LiveProgress(part, messages()) as watch:
+        trainer = plait_train(unchecked=unchecked, callback=watch.saw)
         if spread["ray"] is not None:
             from plait.experiments.spread import run_on_ray
 
@@ -205,7 +205,7 @@ def _train(
 def _print_forecast(asked: "Asked", folder: Path, *, device: str, json: bool) -> None:
     """What would be trained; seconds are those of this machine."""
     from plait.experiments.forecast import forecast
-    from plait.experiments.progress import duration
+    from plait.training.display import duration
 
     found = forecast(asked.part, folder, device=device)
     if json:

@@ -1,7 +1,7 @@
 """`plait train` and `plait eval`: one ensemble trained, one saved model measured."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from json import dumps as to_json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from plait.experiments import Experiment
     from plait.training import Run
+    from plait.training.logs import Log
 
 if TYPE_CHECKING:
     from plait.training import Run
@@ -71,6 +72,13 @@ def train(
             help="ensemble: many small models at once; wide: one after the other; auto: by width.",
         ),
     ] = "auto",
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="csv, tensorboard or wandb: loss and accuracy while training, in DIR/_log; also several.",
+        ),
+    ] = None,
     unchecked: Unchecked = False,
     wait: Wait = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
@@ -86,6 +94,7 @@ def train(
     plait train --steps 400 --seeds 0..3
     plait train --task needle --pattern TF-TF --d-model 16 --window full --lrs 0.003,0.01 --seeds 0..7 -o runs/needle
     plait train --pattern GDN-TF --layer GDN.heads=2 --layer GDN.d_k=4 --steps 400
+    plait train --steps 400 -o runs/watched --log csv
     plait train --param numbers=[1,2,3] --model n_heads=2 --train clip=0.5 -o runs/mine --save-models
     plait train --task plait.tasks.packed:Packed --d-model 1024 --seq-len 200 --engine wide --train products=bfloat16
     """
@@ -115,6 +124,7 @@ def train(
     members = experiment.expand()
     if save_models and output is None:
         raise ValueError("--save-models needs a folder to keep them in: -o DIR")
+    logs = _logs(log or [], output)
     resolve_device(device)
     engine_for(run, engine)
     parameters = check_run(members[0], unchecked=unchecked)
@@ -122,9 +132,24 @@ def train(
         _print_plan(run, parameters, len(members), json=json)
         return
     with nullcontext(output) if output is not None else TemporaryDirectory() as folder:
-        how = {"unchecked": unchecked, "engine": engine}
+        how = {"unchecked": unchecked, "engine": engine, "logs": logs}
         rows = _trained(experiment, Path(folder), how, device=device, save_models=save_models, wait=wait)
     _print_rows(experiment, rows, output if save_models else None, json=json)
+
+
+def _logs(kinds: list[str], folder: Path | None) -> "list[Log]":
+    """Raises:
+    ValueError: a kind given twice, an unknown one, one whose library is not there, or no folder to write into.
+    """
+    from plait.experiments.places import LOG
+    from plait.training.logs import log_to
+
+    if len(set(kinds)) < len(kinds):
+        raise ValueError(f"each --log may be given once, got {', '.join(kinds)}")
+    logs = [log_to(kind, (folder or Path()) / LOG / kind) for kind in kinds]
+    if kinds and folder is None:
+        raise ValueError(f"--log {kinds[0]} needs a folder to write into: -o DIR")
+    return logs
 
 
 def _layer_options(fields: Mapping[str, Any], layer: list[str] | None) -> dict[str, Any]:
@@ -217,15 +242,21 @@ def _trained(
     save_models: bool,
     wait: float | None,
 ) -> "pl.DataFrame":
-    """`how` goes to `plait.training.train`."""
+    """`how` goes to `plait.training.train`, but its `logs`, which are called and closed."""
     from plait.experiments import LiveProgress, run_experiment
     from plait.experiments.runner import plait_train
     from plait.experiments.saved_models import check_models, saving_train
+    from plait.training.moment import together
 
     if save_models:
         check_models(folder, experiment.expand())
-    saving = saving_train(folder, **how) if save_models else plait_train(**how)
-    with LiveProgress(experiment, messages()) as watch:
+    logs, how = how["logs"], {name: value for name, value in how.items() if name != "logs"}
+    with ExitStack() as stack:
+        watch = stack.enter_context(LiveProgress(experiment, messages()))
+        for log in logs:
+            stack.callback(log.close)
+        how["callback"] = together([watch.saw, *logs])
+        saving = saving_train(folder, **how) if save_models else plait_train(**how)
         rows = run_experiment(experiment, folder, train=saving, device=device, watch=watch, wait=wait)
     if save_models:
         check_models(folder, experiment.expand())  # another process may have trained them, and kept none

@@ -9,6 +9,7 @@ from pathlib import Path
 CHECKPOINTS = "_checkpoints"
 EVALUATIONS = "_evaluations"
 MODELS = "_models"
+LOG = "_log"
 
 
 def places(folder: Path, part: str) -> tuple[Path, Path]:

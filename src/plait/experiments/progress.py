@@ -18,6 +18,11 @@ from plait.experiments.labels import cell_label
 from plait.experiments.left_out import settings_of
 from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment
+from plait.training.display import duration
+from plait.training.moment import Moment
+
+SECONDS_A_LINE, SECONDS_A_WAITING_LINE, SECONDS_A_LOOK = 10.0, 5.0, 2.0
+"""Between the lines that say how far it is, where no terminal shows a bar; between two accuracies, where one does."""
 
 
 class Estimate:
@@ -100,10 +105,6 @@ def _rate(steps: int, seconds: float) -> float | None:
     return steps / seconds if steps > 0 and seconds > 0 else None
 
 
-SECONDS_A_LINE, SECONDS_A_WAITING_LINE = 10.0, 5.0
-"""Between the lines that say how far it is, where no terminal shows a bar."""
-
-
 class LiveProgress:
     """A `Watch` for `run_experiment`, to be entered as a context; the bar goes when it is left."""
 
@@ -113,6 +114,9 @@ class LiveProgress:
         self._shards = self._stored = 0
         self._said = time.monotonic()
         self._doing = ""
+        self._loss: float | None = None
+        self._accuracy: float | None = None
+        self._looked = -math.inf
         self._estimate = Estimate(())
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -143,11 +147,20 @@ class LiveProgress:
 
     def began(self, shard: Shard, part: Shard) -> None:
         self._estimate.begin(shard, part)
+        self._loss = self._accuracy = None
         self._show(f"{self._label(part)}, {_members(len(part.runs))}")
 
     def advanced(self, steps: int, losses: Sequence[float]) -> None:
         self._estimate.advance(steps)
+        self._loss = sum(losses) / len(losses) if losses else None
         self._show()
+
+    def saw(self, moment: Moment) -> None:
+        """A callback of training: from time to time the accuracy so far is measured, a mean over the members."""
+        every = SECONDS_A_LOOK if self._console.is_terminal else SECONDS_A_LINE
+        if time.monotonic() - self._looked >= every:
+            self._looked = time.monotonic()
+            self._accuracy = sum(found := moment.accuracies()) / len(found)
 
     def finished(self, shard: Shard, rows: pl.DataFrame | None) -> None:
         self._estimate.finish(shard)
@@ -166,6 +179,10 @@ class LiveProgress:
     def _show(self, description: str | None = None, *, every: float | None = None) -> None:
         rate = self._estimate.rate
         words = [f"{self._stored} of {self._shards} shards"]
+        if self._loss is not None and self._estimate.rate is not None:
+            words.append(f"loss {self._loss:.3f}")
+        if self._accuracy is not None:
+            words.append(f"accuracy {self._accuracy:.3f}")
         if (left := self._estimate.seconds_left()) is not None:
             words.append(f"{duration(left)} left")
         if rate is not None:
@@ -182,14 +199,6 @@ class LiveProgress:
         ):
             self._said = time.monotonic()
             self.noted(f"{self._doing} · {' · '.join(words)}")
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 05 min`, rounded up."""
-    if seconds < 60:
-        return f"{math.ceil(seconds)} s"
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _outcome(rows: pl.DataFrame) -> str:

@@ -23,6 +23,7 @@ from plait.experiments.store import Store
 from plait.training.evaluation import Evaluation
 from plait.training.identity import member_id
 from plait.training.loop import resolve_device
+from plait.training.moment import Callback
 from plait.training.run import Run
 
 
@@ -35,7 +36,17 @@ class Trained:
 
 
 def trained(part: Shard, result: MeasurableShard, evaluations: Sequence[Evaluation]) -> Trained:
-    """The rows of an ensemble, measured wherever it is asked for while its weights are at hand."""
+    """The rows of an ensemble, measured wherever it is asked for while its weights are at hand.
+
+    Raises:
+        StoreError: a callback has stopped the training. A member's identity says how many steps it was trained for, so
+            a row of fewer would be a lie that later runs build on; its checkpoint keeps what was made.
+    """
+    if (stopped_at := getattr(result, "stopped_at", None)) is not None:
+        steps = part.runs[0].train.steps
+        raise StoreError(
+            f"stopped at step {stopped_at:,} of {steps:,} by a callback, and not stored: the same command goes on there"
+        )
     elsewhere = evaluation_rows(part, result, evaluations) if evaluations else None
     return Trained(rows=rows_of(part, result), evaluations=elsewhere)
 
@@ -241,8 +252,10 @@ class _Work:
         return found.rows
 
 
-def plait_train(*, unchecked: bool = False, engine: str = "auto") -> Trainer:
-    """What trains unless something else is given; `unchecked` and `engine` as in `plait.training.train`."""
+def plait_train(
+    *, unchecked: bool = False, engine: str = "auto", callback: Callback | None = None
+) -> Trainer:
+    """What trains unless something else is given; all arguments as in `plait.training.train`."""
     from plait.training import train
 
-    return functools.partial(train, unchecked=unchecked, engine=engine)
+    return functools.partial(train, unchecked=unchecked, engine=engine, callback=callback)

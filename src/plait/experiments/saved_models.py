@@ -15,6 +15,7 @@ from plait.experiments.places import MODELS, in_use
 from plait.experiments.store import Store
 from plait.training import Result, Run, train
 from plait.training.identity import member_id
+from plait.training.moment import Callback
 
 
 def model_folder(folder: str | os.PathLike[str], member: str) -> Path:
@@ -39,7 +40,11 @@ def check_models(folder: str | os.PathLike[str], runs: Sequence[Run]) -> None:
 
 
 def saving_train(
-    folder: str | os.PathLike[str], *, unchecked: bool = False, engine: str = "auto"
+    folder: str | os.PathLike[str],
+    *,
+    unchecked: bool = False,
+    engine: str = "auto",
+    callback: Callback | None = None,
 ) -> Callable[..., Result]:
     """`plait.training.train`, which also saves every member's model before its result is known."""
 
@@ -54,8 +59,10 @@ def saving_train(
     ) -> Result:
         result = train(
             run, seeds=seeds, lrs=lrs, device=device, progress=progress, checkpoint=checkpoint, unchecked=unchecked,
-            engine=engine,
+            engine=engine, callback=callback,
         )  # fmt: skip
+        if result.stopped_at is not None:
+            return result  # which no store takes
         for index, member in enumerate(result.members):
             own = replace(run, train=replace(run.train, lr=member.lr, seed=member.seed))
             result.model(index).save(model_folder(folder, member_id(own)))

@@ -15,6 +15,7 @@ from plait.findings.stored_figures import StoredFigure, stored_figures
 from plait.paper import catalogue
 from plait.report.assemble import figure_blocks, first_picture, member_blocks
 from plait.report.document import Column, Entry, Report, Section, Table
+from plait.report.loss_curves import loss_picture
 from plait.report.origin import origin_sections, reproduce_commands
 from plait.report.verdict_table import summary_blocks
 
@@ -46,7 +47,8 @@ def experiment_report(
     if not evidence.cells:
         raise StoreError(f"no results of experiment {figure.name!r} to report yet")
     stored = StoredFigure(figure=figure, readings=((AS_TRAINED, evidence),))
-    results = Section(title=RESULTS, blocks=figure_blocks(stored))
+    losses = loss_picture(evidence.cells, rows, name=f"{figure.name}-loss")
+    results = Section(title=RESULTS, blocks=(*figure_blocks(stored), *([losses] if losses else ())))
     sections = (results, *origin_sections(figure, evidence, commands))
     return Report(title=f"plait: {figure.name}", question=figure.experiment.question, sections=sections)
 
@@ -91,7 +93,9 @@ def _others(rows: pl.DataFrame) -> Section:
     """What members of no figure say, as those of one are told; rows of lost code in a bare table."""
     cells, lost = cells_of_members(rows)
     tables = (_members_table(lost),) if len(lost) else ()
-    return Section(title=OTHERS, blocks=(*(member_blocks(cells) if cells else ()), *tables))
+    losses = loss_picture(cells, rows, name="members-loss")
+    blocks = (*(member_blocks(cells) if cells else ()), *([losses] if losses else ()), *tables)
+    return Section(title=OTHERS, blocks=blocks)
 
 
 def _members_table(rows: pl.DataFrame) -> Table:

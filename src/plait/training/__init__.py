@@ -3,7 +3,10 @@
 from typing import TYPE_CHECKING
 
 from plait.deferred import on_first_use
+from plait.training.display import Display
 from plait.training.evaluation import Evaluation
+from plait.training.logs import log_to
+from plait.training.moment import Moment
 from plait.training.run import Run, Train
 from plait.training.start import Start
 
@@ -12,6 +15,18 @@ if TYPE_CHECKING:
     from plait.training.loop import train
     from plait.training.result import Member, Result
 
-__all__ = ["Ensemble", "Evaluation", "Member", "Result", "Run", "Start", "Train", "train"]
+__all__ = [
+    "Display",
+    "Ensemble",
+    "Evaluation",
+    "Member",
+    "Moment",
+    "Result",
+    "Run",
+    "Start",
+    "Train",
+    "log_to",
+    "train",
+]
 
 __getattr__ = on_first_use(__name__)

@@ -22,9 +22,11 @@ from plait.random import DROPOUT, SELECT, TEST, TRAIN, Stream
 from plait.tasks.base import sample_labelled
 from plait.tasks.exact import is_ours
 from plait.training import checkpoint as files
+from plait.training.display import Display, in_notebook
 from plait.training.engines import make_ensemble
 from plait.training.evaluate import counts, eight_accuracy
 from plait.training.identity import NUMERICS, code_json
+from plait.training.moment import Callback, Clock, Moment, asks_to_stop, together
 from plait.training.preflight import check_promises
 from plait.training.replay import Replay
 from plait.training.result import Member, Result
@@ -42,7 +44,8 @@ def train(
     seeds: Sequence[int] | None = None,
     lrs: Sequence[float] | None = None,
     device: str = "auto",
-    progress: Watch | None = None,
+    progress: Watch | bool | None = None,
+    callback: Callback | None = None,
     checkpoint: Path | str | None = None,
     checkpoint_every: int = 500,
     unchecked: bool = False,
@@ -53,20 +56,28 @@ def train(
     Args:
         run: task, model and protocol; its own lr and seed stand in where `lrs` or `seeds` is None.
         device: "cpu", "cuda", or "auto" (a GPU where there is one).
-        progress: called about a hundred times.
+        progress: called about a hundred times; True shows how far it is (`plait.training.Display`), False shows
+            nothing, and None shows it in a notebook alone.
+        callback: called as often with a `plait.training.Moment`; it stops the training by returning True. What was
+            stopped is measured as it stands, its `stopped_at` says so, and no store takes it; with a `checkpoint` it
+            can go on from there.
         checkpoint: a file to resume from if it exists, written every `checkpoint_every` steps, removed by nobody.
         unchecked: whether layers and a task of the user's own may break what their protocols promise.
         engine: "ensemble", "wide", or "auto" (see `plait.training.engines`).
 
     Raises:
         ValueError: no seed or rate, one that is repeated or refused, a device that is not there, a promise that a layer
-            or task does not keep (see `plait.training.preflight`), or a checkpoint of another run.
+            or task does not keep (see `plait.training.preflight`), a checkpoint of another run, or a callback that
+            returns something else than True, False or None.
         OSError: the checkpoint cannot be written.
     """
     if not unchecked:
         check_promises(run)
     trainer = Trainer(run, seeds=seeds, lrs=lrs, device=resolve_device(device), engine=engine)
-    return trainer.run(progress, checkpoint, checkpoint_every)
+    shown = Display() if progress is True or (progress is None and in_notebook()) else None
+    calls = [call for call in (shown, callback) if call is not None]
+    watch = None if progress is None or isinstance(progress, bool) else progress
+    return trainer.run(watch, checkpoint, checkpoint_every, together(calls) if calls else None)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -131,7 +142,9 @@ class Trainer:
         self.state = self._fresh()
         self._replay = self._replayed() if self._can_replay() else None
 
-    def run(self, watch: Watch | None, path: Path | str | None, every: int) -> Result:
+    def run(
+        self, watch: Watch | None, path: Path | str | None, every: int, callback: Callback | None = None
+    ) -> Result:
         """Train to the end, or from a checkpoint to the end, and measure (see `train`)."""
         train, state = self.spec.train, self.state
         file = None if path is None else Path(path)
@@ -140,18 +153,47 @@ class Trainer:
         if found is not None:
             self.ensemble.parameters.copy_(found.parameters)
             self.state = state = replace(found, parameters=self.ensemble.parameters)
+        clock, stopped = Clock(state.step), False
         try:
-            while state.step < train.steps:
+            while state.step < train.steps and not stopped:
                 self._step_in_memory()
                 if state.step % self.interval == 0 or state.step == train.steps:
                     self._close_interval(state)
                     if watch is not None:
                         watch(state.step, train.steps, state.losses[-1].tolist())
-                if file is not None and state.step % every == 0 and state.step < train.steps:
+                    asked = callback is not None and asks_to_stop(callback, self._moment(state, clock))
+                    stopped = asked and state.step < train.steps
+                if file is not None and (state.step % every == 0 or stopped) and state.step < train.steps:
                     files.save(file, state, origin)
         finally:
             self._replay = None  # it refers back to here, and holds the memory of a whole step
         return self._result(state)
+
+    def _moment(self, state: files.Progress, clock: Clock) -> Moment:
+        train = self.spec.train
+        seconds, rate = clock.read(state.step)
+
+        def measure(sequences: int) -> tuple[float, ...]:
+            found = counts(
+                self.ensemble, self.spec.task, self.seeds, sequences=sequences, seq_len=train.seq_len, purpose=SELECT
+            )  # fmt: skip
+            return tuple((found.correct / found.scored.clamp(min=1)).tolist())
+
+        return Moment(
+            run=self.spec,
+            members=tuple(self.members),
+            step=state.step,
+            steps=train.steps,
+            loss_steps=self._loss_steps(state),
+            curves=tuple(map(tuple, state.losses.t().tolist())),
+            seconds=seconds,
+            steps_per_second=rate,
+            _measure=measure,
+        )
+
+    def _loss_steps(self, state: files.Progress) -> tuple[int, ...]:
+        ends = (*range(self.interval, self.spec.train.steps, self.interval), self.spec.train.steps)
+        return ends[: len(state.losses)]
 
     def _step_in_memory(self) -> None:
         """`step`; where a GPU's memory does not hold it, the error says which batch it does hold."""
@@ -281,7 +323,7 @@ class Trainer:
             seq_len=train.seq_len,
             purpose=TEST,
         )
-        loss_steps = (*range(self.interval, train.steps, self.interval), train.steps)
+        loss_steps = self._loss_steps(state)
         members = tuple(
             replace(
                 self._member(index, [int(c[index]) for c in (*test[:2], *select[:2])], state, loss_steps),
@@ -298,6 +340,7 @@ class Trainer:
             threads=self._threads(),
             versions=versions(),
             ensemble=self.ensemble,
+            stopped_at=state.step if state.step < train.steps else None,
         )
 
     def _member(

@@ -1,14 +1,20 @@
 """What training gives: one record a member, and its weights."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from plait.model import HybridLM
+from plait.tasks.registry import task_name
 from plait.training.ensemble import Ensemble
 from plait.training.evaluate import counts
 from plait.training.evaluation import PURPOSE, Evaluation, Measured
 from plait.training.run import Run
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +50,7 @@ class Member:
     sequence_accuracy: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Result:
     """All members of one ensemble, learning rates in the outer order and seeds in the inner.
 
@@ -53,6 +59,7 @@ class Result:
         device: where it ran: the processor's kind, or the GPU's name.
         engine: what computed the numbers: "compiled" (C++), "triton", or "plain" (PyTorch's operations).
         threads: of the plain engine on a CPU, whose last bits depend on them; None elsewhere.
+        stopped_at: the step after which a callback stopped the training; None where all steps were made.
     """
 
     run: Run
@@ -61,7 +68,47 @@ class Result:
     engine: str
     threads: int | None
     versions: dict[str, str]
-    ensemble: Ensemble = field(repr=False)
+    ensemble: Ensemble
+    stopped_at: int | None = None
+
+    def __repr__(self) -> str:
+        """One line: what was trained, how many members, and how well the best learning rate did."""
+        lr, mean = self._best()
+        end = (
+            ""
+            if self.stopped_at is None
+            else f", stopped at step {self.stopped_at} of {self.run.train.steps}"
+        )
+        return (
+            f"<Result {task_name(self.run.task)} {self.run.model.pattern} d_model={self.run.model.d_model}: "
+            f"{len(self.members)} member{'' if len(self.members) == 1 else 's'} of {self.members[0].parameters:,} "
+            f"parameters, mean accuracy {mean:.3f} at lr {lr:g}{end}>"
+        )
+
+    def _best(self) -> tuple[float, float]:
+        """The learning rate of the best mean on the separate sequences, and its mean accuracy."""
+        by_lr: dict[float, list[Member]] = {}
+        for member in self.members:
+            by_lr.setdefault(member.lr, []).append(member)
+        lr, best = max(by_lr.items(), key=lambda item: sum(m.select_accuracy for m in item[1]) / len(item[1]))
+        return lr, sum(member.accuracy for member in best) / len(best)
+
+    def to_polars(self) -> "pl.DataFrame":
+        """One row a member with every attribute of `Member`; the loss curve in the lists `loss_steps` and `losses`."""
+        import polars as pl
+
+        rows = [asdict(member) | {"stopped_at": self.stopped_at} for member in self.members]
+        integers = {"diverged_at": pl.Int64, "stopped_at": pl.Int64}
+        return pl.DataFrame(rows, schema_overrides=integers, infer_schema_length=None)
+
+    def plot(self) -> "Figure":
+        """Every member's training loss by steps, one colour a learning rate, as a matplotlib figure.
+
+        A notebook shows it; `result.plot().savefig("losses.svg")` keeps it.
+        """
+        from plait.training.curves import loss_figure
+
+        return loss_figure([(f"lr {m.lr:g}", m.loss_steps, m.losses) for m in self.members])
 
     def evaluate(self, evaluation: Evaluation) -> tuple[Measured, ...]:
         """Every member's counts where `evaluation` asks for them.
