@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = (DOCS / "results.md", *sorted((DOCS / "results").glob("*.md")))
 TEXTS = {page.relative_to(DOCS).as_posix(): page.read_text() for page in PAGES}
-MEBIBYTE = 2**20
+MEGABYTE = 10**6
 
 
 def test_the_committed_pages_are_what_the_committed_rows_give():
@@ -33,7 +33,7 @@ def test_only_pictures_that_a_page_shows_are_kept_and_they_are_small():
     pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
     shown = {name for page in pages for name in re.findall(r"\bimages/([\w.-]+)\.svg", page.read_text())}
     assert set(beside) == shown
-    assert sum(beside.values()) <= MEBIBYTE
+    assert sum(beside.values()) <= MEGABYTE
 
 
 def test_every_experiment_has_a_page_that_the_first_one_leads_to():

@@ -42,6 +42,7 @@ from plait.report import (
     svg_text,
     write_html,
 )
+from plait.report.svg import short_path
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
@@ -164,6 +165,18 @@ class TestPlot:
         assert first == second
         assert first.startswith("<svg")
         assert first.rstrip().endswith("</svg>")
+
+    @pytest.mark.parametrize(
+        ("path", "short"),
+        [
+            ("M 1 2 L 1 5 ", "M1 2V5"),
+            ("M 1 2 L 7.5 2", "M1 2H7.5"),
+            ("M 0 0 L 3 4 L -5 6 z ", "M0 0 3 4-5 6z"),
+            ("M 0 1 C 2 3 -4 5 6 7 L 1 2 z", "M0 1C2 3-4 5 6 7L1 2z"),
+        ],
+    )
+    def test_short_paths_are_the_same_paths(self, path, short):
+        assert short_path(path) == short
 
     def test_matplotlib_waits_until_it_is_needed(self):
         code = "import sys, plait.report, plait.experiments; print('matplotlib' in sys.modules)"

@@ -31,6 +31,7 @@ from plait.checks.names import unknown
 from plait.experiments import StoreError
 from plait.files import write_whole
 from plait.findings.readings import AS_TRAINED, find_reading
+from plait.findings.stored_figures import StoredFigure
 from plait.paper import FIGURES, find_figure
 from plait.report.assemble import figure_blocks, panel_pictures, picture_name
 from plait.report.constructed import DRAWINGS, drawn_pictures
@@ -256,7 +257,22 @@ def _section(page: _Page, name: str) -> tuple[Block, ...]:
             Lines(lines=tuple(page_lines(evidence)), listed=True),
             Lines(lines=commands, code=True),
         ]
-    return (*figure_blocks(stored), *made)
+    repeated = _repeated_pictures(stored)
+    blocks = (
+        b for b in figure_blocks(stored) if not (isinstance(b, Picture) and b.name.startswith(repeated))
+    )
+    return (*blocks, *made)
+
+
+def _repeated_pictures(stored: StoredFigure) -> tuple[str, ...]:
+    """How the names of a last reading's pictures begin, where all readings before it show as many cells."""
+    *before, (reading, evidence) = stored.readings
+    if len(before) < 2 or any(len(other.cells) < len(evidence.cells) for _, other in before):
+        return ()
+    return tuple(
+        picture_name(stored.figure, reading, view, 0).removesuffix("0")
+        for view in range(len(stored.figure.experiment.views))
+    )
 
 
 def _plots(page: _Page, words: Sequence[str]) -> tuple[Picture, ...]:

@@ -99,7 +99,12 @@ def _smallest(svg: str) -> str:
     styles: dict[str, str] = {}
     ids: dict[str, str] = {}
     for element in root.iter():
+        if "d" in element.attrib:
+            element.set("d", short_path(element.attrib["d"]))
         if style := element.attrib.pop("style", None):
+            if clip := element.attrib.pop("clip-path", None):
+                style += f"; clip-path: {clip}"
+            style = re.sub(r"([:;]) ", r"\1", style)
             element.set("class", styles.setdefault(style, f"s{len(styles)}"))
         if name := element.get("id"):
             element.set("id", ids.setdefault(name, f"i{len(ids)}"))
@@ -110,7 +115,23 @@ def _smallest(svg: str) -> str:
     text = ElementTree.tostring(root, encoding="unicode")
     for name, short in ids.items():
         text = text.replace(f"#{name})", f"#{short})").replace(f'#{name}"', f'#{short}"')
-    return text
+    return text.replace(" />", "/>").replace("xlink:href=", "href=")
+
+
+def short_path(path: str) -> str:
+    """The same path: no blanks that say nothing, a line that only goes up or across by the place where it ends."""
+    straight = re.fullmatch(r"M (\S+) (\S+) L (\S+) (\S+) ?", path)
+    if straight:
+        x, y, to_x, to_y = straight.groups()
+        if x == to_x:
+            return f"M{x} {y}V{to_y}"
+        if y == to_y:
+            return f"M{x} {y}H{to_x}"
+    if not re.search(
+        r"[A-KN-Y]", path
+    ):  # after M or L the next points are those of lines, after a curve they are not
+        path = re.sub(r"(?<=[\d.]) L (?=[-\d])", " ", path)
+    return re.sub(r" (?=-)", "", re.sub(r"\s*([A-Za-z])\s*", r"\1", path))
 
 
 def _unwrap(element: ElementTree.Element) -> None:
