@@ -167,7 +167,7 @@ def test_a_trained_model_goes_block_by_block(tmp_path: Path):
 def test_what_cannot_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(EXAMPLE.parent)
     model = HybridLM(HybridConfig(12, pattern="my_layer:GatedLinearAttention-TF", d_model=8), seed=0)
-    with pytest.raises(ValueError, match="blocks for SSM and TF layers"):
+    with pytest.raises(ValueError, match="blocks for SSM and TF layers and for Mamba2"):
         export_hf(model, tmp_path)
     with pytest.raises(ValueError, match="cannot carry"):
         bamba(recall_plan(DecodingRecall(n_bits=9), 200, dtype=torch.float64))
@@ -193,4 +193,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert wrong.exit_code == 2
     assert wrong.stderr.startswith("plait: unknown format 'onnx'")
     HybridLM(HybridConfig(10, d_model=4), seed=0).save(tmp_path / "trained")
-    assert "no class stacks both" in CliRunner().invoke(app, ["export", "trained", "-o", "hf4"]).stdout
+    told = CliRunner().invoke(app, ["export", "trained", "-o", "hf4"]).stdout
+    assert "no whole model: no class stacks GPTNeoXLayer and blocks for SSM" in " ".join(told.split())
+    HybridLM(HybridConfig(10, pattern="TF", d_model=4), seed=0).save(tmp_path / "attention")
+    told = CliRunner().invoke(app, ["export", "attention", "-o", "hf5"]).stdout
+    assert "loaded by AutoModelForCausalLM: the model itself" in " ".join(told.split())

@@ -162,9 +162,10 @@ def export(
 ) -> None:
     """Weights for unmodified classes of transformers.
 
-    Every model of SSM and TF layers is written block by block, for MambaBlock and GPTNeoXLayer. A built model also
-    becomes a whole one that AutoModelForCausalLM loads: a variant of its construction in the class Bamba, with a
-    tokenizer; it is loaded and tried before the command ends.
+    A model is written block by block, for MambaBlock (SSM), GPTNeoXLayer (TF), Mamba2Block (Mamba2), and the mixers
+    OlmoHybridGatedDeltaNet (GDN), Lfm2ShortConv (ShortConv) and LlamaMLP (MLP). A built model also becomes a whole one
+    that AutoModelForCausalLM loads: a variant of its construction in the class Bamba, with a tokenizer; it is loaded
+    and tried before the command ends. A model of TF layers with open windows is a GPTNeoXForCausalLM, its own weights.
 
     \b
     plait build selective-copying --seq-len 100 -o copying
@@ -197,8 +198,12 @@ def export(
         if built is not None and built.changed:
             print_line(f"its weights were changed since it was built ({built.changed[0]}, ..): blocks alone")
         if done.whole is None:
-            why = "no class stacks both" if done.why_not is None else f"no whole model: {done.why_not}"
-            print_line(f"blocks/ holds the weights for MambaBlock and GPTNeoXLayer; {why}")
+            print_line(f"blocks/ holds the weights for unmodified blocks; no whole model: {done.why_not}")
+        elif plan is None:
+            print_line(
+                f"{done.whole}, {done.parameters:,} parameters, loaded by AutoModelForCausalLM: the model itself, "
+                "its logits equal to 1e-5"
+            )
         else:
             print_line(
                 f"{done.whole}, {done.parameters:,} parameters, loaded by AutoModelForCausalLM: {right:,} of "

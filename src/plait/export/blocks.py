@@ -1,10 +1,11 @@
-"""A hybrid whose layers are unmodified blocks of `transformers`: MambaBlock and GPTNeoXLayer.
+"""A hybrid whose layers are unmodified blocks of `transformers`: MambaBlock, GPTNeoXLayer, those of `export.mixers`.
 
 The blocks take the weights as they are, name by name. Around them stands what their own models would do: embedding,
 rotary angles, the mask of the sliding window, final LayerNorm, unembedding.
 """
 
 import importlib.util
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +13,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from plait.export.mixers import TAKERS, mixer_block
 from plait.layers import LayerSpec
+from plait.layers.sides import is_side_by_side
 from plait.model import HybridLM
 
 if TYPE_CHECKING:
@@ -25,6 +28,21 @@ def need_transformers() -> None:
     """
     if importlib.util.find_spec("transformers") is None:
         raise ValueError("this needs Hugging Face transformers: pip install 'plait[hf]'")
+
+
+def check_blocks(names: Iterable[str]) -> None:
+    """Raises:
+    ValueError: a layer whose weights no class of transformers takes as they are.
+    """
+    for name in names:
+        if is_side_by_side(name):
+            raise ValueError(
+                f"transformers has blocks for layers one after the other, none that adds up the sides of {name}"
+            )
+        if name not in ("SSM", "TF", *TAKERS):
+            raise ValueError(
+                f"transformers has blocks for SSM and TF layers and for {', '.join(TAKERS)}, got {name!r}"
+            )
 
 
 def mamba_arguments(spec: LayerSpec) -> dict[str, Any]:
@@ -89,7 +107,7 @@ class BlockStack(nn.Module):
     """The model's weights in unmodified blocks.
 
     Args:
-        model: of SSM and TF layers.
+        model: of SSM and TF layers, and mixers of `TAKERS`.
         attention: "eager" or "sdpa", the blocks' own two ways.
 
     Raises:
@@ -145,7 +163,8 @@ def _block(name: str, spec: LayerSpec, attention: str) -> nn.Module:
         return MambaBlock(mamba_config(spec), layer_idx=0)
     if name == "TF":
         return GPTNeoXLayer(gpt_neox_config(spec, attention=attention), 0)
-    raise ValueError(f"transformers has blocks for SSM and TF layers, got {name!r}")
+    check_blocks((name,))
+    return mixer_block(name, spec)
 
 
 def _rotary(spec: LayerSpec) -> Any:

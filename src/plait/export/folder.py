@@ -1,6 +1,7 @@
 """`plait export --to hf`: a folder for plain `transformers`.
 
-config.json model.safetensors ..   a BambaForCausalLM with a tokenizer, where the model is a construction
+config.json model.safetensors ..   a BambaForCausalLM with a tokenizer, where the model is a construction;
+                                   a GPTNeoXForCausalLM, where it has TF layers alone, with open windows
 blocks/layer-0.json                a block's class and the arguments of its config
 blocks/layer-0.safetensors         its weights, as plait holds them
 blocks/stem.safetensors            embedding (also unembedding) and final LayerNorm
@@ -22,7 +23,9 @@ from plait.constructions import Plan
 from plait.export.bamba import bamba
 from plait.export.bamba_program import bamba_program
 from plait.export.bamba_stream import WindowNeededError
-from plait.export.blocks import gpt_neox_arguments, mamba_arguments, need_transformers
+from plait.export.blocks import check_blocks, gpt_neox_arguments, mamba_arguments, need_transformers
+from plait.export.mixers import TAKERS
+from plait.export.stock import gpt_neox, why_no_class
 from plait.files import write_whole
 from plait.layers import LayerSpec
 from plait.model import HybridLM
@@ -30,7 +33,7 @@ from plait.random import TEST, Stream
 from plait.tasks import SPECIALS, Task, task_to_json
 
 if TYPE_CHECKING:
-    from transformers import BambaForCausalLM
+    from transformers import BambaForCausalLM, GPTNeoXForCausalLM, PreTrainedModel
 
 BLOCKS, ABOUT = "blocks", "plait.json"
 
@@ -44,9 +47,10 @@ VARIANT = (
     "gate, attention without a window, gated MLPs. Its weights are not those in blocks/."
 )
 BLOCKS_ONLY = (
-    "No class of transformers stacks MambaBlock and GPTNeoXLayer in one model, so there is none to load as a whole: "
+    "No class of transformers carries these layers in one model, so there is none to load as a whole: "
     "blocks/ holds the weights for the unmodified blocks."
 )
+STOCK = "The model itself, weight for weight; blocks/ holds the same for its blocks alone."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ class Exported:
         whole: the class that loads it as a whole; None for blocks alone.
         parameters: of that class's model; of plait's where there is none.
         files: names in the folder.
-        why_not: why a built model has no class that loads it as a whole; None where it has one, or was not built.
+        why_not: why it has no class that loads it as a whole; None where it has one.
     """
 
     folder: Path
@@ -69,22 +73,29 @@ class Exported:
 
 
 def export_hf(model: HybridLM, folder: str | Path, *, plan: Plan | None = None) -> Exported:
-    """Write the model's blocks, and where a plan says how it was built, a whole model that solves its task.
+    """Write the model's blocks, and the model as a whole where a class carries it.
+
+    Where a plan says how it was built, that is another model that solves its task.
 
     Raises:
         ValueError: no transformers, layers that it has no block for, or a plan that Bamba cannot carry in float32.
         OSError: the folder cannot be written.
     """
     need_transformers()
-    for name in model.config.layers:
-        if name not in CLASSES:
-            raise ValueError(f"transformers has blocks for SSM and TF layers, got {name!r}")
-    whole, why_not = _whole(plan)
+    check_blocks(model.config.layers)
+    documents = [
+        block_document(name, spec)
+        for name, spec in zip(model.config.layers, model.config.layer_specs(), strict=True)
+    ]
+    whole, why_not = _stock(model) if plan is None else _whole(plan)
     folder = Path(folder)
     (folder / BLOCKS).mkdir(parents=True, exist_ok=True)
-    _write_blocks(model, folder / BLOCKS)
+    _write_blocks(model, documents, folder / BLOCKS)
+    if whole is not None:
+        with quiet_transformers():
+            whole.save_pretrained(folder)
     if whole is not None and plan is not None:
-        _write_whole(whole, plan.task, folder)
+        _write_tokenizer(plan.task, folder)
     about = _about(model, plan, whole) | ({} if why_not is None else {"why_no_class": why_not})
     write_whole(folder / ABOUT, _json(about))
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
@@ -98,10 +109,19 @@ def export_hf(model: HybridLM, folder: str | Path, *, plan: Plan | None = None) 
     )
 
 
-def _whole(plan: Plan | None) -> "tuple[BambaForCausalLM | None, str | None]":
-    """The whole model, and why there is none though the model was built."""
+def _stock(model: HybridLM) -> "tuple[GPTNeoXForCausalLM | None, str | None]":
+    """The whole model that a model's own weights make, or why there is none."""
+    why_not = why_no_class(model)
+    if why_not is not None:
+        return None, why_not
+    with quiet_transformers():
+        return gpt_neox(model), None
+
+
+def _whole(plan: Plan) -> "tuple[BambaForCausalLM | None, str | None]":
+    """The whole model that solves a construction's task, and why there is none."""
     if not isinstance(plan, ProgramPlan):
-        return (None if plan is None else bamba(plan)), None
+        return bamba(plan), None
     try:
         return bamba_program(plan), None
     except WindowNeededError as reason:
@@ -124,6 +144,17 @@ def right_answers(folder: str | Path, task: Task, *, seq_len: int, sequences: in
 
 def block_document(name: str, spec: LayerSpec) -> dict[str, Any]:
     """How to make the block: its class, the arguments of its config, and what is set on the config afterwards."""
+    if name in TAKERS:
+        taker = TAKERS[name]
+        return {
+            "module": taker.module,
+            "block": taker.block,
+            "config": taker.config,
+            "arguments": taker.arguments(spec),
+            "attributes": {},
+            "window": None,
+            "around": None if taker.is_layer else f"hidden + mixer(RMSNorm(hidden)), eps {spec.norm_eps:g}",
+        }
     module, block, config = CLASSES[name]
     is_mamba = name == "SSM"
     return {
@@ -136,11 +167,9 @@ def block_document(name: str, spec: LayerSpec) -> dict[str, Any]:
     }
 
 
-def _write_blocks(model: HybridLM, folder: Path) -> None:
-    for place, (name, spec, layer) in enumerate(
-        zip(model.config.layers, model.config.layer_specs(), model.layers, strict=True)
-    ):
-        write_whole(folder / f"layer-{place}.json", _json(block_document(name, spec)))
+def _write_blocks(model: HybridLM, documents: list[dict[str, Any]], folder: Path) -> None:
+    for place, (document, layer) in enumerate(zip(documents, model.layers, strict=True)):
+        write_whole(folder / f"layer-{place}.json", _json(document))
         write_whole(folder / f"layer-{place}.safetensors", serialise(_contiguous(layer.state_dict())))
     stem = {
         "embedding.weight": model.embedding.weight,
@@ -150,7 +179,7 @@ def _write_blocks(model: HybridLM, folder: Path) -> None:
     write_whole(folder / "stem.safetensors", serialise(_contiguous(stem)))
 
 
-def _write_whole(model: "BambaForCausalLM", task: Task, folder: Path) -> None:
+def _write_tokenizer(task: Task, folder: Path) -> None:
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import WhitespaceSplit
@@ -163,13 +192,12 @@ def _write_whole(model: "BambaForCausalLM", task: Task, folder: Path) -> None:
         tokenizer_object=words, bos_token=bos, eos_token=eos, pad_token=null, unk_token=null
     )
     with quiet_transformers():
-        model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
 
-def _about(model: HybridLM, plan: Plan | None, whole: "BambaForCausalLM | None") -> dict[str, Any]:
+def _about(model: HybridLM, plan: Plan | None, whole: "PreTrainedModel | None") -> dict[str, Any]:
     about: dict[str, Any] = {
-        "what": VARIANT if whole is not None else BLOCKS_ONLY,
+        "what": BLOCKS_ONLY if whole is None else STOCK if plan is None else VARIANT,
         "class": None if whole is None else type(whole).__name__,
         "model": model.config.to_json(),
     }
