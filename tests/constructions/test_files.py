@@ -119,3 +119,10 @@ def test_the_start_of_stored_members_is_as_it_was() -> None:
     }
     for name, size in sums.items():
         assert float(weights[name].abs().sum()) == pytest.approx(size, rel=1e-12)
+
+
+def test_integers_beyond_those_of_the_machine() -> None:
+    for plan in (plan_of(smallest(COPYING, 100)), plan_of(smallest(RECALL, 100))):
+        document = json.loads(json.dumps(dict(plan.to_json())))
+        document["layout"]["amplitude"] = 10**30
+        assert plan_from_json(document).weights()

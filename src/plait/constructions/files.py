@@ -137,6 +137,10 @@ def plan_from_json(values: object) -> Plan:
         layout = dict(values["layout"])
         name = layout.pop("name")
         check_sizes(layout)
+        layout = {
+            key: float(value) if key in _POSITIVE and value is not None else value
+            for key, value in layout.items()
+        }
         seq_len = check_integer("seq_len", values["seq_len"], least=1, most=LONGEST)
         common: dict[str, Any] = {"seq_len": seq_len, "dtype": _dtype(values["dtype"])}
         if values["kind"] == CopyingPlan.kind:
