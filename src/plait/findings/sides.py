@@ -87,6 +87,6 @@ def _block_words(cell: Cell) -> str:
     """`TF-TF without MLP`, `SSM-TF with 1 state, Mamba's initial weights`: what `lean` varies beside widths."""
     states, init, mlp = (value_of(cell, f"model.{name}") for name in ("d_state", "init", "mlp_factor"))
     words = [] if is_pure(cell) else [f"with {states} state{'s' if states != 1 else ''}"]
-    words += [] if init == "paper" else ["Mamba's initial weights"]
+    words += ["Mamba's initial weights"] if init == "mamba" else []
     words += ["without MLP"] if mlp == 0 else []
     return f"{cell.pattern} {', '.join(words)}".strip()

@@ -16,7 +16,7 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
 from plait.findings.judges import training
-from plait.findings.readings import AS_TRAINED
+from plait.findings.readings import READINGS
 from plait.findings.words import bracketed
 from plait.model import HybridConfig
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, SWEEP
@@ -50,6 +50,11 @@ _FIELDS = ("d_model", "d_inner", "window", "rotary_base", "rotary_fraction", "d_
 LEARNED = 0.99
 
 
+def _shape(model: HybridConfig) -> tuple[object, ...]:
+    """What a construction says of a model, whatever its initial weights and dropout are."""
+    return tuple(getattr(model, name) for name in _FIELDS)
+
+
 def learned_from_random_weights(found: Evidence) -> Finding | None:
     """Each shape's accuracy from random weights, by size, and the smallest that gets to .99."""
     cells = sorted(found.cells, key=lambda cell: cell.parameters)
@@ -57,8 +62,10 @@ def learned_from_random_weights(found: Evidence) -> Finding | None:
         return None
     learned = [cell for cell in cells if found.summary(cell).mean >= LEARNED]
     first = f"yes, from {learned[0].parameters:,} parameters on" if learned else "none to 0.99"
+    built = [_shape(model) for model in BUILT]
     every = ", ".join(
-        f"{bracketed(found.summary(cell))} at {cell.parameters:,}{'' if cell.run.model in BUILT else ' (altered)'}"
+        f"{bracketed(found.summary(cell))} at {cell.parameters:,}"
+        f"{'' if _shape(cell.run.model) in built else ' (altered)'}"
         for cell in cells
     )
     return Finding(
@@ -98,5 +105,5 @@ SHAPES = Figure(
             judge=learned_from_random_weights,
         ),
     ),
-    readings=(AS_TRAINED,),
+    readings=READINGS,
 )
