@@ -8,6 +8,7 @@ from made_up_rows import made_up_rows
 
 from plait.findings.claims import Outcome
 from plait.findings.evidence import Evidence, StoredRows
+from plait.findings.figure import Figure
 from plait.model import HybridConfig, HybridLM
 from plait.paper import wide_models as wide
 from plait.paper.begun_recall import BegunRecall
@@ -79,15 +80,16 @@ def test_tests_have_the_form_of_the_rows_of_training() -> None:
     assert [type(form) for form in forms] == [DecodingRecall, BegunRecall]
 
 
-def test_the_claims_are_decided_by_rows_and_open_without() -> None:
-    tests = [e for e in FIG8.experiment.evaluations if e.seq_len in (30, 190, 1_600)]
-    experiment = replace(FIG8.experiment, evaluations=tuple(tests)).where(
+@pytest.mark.parametrize(("figure", "lengths"), [(FIG8, (30, 190, 1_600)), (TAB1, (100, 400))])
+def test_the_claims_are_decided_by_rows_and_open_without(figure: Figure, lengths: tuple[int, ...]) -> None:
+    tests = [e for e in figure.experiment.evaluations if e.seq_len in lengths]
+    experiment = replace(figure.experiment, evaluations=tuple(tests)).where(
         {"model.d_model": (wide.WIDE,), "train.lr": (wide.BASE_LR,), "train.seed": range(2)}
     )
     stored = StoredRows(**dict(zip(("rows", "evaluations"), made_up_rows(experiment), strict=True)))
     there = Evidence(experiment=experiment, cells=stored.cells(experiment), stored=stored)
     nothing = Evidence(experiment=experiment, cells=(), stored=stored)
-    for claim in FIG8.claims:
+    for claim in figure.claims:
         finding = claim.judge(there)
         assert finding is not None, claim.statement
         assert finding.outcome is not Outcome.OPEN

@@ -13,6 +13,7 @@ from plait.paper.fig4 import FIG4
 from plait.paper.fig5 import FIG5
 from plait.paper.fig6 import FIG6
 from plait.paper.fig7 import FIG7, NEEDLE
+from plait.paper.fig8 import FIG8
 from plait.paper.fig11 import FIG11
 from plait.paper.fig12 import FIG12
 from plait.paper.fig13 import FIG13
@@ -29,6 +30,7 @@ from plait.paper.rows import ROWS
 from plait.paper.shapes import SHAPES
 from plait.paper.shift import SHIFT
 from plait.paper.steps import STEPS
+from plait.paper.tab1 import TAB1
 
 _ALL = (
     HEADLINE,
@@ -36,12 +38,14 @@ _ALL = (
     FIG5,
     FIG6,
     FIG7,
+    FIG8,
     FIG11,
     FIG12,
     FIG13,
     FIG14,
     FIG15,
     FIG16,
+    TAB1,
     LENGTH,
     PROPORTION,
     PROPORTION5,

@@ -7,6 +7,7 @@ Blocks stand between lines that CommonMark takes for link definitions and shows 
     [table: fig4 results]: #                a table, of one of the kinds in `TABLES`
     [table: protocol]: #                    the released program's choices beside ours
     [table: made-of]: #                     what the paper's ratios are made of
+    [table: contradicted]: #                how many labels of packed rows without separators contradict the row
     [table: programs]: #                    the example programs: what they compile to, and how far verified
     [plots: fig4 0]: #                      the plots of the figure's first view
 
@@ -40,7 +41,7 @@ from plait.report.folder_results import FolderResults, stored_rows
 from plait.report.markdown import markdown_table, markdown_text
 from plait.report.origin import missing_lines, page_lines, reproduce_commands
 from plait.report.page_tables import OPEN_TABLES, TABLES, number_of
-from plait.report.paper_tables import made_of_table, protocol_table
+from plait.report.paper_tables import contradicted_table, made_of_table, protocol_table
 from plait.report.programs import programs_table, read_programs
 from plait.report.verdict_table import Linked, summary_blocks
 
@@ -49,7 +50,11 @@ NOTHING = "*not run yet*"
 IMAGES = "images"
 
 WHOLE: Mapping[str, Callable[[FolderResults], Table | None]] = MappingProxyType(
-    {"protocol": lambda _: protocol_table(), "made-of": lambda results: made_of_table(results.of)}
+    {
+        "protocol": lambda _: protocol_table(),
+        "made-of": lambda results: made_of_table(results.of),
+        "contradicted": lambda _: contradicted_table(),
+    }
 )
 """Tables of no single figure."""
 PROGRAMS = "programs"

@@ -10,6 +10,8 @@ from plait.findings.reported import Reference
 from plait.findings.sides import is_pure, ratios_by_pattern
 from plait.findings.taken_apart import Span, taken_apart
 from plait.findings.words import decimals, ratio_text, signed
+from plait.paper.tab1 import PROPORTIONS
+from plait.paper.wide_models import packed
 from plait.report.document import Column, Entry, Table
 from plait.tasks import task_name
 
@@ -36,6 +38,30 @@ _PROTOCOL = (
     Column(name="same", title="same", numeric=False),
     Column(name="note", title="note", numeric=False),
 )
+_CONTRADICTED = (
+    Column(name="proportion", title="bit proportion"),
+    Column(name="logged", title="from the released program"),
+    Column(name="share", title="here"),
+)
+_LOGGED = {0.05: 0.55, 0.1: 0.45, 0.2: 0.24, 0.3: 0.12, 0.5: 0.04, 0.8: 0.01, 0.9: 0.01}
+"""Read off its rows."""
+
+
+def contradicted_table() -> Table:
+    """How many labels of packed rows without separators are not what the row shows, by bit proportion."""
+    found = {p: packed(p, separator=False).contradicted(rows=1_024) for p in PROPORTIONS}
+    return Table(
+        caption="Share of scored labels that are not those of the row as it is seen",
+        columns=_CONTRADICTED,
+        rows=tuple(
+            (
+                Entry(text=f"{p:g}", value=p),
+                Entry(text=f"{_LOGGED[p]:.0%}", value=_LOGGED[p]),
+                Entry(text=f"{share:.1%}", value=round(share, 3)),
+            )
+            for p, share in found.items()
+        ),
+    )
 
 
 def beside_table(references: Sequence[Reference], evidence: Evidence) -> Table | None:
