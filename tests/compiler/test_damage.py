@@ -72,10 +72,12 @@ def is_wrong(model: HybridLM, cases: list[tuple[Tensor, Targets]]) -> bool:
     )
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_damage_to_any_weight_matrix_is_caught(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "only"), [*((name, None) for name in EXAMPLES), ("associative_recall", "SSM")]
+)
+def test_damage_to_any_weight_matrix_is_caught(name: str, only: str | None) -> None:
     program, _ = small(name)
-    plan = plan_program(program, LENGTH)
+    plan = plan_program(program, LENGTH, only=only)
     model, cases = plan.build(), inputs(program)
     assert not is_wrong(model, cases)
     matrices = {

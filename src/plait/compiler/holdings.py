@@ -9,6 +9,7 @@ from torch import Tensor
 from plait.compiler.book import root_of
 from plait.compiler.bounds import Bounds
 from plait.compiler.interpreter import places
+from plait.compiler.keyed import Keyed
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import AtDistance, Earliest, Latest, Mean, Previous
 from plait.compiler.pointwise import Product, Table, Token
@@ -28,6 +29,7 @@ LEMMAS: dict[tuple[type[Statement], str], str] = {
     (Since, SSM): "12.6",
     (Register, SSM): "12.7",
     (Product, SSM): "12.8",
+    (Keyed, SSM): "12.14",
     (Table, TF): "12.3",
     (AtDistance, TF): "12.9",
     (Previous, TF): "12.9",

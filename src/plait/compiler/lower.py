@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from plait.compiler.alone import check_known, without_states
 from plait.compiler.interpreter import columns
+from plait.compiler.keyed import Keyed, without_attention
 from plait.compiler.lookups import AtDistance, Match
 from plait.compiler.pointwise import Table, Token
 from plait.compiler.program import Program
@@ -41,22 +42,24 @@ class Lowered:
         return f"{name or statement.kind} ({where})"
 
 
-def lower(program: Program, *, flat: bool = False, states: bool = True) -> Lowered:
+def lower(program: Program, *, flat: bool = False, states: bool = True, attention: bool = True) -> Lowered:
     """The statements that the answer needs.
 
     Args:
         flat: tables of tables become one table, where that is not too large: fewer layers, more steps.
         states: whether anything may be held in SSM layers; else attention looks it up again.
+        attention: whether anything may be looked up; else SSM layers hold a value for each key.
 
     Raises:
         ValueError: a program without an answer, or one that needs states.
     """
-    return _Lowering(program, flat=flat, states=states).lowered()
+    return _Lowering(program, flat=flat, states=states, attention=attention).lowered()
 
 
 class _Lowering:
-    def __init__(self, program: Program, *, flat: bool, states: bool) -> None:
-        self.program, self.flat, self.states = program, flat, states
+    def __init__(self, program: Program, *, flat: bool, states: bool, attention: bool) -> None:
+        self.program, self.flat = program, flat
+        self.states, self.attention = states, attention
         self.known: dict[object, Statement] = {}
         self.labels: dict[Statement, Label] = {}
 
@@ -162,7 +165,7 @@ def _codes_where_needed(lowering: _Lowering, statement: Statement, label: Label)
     wanted: Sequence[int]
     if isinstance(statement, Match):
         wanted = range(1, 1 + 2 * statement.n_keys)
-    elif isinstance(statement, AtDistance):
+    elif isinstance(statement, AtDistance | Keyed):
         wanted = range(1, 2)
     elif isinstance(statement, Register) or (isinstance(statement, Hold) and len(inputs) == 1):
         wanted = range(1)
@@ -189,6 +192,11 @@ def _looked_up_again(lowering: _Lowering, statement: Statement, label: Label) ->
     return replace(found, inputs=tuple(lowering.kept(one, gate) for one in found.inputs))
 
 
+def _held_by_key(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
+    """Without attention, a lookup is a value held for each key."""
+    return statement if lowering.attention else without_attention(statement, label, lowering.rewritten)
+
+
 def _held_always(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
     """What is known everywhere and held wherever it is known is itself."""
     if isinstance(statement, Hold) and len(statement.inputs) == 1 and not statement.inputs[0].maybe:
@@ -197,7 +205,7 @@ def _held_always(lowering: _Lowering, statement: Statement, label: Label) -> Sta
 
 
 _RULES: tuple[_Rule, ...] = (
-    _one_table, _flattened, _lag_inwards, _held_always, _looked_up_again, _codes_where_needed,
+    _one_table, _flattened, _lag_inwards, _held_always, _looked_up_again, _held_by_key, _codes_where_needed,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from plait.compiler.keyed import Keyed
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import AtDistance, Fetch, Match, Mean, Previous
 from plait.compiler.pointwise import Product, Table
@@ -73,6 +74,8 @@ def _how(layout: Layout, statement: Statement, kind: str) -> str:
     match statement:
         case Lag():
             return f"the convolution, {statement.distance} back" if statement.distance else "carried over"
+        case Keyed():
+            return f"a state for each of {len(statement.keys)} keys, overwritten at its key and read at its query"
         case Hold():
             return "a state that is overwritten where the gate is open"
         case Count() | Since():

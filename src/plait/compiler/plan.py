@@ -68,7 +68,7 @@ class ProgramPlan(Plan):
     @cached_property
     def layout(self) -> Layout:
         """Layers, codes, stream and weights."""
-        lowered = lower(self.task, flat=self.flat, states=SSM in self.kinds)
+        lowered = lower(self.task, flat=self.flat, states=SSM in self.kinds, attention=TF in self.kinds)
         layers = Scheduler(lowered, kinds=self.kinds).layers()
         book = Book(lowered=lowered, base=self.base, seq_len=self.seq_len)
         turns = Turns(

@@ -8,6 +8,7 @@ number of tables, and what one head fetches. Functions of the token need no laye
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from plait.compiler.keyed import Keyed
 from plait.compiler.lookups import Fetch, Mean
 from plait.compiler.lower import Lowered
 from plait.compiler.pointwise import Product, Table, Token
@@ -128,6 +129,9 @@ class Scheduler:
             return all(is_free(signal) or signal in there for signal in one.inputs)
         if isinstance(one, Lag):
             return self.sources(one.inputs[0], there)
+        if isinstance(one, Keyed):  # the output's gate reads the query from the stream itself
+            asked = is_free(one.query) or one.query in there
+            return asked and all(self.sources(signal, there) for signal in one.inputs)
         gates = one.inputs if isinstance(one, Since | Register) else one.inputs[1:] or one.inputs[:1]
         if self.plain_gates and not all(is_free(gate) or gate in there for gate in gates):
             return isinstance(one, Count) and len(one.inputs) == 1 and self.sources(one.inputs[0], there)

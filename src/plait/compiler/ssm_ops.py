@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from plait.compiler.encoding import Points, flag
+from plait.compiler.keyed import Keyed
 from plait.compiler.pointwise import Product, Table
 from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
 from plait.compiler.schedule import is_free
@@ -16,6 +18,7 @@ from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.staircase import staircase
 from plait.compiler.statement import Statement
 from plait.compiler.stream import Stream
+from plait.compiler.values import Value
 from plait.compiler.wires import OPEN, Feed, Wire, staircase_feed, there_or_behind
 from plait.constructions.mamba_writer import HOLD, STEP
 
@@ -69,6 +72,41 @@ class Holds(SsmOp):
             writer.add(channel, out @ into)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recalls(SsmOp):
+    """A state for each key, overwritten as in Lemma 6.3; its output's gate is 64 at this query, -64 at others."""
+
+    @property
+    def keyed(self) -> Keyed:
+        assert isinstance(self.statement, Keyed)
+        return self.statement
+
+    def asked(self, key: Value) -> Points:
+        """What the gate reads: 64 at the query, -64 at others, 0 at none."""
+        return OPEN * flag([value == key for value in self.keyed.query.domain], false=-1.0)
+
+    def feeds(self) -> list[Feed]:
+        """What is held, the gates of the states, and those of the outputs."""
+        value, query = self.keyed.inputs[:2]
+        opens = [self.gate(gate) for gate in self.keyed.gates]
+        return [
+            self.source(value, self.columns),
+            *opens,
+            *(self.source(query, self.asked(key)) for key in self.keyed.keys),
+        ]
+
+    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+        value, *opens = self.fed[: 1 + len(self.keyed.keys)]
+        writer.carries()
+        for key, gate in zip(self.keyed.keys, opens, strict=True):
+            quantity = self.quantity(writer, stream, gate)
+            row = stream.rows(self.keyed.query, self.asked(key))[0]
+            for channel, out in self.channels(writer, stream, value):
+                writer.channels[channel].steps[quantity] = (STEP - HOLD) / OPEN
+                writer.channels[channel].gate = row
+                writer.add(channel, out @ into / OPEN)
+
+
 LIFT = 64.0
 """A product's gate reads its second factor on top of this: beyond 40, silu is the identity to the last bit."""
 
@@ -100,4 +138,5 @@ class Multiplies(SsmOp):
 
 OPS: dict[type[Statement], type[SsmOp]] = {
     Lag: Copies, Table: Copies, Hold: Holds, Count: Counts, Since: Passes, Register: Shifts, Product: Multiplies,
+    Keyed: Recalls,
 }  # fmt: skip

@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from plait.compiler.flow import Flow, Given
 from plait.compiler.recurrent import Register
 from plait.compiler.ssm_op import SsmOp
-from plait.compiler.ssm_ops import LIFT, SWING, Copies, Holds, Multiplies
+from plait.compiler.ssm_ops import LIFT, SWING, Copies, Holds, Multiplies, Recalls
 from plait.compiler.ssm_sums import DRIFT, SLOW, SLOW_STEP, Counts, Passes, Shifts
 from plait.compiler.wires import OPEN
 from plait.constructions.rounding import FUNCTION, grown
 
 HELD = 2.0**-130
 """More than what one closed gate lets in or out of a state: e^-96, at a gate that is off by an eighth."""
+
+CLOSED = 2.0**-78
+"""More than what an output's gate that reads -64, off by an eighth, lets through: 0.9 e^-56."""
 
 LEFT = 2.0**-36
 """More than what e^-64 of an amount becomes where steps are softplus(-32): at resets."""
@@ -53,6 +57,23 @@ def holds(flow: Flow, op: SsmOp) -> Given:
     factor = carried(flow, opened(flow, op, gate))
     size = float(op.columns.norm(dim=-1).max())
     return through(value, factor, size, more=flow.seq_len * HELD * value.gross)
+
+
+def recalls(flow: Flow, op: SsmOp) -> Given:
+    """Lemma 12.14: as Lemma 12.5 for the state of the query's key; the outputs of all others are closed."""
+    assert isinstance(op, Recalls)
+    called, n = op.book.lowered.called(op.statement), len(op.keyed.keys)
+    value, *fed = (flow.feed(feed, called) for feed in op.fed)
+    opens, asked = fed[:n], fed[n:]
+    step = max(opened(flow, op, gate) for gate in opens)
+    query = max(one.either for one in asked) / OPEN
+    flow.allow(f"the query that {called} reads", error=query, room=0.125)
+    shown = query + flow.units(4.0 + FUNCTION)
+    factor = (1.0 + carried(flow, step)) * (1.0 + shown) - 1.0
+    size = float(op.columns.norm(dim=-1).max())
+    given = through(value, factor, size, more=(flow.seq_len * HELD + n * CLOSED) * value.gross)
+    # Of no query a gate reads its error alone, and silu(z) is at most |z|.
+    return replace(given, blank=given.blank + n * query * value.gross * (1.0 + factor))
 
 
 def counts(flow: Flow, op: SsmOp) -> Given:
@@ -117,4 +138,5 @@ def multiplies(flow: Flow, op: SsmOp) -> Given:
 
 RULES: dict[type[SsmOp], Callable[[Flow, SsmOp], Given]] = {
     Copies: copies, Holds: holds, Counts: counts, Passes: passes, Shifts: shifts, Multiplies: multiplies,
+    Recalls: recalls,
 }  # fmt: skip

@@ -38,7 +38,8 @@ _NOTES = (
     "least seen; every input: sequences of a small version, all of a length; sampled: scored tokens, "
     "adversarial inputs among them; pure models: least state, and least sum of (window - 1), to be right on "
     "every input; ≥ was found by a search of seconds, and more may be needed; one kind alone: the same program "
-    "built with --only; learned by: the smallest hybrid in results/ with a mean accuracy of at least .99",
+    "built with --only, (c) where float32 carries it; learned by: the smallest hybrid in results/ with a mean accuracy "
+    "of at least .99, - where no member was trained on the same task",
 )
 
 
@@ -106,6 +107,7 @@ def _alone(one: Mapping[str, Any]) -> str:
     told = [
         f"{alone['pattern']}: {alone['parameters']:,}, {alone['state_bits']:,}"
         + (f", {' + '.join(map(str, alone['windows']))}" if alone["windows"] else "")
+        + ("" if alone["proved"] else " (c)")
         for alone in one["alone"].values()
         if alone is not None and alone["pattern"] != one["pattern"]
     ]

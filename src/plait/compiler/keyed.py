@@ -1,0 +1,150 @@
+"""Programs for SSM layers alone: a lookup among finitely many keys, as one held value for each of them."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from plait.compiler.lookups import Match
+from plait.compiler.pointwise import Table
+from plait.compiler.recurrent import Count, Lag, latest_place, truth
+from plait.compiler.signals import Label
+from plait.compiler.statement import NOTHING, Column, Statement, looked_up
+from plait.compiler.values import Value
+
+FLAG = (False, True)
+
+MOST_KEYS = 1024
+"""Values for each of which a layer holds something."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Keyed(Statement):
+    """The first input as it was at the latest position whose gate is the query's; nothing before that.
+
+    Inputs: what is held, the query, and a condition for each of `keys`, of which one at most holds at a position.
+
+    Args:
+        keys: the values of the query, one a condition.
+    """
+
+    kind: ClassVar[str] = "latest"
+
+    keys: tuple[Value, ...]
+
+    @property
+    def maybe(self) -> bool:
+        return True
+
+    @property
+    def loose(self) -> bool:
+        return True
+
+    @property
+    def numeric(self) -> bool:
+        return self.inputs[0].numeric
+
+    @property
+    def query(self) -> Statement:
+        return self.inputs[1]
+
+    @property
+    def gates(self) -> tuple[Statement, ...]:
+        return self.inputs[2:]
+
+    def meaning(self, *columns: Column) -> Column:
+        value, query, *gates = columns
+        held: dict[Value, Value | None] = {}
+        found: Column = []
+        for here, asked in enumerate(query):
+            for key, gate in zip(self.keys, gates, strict=True):
+                if gate[here] is True:
+                    held[key] = value[here]
+            found.append(None if asked is None else held.get(asked))
+        return found
+
+    def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
+        value, query, *gates = columns
+        place = torch.full_like(value, NOTHING)
+        asked = looked_up(
+            [self.keys.index(v) if v in self.keys else NOTHING for v in self.query.domain], query
+        )
+        for number, (signal, gate) in enumerate(zip(self.gates, gates, strict=True)):
+            place = torch.where(asked == number, latest_place(truth(signal, gate)), place)
+        return value.gather(-1, place.clamp(min=0)).masked_fill(place < 0, NOTHING)
+
+    def parameters(self) -> dict[str, object]:
+        return {"keys": list(self.keys)}
+
+
+Rewritten = Callable[[Statement, Label], Statement]
+"""Gives a statement as it is compiled, one of several equal ones."""
+
+
+def without_attention(statement: Statement, label: Label, rewritten: Rewritten) -> Statement:
+    """A lookup by keys as a value held for each of them; any other statement as it is.
+
+    Raises:
+        ValueError: more keys than a layer holds, or a lookup that passes over positions by their age.
+    """
+    if not isinstance(statement, Match):
+        return statement
+    called = f"{label.name or statement.kind} ({label.where})"
+    if statement.last is not None:
+        raise ValueError(f"{called}: states do not forget a match by its age (last=)")
+    asked = set(itertools.product(*(query.domain for query in statement.queries)))
+    n_keys = math.prod(len(key.domain) for key in statement.keys)
+    if n_keys > MOST_KEYS:
+        raise ValueError(
+            f"{called}: without attention a state is held for each of {n_keys:,} keys, at most {MOST_KEYS:,} are"
+        )
+    keys = [key for key in itertools.product(*(key.domain for key in statement.keys)) if key in asked]
+    gates: list[Statement] = []
+    for key in keys:
+        own = Label(f"{label.name or statement.kind} at {' '.join(map(str, key))}", label.where)
+        here = _here(statement, key, own, rewritten)
+        gates.append(_first(here, own, rewritten) if statement.earliest else here)
+    query, values = _query(statement, keys, label, rewritten)
+    return Keyed(inputs=(statement.inputs[0], query, *gates), domain=statement.domain, keys=values)
+
+
+def _here(statement: Match, key: tuple[Value, ...], label: Label, rewritten: Rewritten) -> Statement:
+    """Whether the key stands here, and the condition holds."""
+    signals, wanted = statement.keys, key
+    if statement.condition is not None:
+        signals, wanted = (*signals, statement.condition), (*key, True)
+    if len(signals) == 1 and isinstance(signals[0], Lag):
+        (inner,) = signals[0].inputs
+        return rewritten(
+            replace(signals[0], inputs=(rewritten(_is((inner,), wanted), label),), domain=FLAG), label
+        )
+    return rewritten(_is(signals, wanted), label)
+
+
+def _first(here: Statement, label: Label, rewritten: Rewritten) -> Statement:
+    """Whether it does so for the first time: a count of two is out of range, and so nothing."""
+    times = rewritten(Count(inputs=(here,), domain=(0, 1)), Label(f"{label.name}, times", label.where))
+    return rewritten(_is((here, times), (True, 1)), Label(f"{label.name}, first", label.where))
+
+
+def _query(
+    statement: Match, keys: Sequence[tuple[Value, ...]], label: Label, rewritten: Rewritten
+) -> tuple[Statement, tuple[Value, ...]]:
+    """One signal for all queries, and its value for every key."""
+    if statement.n_keys == 1:
+        return statement.queries[0], tuple(key for (key,) in keys)
+    place = {key: number for number, key in enumerate(keys)}
+    entries = tuple(place.get(key) for key in itertools.product(*(one.domain for one in statement.queries)))
+    numbers = tuple(range(len(keys)))
+    table = Table(inputs=statement.queries, domain=numbers, entries=entries)
+    return rewritten(table, Label(f"{label.name or statement.kind}'s query", label.where)), numbers
+
+
+def _is(signals: tuple[Statement, ...], wanted: tuple[Value, ...]) -> Table:
+    entries = tuple(one == wanted for one in itertools.product(*(signal.domain for signal in signals)))
+    return Table(inputs=signals, domain=FLAG, entries=entries)
