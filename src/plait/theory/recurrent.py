@@ -9,6 +9,7 @@ from plait.checks import check_integer
 from plait.theory.bound import Bound, PrintedTheorem
 from plait.theory.certificate import state_certificate, states_needed
 from plait.theory.families import Family, families
+from plait.theory.families.field import field_families
 from plait.theory.integers import exact_fraction, log2_floor
 from plait.theory.repaired import check_error
 from plait.theory.states import state_count, state_factors
@@ -67,6 +68,31 @@ def ssm_state_bits(task: object, error: float | Fraction | str = 0, seq_len: int
         certificate=certificate,
         certified=certified,
         printed=printed_state_bits(task, seq_len),
+    )
+
+
+def table_state_bits(task: object, seq_len: int) -> Bound | None:
+    """Bits of state by a table that is written and read back (Theorem 2.12), where the task has one; else None.
+
+    Of tasks without an exact count of their states: more may be needed.
+
+    Raises:
+        ValueError: a seq_len below 1.
+    """
+    check_integer("seq_len", seq_len, least=1)
+    usable = [family for family in field_families(task, seq_len) if family.share >= LEAST_SHARE]
+    if not usable:
+        return None
+    best = max(usable, key=lambda family: states_needed(family, Fraction(0), family.share))
+    certificate, certified = state_certificate(task, best, Fraction(0)) or (None, None)
+    return Bound(
+        quantity="state bits",
+        value=log2_floor([(states_needed(best, Fraction(0), best.share), 1)], parts=_PARTS),
+        confidence=best.confidence,
+        statement=_statement(task, best, Fraction(0), seq_len),
+        certificate=certificate,
+        certified=certified,
+        printed=None if best.answers is None else printed_of(best, len(best.answers)),
     )
 
 

@@ -1,0 +1,108 @@
+"""Theorem 2.12: the tables are told apart by the task itself, the checker takes them, and the counts are those said."""
+
+import itertools
+from fractions import Fraction
+
+import pytest
+import torch
+
+from plait.tasks import (
+    MQAR,
+    AssociativeRecall,
+    Dyck,
+    FlipCounting,
+    FuzzyRecall,
+    KHopInduction,
+    MatrixLookup,
+    ModularCounting,
+    NoisyRecall,
+    StringCopying,
+)
+from plait.theory import check, ssm_state_bits
+from plait.theory.certificate import state_certificate
+from plait.theory.families.field import field_families
+from plait.theory.recurrent import table_state_bits
+
+KEYS = {"n_keys": 2, "n_values": 3, "n_pairs": 1}
+
+COUNTS = (
+    (StringCopying(n_words=3), 8, 3**4),
+    (StringCopying(n_words=3), 9, 3**4),
+    (MatrixLookup(n_words=2, rows=2, columns=2), 11, 2**4),
+    (MatrixLookup(n_words=2, rows=2, columns=2), 10, 2**2),
+    (MatrixLookup(n_words=3, rows=2, columns=3), 5, 3**2),
+    (MQAR(**KEYS), 6, 3**2),
+    (MQAR(**KEYS, keep="first"), 7, 3**2),
+    (MQAR(**KEYS), 5, 3),
+    (FuzzyRecall(n_letters=2), 33, 2**6),
+    (FuzzyRecall(n_letters=2), 32, 2**5),
+    (FuzzyRecall(n_letters=3), 5, 3),
+    (Dyck(depth=3), 7, 2**3),
+    (Dyck(depth=3), 6, 2**2),
+    (Dyck(n_kinds=3, depth=2), 20, 3**2),
+    (ModularCounting(modulus=5), 2, 5),
+    (FlipCounting(least=1), 4, 3),
+    (FlipCounting(least=2), 6, 5),
+    (FlipCounting(least=3), 9, 7),
+    (NoisyRecall(n_words=3, n_noise=2), 12, None),
+)
+
+
+@pytest.mark.parametrize(("task", "seq_len", "count"), COUNTS, ids=repr)
+def test_the_theorem_s_counts(task, seq_len, count):
+    bound = table_state_bits(task, seq_len)
+    if count is None:
+        assert bound.value == ssm_state_bits(AssociativeRecall(n_words=3), seq_len=seq_len).value
+    else:
+        assert max(family.size for family in field_families(task, seq_len)) == count
+    verdict = check(bound.certificate, seed=1)
+    assert verdict.accepted, verdict.reason
+    assert (verdict.bits, verdict.confidence) == (bound.value, 1)
+
+
+@pytest.mark.parametrize(("task", "seq_len", "count"), [case for case in COUNTS if case[2]], ids=repr)
+def test_a_table_is_told_apart_by_every_suffix(task, seq_len, count):
+    """The prefixes that the family writes, two by two, by the targets behind its suffixes."""
+    family = max(field_families(task, seq_len), key=lambda family: family.size)
+    codec = family.codec
+    if codec["kind"] == "list":
+        prefixes = codec["prefixes"]
+    else:
+        prefixes = []
+        for values in itertools.product(family.tables[0], repeat=len(codec["slots"])):
+            prefixes.append(list(codec["base"]))
+            for slot, value in zip(codec["slots"], values, strict=True):
+                prefixes[-1][slot["at"][0]] = value
+    assert family.length <= seq_len
+    answers = []
+    for suffix in family.suffixes:
+        found = task.targets(torch.tensor([[*prefix, *suffix] for prefix in prefixes]))
+        answers.append(torch.where(found.scored, found.tokens, -1)[:, family.prefix_length :])
+    told = torch.cat(answers, dim=1)
+    assert len(prefixes) == count
+    for one, other in itertools.combinations(told, 2):
+        assert ((one != other) & (one >= 0) & (other >= 0)).any()
+
+
+@pytest.mark.parametrize(
+    ("task", "bits"),
+    [(StringCopying(), 235.02), (MatrixLookup(), 48), (MQAR(), 64), (FuzzyRecall(), 34), (Dyck(), 8)],
+    ids=repr,
+)
+def test_at_the_field_s_size_it_is_certified(task, bits):
+    bound = table_state_bits(task, 100)
+    assert float(bound.value) == pytest.approx(bits, abs=0.01)
+    assert check(bound.certificate, seed=1).accepted
+    assert bound.value - bound.certified < Fraction(1, 4)
+
+
+def test_more_than_the_family_is_refused():
+    (family,) = field_families(Dyck(), 100)
+    document, _ = state_certificate(Dyck(depth=4), family, Fraction(0))
+    assert not check(document, seed=1).accepted
+
+
+def test_tasks_without_a_table():
+    assert table_state_bits(KHopInduction(), 100) is None
+    assert table_state_bits(FlipCounting(), 21) is None
+    assert table_state_bits(StringCopying(n_words=1), 20) is None
