@@ -18,7 +18,7 @@ RESULTS = Path(__file__).parents[2] / "results"
 
 NEEDED = (
     "member", "task_json", "config_json", "start_json", "lr", "seed", "steps", "batch", "seq_len", "warmup",
-    "weight_decay", "clip", "dtype", "test_sequences", "select_sequences",
+    "weight_decay", "clip", "dtype", "test_sequences", "select_sequences", "products",
 )  # fmt: skip
 
 
@@ -39,7 +39,9 @@ def test_every_stored_member_is_found_by_an_experiment(store: Store) -> None:
     swept: dict[str, list[tuple[Sequence[float], Sequence[int]]]] = {}
     for experiment in CATALOGUE.values():
         rates, seeds = (experiment.values(path) for path in ("train.lr", "train.seed"))
-        first = experiment.where({"train.lr": rates[:1], "train.seed": seeds[:1]})
+        alone = {"train.lr": rates[:1], "train.seed": seeds[:1]}
+        # Not every cell of the wide models has every rate.
+        first = experiment if experiment.name in ("fig8", "tab1") else experiment.where(alone)
         for setting in (experiment.setting, *SETTINGS.values()):
             for run in first.in_setting(setting).expand():
                 swept.setdefault(cell_key(run), []).append((rates, seeds))
