@@ -135,6 +135,45 @@ inline Lanes<T> totals(const Lanes<T> v[kLanes]) {
   return detail::fold<T, 1>(c[0], c[1]);
 }
 
+namespace detail {
+// Exchanges the lanes of `a` with bit `Step` set for those of `b` with it clear.
+template <class T, int Step>
+inline void exchange(Lanes<T>& a, Lanes<T>& b) {
+  const Lanes<T> x = a, y = b;
+  if constexpr (Step == 8) {
+    a = __builtin_shufflevector(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    b = __builtin_shufflevector(x, y, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+  }
+  if constexpr (Step == 4) {
+    a = __builtin_shufflevector(x, y, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+    b = __builtin_shufflevector(x, y, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+  }
+  if constexpr (Step == 2) {
+    a = __builtin_shufflevector(x, y, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    b = __builtin_shufflevector(x, y, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  }
+  if constexpr (Step == 1) {
+    a = __builtin_shufflevector(x, y, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+    b = __builtin_shufflevector(x, y, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+  }
+}
+
+template <class T, int Step>
+inline void exchange_all(Lanes<T> v[kLanes]) {
+  for (int i = 0; i < kLanes; ++i)
+    if (!(i & Step)) exchange<T, Step>(v[i], v[i + Step]);
+}
+}  // namespace detail
+
+// Lane j of v[i] for lane i of v[j].
+template <class T>
+inline void transpose(Lanes<T> v[kLanes]) {
+  detail::exchange_all<T, 8>(v);
+  detail::exchange_all<T, 4>(v);
+  detail::exchange_all<T, 2>(v);
+  detail::exchange_all<T, 1>(v);
+}
+
 // A matrix of weights, element (row, column) at data[row * down + column * across].
 template <class T>
 struct Matrix {

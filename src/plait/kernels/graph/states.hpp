@@ -6,16 +6,22 @@
 namespace plait {
 namespace graph {
 
-// `count` rows as (time, stride), zeros from `count` on.
+// `count` rows of `lanes` times as (lanes, stride), zeros from `count` on.
+template <class T>
+inline void into_times(Signal<T> from, int64_t count, int64_t lanes, T* out, int64_t stride) {
+  Lanes<T> block[kLanes];
+  for (int64_t j = 0; j < stride; j += kLanes)
+    for (int64_t t = 0; t < lanes; t += kLanes) {
+      for (int64_t i = 0; i < kLanes; ++i) block[i] = j + i < count ? load(from[j + i] + t) : Lanes<T>{};
+      transpose<T>(block);
+      for (int64_t i = 0; i < kLanes; ++i) store(out + (t + i) * stride + j, block[i]);
+    }
+}
+
 template <class T>
 inline T* time_major(const Row<T>& r, Scratch& scratch, int64_t row, int64_t count, int64_t stride) {
-  T* out = scratch.take<T>(r.shape.time * stride);
-  const Signal<T> from = r.value(row);
-  if (count < stride) std::memset(out, 0, r.shape.time * stride * sizeof(T));
-  for (int64_t j = 0; j < count; ++j) {
-    const T* x = from[j];
-    for (int64_t t = 0; t < r.shape.time; ++t) out[t * stride + j] = x[t];
-  }
+  T* out = scratch.take<T>(r.lanes * stride);
+  into_times<T>(r.value(row), count, r.lanes, out, stride);
   return out;
 }
 
@@ -26,14 +32,23 @@ inline T* zeros(Scratch& scratch, int64_t count) {
   return out;
 }
 
-// Adds (time, stride) to the derivatives of `count` rows.
+// (lanes, stride) as `count` rows, added to what they are or in its place.
+template <class T>
+inline void into_rows(const T* times, int64_t stride, Signal<T> to, int64_t count, int64_t lanes, bool add) {
+  Lanes<T> block[kLanes];
+  for (int64_t j = 0; j < count; j += kLanes)
+    for (int64_t t = 0; t < lanes; t += kLanes) {
+      for (int64_t i = 0; i < kLanes; ++i) block[i] = load(times + (t + i) * stride + j);
+      transpose<T>(block);
+      for (int64_t i = 0; i < std::min<int64_t>(kLanes, count - j); ++i)
+        store(to[j + i] + t, add ? load(to[j + i] + t) + block[i] : block[i]);
+    }
+}
+
+// Adds (lanes, stride) to the derivatives of `count` rows.
 template <class T>
 inline void add_rows(const Row<T>& r, const T* rows, int64_t row, int64_t count, int64_t stride) {
-  const Signal<T> to = r.derivative(row);
-  for (int64_t j = 0; j < count; ++j) {
-    T* dx = to[j];
-    for (int64_t t = 0; t < r.shape.time; ++t) dx[t] += rows[t * stride + j];
-  }
+  into_rows<T>(rows, stride, r.derivative(row), count, r.lanes, true);
 }
 
 template <class T>
@@ -52,14 +67,14 @@ inline void matrix_state_node(const Row<T>& r, const Node& n, bool back) {
     Tokens<T> in{time, keys, stride, values, by_key, erases && n.input(kF) == n.input(kW), nullptr, nullptr, nullptr,
                  nullptr, nullptr, nullptr};
     if (n.input(kLogA) >= 0) {
-      const int64_t width = by_key ? stride : 1, first = n.input(kLogA) + h * (by_key ? keys : 1);
-      T* a = scratch.take<T>(padded(time * width));
-      const Signal<T> log = r.value(first);
-      T* line = scratch.take<T>(r.lanes);
-      if (by_key) std::memset(a, 0, time * stride * sizeof(T));
-      for (int64_t j = 0; j < (by_key ? keys : 1); ++j) {
-        for (int64_t at = 0; at < r.lanes; at += kLanes) store(line + at, exp<T>(load(log[j] + at)));
-        for (int64_t t = 0; t < time; ++t) a[t * width + j] = line[t];
+      const int64_t width = by_key ? keys : 1;
+      const Signal<T> log = r.value(n.input(kLogA) + h * width), factors = r.temporary(width);
+      for (int64_t j = 0; j < width; ++j)
+        for (int64_t at = 0; at < r.lanes; at += kLanes) store(factors[j] + at, exp<T>(load(log[j] + at)));
+      T* a = factors[0];
+      if (by_key) {
+        a = scratch.take<T>(r.lanes * stride);
+        into_times<T>(factors, keys, r.lanes, a, stride);
       }
       in.a = a;
     }
@@ -70,38 +85,36 @@ inline void matrix_state_node(const Row<T>& r, const Node& n, bool back) {
     in.w = time_major(r, scratch, row(kW), keys, stride);
     in.q = time_major(r, scratch, row(kQ), keys, stride);
     in.v = time_major(r, scratch, n.input(kV) + h * d_v, d_v, values);
-    T* y = scratch.take<T>(time * values);
+    T* y = scratch.take<T>(r.lanes * values);
     T* state = scratch.take<T>(keys * kLanes);
     if (!back) {
       for (int64_t at = 0; at < values; at += kLanes) {
         std::memset(state, 0, keys * kLanes * sizeof(T));
         forward_any<T>(in, at, state, nullptr, y);
       }
-      const Signal<T> out = r.value(n.row() + h * d_v);
-      for (int64_t f = 0; f < d_v; ++f) {
-        for (int64_t t = 0; t < time; ++t) out[f][t] = y[t * values + f];
-        for (int64_t t = time; t < r.lanes; ++t) out[f][t] = T(0);
-      }
+      std::memset(y + time * values, 0, (r.lanes - time) * values * sizeof(T));
+      into_rows<T>(y, values, r.value(n.row() + h * d_v), d_v, r.lanes, false);
       continue;
     }
     T* kept = scratch.take<T>(time * keys * kLanes);
-    T* dy = zeros<T>(scratch, time * values);
-    const Signal<T> by_y = r.derivative(n.row() + h * d_v);
-    for (int64_t f = 0; f < d_v; ++f)
-      for (int64_t t = 0; t < time; ++t) dy[t * values + f] = by_y[f][t];
+    T* dy = scratch.take<T>(r.lanes * values);
+    into_times<T>(r.derivative(n.row() + h * d_v), d_v, r.lanes, dy, values);
     Derivatives<T> d{};
-    const int64_t width = by_key ? stride : 1;
-    if (in.a) d.a = zeros<T>(scratch, padded(time * width));
-    if (erases) d.e = zeros<T>(scratch, time * stride);
-    if (erases && !in.merged) d.f = zeros<T>(scratch, time * stride);
-    d.w = zeros<T>(scratch, time * stride), d.q = zeros<T>(scratch, time * stride);
-    d.v = zeros<T>(scratch, time * values);
+    if (in.a) d.a = zeros<T>(scratch, r.lanes * (by_key ? stride : 1));
+    if (erases) d.e = zeros<T>(scratch, r.lanes * stride);
+    if (erases && !in.merged) d.f = zeros<T>(scratch, r.lanes * stride);
+    d.w = zeros<T>(scratch, r.lanes * stride), d.q = zeros<T>(scratch, r.lanes * stride);
+    d.v = zeros<T>(scratch, r.lanes * values);
     for (int64_t at = 0; at < values; at += kLanes) {
       std::memset(state, 0, keys * kLanes * sizeof(T));
       forward_any<T>(in, at, state, kept, y);
       backward_any<T>(in, at, state, kept, dy, d);
     }
-    if (in.a) add_rows(r, d.a, n.input(kLogA) + h * (by_key ? keys : 1), by_key ? keys : 1, width);
+    if (in.a && by_key) add_rows(r, d.a, n.input(kLogA) + h * keys, keys, stride);
+    if (in.a && !by_key) {
+      T* by_log = r.derivative(n.input(kLogA) + h)[0];
+      for (int64_t t = 0; t < time; ++t) by_log[t] += d.a[t];
+    }
     if (erases) add_rows(r, d.e, row(kE), keys, stride);
     if (erases && !in.merged) add_rows(r, d.f, row(kF), keys, stride);
     add_rows(r, d.w, row(kW), keys, stride);
@@ -125,17 +138,14 @@ inline void recurrence(const Row<T>& r, const Node& n, bool back) {
         h = load(a + t * kLanes) * h + load(b + t * kLanes);
         store(b + t * kLanes, h);
       }
-      for (int64_t f = 0; f < count; ++f) {
-        T* out = r.value(n.row() + c)[f];
-        for (int64_t t = 0; t < time; ++t) out[t] = b[t * kLanes + f];
-        for (int64_t t = time; t < r.lanes; ++t) out[t] = T(0);
-      }
+      std::memset(b + time * kLanes, 0, (r.lanes - time) * kLanes * sizeof(T));
+      into_rows<T>(b, kLanes, r.value(n.row() + c), count, r.lanes, false);
       continue;
     }
     const T* h = time_major(r, scratch, n.row() + c, count, kLanes);
-    T *da = zeros<T>(scratch, time * kLanes), *db = zeros<T>(scratch, time * kLanes);
-    for (int64_t f = 0; f < count; ++f)
-      for (int64_t t = 0; t < time; ++t) db[t * kLanes + f] = r.derivative(n.row() + c)[f][t];
+    T *da = zeros<T>(scratch, r.lanes * kLanes), *db = scratch.take<T>(r.lanes * kLanes);
+    into_times<T>(r.derivative(n.row() + c), count, r.lanes, db, kLanes);
+    std::memset(db + time * kLanes, 0, (r.lanes - time) * kLanes * sizeof(T));
     Lanes<T> dh{};
     for (int64_t t = time - 1; t >= 0; --t) {
       dh += load(db + t * kLanes);
