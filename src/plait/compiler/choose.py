@@ -61,8 +61,9 @@ def _candidates(
     bases = dict.fromkeys((2, *(least_base(n_tokens, digits) for digits in (1, 2, 3)))) if smallest else (2,)
     orders = ((TF, SSM), (SSM, TF)) if only is None else ((only,),)
     nested = any(isinstance(one, Table) and any(map(_is_inner, one.inputs)) for one in lower(program).labels)
+    gains = (1.0,) if only == SSM else KEY_GAINS  # keys are compared by attention alone
     flats, reuses = (False, True) if nested else (False,), (False, True) if smallest else (False,)
-    for flat, reuse, base, kinds, key_gain in itertools.product(flats, reuses, bases, orders, KEY_GAINS):
+    for flat, reuse, base, kinds, key_gain in itertools.product(flats, reuses, bases, orders, gains):
         yield ProgramPlan(
             task=program, seq_len=seq_len, dtype=dtype,
             base=base, kinds=kinds, key_gain=key_gain, flat=flat, reuse=reuse,
