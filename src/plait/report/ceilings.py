@@ -10,7 +10,7 @@ from plait.advisor.proved_bits import ALPHA, ProvedBits, proved_by
 from plait.experiments import Experiment, cell_label, cells, evaluated_cells, summarise
 from plait.findings.words import decimals
 from plait.memory import count
-from plait.report.document import Column, Entry, Picture, Section, Table
+from plait.report.document import Block, Column, Entry, Picture, Section, Table
 from plait.report.svg import hover
 from plait.tasks import Task, task_name
 from plait.theory import ceiling_curve, scored_positions
@@ -26,6 +26,9 @@ CEILINGS = "What accuracies prove"
 _STYLES = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "D"), ("#CC79A7", "^"))
 
 MOST_CURVES = len(_STYLES)
+
+FEWEST_ROWS = 512
+"""Rows of a length, below which accuracies are known too roughly to prove much, and are left out."""
 
 _COLUMNS = (
     Column(name="model", title="model", numeric=False),
@@ -53,43 +56,58 @@ def ceiling_sections(
     experiment: Experiment, rows: pl.DataFrame, evaluations: pl.DataFrame | None = None
 ) -> tuple[Section, ...]:
     """The pure SSMs of an experiment, where their tasks have a ceiling; nothing where there are none."""
-    found = list(_learned(_measured(experiment, rows, evaluations)))
-    if not found:
+    if experiment.evaluations and evaluations is not None:
+        found = evaluated_cells(experiment, rows, evaluations)
+    else:
+        found = cells(experiment, rows)
+    blocks = ceiling_blocks(experiment, found, name=experiment.name)
+    return (Section(title=CEILINGS, blocks=blocks),) if blocks else ()
+
+
+def ceiling_blocks(
+    experiment: Experiment, found: Iterable["Cell"], *, name: str, title: str = ""
+) -> tuple[Block, ...]:
+    """A picture and a table of the pure SSMs among these cells; nothing where no one's task has a ceiling.
+
+    Args:
+        name: of the picture, without its ending.
+        title: of the setting that the cells are from, where there are several.
+    """
+    learned = list(_learned(_measured(experiment, found)))
+    if not learned:
         return ()
+    told_in = f"{title}: " if title else ""
     table = Table(
-        caption="Bits of state that pure SSMs use, by their accuracy on the task's own rows",
+        caption=f"{told_in}bits of state that pure SSMs use, by their accuracy on the task's own rows",
         columns=_COLUMNS,
-        rows=tuple(_row(one) for one in found),
+        rows=tuple(_row(one) for one in learned),
         notes=(
             "accuracy: the mean over seeds; no models that carry fewer bits from token to token reach it, less what "
             f"sampling may be off by, at confidence {1 - ALPHA:g}; 0: the bound says nothing there",
         ),
     )
     picture = Picture(
-        caption="Accuracy that a model of so many bits can reach at most, and learned pure SSMs at what they hold; "
-        f"at most {MOST_CURVES} tasks and lengths are drawn",
-        draw=lambda: ceiling_plot(found),
-        tell=lambda: ceiling_alt(found),
-        name=f"{experiment.name}-ceilings",
+        caption=f"{told_in}accuracy that a model of so many bits can reach at most, and learned pure SSMs at what they "
+        f"hold; at most {MOST_CURVES} tasks and lengths are drawn",
+        draw=lambda: ceiling_plot(learned),
+        tell=lambda: ceiling_alt(learned),
+        name=f"{name}-ceilings",
+        brief=f"{told_in}ceilings of accuracy by bits of state, and learned pure SSMs below them",
     )
-    return (Section(title=CEILINGS, blocks=(picture, table)),)
+    return picture, table
 
 
-def _measured(
-    experiment: Experiment, rows: pl.DataFrame, evaluations: pl.DataFrame | None
-) -> Iterable[tuple["Cell", int, int]]:
+def _measured(experiment: Experiment, found: Iterable["Cell"]) -> Iterable[tuple["Cell", int, int]]:
     """Cells, with the tokens and the number of rows that each seed was measured on."""
-    if experiment.evaluations and evaluations is not None:
-        sequences = {one.seq_len: one.sequences for one in experiment.evaluations if one.task is None}
-        for cell in evaluated_cells(experiment, rows, evaluations):
-            seq_len = cell.settings.get("test.seq_len")
-            if seq_len in sequences and not any(
-                name.startswith("test.") for name in set(cell.settings) - {"test.seq_len"}
-            ):
+    sequences = {one.seq_len: one.sequences for one in experiment.evaluations if one.task is None}
+    for cell in found:
+        elsewhere = {key for key in cell.settings if key.startswith("test.")}
+        if not elsewhere:
+            yield cell, cell.run.train.seq_len, cell.run.train.test_sequences
+        elif elsewhere == {"test.seq_len"}:
+            seq_len = cell.settings["test.seq_len"]
+            if sequences.get(seq_len, 0) >= FEWEST_ROWS:
                 yield cell, int(seq_len), sequences[seq_len]
-        return
-    for cell in cells(experiment, rows):
-        yield cell, cell.run.train.seq_len, cell.run.train.test_sequences
 
 
 def _learned(measured: Iterable[tuple["Cell", int, int]]) -> Iterable[Learned]:

@@ -10,6 +10,7 @@ Blocks stand between lines that CommonMark takes for link definitions and shows 
     [table: contradicted]: #                how many labels of packed rows without separators contradict the row
     [table: programs]: #                    the example programs: what they compile to, and how far verified
     [plots: fig4 0]: #                      the plots of the figure's first view
+    [ceilings: fig4]: #                     what the accuracies of its pure SSMs prove, in each reading
 
 each up to the next line `[end]: #`. Inside a line one number stands between comments, which must not begin the line
 (CommonMark takes the whole of such a line for HTML):
@@ -35,6 +36,7 @@ from plait.findings.readings import AS_TRAINED, find_reading
 from plait.findings.stored_figures import StoredFigure
 from plait.paper import FIGURES, find_figure
 from plait.report.assemble import figure_blocks, panel_pictures, picture_name
+from plait.report.ceilings import ceiling_blocks
 from plait.report.constructed import DRAWINGS, drawn_pictures
 from plait.report.document import Block, Lines, Picture, Table
 from plait.report.folder_results import FolderResults, stored_rows
@@ -60,7 +62,8 @@ WHOLE: Mapping[str, Callable[[FolderResults], Table | None]] = MappingProxyType(
 PROGRAMS = "programs"
 
 _BLOCK = re.compile(
-    r"^(\[(summary|section|table|plots): ([^\]\n]*)\]: #)\n(.*?)^(\[end\]: #)$", re.DOTALL | re.MULTILINE
+    r"^(\[(summary|section|table|plots|ceilings): ([^\]\n]*)\]: #)\n(.*?)^(\[end\]: #)$",
+    re.DOTALL | re.MULTILINE,
 )
 _VALUE = re.compile(r"(<!-- value: ([^\n]*?) -->)(.*?)(<!-- end -->)")
 
@@ -197,7 +200,7 @@ def _links_of(page: Path) -> str:
 def _generated(images: Path) -> set[str]:
     """The names of the pictures of figures in a folder."""
     pattern = re.compile(
-        rf"({'|'.join(FIGURES)})(-[a-z-]+)?-\d+-\d+(-ratio)?|({'|'.join(DRAWINGS)})-(heat|pass|layouts)"
+        rf"({'|'.join(FIGURES)})(-[a-z-]+)?-(\d+-\d+(-ratio)?|ceilings)|({'|'.join(DRAWINGS)})-(heat|pass|layouts)"
     )
     return {path.stem for path in images.glob("*.svg") if pattern.fullmatch(path.stem)}
 
@@ -225,6 +228,8 @@ def _block(match: re.Match[str], page: _Page) -> str:
         blocks = _section(page, words[0])
     elif kind == "plots":
         blocks = _plots(page, words)
+    elif kind == "ceilings":
+        blocks = _ceilings(page, words[0])
     elif kind == "table" and words[0] in WHOLE:
         made = WHOLE[words[0]](page.results)
         blocks = () if made is None else (made,)
@@ -289,6 +294,16 @@ def _plots(page: _Page, words: Sequence[str]) -> tuple[Picture, ...]:
         for number, panel in enumerate(evidence.panels(view))
         for picture in panel_pictures(panel, picture_name(figure, reading, view, number), figure)
     )
+
+
+def _ceilings(page: _Page, name: str) -> tuple[Block, ...]:
+    figure, readings = find_figure(name), page.results.figures[name].readings
+    made: list[Block] = []
+    for reading, evidence in readings:
+        picture = picture_name(figure, reading, 0, 0).removesuffix("-0-0")
+        title = reading.title if len(readings) > 1 else ""
+        made += ceiling_blocks(evidence.experiment, evidence.cells, name=picture, title=title)
+    return tuple(made)
 
 
 def _table_text(page: _Page, words: Sequence[str]) -> str:

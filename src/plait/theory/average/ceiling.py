@@ -87,7 +87,7 @@ def bits_proved(task: object, seq_len: int, accuracy: float) -> float:
     return max((b for b, ceiling in zip(bits, ceilings, strict=True) if ceiling < accuracy), default=0.0)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def ceiling_curve(task: object, seq_len: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Bits from 0 on, and the ceiling at each, up to where everything can be right.
 

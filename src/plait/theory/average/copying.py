@@ -58,11 +58,14 @@ def _one_answer(task: SelectiveCopying, seq_len: int, states: np.ndarray) -> np.
     """Of one answer alone: at each place, S states and the token there give at most S different ones."""
     counted = np.minimum(np.floor(states + 1e-9), task.ordinary_tokens).astype(int) - 1
     right, scored = np.zeros(len(states)), 0.0
-    for t in range(seq_len):
+    kept = 1 - task.p_number
+    alike = max(task.numbers) + (int(math.log(_NEVER) / math.log(kept)) + 1 if 0 < kept < 1 else seq_len)
+    for t in range(min(seq_len, alike)):
+        times = seq_len - t if t == alike - 1 else 1
         by_number = [wanted_at_number(task, n, t) for n in task.numbers]
         for wanted in (*by_number, np.sum([wanted_at_word(task, n, t) for n in task.numbers], axis=0)):
-            right += np.sort(wanted)[::-1].cumsum()[counted]
-            scored += float(wanted.sum())
+            right += times * np.sort(wanted)[::-1].cumsum()[counted]
+            scored += times * float(wanted.sum())
     return right / scored
 
 
