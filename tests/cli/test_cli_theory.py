@@ -14,6 +14,7 @@ from plait.memory import count, crossing, read_config
 from plait.memory.configs import read_model
 from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, parse_task
 from plait.theory import bounds_table, frontier
+from plait.theory.depth import hops_statement
 from plait.theory.families import has_family
 
 JAMBA = Path(__file__).parents[1] / "memory" / "fixtures" / "jamba.json"
@@ -45,6 +46,27 @@ def test_the_automaton_of_a_task_and_what_it_means(plait, plait_json, tmp_path):
     assert [(one["word"], one["length"], one["real_layers"]) for one in counted] == [([1], 3, None)]
     found = plait_json("bounds", "own_tasks:Echo", "--param", "letters=70", "--seq-len", 20, "--seconds", 1)
     assert "71 tokens are more than the 64" in found["automaton"]["missing"]
+
+
+def test_an_automaton_that_was_asked_for_and_is_not_there_is_a_mistake(plait, plait_json, refused, tmp_path):
+    shutil.copy(OWN_TASKS, tmp_path)
+    assert plait_json("bounds", "needle", "--automaton")["automaton"]["counting"]["aperiodic"]
+    assert "aperiodic" in plait("bounds", "needle", "--automaton").stdout
+    echo = ("bounds", "own_tasks:Echo", "--seq-len", 20, "--seconds", 1)
+    assert "71 tokens are more than the 64" in refused(*echo, "--param", "letters=70", "--automaton")
+    counter = ("bounds", "own_tasks:Parity", "--param", "modulus=1500", "--seq-len", 20, "--automaton")
+    assert "may not be finite-state" in refused(*counter, "--seconds", 2)
+    assert "stands alone" in refused("bounds", "needle", "--automaton", "--frontier")
+
+
+def test_what_is_published_about_hops_has_no_constants(plait, plait_json):
+    said = plait_json("bounds", "k-hop-induction", "--param", "n_words=2", "--seq-len", 8, "--seconds", 1)[
+        "depth"
+    ]
+    assert "1 layers of full attention" in said
+    assert "no number is computed" in said
+    assert hops_statement(1) is None
+    assert "2^27 recurrent ones do not compose 3" in hops_statement(3)
 
 
 def test_what_one_layer_of_attention_must_carry(plait, plait_json):

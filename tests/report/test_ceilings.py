@@ -1,6 +1,7 @@
 """What accuracies prove, on the page: learned pure SSMs under the ceilings of their tasks."""
 
 import math
+import re
 
 import pytest
 from made_up_rows import made_up_rows
@@ -9,7 +10,9 @@ from plait.advisor.proved_bits import ALPHA, proved_by
 from plait.experiments import cells, summarise
 from plait.memory import count
 from plait.paper import find_experiment
+from plait.report import updated_text
 from plait.report.ceilings import ceiling_sections
+from plait.report.page import NOTHING
 from plait.tasks import Needle, SelectiveCopying
 from plait.theory import accuracy_ceiling, bits_proved, scored_positions
 
@@ -36,6 +39,14 @@ def test_each_pure_ssm_stands_with_what_it_proves_and_holds(rows):
         assert found["bits"] < found["held"]
         assert found["model"] in picture.alt
     assert "at most" in picture.svg()
+
+
+def test_a_page_shows_the_pure_ssms_that_were_run(made_up_folder, tmp_path):
+    text = updated_text("[ceilings: fig6]: #\n[end]: #", made_up_folder)
+    assert text.count("-ceilings.svg)") == 1
+    pure = [cell for cell in find_experiment("fig6").expand_cells() if cell[0].model.pattern == "SSM-SSM"]
+    assert len(re.findall(r"^\| SSM-SSM d\d+ \|", text, re.MULTILINE)) == len(pure) > 0
+    assert NOTHING in updated_text("[ceilings: fig6]: #\n[end]: #", tmp_path / "none")
 
 
 def test_no_pure_ssm_no_section(rows):

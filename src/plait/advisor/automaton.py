@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from plait.tasks import AssociativeRecall
+from plait.tasks import AssociativeRecall, KHopInduction
 from plait.theory.counting import Counting, Said, known_counting, what_it_means
-from plait.theory.depth import OneLayer, one_attention_layer
+from plait.theory.depth import OneLayer, hops_statement, one_attention_layer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +44,8 @@ def one_layer_of(task: object, seq_len: int) -> OneLayer | None:
     if type(task) is not AssociativeRecall or task.n_words < 2:
         return None
     return one_attention_layer(task, seq_len)
+
+
+def depth_of(task: object) -> str | None:
+    """What is known of the layers that a composition needs, where the task is one."""
+    return hops_statement(task.hops) if type(task) is KHopInduction else None

@@ -96,7 +96,7 @@ def _print(
     print_table(
         title,
         ("reach up to", "bits", "states", "by"),
-        [(step.reach, step.bits, _states(step), _by(step)) for step in shown],
+        [(step.reach, step.bits, _states(step), _by(step, asked["seq_len"])) for step in shown],
     )
     if len(shown) < len(steps):
         print_line(f"{len(steps) - len(shown)} more levels between these; --json lists all")
@@ -126,9 +126,11 @@ def _states(point: "FrontierPoint") -> str | None:
     return f"{states:,}" if states is not None and states.bit_length() <= 64 else None
 
 
-def _by(point: "FrontierPoint") -> str:
+def _by(point: "FrontierPoint", seq_len: int) -> str:
     if not point.bits:
-        return "nothing is left to need" if not point.bound.found else "nothing was found"
+        if point.reach >= seq_len - 1:
+            return "nothing is left to need"
+        return "nothing was found" if point.bound.found else "no family fits"
     if point.bound.confidence == 1:
         return "proved" if not point.bound.found else "found, every content tried"
     return f"sampled, 1 - {float(1 - point.bound.confidence):.0g}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plait.cli.options import Device, JsonFlag, check_device
-from plait.cli.output import messages, print_json, print_line, print_table
+from plait.cli.output import messages, out, print_json, print_line, print_table
 from plait.cli.values import parse_fields, parse_names
 
 if TYPE_CHECKING:

@@ -38,6 +38,10 @@ def bounds(
         str | None,
         typer.Option(metavar="N,M,..", help="Of --frontier: these reaches alone, in tokens."),
     ] = None,
+    automaton: Annotated[
+        bool,
+        typer.Option("--automaton", help="The task's automaton alone; exits with 2 where none is found."),
+    ] = False,
     model: Annotated[
         list[Path] | None,
         typer.Option(metavar="CONFIG", help="Of --frontier: a model beside the curve; may be repeated."),
@@ -62,14 +66,20 @@ def bounds(
     plait bounds selective-copying --range n_words=8..1024 -o bounds
     plait bounds selective-copying --frontier --model my-model -o bounds
     plait bounds my_task:DelayedCopy --seq-len 20 --seconds 5 -o certificates
+    plait bounds needle --automaton
     """
-    from plait.advisor.automaton import automaton_of, one_layer_of
+    from plait.advisor.automaton import automaton_of, depth_of, one_layer_of
     from plait.advisor.bounds import bounds_of, bounds_over
     from plait.cli.automaton import print_automaton
     from plait.tasks import parse_task
 
     check_device(device)
     params = parse_fields("--param", param)
+    if automaton:
+        if frontier or span is not None or error != "0":
+            raise ValueError("--automaton stands alone: leave out --frontier, --range and --error")
+        _show_automaton(task, params, seq_len=seq_len, seconds=seconds, json=json)
+        return
     if frontier:
         if span is not None or error != "0":
             raise ValueError(
@@ -104,21 +114,40 @@ def bounds(
         return
     parsed = parse_task(task, params)
     found = bounds_of(parsed, seq_len=seq_len, error=error, seconds=seconds)
-    automaton = automaton_of(parsed, seq_len=seq_len, seconds=seconds)
-    depth = one_layer_of(parsed, seq_len)
+    facts = automaton_of(parsed, seq_len=seq_len, seconds=seconds)
+    layer, depth = one_layer_of(parsed, seq_len), depth_of(parsed)
     written = {} if output is None else _write_certificates(found.bounds, output, task)
     if json:
         listed = [plain(row) | {"file": written.get(index)} for index, row in enumerate(found.bounds)]
-        print_json(
-            {**asked, "bounds": listed, "hybrid": found.hybrid, "automaton": automaton, "one_layer": depth}
-        )
+        said = {"automaton": facts, "one_layer": layer, "depth": depth}
+        print_json({**asked, "bounds": listed, "hybrid": found.hybrid, **said})
     else:
         _print_bounds(found, asked)
-        print_automaton(parsed, automaton)
+        print_automaton(parsed, facts)
+        if layer is not None:
+            print_line(f"{layer.statement} (docs/theory.md, Theorem 15.1)")
         if depth is not None:
-            print_line(f"{depth.statement} (docs/theory.md, Theorem 15.1)")
+            print_line(f"{depth} (docs/theory.md, section 15)")
         for path in written.values():
             print_line(f"certificate {path}")
+
+
+def _show_automaton(name: str, params: dict[str, Any], *, seq_len: int, seconds: float, json: bool) -> None:
+    """Raises:
+    ValueError: a task of which no automaton was found; the message says what was tried.
+    """
+    from plait.advisor.automaton import automaton_of
+    from plait.cli.automaton import print_automaton
+    from plait.tasks import parse_task
+
+    task = parse_task(name, params)
+    facts = automaton_of(task, seq_len=seq_len, seconds=seconds)
+    if facts.counting is None:
+        raise ValueError(f"no automaton of {name} was found, so it may not be finite-state: {facts.missing}")
+    if json:
+        print_json({"task": name, "seq_len": seq_len, "automaton": facts})
+    else:
+        print_automaton(task, facts)
 
 
 def check(

@@ -47,6 +47,18 @@ def one_attention_layer(task: AssociativeRecall, seq_len: int) -> OneLayer:
     return OneLayer(places=places, letters=letters, bits=int(log2_ceil([(letters, places)])))
 
 
+def hops_statement(hops: int) -> str | None:
+    """What is known of models that compose so many lookups; None for a single one, where Theorem 15.1 speaks."""
+    if hops < 2:
+        return None
+    return (
+        f"depth: {hops} hops compose {hops} lookups. Published, for functions composed in sequence on long inputs: "
+        f"{hops - 1} layers of full attention among up to 2^{3 * hops**2} recurrent ones do not compose {hops} "
+        "(arXiv 2602.01763), and recurrent layers alone, at least three fewer than functions, need a width that grows "
+        "with the input (2604.14501). No constants are known to us, so no number is computed"
+    )
+
+
 def attention_holds(*, n_heads: int, d_head: int, number_bits: int) -> int:
     """The bits on the other side of Theorem 15.1: what a layer's sums hold."""
     return n_heads * (d_head + 1) * number_bits

@@ -74,7 +74,7 @@ def frontier(
     points: list[FrontierPoint] = []
     best: Bound | None = None
     for reach in reversed(asked):
-        bound = found.get(reach) or _nothing(seq_len, reach)
+        bound = found.get(reach) or _nothing(seq_len, reach, searched=True)
         best = bound if best is None or bound.value > best.value else best
         points.append(FrontierPoint(reach, Fraction(best.value), best))
     return tuple(reversed(points))
@@ -143,10 +143,12 @@ def _bound(task: object, seq_len: int, family: Family) -> Bound:
     )
 
 
-def _nothing(seq_len: int, reach: int) -> Bound:
-    why = (
-        f"Windows that reach back {reach} tokens see every input of {seq_len} tokens whole."
-        if reach >= seq_len - 1
-        else f"No family fits into {seq_len} tokens behind a filler of {reach}."
-    )
-    return Bound(quantity=QUANTITY, value=Fraction(0), statement=why)
+def _nothing(seq_len: int, reach: int, *, searched: bool = False) -> Bound:
+    whole = reach >= seq_len - 1
+    if whole:
+        why = f"Windows that reach back {reach} tokens see every input of {seq_len} tokens whole."
+    elif searched:
+        why = f"The search found no family behind a filler of {reach} of {seq_len} tokens."
+    else:
+        why = f"No family fits into {seq_len} tokens behind a filler of {reach}."
+    return Bound(quantity=QUANTITY, value=Fraction(0), statement=why, found=searched and not whole)
