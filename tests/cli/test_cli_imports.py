@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 HEAVY = ("torch", "numpy", "jaxtyping", "safetensors", "matplotlib", "polars", "transformers")
 
-MOST_MODULES = 480
+MOST_MODULES = 500
 """Modules that a light command may have in memory at its end, Python's own among them: half a second's worth."""
 
 SCRIPT = f"""
