@@ -12,9 +12,6 @@ from plait.compiler import Program
 FOLDER = Path(__file__).parents[2] / "examples" / "programs"
 EXAMPLES = tuple(sorted(path.stem for path in FOLDER.glob("*.py")))
 
-CARRIED = {"decoding_recall"}
-"""Not proved in float32: the steps of 32 levels round each on its own."""
-
 SMALL: dict[str, Any] = json.loads((FOLDER / "small.json").read_text())
 """Arguments of a small version of each example, and a length at which all its inputs are read."""
 

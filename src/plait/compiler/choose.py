@@ -17,6 +17,9 @@ from plait.constructions.rounding import check_dtype
 
 KEY_GAINS = (1.0, 8.0)
 
+MORE_GAINS = (2.0, 3.0, 4.0)
+"""Tried, with codes of other bases, where a type only carries the program."""
+
 
 def plan_program(
     program: Program,
@@ -37,15 +40,20 @@ def plan_program(
             that cannot carry it (says which would do).
     """
     check_dtype(dtype)
-    plans = list(_candidates(program, seq_len, dtype, smallest=smallest, only=only))
-    plans.sort(key=lambda plan: (len(plan.layout.layers), parameters(plan)))
-    for good in (Plan.proved, Plan.carried):
-        for plan in plans:
-            if good(plan):
-                return plan
+    plans = _sorted(_candidates(program, seq_len, dtype, smallest=smallest, only=only))
+    if (proved := next(filter(Plan.proved, plans), None)) is not None:
+        return proved
+    if (carried := next(filter(Plan.carried, plans), None)) is not None:
+        more = _sorted(_candidates(program, seq_len, dtype, smallest=smallest, only=only, more=True))
+        return next(filter(Plan.proved, more), carried)
     least = min(plans, key=lambda plan: plan.tightest(usual=True).usual_use)
     least.check()
     return least
+
+
+def _sorted(plans: Iterator[ProgramPlan]) -> list[ProgramPlan]:
+    """The fewest layers, then the fewest weights first."""
+    return sorted(plans, key=lambda plan: (len(plan.layout.layers), parameters(plan)))
 
 
 def parameters(plan: ProgramPlan) -> int:
@@ -54,14 +62,24 @@ def parameters(plan: ProgramPlan) -> int:
 
 
 def _candidates(
-    program: Program, seq_len: int, dtype: torch.dtype, *, smallest: bool, only: str | None
+    program: Program,
+    seq_len: int,
+    dtype: torch.dtype,
+    *,
+    smallest: bool,
+    only: str | None,
+    more: bool = False,
 ) -> Iterator[ProgramPlan]:
     """Tables in either kind of layer, copied keys quiet or loud; with `smallest`, codes of every useful base."""
     n_tokens = program.ordinary_tokens
-    bases = dict.fromkeys((2, *(least_base(n_tokens, digits) for digits in (1, 2, 3)))) if smallest else (2,)
+    bases = (
+        dict.fromkeys((2, *(least_base(n_tokens, digits) for digits in (1, 2, 3))))
+        if smallest or more
+        else (2,)
+    )
     orders = ((TF, SSM), (SSM, TF)) if only is None else ((only,),)
     nested = any(isinstance(one, Table) and any(map(_is_inner, one.inputs)) for one in lower(program).labels)
-    gains = (1.0,) if only == SSM else KEY_GAINS  # keys are compared by attention alone
+    gains = (1.0,) if only == SSM else MORE_GAINS if more else KEY_GAINS  # attention alone compares keys
     flats, reuses = (False, True) if nested else (False,), (False, True) if smallest else (False,)
     for flat, reuse, base, kinds, key_gain in itertools.product(flats, reuses, bases, orders, gains):
         yield ProgramPlan(
