@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from plait.deferred import on_first_use
 from plait.layers.mixer import Mixer
-from plait.layers.module_mixer import ModuleMixer
 from plait.layers.registry import LAYERS, layer_class
 from plait.layers.spec import LayerSpec
 
 if TYPE_CHECKING:
     from plait.layers.drawn import DrawnLayer
     from plait.layers.mamba import MambaLayer
+    from plait.layers.module_mixer import ModuleMixer
     from plait.layers.protocol import Layer, State
     from plait.layers.transformer import TransformerLayer
 

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from plait.checks import check_integer, one_line, unknown
 from plait.layers.hf_families import FAMILIES, PLACED, ROTARY, UNPLACED, Family, probe
 from plait.layers.module_mixer import ModuleMixer
+from plait.layers.registry import HF
 from plait.layers.spec import LayerSpec
 
 if TYPE_CHECKING:
     from torch import nn
-
-PREFIX = "hf:"
 
 
 def check_family(name: str) -> str:
@@ -32,7 +31,7 @@ def check_family(name: str) -> str:
     Raises:
         ValueError: transformers has no token mixer of that name that plait can run.
     """
-    wanted = name.removeprefix(PREFIX)
+    wanted = name.removeprefix(HF)
     by_class = {family.mixer: model_type for model_type, family in FAMILIES.items()}
     if wanted in FAMILIES:
         return wanted
@@ -102,7 +101,7 @@ def _mixer_of(model_type: str) -> type[ModuleMixer]:
     family = FAMILIES[model_type]
     options = [(option, Any, None) for option in family.arguments(probe())]
     return make_dataclass(
-        PREFIX + model_type,
+        HF + model_type,
         options,
         bases=(_HfMixer,),
         namespace={"family": family, "model_type": model_type, "__doc__": f"{family.mixer} of transformers."},

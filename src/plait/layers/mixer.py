@@ -16,13 +16,15 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from plait.checks import check_integer, unknown
 from plait.kernels.graph import Draft, Graph, Signal
 from plait.layers import starts
-from plait.layers.module_mixer import ModuleMixer
 from plait.layers.spec import LayerSpec
+
+if TYPE_CHECKING:
+    from plait.layers.module_mixer import ModuleMixer
 
 LARGEST = 2**31 - 1
 

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from plait.checks import resolve, shortened, unknown
 from plait.kernels.graph import Graph
-from plait.layers.hf import PREFIX, hf_mixer
 from plait.layers.mixer import Mixer, graph_with
-from plait.layers.module_mixer import ModuleMixer
 from plait.layers.options import Options
 from plait.layers.sides import is_side_by_side, sides, sides_of
 from plait.layers.spec import LayerSpec
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from plait.layers.module_mixer import ModuleMixer
+
+HF = "hf:"
+"""Before the name of a family of transformers (`plait.layers.hf`)."""
 
 MIXERS: Mapping[str, str] = MappingProxyType(
     {
@@ -55,7 +58,8 @@ def layer_class(name: str) -> "type[nn.Module]":
         from plait.layers.parallel import side_by_side
 
         return side_by_side(sides(name), tuple(layer_class(side) for side in sides(name)))
-    if name.startswith(PREFIX):
+    if name.startswith(HF):
+        from plait.layers.hf import hf_mixer
         from plait.layers.module_layer import around
 
         return around(hf_mixer(name))
@@ -140,7 +144,9 @@ def is_mixer(value: object) -> TypeGuard[type[Mixer]]:
     return isinstance(value, type) and issubclass(value, Mixer) and value is not Mixer
 
 
-def _is_module_mixer(value: object) -> TypeGuard[type[ModuleMixer]]:
+def _is_module_mixer(value: object) -> "TypeGuard[type[ModuleMixer]]":
+    from plait.layers.module_mixer import ModuleMixer
+
     return isinstance(value, type) and issubclass(value, ModuleMixer) and value is not ModuleMixer
 
 

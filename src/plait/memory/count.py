@@ -13,7 +13,6 @@ from plait.layers.sides import is_side_by_side, sides_of
 from plait.memory.architecture import Architecture
 from plait.memory.block import PLAIT, AnyLayer, Block, Cached, Layer, norm
 from plait.memory.report import LayerMemory, MemoryReport, check_count
-from plait.memory.side_by_side import SideBySide
 from plait.memory.storage import OWN
 from plait.model import HybridConfig
 
@@ -133,6 +132,8 @@ def plait_layer(name: str, spec: LayerSpec) -> AnyLayer:
 def side_by_side(name: str, layers: tuple[AnyLayer, ...]) -> AnyLayer:
     """Layers that stand side by side: one layer of all their parts, where each has formulas."""
     if not all(isinstance(layer, Layer) for layer in layers):
+        from plait.memory.side_by_side import SideBySide
+
         return SideBySide(kind=name, sides=layers)
     blocks = (replace(block, side=place) for place, layer in enumerate(layers) for block in layer.blocks)
     return Layer(kind=name, blocks=tuple(blocks))

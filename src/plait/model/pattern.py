@@ -12,7 +12,7 @@ from functools import cache
 
 from plait.checks import cut, unknown
 from plait.layers import LAYERS
-from plait.layers.hf import PREFIX, check_family
+from plait.layers.registry import HF
 from plait.layers.sides import MOST_SIDES, joined, sides
 
 MAX_LAYERS = 4096
@@ -128,7 +128,9 @@ class _Parser:
             raise self.error(f"expected a layer, got {name or 'the end'!r}")
         if ":" not in name and name not in LAYERS:
             raise self.error(unknown("layer", name, (*LAYERS, "module:Class")))
-        if name.startswith(PREFIX):
+        if name.startswith(HF):
+            from plait.layers.hf import check_family
+
             try:
                 check_family(name)
             except ValueError as error:

@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from plait.files import write_whole
@@ -200,6 +199,8 @@ def _made(command: list[str], sources: list[Path], library: Path) -> str:
 
     The smallest source goes first and alone, to try the options; then the largest, which take longest.
     """
+    from concurrent.futures import ThreadPoolExecutor, as_completed  # here, for only who compiles needs it
+
     by_size = sorted(sources, key=lambda source: source.stat().st_size)
     objects = [library.with_name(f"{place}.o") for place in range(len(sources))]
     steps = [
