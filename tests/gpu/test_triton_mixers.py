@@ -93,9 +93,16 @@ def both_ways(
     return [out.detach(), *(torch.zeros_like(w) if g is None else g for g, w in zip(by, own, strict=True))]
 
 
-def assert_near(got: Tensor, wanted: Tensor, name: str, tolerance: float) -> None:
-    error = float((got.cpu().double() - wanted).norm())
-    assert error <= tolerance * max(float(wanted.norm()), 1e-9), f"{name}: {error / float(wanted.norm()):.1e}"
+def assert_near(
+    got: Tensor, wanted: Tensor, name: str, tolerance: float, plain: Tensor | None = None
+) -> None:
+    """Within the tolerance, or within ten times what `plain`, the same in PyTorch's float32, is away.
+
+    The latter is for what nearly cancels: behind a norm, a single token's read has next to no gradient by its query.
+    """
+    error, size = float((got.cpu().double() - wanted).norm()), max(float(wanted.norm()), 1e-9)
+    lost = 0.0 if plain is None else float((plain.cpu().double() - wanted).norm())
+    assert error <= max(tolerance * size, 10 * lost), f"{name}: {error / size:.1e}"
 
 
 @pytest.fixture
@@ -115,9 +122,10 @@ def test_layers(name: str, options: dict[str, Any], d_model: int):
     for time in LENGTHS:
         given = values(graph, 2, 2, time)
         wanted = both_ways(reference.forward, graph, given, torch.float64)
+        plain = both_ways(reference.forward, graph, given, torch.float32)
         got = both_ways(there.run, graph, given, torch.float32)
-        for what, one, other in zip(names, got, wanted, strict=True):
-            assert_near(one, other, f"{what} at {time}", TOLERANCE.get(name, 3e-5))
+        for what, one, other, lost in zip(names, got, wanted, plain, strict=True):
+            assert_near(one, other, f"{what} at {time}", TOLERANCE.get(name, 3e-5), lost)
 
 
 @pytest.mark.usefixtures("poisoned")
