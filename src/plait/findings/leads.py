@@ -25,12 +25,14 @@ class Pair:
     Args:
         first, second: the fields of each.
         lrs: the only learning rates that may be chosen; all where none is given.
+        rates: of how many, at least, one is chosen.
         score: what of the measurements is compared.
     """
 
     first: Where
     second: Where
     lrs: Sequence[float] = field(default=())
+    rates: int = 1
     score: Score = "pooled"
 
     def cells(self, found: Evidence) -> tuple[Cell, Cell] | None:
@@ -42,7 +44,7 @@ class Pair:
         return one, other
 
     def _only(self, cells: Sequence[Cell]) -> Cell | None:
-        if len(cells) != 1:
+        if len(cells) != 1 or len(cells[0].lrs) < self.rates:
             return None
         cell = cells[0]
         if self.score == "sequences":

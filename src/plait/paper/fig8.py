@@ -5,6 +5,7 @@ repair alone, positions of attention, and layouts of the hybrid. "Repaired" mode
 of the released ones. Trained at length 10 to 50, in rows of 200 tokens.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from plait.experiments.spec import Experiment
@@ -128,7 +129,7 @@ def _changes(p_bit: float) -> dict[str, Pair]:
         f"tested at {other:g}": _pair(*_RUN[:2], p_bit=p_bit, tested=other),
         "equal parameters": _pair(*_EQUAL[:2], p_bit=p_bit),
         "full window": _pair(hybrid(WIDE, window=None), transformer(WIDE, window=None), p_bit=p_bit),
-        "the best of three learning rates": _pair(*_RUN[:2], p_bit=p_bit, free=True),
+        "the best of three learning rates": replace(_pair(*_RUN[:2], p_bit=p_bit, free=True), rates=3),
         "all but the window and the test": _pair(*_EQUAL[:2], separator=True, p_bit=p_bit, free=True),
     }
 

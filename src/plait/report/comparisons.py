@@ -46,20 +46,40 @@ def paired_table(cells: Sequence[Cell]) -> Table | None:
 
 def matrix_table(panel: Panel) -> Table:
     """The means of a panel, a row a line and a column a value of its axis."""
-    by_row = panel.view.y is not None
+    labels = [line.label for line in panel.lines]
+    if panel.view.y is not None:
+        labels = _what_differs(labels)
+    by_row = panel.view.y is not None and all(_is_number(label) for label in labels)
     xs = sorted(
         {point.x for line in panel.lines for point in line.points},
         key=lambda x: (not isinstance(x, int | float), x if isinstance(x, int | float) else str(x)),
     )
-    columns = [Column(name="row", title="trained at" if by_row else "", numeric=by_row)]
+    columns = [Column(name="row", title="trained at" if panel.view.y is not None else "", numeric=by_row)]
     columns += [Column(name=f"at_{value_text(x)}", title=value_text(x)) for x in xs]
     rows = []
-    for line in panel.lines:
+    for line, label in zip(panel.lines, labels, strict=True):
         there = {point.x: point.summary for point in line.points}
         entries = [_mean_entry(there[x].mean) if x in there else Entry(text="-") for x in xs]
-        rows.append((Entry(text=line.label, value=float(line.label) if by_row else line.label), *entries))
+        rows.append((Entry(text=label, value=float(label) if by_row else label), *entries))
     title = f"{panel.title}: mean accuracy by {panel.x_label}" if panel.title else f"By {panel.x_label}"
     return Table(caption=title, columns=tuple(columns), rows=tuple(rows))
+
+
+def _what_differs(labels: list[str]) -> list[str]:
+    """Labels without the words that all of them have at the same place."""
+    words = [label.split() for label in labels]
+    if len(words) < 2 or len({len(one) for one in words}) > 1:
+        return labels
+    told = [place for place, column in enumerate(zip(*words, strict=True)) if len(set(column)) > 1]
+    return [" ".join(one[place] for place in told) for one in words]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _rest(cell: Cell) -> dict[str, object]:

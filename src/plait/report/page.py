@@ -275,9 +275,9 @@ def _section(page: _Page, name: str) -> tuple[Block, ...]:
 
 
 def _repeated_pictures(stored: StoredFigure) -> tuple[str, ...]:
-    """How the names of a last reading's pictures begin, where all readings before it show as many cells."""
+    """How the names of a last reading's pictures begin, where a reading before it shows as many cells."""
     *before, (reading, evidence) = stored.readings
-    if len(before) < 2 or any(len(other.cells) < len(evidence.cells) for _, other in before):
+    if all(len(other.cells) < len(evidence.cells) for _, other in before):
         return ()
     return tuple(
         picture_name(stored.figure, reading, view, 0).removesuffix("0")
@@ -299,10 +299,11 @@ def _plots(page: _Page, words: Sequence[str]) -> tuple[Picture, ...]:
 def _ceilings(page: _Page, name: str) -> tuple[Block, ...]:
     figure, readings = find_figure(name), page.results.figures[name].readings
     made: list[Block] = []
-    for reading, evidence in readings:
+    for place, (reading, evidence) in enumerate(readings):
         picture = picture_name(figure, reading, 0, 0).removesuffix("-0-0")
         title = reading.title if len(readings) > 1 else ""
-        made += ceiling_blocks(evidence.experiment, evidence.cells, name=picture, title=title)
+        blocks = ceiling_blocks(evidence.experiment, evidence.cells, name=picture, title=title)
+        made += [block for block in blocks if place == 0 or not isinstance(block, Picture)]
     return tuple(made)
 
 

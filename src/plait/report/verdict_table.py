@@ -11,6 +11,9 @@ from plait.report.document import Block, Column, Entry, Lines, Picture, Table
 MOST_LETTERS = 160
 """Of a cell."""
 
+MOST_QUESTIONS = 4
+"""Of a figure, each with a row of its own."""
+
 COUNTED = (Outcome.REPRODUCED, Outcome.DIRECTION, Outcome.NOT)
 
 Linked = Callable[[str, str], str]
@@ -26,10 +29,13 @@ def summary_blocks(
         picture: the one that shows most of it.
         linked: what a claim reads like, with a link.
     """
+    read_often = [one for one in figures if len(one.figure.readings) > 1]
+    asked = (read_often, False), ([one for one in figures if one not in read_often], False), (figures, True)
+    tables = (claims_table(some, own=own, linked=linked) for some, own in asked)
     return (
         Lines(lines=tuple(count_lines(figures)), listed=True),
         *(() if picture is None else (picture,)),
-        *(table for own in (False, True) if (table := claims_table(figures, own=own, linked=linked)).rows),
+        *(table for table in tables if table.rows),
     )
 
 
@@ -50,7 +56,7 @@ def count_lines(figures: Sequence[StoredFigure]) -> list[str]:
             f"{missed} {_are(missed)} not"
         )
         unsaid = outcomes.count(Outcome.OPEN)
-        before = f"{reading.title[0].upper()}{reading.title[1:]}: " if len(readings) > 1 else ""
+        before = f"{_titled(reading, figures)}: " if len(readings) > 1 else ""
         lines.append(f"{before}{words}{f'; {unsaid} {_are(unsaid)} open' if unsaid else ''}")
     waiting = sum(not by_reading for _, by_reading in claims)
     if waiting:
@@ -58,6 +64,13 @@ def count_lines(figures: Sequence[StoredFigure]) -> list[str]:
             f"{waiting} claim{'' if waiting == 1 else 's'} {_are(waiting)} of figures that are not run yet"
         )
     return lines
+
+
+def _titled(reading: Reading, figures: Sequence[StoredFigure]) -> str:
+    """A reading's title; of one that stands alone in its figures, their names."""
+    alone = [one.figure for one in figures if tuple(one.figure.readings) == (reading,)]
+    names = [figure.name for figure in alone if not all(map(_is_own, figure.claims))]
+    return ", ".join(names) if names else f"{reading.title[0].upper()}{reading.title[1:]}"
 
 
 def claims_table(
@@ -80,7 +93,8 @@ def claims_table(
     else:
         columns += [Column(name=name, title=name, numeric=False) for name in ("ours", "verdict")]
     rows: list[tuple[Entry, ...]] = []
-    for name, claim, by_reading in _claims(figures):
+    many = [one for one in figures if own and _has_many_questions(one)]
+    for name, claim, by_reading in _claims(one for one in figures if one not in many):
         if _is_own(claim) != own:
             continue
         entries = [_entry(linked(name, claim.statement) if linked else claim.statement)]
@@ -90,12 +104,35 @@ def claims_table(
             entries.append(_entry(_cut(claim.paper)))
             for reading in readings:
                 entries += _said(by_reading.get(reading.name), joined=several)
+            if not readings:
+                entries += _said(None, joined=False)
         rows.append(tuple(entries))
+    rows += [_together(stored, linked) for stored in many]
     return Table(
         caption="Questions of our own" if own else "Claims and verdicts",
         columns=tuple(columns),
         rows=tuple(rows),
     )
+
+
+def _has_many_questions(stored: StoredFigure) -> bool:
+    """More than get a row each, all of them of yes or no."""
+    claims = [claim for claim in stored.figure.claims if _is_own(claim)]
+    found = [judged(claim, evidence) for claim in claims for _, evidence in stored.readings]
+    return len(claims) > MOST_QUESTIONS and all(one is None or one.outcome in COUNTED for one in found)
+
+
+def _together(stored: StoredFigure, linked: Linked | None) -> tuple[Entry, ...]:
+    """A figure's many questions as the one that it asks, and how many of them are answered how."""
+    found = [
+        next(iter(by_reading.values()), None) for _, claim, by_reading in _claims([stored]) if _is_own(claim)
+    ]
+    outcomes = [Outcome.OPEN if one is None else one.outcome for one in found]
+    yes, direction, no = (outcomes.count(outcome) for outcome in COUNTED)
+    unsaid = len(found) - yes - direction - no
+    words = f"of {len(found)}: yes {yes}, in the mean alone {direction}, no {no}, open {unsaid}"
+    question = stored.figure.experiment.question
+    return _entry(linked(stored.figure.name, question) if linked else question), _entry(words)
 
 
 def _cut(text: str) -> str:
