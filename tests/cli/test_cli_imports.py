@@ -27,6 +27,7 @@ try:
     main()
 except SystemExit as stop:
     found = {{"code": stop.code, "heavy": [m for m in {HEAVY!r} if m in sys.modules], "modules": len(sys.modules)}}
+    found["theory"] = "plait.theory" in sys.modules
     os.write(2, json.dumps(found).encode())
 """
 
@@ -80,6 +81,11 @@ def test_a_light_command_imports_neither_torch_nor_numpy(folder: Path, name: str
     found = imported(folder, *LIGHT[name])
     assert found["heavy"] == []
     assert int(str(found["modules"])) <= MOST_MODULES
+
+
+@pytest.mark.parametrize("name", ["help", "help of a command", "version", "tasks", "label"])
+def test_what_bounds_nothing_imports_no_theory(folder: Path, name: str) -> None:
+    assert imported(folder, *LIGHT[name])["theory"] is False
 
 
 def test_results_are_read_with_polars_alone(tmp_path: Path) -> None:

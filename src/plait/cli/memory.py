@@ -8,25 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plait.advisor.curves import Curve
-from plait.advisor.plan import Plan
-from plait.advisor.sheets import (
-    Sheet,
-    costs_sheet,
-    layers_sheet,
-    lengths_sheet,
-    models_sheet,
-    plan_sheet,
-    totals_sheet,
-    without_names,
-)
-from plait.advisor.sizing import Sized
-from plait.advisor.told import fits_told, limits_told, notes_of, weights_told
 from plait.cli.options import Device, JsonFlag, TrustCode, check_device
 from plait.cli.output import print_json, print_line, print_table
 from plait.cli.values import parse_bytes, parse_lengths
 
 if TYPE_CHECKING:
+    from plait.advisor.curves import Curve
+    from plait.advisor.plan import Plan
+    from plait.advisor.sheets import Sheet
     from plait.advisor.sizing import Asked, Sized
     from plait.memory import Architecture
     from plait.model import HybridConfig
@@ -132,7 +121,6 @@ def memory(
 
 
 def _print(found: "list[Sized]", asked: "Asked", *, plot: bool) -> None:
-
     print_sized(found)
     if plot:
         from plait.advisor.curves import curves
@@ -178,8 +166,18 @@ def _plan(
     print_json(made.to_json()) if json else print_plan(made)
 
 
-def print_sized(found: Sequence[Sized]) -> None:
+def print_sized(found: "Sequence[Sized]") -> None:
     """One model by its layers, or by lengths if there are several; several models beside each other."""
+    from plait.advisor.sheets import (
+        costs_sheet,
+        layers_sheet,
+        lengths_sheet,
+        models_sheet,
+        totals_sheet,
+        without_names,
+    )
+    from plait.advisor.told import fits_told, limits_told, weights_told
+
     one, alone = found[0], len(found) == 1
     if alone:
         print_line(weights_told(one))
@@ -201,8 +199,10 @@ def print_sized(found: Sequence[Sized]) -> None:
     _print_notes(found)
 
 
-def print_plan(plan: Plan) -> None:
+def print_plan(plan: "Plan") -> None:
     """The mixes of a model's layers, and what rules them out."""
+    from plait.advisor.sheets import plan_sheet
+
     _print_sheet(plan_sheet(plan))
     cited = {
         reason.statement: f"{reason.bound} ({reason.source}): {reason.statement} {reason.scope}"
@@ -215,12 +215,14 @@ def print_plan(plan: Plan) -> None:
     print_line(f"no causal model does with less than {plan.least_bytes:,} bytes; {plan.scope}")
 
 
-def _print_sheet(sheet: Sheet) -> None:
+def _print_sheet(sheet: "Sheet") -> None:
     print_table(sheet.title, [f"{h.name}\n[{h.unit}]" if h.unit else h.name for h in sheet.heads], sheet.rows)
 
 
-def _print_notes(found: Sequence[Sized]) -> None:
+def _print_notes(found: "Sequence[Sized]") -> None:
     """Each note once, with the models it is about where it is not about all."""
+    from plait.advisor.told import notes_of
+
     about: dict[str, list[str]] = {}
     for one in found:
         for note in notes_of(one):
@@ -235,7 +237,7 @@ WIDTH, HEIGHT = 64, 16
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def text_plot(curves: Sequence[Curve]) -> list[str]:
+def text_plot(curves: "Sequence[Curve]") -> list[str]:
     """Lines of text; where two curves meet stands the later one's letter, and what holds nothing is not drawn.
 
     Raises:
@@ -262,7 +264,7 @@ def text_plot(curves: Sequence[Curve]) -> list[str]:
     return lines
 
 
-def _dense(curve: Curve) -> list[tuple[float, float]]:
+def _dense(curve: "Curve") -> list[tuple[float, float]]:
     """Points between points, straight in logarithms."""
     held = [(float(x), float(y)) for x, y in curve.points if y]
     found = held[:1]
