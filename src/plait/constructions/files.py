@@ -134,7 +134,7 @@ def plan_from_json(values: object) -> Plan:
     if values.get("kind") == "program":
         raise ValueError("this is a compiled program, which plait.compiler.load reads")
     try:
-        layout = dict(values["layout"])
+        layout: dict[str, Any] = dict(values["layout"])
         name = layout.pop("name")
         check_sizes(layout)
         layout = {
