@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from plait import HybridConfig, load
+from plait import HybridConfig, HybridLM, load
 from plait.experiments import Store
 from plait.tasks import SelectiveCopying
 from plait.training import Run, Train
@@ -134,6 +134,17 @@ def test_eval_at_several_lengths(plait, plait_json, saved_model):
     assert [row["seq_len"] for row in found] == [10, 30]
     assert all(0 < row["scored"] < 70 * row["seq_len"] for row in found)
     assert "Wilson" in plait("eval", *args).stdout
+
+
+def test_eval_with_a_carried_state(plait, plait_json, refused, saved_model, tmp_path):
+    args = ("--task", "selective-copying", "--seq-len", "10,3000", "--sequences", 3)
+    whole, found = (plait_json("eval", saved_model, *args, *how)["results"] for how in ((), ("--stream",)))
+    assert [{**row, "state_bytes": None} for row in found] == [row | {"state_bytes": None} for row in whole]
+    assert found[0]["state_bytes"] == found[1]["state_bytes"] > 0
+    assert "state_bytes: carried" in plait("eval", saved_model, *args, "--stream").stdout
+    config = HybridConfig(SelectiveCopying().vocab_size, pattern="SSM-TF", d_model=4, window=None)
+    HybridLM(config).save(tmp_path / "open")
+    assert "needs a window" in refused("eval", tmp_path / "open", *args, "--stream")
 
 
 def test_eval_where_nothing_is_scored(plait_json, saved_model):

@@ -176,6 +176,14 @@ def evaluate(
     seq_len: Annotated[str, typer.Option(metavar="N,M,..", help="Lengths to measure at, in tokens.")] = "100",
     sequences: Annotated[int, typer.Option(help="Fresh sequences at each length.")] = 1024,
     seed: Annotated[int, typer.Option(help="Of the sequences.")] = 0,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream",
+            help="Carry a state from token to token: memory does not grow with the length. Refused where attention "
+            "has no window.",
+        ),
+    ] = False,
     trust_code: TrustCode = False,
     json: JsonFlag = False,
     device: Device = "auto",
@@ -186,6 +194,7 @@ def evaluate(
     plait eval runs/first/_models/* --task selective-copying
     plait eval runs/mine/_models/4be1a0c2d4e5f6071829 --task selective-copying --seq-len 100,200,400
     plait eval my-model --task selective-copying --param variant=adversarial --json
+    plait eval my-model --task selective-copying --seq-len 100000 --sequences 4 --stream
     """
     from plait.model import load
     from plait.tasks import parse_task
@@ -196,10 +205,12 @@ def evaluate(
     wanted = parse_task(task, parse_fields("--param", param))
     lengths = parse_integers("--seq-len", seq_len)
     columns = ("seq_len", "sequences", "correct", "scored", "accuracy", "interval")
+    columns += ("state_bytes",) if stream else ()
     measured: list[dict[str, Any]] = []
     for folder in folders:
         model = load(folder, trust_code=trust_code).to(place)
-        found = [measure(model, wanted, sequences=sequences, seq_len=n, seed=seed) for n in lengths]
+        how = {"sequences": sequences, "seed": seed, "streamed": stream}
+        found = [measure(model, wanted, seq_len=n, **how) for n in lengths]
         rows = [{name: getattr(entry, name) for name in columns} for entry in found]
         measured.append({"model": str(folder), "task": task, "seed": seed, "results": rows})
         if not json:
@@ -208,6 +219,8 @@ def evaluate(
         print_json(measured[0] if len(measured) == 1 else measured)
         return
     print_line("interval: Wilson, 95%, with the scored tokens taken as independent")
+    if stream:
+        print_line("state_bytes: carried from token to token, for all sequences that are read together")
 
 
 def _refuse_twice(

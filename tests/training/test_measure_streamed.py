@@ -1,0 +1,61 @@
+"""Evaluation with a carried state: the counts of the ordinary one, in memory that does not grow."""
+
+import pytest
+
+from plait import HybridConfig
+from plait.constructions import selective_copying
+from plait.model import HybridLM
+from plait.tasks import SelectiveCopying
+from plait.tasks.packed import Packed
+from plait.training import streamed
+from plait.training.measure import measure
+
+TASK = SelectiveCopying()
+
+
+def drawn(pattern: str, window: int | None = 20, **fields) -> HybridLM:
+    config = HybridConfig(TASK.vocab_size, pattern=pattern, d_model=8, window=window, **fields)
+    return HybridLM(config, seed=1)
+
+
+MODELS = {
+    "compiled": lambda: drawn("SSM-TF"),
+    "all right": lambda: selective_copying(TASK, seq_len=100),
+    "in parallel": lambda: drawn("(SSM|TF)-TF"),
+    "step by step": lambda: drawn("GDN-TF"),
+    "biased": lambda: drawn("SSM-TF", positions="alibi"),
+}
+
+
+@pytest.mark.parametrize("seq_len", [10, 16, 45])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_counts_are_those_of_whole_sequences(monkeypatch, name, seq_len):
+    monkeypatch.setattr(streamed, "TOGETHER", 16)  # so that states are carried between parts
+    model = MODELS[name]()
+    whole = measure(model, TASK, sequences=70, seq_len=seq_len)
+    found = measure(model, TASK, sequences=70, seq_len=seq_len, streamed=True)
+    assert (found.correct, found.scored) == (whole.correct, whole.scored)
+    assert whole.state_bytes is None
+    if name == "all right":
+        assert found.correct == found.scored
+
+
+@pytest.mark.parametrize(("name", "lengths"), [("compiled", (100, 20_000)), ("step by step", (30, 150))])
+def test_the_state_does_not_grow(name, lengths):
+    model = MODELS[name]()
+    short, long = (measure(model, TASK, sequences=2, seq_len=n, streamed=True) for n in lengths)
+    assert 0 < short.state_bytes == long.state_bytes
+
+
+def test_labels_that_a_sampler_gives():
+    task = Packed(task=TASK, lengths=(10, 15))
+    model = HybridLM(HybridConfig(task.vocab_size, pattern="SSM-TF", d_model=8, window=20), seed=1)
+    whole, found = (measure(model, task, sequences=9, seq_len=60, streamed=how) for how in (False, True))
+    assert (found.correct, found.scored) == (whole.correct, whole.scored)
+
+
+@pytest.mark.parametrize(("pattern", "place"), [("SSM-TF", "layer 2 (TF)"), ("(SSM|TF)-SSM", "layer 1")])
+def test_an_open_window_is_refused(pattern, place):
+    with pytest.raises(ValueError, match="needs a window") as error:
+        measure(drawn(pattern, window=None), TASK, sequences=1, streamed=True)
+    assert place in str(error.value)
