@@ -142,7 +142,7 @@ class TestWrappedModels:
         inner = hf.fixture("qwen3")
         read = read_config({"model_type": "some_vl_chat", key: inner, "vision_config": {"depth": 3}})
         assert read.layers == read_config(inner).layers
-        assert (read.title, read.verified) == ("Qwen3", True)
+        assert (read.title, read.verified) == ("Qwen3", False)  # nobody looked at some_vl_chat
         assert "only the language model" in read.notes[0]
 
     def test_twice_within(self) -> None:
@@ -176,6 +176,61 @@ class TestWrappedModels:
                 continue
             if name != "phi4_multimodal":  # one flat class, whose language model is Phi-3's
                 assert text.model_type == family, name
+
+
+class TestAroundTheLanguageModel:
+    """What a file says outside its language model can make the figures those of another model."""
+
+    def test_a_draft_model_is_not_its_text_model(self) -> None:
+        text = hf.fixture("gemma4_unified_text")
+        draft = read_config(
+            {"model_type": "gemma4_unified_assistant", "backbone_hidden_size": 64, "text_config": text}
+        )
+        assert not draft.verified
+        assert any("draft model" in note for note in draft.notes)
+        assert any("backbone_hidden_size" in note for note in draft.notes)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"architectures": ["LlamaForCausalLMEagle3"]},
+            {"architectures": ["LlamaForSequenceClassification"]},
+            {"architectures": ["LlamaForCausalLM", "MLPSpeculatorPreTrainedModel"]},
+        ],
+    )
+    def test_another_class_of_a_known_model_type(self, change: dict[str, object]) -> None:
+        llama = hf.fixture("llama")
+        assert read_config(llama | {"architectures": ["LlamaForCausalLM"]}).verified
+        assert not read_config(llama | change).verified
+        assert not read_config({"model_type": "llava", "text_config": llama | change}).verified
+
+    def test_a_wrapper_that_nobody_knows(self) -> None:
+        llama = hf.fixture("llama")
+        assert read_config({"model_type": "llava", "text_config": llama}).verified
+        unknown = read_config({"model_type": "new_kind", "text_config": llama})
+        assert not unknown.verified
+        assert any("new_kind" in note for note in unknown.notes)
+
+    def test_a_field_around_it(self) -> None:
+        llama = hf.fixture("llama")
+        outer = {"model_type": "llava", "text_config": llama, "hidden_size": llama["hidden_size"]}
+        assert read_config(outer).verified
+        assert not read_config(outer | {"hidden_size": 7}).verified
+        assert not read_config(outer | {"num_centroids": 7}).verified
+
+    def test_no_known_wrapper_of_the_library_is_doubted_for_its_own_fields(self) -> None:
+        from transformers import AutoConfig
+
+        from plait.memory.huggingface.wrappers import WRAPPERS, doubts_around, language_model
+
+        sizes = {"hidden_size", "vocab_size", "dtype"}  # differ from the language model's only in defaults
+        for name in WRAPPERS:
+            try:
+                config = AutoConfig.for_model(name).to_dict()
+            except ValueError:
+                continue
+            outer = {field: value for field, value in config.items() if field not in sizes}
+            assert doubts_around(outer, language_model(outer)[0]) == (), name
 
 
 class TestDraftLayers:

@@ -14,7 +14,7 @@ from plait.memory.huggingface.family import Family
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.generic import read_generic
 from plait.memory.huggingface.quantization import packing_of
-from plait.memory.huggingface.wrappers import WRAPPERS, language_model
+from plait.memory.huggingface.wrappers import WRAPPERS, doubts_around, language_model
 from plait.memory.report import dtype_name
 
 _BFLOAT16_NAMES = """
@@ -95,7 +95,8 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
         ValueError: no such file, not a JSON object, neither model_type nor architectures, impossible
             numbers, or an unknown model type (unless `generic`).
     """
-    data, wrapped = language_model(source if isinstance(source, Mapping) else _load(Path(source)))
+    whole = source if isinstance(source, Mapping) else _load(Path(source))
+    data, wrapped = language_model(whole)
     model_type = _model_type(data)
     family = FAMILIES.get(model_type)
     if family is None and not generic:
@@ -104,7 +105,7 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
     body = read_generic(fields) if family is None else family.read(fields)
     drafts = draft_notes(fields, body)
     unread = fields.unread()
-    doubts = _doubts(family, unread, body.doubts)
+    doubts = _doubts(family, unread, (*body.doubts, *doubts_around(whole, data)))
     dtype = data.get("dtype") or data.get("torch_dtype")
     assumed = published_dtype(model_type) if dtype is None else None
     return Architecture(

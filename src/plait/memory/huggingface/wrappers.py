@@ -1,6 +1,10 @@
 """Models with further inputs: where their files keep the language model, and which family it is if they do not say."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+
+from plait.checks import shortened
+from plait.memory.huggingface.neutral import is_neutral
 
 NESTED = (
     "text_config", "llm_config", "language_config", "language_model_config", "thinker_config", "lm_config",
@@ -73,6 +77,70 @@ WRAPPERS: dict[str, str] = {name: family for family, names in _BY_FAMILY.items()
 """The family of a wrapped language model whose file has no model type of its own."""
 
 _INHERITED = ("dtype", "torch_dtype", "quantization_config", "quantization", "compression_config")
+
+_BETWEEN_NAMES = """
+    adapter_config alignment_intermediate_size code2wav_config density_router_threshold downsample_factor
+    downsample_mode downsample_ratio im_end_id im_newline_id im_start_id insert_layer_id merge_kernel_size
+    merged_hidden_size merger_times num_channels out_hidden_size patch_size perceiver_config position_id_per_seconds
+    projection_dim projection_hidden_size qformer_config scale_factor seconds_per_chunk spatial_merge_size
+    spatial_target_layers talker_config tie_word_embeddings token2wav_config vq_config
+"""
+_BETWEEN = frozenset(_BETWEEN_NAMES.split())
+"""Fields of known wrappers' classes about other inputs and outputs, and the way from them to the language model."""
+
+_DRAFT = re.compile(r"assistant|draft|eagle|medusa|speculat|dflash|(?:^|_)mtp", re.IGNORECASE)
+_HEAD = re.compile(
+    r"For(?:Sequence|Token)Classification|ForQuestionAnswering|ForMaskedLM|ForMultipleChoice|Reward"
+)
+DRAFT = (
+    "{name} is a draft model, which may share another model's caches and have weights that are not counted"
+)
+OTHER_HEAD = "{name} has another head than the language model that is counted"
+NO_WRAPPER = "read as the language model within it, but nothing is known of {name} itself"
+UNREAD_AROUND = "around the language model not read, so the figures may be wrong: {names}"
+
+
+def doubts_around(data: Mapping[str, object], inner: Mapping[str, object]) -> tuple[str, ...]:
+    """Why the file as a whole may not be the language model `inner` that is read from it."""
+    doubts: list[str] = []
+    for level in _levels(data):
+        classes = level.get("architectures")
+        names = [level.get("model_type"), *(classes if isinstance(classes, list) else ())][:3]
+        for name in (name for name in names if isinstance(name, str)):
+            if _DRAFT.search(name):
+                doubts.append(DRAFT.format(name=shortened(name)[1:-1]))
+            elif _HEAD.search(name):
+                doubts.append(OTHER_HEAD.format(name=shortened(name)[1:-1]))
+        if _within(level) is not None:
+            doubts += _around(level, inner)
+    return tuple(dict.fromkeys(doubts))
+
+
+def _around(outer: Mapping[str, object], inner: Mapping[str, object]) -> Iterator[str]:
+    name = outer.get("model_type")
+    if isinstance(name, str) and name not in WRAPPERS and name != inner.get("model_type"):
+        yield NO_WRAPPER.format(name=shortened(name)[1:-1])
+    unread = [
+        shortened(field)[1:-1]
+        for field, value in outer.items()
+        if field not in NESTED and field not in _BETWEEN and not is_neutral(field)
+        if value not in (None, False, [], {}) and inner.get(field) != value
+    ]
+    if unread:
+        more = f" and {len(unread) - 12} more" if len(unread) > 12 else ""
+        yield UNREAD_AROUND.format(names=", ".join(unread[:12]) + more)
+
+
+def _levels(data: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """The file, the language model within it, the one within that, and so on."""
+    level: Mapping[str, object] | None = data
+    while level is not None:
+        yield level
+        level = _within(level)
+
+
+def _within(data: Mapping[str, object]) -> Mapping[str, object] | None:
+    return next((found for name in NESTED if isinstance(found := data.get(name), dict)), None)
 
 
 def language_model(data: Mapping[str, object]) -> tuple[dict[str, object], bool]:
