@@ -56,14 +56,14 @@ def path(request, monkeypatch):
 
 @pytest.mark.usefixtures("path")
 class TestTargets:
-    @pytest.mark.parametrize(("task", "program"), COMPILED, ids=lambda value: repr(value)[:60])
+    @pytest.mark.parametrize(("task", "program"), COMPILED, ids=[repr(task) for task, _ in COMPILED])
     def test_a_program_says_the_same(self, task, program):
         for tokens in rows_of(task):
             found = shown(task.targets(tokens))
             assert found == shown(program.run(tokens))
             assert found == [list(task.answers(row)) for row in tokens.tolist()]
 
-    @pytest.mark.parametrize(("task", "loop"), LOOPED, ids=repr)
+    @pytest.mark.parametrize(("task", "loop"), LOOPED, ids=[repr(task) for task, _ in LOOPED])
     def test_a_plain_loop_says_the_same(self, task, loop):
         for tokens in rows_of(task):
             found = shown(task.targets(tokens))
