@@ -3,13 +3,18 @@
 import contextlib
 import json
 import os
+import select
 import stat
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 MOST_JSON_BYTES = 16 * 2**20
 """Of a JSON file: Python needs up to thirty times as much for what is in it."""
+
+PIPE_SECONDS = 5.0
+"""How long a pipe without a writer is waited for."""
 
 _PART = ".part"
 
@@ -74,14 +79,35 @@ def read_bounded(path: Path, *, most: int) -> bytes:
     """What is in a file, of whatever kind it is.
 
     Raises:
-        ValueError: it has more than `most` bytes; no more are read.
+        ValueError: it has more than `most` bytes; no more are read. Or it is a pipe into which nobody writes.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise ValueError(f"{path}: a file of at most {most:,} bytes is needed, this one is larger")
     return data
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, open for reading; a pipe once something is in it, since to open one would wait for its writer.
+
+    Raises:
+        ValueError: a pipe into which nothing is written for `PIPE_SECONDS`.
+        OSError: it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    try:
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            if not select.select([descriptor], [], [], PIPE_SECONDS)[0]:
+                raise ValueError(
+                    f"{path}: a pipe into which nothing was written for {PIPE_SECONDS:g} seconds"
+                )
+            os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def read_json(path: Path, *, most: int = MOST_JSON_BYTES) -> object:

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,27 @@ def test_a_seal_sees_every_bit():
             other = bytes((*data[:place], data[place] ^ (1 << bit), *data[place + 1 :]))
             # A mark that is not there any more is for the reader to miss.
             assert broken(other) is (None if start <= place < start + 13 else True)
+
+
+def test_a_pipe_into_which_nobody_writes_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("plait.files.PIPE_SECONDS", 0.2)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ValueError, match="pipe into which nothing was written"):
+        read_bounded(pipe, most=10)
+
+
+def test_a_pipe_with_a_slow_writer_is_read_whole(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with pipe.open("wb", buffering=0) as file:
+            for part in (b"1", b"2", b"3"):
+                time.sleep(0.05)
+                file.write(part)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert read_bounded(pipe, most=10) == b"123"
+    writer.join()

@@ -20,7 +20,7 @@ from torch import Tensor
 from plait.checks import cut, one_line
 from plait.checks.seal import UNSEALED, broken, sealed
 from plait.checks.trust import refuse_foreign
-from plait.files import parse_json, read_bounded, sweep_parts, write_together
+from plait.files import opened, parse_json, read_bounded, sweep_parts, write_together
 from plait.model.config import HybridConfig
 from plait.model.hybrid import HybridLM
 
@@ -115,7 +115,7 @@ def _read_weights(path: Path, wanted: Mapping[str, Tensor]) -> tuple[dict[str, T
     The header is read and held against what is wanted first, so that no more than these tensors is ever read.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             size = file.read(8)
             length = int.from_bytes(size, "little")
             if len(size) < 8 or length > _MOST_HEADER + 2**10 * len(wanted):
