@@ -137,6 +137,17 @@ def test_the_frontier_of_a_task_of_one_s_own_is_searched(plait, plait_json):
     assert "found by search" in plait(*args, "--reach", "1", "--seconds", 2).stdout
 
 
+def test_a_frontier_of_which_nothing_was_found_does_not_say_that_nothing_is_needed(plait, plait_json):
+    args = ("bounds", "examples.my_task:DelayedCopy", "--param", "lag=3", "--seq-len", 12, "--frontier")
+    args = (*args, "--reach", "8,10,11", "--seconds", 1)
+    statements = [entry["statement"] for entry in plait_json(*args)["frontier"]]
+    assert ["found no family" in text for text in statements] == [True, True, False]
+    assert ["see every input" in text for text in statements] == [False, False, True]
+    text = plait(*args).stdout
+    assert "nothing was found" in text.split("nothing is left to need")[0]
+    assert "nothing was found: that proves nothing" in text
+
+
 def test_numbers_of_states_are_shown_where_they_can_be_read(plait, plait_json):
     assert "exactly 100 states" in plait("bounds", "needle", "--param", "n_words=99").stdout
     states = [

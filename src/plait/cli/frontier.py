@@ -87,9 +87,7 @@ def _document(
 def _print(
     points: "Sequence[FrontierPoint]", marks: "Sequence[Mark]", asked: dict[str, Any], *, searched: bool
 ) -> None:
-    from plait.theory import breakpoints
-
-    steps = breakpoints(points)
+    steps = _levels(points, asked["seq_len"])
     kept = {round(i * (len(steps) - 1) / (MOST_LINES - 1)) for i in range(MOST_LINES)}
     shown = steps if len(steps) <= MOST_LINES else [step for i, step in enumerate(steps) if i in kept]
     title = f"{asked['task']}, {asked['seq_len']} tokens: bits that recurrent states need"
@@ -102,6 +100,8 @@ def _print(
         print_line(f"{len(steps) - len(shown)} more levels between these; --json lists all")
     if searched:
         print_line("the task has no known family: found by search, so true, and better may exist")
+        if any(not step.bits and step.bound.found for step in steps):
+            print_line("nothing was found: that proves nothing, bits may well be needed there")
     print_line(
         "reach: what all windows and convolutions look back together, sum of (window - 1) and (taps - 1)"
     )
@@ -118,6 +118,15 @@ def _print(
             for mark in marks
         ]
         print_table("models", ("model", "kind", "reach", "recurrent bits", "needs", "verdict"), rows)
+
+
+def _levels(points: "Sequence[FrontierPoint]", seq_len: int) -> "list[FrontierPoint]":
+    """The last point of each level; where nothing is known to be needed, also the last that does not see everything."""
+    from plait.theory import breakpoints
+
+    steps = breakpoints(points)
+    unknown = [point for point in points if not point.bits and point.reach < seq_len - 1][-1:]
+    return sorted({step.reach: step for step in (*steps, *unknown)}.values(), key=lambda step: step.reach)
 
 
 def _states(point: "FrontierPoint") -> str | None:

@@ -1,7 +1,8 @@
 """The frontier drawn: bits of recurrent state against reach, forbidden below the curve, with models as marks on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import log10
 from typing import TYPE_CHECKING
 
 from plait.advisor.bounds import SizedBounds
@@ -26,6 +27,9 @@ TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_
 """Reaches that have a number."""
 
 RULED_OUT = "#D55E00"
+
+LINEAR = 0.3
+"""Width of the linear part of an axis, from 0 to 1, in decades."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +67,26 @@ def frontier_plot(points: Sequence[FrontierPoint], marks: Sequence[Mark]) -> "Fi
                 color=RULED_OUT if mark.place.ruled_out else colour, clip_on=False, zorder=3,
             )  # fmt: skip
             hover(line, told(mark))
+    if any(mark.place.ruled_out for mark in marks):
+        axes.plot(
+            [], [], linestyle="none", marker="s", color=RULED_OUT, markersize=7, label="ruled out, any mark"
+        )
+    share = _placed_on(last)
     for at in dict.fromkeys(_at(mark, last) for mark in marks):
         names = ", ".join(mark.name for mark in marks if _at(mark, last) == at)
-        right = at[0] > last / 2
+        right = share(at[0]) > 0.6
         axes.annotate(
             names, at, textcoords="offset points", xytext=(-5 if right else 5, 5), fontsize=7,
             horizontalalignment="right" if right else "left",
         )  # fmt: skip
-    axes.set_xscale("symlog", linthresh=1)
-    axes.set_yscale("symlog", linthresh=1)
+    axes.set_xscale("symlog", linthresh=1, linscale=LINEAR)
+    axes.set_yscale("symlog", linthresh=1, linscale=LINEAR)
     axes.set_xlim(0, last)
     shown = [tick for tick in TICKS if tick <= last]
     axes.set_xticks(shown, [f"{tick:,}" for tick in shown], minor=False)
     axes.set_xticks([], minor=True)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 4 * max(1, *bits, *(mark.place.held.bits for mark in marks)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set(
         xlabel="reach of windows and convolutions, tokens", ylabel="bits in recurrent states, float32 as held"
     )
@@ -84,6 +94,15 @@ def frontier_plot(points: Sequence[FrontierPoint], marks: Sequence[Mark]) -> "Fi
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")
     return figure
+
+
+def _placed_on(last: int) -> Callable[[int], float]:
+    """Where a reach stands on the axis up to `last`, from 0 to 1."""
+
+    def place(reach: int) -> float:
+        return reach * LINEAR if reach <= 1 else LINEAR + log10(reach)
+
+    return lambda reach: place(reach) / place(last)
 
 
 def _at(mark: Mark, last: int) -> tuple[int, int]:

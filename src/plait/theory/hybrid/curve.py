@@ -75,7 +75,7 @@ def frontier(
     best: Bound | None = None
     for reach in reversed(asked):
         bound = found.get(reach) or _nothing(seq_len, reach, searched=True)
-        best = bound if best is None or bound.value > best.value else best
+        best = bound if best is None or not best.value or bound.value > best.value else best
         points.append(FrontierPoint(reach, Fraction(best.value), best))
     return tuple(reversed(points))
 
@@ -113,6 +113,8 @@ def _known_points(task: object, seq_len: int, asked: list[int]) -> tuple[Frontie
             best = bound if bound.value >= best.value else best
         elif family is not None and family.contents > most:
             best, most = _bound(task, seq_len, family), family.contents
+        elif not best.value:
+            best = _nothing(seq_len, reach)
         points.append(FrontierPoint(reach, Fraction(best.value), best))
     return tuple(reversed(points))
 
