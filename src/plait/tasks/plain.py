@@ -30,6 +30,10 @@ class _Draws:
         return [bits < round(p * 2**32) for bits in self.bits(n, draw)]
 
 
+LONGEST_ROW = 2**14
+"""Longer ones are for tensors, which are faster and refuse what no memory holds."""
+
+
 def drawn_row(task: Task, *, seed: int, seq_len: int) -> list[int] | None:
     """The row of `task.sample(Stream(seed, 0, TEST), batch=1, seq_len=seq_len)`.
 
@@ -40,7 +44,7 @@ def drawn_row(task: Task, *, seed: int, seq_len: int) -> list[int] | None:
     """
     check_integer("seed", seed, least=0, most=2**63 - 1)
     draw = _ROWS.get(type(task))
-    return None if draw is None or seq_len < 1 else draw(task, _Draws(seed), seq_len)
+    return None if draw is None or not 1 <= seq_len <= LONGEST_ROW else draw(task, _Draws(seed), seq_len)
 
 
 def _copying(task: SelectiveCopying, draws: _Draws, time: int) -> list[int] | None:
