@@ -242,7 +242,7 @@ def test_a_slice_reads_lists_and_spans(plait, tmp_path):
         ),
         (
             ("reproduce", "tiny", "--add-pattern", "json:JSONDecoder-TF"),
-            "torch.nn.Module or Mixer class 'JSONDecoder'",
+            "ModuleMixer class 'JSONDecoder'",
         ),
         (("reproduce", "tiny", "--only", "train.sed=1"), "nearest: train.seed"),
         (("reproduce", "tiny", "--only", "train.seed=7"), "not in experiment"),

@@ -24,7 +24,7 @@ def started(folder: Path, *arguments: str, **streams) -> subprocess.Popen:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_while_it_trains(tmp_path: Path, number: int):
     process = started(tmp_path, *SMALL.split())
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not list(tmp_path.glob("out/_checkpoints/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
@@ -109,7 +109,7 @@ def test_without_a_home(tmp_path: Path):
 
 def test_waiting_for_another_process_is_said_and_given_up(tmp_path: Path):
     first = started(tmp_path, *SMALL.split())
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not list(tmp_path.glob("out/_checkpoints/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     try:

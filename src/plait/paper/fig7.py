@@ -57,7 +57,7 @@ FIG7 = Figure(
         base=Run(task=Needle(), model=two_layers(window=100), train=replace(PROTOCOL, steps=10_000)),
         vary={"model.window": (20, 100), "model.pattern": PATTERNS, "model.d_model": WIDTHS},
         sweep=SWEEP,
-        quick=({"model.window": (100,), "train.lr": QUICK_LRS, "train.seed": range(3)},),
+        quick=({"model.window": (100,), "train.lr": QUICK_LRS, "train.seed": range(2)},),
         views=(View(panels=("model.window",), ratio=True),),
     ),
     says=SAYS,
