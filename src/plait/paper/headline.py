@@ -23,7 +23,7 @@ from plait.training.run import Run, Train
 HYBRID = ("SSM-TF", 8)
 PURE = (("TF-TF", 10), ("SSM-SSM", 6), ("TF-TF", 26), ("SSM-SSM", 22))
 
-# What the quick form trains: two learning rates about each architecture's best, in about five minutes on two cores.
+# What the quick form trains: two learning rates about each architecture's best, in about six minutes on two cores.
 QUICK_SEEDS = range(4)
 QUICK = {
     HYBRID: (1e-2, 3.16e-2),
