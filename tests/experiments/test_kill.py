@@ -44,17 +44,18 @@ def undisturbed(experiment: Experiment, folder: Path):
     return run_experiment(experiment, folder, train=FakeTrainer(), max_members=4)
 
 
-def test_kills_at_random_moments(tmp_path):
-    folder, chance = tmp_path / "killed", random.Random(0)
+def killed_run(place: Path, chance: random.Random, *, kills: int = N_KILLS) -> int:
+    """Kills a run again and again, then lets it end: the files of an undisturbed one. How many kills there were."""
+    folder, log = place / "killed", place / "calls"
     stored: frozenset[str] = frozenset()
-    kills = 0
-    while kills < N_KILLS or not stored:  # a slow machine needs more of them to finish a shard in between
+    made = 0
+    while made < kills or not stored:  # a slow machine needs more of them to finish a shard in between
         process = start(work, str(folder), 0.005)
-        if kills % 3:
-            wait_for_training(tmp_path / "calls", process)
+        if made % 3:
+            wait_for_training(log, process)
         process.join(chance.uniform(0.0, 0.25))
         if process.exitcode is None:
-            kills += 1
+            made += 1
         assert process.pid is not None
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
@@ -66,15 +67,18 @@ def test_kills_at_random_moments(tmp_path):
     assert len(stored) < 288, "the kills came while there was work to do"
     work(str(folder), 0.0)
     rows = Store(folder).read()
-    assert rows.equals(undisturbed(EXPERIMENT, tmp_path / "undisturbed"))
+    assert rows.equals(undisturbed(EXPERIMENT, place / "undisturbed"))
     assert rows["member"].n_unique() == len(rows) == 288
     names = {path.name for path in folder.iterdir()}
-    assert names == {path.name for path in (tmp_path / "undisturbed").iterdir()}, (
-        "nothing is left lying about"
-    )
+    assert names == {path.name for path in (place / "undisturbed").iterdir()}, "nothing is left lying about"
     for path in folder.glob("*.parquet"):
-        assert path.read_bytes() == (tmp_path / "undisturbed" / path.name).read_bytes()
+        assert path.read_bytes() == (place / "undisturbed" / path.name).read_bytes()
     assert list((folder / "_checkpoints").iterdir()) == []
+    return made
+
+
+def test_kills_at_random_moments(tmp_path):
+    assert killed_run(tmp_path, random.Random(0)) >= N_KILLS
 
 
 INSTANTS = ("before the file is written", "before it has its name", "before its checkpoint is removed")
