@@ -25,7 +25,7 @@ from plait.export import BlockStack
 from plait.model import HybridLM
 from plait.tasks import SelectiveCopying
 from plait.verify import Checks, Verified, verify
-from plait.verify.exhaustive import domain_of, read_all
+from plait.verify.exhaustive import read_all, token_domain
 from plait.verify.reading import CompiledReader
 from plait.verify.session import read_samples
 from plait.verify.workers import single_threads
@@ -75,7 +75,7 @@ def sampled(model: HybridLM) -> Callable[[], int]:
 
 def exhausted() -> Callable[[], int]:
     """Every position of every input of a small domain, prefixes shared."""
-    model, domain = selective_copying(LARGE, 10), domain_of(LARGE, 10)
+    model, domain = selective_copying(LARGE, 10), token_domain(LARGE, 10)
     reader = CompiledReader(model)
 
     @single_threads()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from plait.cli.stream import Mark, SequenceReading, answered, words
+from plait.cli.stream import Marker, SequenceReading, answer_words, answered
 from plait.constructions import selective_copying
 from plait.model import HybridConfig, HybridLM
 from plait.model.streaming import TOGETHER, StreamReader
@@ -60,9 +60,9 @@ def test_answers_before_a_bad_word_are_given():
     given: list[Any] = []
 
     def take() -> None:
-        for entry in answered(reading, words(source)):
+        for entry in answered(reading, answer_words(source)):
             given.append(entry)
 
     with pytest.raises(ValueError, match="unknown token 'oh'"):
         take()
-    assert [entry[0] for entry in given if not isinstance(entry, Mark)] == ["a", "2'", "b", "c"]
+    assert [entry[0] for entry in given if not isinstance(entry, Marker)] == ["a", "2'", "b", "c"]

@@ -28,7 +28,7 @@ HEALTHY_SHARE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Diagnosis:
     """One line of the report.
 
     Args:
@@ -62,18 +62,18 @@ class Speed:
         return self.model_steps * FLOPS_A_MODEL_STEP / (self.gflops * 1e9)
 
 
-def examine(*, seconds: float = 2.0) -> tuple[list[Finding], Speed | None]:
+def examine(*, seconds: float = 2.0) -> tuple[list[Diagnosis], Speed | None]:
     """Look at everything, and train for about `seconds`; the speed is None without PyTorch."""
     findings = [_own(), _python()]
     if importlib.util.find_spec("torch") is None:
-        missing = Finding(what="torch", state="wrong", detail="not installed: pip install torch")
+        missing = Diagnosis(what="torch", state="wrong", detail="not installed: pip install torch")
         return [*findings, missing, *_compiled()], None
     findings += [_torch(), *_compiled(), *_gpu(), *_optional()]
-    speed = measure(seconds=seconds)
+    speed = measured_engine(seconds=seconds)
     return [*findings, _judged(speed)], speed
 
 
-def measure(*, seconds: float = 2.0) -> Speed:
+def measured_engine(*, seconds: float = 2.0) -> Speed:
     """Train 8 members of SSM-TF at d_model 8 for about `seconds`, and multiply matrices for a tenth of that."""
     import torch
 
@@ -107,36 +107,36 @@ def rate(call: Callable[[], object], *, seconds: float) -> float:
     return calls / spent
 
 
-def _own() -> Finding:
+def _own() -> Diagnosis:
     place = os.path.dirname(__file__)
-    return Finding(what="plait", state="ok", detail=f"{version('plait')} in {place}")
+    return Diagnosis(what="plait", state="ok", detail=f"{version('plait')} in {place}")
 
 
-def _python() -> Finding:
+def _python() -> Diagnosis:
     system = f"{platform.system()} {platform.machine()}"
-    return Finding(
+    return Diagnosis(
         what="python", state="ok", detail=f"{platform.python_version()} on {system}, {sys.executable}"
     )
 
 
-def _torch() -> Finding:
+def _torch() -> Diagnosis:
     import torch
 
     built_for = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
     detail = f"{torch.__version__} for {built_for}, {torch.get_num_threads()} threads"
-    return Finding(what="torch", state="ok", detail=detail)
+    return Diagnosis(what="torch", state="ok", detail=detail)
 
 
-def _compiled() -> list[Finding]:
+def _compiled() -> list[Diagnosis]:
     """The compiler and what it made; a failure of the last day is tried again."""
     try:
         compiler = compiler_command()
-        found = Finding(what="C++ compiler", state="ok", detail=compiler_version(compiler))
+        found = Diagnosis(what="C++ compiler", state="ok", detail=compiler_version(compiler))
     except BuildError as error:
-        found = Finding(what="C++ compiler", state="missing", detail=f"{error}; {INSTALL}")
+        found = Diagnosis(what="C++ compiler", state="missing", detail=f"{error}; {INSTALL}")
     if library.turned_off():
         detail = "turned off by PLAIT_NATIVE=0: training is many times slower"
-        return [found, Finding(what="compiled kernels", state="missing", detail=detail)]
+        return [found, Diagnosis(what="compiled kernels", state="missing", detail=detail)]
     try:
         start = time.monotonic()
         path = built(again=True)
@@ -144,50 +144,50 @@ def _compiled() -> list[Finding]:
         library.open_library()
     except BuildError as error:
         detail = f"{error}; training is many times slower; {INSTALL}"
-        return [found, Finding(what="compiled kernels", state="wrong", detail=detail)]
+        return [found, Diagnosis(what="compiled kernels", state="wrong", detail=detail)]
     new = f", compiled in {spent:.0f} s" if spent > 2 else ""
-    return [found, Finding(what="compiled kernels", state="ok", detail=f"{path}{new}")]
+    return [found, Diagnosis(what="compiled kernels", state="ok", detail=f"{path}{new}")]
 
 
-def _gpu() -> list[Finding]:
+def _gpu() -> list[Diagnosis]:
     import torch
 
     if not torch.cuda.is_available():
         return [
-            Finding(
+            Diagnosis(
                 what="GPU", state="missing", detail="none that PyTorch can use; everything runs on the CPU"
             )
         ]
     names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
     triton = (
-        Finding(what="Triton", state="ok", detail=version("triton"))
+        Diagnosis(what="Triton", state="ok", detail=version("triton"))
         if gpu.available()
-        else Finding(
+        else Diagnosis(
             what="Triton", state="wrong", detail="not installed, the GPU trains slowly: pip install triton"
         )
     )
-    return [Finding(what="GPU", state="ok", detail=names), triton]
+    return [Diagnosis(what="GPU", state="ok", detail=names), triton]
 
 
-def _optional() -> list[Finding]:
-    findings: list[Finding] = []
+def _optional() -> list[Diagnosis]:
+    findings: list[Diagnosis] = []
     for package, use in OPTIONAL.items():
         try:
-            findings.append(Finding(what=package, state="ok", detail=version(package)))
+            findings.append(Diagnosis(what=package, state="ok", detail=version(package)))
         except PackageNotFoundError:
-            findings.append(Finding(what=package, state="missing", detail=use))
+            findings.append(Diagnosis(what=package, state="missing", detail=use))
     writable = os.access(cache_folder() if cache_folder().exists() else cache_folder().parent, os.W_OK)
     state = "ok" if writable else "wrong"
     detail = f"{cache_folder()}{'' if writable else ' cannot be written: PLAIT_CACHE names another'}"
-    return [*findings, Finding(what="cache folder", state=state, detail=detail)]
+    return [*findings, Diagnosis(what="cache folder", state=state, detail=detail)]
 
 
-def _judged(speed: Speed) -> Finding:
+def _judged(speed: Speed) -> Diagnosis:
     measured = (
         f"{speed.model_steps:,.0f} model-steps/s with {MEMBERS} members at d_model {D_MODEL}: {speed.share:.1%} of the "
         f"{speed.gflops:,.0f} GFLOP/s that matrix products make on {speed.threads} threads"
     )
     if speed.share >= HEALTHY_SHARE:
-        return Finding(what="speed", state="ok", detail=measured)
+        return Diagnosis(what="speed", state="ok", detail=measured)
     detail = f"{measured}; at least {HEALTHY_SHARE:.0%} is usual with compiled kernels and an idle machine"
-    return Finding(what="speed", state="wrong", detail=detail)
+    return Diagnosis(what="speed", state="wrong", detail=detail)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait import HybridConfig
-from plait.advisor import Plan, plan
+from plait.advisor import MemoryPlan, plan
 from plait.advisor.candidates import candidates
 from plait.memory import architecture_of, count, read_config
 from plait.tasks import AssociativeRecall
@@ -108,7 +108,7 @@ def test_short_convolutions_reach_a_little_further() -> None:
 
 
 def test_as_json_and_rows() -> None:
-    found: Plan = plan(SMALL, budget=4000, seq_len=100, items=32)
+    found: MemoryPlan = plan(SMALL, budget=4000, seq_len=100, items=32)
     plain = json.loads(json.dumps(found.to_json()))
     assert plain["state_bits"]["value"] == 155
     assert [c["remains"] for c in plain["candidates"]] == [c.remains for c in found.candidates]

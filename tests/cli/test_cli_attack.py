@@ -2,7 +2,7 @@ import pytest
 
 from plait import HybridConfig, HybridLM
 from plait.attack import attack
-from plait.cli.output import plain
+from plait.cli.output import plain_json
 from plait.tasks import SelectiveCopying
 
 
@@ -19,8 +19,8 @@ def test_both_attacks_on_a_model(plait, plait_json, windowed):
     args = ("attack", "windowed", "--task", "selective-copying", "--samples", 50, "--seq-len", 30)
     found = attack(windowed.eval(), SelectiveCopying(), samples=50, seq_len=30)
     document = plait_json(*args)
-    assert document["windows"] == plain(found.windows)
-    assert document["state"] == plain(found.state)
+    assert document["windows"] == plain_json(found.windows)
+    assert document["state"] == plain_json(found.state)
     assert document["windows"]["twins"]["difference"] == 0
     text = plait(*args).stdout
     assert "the output depends on the last 11 tokens" in text

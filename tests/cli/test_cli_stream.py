@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plait import Stream, load
-from plait.cli.stream import Mark, words
+from plait.cli.stream import Marker, answer_words
 from plait.constructions import decoding_recall, save
 from plait.tasks import DecodingRecall, SelectiveCopying
 from plait.tasks.streamed import StreamedScores
@@ -56,11 +56,11 @@ def test_words_do_not_depend_on_how_the_bytes_arrive(text, cuts):
             return self.read(sizes.pop() if sizes else 1)
 
     sizes = list(cuts)
-    found = [word for word in words(Slow(text.encode())) if word is not Mark.PAUSE]
+    found = [word for word in answer_words(Slow(text.encode())) if word is not Marker.PAUSE]
     assert [word for word in found if isinstance(word, str)] == text.split()
     lines = text.split("\n")[:-1]
-    marks = [word for word in found if isinstance(word, Mark)]
-    assert marks == [Mark.LINE if line.split() else Mark.RESTART for line in lines]
+    marks = [word for word in found if isinstance(word, Marker)]
+    assert marks == [Marker.LINE if line.split() else Marker.RESTART for line in lines]
 
 
 @pytest.mark.parametrize(

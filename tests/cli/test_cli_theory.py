@@ -8,7 +8,7 @@ import pytest
 
 from plait import HybridConfig
 from plait.advisor import capacity, plan
-from plait.cli.output import plain
+from plait.cli.output import plain_json
 from plait.constructions import cost, smallest_plan
 from plait.memory import count, crossing, read_config
 from plait.memory.configs import read_model
@@ -26,7 +26,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def test_bounds_are_the_library_s(plait, plait_json, name):
     found = plait_json("bounds", name, "--seq-len", 40)["bounds"]
     rows = bounds_table(parse_task(name), 40)
-    assert [row["value"] for row in found] == [plain(row.value) for row in rows]
+    assert [row["value"] for row in found] == [plain_json(row.value) for row in rows]
     assert [row["model"] for row in found] == [row.model for row in rows]
     text = plait("bounds", name, "--seq-len", 40).stdout
     assert all(row.note in text for row in rows)
@@ -93,7 +93,7 @@ def test_a_range_of_sizes(plait, plait_json, tmp_path):
     assert [row["size"] for row in found["sizes"]] == [4, 8, 16, 20]
     for row in found["sizes"]:
         wanted = bounds_table(SelectiveCopying(n_words=row["size"]), 30)
-        assert [entry["value"] for entry in row["bounds"]] == [plain(entry.value) for entry in wanted]
+        assert [entry["value"] for entry in row["bounds"]] == [plain_json(entry.value) for entry in wanted]
     assert (tmp_path / "b" / "bounds.svg").read_text().startswith("<svg")
     lines = plait("bounds", *args).stdout.splitlines()
     assert [line.split()[0] for line in lines[4:8]] == ["4", "8", "16", "20"]
@@ -109,7 +109,7 @@ def test_the_frontier_is_the_library_s(plait, plait_json, saved_model, tmp_path)
     found = plait_json(*args, "-o", "f")
     points = frontier(SelectiveCopying(), 40)
     assert [(entry["reach"], entry["bits"]) for entry in found["frontier"]] == [
-        (point.reach, plain(point.bits)) for point in points
+        (point.reach, plain_json(point.bits)) for point in points
     ]
     assert not found["searched"]
     assert (tmp_path / "f" / "frontier.svg").read_text().startswith("<svg")
@@ -307,7 +307,7 @@ def test_memory_of_a_plait_model(plait, plait_json, saved_model):
     found = plait_json("memory", saved_model, "--seq-len", "3,50", "--cost")
     config = HybridConfig.parse((saved_model / "config.json").read_text())
     for entry, seq_len in zip(found["lengths"], (3, 50), strict=True):
-        wanted = plain(count(config, seq_len).to_json())
+        wanted = plain_json(count(config, seq_len).to_json())
         assert {name: entry[name] for name in wanted} == wanted
         assert entry["cost"]["seq_len"] == seq_len
     assert f"{count(config, 50).parameters:,}" in plait("memory", saved_model).stdout
@@ -316,7 +316,7 @@ def test_memory_of_a_plait_model(plait, plait_json, saved_model):
 def test_memory_of_a_hugging_face_config(plait, plait_json):
     found = plait_json("memory", JAMBA, "--seq-len", 64, "--dtype", "bfloat16", "--batch", 3)
     wanted = read_config(JAMBA).memory(64, batch=3, dtype="bfloat16")
-    assert found["lengths"] == [plain(wanted.to_json())]
+    assert found["lengths"] == [plain_json(wanted.to_json())]
     assert (
         f"{wanted.batch_bytes:,}"
         in plait("memory", JAMBA, "--seq-len", "64,128", "--batch", 3, "--dtype", "bfloat16").stdout
@@ -326,8 +326,8 @@ def test_memory_of_a_hugging_face_config(plait, plait_json):
 def test_memory_says_where_it_pays_and_what_it_can_recall(plait, plait_json):
     found = plait_json("memory", JAMBA)
     model = read_config(JAMBA)
-    assert found["crossing"] == plain(crossing(model).to_json())
-    assert found["capacity"] == plain(capacity(model).to_json())
+    assert found["crossing"] == plain_json(crossing(model).to_json())
+    assert found["capacity"] == plain_json(capacity(model).to_json())
     text = plait("memory", JAMBA).stdout
     assert f"{found['crossing']['length']:,} tokens on" in text
     assert f"{found['capacity']['recall_items']:,} words" in text
@@ -346,7 +346,7 @@ def test_a_plan_says_what_theory_rules_out(plait, plait_json, saved_model):
     for config in (JAMBA, saved_model):
         found = plait_json("memory", config, *args)
         model = read_model(config)
-        assert found == plain(plan(model, budget=2000, items=20, seq_len=60).to_json())
+        assert found == plain_json(plan(model, budget=2000, items=20, seq_len=60).to_json())
         text = plait("memory", config, *args).stdout
         assert text.count("ruled out") == sum(not row["remains"] for row in found["candidates"])
 

@@ -19,7 +19,7 @@ from plait.export import WindowNeededError, bamba_program, export_hf, right_answ
 from plait.export.folder import quiet_transformers
 from plait.random import Stream
 from plait.verify.inputs import Domain, occurring_tokens
-from plait.verify.reading import leads
+from plait.verify.reading import logit_leads
 
 pytestmark = pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 
@@ -29,7 +29,7 @@ def least_lead(model: torch.nn.Module, program: Program, tokens: torch.Tensor) -
     targets = program.targets(tokens)
     assert bool(targets.scored.any())
     with quiet_transformers():
-        return float(leads(model(tokens).logits, targets).min())
+        return float(logit_leads(model(tokens).logits, targets).min())
 
 
 @pytest.mark.parametrize(

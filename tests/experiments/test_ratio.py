@@ -7,7 +7,7 @@ import pytest
 from made_up import made_up_cell
 
 from plait.experiments import headline_ratio
-from plait.experiments.ratio import crossing
+from plait.experiments.ratio import accuracy_crossing
 
 
 def curve(pattern, points, *, n_seeds=6, noise=0.0):
@@ -27,18 +27,18 @@ HYBRID = curve("SSM-TF", [(1_000, 0.0), (2_000, 1.0)])
 
 class TestCrossing:
     def test_between_widths_linear_in_log_parameters(self):
-        found = crossing((1_000, 4_000), np.array([0.4, 0.8]), 0.6)
+        found = accuracy_crossing((1_000, 4_000), np.array([0.4, 0.8]), 0.6)
         assert found.low == found.high == pytest.approx(2_000)
 
     def test_at_a_width(self):
-        assert crossing((1_000, 4_000), np.array([0.4, 0.8]), 0.8).low == pytest.approx(4_000)
+        assert accuracy_crossing((1_000, 4_000), np.array([0.4, 0.8]), 0.8).low == pytest.approx(4_000)
 
     def test_the_first_crossing_of_a_curve_that_comes_back(self):
         means = np.array([0.0, 0.9, 0.1, 1.0])
-        assert crossing((1, 2, 4, 8), means, 0.9).low == pytest.approx(2)
+        assert accuracy_crossing((1, 2, 4, 8), means, 0.9).low == pytest.approx(2)
 
     def test_outside_of_the_widths_only_bounds(self):
-        below, above = (crossing((100, 200), np.array([0.4, 0.8]), a) for a in (0.3, 0.9))
+        below, above = (accuracy_crossing((100, 200), np.array([0.4, 0.8]), a) for a in (0.3, 0.9))
         assert (below.low, below.high) == (0.0, 100.0)
         assert (above.low, above.high) == (200.0, math.inf)
 

@@ -21,7 +21,7 @@ from plait.model import HybridConfig, HybridLM
 from plait.random import Stream
 from plait.tasks import DecodingRecall, SelectiveCopying
 from plait.verify.inputs import Domain, occurring_tokens
-from plait.verify.reading import leads
+from plait.verify.reading import logit_leads
 
 pytestmark = pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 
@@ -37,7 +37,7 @@ def plan_of(task: SelectiveCopying | DecodingRecall, seq_len: int) -> Plan:
 def least_lead(model: Any, plan: Plan, tokens: Tensor) -> float:
     targets = plan.task.targets(tokens)
     with quiet_transformers():
-        gaps = leads(model(tokens).logits, targets)
+        gaps = logit_leads(model(tokens).logits, targets)
     assert bool(targets.scored.any())
     return float(gaps.min())
 

@@ -18,7 +18,7 @@ from plait.findings.judges import (
     ratio,
     reaches,
     stays_below,
-    trained,
+    trained_values,
 )
 from plait.findings.trends import (
     alone_past,
@@ -92,10 +92,10 @@ def test_a_claim_of_size_one(mean, low, high, outcome):
 
 def test_how_much_was_trained():
     whole = cell("TF-TF", 9, 0.5)
-    assert trained([whole]) == "8 seeds, 1 rate"
+    assert trained_values([whole]) == "8 seeds, 1 rate"
     less = replace(whole, seeds=(0,), lrs=(0.001, 0.01))
-    assert trained([less, whole]) == "1-8 seeds, 1-2 rates"
-    assert trained([less]) == "1 seed, 2 rates"
+    assert trained_values([less, whole]) == "1-8 seeds, 1-2 rates"
+    assert trained_values([less]) == "1 seed, 2 rates"
 
 
 def test_a_claim_about_several_patterns():

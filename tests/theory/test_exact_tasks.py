@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from plait.constructions import decoding_recall, layouts, selective_copying
-from plait.constructions.choose import plan_for
+from plait.constructions.choose import chosen_plan
 from plait.constructions.copying import CopyingPlan
 from plait.constructions.line import LinePlan
 from plait.paper.skewed_copying import SkewedCopying
@@ -110,8 +110,8 @@ def test_nothing_is_known_of_it(task):
         task_machine,
         lambda task: attention_reach(task, 9),
         lambda task: bounds_table(task, 9),
-        lambda task: plan_for(task, 9),
-        lambda task: plan_for(task, 9, smallest=True),
+        lambda task: chosen_plan(task, 9),
+        lambda task: chosen_plan(task, 9, smallest=True),
         lambda task: layouts(task, 9),
     ):
         with pytest.raises(ValueError, match=r"\A[^\n]*\Z"):

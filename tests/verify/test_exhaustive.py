@@ -10,8 +10,8 @@ from plait.constructions import decoding_recall, plan_of, selective_copying
 from plait.model import HybridConfig, HybridLM
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, SelectiveCopying, Task
 from plait.verify import Checks, Claims, Tally, verify
-from plait.verify.exhaustive import domain_of, read_all
-from plait.verify.inputs import Domain, duration
+from plait.verify.exhaustive import read_all, token_domain
+from plait.verify.inputs import Domain, duration_text
 from plait.verify.reading import CompiledReader, ParallelReader
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16)
@@ -69,7 +69,7 @@ def test_the_domains_whose_counts_are_known(domain: tuple[int, int, int], counts
         assert tally.gap is not None
         assert tally.margin is not None
         if one.dtype != "bfloat16":
-            assert tally.read == domain_of(task, seq_len).prefixes
+            assert tally.read == token_domain(task, seq_len).prefixes
             assert tally.gap.value >= margins.logit_gap
             assert tally.margin.value >= margins.attention
     assert found.passed
@@ -97,7 +97,7 @@ def test_all_of_decoding_recall(n_bits: int):
     ],
 )
 def test_both_readers_count_what_a_plain_loop_counts(task: Task):
-    model, domain = untrained(task, torch.float64), domain_of(task, 5)
+    model, domain = untrained(task, torch.float64), token_domain(task, 5)
     expected = plainly(model, task, domain.rows(0, domain.inputs))
     assert 0 < expected.right < expected.checked
     for reader in (CompiledReader(model), ParallelReader(model)):
@@ -144,6 +144,6 @@ def test_a_domain_too_large_says_how_many_inputs_and_how_long():
 
 
 def test_durations_in_the_unit_that_suits_them():
-    assert [duration(x) for x in (3.0, 600.0, 86400.0 * 3, 1e12)] == [
+    assert [duration_text(x) for x in (3.0, 600.0, 86400.0 * 3, 1e12)] == [
         "3 seconds", "10 minutes", "3 days", "31,688 years",
     ]  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from plait.advisor.sizing import Asked, Sized
+from plait.advisor.sizing import Sized, SizingRequest
 from plait.memory import Architecture, with_full_attention
 
 SHORTEST, USUAL = 1 << 8, 1 << 17
@@ -25,7 +25,7 @@ class Curve:
     compared: bool = False
 
 
-def curves(sized: Sequence[Sized], asked: Asked) -> list[Curve]:
+def curves(sized: Sequence[Sized], asked: SizingRequest) -> list[Curve]:
     """A curve for each model; one model alone beside itself with full attention, where that is known.
 
     Raises:
@@ -41,7 +41,7 @@ def curves(sized: Sequence[Sized], asked: Asked) -> list[Curve]:
     return [*found, replace(_curve("full attention", full, asked), compared=True)]
 
 
-def _curve(name: str, model: Architecture, asked: Asked) -> Curve:
+def _curve(name: str, model: Architecture, asked: SizingRequest) -> Curve:
     how: dict[str, Any] = {"batch": asked.batch, "dtype": asked.dtype, "storage": asked.storage}
     points = ((n, model.memory(n, **how).batch_bytes) for n in _lengths(max(asked.lengths)))
     return Curve(name=name, points=tuple(points))

@@ -70,7 +70,7 @@ class Planned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class MemoryPlan:
     """The patterns of one model for one demand.
 
     Args:
@@ -153,7 +153,7 @@ def plan(
     items: int,
     dtype: object = None,
     windows: Sequence[int | None] | None = None,
-) -> Plan:
+) -> MemoryPlan:
     """Mix the model's layers anew and say which mixes are ruled out.
 
     Args:
@@ -182,7 +182,7 @@ def plan(
         _judged(candidate, budget=budget, seq_len=seq_len, dtype=name, bits=bits, reach=reach)
         for candidate in candidates(model, tried)
     ]
-    return Plan(
+    return MemoryPlan(
         model=architecture.title,
         dtype=name,
         seq_len=seq_len,
@@ -232,7 +232,7 @@ def _judged(
                 scope=SCOPE,
             )
         )
-    seen = receptive_field(architecture)
+    seen = config_field(architecture)
     if seen is not None and seen - 1 < reach.value:
         against.append(
             Exclusion(
@@ -268,7 +268,7 @@ def _over_budget(held: int, budget: int) -> Exclusion:
     )
 
 
-def receptive_field(architecture: Architecture) -> int | None:
+def config_field(architecture: Architecture) -> int | None:
     """Tokens that the last output can depend on; None where a recurrence or full attention sees all."""
     seen = 1
     for block in architecture.blocks:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plait.advisor.plan import Plan
+from plait.advisor.plan import MemoryPlan
 from plait.advisor.sizing import Sized
 from plait.memory import MemoryReport
 
@@ -134,7 +134,7 @@ def costs_sheet(sized: Sequence[Sized]) -> Sheet:
     return Sheet(title=title, heads=(_MODEL, *(head for _, head in _COSTS)), rows=tuple(rows))
 
 
-def plan_sheet(plan: Plan) -> Sheet:
+def plan_sheet(plan: MemoryPlan) -> Sheet:
     """The mixes of a model's layers, a row each."""
     units = {
         "parameters": SCALARS, "state_bytes": BYTES, "flops_per_token": "operations", "bytes_per_token": BYTES,

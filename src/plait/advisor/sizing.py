@@ -12,7 +12,7 @@ from plait.model import HybridConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class SizingRequest:
     """What models are counted at.
 
     Args:
@@ -88,7 +88,9 @@ class Sized:
         return {**found, "lengths": lengths}
 
 
-def size_models(models: Sequence[tuple[str, HybridConfig | Architecture]], asked: Asked) -> list[Sized]:
+def size_models(
+    models: Sequence[tuple[str, HybridConfig | Architecture]], asked: SizingRequest
+) -> list[Sized]:
     """Each model under its title, and with what it is called by where several have the same.
 
     Args:
@@ -114,7 +116,7 @@ def size_models(models: Sequence[tuple[str, HybridConfig | Architecture]], asked
     return sized
 
 
-def _sized(name: str, model: Architecture, asked: Asked) -> Sized:
+def _sized(name: str, model: Architecture, asked: SizingRequest) -> Sized:
     reports = [
         model.memory(n, batch=asked.batch, dtype=asked.dtype, phase=asked.phase, storage=asked.storage)
         for n in asked.lengths
@@ -141,7 +143,7 @@ def _sized(name: str, model: Architecture, asked: Asked) -> Sized:
     )
 
 
-def _fit(model: Architecture, asked: Asked, budget: int) -> Fit:
+def _fit(model: Architecture, asked: SizingRequest, budget: int) -> Fit:
     how: dict[str, Any] = {"dtype": asked.dtype, "phase": asked.phase, "storage": asked.storage}
     return Fit(
         budget=budget,

@@ -8,7 +8,7 @@ from fractions import Fraction
 from plait.tasks.base import Task
 from plait.theory import Game, open_game, ssm_state_bits
 from plait.theory.certificate import state_certificate
-from plait.theory.families import Family, families
+from plait.theory.families import StateFamily, families
 from plait.theory.recurrent import LEAST_SHARE
 
 Certificate = Mapping[str, object] | str | bytes
@@ -75,7 +75,7 @@ def found_contents(task: Task, *, seq_len: int, seconds: float, seed: int) -> Co
     return Contents(game=game, what="contents found by search", answers=answers, needed_bits=bound.value)
 
 
-def choose_family(task: Task, seq_len: int) -> Family:
+def choose_family(task: Task, seq_len: int) -> StateFamily:
     """The family of most bits less what its queries ask twice, of those whose every query has an answer.
 
     Raises:
@@ -94,6 +94,6 @@ def choose_family(task: Task, seq_len: int) -> Family:
     return max(usable, key=lambda family: 2 * math.log2(family.size) - _asked_bits(family))
 
 
-def _asked_bits(family: Family) -> float:
+def _asked_bits(family: StateFamily) -> float:
     assert family.answers is not None
     return len(family.queries) * math.log2(len(family.answers))

@@ -17,7 +17,7 @@ MOST_RUNS = 12
 """Runs of equal tokens that are shown of an input, from both ends."""
 
 
-def attack(
+def attack_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
     task: TaskOption,
     param: Params = None,

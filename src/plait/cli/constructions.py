@@ -77,7 +77,7 @@ def build(
     from plait.cli.programs import build_program, search_program
     from plait.compiler import Program, plan_program
     from plait.constructions import describe, save, tradeoff
-    from plait.constructions.choose import plan_for
+    from plait.constructions.choose import chosen_plan
     from plait.tasks import parse_task
     from plait.training.loop import resolve_device
 
@@ -95,7 +95,7 @@ def build(
         return
     if only is not None:
         raise ValueError("--only is a choice of programs, not of the constructions made by hand")
-    plan = plan_for(wanted, seq_len, smallest=smallest, success=success, pattern=pattern, dtype=number)
+    plan = chosen_plan(wanted, seq_len, smallest=smallest, success=success, pattern=pattern, dtype=number)
     save(plan.build(), output)
     rate = 0.99 if success is None else success
     compared = smallest and plan.task.vocab_size <= MOST_COMPARED
@@ -213,7 +213,7 @@ def export(
         raise typer.Exit(CHECK_FAILED)
 
 
-def explain(
+def explain_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A model that `plait build` made.")],
     tokens: Annotated[
         str, typer.Option(metavar='"WORDS"', help="The names of the tokens to read, apart by spaces.")

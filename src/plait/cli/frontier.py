@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plait.cli.output import plain, print_json, print_line, print_table
+from plait.cli.output import plain_json, print_json, print_line, print_table
 from plait.cli.values import parse_integers
 
 if TYPE_CHECKING:
@@ -160,6 +160,6 @@ def _write(
     for point in reversed(points):
         if point.bound.certificate is not None and id(point.bound) not in files:
             path = folder / f"{task.replace(':', '-')}-frontier-{point.reach}.json"
-            write_whole(path, f"{json_text.dumps(plain(point.bound.certificate))}\n".encode())
+            write_whole(path, f"{json_text.dumps(plain_json(point.bound.certificate))}\n".encode())
             files[id(point.bound)] = str(path)
     return files

@@ -14,9 +14,9 @@ from plait.cli.values import parse_bytes, parse_lengths
 
 if TYPE_CHECKING:
     from plait.advisor.curves import Curve
-    from plait.advisor.plan import Plan
+    from plait.advisor.plan import MemoryPlan
     from plait.advisor.sheets import Sheet
-    from plait.advisor.sizing import Asked, Sized
+    from plait.advisor.sizing import Sized, SizingRequest
     from plait.memory import Architecture
     from plait.model import HybridConfig
 
@@ -79,7 +79,7 @@ def memory(
     plait memory jamba/config.json --batch 8 --weights-dtype int4 --kv-dtype fp8 --serving vllm -o jamba.html
     plait memory jamba/config.json --plan --budget 64MiB --seq-len 32k --items 1000
     """
-    from plait.advisor.sizing import Asked, size_models
+    from plait.advisor.sizing import SizingRequest, size_models
     from plait.memory import Storage
     from plait.memory.configs import read_model
     from plait.memory.storage import PAGE
@@ -87,7 +87,7 @@ def memory(
     check_device(device)
     if page is not None and serving is None:
         raise ValueError("--page is a server's: give --serving vllm too")
-    asked = Asked(
+    asked = SizingRequest(
         lengths=parse_lengths("--seq-len", seq_len),
         batch=batch,
         dtype=dtype,
@@ -120,7 +120,7 @@ def memory(
         _print(found, asked, plot=plot)
 
 
-def _print(found: "list[Sized]", asked: "Asked", *, plot: bool) -> None:
+def _print(found: "list[Sized]", asked: "SizingRequest", *, plot: bool) -> None:
     print_sized(found)
     if plot:
         from plait.advisor.curves import curves
@@ -130,7 +130,7 @@ def _print(found: "list[Sized]", asked: "Asked", *, plot: bool) -> None:
             print_line(line)
 
 
-def _write_page(found: "list[Sized]", asked: "Asked", path: Path) -> None:
+def _write_page(found: "list[Sized]", asked: "SizingRequest", path: Path) -> None:
     from plait.advisor.curves import curves
     from plait.report import write_html
     from plait.report.sizes import sizes_report
@@ -140,7 +140,7 @@ def _write_page(found: "list[Sized]", asked: "Asked", path: Path) -> None:
 
 def _plan(
     models: "list[HybridConfig | Architecture]",
-    asked: "Asked",
+    asked: "SizingRequest",
     *,
     budget: str | None,
     items: int | None,
@@ -199,7 +199,7 @@ def print_sized(found: "Sequence[Sized]") -> None:
     _print_notes(found)
 
 
-def print_plan(plan: "Plan") -> None:
+def print_plan(plan: "MemoryPlan") -> None:
     """The mixes of a model's layers, and what rules them out."""
     from plait.advisor.sheets import plan_sheet
 

@@ -24,7 +24,7 @@ MOST_INTEGER_BITS = 14_000
 
 def print_json(document: object) -> None:
     """The document as JSON; numbers that are not finite become null."""
-    sys.stdout.write(_laid_out(plain(document)) + "\n")
+    sys.stdout.write(_laid_out(plain_json(document)) + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -78,7 +78,7 @@ def _cell(value: object) -> str:
     return printable(cut(value, most=LONGEST_CELL) if isinstance(value, str) else shown(value))
 
 
-def plain(value: Any) -> Any:
+def plain_json(value: Any) -> Any:
     """The value in JSON's own types.
 
     A fraction that is no integer becomes a decimal number, an integer too long to write out becomes null.
@@ -90,11 +90,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, Fraction):
         return value.numerator if value.denominator == 1 else float(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset | range):
-        return [plain(item) for item in value]
+        return [plain_json(item) for item in value]
     return value if value is None or isinstance(value, str | int) else str(value)
 
 

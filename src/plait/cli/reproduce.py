@@ -13,7 +13,7 @@ from plait.cli.values import parse_choices
 
 if TYPE_CHECKING:
     from plait.experiments import Experiment
-    from plait.paper.asked import Asked
+    from plait.paper.asked import Request
 
 REPORT = "report.html"
 
@@ -135,7 +135,7 @@ def reproduce(
 
 
 def _train_and_report(
-    asked: "Asked", folder: Path, train: "Callable[[Experiment, Path], None]", *, json: bool
+    asked: "Request", folder: Path, train: "Callable[[Experiment, Path], None]", *, json: bool
 ) -> None:
     from plait.experiments import Store
     from plait.report import Report, experiment_report, print_report, write_html
@@ -202,7 +202,7 @@ def _train(
             run_experiment(part, folder, train=trainer, device=device, watch=watch, wait=wait)
 
 
-def _print_forecast(asked: "Asked", folder: Path, *, device: str, json: bool) -> None:
+def _print_forecast(asked: "Request", folder: Path, *, device: str, json: bool) -> None:
     """What would be trained; seconds are those of this machine."""
     from plait.experiments.forecast import forecast
     from plait.training.display import duration

@@ -15,7 +15,7 @@ import typer
 
 from plait.checks.names import unknown
 from plait.cli.options import Device, JsonFlag, Params, TrustCode
-from plait.cli.output import plain
+from plait.cli.output import plain_json
 from plait.cli.values import parse_fields
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _PIECE = re.compile(r"\n|\S+(?=\s)|\S+$")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-class Mark(Enum):
+class Marker(Enum):
     """What comes between words."""
 
     LINE = "the line ends"
@@ -83,7 +83,7 @@ def stream(
         scores=None if asked is None else StreamedScores(asked),
         built_for=_built_for(folder, model),
     )
-    source = words(cast(BufferedReader, sys.stdin.buffer))
+    source = answer_words(cast(BufferedReader, sys.stdin.buffer))
     (_answer_json if json else _answer_text)(reading, source)
 
 
@@ -141,7 +141,7 @@ def _built_for(folder: Path, model: "HybridLM") -> BuiltFor | None:
     return BuiltFor(origin.plan.seq_len, origin.plan.config().layer_specs()[-1].window)
 
 
-def words(source: BufferedReader) -> Iterator[str | Mark]:
+def answer_words(source: BufferedReader) -> Iterator[str | Marker]:
     """The words of a byte stream, each as soon as the space after it is there, and what comes between them.
 
     Raises:
@@ -154,7 +154,7 @@ def words(source: BufferedReader) -> Iterator[str | Mark]:
         pending = ""
         for match in _PIECE.finditer(text):
             if match[0] == "\n":
-                yield Mark.RESTART if empty else Mark.LINE
+                yield Marker.RESTART if empty else Marker.LINE
                 empty = True
             elif match.end() == len(text):
                 pending = match[0]
@@ -163,14 +163,14 @@ def words(source: BufferedReader) -> Iterator[str | Mark]:
                 empty = False
         if len(pending) > LONGEST_WORD:
             raise ValueError(f"tokens of at most {LONGEST_WORD} letters are needed, got {pending[:20]!r}...")
-        yield Mark.PAUSE
+        yield Marker.PAUSE
     if pending:
         yield pending
 
 
 def answered(
-    reading: SequenceReading, source: Iterator[str | Mark]
-) -> Iterator["tuple[str, tuple[Answer, bool | None]] | Mark"]:
+    reading: SequenceReading, source: Iterator[str | Marker]
+) -> Iterator["tuple[str, tuple[Answer, bool | None]] | Marker"]:
     """The words with their answers and whether they are asked for, and the marks between them.
 
     Words that are there together are read together.
@@ -183,29 +183,29 @@ def answered(
     tokens: list[int] = []
     for word in source:
         try:
-            token = None if isinstance(word, Mark) else number(word)
+            token = None if isinstance(word, Marker) else number(word)
         except ValueError:
             yield from zip(words, reading.read_all(tokens), strict=True)
             raise
         if isinstance(word, str) and token is not None:
             words.append(word)
             tokens.append(token)
-        if isinstance(word, Mark) or len(tokens) == MOST_TOGETHER:
+        if isinstance(word, Marker) or len(tokens) == MOST_TOGETHER:
             yield from zip(words, reading.read_all(tokens), strict=True)
             words, tokens = [], []
-        if isinstance(word, Mark):
-            if word is Mark.RESTART:
+        if isinstance(word, Marker):
+            if word is Marker.RESTART:
                 reading.restart()
             yield word
     yield from zip(words, reading.read_all(tokens), strict=True)
 
 
-def _answer_text(reading: SequenceReading, source: Iterator[str | Mark]) -> None:
+def _answer_text(reading: SequenceReading, source: Iterator[str | Marker]) -> None:
     write, space, names = sys.stdout.write, "", reading.names
     for entry in answered(reading, source):
-        if entry is Mark.PAUSE:
+        if entry is Marker.PAUSE:
             sys.stdout.flush()
-        elif isinstance(entry, Mark):
+        elif isinstance(entry, Marker):
             write("\n")
             space = ""
         else:
@@ -216,21 +216,21 @@ def _answer_text(reading: SequenceReading, source: Iterator[str | Mark]) -> None
     write("\n" if space else "")
 
 
-def _answer_json(reading: SequenceReading, source: Iterator[str | Mark]) -> None:
+def _answer_json(reading: SequenceReading, source: Iterator[str | Marker]) -> None:
     write, comma, names = sys.stdout.write, "", reading.names
     write("[")
     for entry in answered(reading, source):
-        if entry is Mark.PAUSE:
+        if entry is Marker.PAUSE:
             sys.stdout.flush()
-        elif entry is Mark.RESTART:
+        elif entry is Marker.RESTART:
             write(f"{comma}null")
             comma = ",\n "
-        elif not isinstance(entry, Mark):
+        elif not isinstance(entry, Marker):
             word, (answer, scored) = entry
             told = (int(word), answer.token) if names is None else (word, names[answer.token])
             document: dict[str, object] = {"token": told[0], "answer": told[1], "gap": answer.gap}
             document |= {} if names is None else {"scored": scored}
-            write(f"{comma}{dumps(plain(document), ensure_ascii=False)}")
+            write(f"{comma}{dumps(plain_json(document), ensure_ascii=False)}")
             comma = ",\n "
     write("]\n")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from plait.tasks import Task
 
 
-def tasks(
+def tasks_command(
     name: Annotated[
         str | None, typer.Argument(help="The task to show; all of them if none is named.")
     ] = None,
@@ -53,7 +53,7 @@ def tasks(
         _print_task(task, document)
 
 
-def label(
+def label_command(
     task: TaskName,
     tokens: Annotated[
         str, typer.Option(metavar="FILE", help="JSON: a list of rows of tokens; - reads stdin.")

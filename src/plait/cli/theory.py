@@ -8,7 +8,7 @@ import typer
 
 from plait.cli.errors import CHECK_FAILED
 from plait.cli.options import Device, JsonFlag, Params, TaskName, TrustCode, check_device
-from plait.cli.output import plain, print_json, print_line, print_table
+from plait.cli.output import plain_json, print_json, print_line, print_table
 from plait.cli.values import parse_fields, parse_span
 
 MOST_SHOWN = 128
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from plait.theory import BoundRow
 
 
-def bounds(
+def bounds_command(
     task: TaskName,
     param: Params = None,
     seq_len: Annotated[int, typer.Option(help="Tokens of an input.")] = 100,
@@ -118,7 +118,7 @@ def bounds(
     layer, depth = one_layer_of(parsed, seq_len), depth_of(parsed)
     written = {} if output is None else _write_certificates(found.bounds, output, task)
     if json:
-        listed = [plain(row) | {"file": written.get(index)} for index, row in enumerate(found.bounds)]
+        listed = [plain_json(row) | {"file": written.get(index)} for index, row in enumerate(found.bounds)]
         said = {"automaton": facts, "one_layer": layer, "depth": depth}
         print_json({**asked, "bounds": listed, "hybrid": found.hybrid, **said})
     else:
@@ -150,7 +150,7 @@ def _show_automaton(name: str, params: dict[str, Any], *, seq_len: int, seconds:
         print_automaton(task, facts)
 
 
-def check(
+def check_command(
     certificate: Annotated[
         Path, typer.Argument(metavar="CERTIFICATE", help="A file that `plait bounds -o` wrote.")
     ],

@@ -28,7 +28,7 @@ SWEPT = {"lr": "lrs", "seed": "seeds"}
 """Fields of `Train` that have an option of several values."""
 
 
-def train(
+def train_command(
     context: typer.Context,
     task: TaskOption = "selective-copying",
     param: Params = None,

@@ -11,7 +11,7 @@ import typer
 
 from plait.cli.errors import CHECK_FAILED
 from plait.cli.options import Device, JsonFlag, Params, TaskOption, TrustCode
-from plait.cli.output import messages, plain, print_json, print_line, print_table
+from plait.cli.output import messages, plain_json, print_json, print_line, print_table
 from plait.cli.values import parse_dtype, parse_fields
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Told = Callable[[str, int, int], None]
 """Hears the kind of check, and how many of how many inputs or positions are done."""
 
 
-def verify(
+def verify_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model, built or trained.")],
     task: TaskOption,
     param: Params = None,
@@ -131,7 +131,7 @@ def _document(
     verified = []
     for one in found.verified:
         tallies = {
-            name: {**plain(tally), "wrong": tally.wrong, "last_undefined": tally.last_undefined}
+            name: {**plain_json(tally), "wrong": tally.wrong, "last_undefined": tally.last_undefined}
             for name, tally in one.tallies.items()
         }
         wrong = None if one.counterexample is None else _named(one.counterexample, task)
@@ -150,7 +150,7 @@ def _document(
 def _named(wrong: "Counterexample", task: "Task") -> dict[str, Any]:
     names = task.token_names
     words = {"names": [names[token] for token in wrong.tokens]}
-    return plain(wrong) | words | {"expected_name": names[wrong.expected], "got_name": names[wrong.got]}
+    return plain_json(wrong) | words | {"expected_name": names[wrong.expected], "got_name": names[wrong.got]}
 
 
 def _print_found(found: "Verification", checks: "Checks", origin: "Constructed | None", task: "Task") -> None:

@@ -9,7 +9,7 @@ import torch
 from plait.compiler.plan import ProgramPlan
 from plait.compiler.program_json import program_from_json
 from plait.constructions import Plan, plan_from_json
-from plait.constructions.files import CONSTRUCTION, check_sizes, sized
+from plait.constructions.files import CONSTRUCTION, check_plan_sizes, sized
 from plait.constructions.plan import attach
 from plait.constructions.rounding import UNITS
 from plait.files import read_json
@@ -62,7 +62,7 @@ def any_plan_from_json(values: object) -> Plan:
     try:
         layout: dict[str, Any] = dict(values["layout"])
         layout["kinds"] = tuple(layout["kinds"])
-        check_sizes(layout)
+        check_plan_sizes(layout)
         return sized(
             ProgramPlan(
                 task=program_from_json(values["program"]),

@@ -9,7 +9,7 @@ from plait.constructions.smallest import smallest_plan
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, task_name
 
 
-def plan_for(
+def chosen_plan(
     task: Task,
     seq_len: int,
     *,

@@ -15,7 +15,7 @@ from plait.model import HybridLM
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class HeldSignal:
     """What a subspace holds at one position after one layer.
 
     Args:
@@ -47,7 +47,7 @@ class Position:
 
     index: int
     token: str
-    held: tuple[Held, ...]
+    held: tuple[HeldSignal, ...]
     looked: tuple[Looked, ...]
     answer: str
     target: str | None
@@ -108,7 +108,7 @@ def explain(model: HybridLM, tokens: Int[Tensor, " time"], plan: Plan | None = N
     positions: list[Position] = []
     for index, token in enumerate(tokens.tolist()):
         held = tuple(
-            Held(
+            HeldSignal(
                 layer=holding.layer,
                 subspace=holding.subspace,
                 lemma=holding.lemma,

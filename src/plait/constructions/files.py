@@ -136,7 +136,7 @@ def plan_from_json(values: object) -> Plan:
     try:
         layout: dict[str, Any] = dict(values["layout"])
         name = layout.pop("name")
-        check_sizes(layout)
+        check_plan_sizes(layout)
         layout = {
             key: float(value) if key in _POSITIVE and value is not None else value
             for key, value in layout.items()
@@ -166,7 +166,7 @@ def plan_from_json(values: object) -> Plan:
     raise ValueError(f"unknown construction {values['kind']!r} with layout {name!r}")
 
 
-def check_sizes(layout: Mapping[str, object]) -> None:
+def check_plan_sizes(layout: Mapping[str, object]) -> None:
     """Refuse a layout's numbers that no construction has.
 
     Raises:

@@ -16,7 +16,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.experiments.selection import Rule, Samples, choose_mean, samples_of
+from plait.experiments.selection import Samples, SelectionRule, choose_mean, samples_of
 from plait.random import Stream
 
 
@@ -66,7 +66,7 @@ class Interval:
 
 
 def mean_interval(
-    rule: Rule, accuracy: NDArray[np.float64], *, samples: int = SAMPLES, seed: int = 0
+    rule: SelectionRule, accuracy: NDArray[np.float64], *, samples: int = SAMPLES, seed: int = 0
 ) -> Interval | None:
     """Of the mean accuracy, a table `(n_lrs, n_seeds)`, at the learning rate that each sample chooses."""
     n_seeds = accuracy.shape[-1]
@@ -88,7 +88,9 @@ def resamples(n_seeds: int, *, samples: int = SAMPLES, seed: int = 0) -> NDArray
     return Stream(seed, n_seeds, BOOTSTRAP).integers(n_seeds, (samples, n_seeds)).numpy()
 
 
-def bootstrap_means(rule: Rule, accuracy: NDArray[np.float64], samples: Samples) -> NDArray[np.float64]:
+def bootstrap_means(
+    rule: SelectionRule, accuracy: NDArray[np.float64], samples: Samples
+) -> NDArray[np.float64]:
     """The mean accuracy of each sample, at the learning rate which that sample chooses."""
     means = samples.weights @ np.nan_to_num(accuracy, nan=0.0).T  # (samples, n_seeds) by (n_seeds, n_lrs)
     return np.take_along_axis(means, rule.chosen(samples)[:, np.newaxis], axis=-1)[:, 0]

@@ -21,7 +21,7 @@ from plait.experiments.edited_code import code_notes
 from plait.experiments.errors import StoreError
 from plait.experiments.runner import (
     POLL_SECONDS,
-    Trainer,
+    TrainRun,
     Unwatched,
     Watch,
     missing,
@@ -44,7 +44,7 @@ def run_on_cards(
     folder: str | os.PathLike[str],
     *,
     cards: int,
-    train: Trainer | None = None,
+    train: TrainRun | None = None,
     device: str = "auto",
     max_members: int | None = None,
     watch: Watch | None = None,

@@ -12,7 +12,7 @@ import polars as pl
 from plait.deferred import deferred
 from plait.experiments.evaluations import evaluation_id
 from plait.experiments.fields import get_field
-from plait.experiments.selection import EARLY_STEPS, BestMean, LeastEarlyLoss, Rule, RuleName
+from plait.experiments.selection import EARLY_STEPS, BestMean, LeastEarlyLoss, RuleName, SelectionRule
 from plait.experiments.spec import Experiment
 from plait.tasks import task_to_json
 from plait.training.evaluation import Evaluation
@@ -58,7 +58,7 @@ class Cell:
         return self.run.model.pattern
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> SelectionRule:
         """What chooses its learning rate.
 
         Raises:

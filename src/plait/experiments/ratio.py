@@ -28,7 +28,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crossing:
+class AccuracyCrossing:
     """Between `low` and `high` parameters; equal where the accuracy is reached inside the measured widths."""
 
     low: float
@@ -51,10 +51,12 @@ class Ratio:
     seeds: int
 
 
-def crossing(parameters: Sequence[int], means: NDArray[np.float64], accuracy: float) -> Crossing:
+def accuracy_crossing(
+    parameters: Sequence[int], means: NDArray[np.float64], accuracy: float
+) -> AccuracyCrossing:
     """Where a curve first reaches `accuracy`; `parameters` ascending."""
     low, high = _crossings(parameters, means[np.newaxis], accuracy)
-    return Crossing(low=float(low[0]), high=float(high[0]))
+    return AccuracyCrossing(low=float(low[0]), high=float(high[0]))
 
 
 def headline_ratio(

@@ -86,7 +86,7 @@ POLL_SECONDS = 0.5
 """How often a shard that another process is training is looked at again."""
 
 
-class Trainer(Protocol):
+class TrainRun(Protocol):
     """`plait.training.train`, or what stands in for it."""
 
     def __call__(
@@ -142,7 +142,7 @@ def run_experiment(
     experiment: Experiment,
     folder: str | os.PathLike[str],
     *,
-    train: Trainer | None = None,
+    train: TrainRun | None = None,
     device: str = "auto",
     max_members: int | None = None,
     watch: Watch | None = None,
@@ -216,7 +216,7 @@ def rows_of_experiment(store: Store, experiment: Experiment) -> pl.DataFrame:
 @dataclass(frozen=True, kw_only=True)
 class _Work:
     store: Store
-    train: Trainer
+    train: TrainRun
     device: str
     watch: Watch
     evaluations: tuple[Evaluation, ...]
@@ -254,7 +254,7 @@ class _Work:
 
 def plait_train(
     *, unchecked: bool = False, engine: str = "auto", callback: Callback | None = None
-) -> Trainer:
+) -> TrainRun:
     """What trains unless something else is given; all arguments as in `plait.training.train`."""
     from plait.training import train
 

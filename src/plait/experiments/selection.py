@@ -46,14 +46,14 @@ def once(n_seeds: int) -> Samples:
     return Samples(np.arange(n_seeds)[np.newaxis], np.full((1, n_seeds), 1 / n_seeds))
 
 
-class Rule(Protocol):
+class SelectionRule(Protocol):
     """How a cell's learning rate is chosen."""
 
     def chosen(self, samples: Samples) -> NDArray[np.int64]:
         """The index of each sample's rate."""
         ...
 
-    def at(self, columns: Sequence[int]) -> "Rule":
+    def at(self, columns: Sequence[int]) -> "SelectionRule":
         """The same with some of the seeds."""
         ...
 

@@ -17,7 +17,7 @@ from plait.experiments.edited_code import code_notes
 from plait.experiments.errors import StoreError
 from plait.experiments.runner import (
     Trained,
-    Trainer,
+    TrainRun,
     Unwatched,
     Watch,
     keep,
@@ -47,7 +47,7 @@ def run_on_ray(
     folder: str | os.PathLike[str],
     *,
     address: str = LOCAL,
-    train: Trainer | None = None,
+    train: TrainRun | None = None,
     device: str = "auto",
     max_members: int | None = None,
     watch: Watch | None = None,
@@ -92,7 +92,7 @@ def check_ray() -> None:
         raise ValueError(_NO_RAY)
 
 
-def train_part(part: Shard, train: Trainer, device: str, evaluations: Sequence[Evaluation]) -> Trained:
+def train_part(part: Shard, train: TrainRun, device: str, evaluations: Sequence[Evaluation]) -> Trained:
     """What a worker does."""
     result = train(
         part.runs[0], seeds=part.seeds, lrs=part.lrs, device=device, progress=None, checkpoint=None
@@ -108,7 +108,7 @@ class _Spread:
     ) -> None:
         self.ray, self.store, self.watch, self.evaluations = ray, store, watch, evaluations
 
-    def run(self, shards: Sequence[Shard], train: Trainer, device: str) -> None:
+    def run(self, shards: Sequence[Shard], train: TrainRun, device: str) -> None:
         n_gpus = 1 if resolve_device(device).type == "cuda" else 0
         task = self.ray.remote(num_cpus=1, num_gpus=n_gpus, max_retries=-1)(train_part)
         under_way: dict[Any, tuple[Shard, Shard]] = {}

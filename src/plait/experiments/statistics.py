@@ -15,7 +15,7 @@ from plait.experiments.bootstrap import (
     resampled,
 )
 from plait.experiments.cells import Cell
-from plait.experiments.selection import Rule, Samples, once
+from plait.experiments.selection import Samples, SelectionRule, once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +121,6 @@ def change_of_difference(
     return Difference(mean=mean, interval=interval_of(changes, len(shared)), seeds=len(shared))
 
 
-def _at_seeds(cell: Cell, seeds: Sequence[int]) -> tuple[Rule, NDArray[np.float64]]:
+def _at_seeds(cell: Cell, seeds: Sequence[int]) -> tuple[SelectionRule, NDArray[np.float64]]:
     columns = [cell.seeds.index(seed) for seed in seeds]
     return cell.rule.at(columns), cell.accuracy[:, columns]

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from plait.experiments import Cell, Difference, headline_ratio, paired_difference
-from plait.experiments.ratio import crossing
+from plait.experiments.ratio import accuracy_crossing
 from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered
 from plait.findings.evidence import Evidence
 from plait.findings.series import value_of
@@ -42,7 +42,7 @@ def rates(found: Evidence, cells: Iterable[Cell]) -> str:
     return ", ".join(f"{p} {low:g}" + (f"-{high:g}" if high > low else "") for p, low, high in spans)
 
 
-def trained(cells: Iterable[Cell]) -> str:
+def trained_values(cells: Iterable[Cell]) -> str:
     """Fewest and most seeds and learning rates: `32 seeds, 9 rates`, `4-32 seeds, 1 rate`."""
     counts = [(len(cell.seeds), len(set(cell.lrs))) for cell in cells]
     texts = []
@@ -61,7 +61,7 @@ class Training(TypedDict):
 
 def training(found: Evidence, cells: Iterable[Cell]) -> Training:
     cells = list(cells)
-    return {"rates": rates(found, cells), "trained": trained(cells)}
+    return {"rates": rates(found, cells), "trained": trained_values(cells)}
 
 
 def reaches(where: Where, *, accuracy: float) -> Judge:
@@ -128,7 +128,7 @@ def _first(found: Evidence, cells: Sequence[Cell], accuracy: float) -> list[floa
     for pattern in dict.fromkeys(cell.pattern for cell in cells):
         row = having(cells, {PATTERN: pattern})
         means = np.array([found.summary(cell).mean for cell in row])
-        firsts.append(crossing([cell.parameters for cell in row], means, accuracy).high)
+        firsts.append(accuracy_crossing([cell.parameters for cell in row], means, accuracy).high)
     return firsts
 
 
@@ -260,7 +260,7 @@ def larger_windows_hurt(where: Where, *, narrow: int) -> Judge:
             ours=f"window {widest} less {narrow}: {difference_text(own)} ({means[1]} against {means[0]}){same}",
             short=difference_text(own),
             rates=", ".join(f"window {w} {found.summary(windows[w]).lr:g}" for w in (narrow, widest)),
-            trained=trained((wide, reference)),
+            trained=trained_values((wide, reference)),
         )
 
     return judge

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plait.experiments.ratio import crossing
+from plait.experiments.ratio import accuracy_crossing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,5 +58,5 @@ def ratio_between(
 
 def _reaching(references: Sequence[Reference], pattern: str, accuracy: float) -> float:
     points = sorted((r.parameters, r.accuracy) for r in references if r.pattern == pattern)
-    found = crossing([size for size, _ in points], np.array([mean for _, mean in points]), accuracy)
+    found = accuracy_crossing([size for size, _ in points], np.array([mean for _, mean in points]), accuracy)
     return found.low if found.low == found.high else math.inf

@@ -20,7 +20,7 @@ def is_pure(cell: Cell) -> bool:
     return len(set(cell.run.model.parts)) == 1
 
 
-def sides(cells: Sequence[Cell]) -> tuple[dict[str, list[Cell]], list[Cell]]:
+def pure_and_hybrid(cells: Sequence[Cell]) -> tuple[dict[str, list[Cell]], list[Cell]]:
     """Pure cells, all together and by pattern, and hybrid ones."""
     pure = [cell for cell in cells if is_pure(cell)]
     by_pattern = {cell.pattern: [c for c in pure if c.pattern == cell.pattern] for cell in pure}
@@ -30,7 +30,7 @@ def sides(cells: Sequence[Cell]) -> tuple[dict[str, list[Cell]], list[Cell]]:
 
 def ratios_by_pattern(cells: Sequence[Cell], accuracies: Sequence[float] = ACCURACIES) -> Ratios | None:
     """For each pure pattern and all of them, the ratio at every accuracy; None without both kinds of cells."""
-    pure, hybrid = sides(cells)
+    pure, hybrid = pure_and_hybrid(cells)
     if not pure or not hybrid:
         return None
     return {name: ratio_curve(side, hybrid, accuracies) for name, side in pure.items()}
@@ -58,7 +58,7 @@ def setting_ratios(cells: Sequence[Cell]) -> list[tuple[str, str, Ratio]]:
         groups.setdefault((value_text(cell.run.task), setting), []).append(cell)
     found: list[tuple[str, str, Ratio]] = []
     for (task, setting), group in groups.items():
-        pure, hybrid = sides(group)
+        pure, hybrid = pure_and_hybrid(group)
         if task in DECISIVE and pure and hybrid:
             smallest = next(iter(pure.values()))
             found.append((task, setting, headline_ratio(smallest, hybrid, DECISIVE[task])))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from plait.memory.block import TRANSFORMERS, AnyLayer, Block, Cached
 from plait.memory.formats import scales_of
-from plait.memory.packing import Packing, uniform
+from plait.memory.packing import Packing, uniform_packing
 from plait.memory.report import MemoryReport, check_count, dtype_bytes, dtype_name
 from plait.memory.storage import OWN, SOURCES, Storage
 
@@ -98,7 +98,7 @@ class Architecture:
             raise ValueError(f'phase must be "decode" or "prefill", got {phase!r}')
         name = self.checked_dtype(dtype)
         cached = Cached(seq_len=seq_len, convention=self.convention, phase=phase, storage=storage)
-        packing = self.packing if storage.weights is None else uniform(storage.weights)
+        packing = self.packing if storage.weights is None else uniform_packing(storage.weights)
         as_stored = None if packing is None else packing.weight_bytes(self.layers, self.outside, dtype=name)
         unknown = packing is not None and as_stored is None
         return MemoryReport(

@@ -149,7 +149,7 @@ class Block:
         came = cached.seq_len if cached.phase == "prefill" else (cached.seq_len - 1) % self.pool + 1
         return (came - left) * self.pool_left
 
-    def held(self, cached: "Cached", dtype: str) -> "Held":
+    def held(self, cached: "Cached", dtype: str) -> "HeldState":
         """Scalars and bytes that it keeps for one sequence."""
         plain = bits_of(dtype)
         wide = max(plain, FLOAT32_BITS)
@@ -166,7 +166,7 @@ class Block:
         spare = self.kv_per_token * (cached.stored(self.window) - cached.tokens(self.window)) * kv_bits
         spare += self.pool_spare(cached) * kv_bits
         spare += self.conv_spare * conv_bits if cached.phase == "decode" and not cached.served else 0
-        return Held(
+        return HeldState(
             conv=conv + self.token_ids,
             kv=tokens,
             bits=state + conv * conv_bits + self.token_ids * TOKEN_ID_BITS + kv,
@@ -187,7 +187,7 @@ class Block:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class HeldState:
     """What a part keeps for one sequence: scalars of tails and of cache, bits of all, of the cache, and to spare."""
 
     conv: int

@@ -49,7 +49,7 @@ class Packing:
         return whole_bytes(total)
 
 
-def uniform(name: str) -> Packing:
+def uniform_packing(name: str) -> Packing:
     """The matrices of all layers in one format, everything else (tables, answers, norms, routers) as it is."""
     bits = bits_of(name)
     return Packing(label=name, bits=lambda block, index: None if index == OUTSIDE else bits)

@@ -20,14 +20,14 @@ from plait.layers import MambaLayer, TransformerLayer, rope
 from plait.model.hybrid import HybridLM
 
 
-class Held(NamedTuple):
+class HeldParts(NamedTuple):
     """What one layer carries, in tiles: its tensors, and how many tokens its cache holds."""
 
     parts: tuple[Tensor, ...]
     tokens: int
 
 
-CompiledState: TypeAlias = tuple[Held, ...]
+CompiledState: TypeAlias = tuple[HeldParts, ...]
 
 
 class Advanced(NamedTuple):
@@ -39,7 +39,7 @@ class Advanced(NamedTuple):
 
 
 _Layer: TypeAlias = Callable[
-    [Tensor, Held, Batch, Tensor | None], tuple[Tensor, Held, Float[Tensor, "batch time"] | None]
+    [Tensor, HeldParts, Batch, Tensor | None], tuple[Tensor, HeldParts, Float[Tensor, "batch time"] | None]
 ]
 
 
@@ -68,13 +68,13 @@ class CompiledModel:
     def start(self, batch: int) -> CompiledState:
         """The state before the first token of `batch` sequences."""
         lying = Batch(batch, 0, tiled=True)
-        state: list[Held] = []
+        state: list[HeldParts] = []
         for name, spec in zip(self.config.layers, self.config.layer_specs(), strict=True):
             shapes = [(0, 2 * spec.d_model)]
             if name == "SSM":
                 shapes = [(spec.d_inner, spec.d_state), (spec.d_conv - 1, spec.d_inner)]
             parts = tuple(self._table.new_zeros(lying.features(*shape)) for shape in shapes)
-            state.append(Held(parts, 0))
+            state.append(HeldParts(parts, 0))
         return tuple(state)
 
     @torch.no_grad()
@@ -101,7 +101,7 @@ class CompiledModel:
                 raise ValueError(f"tokens must be in [0, {self.vocab_size}), got {low if low < 0 else high}")
         batch = Batch(*tokens.shape, tiled=True)
         hidden = stream_embed(self._table, tokens)
-        after: list[Held] = []
+        after: list[HeldParts] = []
         margins = None
         for place, (layer, held) in enumerate(zip(self._layers, state, strict=True)):
             asked = sources if place == self._last_attention else None
@@ -152,11 +152,11 @@ def _mamba(layer: MambaLayer) -> _Layer:
     eps = layer.spec.norm_eps
 
     def advance(
-        hidden: Tensor, held: Held, batch: Batch, sources: Tensor | None
-    ) -> tuple[Tensor, Held, Tensor | None]:
+        hidden: Tensor, held: HeldParts, batch: Batch, sources: Tensor | None
+    ) -> tuple[Tensor, HeldParts, Tensor | None]:
         before = held.parts[0], held.parts[1]
         hidden, after = mamba_advance(hidden, before, weights, batch=batch, eps=eps)
-        return hidden, Held(after, 0), None
+        return hidden, HeldParts(after, 0), None
 
     return advance
 
@@ -166,14 +166,14 @@ def _transformer(layer: TransformerLayer) -> _Layer:
     weights = NeoXWeights(*(weight.detach().contiguous() for weight in layer.weights()))
 
     def advance(
-        hidden: Tensor, held: Held, batch: Batch, sources: Tensor | None
-    ) -> tuple[Tensor, Held, Tensor | None]:
+        hidden: Tensor, held: HeldParts, batch: Batch, sources: Tensor | None
+    ) -> tuple[Tensor, HeldParts, Tensor | None]:
         total = held.tokens + batch.time
         seen = total if spec.window is None else min(total, spec.window)
         turn = rope.distances(seen, d_rotary=spec.d_rotary, base=spec.rotary_base, dtype=hidden.dtype)
         heads = Heads(spec.n_heads, spec.window, spec.d_turning, *turn)
         cache = held.parts[0], held.tokens
         found = neox_advance(hidden, cache, weights, heads, batch=batch, eps=spec.norm_eps, sources=sources)
-        return found.hidden, Held((found.cache,), heads.kept(total)), found.margins
+        return found.hidden, HeldParts((found.cache,), heads.kept(total)), found.margins
 
     return advance

@@ -12,7 +12,7 @@ from plait.paper.catalogue import find_figure
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Request:
     """A figure and the part of its experiment that is to be run.
 
     Args:
@@ -34,7 +34,7 @@ def ask(
     patterns: Sequence[str] = (),
     only: Sequence[str] = (),
     fields: Mapping[str, Sequence[Any]] | None = None,
-) -> Asked:
+) -> Request:
     """The figure of this name, `module:FIG` for one of a user's own.
 
     Args:
@@ -60,4 +60,4 @@ def ask(
     for option, values in (("--add-pattern", patterns), ("--only", only)):
         for value in values:
             words += [option, value]
-    return Asked(figure=figure.of(whole), part=part, command=shlex.join(words))
+    return Request(figure=figure.of(whole), part=part, command=shlex.join(words))

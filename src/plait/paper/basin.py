@@ -17,7 +17,7 @@ from plait.experiments.view import View
 from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
-from plait.findings.judges import trained
+from plait.findings.judges import trained_values
 from plait.findings.readings import AS_TRAINED
 from plait.findings.trends import of_task
 from plait.findings.words import bracketed, decimals
@@ -95,7 +95,7 @@ def finds_back(found: Evidence) -> Finding | None:
         short="; ".join(short),
         why=f"finding back is a mean of {decimals(FOUND_BACK, 2)}",
         rates=rate,
-        trained=trained(shown),
+        trained=trained_values(shown),
     )
 
 

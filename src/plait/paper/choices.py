@@ -10,7 +10,7 @@ from plait.experiments.view import View
 from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
-from plait.findings.judges import trained
+from plait.findings.judges import trained_values
 from plait.findings.readings import AS_TRAINED
 from plait.findings.sides import setting_ratios
 from plait.findings.words import ratio_text, span_text
@@ -56,7 +56,7 @@ def ratio_by_choice(found: Evidence) -> Finding | None:
         ours="; ".join(words),
         short="; ".join(f"{task} {span_text(those)}" for task, those in by_task.items()),
         rates="chosen for each",
-        trained=trained(found.cells),
+        trained=trained_values(found.cells),
     )
 
 

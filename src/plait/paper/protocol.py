@@ -51,7 +51,7 @@ class Fact:
     note: str = ""
 
 
-def as_run(pattern: str, d_model: int = 8, **changes: object) -> HybridConfig:
+def program_config(pattern: str, d_model: int = 8, **changes: object) -> HybridConfig:
     """The model of a cell of Figure 4 as the program ran it."""
     base = FIG4.experiment.base
     model = replace(base.model, pattern=pattern, d_model=d_model, **changes)  # pyright: ignore[reportArgumentType]
@@ -60,7 +60,7 @@ def as_run(pattern: str, d_model: int = 8, **changes: object) -> HybridConfig:
 
 def _weights(name: str, d_model: int = 96) -> torch.Tensor:
     """A tensor of a freshly initialised hybrid, large enough for its deviation to be seen."""
-    model = HybridLM(replace(as_run("SSM-TF", d_model), vocab_size=34), seed=0, dtype=torch.float64)
+    model = HybridLM(replace(program_config("SSM-TF", d_model), vocab_size=34), seed=0, dtype=torch.float64)
     return model.get_parameter(name).detach()
 
 
@@ -95,7 +95,7 @@ def _step() -> float:
 
 def _dropped() -> tuple[bool, bool]:
     """Whether dropout acts on the embedding, and whether on anything behind it."""
-    model = HybridLM(replace(as_run("TF-TF"), vocab_size=34), seed=0, dtype=torch.float64).train()
+    model = HybridLM(replace(program_config("TF-TF"), vocab_size=34), seed=0, dtype=torch.float64).train()
     layer = model.layers[0]
     assert isinstance(layer, TransformerLayer)
     hidden = torch.randn(1, 9, 8, dtype=torch.float64)
@@ -109,7 +109,7 @@ def _dropped() -> tuple[bool, bool]:
 
 def _window() -> int:
     """How many tokens, itself included, a query of Figure 4's attention reads, by what moves its output."""
-    layer = TransformerLayer(replace(as_run("TF-TF"), vocab_size=34).layer_specs()[0]).double()
+    layer = TransformerLayer(replace(program_config("TF-TF"), vocab_size=34).layer_specs()[0]).double()
     layer.reset_parameters(Stream(0))
     hidden = torch.randn(1, 40, 8, dtype=torch.float64, requires_grad=True)
     layer(hidden)[0, -1].sum().backward()
@@ -134,7 +134,8 @@ _VOCABULARY = {"SelectiveCopying": 34, "MultiKeyRecall": 11}
 def _counts() -> int:
     """How many of `PARAMETERS` our models have to the parameter."""
     return sum(
-        count(replace(as_run(pattern, d_model), vocab_size=_VOCABULARY[task]), 100).parameters == wanted
+        count(replace(program_config(pattern, d_model), vocab_size=_VOCABULARY[task]), 100).parameters
+        == wanted
         for (task, pattern), sizes in PARAMETERS.items()
         for d_model, wanted in sizes.items()
     )
@@ -191,17 +192,19 @@ FACTS = (
         program="0.1 on the embedding's output alone",
         source=PROGRAM,
         ours=lambda: (
-            f"{as_run('TF-TF').dropout:g}, {'embedding alone' if _dropped() == (True, False) else 'elsewhere'}"
+            f"{program_config('TF-TF').dropout:g}, {'embedding alone' if _dropped() == (True, False) else 'elsewhere'}"
         ),
-        agrees=lambda: as_run("TF-TF").dropout == 0.1 and _dropped() == (True, False),
+        agrees=lambda: program_config("TF-TF").dropout == 0.1 and _dropped() == (True, False),
     ),
     Fact(
         what="1, 3 or 5 rotary dimensions (widths 4, 12, 20)",
         program="the table of angles cut to so many columns",
         source=PROGRAM,
-        ours=lambda: ", ".join(str(as_run("TF-TF", d).layer_specs()[0].d_turning) for d in (4, 12, 20)),
+        ours=lambda: ", ".join(
+            str(program_config("TF-TF", d).layer_specs()[0].d_turning) for d in (4, 12, 20)
+        ),
         agrees=lambda: (
-            [as_run("TF-TF", d).layer_specs()[0].d_turning for d in (4, 8, 12, 20)] == [1, 2, 3, 5]
+            [program_config("TF-TF", d).layer_specs()[0].d_turning for d in (4, 8, 12, 20)] == [1, 2, 3, 5]
         ),
         note="transformers' block, and plait otherwise, turns one dimension more",
     ),

@@ -5,6 +5,7 @@ from plait.findings.sides import ratios_by_pattern
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import (
     Block,
+    ClaimVerdict,
     Column,
     Entry,
     Lines,
@@ -12,7 +13,6 @@ from plait.report.document import (
     Report,
     Section,
     Table,
-    Verdict,
     Verdicts,
 )
 from plait.report.html import html_text, write_html
@@ -32,6 +32,7 @@ __all__ = [
     "ORIGIN",
     "RESULTS",
     "Block",
+    "ClaimVerdict",
     "Column",
     "Entry",
     "Line",
@@ -42,7 +43,6 @@ __all__ = [
     "Report",
     "Section",
     "Table",
-    "Verdict",
     "Verdicts",
     "accuracy_panel",
     "accuracy_plot",

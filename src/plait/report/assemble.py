@@ -18,7 +18,7 @@ from plait.findings.stored_figures import StoredFigure
 from plait.findings.verdicts import claim_text, found_text, judged, outcome_text
 from plait.paper.sources import RERUN_SOURCE
 from plait.report.comparisons import matrix_table, paired_table
-from plait.report.document import Block, Lines, Picture, Table, Verdict, Verdicts
+from plait.report.document import Block, ClaimVerdict, Lines, Picture, Table, Verdicts
 from plait.report.plots import panel_alt, panel_plot, panel_summary
 from plait.report.proved import proved_points
 from plait.report.ratio_plot import ratio_alt, ratio_plot
@@ -56,7 +56,7 @@ def verdict_blocks(stored: StoredFigure) -> tuple[Verdicts, ...]:
     """The verdict on each claim in each reading; none for a figure without claims."""
     several = len(stored.readings) > 1
     verdicts = tuple(
-        Verdict(
+        ClaimVerdict(
             claim=claim_text(claim),
             outcome=outcome_text(finding),
             found=found_text(finding),

@@ -103,7 +103,7 @@ class Lines:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ClaimVerdict:
     """What our rows say to one claim, in one reading.
 
     Args:
@@ -128,7 +128,7 @@ class Verdict:
 class Verdicts:
     """Verdicts, those on one claim together."""
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ClaimVerdict, ...]
 
     def to_json(self) -> dict[str, Any]:
         return {"verdicts": [verdict.to_json() for verdict in self.verdicts]}

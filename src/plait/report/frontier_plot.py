@@ -66,7 +66,7 @@ def frontier_plot(points: Sequence[FrontierPoint], marks: Sequence[Mark]) -> "Fi
                 *_at(mark, last), linestyle="none", marker=shape, markersize=7,
                 color=RULED_OUT if mark.place.ruled_out else colour, clip_on=False, zorder=3,
             )  # fmt: skip
-            hover(line, told(mark))
+            hover(line, mark_told(mark))
     if any(mark.place.ruled_out for mark in marks):
         axes.plot(
             [], [], linestyle="none", marker="s", color=RULED_OUT, markersize=7, label="ruled out, any mark"
@@ -111,7 +111,7 @@ def _at(mark: Mark, last: int) -> tuple[int, int]:
     return last if reach is None else min(reach, last), mark.place.held.bits
 
 
-def told(mark: Mark) -> str:
+def mark_told(mark: Mark) -> str:
     """What is known of a model, in a line."""
     held = mark.place.held
     reach = "no limit" if held.reach is None else f"{held.reach} tokens"
@@ -128,7 +128,7 @@ def frontier_alt(points: Sequence[FrontierPoint], marks: Sequence[Mark]) -> str:
     steps = breakpoints(points)
     curve = "; ".join(f"{float(point.bits):,.2f} bits up to reach {point.reach}" for point in steps[:12])
     curve += "; and so on" if len(steps) > 12 else ""
-    return ". ".join([f"Needed at least: {curve}", *map(told, marks)])
+    return ". ".join([f"Needed at least: {curve}", *map(mark_told, marks)])
 
 
 def bounds_plot(rows: Sequence[SizedBounds], *, field: str) -> "Figure":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from plait.report.inside import Inside, Stage
+from plait.report.inside import Inside, LayerStage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def heat_map_alt(seen: Inside) -> str:
     )
 
 
-def _draw_stage(axes: "Axes", stage: Stage) -> None:
+def _draw_stage(axes: "Axes", stage: LayerStage) -> None:
     labels: list[str] = []
     blocks: list[Tensor] = []
     widths = [width for _, width in stage.subspaces]

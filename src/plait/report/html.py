@@ -7,7 +7,7 @@ from pathlib import Path
 
 from plait.experiments import StoreError
 from plait.files import write_whole
-from plait.report.document import Block, Lines, Picture, Report, Section, Table, Verdict, Verdicts
+from plait.report.document import Block, ClaimVerdict, Lines, Picture, Report, Section, Table, Verdicts
 
 _TEMPLATE = "report.html"
 
@@ -54,8 +54,8 @@ def _answer(section: Section) -> tuple[Block, ...]:
     return ()
 
 
-def _by_claim(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
-    claims: dict[str, list[Verdict]] = {}
+def _by_claim(verdicts: Sequence[ClaimVerdict]) -> dict[str, list[ClaimVerdict]]:
+    claims: dict[str, list[ClaimVerdict]] = {}
     for verdict in verdicts:
         claims.setdefault(verdict.claim, []).append(verdict)
     return claims

@@ -19,7 +19,7 @@ NOTHING = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class LayerStage:
     """The residual stream after one layer.
 
     Attributes:
@@ -34,7 +34,7 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class AttentionLook:
     """Softmax weights of one attention layer."""
 
     layer: int
@@ -73,9 +73,9 @@ class Inside:
     tokens: tuple[str, ...]
     targets: tuple[str | None, ...]
     answers: tuple[str, ...]
-    stages: tuple[Stage, ...]
+    stages: tuple[LayerStage, ...]
     signals: tuple[Read, ...]
-    looks: tuple[Look, ...]
+    looks: tuple[AttentionLook, ...]
     logits: Float[Tensor, "time vocab"]
     scored: Bool[Tensor, " time"]
 
@@ -100,7 +100,9 @@ def inside(model: HybridLM, tokens: Int[Tensor, " time"]) -> Inside:
         if isinstance(plan, ProgramPlan)
         else (_held(plan, hidden, tokens),),
         looks=tuple(
-            Look(layer=gaze.layer, weights=attention(model, gaze.layer, seen.hidden[gaze.layer - 1])[1][0])
+            AttentionLook(
+                layer=gaze.layer, weights=attention(model, gaze.layer, seen.hidden[gaze.layer - 1])[1][0]
+            )
             for gaze in plan.gazes(tokens)
         ),
         logits=seen.logits[0].double(),
@@ -108,14 +110,14 @@ def inside(model: HybridLM, tokens: Int[Tensor, " time"]) -> Inside:
     )
 
 
-def _stages(plan: Plan, hidden: list[Tensor]) -> Iterator[Stage]:
+def _stages(plan: Plan, hidden: list[Tensor]) -> Iterator[LayerStage]:
     """Subspaces that hold anything, each row one of their coordinates."""
     layers = plan.config().layers
     titles = ["the embedding", *(f"after layer {place}, {name}" for place, name in enumerate(layers, 1))]
     for title, stream in zip(titles, hidden, strict=True):
         held = {name: plan.residual.read(stream, name) for name in plan.residual.names}
         held = {name: signals for name, signals in held.items() if float(signals.abs().max()) > NOTHING}
-        yield Stage(
+        yield LayerStage(
             title=title,
             subspaces=tuple((name, signals.shape[1]) for name, signals in held.items()),
             values=torch.cat([signals.T for signals in held.values()]),

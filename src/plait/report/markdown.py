@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from plait.report.document import Block, Picture, Table, Verdict, Verdicts
+from plait.report.document import Block, ClaimVerdict, Picture, Table, Verdicts
 
 
 def markdown_text(block: Block, *, images: str = "images") -> str:
@@ -41,15 +41,15 @@ def _folded(table: Table) -> str:
     return f"<details>\n<summary>{table.caption}</summary>\n\n{inside}\n\n</details>"
 
 
-def _verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+def _verdict_lines(verdicts: Sequence[ClaimVerdict]) -> list[str]:
     """One line a claim; where it is read in several settings, one below it for each."""
-    claims: dict[str, list[Verdict]] = {}
+    claims: dict[str, list[ClaimVerdict]] = {}
     for verdict in verdicts:
         claims.setdefault(verdict.claim, []).append(verdict)
     return [line for claim, read in claims.items() for line in _claim_lines(claim, read)]
 
 
-def _claim_lines(claim: str, read: Sequence[Verdict]) -> list[str]:
+def _claim_lines(claim: str, read: Sequence[ClaimVerdict]) -> list[str]:
     check = [f"  - check it: `{read[0].check}`"] if read[0].check else []
     if len(read) == 1 and not read[0].reading:
         return [f"- {_bold(read[0].outcome)}{claim} {read[0].found}", *check]

@@ -14,7 +14,7 @@ from plait.experiments import (
     paired_difference,
     summarise,
 )
-from plait.findings.sides import held_to, leaner_ratios, sides
+from plait.findings.sides import held_to, leaner_ratios, pure_and_hybrid
 from plait.findings.words import decimals, ratio_text
 from plait.report.document import Column, Entry, Table
 from plait.report.tables import difference_entries
@@ -25,7 +25,7 @@ def rate_table(cells: Sequence[Cell], *, accuracy: float = 0.6) -> Table | None:
 
     Hybrids are at their best rates throughout. None without both kinds of cells.
     """
-    pure, hybrid = sides(cells)
+    pure, hybrid = pure_and_hybrid(cells)
     if not pure or not hybrid:
         return None
     rates = sorted({lr for cell in cells for lr in cell.lrs})

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from plait.report.document import Block, Lines, Picture, Report, Table, Verdict, Verdicts
+from plait.report.document import Block, ClaimVerdict, Lines, Picture, Report, Table, Verdicts
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -39,7 +39,7 @@ def _print_block(block: Block, console: Console) -> None:
             console.print(f"  [cyan]{escape(line)}[/cyan]" if block.code else escape(line), highlight=False)
 
 
-def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+def verdict_lines(verdicts: Sequence[ClaimVerdict]) -> list[str]:
     """A claim, and below it what was found in each reading; its outcome first where it is read in one."""
     lines: list[str] = []
     for verdict in verdicts:

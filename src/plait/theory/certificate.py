@@ -18,7 +18,7 @@ from plait.tasks import task_to_json
 from plait.theory.checker.claim import ERROR_OVER
 from plait.theory.checker.effort import MOST_EXHAUSTIVE, MOST_WORK, content_steps
 from plait.theory.confidence import ALPHA, least_success_rate
-from plait.theory.families.family import Family
+from plait.theory.families.family import StateFamily
 from plait.theory.integers import log2_floor
 from plait.theory.repaired import Retrieval, counting_states
 
@@ -33,7 +33,7 @@ _LONGEST = 400_000
 
 
 def state_certificate(
-    task: object, family: Family, error: Fraction
+    task: object, family: StateFamily, error: Fraction
 ) -> tuple[dict[str, object], Fraction] | None:
     """The certificate of a family at an error rate, and the bits that it claims; None where it is too long.
 
@@ -74,7 +74,7 @@ def state_certificate(
     return sealed({**document, **claim}), bits
 
 
-def found_certificate(task: object, family: Family, bits: Fraction) -> dict[str, object]:
+def found_certificate(task: object, family: StateFamily, bits: Fraction) -> dict[str, object]:
     """The certificate of a family found by search, claiming `bits` at error 0.
 
     Contents that are slow to check, such as slots that the checker has to simulate, get fewer trials.
@@ -100,7 +100,7 @@ def found_certificate(task: object, family: Family, bits: Fraction) -> dict[str,
     return sealed({**document, "trials": trials})
 
 
-def states_needed(family: Family, error: Fraction, share: Fraction) -> int:
+def states_needed(family: StateFamily, error: Fraction, share: Fraction) -> int:
     """States that a share of the family's contents, told apart by its queries, forces.
 
     The error is an average over all contents of the family, so on that share it may be larger by as much as the
@@ -151,7 +151,7 @@ def _head(quantity: str, task: object) -> dict[str, object]:
     return {"format": "plait certificate", "version": 1, "quantity": quantity, **described(task)}
 
 
-def _filler(family: Family) -> dict[str, object]:
+def _filler(family: StateFamily) -> dict[str, object]:
     """What a certificate says of a family behind a filler."""
     if not family.filler:
         return {}

@@ -8,7 +8,7 @@ from fractions import Fraction
 from plait.checks import check_integer
 from plait.theory.bound import Bound, PrintedTheorem
 from plait.theory.certificate import state_certificate, states_needed
-from plait.theory.families import Family, families
+from plait.theory.families import StateFamily, families
 from plait.theory.families.field import field_families
 from plait.theory.integers import exact_fraction, log2_floor
 from plait.theory.repaired import check_error
@@ -110,13 +110,13 @@ def printed_state_bits(task: object, seq_len: int | None = None) -> PrintedTheor
     return PrintedTheorem(value=max(values, default=Fraction(0)), why=_WHY)
 
 
-def printed_of(family: Family, answers: int) -> PrintedTheorem:
+def printed_of(family: StateFamily, answers: int) -> PrintedTheorem:
     """The same on one family, whose queries have at most so many answers."""
     value = log2_floor([(family.contents, 1), (answers, -len(family.queries))], parts=_PARTS)
     return PrintedTheorem(value=min(value, Fraction(0)), why=_WHY)
 
 
-def _statement(task: object, family: Family | None, error: Fraction, seq_len: int | None) -> str:
+def _statement(task: object, family: StateFamily | None, error: Fraction, seq_len: int | None) -> str:
     length = "of any length" if seq_len is None else f"of {seq_len} tokens"
     if family is None:
         return f"A model right at every scored position of every input {length}: the closed form, without a family."

@@ -62,7 +62,7 @@ class Progress:
         return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
 
 
-def save(path: Path, progress: Progress, origin: Origin) -> None:
+def save_checkpoint(path: Path, progress: Progress, origin: Origin) -> None:
     """Write `progress` of the ensemble of `origin` to `path`.
 
     Raises:

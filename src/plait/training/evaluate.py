@@ -24,7 +24,7 @@ WIDTH_OF_MOST_TOKENS = 24
 """Of wider models it is as many fewer tokens."""
 
 
-class Counts(NamedTuple):
+class AnswerCounts(NamedTuple):
     """Per member: correct and scored tokens of all sequences, and the mean of each one's share of right tokens.
 
     A sequence without a target counts as right in the mean, as the program released with arXiv 2603.08859 has it.
@@ -39,14 +39,14 @@ def accuracy_counts(
     ensemble: Ensemble, task: Any, seeds: Tensor, *, sequences: int, seq_len: int, purpose: int
 ) -> tuple[Tensor, Tensor]:
     """Correct and scored tokens of every member over `sequences` sequences of the stream `purpose`."""
-    found = counts(ensemble, task, seeds, sequences=sequences, seq_len=seq_len, purpose=purpose)
+    found = answer_counts(ensemble, task, seeds, sequences=sequences, seq_len=seq_len, purpose=purpose)
     return found.correct, found.scored
 
 
 @torch.no_grad()
-def counts(
+def answer_counts(
     ensemble: Ensemble, task: Any, seeds: Tensor, *, sequences: int, seq_len: int, purpose: int
-) -> Counts:
+) -> AnswerCounts:
     """What every member gets right in `sequences` sequences of the stream `purpose`."""
     together, rows = len(ensemble), max(1, MOST_TOKENS // seq_len)
     if ensemble.parameters.device.type != "cpu":
@@ -54,11 +54,11 @@ def counts(
         most = int(MOST_TOKENS_ON_A_GPU / wider)
         together = max(1, min(together, most // (min(CHUNK, sequences) * seq_len)))
         rows = max(1, most // (together * seq_len))
-    found: list[Counts] = []
+    found: list[AnswerCounts] = []
     for first in range(0, len(ensemble), together):
         some = ensemble if together == len(ensemble) else ensemble.some(first, first + together)
         found.append(_counts(some, task, seeds[first : first + together], sequences, seq_len, purpose, rows))
-    return Counts(*(torch.cat(column) for column in zip(*found, strict=True)))
+    return AnswerCounts(*(torch.cat(column) for column in zip(*found, strict=True)))
 
 
 EIGHT = 8
@@ -85,7 +85,7 @@ def eight_accuracy(
 
 def _counts(
     ensemble: Ensemble, task: Any, seeds: Tensor, sequences: int, seq_len: int, purpose: int, rows: int
-) -> Counts:
+) -> AnswerCounts:
     correct = torch.zeros(len(ensemble), dtype=torch.int64)
     scored, shares = torch.zeros_like(correct), torch.zeros(len(ensemble), dtype=torch.float64)
     for tokens, targets, asked_of in _passes(ensemble, task, seeds, (sequences, seq_len, purpose), rows):
@@ -93,7 +93,7 @@ def _counts(
         correct += right.sum(1)
         scored += asked.sum(1)
         shares += torch.where(asked > 0, right.double() / asked.clamp(min=1), 1.0).sum(1)
-    return Counts(correct, scored, shares / sequences)
+    return AnswerCounts(correct, scored, shares / sequences)
 
 
 def _passes(

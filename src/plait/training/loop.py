@@ -24,7 +24,7 @@ from plait.tasks.exact import is_ours
 from plait.training import checkpoint as files
 from plait.training.display import Display, in_notebook
 from plait.training.engines import make_ensemble
-from plait.training.evaluate import counts, eight_accuracy
+from plait.training.evaluate import answer_counts, eight_accuracy
 from plait.training.identity import NUMERICS, code_json
 from plait.training.moment import Callback, Clock, Moment, asks_to_stop, together
 from plait.training.preflight import check_promises
@@ -164,7 +164,7 @@ class Trainer:
                     asked = callback is not None and asks_to_stop(callback, self._moment(state, clock))
                     stopped = asked and state.step < train.steps
                 if file is not None and (state.step % every == 0 or stopped) and state.step < train.steps:
-                    files.save(file, state, origin)
+                    files.save_checkpoint(file, state, origin)
         finally:
             self._replay = None  # it refers back to here, and holds the memory of a whole step
         return self._result(state)
@@ -174,7 +174,7 @@ class Trainer:
         seconds, rate = clock.read(state.step)
 
         def measure(sequences: int) -> tuple[float, ...]:
-            found = counts(
+            found = answer_counts(
                 self.ensemble, self.spec.task, self.seeds, sequences=sequences, seq_len=train.seq_len, purpose=SELECT
             )  # fmt: skip
             return tuple((found.correct / found.scored.clamp(min=1)).tolist())
@@ -305,7 +305,7 @@ class Trainer:
     def _result(self, state: files.Progress) -> Result:
         train = self.spec.train
         test, select = (
-            counts(
+            answer_counts(
                 self.ensemble,
                 self.spec.task,
                 self.seeds,

@@ -8,7 +8,7 @@ import torch
 from plait.model import HybridLM
 from plait.tasks.registry import task_name
 from plait.training.ensemble import Ensemble
-from plait.training.evaluate import counts
+from plait.training.evaluate import answer_counts
 from plait.training.evaluation import PURPOSE, Evaluation, Measured
 from plait.training.run import Run
 
@@ -121,7 +121,7 @@ class Result:
         if task is None or task.vocab_size != size:
             got = None if task is None else task.vocab_size
             raise ValueError(f"an evaluation's task must have the model's vocab_size, {size}, got {got}")
-        found = counts(
+        found = answer_counts(
             self.ensemble,
             task,
             torch.tensor([m.seed for m in self.members], device=self.ensemble.parameters.device),

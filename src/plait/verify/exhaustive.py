@@ -15,8 +15,8 @@ from torch import Tensor
 from plait.compiler import Program
 from plait.model.compiled import CompiledState
 from plait.tasks import DecodingRecall, Task, is_built_in
-from plait.verify.inputs import Domain, Labels, count_of_inputs, duration, labels, occurring_tokens
-from plait.verify.reading import CompiledReader, Reader, Reading
+from plait.verify.inputs import Domain, Labels, count_of_inputs, duration_text, labels, occurring_tokens
+from plait.verify.reading import CompiledReader, InputReader, ModelReading
 from plait.verify.tally import Positions, Tally
 from plait.verify.workers import in_order
 
@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 
 def read_all(
-    reader: Reader,
+    reader: InputReader,
     task: Task,
     domain: Domain,
     *,
@@ -51,7 +51,7 @@ def read_all(
         seconds = float(min(domain.inputs, LARGEST_NUMBER)) * _seconds_an_input(reader, task, domain)
         raise ValueError(
             f"every input of {domain.seq_len} tokens out of {domain.n_tokens} is {count_of_inputs(domain)}, about "
-            f"{duration(seconds)} here; at most {most_inputs:,} are read unless more are asked for"
+            f"{duration_text(seconds)} here; at most {most_inputs:,} are read unless more are asked for"
         )
     if isinstance(reader, CompiledReader) and _labels_are_causal(task):
         jobs = _Tree(reader, task, domain, window).jobs()
@@ -66,7 +66,7 @@ def read_all(
     return total
 
 
-def domain_of(task: Task, seq_len: int) -> Domain:
+def token_domain(task: Task, seq_len: int) -> Domain:
     return Domain(n_tokens=occurring_tokens(task), seq_len=seq_len)
 
 
@@ -77,7 +77,7 @@ def _labels_are_causal(task: Task) -> bool:
     return is_built_in(task) and not (type(task) is DecodingRecall and task.variant == "last")
 
 
-def _one_by_one(reader: Reader, task: Task, domain: Domain, window: int | None) -> Iterator[Job]:
+def _one_by_one(reader: InputReader, task: Task, domain: Domain, window: int | None) -> Iterator[Job]:
     def read(tokens: Tensor) -> Tally:
         known = labels(task, tokens, window=window)
         reading = reader.read(tokens, known.targets, known.sources)
@@ -134,7 +134,7 @@ class _Tree:
         reading, after = self.reader.go_on(longer[:, -1:], state, known.targets, known.sources)
         return self._counted(longer, known, reading), longer, after
 
-    def _counted(self, tokens: Tensor, known: Labels, reading: Reading) -> Tally:
+    def _counted(self, tokens: Tensor, known: Labels, reading: ModelReading) -> Tally:
         """The last position of these prefixes, which stands for all inputs that go on from it."""
         length, seq_len = tokens.shape[1], self.domain.seq_len
         return Positions.of(tokens, known, reading).tally(
@@ -148,7 +148,7 @@ def _same(tally: Tally) -> Tally:
     return tally
 
 
-def _seconds_an_input(reader: Reader, task: Task, domain: Domain) -> float:
+def _seconds_an_input(reader: InputReader, task: Task, domain: Domain) -> float:
     """Measured on a few positions."""
     length = min(domain.seq_len, 32)
     sample = torch.randint(0, domain.n_tokens, (256, length), generator=torch.Generator().manual_seed(0))

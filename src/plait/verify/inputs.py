@@ -118,7 +118,7 @@ def count_of_inputs(domain: Domain) -> str:
     return f"{text[0]}.{text[1]}e{len(text) - 1} inputs ({domain.n_tokens}^{domain.seq_len})"
 
 
-def duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A time in the unit that suits it."""
     for unit, size in (("years", 365.25 * 86400), ("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 2 * size:

@@ -21,7 +21,7 @@ MOST_LOGITS = 2**22
 """Logits held at once in the parallel pass, unless a single sequence has more."""
 
 
-class Reading(NamedTuple):
+class ModelReading(NamedTuple):
     """Leads (nats) of targets' logits, and of the scores at their places; infinite where nothing is scored.
 
     A target is answered right where its gap is above 0; where a logit is not finite the gap is NaN.
@@ -30,17 +30,17 @@ class Reading(NamedTuple):
     gaps: Float[Tensor, "batch time"]
     margins: Float[Tensor, "batch time"] | None
 
-    def last(self, count: int) -> "Reading":
+    def last(self, count: int) -> "ModelReading":
         """Of the last positions alone."""
-        return Reading(self.gaps[:, -count:], None if self.margins is None else self.margins[:, -count:])
+        return ModelReading(self.gaps[:, -count:], None if self.margins is None else self.margins[:, -count:])
 
 
-class Reader(Protocol):
+class InputReader(Protocol):
     """Reads whole sequences from their first token."""
 
     def read(
         self, tokens: Int[Tensor, "batch time"], targets: Targets, sources: Int[Tensor, "batch time"] | None
-    ) -> Reading: ...
+    ) -> ModelReading: ...
 
 
 class ParallelReader:
@@ -54,10 +54,10 @@ class ParallelReader:
     @torch.no_grad()
     def read(
         self, tokens: Int[Tensor, "batch time"], targets: Targets, sources: Int[Tensor, "batch time"] | None
-    ) -> Reading:
+    ) -> ModelReading:
         device, vocab = self.model.embedding.weight.device, self.model.embedding.weight.shape[0]
         rows = max(1, MOST_LOGITS // (tokens.shape[1] * vocab))
-        parts: list[Reading] = []
+        parts: list[ModelReading] = []
         for first in range(0, len(tokens), rows):
             part = slice(first, first + rows)
             kept = None if sources is None else sources[part].to(device)
@@ -65,11 +65,11 @@ class ParallelReader:
                 self._read(tokens[part].to(device), Targets(*(t[part].to(device) for t in targets)), kept)
             )
         margins = [part.margins for part in parts if part.margins is not None]
-        return Reading(torch.cat([part.gaps for part in parts]), torch.cat(margins) if margins else None)
+        return ModelReading(torch.cat([part.gaps for part in parts]), torch.cat(margins) if margins else None)
 
-    def _read(self, tokens: Tensor, targets: Targets, sources: Tensor | None) -> Reading:
+    def _read(self, tokens: Tensor, targets: Targets, sources: Tensor | None) -> ModelReading:
         if sources is None or self._attention is None:
-            return Reading(leads(self.model(tokens), targets).cpu(), None)
+            return ModelReading(logit_leads(self.model(tokens), targets).cpu(), None)
         seen: list[Tensor] = []
         own = get_ident()
 
@@ -84,10 +84,12 @@ class ParallelReader:
             handle.remove()
         layer = self._attention
         margins = layer.attention.margins(layer.input_layernorm(seen[0]), sources.to(torch.int64))
-        return Reading(leads(logits, targets).cpu(), torch.where(targets.scored, margins, torch.inf).cpu())
+        return ModelReading(
+            logit_leads(logits, targets).cpu(), torch.where(targets.scored, margins, torch.inf).cpu()
+        )
 
 
-def leads(logits: Float[Tensor, "*batch vocab"], targets: Targets) -> Float[Tensor, "*batch"]:
+def logit_leads(logits: Float[Tensor, "*batch vocab"], targets: Targets) -> Float[Tensor, "*batch"]:
     """The target's logit less the largest other one; NaN where a logit is not finite."""
     logits = logits.to(wide(logits.dtype))
     place = targets.tokens.unsqueeze(-1)
@@ -105,7 +107,7 @@ class CompiledReader:
 
     def read(
         self, tokens: Int[Tensor, "batch time"], targets: Targets, sources: Int[Tensor, "batch time"] | None
-    ) -> Reading:
+    ) -> ModelReading:
         reading, _ = self.go_on(tokens, self.compiled.start(len(tokens)), targets, sources)
         return reading
 
@@ -115,11 +117,11 @@ class CompiledReader:
         state: CompiledState,
         targets: Targets,
         sources: Int[Tensor, "batch time"] | None,
-    ) -> tuple[Reading, CompiledState]:
+    ) -> tuple[ModelReading, CompiledState]:
         """Read `tokens` behind those that `state` has seen; targets and sources are of these tokens."""
         step = self.compiled.advance(tokens, state, sources=sources)
         gaps = self.compiled.leads(step.hidden, torch.where(targets.scored, targets.tokens, -1))
         margins = step.margins
         if margins is not None:
             margins = torch.where(targets.scored, margins, torch.inf)
-        return Reading(gaps, margins), step.state
+        return ModelReading(gaps, margins), step.state

@@ -18,9 +18,9 @@ from plait.random import TEST, Stream
 from plait.tasks import Task
 from plait.verify.adversarial import suite
 from plait.verify.checks import Checks
-from plait.verify.exhaustive import domain_of, read_all
+from plait.verify.exhaustive import read_all, token_domain
 from plait.verify.inputs import labels, occurring_tokens
-from plait.verify.reading import CompiledReader, ParallelReader, Reader, Reading, leads
+from plait.verify.reading import CompiledReader, InputReader, ModelReading, ParallelReader, logit_leads
 from plait.verify.result import Counterexample, Verified
 from plait.verify.shrink import shortest
 from plait.verify.tally import Extreme, Positions, Tally
@@ -31,7 +31,7 @@ TOKENS = 2**16
 
 
 def read_samples(
-    reader: Reader,
+    reader: InputReader,
     task: Task,
     *,
     seq_len: int,
@@ -91,7 +91,7 @@ class Session:
         self.threads = threads
         self.model, self.task, self.checks, self.window, self.progress = model, task, checks, window, progress
         self._parallel = ParallelReader(model)
-        self._reader: Reader = CompiledReader(model) if can_compile(model) else self._parallel
+        self._reader: InputReader = CompiledReader(model) if can_compile(model) else self._parallel
         self._both, self._difference = Tally(), 0.0
 
     def verified(self) -> Verified:
@@ -118,7 +118,7 @@ class Session:
         )
 
     def _exhaustive(self) -> Tally:
-        domain = domain_of(self.task, self.checks.seq_len)
+        domain = token_domain(self.task, self.checks.seq_len)
         found = read_all(
             self._reader, self.task, domain, window=self.window, most_inputs=self.checks.most_inputs,
             threads=self.threads, progress=self._told("exhaustive"),
@@ -147,7 +147,7 @@ class Session:
             self._compare(case.tokens)
         return total
 
-    def _read(self, reader: Reader, tokens: Int[Tensor, "batch time"]) -> tuple[Tally, Reading]:
+    def _read(self, reader: InputReader, tokens: Int[Tensor, "batch time"]) -> tuple[Tally, ModelReading]:
         known = labels(self.task, tokens, window=self.window)
         reading = reader.read(tokens, known.targets, known.sources)
         return Positions.of(tokens, known, reading).tally(inputs=len(tokens)), reading
@@ -193,7 +193,7 @@ class Session:
             tokens=tokens,
             expected=int(targets.tokens[0, -1]),
             got=int(logits[0, -1].argmax()),
-            gap=float(leads(logits, targets)[0, -1]),
+            gap=float(logit_leads(logits, targets)[0, -1]),
         )
 
     def _told(self, kind: str) -> Callable[[int, int], None] | None:

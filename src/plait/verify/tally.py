@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.verify.inputs import Labels
-from plait.verify.reading import Reading
+from plait.verify.reading import ModelReading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ class Positions:
     margins: Float[Tensor, "batch time"] | None
 
     @classmethod
-    def of(cls, tokens: Int[Tensor, "batch whole"], known: Labels, reading: Reading) -> "Positions":
+    def of(cls, tokens: Int[Tensor, "batch whole"], known: Labels, reading: ModelReading) -> "Positions":
         return cls(
             tokens=tokens,
             scored=known.targets.scored,

@@ -6,9 +6,9 @@ from plait.deferred import on_first_use
 
 if TYPE_CHECKING:
     from plait.memory.huggingface.families import FAMILIES
-    from plait.memory.huggingface.family import Family
+    from plait.memory.huggingface.family import ConfigFamily
     from plait.memory.huggingface.read import known_model_types, read_config
 
-__all__ = ["FAMILIES", "Family", "known_model_types", "read_config"]
+__all__ = ["FAMILIES", "ConfigFamily", "known_model_types", "read_config"]
 
 __getattr__ = on_first_use(__name__)

@@ -1,6 +1,6 @@
 """Every family that a config file can name, with the class of `transformers` it is tested against."""
 
-from plait.memory.huggingface.family import Family
+from plait.memory.huggingface.family import ConfigFamily
 
 _ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("llama", "Llama", "LlamaForCausalLM", "transformers_only.llama"),
@@ -206,10 +206,10 @@ _BEYOND: tuple[tuple[str, str, str, str], ...] = (
 )
 """Those of which `transformers` has no class: model_type, title, reader, and where the definition stands."""
 
-FAMILIES: dict[str, Family] = {
-    model_type: Family(model_type=model_type, title=title, class_name=class_name, reader=reader)
+FAMILIES: dict[str, ConfigFamily] = {
+    model_type: ConfigFamily(model_type=model_type, title=title, class_name=class_name, reader=reader)
     for model_type, title, class_name, reader in _ROWS
 } | {
-    model_type: Family(model_type=model_type, title=title, class_name="", reader=reader, source=source)
+    model_type: ConfigFamily(model_type=model_type, title=title, class_name="", reader=reader, source=source)
     for model_type, title, reader, source in _BEYOND
 }

@@ -10,7 +10,7 @@ from plait.memory.huggingface.neutral import ACCEPTED, IGNORED
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family:
+class ConfigFamily:
     """A family that a config file can name.
 
     Args:

@@ -10,7 +10,7 @@ from plait.memory.architecture import Architecture
 from plait.memory.block import TRANSFORMERS, Layer
 from plait.memory.huggingface.body import Body
 from plait.memory.huggingface.families import FAMILIES
-from plait.memory.huggingface.family import Family
+from plait.memory.huggingface.family import ConfigFamily
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.generic import read_generic
 from plait.memory.huggingface.quantization import packing_of
@@ -124,7 +124,7 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
     )
 
 
-def _doubts(family: Family | None, unread: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+def _doubts(family: ConfigFamily | None, unread: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     """Why the figures are not those of a tested class."""
     listed = ", ".join(shortened(name)[1:-1] for name in unread[:MOST_NAMES])
     more = f" and {len(unread) - MOST_NAMES} more" if len(unread) > MOST_NAMES else ""

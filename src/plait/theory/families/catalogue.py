@@ -12,12 +12,12 @@ from typing import Any
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.families.decoding_recall import decoding_families
-from plait.theory.families.family import Family, Suffixes
+from plait.theory.families.family import StateFamily, Suffixes
 from plait.theory.families.followers import associative_families, multi_key_families
 from plait.theory.families.selective_copying import selective_copying_families
 
 
-def needle_families(task: Needle, seq_len: int | None) -> Iterator[Family]:
+def needle_families(task: Needle, seq_len: int | None) -> Iterator[StateFamily]:
     """The families that fit into `seq_len` tokens (None: any length)."""
     if seq_len is not None and seq_len < 4:
         return
@@ -25,7 +25,7 @@ def needle_families(task: Needle, seq_len: int | None) -> Iterator[Family]:
     asked = Suffixes()
     first = asked.ask([0])
     word = {"at": [1], "values": 0, "reads": [first]}
-    yield Family(
+    yield StateFamily(
         description="the word after marker A",
         size=words,
         prefix_length=2,
@@ -39,7 +39,7 @@ def needle_families(task: Needle, seq_len: int | None) -> Iterator[Family]:
         return
     second = asked.ask([1])
     pending = {"at": [0, 1], "values": [[0, marker]], "reads": [first, second], "answers": [[0, 1]]}
-    yield Family(
+    yield StateFamily(
         description="the word after marker A, or marker A just read",
         size=words + 1,
         prefix_length=2,
@@ -54,7 +54,7 @@ def needle_families(task: Needle, seq_len: int | None) -> Iterator[Family]:
     )
 
 
-_FAMILIES: Mapping[type, Callable[[Any, int | None], Iterator[Family]]] = MappingProxyType(
+_FAMILIES: Mapping[type, Callable[[Any, int | None], Iterator[StateFamily]]] = MappingProxyType(
     {
         SelectiveCopying: selective_copying_families,
         AssociativeRecall: associative_families,
@@ -70,7 +70,7 @@ def has_family(task: object) -> bool:
     return known_of(task, _FAMILIES) is not None
 
 
-def families(task: object, seq_len: int | None = None) -> Iterator[Family]:
+def families(task: object, seq_len: int | None = None) -> Iterator[StateFamily]:
     """The families of a task that fit into `seq_len` tokens, prefix and suffix together (None: any length).
 
     Raises:

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from plait.tasks import DecodingRecall
-from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, Family, Suffixes
+from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
 from plait.theory.families.followers import distinct_words
 from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
 
 
-def decoding_families(task: DecodingRecall, seq_len: int | None) -> Iterator[Family]:
+def decoding_families(task: DecodingRecall, seq_len: int | None) -> Iterator[StateFamily]:
     """The families that fit into `seq_len` tokens (None: any length)."""
     if task.n_words > MOST_KEYS if seq_len is None else seq_len <= task.n_bits:
         return
@@ -32,7 +32,7 @@ def decoding_families(task: DecodingRecall, seq_len: int | None) -> Iterator[Fam
     yield from _forests(task, seq_len, states=False)
 
 
-def _forests(task: DecodingRecall, seq_len: int | None, *, states: bool) -> Iterator[Family]:
+def _forests(task: DecodingRecall, seq_len: int | None, *, states: bool) -> Iterator[StateFamily]:
     """With `states` all of them; else forests behind which a bit comes last and the register is 0."""
     bits, sinks = task.n_bits, [task.n_words, task.n_words + 1]
     read = max(2, bits + 1) if states else bits
@@ -71,7 +71,7 @@ def _forests(task: DecodingRecall, seq_len: int | None, *, states: bool) -> Iter
     what = (
         "with the register, and a word that waits or a bit at the end" if states else "with a bit at the end"
     )
-    yield Family(
+    yield StateFamily(
         description=f"which of {m} words or bits followed each of {m} words last, {what}: all forests",
         size=size,
         prefix_length=length,
@@ -91,7 +91,7 @@ def _forests(task: DecodingRecall, seq_len: int | None, *, states: bool) -> Iter
     )
 
 
-def _before_the_bits(task: DecodingRecall, seq_len: int | None) -> Iterator[Family]:
+def _before_the_bits(task: DecodingRecall, seq_len: int | None) -> Iterator[StateFamily]:
     """Of the variant `last`: all rooted trees on the words; the root is the word whose follower is the first bit."""
     room = MOST_LENGTH if seq_len is None else min(MOST_LENGTH, seq_len - task.n_bits)
 
@@ -103,7 +103,7 @@ def _before_the_bits(task: DecodingRecall, seq_len: int | None) -> Iterator[Fami
     length = max(1, 2 * m - 2) if seq_len is None else room  # only the last position of a row is scored
     asked = Suffixes()
     reads = [[asked.ask(spelled_word(task, word))] for word in range(m)]
-    yield Family(
+    yield StateFamily(
         description=f"which of {m} words followed each of them last, before the bits: all rooted trees",
         size=size,
         prefix_length=length,

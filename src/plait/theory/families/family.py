@@ -15,7 +15,7 @@ MOST_LENGTH = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family:
+class StateFamily:
     """`size` contents written as prefixes of one length, and the queries that tell them apart.
 
     Args:

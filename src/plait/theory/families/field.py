@@ -22,14 +22,14 @@ from plait.tasks import (
     StringCopying,
     known_of,
 )
-from plait.theory.families.family import Family
+from plait.theory.families.family import StateFamily
 from plait.theory.families.followers import associative_families
 
 MOST_FLIPS = 200
 """Counts beyond which no list of rows is written out."""
 
 
-def field_families(task: object, seq_len: int) -> tuple[Family, ...]:
+def field_families(task: object, seq_len: int) -> tuple[StateFamily, ...]:
     """What is known of the task's contents that fit into `seq_len` tokens; nothing for other tasks."""
     made = known_of(task, _FAMILIES)
     return () if made is None else tuple(family for family in made(task, seq_len) if family.size > 1)
@@ -44,10 +44,10 @@ def _table(
     reads: Sequence[int],
     values: Sequence[int],
     answers: Sequence[int] | None = None,
-) -> Family:
+) -> StateFamily:
     """Each slot of the base holds one of the values, and is read at its own position of the suffix."""
     row = {"values": 0} if answers is None else {"values": 0, "answers": 1}
-    return Family(
+    return StateFamily(
         description=description,
         size=len(values) ** len(slots),
         prefix_length=len(base),
@@ -63,7 +63,7 @@ def _table(
     )
 
 
-def _copying(task: StringCopying, seq_len: int) -> Iterator[Family]:
+def _copying(task: StringCopying, seq_len: int) -> Iterator[StateFamily]:
     length = seq_len // 2
     if length:
         yield _table(
@@ -76,7 +76,7 @@ def _copying(task: StringCopying, seq_len: int) -> Iterator[Family]:
         )
 
 
-def _matrix(task: MatrixLookup, seq_len: int) -> Iterator[Family]:
+def _matrix(task: MatrixLookup, seq_len: int) -> Iterator[StateFamily]:
     rows = min(task.rows, (seq_len + 1) // (2 * task.columns + 2))
     columns = task.columns if rows else (seq_len - 1) // 2
     rows = max(1, rows)
@@ -95,7 +95,7 @@ def _matrix(task: MatrixLookup, seq_len: int) -> Iterator[Family]:
     )
 
 
-def _mqar(task: MQAR, seq_len: int) -> Iterator[Family]:
+def _mqar(task: MQAR, seq_len: int) -> Iterator[StateFamily]:
     keys = min(task.n_keys, seq_len // 3)
     if keys:
         yield _table(
@@ -108,7 +108,7 @@ def _mqar(task: MQAR, seq_len: int) -> Iterator[Family]:
         )
 
 
-def _fuzzy(task: FuzzyRecall, seq_len: int) -> Iterator[Family]:
+def _fuzzy(task: FuzzyRecall, seq_len: int) -> Iterator[StateFamily]:
     """Keys of one letter first, two tokens to write and two to ask for; then keys of two, three and three."""
     n = task.n_letters
     singles = min(n, max(0, seq_len - 1) // 4)
@@ -131,7 +131,7 @@ def _fuzzy(task: FuzzyRecall, seq_len: int) -> Iterator[Family]:
         )
 
 
-def _dyck(task: Dyck, seq_len: int) -> Iterator[Family]:
+def _dyck(task: Dyck, seq_len: int) -> Iterator[StateFamily]:
     """An opening and a closing bracket come back to the depth where the innermost open one is asked for."""
     depth = min(task.depth, (seq_len - 1) // 2)
     if depth:
@@ -146,13 +146,13 @@ def _dyck(task: Dyck, seq_len: int) -> Iterator[Family]:
         )
 
 
-def _sum(task: ModularCounting, seq_len: int) -> Iterator[Family]:
+def _sum(task: ModularCounting, seq_len: int) -> Iterator[StateFamily]:
     if seq_len > 1:
         values = range(task.modulus)
         yield _table("the sum so far", base=[0], slots=[0], suffix=[0], reads=[0], values=values)
 
 
-def _flips(task: FlipCounting, seq_len: int) -> Iterator[Family]:
+def _flips(task: FlipCounting, seq_len: int) -> Iterator[StateFamily]:
     """The last bit and how many changes are still to come, or that none is; bits in turn ask for both."""
     least = task.least
     if least > MOST_FLIPS or seq_len < 2 * least + 2:
@@ -160,7 +160,7 @@ def _flips(task: FlipCounting, seq_len: int) -> Iterator[Family]:
     begun = [[max(0, place - least + flips) % 2 for place in range(least + 1)] for flips in range(least + 1)]
     rows = [[(value + row[-1] + last) % 2 for value in row] for row in begun[:-1] for last in (0, 1)]
     asked = [[(first + place) % 2 for place in range(least + 1)] for first in (0, 1)]
-    yield Family(
+    yield StateFamily(
         description=f"the last bit and up to {least} changes",
         size=len(rows) + 1,
         prefix_length=least + 1,
@@ -170,12 +170,12 @@ def _flips(task: FlipCounting, seq_len: int) -> Iterator[Family]:
     )
 
 
-def _noisy(task: NoisyRecall, seq_len: int) -> Iterator[Family]:
+def _noisy(task: NoisyRecall, seq_len: int) -> Iterator[StateFamily]:
     """Rows without noise are those of the associative recall, with its targets."""
     return associative_families(AssociativeRecall(n_words=task.n_words), seq_len)
 
 
-_FAMILIES: Mapping[type, Callable[[Any, int], Iterator[Family]]] = MappingProxyType(
+_FAMILIES: Mapping[type, Callable[[Any, int], Iterator[StateFamily]]] = MappingProxyType(
     {
         MQAR: _mqar,
         FuzzyRecall: _fuzzy,

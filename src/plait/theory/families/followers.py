@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from plait.deferred import deferred
 from plait.random import Stream
 from plait.tasks import AssociativeRecall, MultiKeyRecall
-from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, Family, Suffixes
+from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
 from plait.theory.families.leaves import best_word_count, share_with_few_leaves
 from plait.theory.families.readers import key_readers
 from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
@@ -36,7 +36,7 @@ MOST_LISTED = 200
 _DRAWS = 8_000
 
 
-def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[Family]:
+def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFamily]:
     """One text for each spanning in-tree that random texts of a fitting length show."""
     k = task.key_length
     keys = 2**k
@@ -57,7 +57,7 @@ def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[Family]:
     for suffix in product(range(2), repeat=2 * k):
         for position in range(2 * k):
             asked.ask(suffix[: position + 1])
-    yield Family(
+    yield StateFamily(
         description=f"a text for each of {len(chosen)} trees of what followed the {keys} keys last",
         size=len(chosen),
         prefix_length=room,
@@ -83,7 +83,7 @@ _FEW_KEYS = 30
 """Keys up to which paths of every length are looked at."""
 
 
-def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterator[Family]:
+def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterator[StateFamily]:
     """The families that fit into `seq_len` tokens (None: any length)."""
     room = MOST_LENGTH if seq_len is None else min(seq_len - 1, MOST_LENGTH)
     words = min(task.n_words, MOST_KEYS)
@@ -98,7 +98,7 @@ def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterat
     asked = Suffixes()
     reads = [[asked.ask([word])] for word in range(m)]
     length = min(room, max(1, 2 * m - 2))
-    yield Family(
+    yield StateFamily(
         description=f"which of {m} words followed each of them last: all rooted trees",
         size=size,
         prefix_length=length,
@@ -112,7 +112,7 @@ def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterat
         yield from distinct_words(words, [[word] for word in range(words)], room=room)
 
 
-def distinct_words(n_words: int, readers: Sequence[Sequence[int]], *, room: int) -> Iterator[Family]:
+def distinct_words(n_words: int, readers: Sequence[Sequence[int]], *, room: int) -> Iterator[StateFamily]:
     """Texts of at most `room` distinct words, the first one given; `readers[w]` reads what followed word w."""
     steps = min(n_words, room) - 1
     if steps < 1:
@@ -124,7 +124,7 @@ def distinct_words(n_words: int, readers: Sequence[Sequence[int]], *, room: int)
     yield paths_family(what, range(n_words), 1, reads, asked, 0, steps, factors)
 
 
-def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[Family]:
+def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFamily]:
     """The families that fit into `seq_len` tokens (None: any length); keys are read behind a filler."""
     k = task.key_length
     room = MOST_LENGTH if seq_len is None else min(seq_len - k - 1, MOST_LENGTH)
@@ -144,7 +144,7 @@ def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[Fa
 
 def _spanning_trees(
     task: MultiKeyRecall, n: int, *, root: int | None, seq_len: int | None
-) -> Iterator[Family]:
+) -> Iterator[StateFamily]:
     """Trees on n letters; with the root given, one query a key is enough and none is wasted."""
     k = task.key_length
     reading = key_readers(n, k, n_words=task.n_words, fillers=2 if root is None else 1, unread=root)
@@ -156,7 +156,7 @@ def _spanning_trees(
     if share == 0 or not asked.queries:
         return
     trees = n ** (n**k - k - 1)
-    yield Family(
+    yield StateFamily(
         description=f"what followed each of the {n**k} keys on {n} words last: all spanning in-trees"
         + ("" if root is None else " with one root"),
         size=trees * (n**k if root is None else 1),
@@ -170,7 +170,7 @@ def _spanning_trees(
     )
 
 
-def _key_paths(task: MultiKeyRecall, n: int, seq_len: int) -> Iterator[Family]:
+def _key_paths(task: MultiKeyRecall, n: int, seq_len: int) -> Iterator[StateFamily]:
     """Paths on n letters that repeat no key; longer ones more often have no way on, so shorter ones may be more."""
     k = task.key_length
     reading = key_readers(n, k, n_words=task.n_words, fillers=1)
@@ -218,7 +218,7 @@ def paths_family(
     lead: int,
     steps: int,
     factors: list[int],
-) -> Family:
+) -> StateFamily:
     """The family of paths that repeat no key, numbered up to the product of `factors`."""
     size = 1
     for factor in factors:
@@ -233,7 +233,7 @@ def paths_family(
         "start": 1 if len(letters) > 1 else 0,
         "factors": factors,
     }
-    return Family(
+    return StateFamily(
         description=description,
         size=size,
         prefix_length=lead + k + steps,

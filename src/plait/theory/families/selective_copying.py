@@ -10,10 +10,10 @@ Source: docs/theory.md, Theorem 2.5.
 from collections.abc import Iterator
 
 from plait.tasks import SelectiveCopying
-from plait.theory.families.family import MOST_LENGTH, Family, Suffixes
+from plait.theory.families.family import MOST_LENGTH, StateFamily, Suffixes
 
 
-def selective_copying_families(task: SelectiveCopying, seq_len: int | None) -> Iterator[Family]:
+def selective_copying_families(task: SelectiveCopying, seq_len: int | None) -> Iterator[StateFamily]:
     """The families that fit into `seq_len` tokens (None: any length)."""
     m = max(task.numbers)
     if 2 * m + 1 > MOST_LENGTH and (seq_len is None or seq_len > MOST_LENGTH):
@@ -25,7 +25,7 @@ def selective_copying_families(task: SelectiveCopying, seq_len: int | None) -> I
         yield recent
 
 
-def _recent_tokens(task: SelectiveCopying, seq_len: int) -> Family | None:
+def _recent_tokens(task: SelectiveCopying, seq_len: int) -> StateFamily | None:
     """As many of the last tokens, freely chosen, as suffixes that fit can read."""
     best: tuple[int, int, dict[int, tuple[int, int]]] = (0, 0, {})
     for cut in range(max(1, seq_len - max(task.numbers)), min(seq_len - 1, max(task.numbers)) + 1):
@@ -45,7 +45,7 @@ def _recent_tokens(task: SelectiveCopying, seq_len: int) -> Family | None:
         suffix = [task.n_words + index] + [0] * longest
         slots.append({"at": [place], "values": 0, "reads": [asked.ask(suffix, position)]})
     tokens = task.n_words + len(task.numbers)
-    return Family(
+    return StateFamily(
         description=f"{count} of the last {cut} tokens before the cut, each any word or number",
         size=tokens**count,
         prefix_length=cut,
@@ -57,7 +57,7 @@ def _recent_tokens(task: SelectiveCopying, seq_len: int) -> Family | None:
     )
 
 
-def _states(task: SelectiveCopying) -> Family:
+def _states(task: SelectiveCopying) -> StateFamily:
     """Every state: the last m tokens, and the latest number where it is older."""
     words, m = task.n_words, max(task.numbers)
     largest = task.numbers.index(m)
@@ -74,7 +74,7 @@ def _states(task: SelectiveCopying) -> Family:
         [{"at": [1 + i], "values": t, "reads": [read]} for i, read in enumerate(reads)] for t in (0, 1)
     ]
     tokens = words + len(task.numbers)
-    return Family(
+    return StateFamily(
         description=f"the last {m} tokens, and the latest number where it is older",
         size=tokens**m + len(others) * words**m,
         prefix_length=m + 1,

@@ -11,10 +11,10 @@ different word n places before the query for each n. Source: docs/theory.md, The
 from collections.abc import Iterator
 
 from plait.tasks import SelectiveCopying
-from plait.theory.families.family import Family, Suffixes
+from plait.theory.families.family import StateFamily, Suffixes
 
 
-def copying_families(task: SelectiveCopying, room: int, reach: int) -> Iterator[Family]:
+def copying_families(task: SelectiveCopying, room: int, reach: int) -> Iterator[StateFamily]:
     """The families whose prefix and suffix fit into `room` tokens together, behind `reach >= 1` words."""
     left = max(task.numbers) - reach
     if left <= 0:
@@ -25,7 +25,7 @@ def copying_families(task: SelectiveCopying, room: int, reach: int) -> Iterator[
     yield from _recent_tokens(task, room, reach)
 
 
-def _latest_number(task: SelectiveCopying, room: int, reach: int) -> Iterator[Family]:
+def _latest_number(task: SelectiveCopying, room: int, reach: int) -> Iterator[StateFamily]:
     """Which number it was; all of them are at most `reach`."""
     words = task.n_words
     told = min(words, len(task.numbers))
@@ -33,7 +33,7 @@ def _latest_number(task: SelectiveCopying, room: int, reach: int) -> Iterator[Fa
         filler = [0] * reach
         for index in range(told):
             filler[-task.numbers[index]] = index
-        yield Family(
+        yield StateFamily(
             description=f"which of {told} numbers came last",
             size=told,
             prefix_length=1,
@@ -58,7 +58,7 @@ def _latest_number(task: SelectiveCopying, room: int, reach: int) -> Iterator[Fa
     if words < 2 or len(marked) <= told:
         return
     asked, slot = _marked(task, marked)
-    yield Family(
+    yield StateFamily(
         description=f"which of {len(marked)} numbers came last",
         size=len(marked),
         prefix_length=1,
@@ -80,7 +80,7 @@ def _marked(task: SelectiveCopying, indices: list[int]) -> tuple[Suffixes, dict[
     return asked, {"at": [0], "values": values, "reads": reads, "answers": rows}
 
 
-def _states(task: SelectiveCopying, room: int, reach: int) -> Iterator[Family]:
+def _states(task: SelectiveCopying, room: int, reach: int) -> Iterator[StateFamily]:
     """The tokens that the largest number still reaches, and the latest number where that is older than all of them."""
     words, largest = task.n_words, max(task.numbers)
     left, number = largest - reach, task.numbers.index(largest)
@@ -94,7 +94,7 @@ def _states(task: SelectiveCopying, room: int, reach: int) -> Iterator[Family]:
         [{"at": [1 + i], "values": table, "reads": [read]} for i, read in enumerate(reads)]
         for table in (0, 1)
     ]
-    yield Family(
+    yield StateFamily(
         description=f"{left} tokens that the number {largest} still reaches, and the latest number where it is older",
         size=tokens**left + len(others) * words**left,
         prefix_length=left + 1,
@@ -112,7 +112,7 @@ def _states(task: SelectiveCopying, room: int, reach: int) -> Iterator[Family]:
     )
 
 
-def _recent_tokens(task: SelectiveCopying, room: int, reach: int) -> Iterator[Family]:
+def _recent_tokens(task: SelectiveCopying, room: int, reach: int) -> Iterator[StateFamily]:
     """As many of the last tokens before the filler as suffixes that fit can read."""
     words, best, cut = task.n_words, {}, 0
     for length in range(1, min(room, max(task.numbers) - reach + 1)):
@@ -132,7 +132,7 @@ def _recent_tokens(task: SelectiveCopying, room: int, reach: int) -> Iterator[Fa
         query = asked.ask([words + index] + [0] * longest, position)
         slots.append({"at": [place], "values": 0, "reads": [query]})
     tokens = words + len(task.numbers)
-    yield Family(
+    yield StateFamily(
         description=f"{len(best)} of the {cut} tokens before the filler, each any word or number",
         size=tokens ** len(best),
         prefix_length=cut,

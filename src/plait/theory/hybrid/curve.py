@@ -11,7 +11,7 @@ from plait.checks import check_integer
 from plait.tasks import known_of
 from plait.theory.bound import Bound
 from plait.theory.certificate import state_certificate
-from plait.theory.families.family import Family
+from plait.theory.families.family import StateFamily
 from plait.theory.hybrid.closed_forms import frontier_factors, frontier_states
 from plait.theory.hybrid.families import FAMILIES, filled_families
 from plait.theory.hybrid.statement import filled_statement
@@ -119,14 +119,14 @@ def _known_points(task: object, seq_len: int, asked: list[int]) -> tuple[Frontie
     return tuple(reversed(points))
 
 
-def _best_family(task: object, seq_len: int, reach: int) -> Family | None:
+def _best_family(task: object, seq_len: int, reach: int) -> StateFamily | None:
     if not 1 <= reach < seq_len - 1:
         return None
     usable = [family for family in filled_families(task, seq_len, reach) if family.share >= LEAST_SHARE]
     return max(usable, key=lambda family: family.contents, default=None)
 
 
-def _bound(task: object, seq_len: int, family: Family) -> Bound:
+def _bound(task: object, seq_len: int, family: StateFamily) -> Bound:
     exact = frontier_states(task, len(family.filler))
     if family.contents != exact:
         exact = None

@@ -14,14 +14,14 @@ from typing import Any
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.families.decoding_recall import spelled_word
-from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, Family, Suffixes
+from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
 from plait.theory.families.followers import paths_family, trees_codec
 from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
 from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
 from plait.theory.hybrid.copying import copying_families
 
 
-def filled_families(task: object, seq_len: int, reach: int) -> Iterator[Family]:
+def filled_families(task: object, seq_len: int, reach: int) -> Iterator[StateFamily]:
     """The families behind `reach >= 1` tokens of filler that fit into `seq_len` tokens.
 
     Raises:
@@ -34,12 +34,12 @@ def filled_families(task: object, seq_len: int, reach: int) -> Iterator[Family]:
         yield from known(task, seq_len - reach, reach)
 
 
-def _needle(task: Needle, room: int, reach: int) -> Iterator[Family]:
+def _needle(task: Needle, room: int, reach: int) -> Iterator[StateFamily]:
     if room < 3 or task.n_words < 2:
         return
     asked = Suffixes()
     word = {"at": [1], "values": 0, "reads": [asked.ask([0])]}
-    yield Family(
+    yield StateFamily(
         description="the word after marker A",
         size=task.n_words,
         prefix_length=2,
@@ -52,7 +52,7 @@ def _needle(task: Needle, room: int, reach: int) -> Iterator[Family]:
     )
 
 
-def _associative_recall(task: AssociativeRecall, room: int, reach: int) -> Iterator[Family]:
+def _associative_recall(task: AssociativeRecall, room: int, reach: int) -> Iterator[StateFamily]:
     """Trees whose root is the filler's word; or distinct words in a row, the filler's not among them."""
     words = min(task.n_words, MOST_KEYS)
     readers = [[word] for word in range(words)]
@@ -62,7 +62,7 @@ def _associative_recall(task: AssociativeRecall, room: int, reach: int) -> Itera
 
 def _rooted_trees(
     words: int, readers: Sequence[Sequence[int]], room: int, filler: list[int], *, exact_length: bool = False
-) -> Iterator[Family]:
+) -> Iterator[StateFamily]:
     """All trees on the words with root 0, as far as they fit; with `exact_length` the prefix takes the whole room."""
 
     def value(m: int) -> tuple[int, Fraction]:
@@ -76,7 +76,7 @@ def _rooted_trees(
         return
     asked = Suffixes()
     reads = [[asked.ask(readers[word])] if word else [] for word in range(m)]
-    yield Family(
+    yield StateFamily(
         description=f"which of {m} words followed each of {m - 1} last, the filler's word being last: all such trees",
         size=size,
         prefix_length=room if exact_length else min(room, 2 * m - 2),
@@ -93,7 +93,7 @@ def _rooted_trees(
 
 def _distinct_words(
     words: int, readers: Sequence[Sequence[int]], room: int, filler: list[int]
-) -> Iterator[Family]:
+) -> Iterator[StateFamily]:
     """Texts of distinct words other than 0, the filler's, from a known first one on."""
     steps = min(words - 1, room) - 1
     if steps < 1:
@@ -107,7 +107,7 @@ def _distinct_words(
     yield replace(family, filler=filler)
 
 
-def _multi_key_recall(task: MultiKeyRecall, room: int, reach: int) -> Iterator[Family]:
+def _multi_key_recall(task: MultiKeyRecall, room: int, reach: int) -> Iterator[StateFamily]:
     """Spanning in-trees whose root is the constant key of the filler; or paths without the filler's letter."""
     k = task.key_length
     writable = max((n for n in range(1, min(task.n_words, MOST_KEYS) + 1) if n**k <= MOST_KEYS), default=1)
@@ -120,7 +120,7 @@ def _multi_key_recall(task: MultiKeyRecall, room: int, reach: int) -> Iterator[F
         share, confidence = share_that_fits(n, k, most=length - 1, root=0)
         if share and asked.queries:
             most = max(most, int(share * n ** (n**k - k - 1)))
-            yield Family(
+            yield StateFamily(
                 description=f"what followed each of the {n**k} keys on {n} words last, the filler's key being last: "
                 "all such spanning in-trees",
                 size=n ** (n**k - k - 1),
@@ -157,7 +157,7 @@ def _way_to(key: int, n: int, k: int) -> list[int]:
     return letters[next(place for place, letter in enumerate(letters) if letter) :]
 
 
-def _decoding_recall(task: DecodingRecall, room: int, reach: int) -> Iterator[Family]:
+def _decoding_recall(task: DecodingRecall, room: int, reach: int) -> Iterator[StateFamily]:
     words = min(task.n_words, MOST_KEYS)
     spelled = [spelled_word(task, word) for word in range(words)]
     if task.variant == "last":
@@ -169,7 +169,7 @@ def _decoding_recall(task: DecodingRecall, room: int, reach: int) -> Iterator[Fa
             yield from _forests(task, room, filler, registers=registers)
 
 
-def _forests(task: DecodingRecall, room: int, filler: list[int], *, registers: bool) -> Iterator[Family]:
+def _forests(task: DecodingRecall, room: int, filler: list[int], *, registers: bool) -> Iterator[StateFamily]:
     """All forests behind which a filler of word 0 (then a root) or of bit 0 stands, with the register or without."""
     bits, sinks = task.n_bits, [task.n_words, task.n_words + 1]
     of_words = filler[0] == 0
@@ -205,7 +205,7 @@ def _forests(task: DecodingRecall, room: int, filler: list[int], *, registers: b
             for word in range(0, task.n_words, 2**known)
         ]
     what = "a word's, then also a root" if of_words else "of bits"
-    yield Family(
+    yield StateFamily(
         description=f"which of {m + len(roots)} tokens followed each of {m} words last, behind a filler {what}: all "
         f"forests{', with the register' if registers else ''}",
         size=size,
@@ -227,7 +227,7 @@ def _forests(task: DecodingRecall, room: int, filler: list[int], *, registers: b
     )
 
 
-FAMILIES: dict[type, Callable[[Any, int, int], Iterator[Family]]] = {
+FAMILIES: dict[type, Callable[[Any, int, int], Iterator[StateFamily]]] = {
     SelectiveCopying: copying_families,
     AssociativeRecall: _associative_recall,
     MultiKeyRecall: _multi_key_recall,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from plait.checks import check_seconds
 from plait.theory.bound import Bound
-from plait.theory.families.family import Family
+from plait.theory.families.family import StateFamily
 from plait.theory.search.oracle import Oracle, check_rule
 from plait.theory.search.state_bits import best_bound, candidate_families, find_state_bits
 
@@ -53,7 +53,7 @@ def _at_reach(
     first = Oracle(task, seq_len=seq_len, seconds=seconds, seed=seed)
     others = first.rows(1, 4 * _TRIED)[0].tolist()
     fillers = [token for token in dict.fromkeys([usual, *others]) if token is not None][:_TRIED]
-    trials: list[tuple[int, list[Family]]] = []
+    trials: list[tuple[int, list[StateFamily]]] = []
     for token in fillers:
         oracle = Oracle(
             task, seq_len=seq_len, seconds=_TRIAL * seconds / len(fillers), seed=seed, filler=[token] * reach
@@ -69,5 +69,5 @@ def _at_reach(
     return bound, token if bound is not None else usual
 
 
-def _most(candidates: list[Family]) -> float:
+def _most(candidates: list[StateFamily]) -> float:
     return max((float(family.size * family.share) for family in candidates), default=0.0)

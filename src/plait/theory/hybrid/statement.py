@@ -1,9 +1,9 @@
 """What a family behind a filler proves, in words."""
 
-from plait.theory.families.family import Family
+from plait.theory.families.family import StateFamily
 
 
-def filled_statement(family: Family, seq_len: int) -> str:
+def filled_statement(family: StateFamily, seq_len: int) -> str:
     """For which models and inputs the family's bits are needed, and of what."""
     reach = len(family.filler)
     return (

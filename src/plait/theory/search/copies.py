@@ -16,7 +16,7 @@ from itertools import count
 import numpy as np
 
 from plait.theory.confidence import ALPHA, least_success_rate
-from plait.theory.families.family import Family
+from plait.theory.families.family import StateFamily
 from plait.theory.search.oracle import Oracle, asking_suffixes
 
 _TRIED, _CHECKED = (12, 36), 300
@@ -59,7 +59,7 @@ class _Copied:
         return got == rows[:, self.places]
 
 
-def copied_candidates(oracle: Oracle) -> Iterator[Family | None]:
+def copied_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     """A family a round, or None: cuts and alphabets drawn afresh, every other time near the best that was found."""
     cuts, best, most = _cuts(oracle.seq_len), None, 0.0
     for number in count():
@@ -200,7 +200,7 @@ def _harm(tokens: np.ndarray, right: np.ndarray, values: np.ndarray) -> np.ndarr
     return harm
 
 
-def _family(oracle: Oracle, copied: _Copied) -> Family:
+def _family(oracle: Oracle, copied: _Copied) -> StateFamily:
     """The family, measured on fresh contents."""
     right = copied.right(oracle, copied.contents(oracle, _CHECKED)).all(1).sum()
     numbers, positions = np.divmod(copied.columns, copied.suffixes.shape[1])
@@ -208,7 +208,7 @@ def _family(oracle: Oracle, copied: _Copied) -> Family:
     ends = [int(positions[at == number].max()) + 1 for number in range(len(used))]
     queries = list(zip(at.tolist(), positions.tolist(), strict=True))
     listed = sorted(set(queries))
-    return Family(
+    return StateFamily(
         description=f"{len(copied.places)} of {len(copied.base)} tokens, each one of {len(copied.values)} values",
         size=len(copied.values) ** len(copied.places),
         share=least_success_rate(int(right), _CHECKED, ALPHA),

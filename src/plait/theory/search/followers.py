@@ -15,11 +15,11 @@ from fractions import Fraction
 import numpy as np
 
 from plait.theory.confidence import ALPHA, least_success_rate
-from plait.theory.families.family import Family, Suffixes
+from plait.theory.families.family import StateFamily, Suffixes
 from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
 from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
 from plait.theory.search.oracle import UNDEFINED, Oracle
-from plait.theory.search.readers import Reading, find_readings, followers, keys_on
+from plait.theory.search.readers import KeyReading, find_readings, followers, keys_on
 
 _TEXTS = 12
 _MOST_VALUES = 64
@@ -43,7 +43,7 @@ NOTHING = (SpelledValue(spell=[], suffixes=[]),)
 """The one value where nothing is spelled."""
 
 
-def spelled_values(oracle: Oracle, reading: Reading, *, room: int) -> tuple[SpelledValue, ...]:
+def spelled_values(oracle: Oracle, reading: KeyReading, *, room: int) -> tuple[SpelledValue, ...]:
     """The values that the reading's codes can leave at the cut, if each is read by what follows its key.
 
     Args:
@@ -74,7 +74,7 @@ _ROUNDS = 4
 _MOST_KEYS = 2_000
 
 
-def follower_candidates(oracle: Oracle) -> Iterator[Family | None]:
+def follower_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     """The families of every reading that is found, measured on random texts, as far as they fit into the length."""
     for _ in range(_ROUNDS):
         readings = find_readings(oracle)
@@ -88,11 +88,11 @@ def follower_candidates(oracle: Oracle) -> Iterator[Family | None]:
         yield None
 
 
-def _room(oracle: Oracle, reading: Reading) -> int:
+def _room(oracle: Oracle, reading: KeyReading) -> int:
     return oracle.seq_len - max(len(suffix) for suffixes in reading.readers for suffix in suffixes)
 
 
-def _forests(oracle: Oracle, reading: Reading) -> Family | None:
+def _forests(oracle: Oracle, reading: KeyReading) -> StateFamily | None:
     """Forests on the keys, every other token being a sink; or a key waits for its follower.
 
     If a filler follows none waits, and the filler's token is a sink. With keys that are spelled also what is spelled at
@@ -146,7 +146,7 @@ def _forests(oracle: Oracle, reading: Reading) -> Family | None:
     what = (
         "all forests" if len(spelled) == 1 else f"all forests, with {len(spelled)} values spelled at the cut"
     )
-    return Family(
+    return StateFamily(
         description=f"what followed each of {m} tokens last: {what}",
         size=size * len(spelled),
         share=share * right,
@@ -157,7 +157,7 @@ def _forests(oracle: Oracle, reading: Reading) -> Family | None:
     )
 
 
-def _trees(oracle: Oracle, reading: Reading) -> Family | None:
+def _trees(oracle: Oracle, reading: KeyReading) -> StateFamily | None:
     """Spanning in-trees of the de Bruijn graph on as many letters as fit."""
     k, room = reading.key_length, _room(oracle, reading)
     lead, root = k, None
@@ -178,7 +178,7 @@ def _trees(oracle: Oracle, reading: Reading) -> Family | None:
     keys = keys_on(range(n), len(reading.letters), k)
     right = _read_rightly(oracle, reading, reading.letters[:n], keys, length)
     reads, suffixes = _numbered([reading.readers[key] for key in keys])
-    return Family(
+    return StateFamily(
         description=f"what followed each of the {n**k} keys on {n} tokens last: all spanning in-trees",
         size=n ** (n**k - 1 - k * (root is not None)),
         share=share * right,
@@ -197,7 +197,7 @@ def _trees(oracle: Oracle, reading: Reading) -> Family | None:
     )
 
 
-def _paths(oracle: Oracle, reading: Reading) -> Family | None:
+def _paths(oracle: Oracle, reading: KeyReading) -> StateFamily | None:
     """Texts that repeat no key, read from their first key on."""
     k, n = reading.key_length, len(reading.letters)
     lead = k - 1 + (k > 1)
@@ -211,7 +211,7 @@ def _paths(oracle: Oracle, reading: Reading) -> Family | None:
     readers = [suffixes[:1] for suffixes in reading.readers]
     right = _read_rightly(oracle, reading, reading.letters, [], lead + k + steps)
     reads, suffixes = _numbered(readers)
-    return Family(
+    return StateFamily(
         description=f"{steps} tokens, no key of {k} twice",
         size=size,
         share=share * right,
@@ -239,7 +239,7 @@ def _numbered(readers: list[list[list[int]]]) -> tuple[list[list[int]], list[lis
 
 
 def _read_rightly(
-    oracle: Oracle, reading: Reading, letters: np.ndarray, keys: list[int] | range, length: int
+    oracle: Oracle, reading: KeyReading, letters: np.ndarray, keys: list[int] | range, length: int
 ) -> Fraction:
     """At least this share of random texts on these letters has every given key that occurs read rightly: its follower
     by all its suffixes, or for the key that was last the first token of each suffix, if no filler comes between."""

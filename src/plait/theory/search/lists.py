@@ -5,7 +5,7 @@ from itertools import count
 
 import numpy as np
 
-from plait.theory.families.family import Family
+from plait.theory.families.family import StateFamily
 from plait.theory.search.oracle import UNDEFINED, Oracle, asking_suffixes
 
 MOST_LISTED = 8_192
@@ -16,7 +16,7 @@ _TOKENS = 6_000_000
 _MOST_COLUMNS, _LEADING, _ORDERED = 400, 2, 128
 
 
-def listed_candidates(oracle: Oracle) -> Iterator[Family | None]:
+def listed_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     """For one length after the other, as many prefixes as differ in some answer; where all do, random ones too."""
     longest = min(_LONGEST, oracle.seq_len - 1)
     lengths = [length for length in (1, 2, 3, 5, 8, 13, 21, 34, 55) if length <= longest]
@@ -28,7 +28,7 @@ def listed_candidates(oracle: Oracle) -> Iterator[Family | None]:
         yield from _of_length(oracle, length, oracle.some_tokens() if again else oracle.tokens)
 
 
-def _of_length(oracle: Oracle, length: int, letters: np.ndarray) -> Iterator[Family | None]:
+def _of_length(oracle: Oracle, length: int, letters: np.ndarray) -> Iterator[StateFamily | None]:
     """The list of all prefixes of a length, if there are few enough, or of random ones; and birthdays."""
     prefixes = _all_rows(letters, length) if len(letters) ** length <= _MOST_DRAWN else None
     if prefixes is None:
@@ -106,8 +106,8 @@ def _used(suffixes: np.ndarray, columns: np.ndarray) -> tuple[list[list[int]], l
     return suffixes[used].tolist(), list(zip(numbers.tolist(), positions.tolist(), strict=True))
 
 
-def _list(prefixes: np.ndarray, suffixes: list[list[int]], queries: list[tuple[int, int]]) -> Family:
-    return Family(
+def _list(prefixes: np.ndarray, suffixes: list[list[int]], queries: list[tuple[int, int]]) -> StateFamily:
+    return StateFamily(
         description=f"a list of {len(prefixes)} prefixes with different answers",
         size=len(prefixes),
         prefix_length=prefixes.shape[1],
@@ -117,13 +117,13 @@ def _list(prefixes: np.ndarray, suffixes: list[list[int]], queries: list[tuple[i
     )
 
 
-def _birthday(oracle: Oracle, length: int, suffixes: np.ndarray) -> Family | None:
+def _birthday(oracle: Oracle, length: int, suffixes: np.ndarray) -> StateFamily | None:
     prefixes = oracle.rows(_DRAWS, length)
     chosen = _told_apart(prefixes, oracle.answers(prefixes, suffixes))
     if chosen is None or len(chosen[0]) < _DRAWS:
         return None
     used, queries = _used(suffixes, chosen[1])
-    return Family(
+    return StateFamily(
         description=f"{_DRAWS} random prefixes of {length} tokens, all different (birthday bound)",
         size=_DRAWS * (_DRAWS - 1) * 10_000 // (2 * 138_156),  # N (N - 1) / (2 ln 10^6), a little less
         prefix_length=length,

@@ -22,7 +22,7 @@ _SURE = 0.98
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class KeyReading:
     """Keys of `key_length` tokens of `letters`, and for each key the suffixes whose last answer is its follower.
 
     `readers[i]` are suffixes with different first tokens for key number i (in base `len(letters)`, first letter
@@ -34,7 +34,7 @@ class Reading:
     readers: list[list[list[int]]]
     codes: list[list[int]] | None = None
 
-    def without(self, token: int) -> "Reading":
+    def without(self, token: int) -> "KeyReading":
         """The reading of the keys that do not hold this token."""
         kept = [i for i, letter in enumerate(self.letters.tolist()) if letter != token]
         keys = keys_on(kept, len(self.letters), self.key_length)
@@ -43,7 +43,7 @@ class Reading:
             self, letters=self.letters[kept], readers=[self.readers[key] for key in keys], codes=codes
         )
 
-    def beginning_with(self, token: int) -> "Reading":
+    def beginning_with(self, token: int) -> "KeyReading":
         """The same, with this letter first."""
         order = sorted(range(len(self.letters)), key=lambda i: (int(self.letters[i]) != token, i))
         keys = keys_on(order, len(self.letters), self.key_length)
@@ -58,7 +58,7 @@ def keys_on(letters: Sequence[int], n: int, key_length: int) -> list[int]:
     return keys
 
 
-def find_readings(oracle: Oracle) -> list[Reading]:
+def find_readings(oracle: Oracle) -> list[KeyReading]:
     """What can be read: spelled keys first, for they are rarer, then direct ones by key length."""
     length = max(1, min(64, oracle.seq_len - _RUN - 2))
     texts = oracle.rows(_TEXTS, length)
@@ -90,7 +90,7 @@ def followers(texts: np.ndarray, key: Sequence[int]) -> np.ndarray:
     return np.where(match[:, :-1].any(1) & ~match[:, -1], result, UNDEFINED)
 
 
-def _direct(oracle: Oracle, texts: np.ndarray, key_length: int) -> Reading | None:
+def _direct(oracle: Oracle, texts: np.ndarray, key_length: int) -> KeyReading | None:
     """Suffixes that end in the key, behind one or two different tokens."""
     n = len(oracle.tokens)
     keys = oracle.tokens[oracle.integers(n, (24, key_length))]
@@ -111,7 +111,7 @@ def _direct(oracle: Oracle, texts: np.ndarray, key_length: int) -> Reading | Non
         if len(fillers) < 2:
             return None
         readers.append([letters[[*filler, *key]].tolist() for filler in fillers])
-    return Reading(letters=letters, key_length=key_length, readers=readers)
+    return KeyReading(letters=letters, key_length=key_length, readers=readers)
 
 
 def _other(oracle: Oracle, key: Sequence[int]) -> list[int]:
@@ -131,7 +131,7 @@ def _agreement(oracle: Oracle, texts: np.ndarray, cases: list[tuple[list[int], l
     return right / seen if seen >= 20 else 0.0
 
 
-def _spelled(oracle: Oracle, texts: np.ndarray) -> Reading | None:
+def _spelled(oracle: Oracle, texts: np.ndarray) -> KeyReading | None:
     """Strings of steering tokens, each of which reads one key of a single token."""
     run = min(_RUN, oracle.seq_len - texts.shape[1])
     runs = np.repeat(oracle.tokens[:, None], run, axis=1)
@@ -155,7 +155,7 @@ def _spelled(oracle: Oracle, texts: np.ndarray) -> Reading | None:
     codes = _codes(table, usable, [suffixes[0] for suffixes in found]) if len(steering) > 1 else None
     if codes is not None:
         found = [[code, [next(s for s in steering if s != code[0]), *code]] for code in codes]
-    return Reading(letters=np.array(usable), key_length=1, readers=found, codes=codes)
+    return KeyReading(letters=np.array(usable), key_length=1, readers=found, codes=codes)
 
 
 def _codes(table: "_Followed", keys: list[int], strings: list[list[int]]) -> list[list[int]] | None:

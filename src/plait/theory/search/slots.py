@@ -13,7 +13,7 @@ from itertools import count
 import numpy as np
 
 from plait.theory.confidence import ALPHA, least_success_rate
-from plait.theory.families.family import Family
+from plait.theory.families.family import StateFamily
 from plait.theory.search.oracle import UNDEFINED, Oracle, asking_suffixes
 
 _MOST_VALUES = 40
@@ -34,7 +34,7 @@ class FoundSlot:
     copies: bool
 
 
-def slot_candidates(oracle: Oracle) -> Iterator[Family | None]:
+def slot_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     """Families of slots from prefix lengths, bases, alphabets and directions in turn; None while one is looked for."""
     lengths = [max(1, min(oracle.seq_len // part, oracle.seq_len - 1)) for part in (3, 2, 6)]
     for number in count():
@@ -56,7 +56,9 @@ class _Trial:
     suffixes: np.ndarray
 
 
-def _search(oracle: Oracle, length: int, letters: np.ndarray, *, backwards: bool) -> Iterator[Family | None]:
+def _search(
+    oracle: Oracle, length: int, letters: np.ndarray, *, backwards: bool
+) -> Iterator[StateFamily | None]:
     asked = _contexts(oracle) * _FILLS * min(len(letters), _MOST_VALUES)
     width = min(oracle.seq_len - length, 2 * length + 4)
     trial = _Trial(
@@ -152,7 +154,7 @@ def _telling(table: np.ndarray) -> tuple[list[int], list[int]]:
 
 def _measured(
     oracle: Oracle, base: np.ndarray, slots: list[FoundSlot], suffixes: np.ndarray
-) -> Family | None:
+) -> StateFamily | None:
     """The family of the slots, without those that fail often, and its share of contents that come back."""
     while slots:
         blame = _blame(oracle, base, slots, suffixes, _PRUNED_BY)
@@ -169,7 +171,7 @@ def _measured(
     size = 1
     for slot in slots:
         size *= len(slot.values)
-    return Family(
+    return StateFamily(
         description=f"{len(slots)} of {len(base)} tokens, each one of {_shown(slots)}",
         size=size,
         share=share,

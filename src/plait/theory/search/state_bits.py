@@ -12,7 +12,7 @@ from fractions import Fraction
 from plait.theory.bound import Bound
 from plait.theory.certificate import found_certificate
 from plait.theory.checker import check
-from plait.theory.families.family import Family
+from plait.theory.families.family import StateFamily
 from plait.theory.hybrid.statement import filled_statement
 from plait.theory.recurrent import printed_of
 from plait.theory.search.copies import copied_candidates
@@ -53,14 +53,14 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
     )
 
 
-def candidate_families(oracle: Oracle) -> list[Family]:
+def candidate_families(oracle: Oracle) -> list[StateFamily]:
     """The families of most contents that the stages find while time is left, best first; each stage has its share."""
     stages = [
         stage(oracle)
         for stage in (follower_candidates, listed_candidates, copied_candidates, slot_candidates)
     ]
     used = dict.fromkeys(range(len(stages)), 0.0)
-    best: list[Family] = []
+    best: list[StateFamily] = []
     while used and oracle.left() > 0:
         number = min(used, key=lambda stage: used[stage])
         before = oracle.left()
@@ -78,7 +78,7 @@ def candidate_families(oracle: Oracle) -> list[Family]:
     return best
 
 
-def best_bound(oracle: Oracle, candidates: list[Family], seq_len: int) -> Bound | None:
+def best_bound(oracle: Oracle, candidates: list[StateFamily], seq_len: int) -> Bound | None:
     """The bound of the first candidate for which the checker accepts any; None if it accepts none."""
     for candidate in candidates:
         bound = _certified(oracle.task, candidate, seq_len)
@@ -87,7 +87,7 @@ def best_bound(oracle: Oracle, candidates: list[Family], seq_len: int) -> Bound 
     return None
 
 
-def _certified(task: object, candidate: Family, seq_len: int) -> Bound | None:
+def _certified(task: object, candidate: StateFamily, seq_len: int) -> Bound | None:
     certificate = found_certificate(task, candidate, Fraction(0))
     verdict = check(certificate, task=task if ":" in str(certificate["task"]) else None)
     # Another draw of contents may go a little worse.
@@ -108,7 +108,7 @@ def _certified(task: object, candidate: Family, seq_len: int) -> Bound | None:
     )
 
 
-def _statement(candidate: Family, seq_len: int) -> str:
+def _statement(candidate: StateFamily, seq_len: int) -> str:
     if candidate.filler:
         return f"{filled_statement(candidate, seq_len)} Found by search, not optimal."
     return (

@@ -13,7 +13,7 @@ Row = Sequence[int | None]
 Rows = Sequence[Row]
 
 
-class Column(Sequence[Row]):
+class RowColumn(Sequence[Row]):
     """A list of tokens as rows of one."""
 
     def __init__(self, tokens: list[int]) -> None:
@@ -27,18 +27,18 @@ class Column(Sequence[Row]):
     @overload
     def __getitem__(self, index: slice) -> Rows: ...
     def __getitem__(self, index: int | slice) -> Row | Rows:
-        return Column(self.tokens[index]) if isinstance(index, slice) else (self.tokens[index],)
+        return RowColumn(self.tokens[index]) if isinstance(index, slice) else (self.tokens[index],)
 
 
 class Choices:
     """For rows of one answer: which row an answer belongs to, the first of several; of shared lists once."""
 
     def __init__(self) -> None:
-        self._shared: dict[int, tuple[Column, dict[int, int]]] = {}
+        self._shared: dict[int, tuple[RowColumn, dict[int, int]]] = {}
 
     def of(self, rows: Rows) -> dict[int, int] | None:
         """The row of each answer; None where some row asks nothing."""
-        if not isinstance(rows, Column):
+        if not isinstance(rows, RowColumn):
             return None if any(row[0] is None for row in rows) else _first_rows([row[0] for row in rows])
         known = self._shared.get(id(rows.tokens))
         if known is None:
@@ -64,11 +64,11 @@ def read_rows(reader: Reader, name: str, *, width: int, gaps: bool = False) -> R
     if isinstance(value, int) and not isinstance(value, bool):
         if width != 1:
             raise Refused(f"a slot's {name} must have rows of {width} tokens, a table has single ones")
-        return Column(reader.table(value, name))
+        return RowColumn(reader.table(value, name))
     if not isinstance(value, list):
         raise Refused(f"a slot's {name} must be a list of rows")
     if width == 1 and value and not any(isinstance(row, list) or row is None for row in value):
-        return Column(reader.listed(value, name, below=reader.n_tokens, most=len(value)))
+        return RowColumn(reader.listed(value, name, below=reader.n_tokens, most=len(value)))
     rows = [row if isinstance(row, list) else [row] for row in value]
     for row in rows:
         if len(row) != width:
