@@ -7,7 +7,10 @@ model of unmodified blocks: Mamba2Block, or OLMo Hybrid's gated DeltaNet behind 
 thread, since their operations are too small for two. The contenders take turns, round by round, in one process: medians
 over the rounds with their range, and ratios paired by round.
 
-    python benchmarks/mixers.py [--rounds 5] [--d-model 16] [--members 32] [--mixers GDN Mamba2]
+`--processor` counts processor seconds of one thread instead, which other programs on the machine hardly change: what
+the clock shows on idle cores is this times as much as a second thread adds to an ensemble, of which a loop has none.
+
+    python benchmarks/mixers.py [--rounds 5] [--d-model 16] [--members 32] [--mixers GDN Mamba2] [--processor]
 """
 
 import argparse
@@ -15,12 +18,13 @@ import json
 import os
 import platform
 import statistics
+import time
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from engine import BATCH, TASK, TIME, WINDOW, TransformersLoop, rate
+from engine import BATCH, TASK, TIME, WINDOW, TransformersLoop
 from plait import HybridConfig
 from plait.layers.registry import MIXERS
 from plait.training import Run, Train
@@ -102,8 +106,23 @@ def ensemble(pattern: str, d_model: int, members: int) -> Callable[[], None]:
     return Trainer(run, seeds=range(members), device=torch.device("cpu")).step
 
 
+def rate(step: Callable[[], None], members: int, seconds: float, now: Callable[[], float]) -> float:
+    """Model-steps a second, as `now` counts them, over about `seconds`."""
+    start, steps = now(), 0
+    while (spent := now() - start) < seconds or steps < 2:
+        step()
+        steps += 1
+    return steps * members / spent
+
+
 def measure(
-    mixers: Sequence[str], d_model: int, members: int, *, rounds: int, seconds: float
+    mixers: Sequence[str],
+    d_model: int,
+    members: int,
+    *,
+    rounds: int,
+    seconds: float,
+    now: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Rates of every contender, one entry a round."""
     contenders = {
@@ -119,7 +138,7 @@ def measure(
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, (step, count) in contenders.items():
-            rates[name].append(rate(step, members=count, seconds=seconds))
+            rates[name].append(rate(step, count, seconds, now))
     return rates
 
 
@@ -142,22 +161,31 @@ def main() -> None:
     parser.add_argument(
         "--mixers", nargs="+", default=[*MIXERS, DRAWN, *OWN], help="built in, or module:Class"
     )
+    parser.add_argument("--processor", action="store_true", help="processor seconds of one thread")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    before = os.getloadavg()[0]
-    rates = measure(given.mixers, given.d_model, given.members, rounds=given.rounds, seconds=given.seconds)
+    before, now = os.getloadavg()[0], time.perf_counter
+    if given.processor:
+        torch.set_num_threads(1)
+        now = time.process_time
+    rates = measure(
+        given.mixers, given.d_model, given.members, rounds=given.rounds, seconds=given.seconds, now=now
+    )
     if given.json:
         print(json.dumps({"rates": rates, "load": [before, os.getloadavg()[0]]}))
         return
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
     )
+    unit = "processor s" if given.processor else "s"
     print(
-        f"d_model {given.d_model}, {given.members} members, {given.rounds} rounds of {given.seconds:g} s;",
+        f"d_model {given.d_model}, {given.members} members, {given.rounds} rounds of {given.seconds:g} {unit};",
         end=" ",
     )
     print(f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after (includes this program)\n")
-    print("| pattern | model-steps/s | of SSM-TF | of transformers' loop | bar |\n|---|---|---|---|---|")
+    print(
+        f"| pattern | model-steps/{unit} | of SSM-TF | of transformers' loop | bar |\n|---|---|---|---|---|"
+    )
     print(f"| {BASE} | {shown(rates[BASE], ',.0f')} | 1 | | |")
     for name in given.mixers:
         pattern, loop = f"{name}-TF", f"{name}-TF, transformers loop"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-NOTEBOOKS = {"constructions.ipynb": 3, "hops.ipynb": 2}
+NOTEBOOKS = {"constructions.ipynb": 3, "hops.ipynb": 2, "training.ipynb": 2}
 """Each with the number of its drawings."""
 
 

@@ -2,9 +2,11 @@
 
 import csv
 import io
+import math
 import sys
 import types
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -19,6 +21,7 @@ from plait.tasks import AssociativeRecall
 from plait.training import Display, Run, Train, display, log_to, logs, train
 from plait.training.evaluate import accuracy_counts
 from plait.training.identity import member_id
+from plait.training.moment import Moment
 
 RUN = Run(
     task=AssociativeRecall(n_words=4),
@@ -181,10 +184,31 @@ def test_a_notebook_has_a_bar_by_itself(monkeypatch, capsys):
     trained()
     assert shown[0].startswith('<progress value="1" max="60"></progress> step 1 of 60')
     assert shown[-1].startswith('<progress value="60" max="60">')
+    assert "<svg" not in shown[0]  # one step is no curve
+    lines = [line.get("points").split() for line in ElementTree.fromstring(svg(shown[-1])).iter("polyline")]
+    assert len(lines) == len(LRS) * len(SEEDS)
+    assert all(len(line) > 30 and line[-1].startswith("360.0,") for line in lines)
     count = len(shown)
     trained(progress=False)
     assert len(shown) == count
     assert capsys.readouterr() == ("", "")
+
+
+def svg(shown):
+    return shown[shown.index("<svg") : shown.index("</svg>") + len("</svg>")]
+
+
+def test_a_notebook_s_curves_are_the_losses():
+    moment = Moment(
+        run=RUN, members=(RUN.train,) * 2, step=20, steps=40, loss_steps=(1, 10, 20), seconds=1.0,
+        curves=((2.0, 1.0, 0.5), (4.0, math.nan, 3.0)), steps_per_second=20.0, _measure=lambda _: (0.0, 0.0),
+    )  # fmt: skip
+    first, second = ElementTree.fromstring(svg(display.loss_curves(moment, width=80, height=8))).iter(
+        "polyline"
+    )
+    assert first.get("points") == "2.0,4.0 20.0,6.0 40.0,7.0"
+    assert second.get("points") == "2.0,0.0 40.0,2.0"
+    assert display.loss_curves(replace(moment, curves=((math.nan,) * 3,))) == ""
 
 
 def test_nothing_is_shown_unless_asked_for(capsys):

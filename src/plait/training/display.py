@@ -1,5 +1,5 @@
-"""How far training is, for whoever looks on: a bar in a notebook, one line that is written over on a terminal, and a
-line every ten seconds elsewhere.
+"""How far training is, for whoever looks on: a bar and the losses so far in a notebook, one line that is written over
+on a terminal, and a line every ten seconds elsewhere.
 
 A notebook's bar is IPython's own display, which every kernel has; it needs no ipywidgets.
 """
@@ -14,6 +14,9 @@ from plait.training.moment import Moment
 
 SECONDS_A_LINE, SECONDS_A_LOOK = 10.0, 1.0
 """Between two lines where nothing is written over, and between two looks where something is."""
+
+MOST_CURVES = 32
+"""Members whose losses a notebook draws."""
 
 
 def in_notebook() -> bool:
@@ -58,10 +61,37 @@ class Display:
         from IPython.display import HTML, display  # pyright: ignore
 
         bar = f'<progress value="{moment.step}" max="{moment.steps}"></progress> {html.escape(line)}'
+        bar += loss_curves(moment)
         if self._handle is None:
             self._handle: Any = display(HTML(bar), display_id=True)  # pyright: ignore
         else:
             self._handle.update(HTML(bar))
+
+
+def loss_curves(moment: Moment, *, width: int = 360, height: int = 90) -> str:
+    """The first members' training losses so far, as SVG of so many pixels: from step 0 to the last, from 0 nats up.
+
+    Losses that are not finite are left out; nothing before two steps are known.
+    """
+    shown = moment.curves[:MOST_CURVES]
+    finite = [loss for curve in shown for loss in curve if math.isfinite(loss)]
+    if len(moment.loss_steps) < 2 or not finite:
+        return ""
+    highest = max(finite) or 1.0
+    lines = []
+    for curve in shown:
+        points = (
+            f"{width * step / moment.steps:.1f},{height * (1 - loss / highest):.1f}"
+            for step, loss in zip(moment.loss_steps, curve, strict=True)
+            if math.isfinite(loss)
+        )
+        lines.append(f'<polyline points="{" ".join(points)}"/>')
+    label = f"training loss of {len(shown)} of {len(moment.curves)} members, from 0 to {highest:.3g} nats"
+    return (
+        f'<br><svg width="{width}" height="{height + 2}" viewBox="0 -1 {width} {height + 2}" role="img" '
+        f'aria-label="{label}" fill="none" stroke="currentColor" stroke-opacity="0.6"><title>{label}</title>'
+        f"{''.join(lines)}</svg>"
+    )
 
 
 def told(moment: Moment) -> str:
