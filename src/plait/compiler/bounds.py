@@ -90,6 +90,7 @@ def _after(layout: Layout, flow: Flow, layer: Layer, found: Mapping[Statement, G
     stream, rounding, config = layout.stream, flow.rounding, layout.config
     answer = layout.lowered.answer
     n_terms = float(config.d_inner or 1) if layer.kind == SSM else float(rounding.d_model)
+    # Between layers: (3 u + (m + 2) v) W of what is added, (3 u + m v) H of the stream it is added to.
     spill = 0.0
     for statement, one in found.items():
         gain = max(1.0, layout.gain) if statement is answer else 1.0

@@ -108,17 +108,20 @@ class Flow:
 
     @property
     def _softening(self) -> float:
+        # 6.1 ii: a factor of 1 - a^2 S/(2 d eps), S being the squared length at most.
         return QUIET**2 * self.length**3 / (2.0 * self.stream.residual.d_model * self.norm_eps)
 
     @property
     def gate(self) -> float:
         """The relative error of a gate that reads the constant."""
         residual = self.stream.residual
+        # g = 1.5 r/(kappa sqrt d) + 12 u, since 1.1 * 1.28 < 1.5.
         return 1.5 * self.read / (residual.bias * math.sqrt(residual.d_model)) + self.units(2.0 + FUNCTION)
 
     @property
     def one(self) -> float:
         """The relative error of the channel that is 1, of B and of C."""
+        # o = 14 u.
         return self.units(4.0 + FUNCTION)
 
     def allow(self, what: str, *, error: float, room: float) -> None:
@@ -188,6 +191,7 @@ class Flow:
             read = sum(self.column(statement, choices) for statement, choices in wire.reads)
             size = sum(float(choices[0].abs().max()) for _, choices in wire.reads)
             size = abs(wire.scale) * size + abs(wire.bias) + DIP
+            # 12.2: 1.1 |s| e + 13 u (|s| max|z| + |c| + .3).
             off = steepest * abs(wire.scale) * read + self.units(3.0 + FUNCTION) * size
             error, gross = error + wire.out.abs() * off, gross + wire.out.abs() * size
         off = float(error.norm())

@@ -109,6 +109,7 @@ class Turns:
             return frequencies(1, period=2.0 * math.pi / slow)
         # s for distances, s^2 for recency, where s^2 is slow enough.
         turn = min(2.0 * math.pi / max(self._period, 2.0), math.sqrt(slow))
+        # Pair k of 3 has frequency base^(-k/3).
         return Frequencies(base=turn**-3.0, n_pairs=3, used=(1,))
 
     @property
@@ -149,6 +150,7 @@ class Turns:
         window, miss, slow = self.window(statement), self.miss(statement), self.slow
         kept = math.log(2.0 / miss + 1.0)
         nats = MATCH_RESERVE * kept
+        # 7.5: the cosine falls by nats at every step; content leads by the whole fall, nats and ln K.
         recency = nats / (2.0 * math.sin(slow / 2.0) * math.sin(math.pi / 4.0 + slow / 2.0))
         content = math.sqrt(2.0) * recency + nats + math.log(max(window, 2))
         sharpness = content / ((1.0 - SHARE) * lead)

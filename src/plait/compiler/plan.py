@@ -108,6 +108,7 @@ class ProgramPlan(Plan):
         layout = self.layout
         exact = self.bounds(self._exact)
         code = layout.book.tokens
+        # 12.13: 3 lead/4 - c e' - m/G.
         signal = 0.75 * layout.lead - code.chord * exact.answer - layout.murmur / layout.gain
         last = self.residual.layer_factor(self.squares()[-1], eps=NORM_EPS)
         attention, mass = self._attention()
@@ -136,6 +137,7 @@ class ProgramPlan(Plan):
             return turns.look_for_match(op.match, op.lead).kept, 1.0 - miss
         assert isinstance(statement, AtDistance | Previous)
         look = turns.look_at(statement)
+        # 12.9: rounding leaves a third of the margin.
         return look.sharpness * look.margin / 3.0, 1.0 / (1.0 + miss)
 
     def factors(self) -> tuple[Factor, ...]:

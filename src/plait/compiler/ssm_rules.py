@@ -26,6 +26,7 @@ def opened(flow: Flow, op: SsmOp, gate: Given) -> float:
     """The relative error of a step of 128, the gate being 64 up to its error."""
     what = f"the gate of {op.book.lowered.called(op.statement)}"
     flow.allow(what, error=gate.either / OPEN, room=0.125)
+    # 12.5: 2 q + 18 u: the step is 4 x - 128, where x is 64 (1 + q).
     return 2.0 * gate.error / OPEN + flow.units(8.0 + FUNCTION)
 
 
@@ -46,6 +47,7 @@ def through(value: Given, factor: float, size: float, *, more: float = 0.0) -> G
 def copies(flow: Flow, op: SsmOp) -> Given:
     """Lemma 12.4: the skip gives the feed."""
     value = flow.feed(op.fed[0], op.book.lowered.called(op.statement))
+    # 12.4: (1 + g)(1 + 4 u).
     factor = (1.0 + flow.gate) * (1.0 + flow.units(4.0)) - 1.0
     size = float(op.columns.norm(dim=-1).max())
     return through(value, factor, size)
@@ -127,6 +129,7 @@ def multiplies(flow: Flow, op: SsmOp) -> Given:
     largest = max(1.0, float(numbers.abs().max()))
     swing = SWING / largest
     size = float(op.book.numbers(op.statement.inputs[0]).abs().max())
+    # 12.8: e_x |y| + (|x| + e_x)(r 64/(kappa sqrt d) + s e_y + 14 u 80)/s, and the two products.
     lift = flow.read * LIFT / (residual.bias * math.sqrt(residual.d_model)) + swing * other.error
     gate = lift + flow.units(4.0 + FUNCTION) * (LIFT + SWING)
     error = one.error * largest + (size + one.error) * gate / swing

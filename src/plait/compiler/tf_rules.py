@@ -35,6 +35,7 @@ def by_distance(flow: Flow, op: ByDistance) -> None:
     """Lemma 12.9: what two scores may differ by, in cosines."""
     assert isinstance(op.statement, AtDistance)
     look = op.turns.look_at(op.statement)
+    # 12.9: 2 (sqrt 2 q + 8 u + d v) <= 2 gamma/3.
     query = flow.columns(op.statement.inputs[1], op.points)
     error = 2.0 * (math.sqrt(2.0) * query + flow.units(8.0) + flow.wides(flow.rounding.d_model))
     flow.allow(
@@ -75,6 +76,7 @@ def by_match(flow: Flow, op: ByMatch) -> None:
         choices = condition(match.condition)
         passed = lead * (flow.column(match.condition, choices) + flow.units(2.0))
         equal = lead * (flow.column(match.condition, choices, where=where) + flow.units(2.0))
+    # 12.10: turn = beta_r (6 u + 1.5 d v); first (i), then (ii).
     turned = look.recency * (flow.units(6.0) + flow.wides(1.5 * flow.rounding.d_model))
     flow.allow(
         f"what a match leads by in {called}",
@@ -96,6 +98,7 @@ def fetched(flow: Flow, op: Fetches) -> Given:
     weights = flow.stream.weights(value, op.columns)
     base = base_of(value, flow.stream.token)
     size = float(torch.linalg.matrix_norm(weights, ord=2)) * flow.sizes[base]
+    # 12.11: e + mu (M + M' + 2 e) + ((K + 30) v + 3 u)(M' + e).
     known = float(op.columns.norm(dim=-1).max())
     read = flow.columns(value, op.columns)
     miss = op.turns.miss(op.statement)
@@ -108,6 +111,7 @@ def fetched(flow: Flow, op: Fetches) -> Given:
 def averages(flow: Flow, op: Averages) -> Given:
     """Lemma 12.12: equal scores, equal weights."""
     value = op.statement.inputs[0]
+    # 12.12: ((K + 30) v + 3 u) of their size.
     numbers = op.book.numbers(value)
     scale = op.book.scale(op.statement)
     size = float(numbers.abs().max())

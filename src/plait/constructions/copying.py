@@ -293,6 +293,7 @@ class CopyingPlan(GatheredPlan):
         """A pair measures |c| in all, held and own: silu(c) and silu(-c) have different signs."""
         copied = self.gain * self.louder
         return (
+            # 6.9: all channels and the stream before; the dimensions copied, a bias and the stream before.
             (2 * self.residual.width("control") + 3, {"control": 2.0}),
             (self.code.width + 3, {"flag": copied, "code": copied}),
         )
@@ -303,6 +304,8 @@ class CopyingPlan(GatheredPlan):
         one = rounding.silu(1.0, SILU_ONE * rounding.weight)
         gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
         step = rounding.step(rounding.channel(1.0, early))
+        # 6.6: a pair errs by 2.2 r + (10), what is held by (1 + s)(1 + c_1)^2 (1 + (5))(1 + g) more, what is
+        # the token's own by (1 + (2))(1 + g).
         pair = grown(1.0, 2.2 * early, rounding.function)
         held = grown(1.0, pair, step, one, one, rounding.off(5.0, stored=3.0), gate)
         own = grown(1.0, pair, rounding.off(2.0, stored=2.0), gate)

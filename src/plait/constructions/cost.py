@@ -106,7 +106,9 @@ def _cost(
 ) -> Cost:
     vocab_size = plan.config().vocab_size
     assert vocab_size is not None
+    # A norm; of a channel in_proj 2d, out_proj d, taps and their bias, x_proj 3, dt_proj 2, A_log and D.
     mamba = d + channels * (3 * d + taps + 8)
+    # Two norms 4d, query_key_value 3d^2 + 3d, dense d^2 + d, the MLP 2d + 1 a unit and its bias d.
     blocks = sum(4 * d * d + 9 * d + units * (2 * d + 1) for units in mlps)
     kv_cache = 2 * d * sum(positions if seq_len is None else min(positions, seq_len) for positions in held)
     tail = channels * (taps - 1)

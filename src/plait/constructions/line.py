@@ -118,6 +118,7 @@ class LinePlan(GatheredPlan):
 
     @cached_property
     def steepest(self) -> float:
+        # A single number has the tangent 0, which nothing may be divided by.
         return max(self.tangent(max(self.task.numbers)), 1e-3)
 
     @cached_property
@@ -290,7 +291,7 @@ class LinePlan(GatheredPlan):
 
     def squares(self) -> tuple[float, float, float]:
         control = self.span**2
-        # A code measures 1; a number's own control 2 at most.
+        # A code measures 1; a number's own control 2 at most, and after Mamba `span` (6.8).
         return 5.0, 1.0 + control, (self.gain + 1.0) ** 2 + control
 
     def sizes(self) -> dict[str, float]:
@@ -302,6 +303,7 @@ class LinePlan(GatheredPlan):
         return (1.0 + 2.0 / LIFT) * self.states[0] + LIFT + 2.0
 
     def written(self) -> tuple[tuple[int, dict[str, float]], ...]:
+        # 6.9: the channel and the stream before; two dimensions copied, the bias and the stream before.
         return (2, {"control": self.output}), (4, {"code": self.gain})
 
     def _channel(self, rounding: Rounding) -> float:
@@ -311,6 +313,7 @@ class LinePlan(GatheredPlan):
     def _step(self, rounding: Rounding) -> float:
         """Error of 256 (x - B) - 128."""
         read = grown(LIFT + 2.0, self._channel(rounding), rounding.off(1.0, stored=1.0))
+        # 6.6, line: 256 times the channel, and the roundings of numbers of at most 4 * 128.
         return 2.0 * STEP * read + rounding.off(2.0, stored=1.0) * 4.0 * STEP
 
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
@@ -320,6 +323,8 @@ class LinePlan(GatheredPlan):
         gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
         held = 0.0
         for control in self.controls:
+            # 6.6, line: the state errs by the step, 256 k - 128, and twice the channel over the lift; the
+            # output by it once more.
             written = step / (2.0 * STEP * control + HOLD)
             shown = self.state(control) * (1.0 + 2.0 / LIFT)
             held = max(held, grown(shown, 0.0, written, *[relative] * 3, rounding.off(8.0, stored=3.0)))
@@ -336,10 +341,12 @@ class LinePlan(GatheredPlan):
         softer = self.residual.softening(0.0, self.squares()[1], eps=self.config().norm_eps)
         tangent = slope * (noise[1, "control"] + self.reads(rounding)[1])
         tangent += slope * LIFT * grown(1.0, 0.0, rounding.weight, rounding.off(2.0, stored=2.0))
+        # The query is (1, tangent), the key a point of the circle.
         query = math.hypot(1.0, steepest)
         turned = rounding.turned(max(self.seq_len, self.window), self.turns.values[0], 2)
         score = grown(query, tangent + query * 2.0 * rounding.weight, turned)
         code = math.sqrt(2.0) * noise[2, "code"] / self.gain
+        # A row of the unembedding measures sqrt 5 at most: code 1, control 2.
         logit = 2.0 * (math.sqrt(5.0) * self.strayed(rounding)[2] + rounding.kept(last) * own) / self.gain
         return (
             Allowance(
@@ -388,6 +395,7 @@ class LinePlan(GatheredPlan):
 def _invert(rising: Callable[[float], float], value: float) -> float:
     """The argument in [1, 2] at which a rising function takes this value, by bisection."""
     low, high = 1.0, 2.0
+    # Halved 64 times, [1, 2] is shorter than the last bit of float64.
     for _ in range(64):
         middle = (low + high) / 2.0
         low, high = (middle, high) if rising(middle) < value else (low, middle)

@@ -17,6 +17,7 @@ def noise_of(plan: "LongRecallPlan", rounding: Rounding) -> dict[tuple[int, str]
     """Lemma 7.8: what the register's channels write, what attention at distance 1 and the steps write."""
     early, held, late, _ = plan.reads(rounding)
     apart = float((plan.points[1] - plan.points[0]).norm())
+    # 7.2: 64 (2 (y - y_0).(y_1 - y_0)/|y_1 - y_0|^2 - 1), so a read counts 2/|y_1 - y_0| times.
     value = rounding.channel(1.0 + 4.0 / apart, 2.0 / apart * (early + rounding.weight))
     number = plan.number_error(rounding, flag=rounding.channel(1.0, early), value=value)
     previous = plan.previous * (held + rounding.mass(0.0, 2))
@@ -36,6 +37,7 @@ def allowances_of(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowance
     # Two equal keys: what stood before was read from two streams, and is read from two others.
     moved = again[1] + rounding.mass(0.0, 2) + (again[2] + leak) / plan.previous
     fixed = (noise[2, "previous code"] + late + leak) / plan.previous
+    # 7.8: the score is width + 1 products, together at most D + 1.
     sizes = (digits + 1.0) * rounding.off(width + 6.0, stored=2.0)
     softer = (digits + 1.0) * sum(plan.softenings)
     norms = (digits + 1.0) * rounding.spread(plan.softening)
@@ -88,6 +90,7 @@ def _wanted(plan: "LongRecallPlan", rounding: Rounding) -> float:
     # The two units of a step read the same row, and round on their own: their sums of d terms, and their biases.
     sums = rounding.off(plan.residual.d_model + 2.0, stored=1.0)
     apart = sums * (plan.lengths()[1] / plan.register_gain + 1.0) + rounding.weight
+    # 7.8: a slope of 96/gap in both units, over 32.
     steps = rounding.many(plan.passed) * plan.heights * 6.0 * apart / plan.gap
     # Where the number is off by gap / 6, the nearest steps are 16 from their bends, and below 40.
     bends = 4.0 * SETTLED * math.exp(-SETTLED / 2.0) + 4.0 * rounding.function * 40.0 / SETTLED

@@ -115,6 +115,7 @@ class ShortRecallPlan(RecallPlan):
         return 0.0, 0.0
 
     def squares(self) -> tuple[float, float, float]:
+        # 7.4: of bits, the farthest: level 2r, height (r^2 - 4 r^2)/2.
         token = (2.0 * self.radius) ** 2 + (1.5 * self.radius**2) ** 2
         held = (REGISTER * 2.0 * self.register.reach) ** 2 * self.register.width
         copied = (2.0 * self.radius * (self.gain + 1.0)) ** 2 + (self.gain + 1.5 * self.radius**2) ** 2
@@ -182,6 +183,7 @@ class ShortRecallPlan(RecallPlan):
     def margins(self) -> Margins:
         """Theorem 7.7."""
         radius, spacing = self.radius, self.spacing
+        # 7.7: delta (7 delta/16 - 4 r mu - (2r + 3 r^3)/G), delta^2/16 being kept for rounding.
         signal = spacing * (
             spacing * 7 / 16 - 4 * radius * self.miss - (2 * radius + 3 * radius**3) / self.gain
         )
@@ -193,6 +195,7 @@ class ShortRecallPlan(RecallPlan):
         )
 
     def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:
+        # 7.7: |zeta| <= 4 r mu: levels of two tokens are at most 4 r apart.
         spread = 4.0 * self.radius * self.miss
         return (
             *self._own(tokens, layer=0, lemma="6.1"),
@@ -230,6 +233,7 @@ class ShortRecallPlan(RecallPlan):
         number = self.number_error(
             rounding, flag=flag, value=rounding.channel(1.0, early / (2.0 * self.radius))
         )
+        # 6.6: a pair errs by 2.2 r + (10).
         placed = grown(self.largest, 2.2 * early, rounding.function, gate, rounding.off(3.0, stored=3.0))
         copied = late + rounding.mass(self.miss, self.window) * 2.0 * self.radius
         return {
@@ -248,6 +252,8 @@ class ShortRecallPlan(RecallPlan):
         # levels, and no two equal keys apart.
         placed = (noise[1, "previous level"] + late) / PREVIOUS
         content = (register.reach * n + 1.0) * self.rereads(rounding)[1] / PREVIOUS
+        # 7.8: the score is n + 1 products, of numbers within their reach with levels, and of 1 with the
+        # height.
         size = n * register.reach * 2.0 * radius + 1.5 * radius**2
         content += size * (rounding.off(n + 5.0, stored=2.0) + rounding.spread(self.softening))
         turned = rounding.turned(max(self.seq_len, self.window), self.recency.turns.values[0], n + 3)

@@ -40,14 +40,17 @@ class Recency:
 
     @property
     def turns(self) -> Frequencies:
+        # 7.5: w = pi/(2K), a quarter turn over the window.
         return frequencies(1, period=4.0 * self.window)
 
     @property
     def sharpness(self) -> float:
         w = self.turns.values[0]
+        # 7.5: cos(a) - cos(a + w) = 2 sin(w/2) sin(a + w/2), least at either end, a = pi/4.
         return self.nats / (2.0 * math.sin(w / 2.0) * math.sin(math.pi / 4.0 + w / 2.0))
 
     @property
     def content_lead(self) -> float:
         """By how much a match must lead on content: the whole fall, and `nats` over all others together."""
+        # 7.5: from cos(pi/4) to cos(3 pi/4) the score falls by less than sqrt 2 of the sharpness.
         return math.sqrt(2.0) * self.sharpness + self.nats + math.log(self.window)

@@ -50,6 +50,7 @@ class Register:
         """Lags from here on respond with less than 2^-80 in all."""
         slowest = max(self.decays)
         total = max(sum(abs(weight) for weight in row) for row in self.maps) / (1.0 - slowest)
+        # All d^k from k on sum to d^k / (1 - d), which is below 2^-80 from here on.
         return self.n_bits + max(1, math.ceil((math.log(total) + 80 * math.log(2)) / -math.log(slowest)))
 
     @cached_property
@@ -140,8 +141,11 @@ class Register:
 
     def rounded(self, rounding: Rounding, step: float) -> float:
         """Lemma 7.8: by how much a number may be off that takes up exact ones, steps at bits being off by `step`."""
+        # 7.8: a rate, -exp(A_log), errs by |A_log| u + (10) + (1).
         rate = grown(1.0, self.steepest_rate * rounding.weight, rounding.function, rounding.off(1.0))
+        # 7.8: a decay by an exponential, its product and the sum: (13).
         decay = grown(1.0, 0.0, rounding.function, rounding.off(3.0))
+        # 7.8: reading the state out, (6).
         read = rounding.off(6.0, stored=2.0)
         return self.drift * step + self.slackening * rate + self.rereading * decay + self.cancellation * read
 
@@ -171,6 +175,8 @@ def _differences(n_bits: int) -> Float[Tensor, "pairs bits"]:
         raise ValueError(
             f"registers of several numbers are compared up to {MOST_DIFFERENCES_BITS} bits, got {n_bits}"
         )
+    # Each bit differs by -1, 0 or 1, a digit of base 3; the index in the middle is no difference, those above
+    # it are opposites.
     index = torch.arange((3**n_bits - 1) // 2)
     return torch.stack([index // 3**k % 3 - 1 for k in range(n_bits)], dim=-1).to(torch.float64)
 
@@ -188,6 +194,8 @@ def single_decay(n_bits: int) -> Register:
     The lead is d^(2b-2) (1 - 2d) (1 - d) / 2; its derivative vanishes at a root of a quadratic.
     """
     b = 2 * n_bits - 2
+    # 7.4: the smaller root of (2B + 4) d^2 - (3B + 3) d + B, B = 2b - 2; that of one bit is 0, and e^-128
+    # stands for it.
     root = math.sqrt((3 * b + 3) ** 2 - 4 * b * (2 * b + 4))
     decay = max((3 * b + 3 - root) / (2 * (2 * b + 4)), math.exp(-128.0))
     return Register(n_bits=n_bits, decays=(decay,), maps=((1.0 - decay,),))
@@ -198,5 +206,6 @@ def widest_gap_decay(n_bits: int) -> Register:
 
     The gap is d^(b-1) (1 - 2d); relative to all that the number may be.
     """
+    # 7.3: the derivative of d^(b-1) (1 - 2d) vanishes here; e^-128 stands for the 0 of one bit.
     decay = max((n_bits - 1) / (2 * n_bits), math.exp(-128.0))
     return Register(n_bits=n_bits, decays=(decay,), maps=((1.0 - decay,),))

@@ -81,6 +81,7 @@ class Rounding:
 
     def many(self, n: float) -> float:
         """How many times one error those of n steps amount to."""
+        # Independent errors of at most 1 deviate by sqrt n in sum: four deviations.
         return min(n, 4.0 * n**0.5) if self.usual else n
 
     def off(self, operations: float, *, stored: float = 0.0) -> float:
@@ -91,6 +92,7 @@ class Rounding:
     @property
     def weight(self) -> float:
         """Relative error of a stored row of weights (A6), of what reads or writes as many signals as there are."""
+        # A6: computed in float64, rounded once.
         return grown(1.0, 0.0, self.unit, (self.d_model + 8.0) * DOUBLE)
 
     @property
@@ -100,6 +102,7 @@ class Rounding:
 
     def channel(self, size: float, error: float) -> float:
         """Error of a channel at z >= 40, where silu is z to the last bit, z being a read and a bias."""
+        # 6.6: f = r + (1).
         return grown(size, error, self.off(1.0, stored=2.0))
 
     def silu(self, size: float, error: float) -> float:
@@ -108,6 +111,7 @@ class Rounding:
 
     def step(self, value: float) -> float:
         """Relative error of a step of 128: 256 times a channel known up to `value` of itself, less 128."""
+        # 6.6: s = 2 f + 2 (3).
         return grown(2.0, 2.0 * value, self.off(3.0, stored=2.0))
 
     def spread(self, certain: float) -> float:
@@ -129,6 +133,7 @@ class Rounding:
         A rounded row and a rounded norm weight; of the norm, the mean, the variance, its root and quotient, and the
         product with each channel; the products of the row and their sum.
         """
+        # 6.9: u each for the row and the norm weight, and (2d + 20).
         own = grown(1.0, 0.0, self.weight, self.weight, self.off(2.0 * self.d_model + 20.0, stored=4.0))
         return own * length
 
@@ -138,11 +143,13 @@ class Rounding:
         The same divisor, and the same weights, whose rounding shows what else the streams hold: what differs is the
         mean that is subtracted, three products of each channel, and the sum.
         """
+        # 6.9: ((d + 4) + u).
         mean = 1.0 + self.off(self.d_model + 1.0)
         return (self.off(self.d_model + 4.0, stored=3.0) + self.weight * mean) * length
 
     def summed(self, terms: int) -> float:
         """Error of a channel that is the sum of so many terms of rounded weights, over the sum of their sizes."""
+        # 6.9: (1 + u)(1 + v)^(n + 1).
         return grown(1.0, 0.0, self.weight, self.off(terms + 1.0, stored=3.0))
 
     def mass(self, miss: float, window: int) -> float:
@@ -151,11 +158,14 @@ class Rounding:
         Exponentials, their sum, the quotient and the products; an addition errs by no more than its smaller term, so a
         long sum of small ones by no more than they are.
         """
+        # 6.6, copy: 2 min(mu, (2w)) + (50) mu + (12).
         adding = self.off(2.0 * window)
         return 2.0 * min(miss, adding) + miss * self.off(FUNCTION + 40.0) + self.off(12.0, stored=3.0)
 
     def turned(self, positions: float, frequency: float, terms: int) -> float:
         """Error of a score, of the product of the lengths: both turned by angles in float64, then so many products."""
+        # A5: an angle errs by 2^-52 of itself. 6.6, score: turning by sqrt 2 (4), query and key each; the
+        # terms; the scale, 4.
         angle = positions * frequency * 2.0 * DOUBLE
         turning = math.sqrt(2.0) * self.off(4.0, stored=2.0)
         return grown(1.0, 0.0, turning, turning, angle, angle, self.off(terms + 4.0, stored=2.0))
