@@ -38,6 +38,8 @@ LIGHT = {
     "tasks": ("tasks",),
     "a task": ("tasks", "selective-copying", "--param", "numbers=[1,2]"),
     "a task as JSON": ("tasks", "mqar", "--json"),
+    "a task that draws a walk": ("tasks", "dyck"),
+    "a task that answers while it draws": ("tasks", "n-gram-retrieval"),
     "label": ("label", "multi-key-recall", "--tokens", "rows.json"),
     "memory of a published model": ("memory", str(ROOT / "examples" / "jamba.json")),
     "memory of a plait config": ("memory", "config.json"),
