@@ -56,6 +56,9 @@ def best_automaton(task, seq_len, states):
 EXACT = [
     (Needle(n_words=2), 5, 1),
     (Needle(n_words=3), 6, 1),
+    (Needle(n_words=2), 5, 2),
+    (Needle(n_words=3), 6, 2),
+    (Needle(n_words=3), 7, 2),
     (SelectiveCopying(n_words=2, numbers=(1,)), 5, 1),
     (SelectiveCopying(n_words=2, numbers=(1,)), 5, 2),
     (SelectiveCopying(n_words=2, numbers=(1,), p_number=0.6), 5, 2),
@@ -68,8 +71,7 @@ EXACT = [
     (SelectiveCopying(n_words=3, numbers=(3, 1), p_number=0.5), 5, 1),
 ]
 ABOVE = [
-    (Needle(n_words=2), 5, 2),
-    (Needle(n_words=3), 6, 2),
+    (Needle(n_words=2), 8, 2),
     (SelectiveCopying(n_words=2, numbers=(2,)), 6, 2),
     (SelectiveCopying(n_words=2, numbers=(1, 2)), 5, 2),
     (AssociativeRecall(n_words=4), 5, 2),
@@ -94,8 +96,6 @@ def test_no_automaton_is_above_the_ceiling(task, seq_len, states):
     best = best_accuracy(task, seq_len, states)
     assert best <= ceiling
     assert best_automaton(task, seq_len, states) <= best + 1e-9
-    if isinstance(task, Needle):  # all words but one, and marker A just read, are kept at least
-        assert best >= accuracy_ceiling(task, seq_len, [math.log2(states - 1)])[0] - 1e-9
 
 
 def test_the_best_automaton_of_all_states_is_right():
@@ -275,7 +275,7 @@ def test_curves_rise_to_one_and_are_read_backwards(task):
 def test_the_paper_s_copying_proves_most_of_its_bits():
     (below,) = accuracy_ceiling(SelectiveCopying(), 20, [40])
     assert below < 1
-    assert bits_proved(Needle(), 100, 0.9) == 6.25
+    assert bits_proved(Needle(), 100, 0.9) == 6.5
 
 
 def test_what_has_no_ceiling_is_said_so():

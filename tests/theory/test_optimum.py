@@ -98,6 +98,19 @@ def test_the_optimum_lies_between(task, seq_len, states, best):
     assert 0.9 * found <= climbed <= found + 1e-9
 
 
+@pytest.mark.parametrize(("words", "seq_len", "states"), [(2, 4, 2), (3, 5, 3), (3, 7, 2), (2, 9, 2)])
+def test_the_best_model_of_needle_is_known(words, seq_len, states):
+    """It keeps all words but a few for good, and one more as long as it lasts; one state less, or more, is another."""
+    task = Needle(n_words=words)
+    best = best_accuracy(task, seq_len, states)
+    floors = accuracy_floor(task, seq_len, [math.log2(s) for s in (states - 1, states, states + 1)])
+    assert floors[1] == pytest.approx(best, abs=1e-8)
+    assert floors[0] < best - 0.01
+    assert floors[2] > best + 0.01
+    (ceiling,) = accuracy_ceiling(task, seq_len, [math.log2(states)])
+    assert ceiling == pytest.approx(best, abs=1e-8) or seq_len // 2 > words + 1
+
+
 @pytest.mark.parametrize(
     "task",
     [SelectiveCopying(), SelectiveCopying(n_words=4, numbers=(2, 6)), AssociativeRecall(), Needle()],
@@ -109,8 +122,9 @@ def test_floors_lie_below_ceilings_and_rise_to_one(task):
     assert floors == sorted(floors)
     assert all(low <= high for low, high in zip(floors, ceilings, strict=True))
     assert floors[-1] == pytest.approx(1)
-    if not isinstance(task, Needle):
-        assert floors[0] == pytest.approx(ceilings[0])
+    assert floors[0] == pytest.approx(ceilings[0])
+    if isinstance(task, Needle):
+        assert floors == pytest.approx(ceilings, abs=1e-7)
 
 
 @pytest.mark.parametrize(("slots", "values"), [(0, 2), (0, 3), (1, 1), (1, 2), (2, 1)])

@@ -2,7 +2,7 @@
 
 Models that keep a part exactly and guess the rest. Selective copying: the latest number, and every so many tokens one,
 each until its place is wanted no longer; the last of them with less than all its values. Recall: what followed some of
-the words. Needle: some of the words. Source: docs/theory.md, 13.7.
+the words. Needle: some of the words, and one more as long as it lasts. Source: docs/theory.md, 13.7.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 
 from plait.tasks import AssociativeRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.average.copying import copying_scored, wanted_at_number, wanted_at_word
-from plait.theory.average.needle import needle_ceiling
+from plait.theory.average.needle import is_exact, needle_reached
 from plait.theory.average.recall import word_answers
 from plait.theory.states import state_count
 
@@ -87,8 +87,9 @@ def _recall(task: AssociativeRecall | MultiKeyRecall, seq_len: int, states: np.n
 
 
 def _needle(task: Needle, seq_len: int, states: np.ndarray) -> np.ndarray:
-    """All states but one for words, by Theorem 13.2; one alone guesses."""
-    return needle_ceiling(task, seq_len, np.log2(np.maximum(states - 1, 1)))
+    """The model of Theorem 13.2, which is the best one on rows that are not too long."""
+    is_exact(task, seq_len)  # refuses what has no ceiling
+    return needle_reached(task, seq_len, states)
 
 
 _KNOWN: dict[type, Callable[[Any, int, np.ndarray], np.ndarray]] = {

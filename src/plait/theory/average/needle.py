@@ -3,7 +3,9 @@
     tokens    d  c  A  b  a  a  d  B
     targets   -  -  -  b  b  b  b  b       the first is the token itself; each later one is b, uniform among W words
 
-Source: docs/theory.md, Theorem 13.2.
+The best model of S <= W states keeps S - 1 of the words for good. Its last state is the one behind marker A, and all
+other words stay in it, until a word that is kept is read there: so one word more is kept, less and less. Source:
+docs/theory.md, Theorem 13.2.
 """
 
 import numpy as np
@@ -17,15 +19,47 @@ def needle_scored(task: Needle, seq_len: int) -> float:
 
 
 def needle_ceiling(task: Needle, seq_len: int, bits: np.ndarray) -> np.ndarray:
-    """The most accuracy at each number of bits: the word's own position, and a share `S / W` of all later ones.
+    """The most accuracy at each number of bits: that of the best model, where the first half of a row is no longer
+    than the words are many, and one; else the word's own position, and a share `S / W` of all later ones.
 
     Raises:
         ValueError: a task that scores marker A, where a causal model can only guess, or rows of fewer than 3 tokens.
+    """
+    states = np.floor(2.0 ** np.minimum(bits, 1000.0) * (1 + 1e-12))
+    if is_exact(task, seq_len):
+        return needle_reached(task, seq_len, states)
+    scored = needle_scored(task, seq_len)
+    share = np.minimum(1.0, states / task.n_words)
+    return (1 + (scored - 1) * share) / scored
+
+
+def is_exact(task: Needle, seq_len: int) -> bool:
+    """Whether no model is better than the one that `needle_reached` is about.
+
+    Raises:
+        ValueError: as `needle_ceiling`.
     """
     if task.score_marker or seq_len < 3:
         raise ValueError(
             f"a ceiling is known for needle without score_marker on 3 tokens or more, got {task} on {seq_len}"
         )
+    return seq_len // 2 <= task.n_words + 1
+
+
+def needle_reached(task: Needle, seq_len: int, states: np.ndarray) -> np.ndarray:
+    """The accuracy of the model above, for each whole number of states.
+
+    The word that is read at `t` is known later if it is kept, or is the one more and `until - t` words that came since
+    were none that is kept; `until` is the answer's place, or the last at which a word may follow marker A.
+    """
+    half, words = seq_len // 2, task.n_words
+    kept = np.minimum(states, words) - 1
+    stays = (words - kept) / words
+    ages = np.arange(half)
+    more = stays[..., None] ** ages  # by words that came since
+    behind = (seq_len - 1 - half) * (half * kept + more.sum(-1))
+    counts = half - ages[1:]  # answers within the first half, so many words after the word itself
+    within = kept * counts.sum() + more[..., 1:] @ counts
     scored = needle_scored(task, seq_len)
-    share = np.minimum(1.0, 2.0 ** np.minimum(bits, 1000.0) / task.n_words)
-    return (1 + (scored - 1) * share) / scored
+    right = (1 + (behind + within) / (half * words)) / scored
+    return np.where(states > words, 1.0, right)
