@@ -3,6 +3,7 @@
 import io
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -109,9 +110,12 @@ def _smallest(svg: str) -> str:
         if name := element.get("id"):
             element.set("id", ids.setdefault(name, f"i{len(ids)}"))
     _unwrap(root)
+    _join(root, lines={name for style, name in styles.items() if re.match("fill:none;.*clip-path", style)})
+    family = _family(styles)
+    rules = "".join(f".{name}{{{style.replace(family, '')}}}" for style, name in styles.items())
     sheet = root.find(f".//{{{_SVG}}}style")
     if sheet is not None:
-        sheet.text = f"{sheet.text or ''}{''.join(f'.{name}{{{style}}}' for style, name in styles.items())}"
+        sheet.text = (sheet.text or "") + (f"text{{{family}}}" if family else "") + rules
     text = ElementTree.tostring(root, encoding="unicode")
     for name, short in ids.items():
         text = text.replace(f"#{name})", f"#{short})").replace(f'#{name}"', f'#{short}"')
@@ -143,3 +147,27 @@ def _unwrap(element: ElementTree.Element) -> None:
             element.remove(child)
             for offset, inner in enumerate(child):
                 element.insert(place + offset, inner)
+
+
+def _join(element: ElementTree.Element, *, lines: set[str]) -> None:
+    """Paths that are drawn with the same one of the styles `lines`, such as error bars or a grid, as one path.
+
+    Ticks and their labels may stand between them: `lines` are kept inside of the axes, and these stand outside.
+    """
+    first: ElementTree.Element | None = None
+    for child in list(element):
+        _join(child, lines=lines)
+        plain = child.tag == f"{{{_SVG}}}path" and set(child.attrib) == {"d", "class"} and not len(child)
+        if not plain:
+            continue
+        if first is not None and child.attrib["class"] == first.attrib["class"]:
+            first.set("d", first.attrib["d"] + child.attrib["d"])
+            element.remove(child)
+        else:
+            first = child if child.attrib["class"] in lines else None
+
+
+def _family(styles: Mapping[str, str]) -> str:
+    """The one font that all texts have, as a rule of its own; nothing where there are several."""
+    families = {found[0] for style in styles if (found := re.search(r"font-family:[^;]*;?", style))}
+    return families.pop() if len(families) == 1 else ""
