@@ -12,15 +12,24 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
-from plait.findings.leads import Pair, Score, lead, leads, lost, what_changes_do
+from plait.findings.leads import Pair, lead, leads, lost, what_changes_do
 from plait.model import HybridConfig
 from plait.paper import wide_models as wide
 from plait.paper.wide_models import SMALL, WIDE, as_run, equal_size, hybrid, mamba, packed, transformer
+from plait.paper.wide_pairs import (
+    LAYOUTS,
+    LONG,
+    LONGEST,
+    POSITIONS,
+    at,
+    fields_of,
+    laid_out,
+    pair,
+    with_positions,
+)
 
 LENGTHS = (*range(10, 200, 10), 400, 800, 1_600)
 PROPORTIONS = (0.2, 0.9)
-POSITIONS = ("none", "alibi", "hard-alibi")
-LONG, LONGEST = 190, 1_600
 
 
 def _cells() -> tuple[tuple[Any, ...], ...]:
@@ -33,18 +42,14 @@ def _cells() -> tuple[tuple[Any, ...], ...]:
         found += [(p_bit, False, m) for m in equal_size(WIDE)]
         found += [(p_bit, False, m) for m in (hybrid(WIDE, window=None), transformer(WIDE, window=None))]
         found += [(p_bit, True, m) for window in (wide.WINDOW, None) for m in equal_size(WIDE, window=window)]
-    for kind in POSITIONS:
-        found += [(0.2, True, m) for m in equal_size(WIDE, window=None, positions=kind)[:2]]
-    found += [(0.2, True, hybrid(WIDE, p, window=None)) for p in (wide.TURNED, wide.LATE, wide.SINGLE)]
+    for kind in POSITIONS[1:]:
+        found += [(0.2, True, m) for m in with_positions(kind)]
+    found += [(0.2, True, laid_out(p)) for p in LAYOUTS[1:]]
     found += [(0.2, False, m) for m in as_run(SMALL)] + [(0.2, True, m) for m in equal_size(SMALL)]
     return (
         *dict.fromkeys(wide.cell(packed(p, separator=s), model) for p, s, model in found),
         *exact,
     )
-
-
-def _fields(model: HybridConfig, *names: str) -> dict[str, Any]:
-    return {f"model.{name}": getattr(model, name) for name in names}
 
 
 def _slices() -> tuple[dict[str, Any], ...]:
@@ -55,7 +60,7 @@ def _slices() -> tuple[dict[str, Any], ...]:
         wide_ones = {"model.d_model": (WIDE,), "train.products": ("bfloat16",)}
         found += [{**rows, **wide_ones, "train.lr": (wide.BASE_LR,)} for rows in (bare, apart)]
         for model in as_run(WIDE)[:2]:
-            own = {k: (v,) for k, v in _fields(model, "pattern", "d_model", "d_mlp", "window").items()}
+            own = {k: (v,) for k, v in fields_of(model, "pattern", "d_model", "d_mlp", "window").items()}
             found.append({**bare, **wide_ones, **own, "train.lr": wide.LRS[:3]})
         sizes = [
             {f"model.{n}": (getattr(m, n),) for n in ("pattern", "d_mlp", "d_inner")} for m in _repaired()
@@ -67,53 +72,19 @@ def _slices() -> tuple[dict[str, Any], ...]:
 
 def _repaired() -> tuple[HybridConfig, ...]:
     """Sizes of which a rate is chosen: equal parameters, and the hybrid's other layouts."""
-    return (*equal_size(WIDE), *(hybrid(WIDE, p) for p in (wide.TURNED, wide.LATE, wide.SINGLE)))
-
-
-def _at(
-    model: HybridConfig,
-    *,
-    separator: bool,
-    p_bit: float,
-    tested: float | None = None,
-    length: int = LONG,
-    products: str = "bfloat16",
-) -> dict[str, Any]:
-    """Where a model that was trained on packed rows is measured: in the form of rows that it was trained on."""
-    return {
-        "task": packed(p_bit, separator=separator),
-        "train.products": products,
-        **_fields(model, "pattern", "d_model", "d_mlp", "d_inner", "window", "positions"),
-        "test.p_bit": p_bit if tested is None else tested,
-        "test.seq_len": length,
-    }
-
-
-def _pair(
-    first: HybridConfig,
-    second: HybridConfig,
-    *,
-    separator: bool = False,
-    free: bool = False,
-    score: Score = "pooled",
-    **more: Any,
-) -> Pair:
-    """Two models trained alike, at the released rate unless `free`."""
-    given = {"separator": separator, "p_bit": 0.2, **more}
-    lrs = () if free else (wide.BASE_LR,)
-    return Pair(first=_at(first, **given), second=_at(second, **given), lrs=lrs, score=score)
+    return (*equal_size(WIDE), *(hybrid(WIDE, p) for p in LAYOUTS[1:]))
 
 
 def _products() -> dict[str, Pair]:
     """Each model as run at the end of training and far from it, its products in 16 bits against those in 32."""
     return {
-        f"{model.pattern} at {at}": Pair(
-            first=_at(model, separator=False, p_bit=0.2, length=at),
-            second=_at(model, separator=False, p_bit=0.2, length=at, products="float32"),
+        f"{model.pattern} at {length}": Pair(
+            first=at(model, separator=False, p_bit=0.2, length=length),
+            second=at(model, separator=False, p_bit=0.2, length=length, products="float32"),
             lrs=(wide.BASE_LR,),
         )
         for model in _RUN
-        for at in (30, LONG)
+        for length in (30, LONG)
     }
 
 
@@ -124,39 +95,37 @@ _FULL = equal_size(WIDE, window=None)
 def _changes(p_bit: float) -> dict[str, Pair]:
     other = next(p for p in PROPORTIONS if p != p_bit)
     return {
-        "a separator": _pair(*_RUN[:2], separator=True, p_bit=p_bit),
-        "scored as run": _pair(*_RUN[:2], p_bit=p_bit, score="sequences"),
-        f"tested at {other:g}": _pair(*_RUN[:2], p_bit=p_bit, tested=other),
-        "equal parameters": _pair(*_EQUAL[:2], p_bit=p_bit),
-        "full window": _pair(hybrid(WIDE, window=None), transformer(WIDE, window=None), p_bit=p_bit),
-        "the best of three learning rates": replace(_pair(*_RUN[:2], p_bit=p_bit, free=True), rates=3),
-        "all but the window and the test": _pair(*_EQUAL[:2], separator=True, p_bit=p_bit, free=True),
+        "a separator": pair(*_RUN[:2], separator=True, p_bit=p_bit),
+        "scored as run": pair(*_RUN[:2], p_bit=p_bit, score="sequences"),
+        f"tested at {other:g}": pair(*_RUN[:2], p_bit=p_bit, tested=other),
+        "equal parameters": pair(*_EQUAL[:2], p_bit=p_bit),
+        "full window": pair(hybrid(WIDE, window=None), transformer(WIDE, window=None), p_bit=p_bit),
+        "the best of three learning rates": replace(pair(*_RUN[:2], p_bit=p_bit, free=True), rates=3),
+        "all but the window and the test": pair(*_EQUAL[:2], separator=True, p_bit=p_bit, free=True),
     }
 
 
 def _positions() -> dict[str, Pair]:
-    every = {kind: equal_size(WIDE, window=None, positions=kind)[:2] for kind in ("rope", *POSITIONS)}
     return {
-        f"{kind} at {at:,}": _pair(*models, separator=True, free=True, length=at)
-        for kind, models in every.items()
-        for at in (LONG, LONGEST)
+        f"{kind} at {length:,}": pair(*with_positions(kind), separator=True, free=True, length=length)
+        for kind in POSITIONS
+        for length in (LONG, LONGEST)
     }
 
 
 def _layouts() -> dict[str, Pair]:
-    patterns = (wide.HYBRID, wide.TURNED, wide.LATE, wide.SINGLE)
     return {
-        f"{pattern} at {at:,}": _pair(
-            hybrid(WIDE, pattern, window=None), _FULL[1], separator=True, free=True, length=at
+        f"{pattern} at {length:,}": pair(
+            laid_out(pattern), _FULL[1], separator=True, free=True, length=length
         )
-        for pattern in patterns
-        for at in (LONG, LONGEST)
+        for pattern in LAYOUTS
+        for length in (LONG, LONGEST)
     }
 
 
 def _deep(*, repaired: bool) -> Any:
     model = mamba(WIDE, equal=repaired)
-    near, far = (_at(model, separator=repaired, p_bit=0.2, length=at) for at in (30, LONG))
+    near, far = (at(model, separator=repaired, p_bit=0.2, length=length) for length in (30, LONG))
     return lost(near, far, lrs=() if repaired else (wide.BASE_LR,))
 
 
@@ -198,13 +167,13 @@ FIG8 = Figure(
             statement=f"As it was run, the hybrid is above the larger Transformer at {LONG} tokens",
             paper=_BOTH,
             only=_WIDE,
-            judge=lead(_pair(*_RUN[:2]), size=0.10),
+            judge=lead(pair(*_RUN[:2]), size=0.10),
         ),
         Claim(
             statement=f"As it was run and scored, the hybrid is above the larger Transformer at {LONG} tokens",
             paper=_BOTH,
             only=_WIDE,
-            judge=lead(_pair(*_RUN[:2], score="sequences"), size=0.10),
+            judge=lead(pair(*_RUN[:2], score="sequences"), size=0.10),
         ),
         Claim(
             statement="As it was run, Mamba falls to the floor soon after the training lengths",
@@ -216,13 +185,13 @@ FIG8 = Figure(
             statement=f"Repaired, window 20, the hybrid is above a Transformer of its size at {LONG} tokens",
             paper=_BOTH,
             only=_WIDE,
-            judge=lead(_pair(*_EQUAL[:2], separator=True, free=True), size=0.10),
+            judge=lead(pair(*_EQUAL[:2], separator=True, free=True), size=0.10),
         ),
         Claim(
             statement=f"Repaired, full window, the hybrid is above a Transformer of its size at {LONGEST:,} tokens",
             paper=_BOTH,
             only=_WIDE,
-            judge=lead(_pair(*_FULL[:2], separator=True, free=True, length=LONGEST), size=0.10),
+            judge=lead(pair(*_FULL[:2], separator=True, free=True, length=LONGEST), size=0.10),
         ),
         Claim(
             statement="Repaired, an SSM of 12 layers falls to the floor soon after the training lengths",
@@ -234,14 +203,14 @@ FIG8 = Figure(
             Claim(
                 statement=f"What one change does to the hybrid's lead at {LONG} tokens, trained at {p_bit:g}",
                 only=_WIDE,
-                judge=what_changes_do(_pair(*_RUN[:2], p_bit=p_bit), _changes(p_bit)),
+                judge=what_changes_do(pair(*_RUN[:2], p_bit=p_bit), _changes(p_bit)),
             )
             for p_bit in PROPORTIONS
         ),
         Claim(
             statement="What the SSM's depth and size do to the hybrid's lead over it",
             only=_WIDE,
-            judge=what_changes_do(_pair(_RUN[0], _RUN[2]), {"12 layers": _pair(_RUN[0], _EQUAL[2])}),
+            judge=what_changes_do(pair(_RUN[0], _RUN[2]), {"12 layers": pair(_RUN[0], _EQUAL[2])}),
         ),
         Claim(
             statement="What products in 16 bits do to the accuracy of each model as it was run",

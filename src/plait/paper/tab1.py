@@ -11,10 +11,10 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
-from plait.findings.leads import Pair, leads
-from plait.model import HybridConfig
+from plait.findings.leads import leads
 from plait.paper import wide_models as wide
 from plait.paper.wide_models import SMALL, WIDE, as_run, equal_size, packed
+from plait.paper.wide_pairs import MIDDLE, pair
 
 PROPORTIONS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9)
 IN_TABLE = tuple(p for p in PROPORTIONS if p != 0.2)
@@ -22,8 +22,14 @@ SMALL_PROPORTIONS = (0.2, 0.9)
 COLUMN = 0.2
 """The proportion that the table says it tests at."""
 
+PRINTED = {
+    "hybrid": (0.47, 0.47, 0.74, 0.77, 0.83, 0.80),
+    "Transformer": (0.47, 0.40, 0.64, 0.63, 0.63, 0.61),
+    "SSM": (0.24, 0.34, 0.17, 0.46, 0.67, 0.86),
+}
+"""The paper's table, by `IN_TABLE`."""
+
 LENGTHS = (*range(10, 200, 30), 400, 800, 1_600)
-MIDDLE = 100
 
 
 def _cells() -> tuple[tuple[Any, ...], ...]:
@@ -40,25 +46,19 @@ def _tasks(*, separator: bool) -> tuple[Any, ...]:
     return tuple(packed(p, separator=separator) for p in PROPORTIONS)
 
 
-def _pair(models: tuple[HybridConfig, ...], *, separator: bool, p_bit: float, tested: float) -> Pair:
-    """Hybrid and Transformer, at the released rate without separators and at the chosen one with them."""
-    where = {
-        "task": packed(p_bit, separator=separator),
-        "train.products": wide.PRODUCTS[WIDE],
-        "test.p_bit": tested,
-        "test.seq_len": MIDDLE,
-    }
-    names = ("pattern", "d_model", "d_mlp", "d_inner", "window")
-    first, second = ({**where, **{f"model.{n}": getattr(m, n) for n in names}} for m in models[:2])
-    return Pair(first=first, second=second, lrs=() if separator else (wide.BASE_LR,))
-
-
 def _leads(*, separator: bool, tested: float | None) -> Any:
     """By the proportion of training; tested there where no other is given."""
     models = equal_size(WIDE) if separator else as_run(WIDE)
     return leads(
         {
-            f"{p:g}": _pair(models, separator=separator, p_bit=p, tested=p if tested is None else tested)
+            f"{p:g}": pair(
+                *models[:2],
+                separator=separator,
+                free=separator,
+                p_bit=p,
+                tested=p if tested is None else tested,
+                length=MIDDLE,
+            )
             for p in IN_TABLE
         }
     )

@@ -8,6 +8,7 @@ Blocks stand between lines that CommonMark takes for link definitions and shows 
     [table: protocol]: #                    the released program's choices beside ours
     [table: made-of]: #                     what the paper's ratios are made of
     [table: contradicted]: #                how many labels of packed rows without separators contradict the row
+    [answer: fig8]: #                       what its rows say, in words and tables, of the figures in `ANSWERS`
     [table: programs]: #                    the example programs: what they compile to, and how far verified
     [plots: fig4 0]: #                      the plots of the figure's first view
     [ceilings: fig4]: #                     what the accuracies of its pure SSMs prove, in each reading
@@ -35,6 +36,7 @@ from plait.files import write_whole
 from plait.findings.readings import AS_TRAINED, find_reading
 from plait.findings.stored_figures import StoredFigure
 from plait.paper import FIGURES, find_figure
+from plait.report.answers import answer_blocks
 from plait.report.assemble import figure_blocks, panel_pictures, picture_name
 from plait.report.ceilings import ceiling_blocks
 from plait.report.constructed import DRAWINGS, drawn_pictures
@@ -62,7 +64,7 @@ WHOLE: Mapping[str, Callable[[FolderResults], Table | None]] = MappingProxyType(
 PROGRAMS = "programs"
 
 _BLOCK = re.compile(
-    r"^(\[(summary|section|table|plots|ceilings): ([^\]\n]*)\]: #)\n(.*?)^(\[end\]: #)$",
+    r"^(\[(summary|section|answer|table|plots|ceilings): ([^\]\n]*)\]: #)\n(.*?)^(\[end\]: #)$",
     re.DOTALL | re.MULTILINE,
 )
 _VALUE = re.compile(r"(<!-- value: ([^\n]*?) -->)(.*?)(<!-- end -->)")
@@ -230,6 +232,8 @@ def _block(match: re.Match[str], page: _Page) -> str:
         blocks = _plots(page, words)
     elif kind == "ceilings":
         blocks = _ceilings(page, words[0])
+    elif kind == "answer":
+        blocks = answer_blocks(words[0], page.results)
     elif kind == "table" and words[0] in WHOLE:
         made = WHOLE[words[0]](page.results)
         blocks = () if made is None else (made,)

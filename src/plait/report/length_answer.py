@@ -1,0 +1,211 @@
+"""What Figure 8's rows say, in words and tables: longer rows, other proportions, positions of attention, layouts."""
+
+from plait.findings.evidence import Evidence
+from plait.findings.words import decimals, signed
+from plait.model import HybridConfig
+from plait.paper.fig8 import LENGTHS
+from plait.paper.tab1 import PROPORTIONS
+from plait.paper.wide_models import WIDE, as_run, equal_size, hybrid, mamba, transformer
+from plait.paper.wide_pairs import LONG, LONGEST, MIDDLE, pair
+from plait.report.document import Block, Column, Entry, Lines, Table
+from plait.report.proportion_answer import shown_reading
+from plait.report.wide_measured import (
+    Lead,
+    lead_of,
+    mean_entry,
+    means_over,
+    named,
+    seeds_entry,
+    summary_of,
+    told,
+)
+from plait.report.wide_variants import layouts_part, positions_part
+
+LOGGED = {"hybrid": "0.711 to 0.733", "Transformer": "0.606 to 0.647", "Mamba": "about 0.2"}
+"""Means over the lengths 10, 20, .. 190 that the released program logged."""
+
+SHORT_LENGTHS = tuple(length for length in LENGTHS if length <= LONG)
+SHOWN = (10, MIDDLE, LONG, LONGEST)
+
+_RUN, _EQUAL = as_run(WIDE), equal_size(WIDE)
+_FULL, _FULL_EQUAL = (
+    (hybrid(WIDE, window=None), transformer(WIDE, window=None)),
+    equal_size(WIDE, window=None),
+)
+
+
+def length_answer(found: Evidence, proportions: Evidence) -> tuple[Block, ...]:
+    """The answer, the table that it rests on, what else follows, and positions and layouts.
+
+    Args:
+        found: Figure 8's rows.
+        proportions: Table 1's.
+    """
+    return (
+        Lines(lines=(_headline(found, proportions),)),
+        _accuracies(found),
+        Lines(lines=tuple(_sentences(found)), listed=True),
+        *positions_part(found),
+        *layouts_part(found),
+    )
+
+
+def _headline(found: Evidence, proportions: Evidence) -> str:
+    """One sentence: length, other proportions, and whether the paper was right for the right reason."""
+    run = lead_of(found, pair(*_RUN[:2]))
+    mended = lead_of(found, pair(*_EQUAL[:2], separator=True, free=True))
+    over_ssm = lead_of(found, pair(_EQUAL[0], _EQUAL[2], separator=True, free=True))
+    table = shown_reading(proportions) or "what Table 1 shows is not trained yet"
+    return f"**{_longer(run, mended, over_ssm)}, {_elsewhere(proportions)}; {_right(run, mended)}, and {table}.**"
+
+
+def _longer(run: Lead | None, mended: Lead | None, over_ssm: Lead | None) -> str:
+    judged = mended or run
+    if judged is None:
+        return "Whether hybrids of 100 M keep more at longer lengths is not trained yet"
+    says = {1: "keep more", 0: "do not surely keep more", -1: "keep less"}[judged.sign]
+    start = f"Hybrids of 100 M {says} at longer lengths"
+    if mended is None:
+        return f"{start}: at {LONG} tokens as run {judged.text} over a Transformer of 151 M"
+    ssm = "" if over_ssm is None else f" and {over_ssm.text} over an SSM"
+    return f"{start}, at {LONG} tokens {mended.text} over a Transformer{ssm} of their size"
+
+
+def _elsewhere(found: Evidence) -> str:
+    """Repaired models, trained at 0.2 and tested at each other proportion."""
+    over, over_ssm = (_over_at_others(found, other) for other in _EQUAL[1:])
+    if not over:
+        return "other proportions are not trained yet"
+    won = sum(lead.sign > 0 for lead in over)
+    says = "more at" if won == len(over) else "more only at" if won else "no more at"
+    spans = [
+        f"{signed(min(lead.mean for lead in leads))} to {signed(max(lead.mean for lead in leads))} over that {name}"
+        for name, leads in (("Transformer", over), ("SSM", over_ssm))
+        if leads
+    ]
+    return f"and {says} {won or len(over)} of {len(over)} other bit proportions (trained at 0.2: {', '.join(spans)})"
+
+
+def _over_at_others(found: Evidence, other: HybridConfig) -> list[Lead]:
+    pairs = (
+        pair(_EQUAL[0], other, separator=True, free=True, tested=p, length=MIDDLE)
+        for p in PROPORTIONS
+        if p != 0.2
+    )
+    return [lead for one in pairs if (lead := lead_of(found, one)) is not None]
+
+
+def _right(run: Lead | None, mended: Lead | None) -> str:
+    if run is None or mended is None:
+        return "whether the lead of Figure 8 is owed to the program's defects is open"
+    if mended.sign <= 0:
+        return f"the paper's lead (as run {run.text}) is owed to the program's defects, without which none is certain"
+    if mended.mean >= run.mean:
+        return f"the paper is right, and without the program's defects more clearly than as run ({run.text})"
+    lost = 1 - mended.mean / run.mean
+    return (
+        f"the paper is right in direction, but {lost:.0%} of its lead (as run {run.text}) are rows without separators "
+        "and a larger Transformer"
+    )
+
+
+_TABLE = (
+    Column(name="rows", title="rows", numeric=False),
+    Column(name="window", title="window", numeric=False),
+    Column(name="model", title="model", numeric=False),
+    *(Column(name=f"at_{length}", title=f"{length:,} tokens") for length in SHOWN),
+    Column(name="seeds", title="seeds"),
+)
+
+
+def _accuracies(found: Evidence) -> Table:
+    """Every trained model of interest at `SHOWN` lengths, intervals at the long ones."""
+    models: dict[bool, tuple[HybridConfig, ...]] = {
+        False: (*_RUN[:2], _EQUAL[1], *_RUN[2:], _EQUAL[2], *_FULL),
+        True: (*_EQUAL[:2], _RUN[1], _EQUAL[2], _RUN[2], *_FULL_EQUAL[:2]),
+    }
+    rows: list[tuple[Entry, ...]] = []
+    for separator, kinds in models.items():
+        for model in kinds:
+            there = [summary_of(found, model, separator=separator, length=length) for length in SHOWN]
+            first = next((one for one in there if one is not None), None)
+            if first is None:
+                continue
+            labels = (
+                f"{'with' if separator else 'without'} separators",
+                "full" if model.window is None else str(model.window),
+                named(model, first),
+            )
+            entries = [
+                mean_entry(one, spread=length >= LONG) for length, one in zip(SHOWN, there, strict=True)
+            ]
+            rows.append((*(Entry(text=text, value=text) for text in labels), *entries, seeds_entry(there)))
+    return Table(
+        caption="Accuracy over all tokens of a test, trained and tested at the proportion 0.2",
+        columns=_TABLE,
+        rows=tuple(rows),
+    )
+
+
+def _sentences(found: Evidence) -> list[str]:
+    means = {name: means_over(found, model, SHORT_LENGTHS) for name, model in zip(LOGGED, _RUN, strict=True)}
+    logged = [
+        f"{name} {' to '.join(dict.fromkeys(map(decimals, span)))} (logged {LOGGED[name]})"
+        for name, span in means.items()
+        if span is not None
+    ]
+    texts = [
+        f"Mean over the {len(SHORT_LENGTHS)} lengths as run and scored as run, by seed: {'; '.join(logged)}."
+        if logged
+        else "",
+        _told_lead(found, LONGEST, "32 times the longest example of training"),
+        _recurrent(found),
+        _products(found),
+    ]
+    return [text for text in texts if text]
+
+
+def _told_lead(found: Evidence, length: int, what: str) -> str:
+    kinds = {
+        "as run": pair(*_RUN[:2], length=length),
+        "repaired": pair(*_EQUAL[:2], separator=True, free=True, length=length),
+        "with a full window and no separator": pair(*_FULL, length=length),
+        "repaired, full window": pair(*_FULL_EQUAL[:2], separator=True, free=True, length=length),
+    }
+    leads = {name: lead_of(found, one) for name, one in kinds.items()}
+    words = [
+        f"{name} {lead.text} ({' against '.join(map(decimals, lead.means))})"
+        for name, lead in leads.items()
+        if lead
+    ]
+    return f"At {length:,} tokens, {what}, the lead is: {'; '.join(words)}." if words else ""
+
+
+def _recurrent(found: Evidence) -> str:
+    """The pure SSMs, which the paper has at the floor."""
+    deep, equal = mamba(WIDE), mamba(WIDE, equal=True)
+    as_it_was = [summary_of(found, deep, separator=False, length=length) for length in (LONG, LONGEST)]
+    over = lead_of(found, pair(equal, _EQUAL[1], separator=True, free=True))
+    words: list[str] = []
+    if as_it_was[0] is not None and as_it_was[1] is not None:
+        words.append(
+            f"The Mamba of 32 layers as run has {told(as_it_was[0])} at {LONG} tokens and {told(as_it_was[1])} at "
+            f"{LONGEST:,}, where the program logged {LOGGED['Mamba']} as its mean"
+        )
+    if over is not None:
+        words.append(f"repaired, an SSM of 12 layers is {over.text} over the Transformer at {LONG}")
+    return f"{'; '.join(words)}." if words else ""
+
+
+def _products(found: Evidence) -> str:
+    words: list[str] = []
+    for name, model in zip(LOGGED, _RUN, strict=True):
+        there = [
+            summary_of(found, model, separator=False, products=products)
+            for products in ("bfloat16", "float32")
+        ]
+        if there[0] is not None and there[1] is not None:
+            words.append(f"{name} {told(there[0])} against {told(there[1])}")
+    return (
+        f"Products in bfloat16 against float32 at {LONG} tokens, as run: {'; '.join(words)}." if words else ""
+    )

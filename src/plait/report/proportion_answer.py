@@ -1,0 +1,160 @@
+"""What Table 1's rows say, in words and tables: accuracy where a model was trained, and at the proportion it names."""
+
+from collections.abc import Mapping
+
+from plait.experiments import Summary
+from plait.findings.evidence import Evidence
+from plait.findings.words import decimals, signed
+from plait.model import HybridConfig
+from plait.paper.tab1 import COLUMN, IN_TABLE, PRINTED, PROPORTIONS
+from plait.paper.wide_models import WIDE, as_run, equal_size
+from plait.paper.wide_pairs import MIDDLE, pair
+from plait.report.document import Block, Column, Entry, Lines, Table
+from plait.report.wide_measured import Lead, lead_of, mean_entry, seeds_entry, summary_of
+
+_RUN: Mapping[str, HybridConfig] = dict(zip(PRINTED, as_run(WIDE), strict=True))
+_MENDED: Mapping[str, HybridConfig] = dict(zip(PRINTED, equal_size(WIDE), strict=True))
+
+
+def proportion_answer(found: Evidence) -> tuple[Block, ...]:
+    """The answer, Table 1 in both readings beside the printed one, and what is left of robustness."""
+    repaired = _readings(found, separator=True)
+    counted = [line for separator in (False, True) for line in _robustness(found, separator=separator)]
+    return (
+        Lines(lines=(_headline(found),)),
+        _readings(found, separator=False),
+        *((Lines(lines=tuple(counted), listed=True),) if counted else ()),
+        *((repaired,) if repaired.rows else ()),
+    )
+
+
+def shown_reading(found: Evidence) -> str:
+    """What Table 1 shows, by which reading of ours is nearer to it; empty where nothing is trained."""
+    off = _off(found)
+    if off is None:
+        return ""
+    there, elsewhere, _ = off
+    if there < elsewhere:
+        return "Table 1 is accuracy at the training proportion, not robustness to another one"
+    return f"Table 1 is nearer to accuracy at {COLUMN:g} than to accuracy at the training proportion"
+
+
+def _headline(found: Evidence) -> str:
+    off = _off(found)
+    if off is None:
+        return "**What Table 1 shows is not trained yet.**"
+    there, elsewhere, numbers = off
+    return (
+        f"**{shown_reading(found)}.** Hybrid and Transformer as run are at {MIDDLE} tokens on average "
+        f"{decimals(there)} off the {numbers} printed numbers of which both readings are measured when they are "
+        f"tested where they were trained, and {decimals(elsewhere)} when they are tested at {COLUMN:g}, as the table "
+        "says."
+    )
+
+
+def _off(found: Evidence) -> tuple[float, float, int] | None:
+    """How far hybrid and Transformer as run are off the printed numbers, where trained and at `COLUMN`; how many."""
+    off: list[tuple[float, float]] = []
+    for name in ("hybrid", "Transformer"):
+        for p_bit, value in zip(IN_TABLE, PRINTED[name], strict=True):
+            there, elsewhere = _both(found, _RUN[name], separator=False, p_bit=p_bit)
+            if there is not None and elsewhere is not None:
+                off.append((abs(there.mean - value), abs(elsewhere.mean - value)))
+    if not off:
+        return None
+    near, far = (sum(column) / len(off) for column in zip(*off, strict=True))
+    return near, far, len(off)
+
+
+def _both(
+    found: Evidence, model: HybridConfig, *, separator: bool, p_bit: float
+) -> tuple[Summary | None, Summary | None]:
+    """Tested where it was trained, and at `COLUMN`."""
+    near, far = (
+        summary_of(found, model, separator=separator, p_bit=p_bit, tested=tested, length=MIDDLE)
+        for tested in (p_bit, COLUMN)
+    )
+    return near, far
+
+
+def _columns(*, printed: bool) -> tuple[Column, ...]:
+    made = [Column(name="trained_at", title="trained at")]
+    for name in PRINTED:
+        key = name.lower()
+        made += [Column(name=f"{key}_paper", title=f"{name}, printed")] if printed else []
+        made += [
+            Column(name=f"{key}_there", title=f"{name} there"),
+            Column(name=f"{key}_at", title=f"{name} at {COLUMN:g}"),
+        ]
+        made += [Column(name=f"{key}_seeds", title="seeds")]
+    return tuple(made)
+
+
+def _readings(found: Evidence, *, separator: bool) -> Table:
+    """Each model tested where it was trained and at `COLUMN`; the printed number first where they are as run."""
+    rows: list[tuple[Entry, ...]] = []
+    for place, p_bit in enumerate(IN_TABLE):
+        row = [Entry(text=f"{p_bit:g}", value=p_bit)]
+        measured = False
+        for name, model in (_MENDED if separator else _RUN).items():
+            both = _both(found, model, separator=separator, p_bit=p_bit)
+            measured |= any(one is not None for one in both)
+            value = PRINTED[name][place]
+            row += [] if separator else [Entry(text=decimals(value, 2), value=value)]
+            row += [*map(mean_entry, both), seeds_entry(both)]
+        if measured or not separator:
+            rows.append(tuple(row))
+    kinds = "repaired: separators, equal parameters" if separator else "as run, the SSM with 32 layers"
+    return Table(
+        caption=f"Table 1 in both readings at {MIDDLE} tokens, models {kinds}",
+        columns=_columns(printed=not separator),
+        rows=tuple(rows),
+    )
+
+
+def _robustness(found: Evidence, *, separator: bool) -> list[str]:
+    """The hybrid's lead over each other model wherever training and test differ."""
+    models = tuple((_MENDED if separator else _RUN).values())
+    how = "repaired" if separator else "as run"
+    lines: list[str] = []
+    for name, other in zip(("Transformer", "SSM"), models[1:], strict=True):
+        leads = {
+            (p, q): lead
+            for p in PROPORTIONS
+            for q in PROPORTIONS
+            if p != q
+            for lead in [
+                lead_of(
+                    found,
+                    pair(
+                        models[0],
+                        other,
+                        separator=separator,
+                        free=separator,
+                        p_bit=p,
+                        tested=q,
+                        length=MIDDLE,
+                    ),
+                )
+            ]
+            if lead is not None
+        }
+        lines += [_counted(how, name, leads)] if leads else []
+    return lines
+
+
+def _counted(how: str, name: str, leads: Mapping[tuple[float, float], Lead]) -> str:
+    ahead, behind = (sum(lead.sign == sign for lead in leads.values()) for sign in (1, -1))
+    low, high = (choose(leads, key=lambda key: leads[key].mean) for choose in (min, max))
+    seeds = {lead.difference.seeds for lead in leads.values()}
+    spread = (
+        f"{min(seeds)} to {max(seeds)} seeds"
+        if len(seeds) > 1
+        else f"{max(seeds)} seed{'s'[: max(seeds) > 1]}"
+    )
+    trained = ", ".join(f"{p:g}" for p in sorted({p for p, _ in leads}))
+    return (
+        f"Tested at another proportion than that of training (trained at {trained}), {how}, the hybrid is above the "
+        f"{name} at {ahead} of {len(leads)} pairs and below at {behind}: from {signed(leads[low].mean)} (trained at "
+        f"{low[0]:g}, tested at {low[1]:g}) to {signed(leads[high].mean)} ({high[0]:g}, {high[1]:g}); {spread}."
+    )
