@@ -133,18 +133,45 @@ _WIDE = (f"model.d_model={WIDE}",)
 _BOTH = "+0.02 at short lengths, +0.10 at long ones"
 
 
-def _view(width: int, *, separator: bool) -> View:
+_SIZES = ("model.pattern", "model.d_mlp", "model.d_inner")
+_TITLE = "Width {width}, {rows}separators, bit proportion 0.2"
+
+
+def _view(
+    width: int, *, separator: bool, lines: tuple[str, ...] = _SIZES, what: str = "", **where: Any
+) -> View:
+    """Accuracy by tokens of a test; `where` are the only values of fields of the model."""
+    title = _TITLE.format(width=width, rows="" if separator else "no ")
     return View(
         x="test.seq_len",
-        lines=("model.pattern", "model.d_mlp", "model.d_inner", "model.window", "model.positions"),
+        lines=lines,
         where={
             "task": (packed(0.2, separator=separator),),
             "train.products": (wide.PRODUCTS[width],),
             "model.d_model": (width,),
             "test.p_bit": (0.2,),
+            **{f"model.{name}": values for name, values in where.items()},
         },
-        title=f"Width {width}, trained on packed rows {'with' if separator else 'without'} separators, bit "
-        "proportion 0.2 in training and test",
+        title=f"{title}: {what}" if what else title,
+    )
+
+
+def _views() -> tuple[View, ...]:
+    full = {"window": (None,), "what": "full window"}
+    both = (wide.HYBRID, wide.ATTENTION)
+    return (
+        _view(WIDE, separator=False, lines=(*_SIZES, "model.window")),
+        _view(WIDE, separator=True, window=(wide.WINDOW,), what=f"window {wide.WINDOW}"),
+        _view(WIDE, separator=True, lines=("model.pattern", "model.positions"), pattern=both, **full),
+        _view(
+            WIDE,
+            separator=True,
+            lines=("model.pattern",),
+            pattern=(*LAYOUTS, both[1]),
+            positions=("rope",),
+            **full,
+        ),
+        *(_view(SMALL, separator=s) for s in (False, True)),
     )
 
 
@@ -158,7 +185,7 @@ FIG8 = Figure(
         slices=(_slices(),),
         quick=({"model.d_model": (SMALL,), "train.lr": wide.SMALL_LRS, "train.seed": range(2)},),
         evaluations=wide.tested_at(PROPORTIONS, LENGTHS),
-        views=tuple(_view(width, separator=s) for width in (WIDE, SMALL) for s in (False, True)),
+        views=_views(),
     ),
     says="Figure 8, about 100 M parameters: the hybrid is above the Transformer with rotary positions by 2 points "
     "at short and 10 points at long lengths; Mamba falls to the floor soon after the training lengths.",

@@ -39,6 +39,13 @@ _KNOWN: Mapping[str, Style] = MappingProxyType(
         "SSM-TF": Style(color=GREEN, marker="^"),
         "SSM-SSM-TF": Style(color=GREEN, marker="v"),
         "SSM-TF-TF": Style(color=GREEN, marker="<"),
+        "TF*12": Style(color=BLUE, marker="P"),
+        "SSM*12": Style(color=VERMILION, marker="P"),
+        "SSM*32": Style(color=VERMILION, marker="X"),
+        "(TF-SSM)*6": Style(color=PINK, marker="P"),
+        "(SSM-TF)*6": Style(color=GREEN, marker="P"),
+        "SSM*10-TF*2": Style(color=BLACK, marker=">"),
+        "SSM*5-TF-SSM*6": Style(color=ORANGE, marker="X"),
         SMALLEST_PURE: Style(color=BLACK, marker="X"),
     }
 )

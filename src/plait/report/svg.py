@@ -98,24 +98,28 @@ def _smallest(svg: str) -> str:
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ElementTree.fromstring(svg)
     styles: dict[str, str] = {}
+    clips: dict[str, str] = {}
     ids: dict[str, str] = {}
     for element in root.iter():
         if "d" in element.attrib:
             element.set("d", short_path(element.attrib["d"]))
         if style := element.attrib.pop("style", None):
-            if clip := element.attrib.pop("clip-path", None):
-                style += f"; clip-path: {clip}"
             style = re.sub(r"([:;]) ", r"\1", style)
-            element.set("class", styles.setdefault(style, f"s{len(styles)}"))
+            name = styles.setdefault(style, f"s{len(styles)}")
+            if clip := element.attrib.pop("clip-path", None):
+                name += f" {clips.setdefault(f'clip-path:{clip}', f'c{len(clips)}')}"
+            element.set("class", name)
         if name := element.get("id"):
             element.set("id", ids.setdefault(name, f"i{len(ids)}"))
     _unwrap(root)
-    _join(root, lines={name for style, name in styles.items() if re.match("fill:none;.*clip-path", style)})
+    hollow = [name for style, name in styles.items() if style.startswith("fill:none;")]
+    _join(root, lines={f"{name} {clip}" for name in hollow for clip in clips.values()})
     family = _family(styles)
-    rules = "".join(f".{name}{{{style.replace(family, '')}}}" for style, name in styles.items())
+    rules = "".join(f".{name}{{{style.replace(family, '')}}}" for style, name in (styles | clips).items())
     sheet = root.find(f".//{{{_SVG}}}style")
     if sheet is not None:
         sheet.text = (sheet.text or "") + (f"text{{{family}}}" if family else "") + rules
+    ids |= _defined_once(root, ids)
     text = ElementTree.tostring(root, encoding="unicode")
     for name, short in ids.items():
         text = text.replace(f"#{name})", f"#{short})").replace(f'#{name}"', f'#{short}"')
@@ -165,6 +169,27 @@ def _join(element: ElementTree.Element, *, lines: set[str]) -> None:
             element.remove(child)
         else:
             first = child if child.attrib["class"] in lines else None
+
+
+def _defined_once(root: ElementTree.Element, ids: Mapping[str, str]) -> dict[str, str]:
+    """Drop what is defined a second time, as a legend's marks are; the names that now stand for the first."""
+    first: dict[bytes, str] = {}
+    renamed: dict[str, str] = {}
+    for defs in list(root.iter(f"{{{_SVG}}}defs")):
+        for child in list(defs):
+            if (name := child.attrib.pop("id", None)) is None:
+                continue
+            kept = first.setdefault(ElementTree.tostring(child), name)
+            if kept == name:
+                child.set("id", name)
+            else:
+                defs.remove(child)
+                renamed[name] = kept
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag == f"{{{_SVG}}}defs" and not len(child):
+                parent.remove(child)
+    return {name: renamed[short] for name, short in ids.items() if short in renamed}
 
 
 def _family(styles: Mapping[str, str]) -> str:
