@@ -55,8 +55,10 @@ def _headline(found: Evidence, proportions: Evidence) -> str:
     run = lead_of(found, pair(*_RUN[:2]))
     mended = lead_of(found, pair(*_EQUAL[:2], separator=True, free=True))
     over_ssm = lead_of(found, pair(_EQUAL[0], _EQUAL[2], separator=True, free=True))
+    far = lead_of(found, pair(*_FULL_EQUAL[:2], separator=True, free=True, length=LONGEST))
+    wide = "" if far is None else f" (with a full window {far.text} over that Transformer at {LONGEST:,})"
     table = shown_reading(proportions) or "what Table 1 shows is not trained yet"
-    return f"**{_longer(run, mended, over_ssm)}, {_elsewhere(proportions)}; {_right(run, mended)}, and {table}.**"
+    return f"**{_longer(run, mended, over_ssm)}{wide}, {_elsewhere(proportions)}; {_right(run, mended)}, and {table}.**"
 
 
 def _longer(run: Lead | None, mended: Lead | None, over_ssm: Lead | None) -> str:

@@ -45,7 +45,7 @@ def positions_part(found: Evidence) -> tuple[Block, ...]:
         for name, means in zip(("hybrid", "Transformer"), kept, strict=True)
         if len(means) > 1
     ]
-    said = f" At {LONGEST:,} tokens {' and '.join(best)} keeps most." if best else ""
+    said = f" At {LONGEST:,} tokens {' and '.join(best)} keep{'s' * (len(best) == 1)} most." if best else ""
     return _part(what + said, _missing(POSITIONS, [row[0].text for row in rows]), _POSITIONS, rows)
 
 
