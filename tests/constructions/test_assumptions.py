@@ -42,7 +42,7 @@ EACH(double, float64, exp) EACH(double, float64, silu) EACH(double, float64, sof
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The kernels' functions over arrays, compiled with the flags that the kernels have."""
-    if library.load() is None:
+    if library.load_library() is None:
         pytest.skip("no compiled kernels here: the proofs are about them")
     from plait.native import build
 
@@ -134,7 +134,7 @@ def model_of(dtype: torch.dtype, *, d_mlp: int) -> HybridLM:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_an_mlp_is_summed_in_the_order_of_its_units(dtype: torch.dtype) -> None:
     """A3: large values that are added and taken away at once leave little; in another order they would leave much."""
-    if library.load() is None:
+    if library.load_library() is None:
         pytest.skip("no compiled kernels here: the proofs are about them")
     steps, size = 64, 2.0**20
     model = model_of(dtype, d_mlp=2 * steps)
@@ -162,7 +162,7 @@ def test_an_mlp_is_summed_in_the_order_of_its_units(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("length", [17, 33, 100])
 def test_a_position_gets_a_function_of_its_inputs(dtype: torch.dtype, length: int) -> None:
     """A4: after Mamba a stream vector depends, to the last bit, on the token, the one before, and what is held."""
-    if library.load() is None:
+    if library.load_library() is None:
         pytest.skip("no compiled kernels here: the proofs are about them")
     copying, words = SelectiveCopying(n_words=3, numbers=(1, 2)), DecodingRecall(p_bit=0.0)
     cases = (

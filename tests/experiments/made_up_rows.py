@@ -7,7 +7,7 @@ import polars as pl
 from plait.experiments import COLUMNS, Experiment
 from plait.experiments.evaluations import EVALUATION_COLUMNS, evaluation_rows
 from plait.experiments.schema import rows_of
-from plait.experiments.shards import Shard, plan
+from plait.experiments.shards import Shard, plan_shards
 from plait.training.evaluation import Measured
 from plait.training.result import Member
 
@@ -60,7 +60,7 @@ class MadeUpResult:
 def made_up_rows(experiment: Experiment) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The members' table and the table of evaluations."""
     rows, elsewhere = [pl.DataFrame(schema=COLUMNS)], [pl.DataFrame(schema=EVALUATION_COLUMNS)]
-    for shard in plan(experiment.expand()):
+    for shard in plan_shards(experiment.expand()):
         result = MadeUpResult(shard)
         rows.append(rows_of(shard, result))
         elsewhere.append(evaluation_rows(shard, result, experiment.evaluations))

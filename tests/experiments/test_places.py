@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 from test_evaluations import LENGTHS, MEASURED, MeasuringTrainer
 
-from plait.experiments import Store, plan, run_experiment
+from plait.experiments import Store, plan_shards, run_experiment
 from plait.experiments.places import CHECKPOINTS, EVALUATIONS, MODELS
 from plait.experiments.saved_models import model_folder
 
@@ -34,7 +34,7 @@ def test_what_an_older_version_wrote_is_read_and_gone_on_with(tmp_path: Path):
         before = tmp_path / part.removeprefix("_")
         (tmp_path / part).rename(before) if (tmp_path / part).exists() else before.mkdir()
     member = rows["member"][0]
-    (shard, *_) = plan(MEASURED.expand())
+    (shard, *_) = plan_shards(MEASURED.expand())
     (tmp_path / "models" / member).mkdir()
     (tmp_path / "checkpoints" / shard.id).mkdir()
     store = Store.for_writing(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from fake_training import FakeTrainer, small_experiment
 from rich.console import Console
 
-from plait.experiments import LiveProgress, Stopped, Store, plan, run_experiment
+from plait.experiments import LiveProgress, Stopped, Store, plan_shards, run_experiment
 from plait.experiments.progress import Estimate
 from plait.training.display import duration
 
@@ -155,7 +155,7 @@ class Clock:
 
 
 class TestEstimate:
-    shards = plan(EXPERIMENT.expand())  # 8 members of 12 steps each: widths 4, 8, 12 of two patterns
+    shards = plan_shards(EXPERIMENT.expand())  # 8 members of 12 steps each: widths 4, 8, 12 of two patterns
 
     def test_nothing_is_said_before_anything_is_measured(self):
         estimate = Estimate(self.shards)

@@ -7,7 +7,7 @@ from fake_training import small_experiment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plait.experiments import member_id, plan
+from plait.experiments import member_id, plan_shards
 from plait.experiments.shards import cell_key
 from plait.paper import CATALOGUE
 
@@ -17,7 +17,7 @@ RUNS = small_experiment(seeds=range(5), lrs=(1e-3, 3e-3, 1e-2)).expand()
 @settings(max_examples=40, deadline=None)
 @given(max_members=st.integers(1, 40))
 def test_every_member_is_in_one_shard_of_one_cell(max_members):
-    shards = plan(RUNS, max_members=max_members)
+    shards = plan_shards(RUNS, max_members=max_members)
     assert sorted(m for shard in shards for m in shard.members) == sorted(map(member_id, RUNS))
     for shard in shards:
         assert 1 <= len(shard.runs) <= max_members
@@ -27,14 +27,14 @@ def test_every_member_is_in_one_shard_of_one_cell(max_members):
 
 
 def test_shards_of_a_cell_are_of_about_equal_size():
-    assert [len(shard.runs) for shard in plan(RUNS[:15], max_members=12)] == [6, 9]
-    assert [len(shard.runs) for shard in plan(RUNS[:15], max_members=15)] == [15]
+    assert [len(shard.runs) for shard in plan_shards(RUNS[:15], max_members=12)] == [6, 9]
+    assert [len(shard.runs) for shard in plan_shards(RUNS[:15], max_members=15)] == [15]
 
 
 @settings(max_examples=40, deadline=None)
 @given(stored=st.sets(st.sampled_from([member_id(run) for run in RUNS[:15]])))
 def test_what_is_missing_is_cut_into_rectangles(stored):
-    (shard,) = plan(RUNS[:15], max_members=32)
+    (shard,) = plan_shards(RUNS[:15], max_members=32)
     parts = shard.without(stored)
     assert sorted(m for part in parts for m in part.members) == sorted(set(shard.members) - stored)
     for part in parts:
@@ -43,22 +43,22 @@ def test_what_is_missing_is_cut_into_rectangles(stored):
 
 
 def test_an_untouched_shard_keeps_its_name():
-    (shard,) = plan(RUNS[:15])
+    (shard,) = plan_shards(RUNS[:15])
     assert shard.without(frozenset()) == (shard,)
     assert shard.without(frozenset())[0].id == shard.id
 
 
 def test_shards_of_different_lengths_of_training_are_apart():
     longer = small_experiment(steps=13).expand()
-    assert {s.id for s in plan(RUNS)}.isdisjoint(s.id for s in plan(longer))
+    assert {s.id for s in plan_shards(RUNS)}.isdisjoint(s.id for s in plan_shards(longer))
 
 
 def test_shards_of_the_whole_catalogue_are_distinct():
     for experiment in CATALOGUE.values():
-        shards = plan(experiment.expand())
+        shards = plan_shards(experiment.expand())
         assert len({shard.id for shard in shards}) == len(shards)
 
 
 def test_a_shard_without_members_is_refused():
     with pytest.raises(ValueError, match="a shard needs at least one member, got max_members=0"):
-        plan(RUNS, max_members=0)
+        plan_shards(RUNS, max_members=0)

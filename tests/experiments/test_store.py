@@ -15,13 +15,13 @@ from plait.experiments import (
     Store,
     StoreError,
     member_id,
-    plan,
+    plan_shards,
     run_experiment,
 )
 from plait.experiments.schema import OLDEST_VERSION, SINCE, rows_of, run_of, window_text
 
 EXPERIMENT = small_experiment(steps=4, widths=(4,), seeds=range(2))
-SHARD, OTHER = plan(EXPERIMENT.expand())
+SHARD, OTHER = plan_shards(EXPERIMENT.expand())
 
 
 def trained(shard):

@@ -19,7 +19,7 @@ echo "first.cpp:2:10: fatal error: <cstdint>: No such file" >&2
 exit 1
 """
 
-LOAD = "from plait.native import library; assert library.load() is None; assert library.load() is None"
+LOAD = "from plait.native import library; assert library.load_library() is None; assert library.load_library() is None"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from plait.experiments import left_out, plan
+from plait.experiments import left_out, plan_shards
 from plait.findings.reported import nearest
 from plait.model import HybridLM
 from plait.paper import CATALOGUE, FIGURES, find_experiment
@@ -60,7 +60,7 @@ def test_the_quick_form_is_a_part_that_holds_every_architecture():
     quick = HEADLINE.quick_form()
     assert set(architectures(quick)) == set(SIZES)
     assert set(quick.expand()) < set(HEADLINE.expand())
-    for shard in plan(quick.expand()):
+    for shard in plan_shards(quick.expand()):
         assert len(shard.lrs) >= 2
         assert len(shard.seeds) >= 3
 

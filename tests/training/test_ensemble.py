@@ -72,7 +72,7 @@ def test_trains_as_a_plain_loop_with_torch_adamw_does(
 ) -> None:
     if not compiled:
         monkeypatch.setenv("PLAIT_NATIVE", "0")
-        monkeypatch.setattr("plait.native.library.load", lambda: None)
+        monkeypatch.setattr("plait.native.library.load_library", lambda: None)
     elif not library.available():
         pytest.skip("no C++ compiler")
     run = short_run(train=replace(SHORT, dtype="float64", lr=3e-2))

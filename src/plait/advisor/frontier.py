@@ -33,7 +33,7 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
+class PlacedModel:
     """A model beside the curve.
 
     Args:
@@ -77,10 +77,10 @@ def held_by(model: HybridConfig | Architecture, *, seq_len: int, dtype: object =
     return tuple(points)
 
 
-def placed(points: Sequence[FrontierPoint], held: Sequence[Held]) -> Placed:
+def placed(points: Sequence[FrontierPoint], held: Sequence[Held]) -> PlacedModel:
     """The model beside the curve, by the way of counting that tells most against it."""
     options = [
-        Placed(held=one, needed=needed, ruled_out=one.bits < needed)
+        PlacedModel(held=one, needed=needed, ruled_out=one.bits < needed)
         for one in held
         for needed in [needed_at(points, one.reach)]
     ]

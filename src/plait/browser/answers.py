@@ -77,7 +77,7 @@ def tasks() -> list[dict[str, Any]]:
     ]
 
 
-def bounds(
+def _bounds(
     task: str, params: Mapping[str, Any] | None = None, seq_len: int = 100, error: str = "0"
 ) -> dict[str, Any]:
     """What pure models need at least, by closed forms, and the frontier where it is known.
@@ -152,6 +152,6 @@ QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "tasks": tasks,
     "size": size,
     "ruled out": ruled_out,
-    "bounds": bounds,
+    "bounds": _bounds,
     "label": label,
 }

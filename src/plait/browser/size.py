@@ -58,7 +58,7 @@ def size(
     """
     check_integer("seq_len", seq_len, least=1, most=MOST_LENGTH)
     check_integer("batch", batch, least=1, most=MOST_BATCH)
-    weight_bits, cache_bits = bits_of("weights", weights, WEIGHT_BITS), bits_of("cache", cache, CACHE_BITS)
+    weight_bits, cache_bits = _bits_of("weights", weights, WEIGHT_BITS), _bits_of("cache", cache, CACHE_BITS)
     model = model_of(config, generic=generic)
     found = model if isinstance(model, Architecture) else architecture_of(model)
     dtype = "bfloat16" if found.dtype in (None, "float64") else found.dtype
@@ -113,7 +113,7 @@ def layer_kinds(report: MemoryReport) -> list[dict[str, Any]]:
     return [dict(row) for row in report.rows()]
 
 
-def bits_of(what: str, name: str, known: Mapping[str, int]) -> int:
+def _bits_of(what: str, name: str, known: Mapping[str, int]) -> int:
     """Raises:
     ValueError: an unknown type.
     """

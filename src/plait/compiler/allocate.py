@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from plait.compiler.encoding import Points, spanned
-from plait.compiler.schedule import Layer
+from plait.compiler.schedule import ScheduledLayer
 from plait.compiler.statement import Statement
 from plait.compiler.stream import Base, named_apart
 
@@ -45,7 +45,11 @@ class _Segment:
 
 
 def allocate(
-    order: Sequence[Statement], bases: Mapping[Statement, Base], layers: Sequence[Layer], *, reuse: bool
+    order: Sequence[Statement],
+    bases: Mapping[Statement, Base],
+    layers: Sequence[ScheduledLayer],
+    *,
+    reuse: bool,
 ) -> Allocation:
     """Subspaces for all bases, the token's first.
 

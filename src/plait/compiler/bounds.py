@@ -10,7 +10,7 @@ from plait.compiler.flow import DIP, Flow, Given
 from plait.compiler.layout import NORM_EPS, Layout
 from plait.compiler.lookups import Fetch
 from plait.compiler.recurrent import Count, Hold, Lag, Since
-from plait.compiler.schedule import SSM, Layer, read_through
+from plait.compiler.schedule import SSM, ScheduledLayer, read_through
 from plait.compiler.ssm_op import SsmOp
 from plait.compiler.ssm_rules import RULES
 from plait.compiler.statement import Statement
@@ -81,7 +81,7 @@ def _given(layout: Layout, flow: Flow, statement: Statement) -> Given:
     return given(flow, op)
 
 
-def _after(layout: Layout, flow: Flow, layer: Layer, found: Mapping[Statement, Given]) -> float:
+def _after(layout: Layout, flow: Flow, layer: ScheduledLayer, found: Mapping[Statement, Given]) -> float:
     """Bounds on the stream behind the layer; the answer's error over its gain, if the layer makes it.
 
     Every part of the layer's output is a sum over channels, head dimensions or units, rounded once or twice when it
@@ -118,7 +118,7 @@ def _after(layout: Layout, flow: Flow, layer: Layer, found: Mapping[Statement, G
     return answer_error + spill / layout.gain if answer in found else 0.0
 
 
-def _take_out(layout: Layout, flow: Flow, layer: Layer) -> None:
+def _take_out(layout: Layout, flow: Flow, layer: ScheduledLayer) -> None:
     """What taking out the old content of a subspace leaves of it, as an error of the new (Lemma 12.4).
 
     A pair of channels, or of units, subtracts what it reads: left is what was misread, and what rounds.

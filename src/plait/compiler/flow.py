@@ -14,7 +14,7 @@ import torch
 from plait.compiler.encoding import Points
 from plait.compiler.staircase import SETTLED, Staircase
 from plait.compiler.statement import Statement
-from plait.compiler.stream import Stream, base_of
+from plait.compiler.stream import ProgramStream, base_of
 from plait.compiler.wires import Feed
 from plait.constructions.residual import QUIET
 from plait.constructions.rounding import FUNCTION, Allowance, Rounding
@@ -69,7 +69,7 @@ class Flow:
     """
 
     rounding: Rounding
-    stream: Stream
+    stream: ProgramStream
     seq_len: int
     norm_eps: float
     sizes: dict[Statement, float] = field(default_factory=dict)

@@ -20,12 +20,12 @@ from plait.compiler.heads import Turns
 from plait.compiler.lookups import Match
 from plait.compiler.lower import Lowered
 from plait.compiler.recurrent import Hold, Lag
-from plait.compiler.schedule import SSM, TF, Layer
+from plait.compiler.schedule import SSM, TF, ScheduledLayer
 from plait.compiler.ssm_op import SsmOp
 from plait.compiler.ssm_ops import OPS
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.statement import Statement
-from plait.compiler.stream import Base, Need, Stream, base_of, over_base
+from plait.compiler.stream import Base, Need, ProgramStream, base_of, over_base
 from plait.compiler.tf_ops import Averages, Fetches, NeoxWriter, Steps, TfOp, tf_op
 from plait.constructions.assemble import assemble
 from plait.constructions.residual import QUIET, Residual
@@ -53,7 +53,7 @@ class Layout:
     """
 
     lowered: Lowered
-    layers: tuple[Layer, ...]
+    layers: tuple[ScheduledLayer, ...]
     book: Book
     turns: Turns
     vocab_size: int
@@ -63,7 +63,7 @@ class Layout:
     linear_gates: bool = False
 
     @cached_property
-    def planned(self) -> "tuple[dict[Statement, SsmOp | TfOp], Stream]":
+    def planned(self) -> "tuple[dict[Statement, SsmOp | TfOp], ProgramStream]":
         """How each statement is made, and the stream that all of them need."""
         token, answer = self.lowered.token, self.lowered.answer
         bases: dict[Statement, Base] = {token: Base(called="token")}
@@ -128,7 +128,7 @@ class Layout:
         matches = [one for layer in self.layers for one in layer.makes if isinstance(one, Match)]
         return {key for one in matches for key in one.keys if isinstance(key, Lag | Hold)}
 
-    def _stream(self, bases: dict[Statement, Base]) -> Stream:
+    def _stream(self, bases: dict[Statement, Base]) -> ProgramStream:
         token = self.lowered.token
         order = [token, *(one for layer in self.layers for one in layer.makes)]
         found = allocate(order, bases, self.layers, reuse=self.reuse)
@@ -136,7 +136,7 @@ class Layout:
         width = 1 + sum(width for _, width in subspaces)
         if width < (least := self._least_width(bases)):
             subspaces.append(("unused", least - width))
-        return Stream(
+        return ProgramStream(
             token=token,
             bases={one: bases[one].points(len(one.domain)) for one in order},
             residual=self.residual_of(tuple(subspaces)),
@@ -169,7 +169,7 @@ class Layout:
         return own + (self.book.tokens.points.shape[-1] if statement is self.lowered.answer else 0)
 
     @property
-    def stream(self) -> Stream:
+    def stream(self) -> ProgramStream:
         return self.planned[1]
 
     @cached_property
@@ -190,7 +190,7 @@ class Layout:
         residual = self.stream.residual
         return residual.rms_factor(0.0, eps=NORM_EPS), residual.layer_factor(0.0, eps=NORM_EPS)
 
-    def _ssm(self, layer: Layer) -> SsmWriter:
+    def _ssm(self, layer: ScheduledLayer) -> SsmWriter:
         ops, stream = self.planned
         writer = SsmWriter(stream.residual, factor=self.factors[0])
         for statement in layer.makes:
@@ -201,13 +201,13 @@ class Layout:
             writer.take_out(row)
         return writer
 
-    def _left(self, layer: Layer) -> Float[Tensor, "coordinates d_model"]:
+    def _left(self, layer: ScheduledLayer) -> Float[Tensor, "coordinates d_model"]:
         """The coordinates whose old content the layer takes out."""
         number = self.layers.index(layer) + 1
         rows = [self.stream.residual.rows(one.name) for one in self.stream.taken if one.layer == number]
         return torch.cat(rows) if rows else torch.zeros(0, self.stream.residual.d_model, dtype=torch.float64)
 
-    def _tf(self, layer: Layer) -> NeoxWriter:
+    def _tf(self, layer: ScheduledLayer) -> NeoxWriter:
         ops, stream = self.planned
         writer = NeoxWriter(stream.residual, factor=self.factors[1], n_pairs=self.turns.frequencies.n_pairs)
         copied: list[Tensor] = []
@@ -255,7 +255,7 @@ class Layout:
             init="paper",  # of no effect: every weight is set
         )
 
-    def _window(self, layer: Layer) -> int | None:
+    def _window(self, layer: ScheduledLayer) -> int | None:
         if layer.kind != TF:
             return None
         return max((self.turns.window(one) for one in layer.fetches), default=1)

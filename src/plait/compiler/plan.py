@@ -20,7 +20,7 @@ from plait.compiler.lookups import AtDistance, Fetch, Previous
 from plait.compiler.lower import lower
 from plait.compiler.program import Program
 from plait.compiler.program_json import program_to_json
-from plait.compiler.schedule import SSM, TF, Layer, Scheduler
+from plait.compiler.schedule import SSM, TF, ScheduledLayer, Scheduler
 from plait.compiler.statement import Statement
 from plait.compiler.tf_ops import ByMatch
 from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
@@ -240,12 +240,12 @@ FINE = 2.0**-16
 """The mass beside a head's place whose find is a distance: cosines of neighbouring distances are close."""
 
 
-def misses(book: Book, layers: tuple[Layer, ...]) -> tuple[float, ...]:
+def misses(book: Book, layers: tuple[ScheduledLayer, ...]) -> tuple[float, ...]:
     """The mass that may fall beside each head's place: little where others build on it."""
     inner, last = book.tokens.lead / 256.0, book.tokens.chord / 64.0
     distances = {one.inputs[1] for layer in layers for one in layer.fetches if isinstance(one, AtDistance)}
 
-    def miss(layer: Layer, one: Statement) -> float:
+    def miss(layer: ScheduledLayer, one: Statement) -> float:
         if one in distances:
             return FINE
         return last if layer is layers[-1] else inner

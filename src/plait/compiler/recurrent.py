@@ -131,7 +131,7 @@ class Count(Statement):
         return since_reset(amounts, truth(self.inputs[1], columns[1]) if len(columns) == 2 else None)
 
     def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
-        return within(self.totals(*columns), self.ends, stay=self.stay)
+        return _within(self.totals(*columns), self.ends, stay=self.stay)
 
     def parameters(self) -> dict[str, object]:
         low, high = self.ends
@@ -182,7 +182,7 @@ class Since(Statement):
         return since_reset(torch.ones_like(columns[0]), truth(self.inputs[0], columns[0]))
 
     def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
-        return within(self.totals(*columns), (0, self.most), stay=self.stay)
+        return _within(self.totals(*columns), (0, self.most), stay=self.stay)
 
     def parameters(self) -> dict[str, object]:
         return {"most": self.most, "stay": self.stay}
@@ -263,7 +263,7 @@ def since_reset(
     return total - total.gather(-1, place.clamp(min=0)).masked_fill(place < 0, 0)
 
 
-def within(
+def _within(
     total: Int[Tensor, "*batch time"], ends: tuple[int, int], *, stay: bool
 ) -> Int[Tensor, "*batch time"]:
     """Numbers as places in the domain from one end to the other."""

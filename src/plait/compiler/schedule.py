@@ -22,7 +22,7 @@ MOST_STATES = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
+class ScheduledLayer:
     """One layer: the signals that it makes; in a TF layer those of one head, and tables."""
 
     kind: str
@@ -62,7 +62,7 @@ class Scheduler:
         self.plain_gates = plain_gates
         self.statements = [one for one in ancestors(lowered.answer) if not is_free(one)]
 
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[ScheduledLayer, ...]:
         """The fewest layers whose last makes the answer.
 
         Raises:
@@ -153,15 +153,15 @@ class Scheduler:
 
     def _pruned(
         self, path: list[tuple[str, frozenset[Statement], frozenset[Statement]]]
-    ) -> tuple[Layer, ...]:
+    ) -> tuple[ScheduledLayer, ...]:
         """Only what later layers read."""
         needed: set[Statement] = {self.lowered.answer}
-        layers: list[Layer] = []
+        layers: list[ScheduledLayer] = []
         for kind, there, new in reversed(path):
             makes = tuple(one for one in self.statements if one in new and one in needed)
             for one in makes:
                 needed |= set(self._reads(one, kind, there, needed))
-            layers.append(Layer(kind=kind, makes=makes))
+            layers.append(ScheduledLayer(kind=kind, makes=makes))
         return tuple(reversed(layers))
 
     def _reads(

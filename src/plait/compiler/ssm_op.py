@@ -16,7 +16,7 @@ from plait.compiler.schedule import is_free
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.staircase import staircase
 from plait.compiler.statement import Statement
-from plait.compiler.stream import Need, Stream
+from plait.compiler.stream import Need, ProgramStream
 from plait.compiler.wires import (
     OPEN,
     Feed,
@@ -58,7 +58,7 @@ class SsmOp(ABC):
         """What its channels read, made anew."""
 
     @abstractmethod
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: SsmWriter, stream: ProgramStream, into: Directions) -> None:
         """Its channels; the k-th column goes along the k-th direction."""
 
     def needs(self) -> Iterator[Need]:
@@ -102,7 +102,7 @@ class SsmOp(ABC):
         return staircase_feed(stairs, set(self.there))
 
     def channels(
-        self, writer: SsmWriter, stream: Stream, feed: Feed
+        self, writer: SsmWriter, stream: ProgramStream, feed: Feed
     ) -> list[tuple[int, Float[Tensor, " width"]]]:
         """The feed's channels, and what each contributes; the constant is one of them."""
         found = [(writer.channel(w.row(stream), w.taps, bias=w.bias), w.out) for w in feed.wires]
@@ -111,6 +111,6 @@ class SsmOp(ABC):
             found.append((writer.channel(zero, {0: 1.0}, bias=SILU_ONE), feed.constant))
         return found
 
-    def quantity(self, writer: SsmWriter, stream: Stream, feed: Feed) -> int:
+    def quantity(self, writer: SsmWriter, stream: ProgramStream, feed: Feed) -> int:
         """The feed's number as a quantity for step sizes."""
         return writer.quantity({channel: float(out) for channel, out in self.channels(writer, stream, feed)})

@@ -17,7 +17,7 @@ from plait.compiler.ssm_sums import Counts, Passes, Shifts
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.staircase import staircase
 from plait.compiler.statement import Statement
-from plait.compiler.stream import Stream
+from plait.compiler.stream import ProgramStream
 from plait.compiler.values import Value
 from plait.compiler.wires import OPEN, Feed, Wire, staircase_feed, there_or_behind
 from plait.constructions.mamba_writer import HOLD, STEP
@@ -35,7 +35,7 @@ class Copies(SsmOp):
         stairs = staircase(self.statement, scalars, self.columns, clean=self.clean)
         return [staircase_feed(stairs, set(self.there))]
 
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: SsmWriter, stream: ProgramStream, into: Directions) -> None:
         for channel, out in self.channels(writer, stream, self.fed[0]):
             writer.channels[channel].skip = 1.0
             writer.add(channel, out @ into)
@@ -63,7 +63,7 @@ class Holds(SsmOp):
         scalars = [self.book.scalar(one) for one in value.inputs]
         return staircase_feed(staircase(value, scalars, OPEN * known, clean=True), set(self.there))
 
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: SsmWriter, stream: ProgramStream, into: Directions) -> None:
         value, opens = self.fed
         writer.carries()
         quantity = self.quantity(writer, stream, opens)
@@ -95,7 +95,7 @@ class Recalls(SsmOp):
             *(self.source(query, self.asked(key)) for key in self.keyed.keys),
         ]
 
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: SsmWriter, stream: ProgramStream, into: Directions) -> None:
         value, *opens = self.fed[: 1 + len(self.keyed.keys)]
         writer.carries()
         for key, gate in zip(self.keyed.keys, opens, strict=True):
@@ -124,7 +124,7 @@ class Multiplies(SsmOp):
         second = self.source(other, self.book.numbers(other))
         return [first, second]
 
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: SsmWriter, stream: ProgramStream, into: Directions) -> None:
         other = self.statement.inputs[1]
         swing = SWING / max(1.0, float(self.book.numbers(other).abs().max()))
         lift = LIFT / stream.residual.bias * stream.residual.constant_row()

@@ -22,7 +22,7 @@ LEFT = 2.0**-36
 """More than what e^-64 of an amount becomes where steps are softplus(-32): at resets."""
 
 
-def opened(flow: Flow, op: SsmOp, gate: Given) -> float:
+def _opened(flow: Flow, op: SsmOp, gate: Given) -> float:
     """The relative error of a step of 128, the gate being 64 up to its error."""
     what = f"the gate of {op.book.lowered.called(op.statement)}"
     flow.allow(what, error=gate.either / OPEN, room=0.125)
@@ -56,7 +56,7 @@ def copies(flow: Flow, op: SsmOp) -> Given:
 def holds(flow: Flow, op: SsmOp) -> Given:
     """Lemma 12.5: the step that wrote the value errs by one factor; closed steps change nothing."""
     value, gate = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
-    factor = carried(flow, opened(flow, op, gate))
+    factor = carried(flow, _opened(flow, op, gate))
     size = float(op.columns.norm(dim=-1).max())
     return through(value, factor, size, more=flow.seq_len * HELD * value.gross)
 
@@ -67,7 +67,7 @@ def recalls(flow: Flow, op: SsmOp) -> Given:
     called, n = op.book.lowered.called(op.statement), len(op.keyed.keys)
     value, *fed = (flow.feed(feed, called) for feed in op.fed)
     opens, asked = fed[:n], fed[n:]
-    step = max(opened(flow, op, gate) for gate in opens)
+    step = max(_opened(flow, op, gate) for gate in opens)
     query = max(one.either for one in asked) / OPEN
     flow.allow(f"the query that {called} reads", error=query, room=0.125)
     shown = query + flow.units(4.0 + FUNCTION)
@@ -93,7 +93,7 @@ def _summed(flow: Flow, op: SsmOp, amounts: Given, resets: list[Given]) -> Given
     scale, n = op.book.scale(op.statement), float(flow.seq_len)
     step, drift, left = flow.units(2.0 + FUNCTION), DRIFT, 0.0
     if resets:
-        opened(flow, op, resets[0])
+        _opened(flow, op, resets[0])
         # A closed gate is silu of -64 or less, so that the step's argument errs by its own rounding alone.
         step, drift, left = flow.units(4.0 * abs(SLOW) + FUNCTION), SLOW_STEP, LEFT
     each = (1.0 + step) * (1.0 + flow.one) * (1.0 + flow.wides(3.0)) - 1.0
@@ -113,7 +113,7 @@ def shifts(flow: Flow, op: SsmOp) -> Given:
     assert isinstance(op.statement, Register)
     bits, known = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     register = op.book.register(op.statement.n_bits)
-    number = register.rounded(flow.rounding, opened(flow, op, known))
+    number = register.rounded(flow.rounding, _opened(flow, op, known))
     number = grown(2.0 * register.reach, number, bits.either / OPEN, flow.one, flow.one, flow.gate)
     error = op.book.scale(op.statement) * (number + flow.seq_len * HELD)
     return Given(

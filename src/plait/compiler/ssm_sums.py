@@ -11,7 +11,7 @@ from plait.compiler.schedule import is_free
 from plait.compiler.ssm_op import Directions, SsmOp
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.statement import Statement
-from plait.compiler.stream import Stream
+from plait.compiler.stream import ProgramStream
 from plait.compiler.wires import OPEN, Feed, Wire, there_or_behind
 from plait.constructions.mamba_writer import HOLD, STEP
 
@@ -69,7 +69,7 @@ class Counts(SsmOp):
                 needs.append((base, reached))
         return Feed(wires=tuple(wires), constant=torch.zeros(1, dtype=torch.float64), needs=tuple(needs))
 
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: SsmWriter, stream: ProgramStream, into: Directions) -> None:
         amounts, *resets = self.fed
         writer.carries()
         scale = self.book.scale(self.statement)
@@ -101,7 +101,7 @@ class Passes(SsmOp):
         amounts = Feed(wires=(wire,), constant=0.0 * out, needs=((base, column),))
         return [amounts, self.reset(reset)]
 
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: SsmWriter, stream: ProgramStream, into: Directions) -> None:
         amounts, resets = self.fed
         writer.carries()
         quantity = self.quantity(writer, stream, resets)
@@ -130,7 +130,7 @@ class Shifts(SsmOp):
 
         return [feed(ones), feed(known)]
 
-    def write(self, writer: SsmWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: SsmWriter, stream: ProgramStream, into: Directions) -> None:
         assert isinstance(self.statement, Register)
         bits, known = self.fed
         writer.carries()

@@ -100,7 +100,7 @@ def over_base(statement: Statement, columns: Points) -> Points:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stream:
+class ProgramStream:
     """The finished layout.
 
     Args:

@@ -19,7 +19,7 @@ from plait.compiler.lookups import AtDistance, Match, Mean, Previous
 from plait.compiler.pointwise import Table
 from plait.compiler.staircase import SETTLED, Staircase, staircase
 from plait.compiler.statement import Statement
-from plait.compiler.stream import Need, Stream
+from plait.compiler.stream import Need, ProgramStream
 from plait.constructions.rotary import Frequencies
 from plait.constructions.transformer_writer import TransformerWriter
 
@@ -75,7 +75,7 @@ class TfOp(ABC):
     def needs(self) -> Iterator[Need]: ...
 
     @abstractmethod
-    def write(self, writer: NeoxWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: NeoxWriter, stream: ProgramStream, into: Directions) -> None:
         """Its part of the layer; the k-th column goes along the k-th direction."""
 
     def need(self, statement: Statement, *columns: Points, clean: bool, what: str = "") -> Need:
@@ -97,7 +97,7 @@ class Steps(TfOp):
         for scalar in self.stairs.scalars:
             yield self.need(scalar.statement, scalar.column, clean=self.clean)
 
-    def write(self, writer: NeoxWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: NeoxWriter, stream: ProgramStream, into: Directions) -> None:
         stairs = self.stairs
         row = torch.zeros(stream.residual.d_model, dtype=torch.float64)
         for scalar, weight in zip(stairs.scalars, stairs.weights, strict=True):
@@ -120,14 +120,14 @@ class Fetches(TfOp):
     def look_needs(self) -> Iterator[Need]: ...
 
     @abstractmethod
-    def look(self, writer: NeoxWriter, stream: Stream) -> None:
+    def look(self, writer: NeoxWriter, stream: ProgramStream) -> None:
         """The head's queries and keys; written once where several statements share it."""
 
-    def values(self, stream: Stream) -> Float[Tensor, "width d_model"]:
+    def values(self, stream: ProgramStream) -> Float[Tensor, "width d_model"]:
         """The rows that are copied."""
         return stream.rows(self.statement.inputs[0], self.columns)
 
-    def write(self, writer: NeoxWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: NeoxWriter, stream: ProgramStream, into: Directions) -> None:
         raise AssertionError("heads are written together")
 
 
@@ -142,7 +142,7 @@ class ByDistance(Fetches):
     def look_needs(self) -> Iterator[Need]:
         yield self.need(self.statement.inputs[1], self.points, clean=False, what="angle")
 
-    def look(self, writer: NeoxWriter, stream: Stream) -> None:
+    def look(self, writer: NeoxWriter, stream: ProgramStream) -> None:
         assert isinstance(self.statement, AtDistance)
         rows = stream.rows(self.statement.inputs[1], self.points).unflatten(0, (-1, 2))
         pairs = self.turns.distances.used
@@ -159,7 +159,7 @@ class ByStep(Fetches):
     def look_needs(self) -> Iterator[Need]:
         return iter(())
 
-    def look(self, writer: NeoxWriter, stream: Stream) -> None:
+    def look(self, writer: NeoxWriter, stream: ProgramStream) -> None:
         assert isinstance(self.statement, Previous)
         writer.attend_at_fixed_distance(
             self.statement.distance, pair=0, frequency=1.0,
@@ -193,7 +193,7 @@ class ByMatch(Fetches):
         if self.match.condition is not None:
             yield self.need(self.match.condition, *condition(self.match.condition), clean=True)
 
-    def look(self, writer: NeoxWriter, stream: Stream) -> None:
+    def look(self, writer: NeoxWriter, stream: ProgramStream) -> None:
         look = self.turns.look_for_match(self.match, self.lead)
         for code, key, query in zip(self.codes, self.match.keys, self.match.queries, strict=True):
             queries, keys = stream.rows(query, code.of(query.domain)), stream.rows(key, code.of(key.domain))
@@ -215,14 +215,14 @@ class Averages(TfOp):
         value = self.statement.inputs[0]
         yield self.need(value, self.book.numbers(value), clean=True)
 
-    def values(self, stream: Stream) -> Float[Tensor, "width d_model"]:
+    def values(self, stream: ProgramStream) -> Float[Tensor, "width d_model"]:
         value = self.statement.inputs[0]
         return self.book.scale(self.statement) * stream.rows(value, self.book.numbers(value))
 
-    def look(self, writer: NeoxWriter, stream: Stream) -> None:
+    def look(self, writer: NeoxWriter, stream: ProgramStream) -> None:
         """Queries and keys are 0."""
 
-    def write(self, writer: NeoxWriter, stream: Stream, into: Directions) -> None:
+    def write(self, writer: NeoxWriter, stream: ProgramStream, into: Directions) -> None:
         raise AssertionError("heads are written together")
 
 

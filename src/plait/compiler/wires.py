@@ -15,7 +15,7 @@ from plait.compiler.encoding import Points
 from plait.compiler.schedule import is_free, read_through
 from plait.compiler.staircase import SETTLED, Staircase
 from plait.compiler.statement import Statement
-from plait.compiler.stream import Stream
+from plait.compiler.stream import ProgramStream
 
 OPEN = 64.0
 """A condition's channel where it holds; elsewhere it is silu of -64, below any rounding beside it, or of 0."""
@@ -37,7 +37,7 @@ class Wire:
     bias: float
     out: Float[Tensor, " width"]
 
-    def row(self, stream: Stream) -> Float[Tensor, " d_model"]:
+    def row(self, stream: ProgramStream) -> Float[Tensor, " d_model"]:
         rows = [stream.any_row(statement, choices) for statement, choices in self.reads]
         total = torch.zeros(stream.residual.d_model, dtype=torch.float64)
         return self.scale * sum(rows, start=total)

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.constructions.residual import Residual
-from plait.constructions.rounding import UNITS, Allowance, Rounding, check_dtype, dtype_name, tightest
+from plait.constructions.rounding import UNITS, Allowance, Rounding, check_dtype, tightest, type_name
 from plait.model import HybridConfig, HybridLM
 from plait.tasks.base import BuiltInTask
 
@@ -225,9 +225,9 @@ class Plan(ABC):
         if self.carried():
             return
         limit = self.tightest(usual=True)
-        would = [dtype_name(dtype) for dtype in UNITS if replace(self, dtype=dtype).carried()]
+        would = [type_name(dtype) for dtype in UNITS if replace(self, dtype=dtype).carried()]
         raise ValueError(
-            f"{self.describe()}: {dtype_name(self.dtype)} cannot carry it: {limit.what} may err by "
+            f"{self.describe()}: {type_name(self.dtype)} cannot carry it: {limit.what} may err by "
             f"{limit.certain + limit.error * limit.usual:.2g} where {limit.room:.2g} is allowed; "
             + (f"{would[0]} would do" if would else "no type up to float64 would do")
         )

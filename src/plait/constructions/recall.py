@@ -16,7 +16,7 @@ from plait.constructions.plan import Plan
 from plait.constructions.recall_long import LOUD_REGISTER, RESERVE, LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register, scaled, single_decay, widest_gap_decay
-from plait.constructions.rounding import check_dtype, dtype_name
+from plait.constructions.rounding import check_dtype, type_name
 from plait.constructions.two_decays import largest_gap, largest_lead
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall
@@ -108,7 +108,7 @@ def recall_plans(
     """
     if task.n_bits > MOST_BITS:
         raise ValueError(
-            f"decoding recall of {task.n_bits} bits: {dtype_name(dtype)} cannot carry it: the lead of a register's "
+            f"decoding recall of {task.n_bits} bits: {type_name(dtype)} cannot carry it: the lead of a register's "
             f"word falls as 4^-bits, and float64 has room for {MOST_BITS}; no type up to float64 would do"
         )
     window = recall_window(task, seq_len, success)

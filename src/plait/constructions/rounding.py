@@ -34,7 +34,7 @@ FUNCTION = 10.0
 """Unit roundoffs of a function's result: five units in the last place, each of at most two of them (A2)."""
 
 
-def dtype_name(dtype: torch.dtype) -> str:
+def type_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
@@ -45,7 +45,7 @@ def check_dtype(dtype: torch.dtype) -> None:
         ValueError: such a type.
     """
     if dtype not in UNITS:
-        raise ValueError(f"dtype must be one of {', '.join(map(dtype_name, UNITS))}, got {dtype_name(dtype)}")
+        raise ValueError(f"dtype must be one of {', '.join(map(type_name, UNITS))}, got {type_name(dtype)}")
 
 
 USUAL = 1.0 / 16.0

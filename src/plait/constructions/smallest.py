@@ -8,7 +8,7 @@ import torch
 from plait.constructions.cost import cost
 from plait.constructions.plan import Plan
 from plait.constructions.recall import PATTERNS, recall_plans
-from plait.constructions.rounding import UNITS, check_dtype, dtype_name
+from plait.constructions.rounding import UNITS, check_dtype, type_name
 from plait.constructions.selective import copying_plans
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall, SelectiveCopying, Task
@@ -92,7 +92,7 @@ def tradeoff(task: Task, seq_len: int, *, success: float = 0.99) -> list[Mapping
     for plan in layouts(task, seq_len, success=success):
         margins, price = plan.margins(), cost(plan)
         verdicts = {
-            dtype_name(dtype): (
+            type_name(dtype): (
                 "proved" if plan.proved(dtype) else "carried" if plan.carried(dtype) else "refused"
             )
             for dtype in UNITS

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from plait.experiments.ratio import Ratio, headline_ratio, ratio_curve
     from plait.experiments.runner import Stopped, run_experiment
     from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
-    from plait.experiments.shards import MAX_MEMBERS, Shard, plan
+    from plait.experiments.shards import MAX_MEMBERS, Shard, plan_shards
     from plait.experiments.spec import Experiment
     from plait.experiments.statistics import Difference, Summary, paired_difference, summarise
     from plait.experiments.store import Store
@@ -50,7 +50,7 @@ __all__ = [
     "left_out",
     "member_id",
     "paired_difference",
-    "plan",
+    "plan_shards",
     "query",
     "ratio_curve",
     "run_experiment",

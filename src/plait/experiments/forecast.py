@@ -105,7 +105,7 @@ def forecast(
 def model_steps_a_second(shard: Shard, device: torch.device) -> float:
     """Of the shard's members together, from about `TIMED_SECONDS` of training after two steps that are not counted."""
     members = len(shard.runs)
-    shard, times = narrowed(shard, device)
+    shard, times = _narrowed(shard, device)
     trainer = Trainer(shard.runs[0], seeds=shard.seeds, lrs=shard.lrs, device=device)
     steps = 0
     for _ in range(2):
@@ -123,7 +123,7 @@ _STAND_IN = 128
 """Width of what is timed in the place of a wide model on a CPU, whose weights alone take minutes to draw."""
 
 
-def narrowed(shard: Shard, device: torch.device) -> tuple[Shard, float]:
+def _narrowed(shard: Shard, device: torch.device) -> tuple[Shard, float]:
     """What is timed, and by how much more a step of the shard itself takes.
 
     On a CPU a wide model of one member is a narrow one at a sequence a step; its time goes with weights and tokens.

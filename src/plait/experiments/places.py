@@ -12,12 +12,12 @@ MODELS = "_models"
 LOG = "_log"
 
 
-def places(folder: Path, part: str) -> tuple[Path, Path]:
+def both_places(folder: Path, part: str) -> tuple[Path, Path]:
     """Where that part of the folder is written, and where older versions wrote it."""
     return folder / part, folder / part.removeprefix("_")
 
 
 def in_use(folder: Path, part: str, name: str) -> Path:
     """Where `name` of that part is, or would be."""
-    now, before = (place / name for place in places(folder, part))
+    now, before = (place / name for place in both_places(folder, part))
     return before if before.exists() and not now.exists() else now

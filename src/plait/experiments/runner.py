@@ -17,7 +17,7 @@ from plait.experiments.edited_code import code_notes
 from plait.experiments.errors import StoreError, writing
 from plait.experiments.evaluations import MeasurableShard, evaluation_rows, wanted_evaluations
 from plait.experiments.schema import rows_of
-from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan
+from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan_shards
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
 from plait.training.evaluation import Evaluation
@@ -196,7 +196,7 @@ def plan_for(experiment: Experiment, *, device: str, max_members: int | None) ->
     if max_members is None:
         on_gpu = resolve_device(device).type == "cuda"
         max_members = MAX_MEMBERS_ON_GPU if on_gpu else MAX_MEMBERS
-    return plan(experiment.expand(), max_members=max_members)
+    return plan_shards(experiment.expand(), max_members=max_members)
 
 
 def stopped(store: Store, shards: Sequence[Shard]) -> Stopped:

@@ -73,7 +73,7 @@ def cells_of(runs: Iterable[Run]) -> tuple[tuple[Run, ...], ...]:
     return tuple(tuple(cell) for cell in cells.values())
 
 
-def plan(runs: Iterable[Run], *, max_members: int = MAX_MEMBERS) -> tuple[Shard, ...]:
+def plan_shards(runs: Iterable[Run], *, max_members: int = MAX_MEMBERS) -> tuple[Shard, ...]:
     """The shards of an experiment's runs, of at most `max_members` members and about equal size in a cell.
 
     Models of twice the width `WIDEST_IN_FULL` go by half as many, and so on; those of the wide engine each alone.

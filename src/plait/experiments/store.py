@@ -22,7 +22,7 @@ import polars as pl
 from plait.experiments.claims import claim
 from plait.experiments.errors import StoreError, writing
 from plait.experiments.evaluations import EVALUATION_COLUMNS
-from plait.experiments.places import CHECKPOINTS, EVALUATIONS, in_use, places
+from plait.experiments.places import CHECKPOINTS, EVALUATIONS, both_places, in_use
 from plait.experiments.schema import COLUMNS
 from plait.experiments.shard_files import Columns, Names, read_shard, shard_bytes, thinned
 from plait.experiments.shards import Shard
@@ -60,8 +60,8 @@ class Store:
             (store.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
             for part in (
                 store.folder,
-                *places(store.folder, CHECKPOINTS),
-                *places(store.folder, EVALUATIONS),
+                *both_places(store.folder, CHECKPOINTS),
+                *both_places(store.folder, EVALUATIONS),
             ):
                 sweep_parts(part)
             for probe in store.folder.glob(".probe.*"):  # of a version that left them when it was killed
@@ -85,7 +85,7 @@ class Store:
         return _parquet_files(self.folder)
 
     def evaluation_files(self) -> list[Path]:
-        return [path for place in places(self.folder, EVALUATIONS) for path in _parquet_files(place)]
+        return [path for place in both_places(self.folder, EVALUATIONS) for path in _parquet_files(place)]
 
     def read(self) -> pl.DataFrame:
         """Every stored member once, sorted by identity.
@@ -210,8 +210,16 @@ class Store:
         """
         leftovers = [
             *self.folder.glob(f".{shard.id}.*"),
-            *(path for place in places(self.folder, EVALUATIONS) for path in place.glob(f".{shard.id}-*")),
-            *(path for place in places(self.folder, CHECKPOINTS) for path in place.glob(f"*{shard.id}*")),
+            *(
+                path
+                for place in both_places(self.folder, EVALUATIONS)
+                for path in place.glob(f".{shard.id}-*")
+            ),
+            *(
+                path
+                for place in both_places(self.folder, CHECKPOINTS)
+                for path in place.glob(f"*{shard.id}*")
+            ),
         ]
         with writing(self.folder):
             for path in leftovers:

@@ -17,7 +17,7 @@ from plait.constructions.mamba_writer import HOLD, STEP
 from plait.constructions.recall import recall_plan
 from plait.constructions.recall_plan import BIT
 from plait.constructions.recall_short import PREVIOUS, REGISTER, ShortRecallPlan
-from plait.export.bamba_writer import EPS, BambaWriter, Channel, rotary_margin
+from plait.export.bamba_writer import EPS, BambaChannel, BambaWriter, rotary_margin
 from plait.export.blocks import need_transformers
 from plait.tasks import DecodingRecall, SelectiveCopying
 
@@ -76,7 +76,7 @@ def _copying(task: SelectiveCopying, seq_len: int) -> tuple[BambaWriter, int, in
     writer.embed(signals, vocab_size=task.vocab_size)
     step = (RESET - HOLD) / 2 * writer.rows("flag")[0] + (RESET + HOLD) / 2 * writer.one
     channels = [
-        Channel(reads=sign * row, steps=step, writes=sign / RESET * into)
+        BambaChannel(reads=sign * row, steps=step, writes=sign / RESET * into)
         for row, into in zip(writer.rows("number"), writer.rows("held"), strict=True)
         for sign in (1.0, -1.0)
     ]
@@ -108,7 +108,7 @@ def _recall(task: DecodingRecall, seq_len: int) -> tuple[BambaWriter, int, int]:
     step = (HOLD - STEP) / (1.5 * radius**2) * writer.rows("height")[0] + HOLD * writer.one
     out = REGISTER * torch.tensor(register.maps, dtype=torch.float64).T @ writer.rows("register")
     channels = [
-        Channel(
+        BambaChannel(
             reads=writer.rows("level")[0] * BIT / (2.0 * radius),
             steps=step,
             rate=-math.log(decay) / STEP,
@@ -119,7 +119,7 @@ def _recall(task: DecodingRecall, seq_len: int) -> tuple[BambaWriter, int, int]:
     token = torch.cat((writer.rows("level"), writer.rows("height")))
     previous = torch.cat((writer.rows("previous level"), writer.rows("previous height")))
     channels += [
-        Channel(reads=sign * row, lag=1, skip=1.0, writes=sign * PREVIOUS * into)
+        BambaChannel(reads=sign * row, lag=1, skip=1.0, writes=sign * PREVIOUS * into)
         for row, into in zip(token, previous, strict=True)
         for sign in (1.0, -1.0)
     ]

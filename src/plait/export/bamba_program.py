@@ -18,7 +18,7 @@ from plait.compiler.layout import Layout
 from plait.compiler.lookups import Previous
 from plait.compiler.lower import lower
 from plait.compiler.plan import misses
-from plait.compiler.schedule import SSM, TF, Layer, Scheduler
+from plait.compiler.schedule import SSM, TF, ScheduledLayer, Scheduler
 from plait.compiler.ssm_writer import Channel, SsmWriter
 from plait.compiler.tf_ops import NeoxWriter
 from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP
@@ -100,7 +100,7 @@ def _blocks(layout: Layout) -> list[_Block]:
     return found
 
 
-def _head(layout: Layout, layer: Layer, writer: NeoxWriter) -> NeoxWriter:
+def _head(layout: Layout, layer: ScheduledLayer, writer: NeoxWriter) -> NeoxWriter:
     """The head; a fixed distance is looked for on all frequencies, since there is no window."""
     statement = layer.fetches[0]
     if isinstance(statement, Previous):

@@ -33,7 +33,7 @@ ONE = "one"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Channel:
+class BambaChannel:
     """One head of one channel: its value, how it is taken up, and where it goes.
 
     Attributes:
@@ -100,12 +100,12 @@ class BambaWriter:
         self.tensors["model.embed_tokens.weight"] = self.tensors["lm_head.weight"] = QUIET * table
         self.tensors["model.final_layernorm.weight"] = self._undone(1.0 / QUIET)
 
-    def mamba(self, layer: int, channels: Sequence[Channel]) -> int:
+    def mamba(self, layer: int, channels: Sequence[BambaChannel]) -> int:
         """The tensors of a mixer; gives its expansion, the channels over `d_model`, rounded up."""
         d, expand = self.d_model, math.ceil(len(channels) / self.d_model)
         width, taps = expand * d, 1 + max(channel.lag for channel in channels)
         zero = torch.zeros(d, dtype=torch.float64)
-        padded = [*channels, *[Channel(reads=zero, writes=zero)] * (width - len(channels))]
+        padded = [*channels, *[BambaChannel(reads=zero, writes=zero)] * (width - len(channels))]
         steps = [HOLD * self.one if c.steps is None else c.steps for c in padded]
         quiet = silu_inverse(GATED_QUIET)
         convolution = torch.zeros(width + 2, 1, taps, dtype=torch.float64)

@@ -124,12 +124,12 @@ def plait_layer(name: str, spec: LayerSpec) -> AnyLayer:
         case _ if name in MIXERS:
             return drawn_layer(name, spec)
         case _ if is_side_by_side(name):
-            return side_by_side(name, tuple(plait_layer(s.name, s.spec) for s in sides_of(name, spec)))
+            return _side_by_side(name, tuple(plait_layer(s.name, s.spec) for s in sides_of(name, spec)))
         case _:
             return _OwnLayer(kind=name, spec=spec)
 
 
-def side_by_side(name: str, layers: tuple[AnyLayer, ...]) -> AnyLayer:
+def _side_by_side(name: str, layers: tuple[AnyLayer, ...]) -> AnyLayer:
     """Layers that stand side by side: one layer of all their parts, where each has formulas."""
     if not all(isinstance(layer, Layer) for layer in layers):
         from plait.memory.side_by_side import SideBySide

@@ -26,7 +26,7 @@ class Function:
 
     def find(self) -> Callable[..., None] | None:
         """It, ready to be called; None where there is no library."""
-        library = load()
+        library = load_library()
         if library is None:
             return None
         function = getattr(library, self.name)
@@ -36,7 +36,7 @@ class Function:
 
 
 @functools.cache
-def load() -> ctypes.CDLL | None:
+def load_library() -> ctypes.CDLL | None:
     """The library, built if need be; None where it cannot be built or is turned off."""
     if turned_off():
         return None
@@ -82,4 +82,4 @@ def turned_off() -> bool:
 
 def available() -> bool:
     """Whether the compiled kernels can be used here (builds them if they are not built yet)."""
-    return load() is not None
+    return load_library() is not None

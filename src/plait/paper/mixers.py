@@ -80,12 +80,12 @@ def widths(pattern: str, vocabulary: str) -> Widths:
     return mixers[named[0]][2 - len(named)] if named else attention
 
 
-def hybrid(mixer: str) -> str:
+def _hybrid(mixer: str) -> str:
     return f"{mixer}-TF"
 
 
 PURE = tuple(f"{mixer}-{mixer}" for mixer in MIXERS)
-BEFORE, BEHIND = tuple(map(hybrid, MIXERS)), tuple(f"TF-{mixer}" for mixer in MIXERS)
+BEFORE, BEHIND = tuple(map(_hybrid, MIXERS)), tuple(f"TF-{mixer}" for mixer in MIXERS)
 
 
 def _models(patterns: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[tuple[Task, int, str, int], ...]:
@@ -131,10 +131,10 @@ MIXERS_FIGURE = Figure(
     ),
     claims=tuple(
         Claim(
-            statement=f"{hybrid(mixer)} is above {mixer}-{mixer} and TF-TF at equal parameters ({task.name})",
+            statement=f"{_hybrid(mixer)} is above {mixer}-{mixer} and TF-TF at equal parameters ({task.name})",
             only=(
                 f"task={task.name}",
-                f"model.pattern={ATTENTION},{mixer}-{mixer},{hybrid(mixer)}",
+                f"model.pattern={ATTENTION},{mixer}-{mixer},{_hybrid(mixer)}",
             ),
             judge=above_both(task, mixer, widths=lambda pattern, of=vocabulary: widths(pattern, of)),
         )
@@ -167,9 +167,9 @@ MIXERS_LENGTH = Figure(
     ),
     claims=tuple(
         Claim(
-            statement=f"{hybrid(mixer)} keeps at 12,800 tokens what it learned at 100",
-            only=(f"model.pattern={hybrid(mixer)}",),
-            judge=keeps_over_lengths([task for task, *_ in TASKS], hybrid(mixer)),
+            statement=f"{_hybrid(mixer)} keeps at 12,800 tokens what it learned at 100",
+            only=(f"model.pattern={_hybrid(mixer)}",),
+            judge=keeps_over_lengths([task for task, *_ in TASKS], _hybrid(mixer)),
         )
         for mixer in MIXERS
     ),

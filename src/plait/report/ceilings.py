@@ -154,7 +154,7 @@ def ceiling_plot(found: list[Learned]) -> "Figure":
             (point,) = axes.plot(
                 [one.held], [one.proved.accuracy], color=colour, marker=mark, linestyle="none"
             )
-            hover(point, told(one))
+            hover(point, _told(one))
     axes.set_xscale("log", base=2)
     axes.set_ylim(0, 1.02)
     axes.set(xlabel="bits of state", ylabel="accuracy on sampled rows")
@@ -164,7 +164,7 @@ def ceiling_plot(found: list[Learned]) -> "Figure":
     return figure
 
 
-def told(one: Learned) -> str:
+def _told(one: Learned) -> str:
     """What is known of a model, in a line."""
     return (
         f"{one.name}, {task_name(one.task)}, {one.seq_len} tokens: accuracy {decimals(one.proved.accuracy)}, "
@@ -174,7 +174,7 @@ def told(one: Learned) -> str:
 
 def ceiling_alt(found: list[Learned]) -> str:
     """The plot in words."""
-    return f"Ceilings of accuracy by bits of state. {'; '.join(map(told, found))}."
+    return f"Ceilings of accuracy by bits of state. {'; '.join(map(_told, found))}."
 
 
 def _row(one: Learned) -> tuple[Entry, ...]:

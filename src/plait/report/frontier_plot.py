@@ -6,7 +6,7 @@ from math import log10
 from typing import TYPE_CHECKING
 
 from plait.advisor.bounds import SizedBounds
-from plait.advisor.frontier import Placed
+from plait.advisor.frontier import PlacedModel
 from plait.report.styles import GREEN, VERMILION
 from plait.report.svg import hover
 from plait.theory import FrontierPoint, breakpoints
@@ -43,7 +43,7 @@ class Mark:
 
     name: str
     kind: str
-    place: Placed
+    place: PlacedModel
     note: str = ""
 
 

@@ -47,7 +47,7 @@ class Display:
         if time.monotonic() - self._said < every and not (over and written_over):
             return
         self._said = time.monotonic()
-        line = told(moment)
+        line = _told(moment)
         if self._notebook:
             self._draw(moment, line)
         elif self._terminal:
@@ -94,7 +94,7 @@ def loss_curves(moment: Moment, *, width: int = 360, height: int = 90) -> str:
     )
 
 
-def told(moment: Moment) -> str:
+def _told(moment: Moment) -> str:
     """`step 400 of 4,000 · loss 1.234 · accuracy 0.431 · 12 s left · 5,000 model-steps/s`, means over the members."""
     n = len(moment.members)
     return " · ".join(

@@ -82,14 +82,14 @@ def threads() -> int:
     return torch.get_num_threads()
 
 
-def sizes(weights: Sequence[Tensor]) -> list[int]:
+def weight_sizes(weights: Sequence[Tensor]) -> list[int]:
     """Numbers of one member in each."""
     return [weight[0].numel() for weight in weights]
 
 
-def places(names: Sequence[str], weights: Sequence[Tensor]) -> tuple[dict[str, int], int]:
+def weight_places(names: Sequence[str], weights: Sequence[Tensor]) -> tuple[dict[str, int], int]:
     """Where each begins when one member's numbers lie one after the other, and how many they are."""
-    ends = list(itertools.accumulate(sizes(weights), initial=0))
+    ends = list(itertools.accumulate(weight_sizes(weights), initial=0))
     return dict(zip(names, ends[:-1], strict=True)), ends[-1]
 
 
@@ -98,5 +98,5 @@ def split_gradients(packed: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     summed = packed[:, 0]
     for group in range(1, packed.shape[1]):
         summed = summed + packed[:, group]
-    parts = summed.split(sizes(weights), dim=1)
+    parts = summed.split(weight_sizes(weights), dim=1)
     return [part.view(weight.shape) for part, weight in zip(parts, weights, strict=True)]

@@ -34,7 +34,7 @@ def _nodes(graph: Graph) -> tuple[ctypes.Array[ctypes.c_int64], ctypes.Array[cty
 
 def _shape(graph: Graph, hidden: Tensor, weights: Sequence[Tensor]) -> ctypes.Array[ctypes.c_int64]:
     laid = layout(graph)
-    total = sum(call.sizes(weights))
+    total = sum(call.weight_sizes(weights))
     return call.integers(
         (*hidden.shape, laid.rows, laid.n_nodes, laid.input, laid.output, len(weights), total)
     )
@@ -49,7 +49,7 @@ class _Graph(torch.autograd.Function):
         out = torch.empty_like(hidden)
         nodes, reals = _nodes(graph)
         _FORWARD.of(hidden.dtype)(
-            _shape(graph, hidden, weights), nodes, reals, call.integers(call.sizes(weights)),
+            _shape(graph, hidden, weights), nodes, reals, call.integers(call.weight_sizes(weights)),
             call.pointers(weights), call.strides(weights), hidden.data_ptr(), out.data_ptr(), call.threads(),
         )  # fmt: skip
         return out
@@ -61,11 +61,11 @@ class _Graph(torch.autograd.Function):
         dout = dout.contiguous()
         members, batch = hidden.shape[:2]
         groups = -(-batch // call.ROWS_PER_GROUP)
-        packed = hidden.new_empty(members, groups, sum(call.sizes(weights)))
+        packed = hidden.new_empty(members, groups, sum(call.weight_sizes(weights)))
         dhidden = torch.empty_like(hidden)
         nodes, reals = _nodes(ctx.graph)
         _BACKWARD.of(hidden.dtype)(
-            _shape(ctx.graph, hidden, weights), nodes, reals, call.integers(call.sizes(weights)),
+            _shape(ctx.graph, hidden, weights), nodes, reals, call.integers(call.weight_sizes(weights)),
             call.pointers(weights), call.strides(weights), hidden.data_ptr(), dout.data_ptr(), dhidden.data_ptr(),
             packed.data_ptr(), call.ROWS_PER_GROUP, call.threads(),
         )  # fmt: skip

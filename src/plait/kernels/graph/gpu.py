@@ -83,7 +83,7 @@ class _OnGpu(GraphRun):
 
     def linear(self, node: Node, x: Tensor) -> Tensor:
         bias = self.weights[node.weights[1]] if len(node.weights) > 1 else None
-        return operations.Linear.apply(x, self.weights[node.weights[0]], bias)  # type: ignore[no-any-return]
+        return operations.LinearMap.apply(x, self.weights[node.weights[0]], bias)  # type: ignore[no-any-return]
 
     def normalised(self, node: Node, x: Tensor) -> Tensor:
         width = node.ints[0]

@@ -20,7 +20,7 @@ _TILE = 1024
 """Numbers of a tile of a program that multiplies nothing."""
 
 
-class Linear(torch.autograd.Function):
+class LinearMap(torch.autograd.Function):
     """`(x, weight (members, out, in), bias or None)`."""
 
     @staticmethod

@@ -18,7 +18,7 @@ and of each input (-1 for none), and its weights."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class ScratchLayout:
     """A graph for compiled code.
 
     Attributes:
@@ -37,7 +37,7 @@ class Layout:
 
 
 @functools.lru_cache(maxsize=256)
-def layout(graph: Graph) -> Layout:
+def layout(graph: Graph) -> ScratchLayout:
     """The layout of a graph."""
     place, rows = _places(graph)
 
@@ -58,7 +58,7 @@ def layout(graph: Graph) -> Layout:
         nodes += [node.op, len(node.ints), len(reals), len(node.reals), *spans, *weights, *node.ints]
         reals += node.reals
     n_nodes = sum(node.op != Op.CONCATENATE for node in graph.nodes)
-    return Layout(rows, n_nodes, tuple(nodes), tuple(reals), place[0], where(graph.output)[0])
+    return ScratchLayout(rows, n_nodes, tuple(nodes), tuple(reals), place[0], where(graph.output)[0])
 
 
 def _places(graph: Graph) -> tuple[dict[int, int], int]:

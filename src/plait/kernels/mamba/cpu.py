@@ -42,7 +42,7 @@ class _MambaLayer(torch.autograd.Function):
         weights, dout = MambaWeights(*saved), dout.contiguous()
         members, batch = hidden.shape[:2]
         groups = -(-batch // call.ROWS_PER_GROUP)
-        packed = hidden.new_empty(members, groups, sum(call.sizes(weights)))
+        packed = hidden.new_empty(members, groups, sum(call.weight_sizes(weights)))
         dhidden = torch.empty_like(hidden)
         _BACKWARD.of(hidden.dtype)(
             call.integers((*hidden.shape, *weights.widths)), ctx.eps, call.pointers(weights), call.strides(weights),

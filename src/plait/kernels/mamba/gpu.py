@@ -151,7 +151,7 @@ def _backward(
     tiling = cut.tiling
     norm, in_proj, conv, _, x_proj, dt_proj, dt_bias, A_log, skip, out_proj = weights
     projected, u, x, dt, y, low, BC, states = kept
-    at, total = call.places(weights._fields, weights)
+    at, total = call.weight_places(weights._fields, weights)
     packed = hidden.new_empty(cut.members, cut.tiling.parts, total)
     parts = cut.members, cut.tiling.parts
     dy, dgate, dx, ddt, du = (torch.empty_like(x) for _ in range(5))

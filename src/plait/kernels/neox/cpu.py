@@ -60,7 +60,7 @@ class _NeoXLayer(torch.autograd.Function):
         weights, dout = NeoXWeights(*saved), dout.contiguous()
         members, batch = hidden.shape[:2]
         groups = -(-batch // call.ROWS_PER_GROUP)
-        packed = hidden.new_empty(members, groups, sum(call.sizes(weights)))
+        packed = hidden.new_empty(members, groups, sum(call.weight_sizes(weights)))
         dhidden = torch.empty_like(hidden)
         _BACKWARD.of(hidden.dtype)(
             *_told(hidden, weights, *ctx.told), hidden.data_ptr(), dout.data_ptr(), dhidden.data_ptr(),

@@ -161,7 +161,7 @@ def _backward(
     norm1, norm1_bias, norm2, norm2_bias, qkv_weight, _, dense, _, up, up_bias, down, _ = weights
     tiling = cut.tiling
     qkv, attended, lse = kept
-    at, total = call.places(weights._fields, weights)
+    at, total = call.weight_places(weights._fields, weights)
     parts = cut.members, tiling.parts
     packed = hidden.new_empty(*parts, total)
     dattended, dhidden, dqkv = torch.empty_like(hidden), torch.empty_like(hidden), torch.empty_like(qkv)

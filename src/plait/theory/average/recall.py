@@ -26,7 +26,7 @@ EXACT, ROUNDED, LONGEST = 128, 32, 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class _Asked:
     """What the distribution of a recall task asks, on rows of one length.
 
     Args:
@@ -96,7 +96,7 @@ def recall_scored(task: AssociativeRecall | MultiKeyRecall | DecodingRecall, seq
     return next(iter(_readings(task, seq_len))).scored
 
 
-def _ceiling(asked: Asked, seq_len: int, span: int, states: np.ndarray) -> np.ndarray:
+def _ceiling(asked: _Asked, seq_len: int, span: int, states: np.ndarray) -> np.ndarray:
     """Answers that cross no cut, and of the others what all cuts can score, or all of them."""
     total = np.zeros(len(states))
     alike = Counter(
@@ -114,7 +114,7 @@ def _ceiling(asked: Asked, seq_len: int, span: int, states: np.ndarray) -> np.nd
     return np.minimum(1.0, (asked.scored - most + np.minimum(most, total)) / asked.scored)
 
 
-def _weights(asked: Asked, room: int, places: int, span: int) -> np.ndarray:
+def _weights(asked: _Asked, room: int, places: int, span: int) -> np.ndarray:
     """What a right guess at the follower `a` tokens before the cut is worth, for a = 1, .., places."""
     asks = asked.asks[:room, :room]
     ahead = np.arange(asks.shape[0])
@@ -122,7 +122,7 @@ def _weights(asked: Asked, room: int, places: int, span: int) -> np.ndarray:
     return np.array([(by_begin / np.minimum(age + ahead, span)).sum() for age in range(1, places + 1)])
 
 
-def _readings(task: AssociativeRecall | MultiKeyRecall | DecodingRecall, seq_len: int) -> Iterator[Asked]:
+def _readings(task: AssociativeRecall | MultiKeyRecall | DecodingRecall, seq_len: int) -> Iterator[_Asked]:
     if isinstance(task, DecodingRecall):
         if task.variant == "last":
             raise ValueError("a ceiling is known for decoding recall with interleaved bits, got bits last")
@@ -132,7 +132,7 @@ def _readings(task: AssociativeRecall | MultiKeyRecall | DecodingRecall, seq_len
         yield _keyed(task.n_words, k, seq_len, recorded=k if isinstance(task, MultiKeyRecall) else 0)
 
 
-def _keyed(n: int, k: int, seq_len: int, *, recorded: int) -> Asked:
+def _keyed(n: int, k: int, seq_len: int, *, recorded: int) -> _Asked:
     """Keys of k letters. Those that overlap themselves come back at other times than those that do not."""
     scored = crossing = 0.0
     first = np.zeros(seq_len)
@@ -149,7 +149,7 @@ def _keyed(n: int, k: int, seq_len: int, *, recorded: int) -> Asked:
     asks = np.zeros((seq_len, seq_len))
     for end in range(k - 1, seq_len):
         asks[end - k + 1, end] = first[end]
-    return Asked(scored=scored, crossing=crossing, chance=1 / n, asks=asks)
+    return _Asked(scored=scored, crossing=crossing, chance=1 / n, asks=asks)
 
 
 def _overlaps(n: int, k: int) -> Iterator[tuple[float, tuple[bool, ...]]]:
@@ -188,7 +188,7 @@ def _returns(n: int, k: int, overlap: tuple[bool, ...], length: int, *, fresh: b
     return np.maximum(first, 0.0)
 
 
-def _spelled(task: DecodingRecall, seq_len: int) -> Iterator[Asked]:
+def _spelled(task: DecodingRecall, seq_len: int) -> Iterator[_Asked]:
     """Words asked for by a register of bits.
 
     Followers are words, or bits, which are likelier: either all guesses have the better chance, or answers that are
@@ -218,8 +218,8 @@ def _spelled(task: DecodingRecall, seq_len: int) -> Iterator[Asked]:
                 )
     bit, word = p / 2, q / w
     bits = p / (p + q * in_between) if p else 0.0
-    yield Asked(scored=scored, crossing=crossing, chance=max(bit, word), asks=asks)
-    yield Asked(scored=scored, crossing=crossing, chance=word, asks=asks, free=bits)
+    yield _Asked(scored=scored, crossing=crossing, chance=max(bit, word), asks=asks)
+    yield _Asked(scored=scored, crossing=crossing, chance=word, asks=asks, free=bits)
 
 
 def _ways(n: int, k: int) -> float:

@@ -14,7 +14,7 @@ from plait.theory.checker.document import Refused
 MOST_WORDS = 5_000
 
 
-class Register:
+class _Register:
     """One value of the register: how it is spelled, and the answers that prove it."""
 
     def __init__(self, reader: Reader) -> None:
@@ -46,7 +46,7 @@ class Forests(Codec):
         if len(self.reads) != len(self.words) or not all(self.reads):
             raise Refused("reads must be one or more queries for each word")
         registers = reader.objects("registers")
-        self.registers = [Register(reader.inner(fields, "a register value")) for fields in registers]
+        self.registers = [_Register(reader.inner(fields, "a register value")) for fields in registers]
         if not self.registers or len(self.registers) > MOST_WORDS:
             raise Refused(f"registers must be 1 to {MOST_WORDS} values")
         reader.done()
@@ -135,5 +135,5 @@ def _roots(parents: dict[int, int]) -> dict[int, int]:
     return roots
 
 
-def _proved(value: Register, ask: AskQuery) -> bool:
+def _proved(value: _Register, ask: AskQuery) -> bool:
     return all(ask(query) == want for query, want in zip(value.reads, value.answers, strict=True))

@@ -24,7 +24,7 @@ from plait.theory.checker.codecs.rows import Choices, Row, Rows, read_rows
 from plait.theory.checker.document import Refused
 
 
-class Slot:
+class _Slot:
     """One slot: where it stands, what it may hold, and how it is read."""
 
     def __init__(self, reader: Reader, length: int, choices: Choices) -> None:
@@ -65,10 +65,10 @@ class Slots(Codec):
     def __init__(self, reader: Reader, asked: Asked, choices: Choices) -> None:
         self.base = reader.tokens("base")
         self.length, self.asked = len(self.base), asked
-        self.slots: list[Slot] = []
+        self.slots: list[_Slot] = []
         self.size, places = 1, set[int]()
         for fields in reader.objects("slots"):
-            slot = Slot(reader.inner(fields, "a slot"), self.length, choices)
+            slot = _Slot(reader.inner(fields, "a slot"), self.length, choices)
             if not places.isdisjoint(slot.at):
                 raise Refused("two slots stand at one position")
             places.update(slot.at)
@@ -107,7 +107,7 @@ class Slots(Codec):
             index, radix = index + radix * choice, radix * len(slot.values)
         return index
 
-    def _simulated(self, slot: Slot, filled: list[int]) -> list[list[int | None]]:
+    def _simulated(self, slot: _Slot, filled: list[int]) -> list[list[int | None]]:
         prefixes = []
         for choice in range(len(slot.values)):
             prefixes.append(list(filled))
@@ -149,7 +149,7 @@ def _fits(row: Row, reads: list[int], ask: AskQuery) -> bool:
     return all(want is None or ask(query) == want for want, query in zip(row, reads, strict=True))
 
 
-def _fill(prefix: list[int], slot: Slot, choice: int) -> None:
+def _fill(prefix: list[int], slot: _Slot, choice: int) -> None:
     for place, token in zip(slot.at, slot.values[choice], strict=True):
         assert token is not None  # values have no gaps
         prefix[place] = token
