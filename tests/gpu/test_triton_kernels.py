@@ -327,41 +327,6 @@ def test_selective_scan(
             assert_near(one, other, name, tolerance)
 
 
-def test_selective_scan_of_16_bits_next_to_other_columns():
-    """x, B and C in bfloat16, B and C as columns of one matrix, as a wide layer has them; a row is what it is alone."""
-    draw = draws(7)
-    x, both = (draw(3, 21, width).to(DEVICE, torch.bfloat16) for width in (64, 40))
-    dt, A = (
-        (0.3 * draw(3, 21, 64).exp()).to(DEVICE, torch.float32),
-        (-draw(64, 16).exp()).to(DEVICE, torch.float32),
-    )
-    up = draw(3, 21, 64).to(DEVICE, torch.float32)
-
-    def of(scan: Callable[..., Tensor], dtype: torch.dtype | None, rows: slice = slice(None)) -> list[Tensor]:
-        own = [t.detach().to(dtype or t.dtype).requires_grad_() for t in (x[rows], both[rows], dt[rows], A)]
-        _, B, C = own[1].split((8, 16, 16), dim=-1)
-        y = scan(own[0], dt=own[2], A=own[3], B=B, C=C, D=None)
-        return [y, *torch.autograd.grad((y * up[rows]).sum(), own)]
-
-    wanted = of(reference.selective_scan, torch.float64)
-    with poisoned():
-        got = of(scan_on_gpu.selective_scan, None)
-        alone = of(scan_on_gpu.selective_scan, None, slice(1, 2))
-    names = ("output", "x", "B and C", "dt", "A")
-    assert [t.dtype for t in got] == [
-        torch.float32,
-        torch.bfloat16,
-        torch.bfloat16,
-        torch.float32,
-        torch.float32,
-    ]
-    for name, one, other in zip(names, got, wanted, strict=True):
-        # The interpreter cuts off what bfloat16 does not hold, where a card rounds.
-        assert_near(one, other, name, 2**-8 if one.dtype == torch.bfloat16 else TOLERANCE)
-    for one, among in zip(alone[:4], got, strict=False):
-        assert torch.equal(one, among[1:2])
-
-
 @pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
 def test_strides_and_neighbours(make: type[nn.Module]):
     """The same bits from weights that lie apart, hidden states with strides, and a member on its own."""

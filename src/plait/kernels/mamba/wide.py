@@ -15,9 +15,6 @@ from plait.kernels.common.products import product
 from plait.kernels.mamba.weights import MambaWeights
 from plait.kernels.selective_scan.dispatch import selective_scan
 
-PRODUCTS = ("in_proj", "x_proj", "dt_proj", "dt_bias", "out_proj")
-"""Weights that are used in products alone, and may come in their type."""
-
 
 def mamba_layer(
     hidden: Float[Tensor, "batch time d_model"],
@@ -52,9 +49,7 @@ def _before_scan(
     dt, B, C = product(x, weights.x_proj, None, products).split((dt_rank, d_state, d_state), dim=-1)
     exact = wide(hidden.dtype)
     dt = F.softplus(product(dt, weights.dt_proj, weights.dt_bias, products).to(exact), threshold=40.0)
-    # Transposed in memory, as the scan on a GPU reads it.
-    A = -torch.exp(weights.A_log.to(exact)).mT.contiguous().mT
-    return x, gate, dt, A, B, C
+    return x.to(exact), gate, dt, -torch.exp(weights.A_log.to(exact)), B.to(exact), C.to(exact)
 
 
 def _behind_scan(

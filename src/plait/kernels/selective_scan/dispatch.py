@@ -16,13 +16,9 @@ def selective_scan(
     C: Float[Tensor, "*batch time d_state"],
     D: Float[Tensor, "*members d_inner"] | None,
 ) -> Float[Tensor, "*batch time d_inner"]:
-    """`reference.selective_scan`, compiled where there is something to compile with: C++, or Triton on a GPU.
-
-    x, B and C may have fewer bits than dt, whose type the result has.
-    """
+    """`reference.selective_scan`, compiled where there is something to compile with: C++, or Triton on a GPU."""
     tensors = (x, dt, A, B, C) if D is None else (x, dt, A, B, C, D)
-    if x.numel() > 0 and gpu.usable(*tensors):
-        return gpu.selective_scan(x, dt=dt, A=A, B=B, C=C, D=D)
-    x, b, c = (tensor.to(dt.dtype) for tensor in (x, B, C))
-    by = cpu if x.numel() > 0 and call.usable(x, dt, A, b, c, *tensors[5:]) else reference
-    return by.selective_scan(x, dt=dt, A=A, B=b, C=c, D=D)
+    by = reference
+    if x.numel() > 0:
+        by = cpu if call.usable(*tensors) else gpu if gpu.usable(*tensors) else reference
+    return by.selective_scan(x, dt=dt, A=A, B=B, C=C, D=D)
