@@ -24,7 +24,7 @@ def above_both(task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...
 
     def judge(found: Evidence) -> Finding | None:
         cells = {
-            pattern: _by_size(found, task, pattern, widths(pattern)) for pattern in (hybrid, pure, attention)
+            pattern: by_size(found, task, pattern, widths(pattern)) for pattern in (hybrid, pure, attention)
         }
         pairs: list[tuple[Cell, Cell]] = []
         sizes = [size for size in cells[hybrid] if all(size in cells[other] for other in (pure, attention))]
@@ -49,7 +49,8 @@ def above_both(task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...
     return judge
 
 
-def _by_size(found: Evidence, task: Task, pattern: str, widths: tuple[int, ...]) -> dict[int, Cell]:
+def by_size(found: Evidence, task: Task, pattern: str, widths: tuple[int, ...]) -> dict[int, Cell]:
+    """The cells of a task and pattern that are trained, by the place of their width among `widths`."""
     of_task = [cell for cell in found.cells if cell.run.task == task]
     at = {value_of(cell, WIDTH): cell for cell in having(of_task, {PATTERN: pattern})}
     return {size: at[width] for size, width in enumerate(widths) if width in at}

@@ -8,10 +8,15 @@ from plait.findings.evidence import Evidence
 from plait.report.document import Block
 from plait.report.folder_results import FolderResults
 from plait.report.length_answer import length_answer
+from plait.report.mixers_answer import mixers_answer
 from plait.report.proportion_answer import proportion_answer
 
 ANSWERS: Mapping[str, tuple[Callable[..., tuple[Block, ...]], tuple[str, ...]]] = MappingProxyType(
-    {"fig8": (length_answer, ("fig8", "tab1")), "tab1": (proportion_answer, ("tab1",))}
+    {
+        "fig8": (length_answer, ("fig8", "tab1")),
+        "tab1": (proportion_answer, ("tab1",)),
+        "mixers": (mixers_answer, ("mixers",)),
+    }
 )
 """By figure: what writes its answer, and the figures whose rows it reads."""
 

@@ -1,0 +1,238 @@
+"""What the study of mixers answers, as far as its rows go: two paragraphs, and the tables that they are read from."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from plait.experiments import Cell, Difference, paired_difference
+from plait.findings.claims import Outcome
+from plait.findings.evidence import Evidence
+from plait.findings.verdicts import judged
+from plait.findings.words import bracketed, decimals, signed
+from plait.memory import count
+from plait.paper.grids import ATTENTION, LR_GRID
+from plait.paper.mixer_claims import ENOUGH, by_size
+from plait.paper.mixers import MIXERS, MIXERS_FIGURE, TASKS, hybrid, widths
+from plait.report.document import Block, Column, Entry, Lines, Table
+from plait.tasks import Task, task_name
+
+DELTA = ("GDN", "KDA", "DeltaNet", "RWKV7")
+"""Mixers that take out what stood under a key before they write."""
+
+CONCLUSION = (
+    "For which mixers does the paper's conclusion hold, "
+    "that a hybrid is above both its parts at equal parameters?"
+)
+NEED = "Does a delta rule need attention for recall at these state sizes?"
+
+SIZES = ("2,600", "6,200", "12,800")
+WORDS = {
+    "mqar": "MQAR",
+    "multi-key-recall": "multi-key recall",
+    "selective-copying": "selective copying",
+    "decoding-recall": "recall with decoding",
+}
+RECALLS = ("mqar", "multi-key-recall", "decoding-recall")
+BITS = 32
+"""Of a scalar of state."""
+
+_OUTCOMES = {
+    Outcome.REPRODUCED: "yes",
+    Outcome.DIRECTION: "in the mean alone",
+    Outcome.NOT: "no",
+    Outcome.OPEN: "open",
+}
+
+
+def mixers_answer(found: Evidence) -> tuple[Block, ...]:
+    """For which mixers a hybrid is above its parts, and whether a delta rule needs attention for recall."""
+    if not found.cells:
+        return ()
+    outcomes = _outcomes(found)
+    pairs = tuple(_pairs(found))
+    return (
+        Lines(lines=(_conclusion(outcomes),)),
+        *((Lines(lines=(_need(found, pairs),)),) if pairs else ()),
+        Lines(lines=(_edges(found),)),
+        _by_task(found, outcomes),
+        *((_alone_and_before(found, pairs),) if pairs else ()),
+    )
+
+
+Outcomes = dict[str, dict[str, Outcome]]
+"""By task and mixer."""
+
+
+def _outcomes(found: Evidence) -> Outcomes:
+    asked = itertools.product((task_name(task) for task, *_ in TASKS), MIXERS)
+    outcomes: Outcomes = {}
+    for (task, mixer), claim in zip(asked, MIXERS_FIGURE.claims, strict=True):
+        finding = judged(claim, found)
+        outcomes.setdefault(task, {})[mixer] = Outcome.OPEN if finding is None else finding.outcome
+    return outcomes
+
+
+def _conclusion(outcomes: Outcomes) -> str:
+    """`.. On MQAR for none, of 11; on multi-key recall for GDN, in the mean alone for RWKV7, of the 7 of 11 ..`"""
+    parts = [_of_task(WORDS[task], of_mixers) for task, of_mixers in outcomes.items()]
+    return f"{CONCLUSION} {_sentence(parts)}"
+
+
+def _of_task(words: str, outcomes: dict[str, Outcome]) -> str:
+    decided = [mixer for mixer, outcome in outcomes.items() if outcome != Outcome.OPEN]
+    if not decided:
+        return f"on {words} it is open"
+    yes, direction = (
+        [mixer for mixer in decided if outcomes[mixer] == which]
+        for which in (Outcome.REPRODUCED, Outcome.DIRECTION)
+    )
+    n, every = len(decided), len(outcomes)
+    of = f"{n}" if n == every else f"the {n} of {every} that {'is' if n == 1 else 'are'} trained"
+    said = f"for {_listed(yes)}" if yes else "for none"
+    mean = f", in the mean alone for {_listed(direction)}" if direction else ""
+    return f"on {words} {said}{mean}, of {of}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """A delta rule alone and before attention, at one size of one task of recall."""
+
+    task: Task
+    mixer: str
+    size: int
+    alone: Cell
+    before: Cell
+    more: Difference
+    """What attention in the place of a layer adds."""
+
+    @property
+    def adds(self) -> bool:
+        return self.more.interval is not None and self.more.interval.low > 0
+
+
+def _pairs(found: Evidence) -> Iterable[_Pair]:
+    for (task, _, vocabulary), mixer in itertools.product(TASKS, DELTA):
+        if task_name(task) not in RECALLS:
+            continue
+        alone, before = (
+            by_size(found, task, pattern, widths(pattern, vocabulary))
+            for pattern in (f"{mixer}-{mixer}", hybrid(mixer))
+        )
+        for size in sorted(set(alone) & set(before)):
+            one, other = alone[size], before[size]
+            if set(one.seeds) & set(other.seeds):
+                yield _Pair(
+                    task=task,
+                    mixer=mixer,
+                    size=size,
+                    alone=one,
+                    before=other,
+                    more=paired_difference(other, one),
+                )
+
+
+def _need(found: Evidence, pairs: Sequence[_Pair]) -> str:
+    """Task by task, at the largest size that is trained: what is found alone, and what attention adds to it."""
+    parts: list[str] = []
+    for task, *_ in TASKS:
+        own = [pair for pair in pairs if pair.task == task]
+        if not own:
+            continue
+        largest = max(pair.size for pair in own)
+        own = [pair for pair in own if pair.size == largest]
+        parts.append(_need_of(found, WORDS[task_name(task)], own, SIZES[largest]))
+    return f"{NEED} {_sentence(parts)}"
+
+
+def _need_of(found: Evidence, words: str, pairs: Sequence[_Pair], size: str) -> str:
+    alone = max(pairs, key=lambda pair: found.summary(pair.alone).mean)
+    before = max(pairs, key=lambda pair: found.summary(pair.before).mean)
+    left, right = found.summary(alone.alone).mean, found.summary(before.before).mean
+    if left >= ENOUGH:
+        need = "it does not"
+    elif right >= ENOUGH:
+        need = "it does"
+    else:
+        need = "it has too little either way"
+    adding = [pair.mixer for pair in pairs if pair.adds]
+    adds = f"attention adds to {_listed(adding) if adding else 'none'}"
+    return (
+        f"on {words} {need}: at {size} parameters the best alone is {alone.mixer} with {decimals(left)}, before "
+        f"attention {before.mixer} with {decimals(right)}, and of {_listed([pair.mixer for pair in pairs])} {adds}"
+    )
+
+
+def _edges(found: Evidence) -> str:
+    """Of how many models the best rate has none beyond it."""
+    edge = sum(
+        found.summary(cell).lr in (least, most)
+        for cell in found.cells
+        for least, most in [(min(cell.lrs), max(cell.lrs))]
+        if (least, most) != (LR_GRID[0], LR_GRID[-1])
+    )
+    models, asked = len(found.cells), len(found.experiment.expand_cells())
+    return (
+        f"Of {asked} models {models} are trained. Of {edge} of them the best rate is the lowest or the highest that "
+        "was tried, so that one beyond it may change what is said of them."
+    )
+
+
+def _by_task(found: Evidence, outcomes: Outcomes) -> Table:
+    """Each mixer's answer at each task, with the sizes that are trained."""
+    columns = [Column(name="mixer", title="X-TF above X-X and TF-TF", numeric=False)]
+    columns += [Column(name=task.replace("-", "_"), title=WORDS[task], numeric=False) for task in outcomes]
+    rows: list[tuple[Entry, ...]] = []
+    for mixer in MIXERS:
+        entries = [Entry(text=mixer, value=mixer)]
+        for task, _, vocabulary in TASKS:
+            outcome = outcomes[task_name(task)][mixer]
+            patterns = (hybrid(mixer), f"{mixer}-{mixer}", ATTENTION)
+            trained = [set(by_size(found, task, p, widths(p, vocabulary))) for p in patterns]
+            sizes = [SIZES[size] for size in sorted(set.intersection(*trained))]
+            where = f" (at {_listed(sizes)})" if sizes and outcome != Outcome.OPEN else ""
+            entries.append(Entry(text=f"{_OUTCOMES[outcome]}{where}", value=outcome.value))
+        rows.append(tuple(entries))
+    return Table(
+        caption="Where a hybrid is above both its parts, by trained sizes",
+        columns=tuple(columns),
+        rows=tuple(rows),
+    )
+
+
+_ALONE_AND_BEFORE = (
+    Column(name="task", title="task", numeric=False),
+    Column(name="mixer", title="mixer", numeric=False),
+    Column(name="parameters", title="params alone"),
+    Column(name="state_bits", title="state bits alone"),
+    Column(name="alone", title="alone"),
+    Column(name="before", title="before attention"),
+    Column(name="more", title="attention adds"),
+)
+
+
+def _alone_and_before(found: Evidence, pairs: Sequence[_Pair]) -> Table:
+    """Each delta rule at each trained size of each recall: what its states hold, and what attention adds."""
+    rows: list[tuple[Entry, ...]] = []
+    for pair in pairs:
+        held = count(pair.alone.run.model, pair.alone.run.train.seq_len)
+        bits = BITS * sum(layer.ssm_state for layer in held.layers)
+        interval = pair.more.interval
+        between = "" if interval is None else f" [{signed(interval.low)}, {signed(interval.high)}]"
+        texts = (
+            WORDS[task_name(pair.task)], pair.mixer, f"{pair.alone.parameters:,}", f"{bits:,}",
+            bracketed(found.summary(pair.alone)), bracketed(found.summary(pair.before)),
+            f"{signed(pair.more.mean)}{between}",
+        )  # fmt: skip
+        rows.append(tuple(Entry(text=text, value=text) for text in texts))
+    return Table(
+        caption="Delta rules alone and before attention", columns=_ALONE_AND_BEFORE, rows=tuple(rows)
+    )
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
