@@ -57,6 +57,21 @@ def test_products_in_16_bits_stay_near_and_are_products_alone() -> None:
     assert 1e-6 < max(gaps) < 0.02
 
 
+def test_weights_rounded_once_a_step_give_the_bits_of_weights_rounded_where_they_are_used() -> None:
+    config = replace(MODEL, vocab_size=PACKED.vocab_size)
+    tokens, targets = sample_labelled(PACKED, Stream(torch.tensor([3, 4]), 0, TEST), batch=2, seq_len=12)
+    ensemble = WideEnsemble(config, [3, 4], products=torch.bfloat16)
+    with torch.no_grad():
+        ensemble.parameters.mul_(1.5)
+    losses = ensemble.learn(tokens, targets)
+    wanted = ensemble.scores(tokens, targets).loss
+    assert torch.equal(losses, wanted)
+    for model, found, loss in zip(ensemble.models, ensemble.gradients, wanted, strict=True):
+        weights = [model.get_parameter(name) for name in ensemble.shapes]
+        parts = torch.autograd.grad(loss, weights, materialize_grads=True, retain_graph=True)
+        assert torch.equal(found, torch.cat([part.flatten() for part in parts]))
+
+
 @pytest.mark.parametrize("engine", ["ensemble", "wide"])
 def test_the_mean_over_sequences_is_stored_beside_the_pooled_score(engine: str) -> None:
     task = SelectiveCopying(n_words=5, numbers=(1, 3), p_number=0.1)

@@ -56,6 +56,9 @@ class WideEnsemble(Ensemble):
         self.parameters = parameters
         self.gradients = torch.zeros_like(parameters)
         self.models = [self._model_over(row) for row in parameters]
+        self._of_products = [_product_weights(self.models[0], layer) for layer in self.models[0].layers]
+        self._rounded = None if self.products is None else parameters.to(self.products)
+        self._views = [self._split(row.unsqueeze(0)) for row in self.gradients]
 
     def _model_over(self, row: Float[Tensor, " size"]) -> HybridLM:
         """A model whose weights lie in `row`."""
@@ -100,24 +103,52 @@ class WideEnsemble(Ensemble):
     ) -> Float[Tensor, "members"]:
         """Each member's activations are let go before the next one's are made."""
         losses: list[Tensor] = []
-        for index, model in enumerate(self.models):
-            loss = self._scores(index, tokens, targets, dropout_stream).loss
-            weights = [model.get_parameter(name) for name in self.shapes]
-            parts = torch.autograd.grad(loss.sum(), weights, materialize_grads=True)
-            torch.cat([part.flatten() for part in parts], out=self.gradients[index])
+        if self._rounded is not None:
+            self._rounded.copy_(self.parameters)
+        for index in range(len(self)):
+            leaves = self._leaves(index)
+            loss = self._scores(index, tokens, targets, dropout_stream, leaves).loss
+            parts = torch.autograd.grad(loss.sum(), list(leaves.values()), materialize_grads=True)
+            self._gather(index, parts)
             losses.append(loss.detach())
         return torch.cat(losses)
 
+    def _leaves(self, index: int) -> dict[str, Tensor]:
+        """What a member's gradients are by: its weights, those of products as they were rounded."""
+        model = self.models[index]
+        leaves: dict[str, Tensor] = {name: model.get_parameter(name) for name in self.shapes}
+        if self._rounded is not None:
+            rounded = self._split(self._rounded[index : index + 1])
+            for names in self._of_products:
+                leaves |= {name: rounded[name].squeeze(0).requires_grad_() for name in names.values()}
+        return leaves
+
+    def _gather(self, index: int, parts: Sequence[Tensor]) -> None:
+        """Copy a member's gradients, each in its own type, to their places: one kernel for a type."""
+        views = [view.squeeze(0) for view in self._views[index].values()]
+        for dtype in dict.fromkeys(part.dtype for part in parts):
+            pairs = [(view, part) for view, part in zip(views, parts, strict=True) if part.dtype == dtype]
+            torch._foreach_copy_(*map(list, zip(*pairs, strict=True)))  # pyright: ignore
+
     def _scores(
-        self, index: int, tokens: Tensor, targets: tuple[Tensor, Tensor], stream: Stream | None
+        self,
+        index: int,
+        tokens: Tensor,
+        targets: tuple[Tensor, Tensor],
+        stream: Stream | None,
+        leaves: Mapping[str, Tensor] | None = None,
     ) -> Scores:
-        logits = self._logits(index, tokens[index], stream)
+        logits = self._logits(index, tokens[index], stream, leaves)
         return plain_scores(logits.unsqueeze(0), *(t[index : index + 1] for t in targets))
 
     def _logits(
-        self, index: int, tokens: Int[Tensor, "batch time"], stream: Stream | None
+        self,
+        index: int,
+        tokens: Int[Tensor, "batch time"],
+        stream: Stream | None,
+        leaves: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, "batch time vocab"]:
-        """Of one member; `stream` has a seed for each."""
+        """Of one member; `stream` has a seed for each, `leaves` what stands for weights of products."""
         model, config = self.models[index], self.config
         if stream is not None:
             assert isinstance(stream.seed, Tensor)
@@ -125,8 +156,9 @@ class WideEnsemble(Ensemble):
         hidden = nn.functional.embedding(tokens, model.embedding.weight)
         if stream is not None:
             hidden = dropout(hidden.unsqueeze(0), rate=config.dropout, stream=stream, draw=0).squeeze(0)
-        for layer in model.layers:
-            hidden = self._layer(layer, hidden, stream)
+        for layer, names in zip(model.layers, self._of_products, strict=True):
+            rounded = {} if leaves is None else {field: leaves[name] for field, name in names.items()}
+            hidden = self._layer(layer, hidden, stream, rounded)
         return linear(model.final_norm(hidden), model.embedding.weight)
 
     @property
@@ -134,17 +166,20 @@ class WideEnsemble(Ensemble):
         """Whether layers are compiled: where they are trained on a GPU, at one shape for all steps."""
         return self.parameters.is_cuda and torch.is_grad_enabled()
 
-    def _layer(self, layer: nn.Module, hidden: Tensor, stream: Stream | None) -> Tensor:
+    def _layer(
+        self, layer: nn.Module, hidden: Tensor, stream: Stream | None, rounded: Mapping[str, Tensor]
+    ) -> Tensor:
         fuse = self._fuse
         if type(layer) is MambaLayer:
+            weights = layer.weights()._replace(**rounded)
             return mamba.mamba_layer(
-                hidden, layer.weights(), eps=layer.spec.norm_eps, products=self.products, fuse=fuse
+                hidden, weights, eps=layer.spec.norm_eps, products=self.products, fuse=fuse
             )
         if type(layer) is TransformerLayer:
             spec = layer.spec
             return neox.neox_layer(
                 hidden,
-                layer.weights(),
+                layer.weights()._replace(**rounded),
                 layer.heads(0, hidden.shape[-2], hidden.device),
                 eps=spec.norm_eps,
                 products=self.products,
@@ -155,3 +190,13 @@ class WideEnsemble(Ensemble):
             assert isinstance(stream.seed, Tensor)
             return layer(hidden, Stream(int(stream.seed[0]), stream.step, stream.purpose))
         return layer(hidden)
+
+
+def _product_weights(model: HybridLM, layer: nn.Module) -> dict[str, str]:
+    """The fields of a layer's weights that only enter products, with the names of their parameters in the model."""
+    fields = {MambaLayer: mamba.PRODUCTS, TransformerLayer: neox.PRODUCTS}.get(type(layer), ())
+    if not fields:
+        return {}
+    assert isinstance(layer, MambaLayer | TransformerLayer)
+    names, weights = {id(p): name for name, p in model.named_parameters()}, layer.weights()
+    return {field: names[id(getattr(weights, field))] for field in fields}

@@ -15,6 +15,9 @@ from plait.kernels.common.products import product
 from plait.kernels.mamba.weights import MambaWeights
 from plait.kernels.selective_scan.dispatch import selective_scan
 
+PRODUCTS = ("in_proj", "x_proj", "dt_proj", "dt_bias", "out_proj")
+"""Weights that are used in products alone, and may come in their type."""
+
 
 def mamba_layer(
     hidden: Float[Tensor, "batch time d_model"],

@@ -17,6 +17,9 @@ from plait.kernels.neox.heads import Heads, bias
 from plait.kernels.neox.reference import attention_weights, rotate
 from plait.kernels.neox.weights import NeoXWeights
 
+PRODUCTS = ("qkv", "qkv_bias", "dense", "dense_bias", "up", "up_bias", "down", "down_bias")
+"""Weights that are used in products alone, and may come in their type."""
+
 _TOGETHER = 1024
 """Queries that go through attention in one call, at least: bounds the mask."""
 
