@@ -12,7 +12,7 @@ from plait.findings.words import bracketed, decimals, signed
 from plait.memory import count
 from plait.paper.grids import ATTENTION, LR_GRID
 from plait.paper.mixer_claims import ENOUGH, by_size
-from plait.paper.mixers import MIXERS, MIXERS_FIGURE, TASKS, hybrid, widths
+from plait.paper.mixers import MIXERS, MIXERS_FIGURE, TASKS, widths
 from plait.report.document import Block, Column, Entry, Lines, Table
 from plait.tasks import Task, task_name
 
@@ -116,7 +116,7 @@ def _pairs(found: Evidence) -> Iterable[_Pair]:
             continue
         alone, before = (
             by_size(found, task, pattern, widths(pattern, vocabulary))
-            for pattern in (f"{mixer}-{mixer}", hybrid(mixer))
+            for pattern in (f"{mixer}-{mixer}", f"{mixer}-TF")
         )
         for size in sorted(set(alone) & set(before)):
             one, other = alone[size], before[size]
@@ -186,7 +186,7 @@ def _by_task(found: Evidence, outcomes: Outcomes) -> Table:
         entries = [Entry(text=mixer, value=mixer)]
         for task, _, vocabulary in TASKS:
             outcome = outcomes[task_name(task)][mixer]
-            patterns = (hybrid(mixer), f"{mixer}-{mixer}", ATTENTION)
+            patterns = (f"{mixer}-TF", f"{mixer}-{mixer}", ATTENTION)
             trained = [set(by_size(found, task, p, widths(p, vocabulary))) for p in patterns]
             sizes = [SIZES[size] for size in sorted(set.intersection(*trained))]
             where = f" (at {_listed(sizes)})" if sizes and outcome != Outcome.OPEN else ""
