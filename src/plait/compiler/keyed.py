@@ -14,7 +14,7 @@ from plait.compiler.lookups import Match
 from plait.compiler.pointwise import Table
 from plait.compiler.recurrent import Count, Lag, latest_place, truth
 from plait.compiler.signals import Label
-from plait.compiler.statement import NOTHING, Column, Statement, looked_up
+from plait.compiler.statement import NOTHING, Column, Searching, Statement, looked_up
 from plait.compiler.values import Value
 
 FLAG = (False, True)
@@ -24,7 +24,7 @@ MOST_KEYS = 1024
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Keyed(Statement):
+class Keyed(Searching):
     """The first input as it was at the latest position whose gate is the query's; nothing before that.
 
     Inputs: what is held, the query, and a condition for each of `keys`, of which one at most holds at a position.
@@ -36,18 +36,6 @@ class Keyed(Statement):
     kind: ClassVar[str] = "latest"
 
     keys: tuple[Value, ...]
-
-    @property
-    def maybe(self) -> bool:
-        return True
-
-    @property
-    def loose(self) -> bool:
-        return True
-
-    @property
-    def numeric(self) -> bool:
-        return self.inputs[0].numeric
 
     @property
     def query(self) -> Statement:

@@ -10,25 +10,13 @@ from jaxtyping import Int
 from torch import Tensor
 
 from plait.compiler.recurrent import truth
-from plait.compiler.statement import NOTHING, Column, Statement, looked_up
+from plait.compiler.statement import NOTHING, Column, Numeric, Searching, Statement, looked_up
 from plait.compiler.values import Value, amounts_of, index_in
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Fetch(Statement):
+class Fetch(Searching):
     """What the first input holds at one position up to this one, which the other inputs decide."""
-
-    @property
-    def maybe(self) -> bool:
-        return True
-
-    @property
-    def loose(self) -> bool:
-        return True
-
-    @property
-    def numeric(self) -> bool:
-        return self.inputs[0].numeric
 
     @property
     def where_to(self) -> tuple[object, ...]:
@@ -187,7 +175,7 @@ class Earliest(Match):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Mean(Statement):
+class Mean(Numeric):
     """The mean of the amounts over the last positions that there are, true being 1 and nothing 0.
 
     Args:
@@ -197,18 +185,6 @@ class Mean(Statement):
     kind: ClassVar[str] = "mean"
 
     last: int
-
-    @property
-    def maybe(self) -> bool:
-        return False
-
-    @property
-    def loose(self) -> bool:
-        return False
-
-    @property
-    def numeric(self) -> bool:
-        return True
 
     def meaning(self, *columns: Column) -> Column:
         amounts = [0 if value is None else int(value) for value in columns[0]]  # type: ignore[arg-type]

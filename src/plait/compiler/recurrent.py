@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from plait.compiler.statement import NOTHING, Column, Statement, looked_up
+from plait.compiler.statement import NOTHING, Column, Numeric, Statement, Summing, looked_up
 from plait.compiler.values import Value, amounts_of
 
 
@@ -82,34 +82,13 @@ class Hold(Statement):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Count(Statement):
+class Count(Summing):
     """The sum of the amounts so far, true being 1 and nothing 0; with a reset, of those behind its latest position.
 
     Inputs: the amounts, and the reset if there is one.
-
-    Args:
-        stay: sums outside the domain count as its nearest end; otherwise they are nothing.
     """
 
     kind: ClassVar[str] = "count"
-
-    stay: bool = False
-
-    @property
-    def maybe(self) -> bool:
-        return not self.stay
-
-    @property
-    def loose(self) -> bool:
-        return not self.stay
-
-    @property
-    def numeric(self) -> bool:
-        return True
-
-    @property
-    def edged(self) -> bool:
-        return True
 
     @property
     def ends(self) -> tuple[int, int]:
@@ -139,32 +118,10 @@ class Count(Statement):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Since(Statement):
-    """Tokens since the latest reset, 0 at the reset itself; before the first, tokens so far.
-
-    Args:
-        stay: more than the most counts as the most; otherwise it is nothing.
-    """
+class Since(Summing):
+    """Tokens since the latest reset, 0 at the reset itself; before the first, tokens so far."""
 
     kind: ClassVar[str] = "since"
-
-    stay: bool = False
-
-    @property
-    def maybe(self) -> bool:
-        return not self.stay
-
-    @property
-    def loose(self) -> bool:
-        return not self.stay
-
-    @property
-    def numeric(self) -> bool:
-        return True
-
-    @property
-    def edged(self) -> bool:
-        return True
 
     @property
     def most(self) -> int:
@@ -189,7 +146,7 @@ class Since(Statement):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Register(Statement):
+class Register(Numeric):
     """The last `n_bits` bits, those before the start being 0, as a number whose lowest bit is the latest.
 
     A position where the input is nothing brings no bit.
@@ -198,18 +155,6 @@ class Register(Statement):
     kind: ClassVar[str] = "register"
 
     n_bits: int
-
-    @property
-    def maybe(self) -> bool:
-        return False
-
-    @property
-    def loose(self) -> bool:
-        return False
-
-    @property
-    def numeric(self) -> bool:
-        return True
 
     def meaning(self, *columns: Column) -> Column:
         value, found = 0, []

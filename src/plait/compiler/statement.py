@@ -72,6 +72,67 @@ class Statement(ABC):
         return {}
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Searching(Statement):
+    """What the first input holds at a place that the others decide, if there is one."""
+
+    @property
+    def maybe(self) -> bool:
+        return True
+
+    @property
+    def loose(self) -> bool:
+        return True
+
+    @property
+    def numeric(self) -> bool:
+        return self.inputs[0].numeric
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Numeric(Statement):
+    """A number at every position."""
+
+    @property
+    def maybe(self) -> bool:
+        return False
+
+    @property
+    def loose(self) -> bool:
+        return False
+
+    @property
+    def numeric(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Summing(Statement):
+    """A number that may leave its domain.
+
+    Args:
+        stay: numbers outside the domain count as its nearest end; otherwise they are nothing.
+    """
+
+    stay: bool = False
+
+    @property
+    def maybe(self) -> bool:
+        return not self.stay
+
+    @property
+    def loose(self) -> bool:
+        return not self.stay
+
+    @property
+    def numeric(self) -> bool:
+        return True
+
+    @property
+    def edged(self) -> bool:
+        return True
+
+
 def ancestors(*last: Statement) -> list[Statement]:
     """These statements and all that they read, each behind its inputs."""
     found: dict[Statement, None] = {}

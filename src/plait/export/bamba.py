@@ -9,7 +9,6 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from plait.constructions import Plan
 from plait.constructions.codes import DigitCode
@@ -17,7 +16,7 @@ from plait.constructions.mamba_writer import HOLD, STEP
 from plait.constructions.recall import recall_plan
 from plait.constructions.recall_plan import BIT
 from plait.constructions.recall_short import PREVIOUS, REGISTER, ShortRecallPlan
-from plait.export.bamba_writer import EPS, BambaChannel, BambaWriter, rotary_margin
+from plait.export.bamba_writer import BambaChannel, BambaShape, BambaWriter, bamba_model, rotary_margin
 from plait.export.blocks import need_transformers
 from plait.tasks import DecodingRecall, SelectiveCopying
 
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 N_FREQUENCIES = 6
 BASES = (2.0**0.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0, 10000.0)
-CHUNK = 16
-"""Positions that Mamba-2's parallel pass treats at once: sequences are padded to a multiple of it."""
-
 RESET = 32.0
 """The step size of a write: exp(-32) of the old state stays."""
 
@@ -48,7 +44,15 @@ def bamba(plan: Plan) -> "BambaForCausalLM":
     else:
         assert isinstance(plan.task, DecodingRecall)
         writer, expand, taps = _recall(plan.task, plan.seq_len)
-    return _model(writer, plan.task.vocab_size, expand=expand, taps=taps)
+    shape = BambaShape(
+        vocab_size=plan.task.vocab_size,
+        d_model=writer.d_model,
+        expand=expand,
+        taps=taps,
+        seq_len=writer.seq_len,
+        rotary_base=writer.rotary_base,
+    )
+    return bamba_model(shape, writer.tensors)
 
 
 def _copying(task: SelectiveCopying, seq_len: int) -> tuple[BambaWriter, int, int]:
@@ -143,39 +147,3 @@ def _recall(task: DecodingRecall, seq_len: int) -> tuple[BambaWriter, int, int]:
 
 def _turns(base: float, n_pairs: int) -> list[float]:
     return [base ** (-pair / n_pairs) for pair in range(n_pairs)]
-
-
-def _model(writer: BambaWriter, vocab_size: int, *, expand: int, taps: int) -> "BambaForCausalLM":
-    from transformers import BambaConfig, BambaForCausalLM
-
-    d = writer.d_model
-    config = BambaConfig(
-        vocab_size=vocab_size,
-        tie_word_embeddings=True,
-        hidden_size=d,
-        intermediate_size=1,
-        num_hidden_layers=2,
-        attn_layer_indices=[1],
-        num_attention_heads=1,
-        num_key_value_heads=1,
-        attention_bias=True,
-        rms_norm_eps=EPS,
-        max_position_embeddings=writer.seq_len,
-        rope_parameters={
-            "rope_type": "default", "rope_theta": writer.rotary_base, "partial_rotary_factor": 0.5,
-        },
-        mamba_n_heads=expand * d,
-        mamba_d_head=1,
-        mamba_n_groups=1,
-        mamba_d_state=1,
-        mamba_d_conv=taps,
-        mamba_expand=expand,
-        mamba_chunk_size=CHUNK,
-        bos_token_id=vocab_size - 3,
-        eos_token_id=vocab_size - 2,
-        pad_token_id=vocab_size - 1,
-    )  # fmt: skip
-    model = BambaForCausalLM(config)
-    zeros: dict[str, Tensor] = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
-    model.load_state_dict(zeros | {name: value.float() for name, value in writer.tensors.items()})
-    return model.eval()

@@ -23,14 +23,11 @@ from plait.compiler.ssm_writer import Channel, SsmWriter
 from plait.compiler.tf_ops import NeoxWriter
 from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP
 from plait.export.bamba_stream import QUIET, BambaTurns, PlainResidual
-from plait.export.bamba_writer import EPS, GATED_QUIET, silu_inverse
+from plait.export.bamba_writer import EPS, GATED_QUIET, BambaShape, bamba_model, silu_inverse
 from plait.export.blocks import need_transformers
 
 if TYPE_CHECKING:
     from transformers import BambaForCausalLM
-
-CHUNK = 16
-"""Positions that Mamba-2's parallel pass treats at once."""
 
 Row = Float[Tensor, " d_model"]
 
@@ -111,52 +108,29 @@ def _head(layout: Layout, layer: ScheduledLayer, writer: NeoxWriter) -> NeoxWrit
 
 
 def _model(layout: Layout, blocks: Sequence[_Block], plan: ProgramPlan) -> "BambaForCausalLM":
-    from transformers import BambaConfig, BambaForCausalLM
-
     d, vocab_size = layout.stream.residual.d_model, plan.task.vocab_size
     mixers = [block.mixer for block in blocks if isinstance(block.mixer, SsmWriter)]
-    expand = max((-(-len(mixer.channels) // d) for mixer in mixers), default=1)
-    taps = max((mixer.d_conv for mixer in mixers), default=1)
-    n_units = max(1, *(len(block.units) for block in blocks))
-    config = BambaConfig(
+    shape = BambaShape(
         vocab_size=vocab_size,
-        tie_word_embeddings=True,
-        hidden_size=d,
-        intermediate_size=n_units,
-        num_hidden_layers=len(blocks),
-        attn_layer_indices=[n for n, block in enumerate(blocks) if not isinstance(block.mixer, SsmWriter)],
-        num_attention_heads=1,
-        num_key_value_heads=1,
-        attention_bias=True,
-        rms_norm_eps=EPS,
-        max_position_embeddings=plan.seq_len,
-        rope_parameters={
-            "rope_type": "default", "rope_theta": layout.turns.frequencies.base, "partial_rotary_factor": 0.5,
-        },
-        mamba_n_heads=expand * d,
-        mamba_d_head=1,
-        mamba_n_groups=1,
-        mamba_d_state=1,
-        mamba_d_conv=taps,
-        mamba_expand=expand,
-        mamba_chunk_size=CHUNK,
-        bos_token_id=vocab_size - 3,
-        eos_token_id=vocab_size - 2,
-        pad_token_id=vocab_size - 1,
-    )  # fmt: skip
-    model = BambaForCausalLM(config)
+        d_model=d,
+        n_layers=len(blocks),
+        attention=[n for n, block in enumerate(blocks) if not isinstance(block.mixer, SsmWriter)],
+        expand=max((-(-len(mixer.channels) // d) for mixer in mixers), default=1),
+        taps=max((mixer.d_conv for mixer in mixers), default=1),
+        n_units=max(1, *(len(block.units) for block in blocks)),
+        seq_len=plan.seq_len,
+        rotary_base=layout.turns.frequencies.base,
+    )
     tensors = _stem(layout, vocab_size)
     for number, block in enumerate(blocks):
         name = f"model.layers.{number}."
-        tensors |= {name + key: value for key, value in _mlp(layout, block, n_units).items()}
+        tensors |= {name + key: value for key, value in _mlp(layout, block, shape.n_units).items()}
         if isinstance(block.mixer, SsmWriter):
-            mixed = _mixer(layout, block.mixer, width=expand * d, taps=taps)
+            mixed = _mixer(layout, block.mixer, width=shape.expand * d, taps=shape.taps)
         else:
             mixed = {} if block.mixer is None else _attention(block.mixer)
         tensors |= {name + key: value for key, value in mixed.items()}
-    zeros = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
-    model.load_state_dict(zeros | {name: value.float() for name, value in tensors.items()})
-    return model.eval()
+    return bamba_model(shape, tensors)
 
 
 def _undone(layout: Layout, signal: float = 1.0) -> Row:

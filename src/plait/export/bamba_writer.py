@@ -13,12 +13,16 @@ undone by its weights (docs/theory-constructions.md, Lemma 6.1).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from plait.constructions.mamba_writer import HOLD, SILU_ONE
+
+if TYPE_CHECKING:
+    from transformers import BambaForCausalLM
 
 QUIET = 2.0**-30
 """What a signal of 1 measures in the stream."""
@@ -27,6 +31,9 @@ GATED_QUIET = 2.0**-32
 """What an output of 1 measures before the mixer's own norm."""
 
 EPS = 1e-5
+
+CHUNK = 16
+"""Positions that Mamba-2's parallel pass treats at once: sequences are padded to a multiple of it."""
 
 ONE = "one"
 """The subspace that every token holds 1 in."""
@@ -196,3 +203,61 @@ def rotary_margin(frequencies: Sequence[float], *, before: int, after: int) -> f
     offsets = torch.arange(-before, after + 1, dtype=torch.float64)
     cosines = torch.stack([torch.cos(w * offsets[offsets != 0]) for w in frequencies]).mean(0)
     return 1.0 - float(cosines.max())
+
+
+@dataclass(frozen=True, kw_only=True)
+class BambaShape:
+    """The sizes of a model: one head of attention, and as many heads of Mamba-2, of one channel each, as are needed.
+
+    Args:
+        attention: the layers that attend; Mamba-2 is in the others.
+        expand: heads of Mamba-2 for each channel of the stream.
+        taps: of the convolutions.
+        n_units: of the gated MLPs.
+    """
+
+    vocab_size: int
+    d_model: int
+    n_layers: int = 2
+    attention: Sequence[int] = (1,)
+    expand: int
+    taps: int
+    n_units: int = 1
+    seq_len: int
+    rotary_base: float
+
+
+def bamba_model(shape: BambaShape, tensors: Mapping[str, Tensor]) -> "BambaForCausalLM":
+    """The model in float32 with these weights, all others being zero."""
+    from transformers import BambaConfig, BambaForCausalLM
+
+    config = BambaConfig(
+        vocab_size=shape.vocab_size,
+        tie_word_embeddings=True,
+        hidden_size=shape.d_model,
+        intermediate_size=shape.n_units,
+        num_hidden_layers=shape.n_layers,
+        attn_layer_indices=list(shape.attention),
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        attention_bias=True,
+        rms_norm_eps=EPS,
+        max_position_embeddings=shape.seq_len,
+        rope_parameters={
+            "rope_type": "default", "rope_theta": shape.rotary_base, "partial_rotary_factor": 0.5,
+        },
+        mamba_n_heads=shape.expand * shape.d_model,
+        mamba_d_head=1,
+        mamba_n_groups=1,
+        mamba_d_state=1,
+        mamba_d_conv=shape.taps,
+        mamba_expand=shape.expand,
+        mamba_chunk_size=CHUNK,
+        bos_token_id=shape.vocab_size - 3,
+        eos_token_id=shape.vocab_size - 2,
+        pad_token_id=shape.vocab_size - 1,
+    )  # fmt: skip
+    model = BambaForCausalLM(config)
+    zeros: dict[str, Tensor] = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
+    model.load_state_dict(zeros | {name: value.float() for name, value in tensors.items()})
+    return model.eval()
