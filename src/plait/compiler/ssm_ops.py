@@ -20,7 +20,7 @@ from plait.compiler.statement import Statement
 from plait.compiler.stream import ProgramStream
 from plait.compiler.values import Value
 from plait.compiler.wires import OPEN, Feed, Wire, staircase_feed, there_or_behind
-from plait.constructions.mamba_writer import HOLD, STEP
+from plait.constructions.mamba_writer import HOLD, LIFT, STEP
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,9 +106,6 @@ class Recalls(SsmOp):
                 writer.channels[channel].gate = row
                 writer.add(channel, out @ into / OPEN)
 
-
-LIFT = 64.0
-"""A product's gate reads its second factor on top of this: beyond 40, silu is the identity to the last bit."""
 
 SWING = 16.0
 """How far the second factor moves the gate at most."""

@@ -7,9 +7,10 @@ from dataclasses import replace
 from plait.compiler.flow import Flow, Given
 from plait.compiler.recurrent import Register
 from plait.compiler.ssm_op import SsmOp
-from plait.compiler.ssm_ops import LIFT, SWING, Copies, Holds, Multiplies, Recalls
+from plait.compiler.ssm_ops import SWING, Copies, Holds, Multiplies, Recalls
 from plait.compiler.ssm_sums import DRIFT, SLOW, SLOW_STEP, Counts, Passes, Shifts
 from plait.compiler.wires import OPEN
+from plait.constructions.mamba_writer import LIFT
 from plait.constructions.rounding import FUNCTION, grown
 
 HELD = 2.0**-130

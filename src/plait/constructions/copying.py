@@ -17,23 +17,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
-from plait.constructions.gathered import GatheredPlan
-from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP, MambaWriter
-from plait.constructions.plan import Factor, Gaze, Holding, Margins, everywhere
+from plait.constructions.copying_rounding import digits_allowances, digits_noise
+from plait.constructions.looking_back import RESERVE, LookBackPlan
+from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
+from plait.constructions.plan import Factor, Holding, Margins, everywhere
 from plait.constructions.residual import Residual
 from plait.constructions.rotary import Frequencies, frequencies
-from plait.constructions.rounding import USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding, grown
+from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig
-from plait.tasks import SelectiveCopying
 
 FLAG = 64.0
 """The flag's channel at numbers; at words it is silu(-64) = -64 e^-64, below any rounding beside it (Lemma 6.3)."""
-
-RESERVE = 3.0
-"""Three times as sharp as exact arithmetic needs: two thirds of the score's margin are for rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,24 +55,18 @@ class CopyingLayout:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyingPlan(GatheredPlan):
+class CopyingPlan(LookBackPlan):
     """Everything that decides the weights; each weight stands beside the lemma that it serves."""
 
-    kind: ClassVar[str] = "selective-copying"
-    solves: ClassVar[type | None] = SelectiveCopying
     theorem: ClassVar[str] = "6.6"
+    looks_by: ClassVar[str] = "6.4"
 
-    task: SelectiveCopying
     layout: CopyingLayout = CopyingLayout()
 
     @property
     def code(self) -> DigitCode:
         """Words and numbers apart: a flag stands before the digits."""
         return DigitCode(n_points=max(self.task.n_words, len(self.task.numbers)), base=self.layout.base)
-
-    @property
-    def window(self) -> int:
-        return max(self.task.numbers) + 1
 
     @property
     def turns(self) -> Frequencies:
@@ -143,11 +133,6 @@ class CopyingPlan(GatheredPlan):
         return self.code.chord / (64.0 * self.louder)
 
     @property
-    def sharpness(self) -> float:
-        """(window - 1) exp(-sharpness * margin) = miss, and the reserve."""
-        return RESERVE * math.log((self.window - 1) / self.miss) / self.margin
-
-    @property
     def gain(self) -> float:
         """Of the copied code, over the token's own code and the control: a power of 2 (Theorem 6.6)."""
         chord = self.code.chord
@@ -212,14 +197,6 @@ class CopyingPlan(GatheredPlan):
         block.copy(token, into=token, gain=self.gain)
         return block.tensors()
 
-    def weights(self) -> dict[str, Tensor]:
-        return assemble(
-            self.residual.embed(self.signals()),
-            (self.mamba(), self.transformer()),
-            vocab_size=self.task.vocab_size,
-            final_gain=self.final_gain,
-        )
-
     def margins(self) -> Margins:
         """Theorem 6.6."""
         chord, gain, miss = self.code.chord, self.gain, self.miss
@@ -267,21 +244,6 @@ class CopyingPlan(GatheredPlan):
             everywhere(2, "control", "6.5", control),
         )
 
-    def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
-        number, _ = self.task.control(tokens)
-        _, scored = self.task.targets(tokens)
-        margins = self.margins()
-        return (
-            Gaze(
-                layer=2,
-                lemma="6.4",
-                distance=number,
-                known=scored,
-                margin=margins.attention,
-                mass=margins.target_mass,
-            ),
-        )
-
     def squares(self) -> tuple[float, float, float]:
         token, control = self.square_before, float(self.layout.n_frequencies)
         return token + control, token + control, (self.louder * self.gain + 1.0) ** 2 * token + control
@@ -299,44 +261,10 @@ class CopyingPlan(GatheredPlan):
         )
 
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
-        """Lemma 6.9 along the two paths: control to score, and code to logit."""
-        early, late, _ = self.reads(rounding)
-        one = rounding.silu(1.0, SILU_ONE * rounding.weight)
-        gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
-        step = rounding.step(rounding.channel(1.0, early))
-        # 6.6: a pair errs by 2.2 r + (10), what is held by (1 + s)(1 + c_1)^2 (1 + (5))(1 + g) more, what is
-        # the token's own by (1 + (2))(1 + g).
-        pair = grown(1.0, 2.2 * early, rounding.function)
-        held = grown(1.0, pair, step, one, one, rounding.off(5.0, stored=3.0), gate)
-        own = grown(1.0, pair, rounding.off(2.0, stored=2.0), gate)
-        code = self.gain * self.louder * (late + rounding.mass(self.miss, self.window))
-        return {(1, "control"): held + own, (2, "control"): held + own, (2, "flag"): code, (2, "code"): code}
+        return digits_noise(self, rounding)
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
-        chord, (own, _, last), noise = self.code.chord, self.lengths(), self.noise(rounding)
-        query = math.sqrt(2.0) * (noise[1, "control"] + self.reads(rounding)[1])
-        turned = rounding.turned(
-            max(self.seq_len, self.window), max(self.turns.values), 2 * self.layout.n_frequencies
-        )
-        code = math.sqrt(2.0) * noise[2, "code"] / self.gain
-        # Two rows of the unembedding differ by 2 sqrt(S) at most; each is read with the constant, which is nothing.
-        logit = (
-            2.0 * (math.sqrt(self.square) * self.strayed(rounding)[2] + rounding.kept(last) * own) / self.gain
-        )
-        return (
-            Allowance(
-                what="the score of a distance",
-                error=2.0 * grown(1.0, query, turned),
-                usual=USUAL_OF_SCORES,
-                room=self.margin * (1.0 - 1.0 / RESERVE),
-            ),
-            Allowance(
-                what="the copied code",
-                error=chord * code + logit + rounding.kept(1.0) * chord**2 / 2.0,
-                usual=USUAL_OF_COPIES,
-                room=chord**2 / 8.0,
-            ),
-        )
+        return digits_allowances(self, rounding)
 
     @property
     def name(self) -> str:
@@ -345,15 +273,9 @@ class CopyingPlan(GatheredPlan):
             f"digits of base {self.layout.base}, {frequencies} frequenc{'y' if frequencies == 1 else 'ies'}"
         )
 
+    def layout_json(self) -> dict[str, Any]:
+        return {"name": "digits", **dataclasses.asdict(self.layout)}
+
     def describe(self) -> str:
         task = self.task
         return f"selective copying with {task.n_words} words and numbers up to {max(task.numbers)}"
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "task": dataclasses.asdict(self.task),
-            "seq_len": self.seq_len,
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "layout": {"name": "digits", **dataclasses.asdict(self.layout)},
-        }

@@ -8,7 +8,6 @@
 The stream is so quiet that both norms are linear: epsilon decides what they divide by (Lemma 6.1).
 """
 
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,52 +18,39 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
-from plait.constructions.gathered import GatheredPlan
-from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP, MambaWriter
-from plait.constructions.plan import Factor, Gaze, Holding, Margins, everywhere
+from plait.constructions.copying_rounding import line_allowances, line_noise
+from plait.constructions.looking_back import RESERVE, LookBackPlan
+from plait.constructions.mamba_writer import HOLD, LIFT, STEP, MambaWriter
+from plait.constructions.plan import Factor, Holding, Margins, everywhere
 from plait.constructions.residual import QUIET, Residual
 from plait.constructions.rotary import Frequencies, frequencies
-from plait.constructions.rounding import USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding, grown
+from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig
-from plait.tasks import SelectiveCopying
-
-LIFT = 64.0
-"""What the one channel is lifted by: beyond 40, silu is the identity to the last bit of float64."""
 
 STEEPEST = 0.8
 """Largest angle to look by, from the middle, in quarter turns: tangents end at one. 0.8 of it, 72 degrees, is what the
 numbers 5..9 take in a window of 10, one turn (Lemma 6.7)."""
 
-RESERVE = 3.0
-"""Three times as sharp as exact arithmetic needs: two thirds of the score's margin are for rounding (Lemma 6.4)."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class LinePlan(GatheredPlan):
+class LinePlan(LookBackPlan):
     """Everything that decides the weights.
 
     Raises:
         ValueError: in `check`, where the numbers span more than a tangent can tell apart.
     """
 
-    kind: ClassVar[str] = "selective-copying"
-    solves: ClassVar[type | None] = SelectiveCopying
     theorem: ClassVar[str] = "6.8"
+    looks_by: ClassVar[str] = "6.7"
 
-    task: SelectiveCopying
     amplitude: float = QUIET
 
     @property
     def code(self) -> DigitCode:
         n_points = self.task.n_words + len(self.task.numbers)
         return DigitCode(n_points=n_points, base=max(n_points, 3))
-
-    @property
-    def window(self) -> int:
-        return max(self.task.numbers) + 1
 
     @property
     def half_span(self) -> float:
@@ -147,10 +133,6 @@ class LinePlan(GatheredPlan):
         return self.code.chord / 64.0  # 6.8: mu = e/64, as in 6.6 with rho = 1
 
     @property
-    def sharpness(self) -> float:
-        return RESERVE * math.log((self.window - 1) / self.miss) / self.margin
-
-    @property
     def span(self) -> float:
         """More than the control measures anywhere after Mamba."""
         middle, half = self.states
@@ -206,14 +188,6 @@ class LinePlan(GatheredPlan):
         # 6.5 with rho = 1; the gain outweighs the own code and the control left in the stream (6.8).
         block.copy(residual.rows("code"), into=residual.rows("code"), gain=self.gain)
         return block.tensors()
-
-    def weights(self) -> dict[str, Tensor]:
-        return assemble(
-            self.residual.embed(self.signals()),
-            (self.mamba(), self.transformer()),
-            vocab_size=self.task.vocab_size,
-            final_gain=self.final_gain,
-        )
 
     def margins(self) -> Margins:
         """Theorem 6.8."""
@@ -274,21 +248,6 @@ class LinePlan(GatheredPlan):
             everywhere(2, "control", "6.5", control),
         )
 
-    def gazes(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Gaze, ...]:
-        number, _ = self.task.control(tokens)
-        _, scored = self.task.targets(tokens)
-        margins = self.margins()
-        return (
-            Gaze(
-                layer=2,
-                lemma="6.7",
-                distance=number,
-                known=scored,
-                margin=margins.attention,
-                mass=margins.target_mass,
-            ),
-        )
-
     def squares(self) -> tuple[float, float, float]:
         control = self.span**2
         # A code measures 1; a number's own control 2 at most, and after Mamba `span` (6.8).
@@ -306,74 +265,18 @@ class LinePlan(GatheredPlan):
         # 6.9: the channel and the stream before; two dimensions copied, the bias and the stream before.
         return (2, {"control": self.output}), (4, {"code": self.gain})
 
-    def _channel(self, rounding: Rounding) -> float:
-        """Error of the one channel, B + k, as it is stored."""
-        return rounding.channel(LIFT + 2.0, self.reads(rounding)[0])
-
-    def _step(self, rounding: Rounding) -> float:
-        """Error of 256 (x - B) - 128."""
-        read = grown(LIFT + 2.0, self._channel(rounding), rounding.off(1.0, stored=1.0))
-        # 6.6, line: 256 times the channel, and the roundings of numbers of at most 4 * 128.
-        return 2.0 * STEP * read + rounding.off(2.0, stored=1.0) * 4.0 * STEP
-
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
-        """Lemma 6.9: the lifted channel is squared and scaled, so its error grows with the lift."""
-        channel, step = self._channel(rounding), self._step(rounding)
-        relative, middle = channel / LIFT, self.states[0]
-        gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
-        held = 0.0
-        for control in self.controls:
-            # 6.6, line: the state errs by the step, 256 k - 128, and twice the channel over the lift; the
-            # output by it once more.
-            written = step / (2.0 * STEP * control + HOLD)
-            shown = self.state(control) * (1.0 + 2.0 / LIFT)
-            held = max(held, grown(shown, 0.0, written, *[relative] * 3, rounding.off(8.0, stored=3.0)))
-        skip = 1.0 + middle / LIFT
-        own = grown(skip * (LIFT + 2.0), skip * channel, rounding.weight, rounding.off(2.0, stored=1.0))
-        control = grown(self.output, held + own, gate, rounding.off(2.0, stored=1.0))
-        code = self.gain * (self.reads(rounding)[1] + rounding.mass(self.miss, self.window))
-        return {(1, "control"): control, (2, "control"): control, (2, "code"): code}
+        return line_noise(self, rounding)
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
-        """Everything is read beside the control, which is the largest signal."""
-        chord, (own, _, last), noise = self.code.chord, self.lengths(), self.noise(rounding)
-        slope, steepest = self.steepest / self.states[1], (1.0 + 2.0 / LIFT) * self.steepest
-        softer = self.residual.softening(0.0, self.squares()[1], eps=self.config().norm_eps)
-        tangent = slope * (noise[1, "control"] + self.reads(rounding)[1])
-        tangent += slope * LIFT * grown(1.0, 0.0, rounding.weight, rounding.off(2.0, stored=2.0))
-        # The query is (1, tangent), the key a point of the circle.
-        query = math.hypot(1.0, steepest)
-        turned = rounding.turned(max(self.seq_len, self.window), self.turns.values[0], 2)
-        score = grown(query, tangent + query * 2.0 * rounding.weight, turned)
-        code = math.sqrt(2.0) * noise[2, "code"] / self.gain
-        # A row of the unembedding measures sqrt 5 at most: code 1, control 2.
-        logit = 2.0 * (math.sqrt(5.0) * self.strayed(rounding)[2] + rounding.kept(last) * own) / self.gain
-        return (
-            Allowance(
-                what="the hold of a number",
-                error=self._step(rounding),
-                room=-HOLD / 2.0,
-                usual=USUAL_OF_SCORES,
-            ),
-            Allowance(
-                what="the score of a distance",
-                error=2.0 * score,
-                usual=USUAL_OF_SCORES,
-                room=self.margin * (1.0 - 1.0 / RESERVE),
-                certain=2.0 * slope * softer * self.span,
-            ),
-            Allowance(
-                what="the copied code",
-                error=chord * code + logit + rounding.kept(1.0) * chord**2 / 2.0,
-                usual=USUAL_OF_COPIES,
-                room=chord**2 / 8.0,
-                certain=math.sqrt(2.0) * chord * softer,
-            ),
-        )
+        return line_allowances(self, rounding)
 
     @property
     def name(self) -> str:
         return "one line"
+
+    def layout_json(self) -> dict[str, Any]:
+        return {"name": "line", "amplitude": self.amplitude}
 
     def describe(self) -> str:
         task = self.task
@@ -381,15 +284,6 @@ class LinePlan(GatheredPlan):
             f"selective copying with {task.n_words} words and numbers {min(task.numbers)} to "
             f"{max(task.numbers)} in four channels"
         )
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "task": dataclasses.asdict(self.task),
-            "seq_len": self.seq_len,
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "layout": {"name": "line", "amplitude": self.amplitude},
-        }
 
 
 def _invert(rising: Callable[[float], float], value: float) -> float:

@@ -23,6 +23,9 @@ HOLD = -128.0
 STEP = 128.0
 """The step size of a write with reset: exp(-128) times the old state is below any rounding of the new one."""
 
+LIFT = 64.0
+"""What a channel is lifted by to pass a signal as it is: beyond 40, silu is the identity to the last bit of float64."""
+
 
 @dataclass
 class _Channel:

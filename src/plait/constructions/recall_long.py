@@ -21,8 +21,8 @@ from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
 from plait.constructions.plan import Gaze, Holding, Margins, everywhere
-from plait.constructions.recall_long_rounding import allowances_of, noise_of
 from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
+from plait.constructions.recall_rounding import long_allowances, long_noise
 from plait.constructions.recency import Recency
 from plait.constructions.residual import Residual
 from plait.constructions.rounding import Allowance, Rounding
@@ -322,10 +322,10 @@ class LongRecallPlan(RecallPlan):
         return float((self.code.points()[1:] - self.code.points()[:-1]).abs().mean(0).max())
 
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
-        return noise_of(self, rounding)
+        return long_noise(self, rounding)
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
-        return allowances_of(self, rounding)
+        return long_allowances(self, rounding)
 
     @property
     def name(self) -> str:

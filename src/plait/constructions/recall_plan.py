@@ -37,6 +37,12 @@ BIT = 64.0
 FLAG = 64.0
 """The flag's channel at bits; at words it is silu of -64 or less, -64 e^-64 (Lemma 7.2)."""
 
+PREVIOUS = 64.0
+"""In two layers, gain of the previous token's signals: they are compared, so they are the loudest of the stream."""
+
+REGISTER = 0.5
+"""In two layers, gain of the register's numbers: they add little to what is read beside them (Lemma 7.8)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecallPlan(GatheredPlan):

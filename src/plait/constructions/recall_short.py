@@ -17,20 +17,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.constructions.assemble import assemble
-from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP, MambaWriter
+from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
 from plait.constructions.plan import Gaze, Holding, Margins, everywhere
-from plait.constructions.recall_plan import BIT, FLAG, RecallPlan, counted
+from plait.constructions.recall_plan import BIT, FLAG, PREVIOUS, REGISTER, RecallPlan, counted
+from plait.constructions.recall_rounding import short_allowances, short_noise
 from plait.constructions.recency import Recency
 from plait.constructions.residual import Residual
-from plait.constructions.rounding import DOUBLE, USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding, grown
+from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig
-
-PREVIOUS = 64.0
-"""Gain of the previous token's signals: they are compared, so they are the loudest of the stream."""
-
-REGISTER = 0.5
-"""Gain of the register's numbers: they add little to the length of what is read beside them (Lemma 7.8)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,64 +221,10 @@ class ShortRecallPlan(RecallPlan):
         return (channels + 1, first), (self.register.width + 3, copied)
 
     def noise(self, rounding: Rounding) -> dict[tuple[int, str], float]:
-        """Lemma 7.8: what the two kinds of channels write, and what is copied."""
-        early, late, _ = self.reads(rounding)
-        gate = rounding.silu(1.0, SILU_ONE * self.constant_read(rounding))
-        flag = rounding.channel(2.0, early / (0.75 * self.radius**2))
-        number = self.number_error(
-            rounding, flag=flag, value=rounding.channel(1.0, early / (2.0 * self.radius))
-        )
-        # 6.6: a pair errs by 2.2 r + (10).
-        placed = grown(self.largest, 2.2 * early, rounding.function, gate, rounding.off(3.0, stored=3.0))
-        copied = late + rounding.mass(self.miss, self.window) * 2.0 * self.radius
-        return {
-            (1, "register"): REGISTER * number,
-            (1, "previous level"): PREVIOUS * placed,
-            (1, "previous height"): PREVIOUS * placed,
-            (2, "level"): self.gain * copied,
-            (2, "height"): self.gain * rounding.weight,
-        }
+        return short_noise(self, rounding)
 
     def allowances(self, rounding: Rounding) -> tuple[Allowance, ...]:
-        register, radius, n = self.register, self.radius, self.register.width
-        (own, _, last), noise, late = self.lengths(), self.noise(rounding), self.reads(rounding)[1]
-        number = (noise[1, "register"] + late) / REGISTER + register.cancellation * 64.0 * DOUBLE
-        # Where a key was placed, and by which weights it is read, is the same for all keys of a token: that moves
-        # levels, and no two equal keys apart.
-        placed = (noise[1, "previous level"] + late) / PREVIOUS
-        content = (register.reach * n + 1.0) * self.rereads(rounding)[1] / PREVIOUS
-        # 7.8: the score is n + 1 products, of numbers within their reach with levels, and of 1 with the
-        # height.
-        size = n * register.reach * 2.0 * radius + 1.5 * radius**2
-        content += size * (rounding.off(n + 5.0, stored=2.0) + rounding.spread(self.softening))
-        turned = rounding.turned(max(self.seq_len, self.window), self.recency.turns.values[0], n + 3)
-        level = math.sqrt(n) * noise[2, "level"] / self.gain
-        logit = math.sqrt(self.squares()[0]) * self.strayed(rounding)[2] + rounding.kept(last) * own
-        return (
-            Allowance(
-                what="the register's level",
-                error=register.lead
-                - register.lead_with_error(number)
-                + 2.0 * (1.0 + n * register.reach) * placed,
-                usual=USUAL_OF_SCORES,
-                room=self.lead / 8.0,
-            ),
-            Allowance(
-                what="the score of two equal keys",
-                error=2.0 * (self.sharpness * content + self.recency.sharpness * turned),
-                usual=USUAL_OF_SCORES,
-                room=self.recency.nats - self.recency.kept,
-                certain=2.0 * self.sharpness * self.softening * size,
-            ),
-            Allowance(
-                what="the copied level",
-                error=self.spacing * level
-                + 2.0 * logit / self.gain
-                + rounding.kept(1.0) * self.spacing**2 / 2.0,
-                usual=USUAL_OF_COPIES,
-                room=self.spacing**2 / 16.0,
-            ),
-        )
+        return short_allowances(self, rounding)
 
     @property
     def name(self) -> str:

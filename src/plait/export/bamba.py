@@ -14,8 +14,8 @@ from plait.constructions import Plan
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import HOLD, STEP
 from plait.constructions.recall import recall_plan
-from plait.constructions.recall_plan import BIT
-from plait.constructions.recall_short import PREVIOUS, REGISTER, ShortRecallPlan
+from plait.constructions.recall_plan import BIT, PREVIOUS, REGISTER
+from plait.constructions.recall_short import ShortRecallPlan
 from plait.export.bamba_writer import BambaChannel, BambaShape, BambaWriter, bamba_model, rotary_margin
 from plait.export.blocks import need_transformers
 from plait.tasks import DecodingRecall, SelectiveCopying

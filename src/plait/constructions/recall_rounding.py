@@ -1,4 +1,4 @@
-"""What rounding does to decoding recall in three layers, beside what is kept for it.
+"""What rounding does to decoding recall in two layers and in three, beside what is kept for it.
 
 Source: docs/theory-constructions.md, Lemma 7.8.
 """
@@ -6,14 +6,75 @@ Source: docs/theory-constructions.md, Lemma 7.8.
 import math
 from typing import TYPE_CHECKING
 
-from plait.constructions.rounding import DOUBLE, USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding
+from plait.constructions.mamba_writer import SILU_ONE
+from plait.constructions.recall_plan import PREVIOUS, REGISTER
+from plait.constructions.rounding import DOUBLE, USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding, grown
 from plait.constructions.transformer_writer import SETTLED
 
 if TYPE_CHECKING:
     from plait.constructions.recall_long import LongRecallPlan
+    from plait.constructions.recall_short import ShortRecallPlan
 
 
-def noise_of(plan: "LongRecallPlan", rounding: Rounding) -> dict[tuple[int, str], float]:
+def short_noise(plan: "ShortRecallPlan", rounding: Rounding) -> dict[tuple[int, str], float]:
+    """Lemma 7.8: what the two kinds of channels write, and what is copied."""
+    early, late, _ = plan.reads(rounding)
+    gate = rounding.silu(1.0, SILU_ONE * plan.constant_read(rounding))
+    flag = rounding.channel(2.0, early / (0.75 * plan.radius**2))
+    number = plan.number_error(rounding, flag=flag, value=rounding.channel(1.0, early / (2.0 * plan.radius)))
+    # 6.6: a pair errs by 2.2 r + (10).
+    placed = grown(plan.largest, 2.2 * early, rounding.function, gate, rounding.off(3.0, stored=3.0))
+    copied = late + rounding.mass(plan.miss, plan.window) * 2.0 * plan.radius
+    return {
+        (1, "register"): REGISTER * number,
+        (1, "previous level"): PREVIOUS * placed,
+        (1, "previous height"): PREVIOUS * placed,
+        (2, "level"): plan.gain * copied,
+        (2, "height"): plan.gain * rounding.weight,
+    }
+
+
+def short_allowances(plan: "ShortRecallPlan", rounding: Rounding) -> tuple[Allowance, ...]:
+    register, radius, n = plan.register, plan.radius, plan.register.width
+    (own, _, last), noise, late = plan.lengths(), plan.noise(rounding), plan.reads(rounding)[1]
+    number = (noise[1, "register"] + late) / REGISTER + register.cancellation * 64.0 * DOUBLE
+    # Where a key was placed, and by which weights it is read, is the same for all keys of a token: that moves
+    # levels, and no two equal keys apart.
+    placed = (noise[1, "previous level"] + late) / PREVIOUS
+    content = (register.reach * n + 1.0) * plan.rereads(rounding)[1] / PREVIOUS
+    # 7.8: the score is n + 1 products, of numbers within their reach with levels, and of 1 with the
+    # height.
+    size = n * register.reach * 2.0 * radius + 1.5 * radius**2
+    content += size * (rounding.off(n + 5.0, stored=2.0) + rounding.spread(plan.softening))
+    turned = rounding.turned(max(plan.seq_len, plan.window), plan.recency.turns.values[0], n + 3)
+    level = math.sqrt(n) * noise[2, "level"] / plan.gain
+    logit = math.sqrt(plan.squares()[0]) * plan.strayed(rounding)[2] + rounding.kept(last) * own
+    return (
+        Allowance(
+            what="the register's level",
+            error=register.lead
+            - register.lead_with_error(number)
+            + 2.0 * (1.0 + n * register.reach) * placed,
+            usual=USUAL_OF_SCORES,
+            room=plan.lead / 8.0,
+        ),
+        Allowance(
+            what="the score of two equal keys",
+            error=2.0 * (plan.sharpness * content + plan.recency.sharpness * turned),
+            usual=USUAL_OF_SCORES,
+            room=plan.recency.nats - plan.recency.kept,
+            certain=2.0 * plan.sharpness * plan.softening * size,
+        ),
+        Allowance(
+            what="the copied level",
+            error=plan.spacing * level + 2.0 * logit / plan.gain + rounding.kept(1.0) * plan.spacing**2 / 2.0,
+            usual=USUAL_OF_COPIES,
+            room=plan.spacing**2 / 16.0,
+        ),
+    )
+
+
+def long_noise(plan: "LongRecallPlan", rounding: Rounding) -> dict[tuple[int, str], float]:
     """Lemma 7.8: what the register's channels write, what attention at distance 1 and the steps write."""
     early, held, late, _ = plan.reads(rounding)
     apart = float((plan.points[1] - plan.points[0]).norm())
@@ -29,7 +90,7 @@ def noise_of(plan: "LongRecallPlan", rounding: Rounding) -> dict[tuple[int, str]
     }  # fmt: skip
 
 
-def allowances_of(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowance, ...]:
+def long_allowances(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowance, ...]:
     chord, digits, width = plan.code.chord, plan.code.n_digits, plan.code.width
     noise, (_, held, late, _) = plan.noise(rounding), plan.reads(rounding)
     own, last, again = plan.lengths()[0], plan.lengths()[3], plan.rereads(rounding)
