@@ -7,7 +7,7 @@
 Source: docs/theory.md, Theorem 2.5.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from plait.tasks import SelectiveCopying
 from plait.theory.families.family import MOST_LENGTH, StateFamily, Suffixes
@@ -39,11 +39,7 @@ def _recent_tokens(task: SelectiveCopying, seq_len: int) -> StateFamily | None:
     if not count:
         return None
     cut = -negative_cut
-    asked, slots = Suffixes(), []
-    for place, (index, position) in sorted(read.items()):
-        longest = max(p for i, p in read.values() if i == index)
-        suffix = [task.n_words + index] + [0] * longest
-        slots.append({"at": [place], "values": 0, "reads": [asked.ask(suffix, position)]})
+    asked, codec = any_tokens(task, cut, read)
     tokens = task.n_words + len(task.numbers)
     return StateFamily(
         description=f"{count} of the last {cut} tokens before the cut, each any word or number",
@@ -51,7 +47,7 @@ def _recent_tokens(task: SelectiveCopying, seq_len: int) -> StateFamily | None:
         prefix_length=cut,
         suffixes=asked.suffixes,
         queries=asked.queries,
-        codec={"kind": "slots", "base": [0] * cut, "slots": slots},
+        codec=codec,
         tables=[range(tokens)],
         answers=range(tokens),
     )
@@ -64,28 +60,50 @@ def _states(task: SelectiveCopying) -> StateFamily:
     others = [index for index in range(len(task.numbers)) if index != largest]
     asked = Suffixes()
     reads = [asked.ask([words + largest] + [0] * (m - 1), position) for position in range(m)]
-    longest = max(task.numbers[index] for index in others)
-    marks = [[y] + [0] * longest for y in (0, 1)]
-    asks = [asked.ask(mark, task.numbers[index]) for index in others for mark in marks]
-    rows = [[y if index == other else None for other in others for y in (0, 1)] for index in others]
-    older = {"at": [0], "values": [[words + index] for index in others], "reads": asks, "answers": rows}
-    base = [words + largest] + [0] * m
-    contents = [
-        [{"at": [1 + i], "values": t, "reads": [read]} for i, read in enumerate(reads)] for t in (0, 1)
-    ]
-    tokens = words + len(task.numbers)
+    # A value as a row of one token: so it has stood in certificates from the first on.
+    older = older_number(task, others, asked) | {"values": [[words + index] for index in others]}
     return StateFamily(
         description=f"the last {m} tokens, and the latest number where it is older",
-        size=tokens**m + len(others) * words**m,
+        size=(words + len(task.numbers)) ** m + len(others) * words**m,
         prefix_length=m + 1,
         suffixes=asked.suffixes,
         queries=asked.queries,
-        codec={
-            "kind": "union",
-            "parts": [
-                {"base": base, "slots": [older, *contents[0]]},
-                {"base": base, "slots": contents[1]},
-            ],
-        },
-        tables=[range(words), range(tokens)],
+        codec=behind_a_number([words + largest] + [0] * m, older, reads),
+        tables=[range(words), range(words + len(task.numbers))],
     )
+
+
+def older_number(task: SelectiveCopying, indices: list[int], asked: Suffixes) -> dict[str, object]:
+    """The slot of an older number at the start of a prefix, told by two marks that come back n places later."""
+    longest = max(task.numbers[index] for index in indices)
+    marks = [[y] + [0] * longest for y in (0, 1)]
+    reads = [asked.ask(mark, task.numbers[index]) for index in indices for mark in marks]
+    rows = [[y if index == other else None for other in indices for y in (0, 1)] for index in indices]
+    values = [task.n_words + index for index in indices]
+    return {"at": [0], "values": values, "reads": reads, "answers": rows}
+
+
+def behind_a_number(base: list[int], older: dict[str, object], reads: list[int]) -> dict[str, object]:
+    """The codec of contents behind the first token: any words and an older number, or any tokens and the base's."""
+    contents = [
+        [{"at": [1 + i], "values": table, "reads": [read]} for i, read in enumerate(reads)]
+        for table in (0, 1)
+    ]
+    parts = [{"base": base, "slots": [older, *contents[0]]}, {"base": base, "slots": contents[1]}]
+    return {"kind": "union", "parts": parts}
+
+
+def any_tokens(
+    task: SelectiveCopying, cut: int, read: Mapping[int, tuple[int, int]]
+) -> tuple[Suffixes, dict[str, object]]:
+    """The suffixes and the codec of tokens chosen freely among `cut`.
+
+    Args:
+        read: for each of their places, the index of the number that reads it, and at which position of its suffix.
+    """
+    asked, slots = Suffixes(), list[dict[str, object]]()
+    for place, (index, position) in sorted(read.items()):
+        longest = max(p for i, p in read.values() if i == index)
+        query = asked.ask([task.n_words + index] + [0] * longest, position)
+        slots.append({"at": [place], "values": 0, "reads": [query]})
+    return asked, {"kind": "slots", "base": [0] * cut, "slots": slots}

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from plait.tasks import SelectiveCopying
 from plait.theory.families.family import StateFamily, Suffixes
+from plait.theory.families.selective_copying import any_tokens, behind_a_number, older_number
 
 
 def copying_families(task: SelectiveCopying, room: int, reach: int) -> Iterator[StateFamily]:
@@ -57,7 +58,8 @@ def _latest_number(task: SelectiveCopying, room: int, reach: int) -> Iterator[St
     marked = [index for index in range(len(task.numbers)) if task.numbers[index] <= room - 2]
     if words < 2 or len(marked) <= told:
         return
-    asked, slot = _marked(task, marked)
+    asked = Suffixes()
+    slot = older_number(task, marked, asked)
     yield StateFamily(
         description=f"which of {len(marked)} numbers came last",
         size=len(marked),
@@ -69,44 +71,24 @@ def _latest_number(task: SelectiveCopying, room: int, reach: int) -> Iterator[St
     )
 
 
-def _marked(task: SelectiveCopying, indices: list[int]) -> tuple[Suffixes, dict[str, object]]:
-    """The slot of an older number at the start of a prefix, told by two marks that come back n places later."""
-    asked = Suffixes()
-    longest = max(task.numbers[index] for index in indices)
-    marks = [[y] + [0] * longest for y in (0, 1)]
-    reads = [asked.ask(mark, task.numbers[index]) for index in indices for mark in marks]
-    rows = [[y if index == other else None for other in indices for y in (0, 1)] for index in indices]
-    values = [task.n_words + index for index in indices]
-    return asked, {"at": [0], "values": values, "reads": reads, "answers": rows}
-
-
 def _states(task: SelectiveCopying, room: int, reach: int) -> Iterator[StateFamily]:
     """The tokens that the largest number still reaches, and the latest number where that is older than all of them."""
     words, largest = task.n_words, max(task.numbers)
     left, number = largest - reach, task.numbers.index(largest)
     others = [index for index in range(len(task.numbers)) if index != number]
-    asked, older = _marked(task, others)
+    asked = Suffixes()
+    older = older_number(task, others, asked)
     reads = [asked.ask([words + number] + [0] * (left - 1), position) for position in range(left)]
     if left + 1 + max(map(len, asked.suffixes)) > room:
         return
-    tokens, base = words + len(task.numbers), [words + number] + [0] * left
-    contents = [
-        [{"at": [1 + i], "values": table, "reads": [read]} for i, read in enumerate(reads)]
-        for table in (0, 1)
-    ]
+    tokens = words + len(task.numbers)
     yield StateFamily(
         description=f"{left} tokens that the number {largest} still reaches, and the latest number where it is older",
         size=tokens**left + len(others) * words**left,
         prefix_length=left + 1,
         suffixes=asked.suffixes,
         queries=asked.queries,
-        codec={
-            "kind": "union",
-            "parts": [
-                {"base": base, "slots": [older, *contents[0]]},
-                {"base": base, "slots": contents[1]},
-            ],
-        },
+        codec=behind_a_number([words + number] + [0] * left, older, reads),
         tables=[range(words), range(tokens)],
         filler=[0] * reach,
     )
@@ -126,11 +108,7 @@ def _recent_tokens(task: SelectiveCopying, room: int, reach: int) -> Iterator[St
             best, cut = read, length
     if not best:
         return
-    asked, slots = Suffixes(), []
-    for place, (index, position) in sorted(best.items()):
-        longest = max(p for i, p in best.values() if i == index)
-        query = asked.ask([words + index] + [0] * longest, position)
-        slots.append({"at": [place], "values": 0, "reads": [query]})
+    asked, codec = any_tokens(task, cut, best)
     tokens = words + len(task.numbers)
     yield StateFamily(
         description=f"{len(best)} of the {cut} tokens before the filler, each any word or number",
@@ -138,7 +116,7 @@ def _recent_tokens(task: SelectiveCopying, room: int, reach: int) -> Iterator[St
         prefix_length=cut,
         suffixes=asked.suffixes,
         queries=asked.queries,
-        codec={"kind": "slots", "base": [0] * cut, "slots": slots},
+        codec=codec,
         tables=[range(tokens)],
         answers=range(tokens),
         filler=[0] * reach,
