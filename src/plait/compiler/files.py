@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from plait import constructions
 from plait.compiler.plan import ProgramPlan
 from plait.compiler.program_json import program_from_json
 from plait.constructions import Plan, plan_from_json
 from plait.constructions.files import CONSTRUCTION, check_plan_sizes, sized
 from plait.constructions.plan import attach
-from plait.constructions.rounding import UNITS
-from plait.files import read_json
+from plait.constructions.rounding import type_named
 from plait.model import HybridLM
 from plait.model import load as load_model
 
@@ -40,15 +38,7 @@ def load_plan(folder: str | Path) -> Plan:
     Raises:
         ValueError: the file is missing, is no JSON, or holds no plan.
     """
-    path = Path(folder) / CONSTRUCTION
-    try:
-        values = read_json(path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
-    try:
-        return any_plan_from_json(values)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    return constructions.load_plan(folder, any_plan_from_json)
 
 
 def any_plan_from_json(values: object) -> Plan:
@@ -67,7 +57,7 @@ def any_plan_from_json(values: object) -> Plan:
             ProgramPlan(
                 task=program_from_json(values["program"]),
                 seq_len=values["seq_len"],
-                dtype=_dtype(values["dtype"]),
+                dtype=type_named(values["dtype"]),
                 **layout,
             )
         )
@@ -75,10 +65,3 @@ def any_plan_from_json(values: object) -> Plan:
         raise ValueError(
             f"a program's plan has a field missing, unknown or of a wrong type: {error}"
         ) from error
-
-
-def _dtype(name: object) -> torch.dtype:
-    for dtype in UNITS:
-        if str(dtype) == f"torch.{name}":
-            return dtype
-    raise ValueError(f"dtype must be bfloat16, float32 or float64, got {name!r}")

@@ -6,12 +6,10 @@ and these once more for readers who do not.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
-
-import torch
 
 from plait.checks import check_integer, one_line, shortened
 from plait.constructions.copying import CopyingLayout, CopyingPlan
@@ -21,7 +19,7 @@ from plait.constructions.plan import Plan, attach, plan_of
 from plait.constructions.recall_long import LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register
-from plait.constructions.rounding import UNITS
+from plait.constructions.rounding import type_named
 from plait.files import read_json
 from plait.model import HybridLM
 from plait.model import load as load_model
@@ -86,8 +84,11 @@ def load(folder: str | Path) -> HybridLM:
     return model
 
 
-def load_plan(folder: str | Path) -> Plan:
+def load_plan(folder: str | Path, of: Callable[[object], Plan] | None = None) -> Plan:
     """The plan of the model in `folder`.
+
+    Args:
+        of: makes a plan of its JSON, or raises a ValueError; None for `plan_from_json`.
 
     Raises:
         ValueError: the file is missing, is no JSON, or holds no known construction.
@@ -98,7 +99,7 @@ def load_plan(folder: str | Path) -> Plan:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
-        return plan_from_json(values)
+        return (of or plan_from_json)(values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -142,7 +143,7 @@ def plan_from_json(values: object) -> Plan:
             for key, value in layout.items()
         }
         seq_len = check_integer("seq_len", values["seq_len"], least=1, most=LONGEST)
-        common: dict[str, Any] = {"seq_len": seq_len, "dtype": _dtype(values["dtype"])}
+        common: dict[str, Any] = {"seq_len": seq_len, "dtype": type_named(values["dtype"])}
         if values["kind"] == CopyingPlan.kind:
             task = values["task"] | {"numbers": tuple(values["task"]["numbers"])}
             common["task"] = SelectiveCopying(**task)
@@ -224,10 +225,3 @@ def _register(values: Mapping[str, Any], *, n_bits: int) -> Register:
 
 def _is_number(value: object, *, above: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and above < value < _LARGEST
-
-
-def _dtype(name: object) -> torch.dtype:
-    for dtype in UNITS:
-        if str(dtype) == f"torch.{name}":
-            return dtype
-    raise ValueError(f"dtype must be bfloat16, float32 or float64, got {name!r}")

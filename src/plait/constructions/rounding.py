@@ -38,6 +38,18 @@ def type_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+def type_named(name: object) -> torch.dtype:
+    """The opposite of `type_name`.
+
+    Raises:
+        ValueError: a type that constructions do not come in.
+    """
+    for dtype in UNITS:
+        if type_name(dtype) == name:
+            return dtype
+    raise ValueError(f"dtype must be bfloat16, float32 or float64, got {name!r}")
+
+
 def check_dtype(dtype: torch.dtype) -> None:
     """Refuses types that constructions do not come in.
 
