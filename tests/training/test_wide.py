@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from plait.kernels.common import compiled
+from plait.layers.registry import MIXERS
 from plait.model import HybridConfig
 from plait.random import TEST, Stream
 from plait.tasks import DecodingRecall, SelectiveCopying
@@ -151,19 +152,38 @@ def test_a_card_without_products_in_16_bits_is_refused(monkeypatch: pytest.Monke
 
 
 def test_layers_that_compute_by_themselves_are_trained_but_not_in_16_bits() -> None:
-    run = replace(RUN, model=replace(MODEL, pattern="GDN-TF"), train=replace(SHORT, dtype="float32"))
+    run = replace(RUN, model=replace(MODEL, pattern="(SSM|TF)"), train=replace(SHORT, dtype="float32"))
     small, wide = (train(run, engine=name) for name in ("ensemble", "wide"))
     assert wide.members[0].losses == pytest.approx(small.members[0].losses, abs=1e-4)
-    with pytest.raises(ValueError, match=r"are for SSM and TF layers, and GDN computes by itself"):
+    with pytest.raises(
+        ValueError, match=r"for built-in layers, one after the other, and \(SSM\|TF\) computes"
+    ):
         train(replace(run, train=replace(run.train, products="bfloat16")))
 
 
+@pytest.mark.parametrize("name", sorted(MIXERS))
+def test_every_mixer_has_products_in_16_bits(name: str) -> None:
+    model = replace(MODEL, pattern=f"{name}-TF", vocab_size=PACKED.vocab_size)
+    tokens, targets = sample_labelled(PACKED, Stream(torch.tensor([3]), 0, TEST), batch=2, seq_len=70)
+    found: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for products in (None, torch.bfloat16):
+        ensemble = WideEnsemble(model, [3], products=products)
+        losses = ensemble.learn(tokens, targets)
+        found.append((losses, ensemble.gradients))
+    assert not torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[1][0], found[0][0], rtol=1e-2, atol=0)
+    gap = (found[1][1] - found[0][1]).norm() / found[0][1].norm()
+    assert gap < 0.05
+
+
+@pytest.mark.filterwarnings("error:.* runs as it is written")
 @pytest.mark.parametrize("products", [None, torch.bfloat16])
+@pytest.mark.parametrize("pattern", ["SSM-TF", "GDN"])
 def test_compiled_layers_are_the_layers_to_rounding(
-    products: torch.dtype | None, monkeypatch: pytest.MonkeyPatch
+    products: torch.dtype | None, pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
-    config = replace(MODEL, vocab_size=PACKED.vocab_size, d_mlp=48)
+    config = replace(MODEL, pattern=pattern, vocab_size=PACKED.vocab_size, d_mlp=48)
     tokens, targets = sample_labelled(PACKED, Stream(torch.tensor([3]), 0, TEST), batch=2, seq_len=12)
     found: list[tuple[torch.Tensor, torch.Tensor]] = []
     for fuse in (False, True):

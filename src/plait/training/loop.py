@@ -239,7 +239,8 @@ class Trainer:
     def _can_replay(self) -> bool:
         """Whether a step is device work alone: on a GPU, with the package's own task and layers that have kernels."""
         plain = LAYERS.keys() - MIXERS.keys()
-        drawn = all(name in plain for name in self.spec.model.layers) or self.ensemble.engine == "triton"
+        kernels = self.ensemble.engine == "triton" or self.spec.train.products != "float32"
+        drawn = all(name in plain for name in self.spec.model.layers) or kernels
         return self.device.type == "cuda" and is_ours(self.spec.task) and drawn
 
     def _replayed(self) -> Replay:

@@ -11,11 +11,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from plait.kernels.common.plain import linear
+from plait.kernels.graph import wide as graphs
 from plait.kernels.head import Scores, plain_scores
 from plait.kernels.mamba import wide as mamba
 from plait.kernels.neox import wide as neox
-from plait.layers import MambaLayer, TransformerLayer
+from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
 from plait.layers.dropout import dropout, drops_of
+from plait.layers.registry import MIXERS
 from plait.model import HybridConfig, HybridLM
 from plait.random import Stream
 from plait.training.ensemble import Ensemble
@@ -28,8 +30,11 @@ class WideEnsemble(Ensemble):
         products: the type that products are taken in; None for that of the weights.
 
     Raises:
-        ValueError: products of their own, and another layer than SSM and TF.
+        ValueError: products of their own, and a layer that is not built in, layers side by side, or a mixer on a GPU.
     """
+
+    _mixers_on_gpu = False
+    """Whether mixers have products of their own on a GPU, where they have not been run yet: for benchmarks."""
 
     def __init__(
         self,
@@ -43,11 +48,21 @@ class WideEnsemble(Ensemble):
     ) -> None:
         others = sorted(set(config.layers) - {"SSM", "TF"})
         if products is not None and others:
-            raise ValueError(
-                f"products in {products} are for SSM and TF layers, and {others[0]} computes by itself"
-            )
+            self._check_products(others, products, torch.device(device))
         self.products = products
         super().__init__(config, seeds, dtype=dtype, device=device, start=start)
+
+    @classmethod
+    def _check_products(cls, others: Sequence[str], products: torch.dtype, device: torch.device) -> None:
+        """`others` are layers besides SSM and TF."""
+        strange = [name for name in others if name not in MIXERS]
+        if strange:
+            words = "built-in layers, one after the other"
+        elif device.type == "cpu" or cls._mixers_on_gpu:
+            return
+        else:
+            words, strange = f"SSM and TF layers on {device.type}", list(others)
+        raise ValueError(f"products in {products} are for {words}, and {strange[0]} computes by itself")
 
     def _drawn_on(self, device: torch.device | str) -> torch.device:
         return torch.device(device)
@@ -186,6 +201,11 @@ class WideEnsemble(Ensemble):
                 drops=drops_of(spec.dropout, stream, 1 + 3 * spec.index),
                 fuse=fuse,
             )
+        if isinstance(layer, DrawnLayer) and self.products is not None:
+            drawn = layer.weights()
+            for place, weight in rounded.items():
+                drawn[int(place)] = weight
+            return graphs.forward(layer.graph, drawn, hidden, products=self.products, fuse=fuse)
         if stream is not None and getattr(layer, "uses_dropout", False):
             assert isinstance(stream.seed, Tensor)
             return layer(hidden, Stream(int(stream.seed[0]), stream.step, stream.purpose))
@@ -193,10 +213,13 @@ class WideEnsemble(Ensemble):
 
 
 def _product_weights(model: HybridLM, layer: nn.Module) -> dict[str, str]:
-    """The fields of a layer's weights that only enter products, with the names of their parameters in the model."""
-    fields = {MambaLayer: mamba.PRODUCTS, TransformerLayer: neox.PRODUCTS}.get(type(layer), ())
-    if not fields:
-        return {}
-    assert isinstance(layer, MambaLayer | TransformerLayer)
-    names, weights = {id(p): name for name, p in model.named_parameters()}, layer.weights()
-    return {field: names[id(getattr(weights, field))] for field in fields}
+    """Fields (or places) of a layer's weights that only enter products, and their parameters' names in the model."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    if isinstance(layer, DrawnLayer):
+        drawn = layer.weights()
+        return {str(place): names[id(drawn[place])] for place in graphs.product_weights(layer.graph)}
+    if type(layer) is MambaLayer:
+        return {field: names[id(getattr(layer.weights(), field))] for field in mamba.PRODUCTS}
+    if type(layer) is TransformerLayer:
+        return {field: names[id(getattr(layer.weights(), field))] for field in neox.PRODUCTS}
+    return {}

@@ -46,6 +46,13 @@ def shift(node: Node, inputs: Inputs, weights: list[Tensor], before: Tensor) -> 
 
 
 def matrix_state(node: Node, inputs: Inputs, weights: list[Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
+    vectors = matrix_vectors(node, inputs)
+    found, after = chunked(vectors, state.to(vectors.v.dtype))
+    return found.flatten(-2), after
+
+
+def matrix_vectors(node: Node, inputs: Inputs) -> Vectors:
+    """The six vectors of every head, as a node of the matrix state is given them."""
     heads, keys, d_v, by_key = node.ints
     log_a, e, f, w, v, q = inputs
     assert w is not None
@@ -59,9 +66,7 @@ def matrix_state(node: Node, inputs: Inputs, weights: list[Tensor], state: Tenso
     decay = log_a.unflatten(-1, (heads, keys)) if log_a is not None and by_key else log_a
     erased = None if e is None else by_head(e)
     placed = None if f is None else by_head(f)
-    vectors = Vectors(decay, erased, placed, by_head(w), v.unflatten(-1, (heads, d_v)), by_head(q))
-    found, after = chunked(vectors, state.to(v.dtype))
-    return found.flatten(-2), after
+    return Vectors(decay, erased, placed, by_head(w), v.unflatten(-1, (heads, d_v)), by_head(q))
 
 
 def recurrence(node: Node, inputs: Inputs, weights: list[Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
