@@ -42,7 +42,7 @@ from plait.report import (
     svg_text,
     write_html,
 )
-from plait.report.svg import short_path
+from plait.report.svg_file import short_path
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 

@@ -2,9 +2,9 @@
 
 import io
 import re
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from plait.report.svg_file import smallest
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -45,7 +45,7 @@ def svg_text(figure: "Figure", *, name: str, told: bool = True) -> str:
         svg,
         flags=re.DOTALL,
     )
-    return _small(svg, f"{name}-") if told else _smallest(_small(svg, ""))
+    return _small(svg, f"{name}-") if told else smallest(_small(svg, ""))
 
 
 def _told(group: re.Match[str], *, told: bool) -> str:
@@ -87,112 +87,3 @@ def _hoisted(group: re.Match[str]) -> str:
         return group[0]
     marks = re.sub(r' style="[^"]*"', "", group[2])
     return f'<g{group[1]} style="{styles.pop()}">{marks}</g>'
-
-
-_SVG = "http://www.w3.org/2000/svg"
-
-
-def _smallest(svg: str) -> str:
-    """The same as a file of its own: each style said once, ids of a letter or two, no groups that say nothing."""
-    ElementTree.register_namespace("", _SVG)
-    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
-    root = ElementTree.fromstring(svg)
-    styles: dict[str, str] = {}
-    clips: dict[str, str] = {}
-    ids: dict[str, str] = {}
-    for element in root.iter():
-        if "d" in element.attrib:
-            element.set("d", short_path(element.attrib["d"]))
-        if style := element.attrib.pop("style", None):
-            style = re.sub(r"([:;]) ", r"\1", style)
-            name = styles.setdefault(style, f"s{len(styles)}")
-            if clip := element.attrib.pop("clip-path", None):
-                name += f" {clips.setdefault(f'clip-path:{clip}', f'c{len(clips)}')}"
-            element.set("class", name)
-        if name := element.get("id"):
-            element.set("id", ids.setdefault(name, f"i{len(ids)}"))
-    _unwrap(root)
-    hollow = [name for style, name in styles.items() if style.startswith("fill:none;")]
-    _join(root, lines={f"{name} {clip}" for name in hollow for clip in clips.values()})
-    family = _family(styles)
-    rules = "".join(f".{name}{{{style.replace(family, '')}}}" for style, name in (styles | clips).items())
-    sheet = root.find(f".//{{{_SVG}}}style")
-    if sheet is not None:
-        sheet.text = (sheet.text or "") + (f"text{{{family}}}" if family else "") + rules
-    ids |= _defined_once(root, ids)
-    text = ElementTree.tostring(root, encoding="unicode")
-    for name, short in ids.items():
-        text = text.replace(f"#{name})", f"#{short})").replace(f'#{name}"', f'#{short}"')
-    return text.replace(" />", "/>").replace("xlink:href=", "href=")
-
-
-def short_path(path: str) -> str:
-    """The same path: no blanks that say nothing, a line that only goes up or across by the place where it ends."""
-    straight = re.fullmatch(r"M (\S+) (\S+) L (\S+) (\S+) ?", path)
-    if straight:
-        x, y, to_x, to_y = straight.groups()
-        if x == to_x:
-            return f"M{x} {y}V{to_y}"
-        if y == to_y:
-            return f"M{x} {y}H{to_x}"
-    if not re.search(
-        r"[A-KN-Y]", path
-    ):  # after M or L the next points are those of lines, after a curve they are not
-        path = re.sub(r"(?<=[\d.]) L (?=[-\d])", " ", path)
-    return re.sub(r" (?=-)", "", re.sub(r"\s*([A-Za-z])\s*", r"\1", path))
-
-
-def _unwrap(element: ElementTree.Element) -> None:
-    """Put what stands in groups without attributes in their place."""
-    for child in list(element):
-        _unwrap(child)
-        if child.tag == f"{{{_SVG}}}g" and not child.attrib:
-            place = list(element).index(child)
-            element.remove(child)
-            for offset, inner in enumerate(child):
-                element.insert(place + offset, inner)
-
-
-def _join(element: ElementTree.Element, *, lines: set[str]) -> None:
-    """Paths that are drawn with the same one of the styles `lines`, such as error bars or a grid, as one path.
-
-    Ticks and their labels may stand between them: `lines` are kept inside of the axes, and these stand outside.
-    """
-    first: ElementTree.Element | None = None
-    for child in list(element):
-        _join(child, lines=lines)
-        plain = child.tag == f"{{{_SVG}}}path" and set(child.attrib) == {"d", "class"} and not len(child)
-        if not plain:
-            continue
-        if first is not None and child.attrib["class"] == first.attrib["class"]:
-            first.set("d", first.attrib["d"] + child.attrib["d"])
-            element.remove(child)
-        else:
-            first = child if child.attrib["class"] in lines else None
-
-
-def _defined_once(root: ElementTree.Element, ids: Mapping[str, str]) -> dict[str, str]:
-    """Drop what is defined a second time, as a legend's marks are; the names that now stand for the first."""
-    first: dict[bytes, str] = {}
-    renamed: dict[str, str] = {}
-    for defs in list(root.iter(f"{{{_SVG}}}defs")):
-        for child in list(defs):
-            if (name := child.attrib.pop("id", None)) is None:
-                continue
-            kept = first.setdefault(ElementTree.tostring(child), name)
-            if kept == name:
-                child.set("id", name)
-            else:
-                defs.remove(child)
-                renamed[name] = kept
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag == f"{{{_SVG}}}defs" and not len(child):
-                parent.remove(child)
-    return {name: renamed[short] for name, short in ids.items() if short in renamed}
-
-
-def _family(styles: Mapping[str, str]) -> str:
-    """The one font that all texts have, as a rule of its own; nothing where there are several."""
-    families = {found[0] for style in styles if (found := re.search(r"font-family:[^;]*;?", style))}
-    return families.pop() if len(families) == 1 else ""

@@ -1,0 +1,161 @@
+"""The SVG of a picture as a file of its own, in few letters."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from itertools import pairwise
+
+_SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+
+
+def smallest(svg: str) -> str:
+    """The same as a file of its own: each style said once, ids of a letter or two, no groups that say nothing."""
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", _XLINK)
+    root = ElementTree.fromstring(svg)
+    styles: dict[str, str] = {}
+    clips: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    for element in root.iter():
+        if "d" in element.attrib:
+            element.set("d", short_path(element.attrib["d"]))
+        if style := element.attrib.pop("style", None):
+            style = re.sub(r"([:;]) ", r"\1", style)
+            name = styles.setdefault(style, f"s{len(styles)}")
+            if clip := element.attrib.pop("clip-path", None):
+                name += f" {clips.setdefault(f'clip-path:{clip}', f'c{len(clips)}')}"
+            element.set("class", name)
+        if name := element.get("id"):
+            element.set("id", ids.setdefault(name, f"i{len(ids)}"))
+    _unwrap(root)
+    hollow = [name for style, name in styles.items() if style.startswith("fill:none;")]
+    _join(root, lines={f"{name} {clip}" for name in hollow for clip in clips.values()})
+    _ticks(root, ids)
+    family = _family(styles)
+    rules = "".join(f".{name}{{{style.replace(family, '')}}}" for style, name in (styles | clips).items())
+    sheet = root.find(f".//{{{_SVG}}}style")
+    if sheet is not None:
+        sheet.text = (sheet.text or "") + (f"text{{{family}}}" if family else "") + rules
+    ids |= _defined_once(root, ids)
+    text = ElementTree.tostring(root, encoding="unicode")
+    for name, short in ids.items():
+        text = text.replace(f"#{name})", f"#{short})").replace(f'#{name}"', f'#{short}"')
+    return text.replace(" />", "/>").replace("xlink:href=", "href=")
+
+
+def short_path(path: str) -> str:
+    """The same path: no blanks that say nothing, a line that only goes up or across by the place where it ends."""
+    straight = re.fullmatch(r"M (\S+) (\S+) L (\S+) (\S+) ?", path)
+    if straight:
+        x, y, to_x, to_y = straight.groups()
+        if x == to_x:
+            return f"M{x} {y}V{to_y}"
+        if y == to_y:
+            return f"M{x} {y}H{to_x}"
+    if not re.search(
+        r"[A-KN-Y]", path
+    ):  # after M or L the next points are those of lines, after a curve they are not
+        path = re.sub(r"(?<=[\d.]) L (?=[-\d])", " ", path)
+    return re.sub(r" (?=-)", "", re.sub(r"\s*([A-Za-z])\s*", r"\1", _by_steps(path)))
+
+
+def _by_steps(path: str) -> str:
+    """One line through four places or more as its beginning and the steps from there, in tenths as they were."""
+    number = r"-?\d+(?:\.\d)?"
+    if not re.fullmatch(rf"\s*M {number} {number}(?: {number} {number}){{3,}}\s*z?\s*", path):
+        return path
+    tenths = [round(10 * float(value)) for value in re.findall(number, path)]
+    x, y = tenths[::2], tenths[1::2]
+    steps = [late - early for two in zip(pairwise(x), pairwise(y), strict=True) for early, late in two]
+    end = "z" if "z" in path else ""
+    return f"M {_tenth(x[0])} {_tenth(y[0])} l {' '.join(map(_tenth, steps))}{end}"
+
+
+def _tenth(tenths: int) -> str:
+    return re.sub(r"(?<![0-9])0(?=\.)", "", f"{tenths / 10:.1f}".removesuffix(".0"))
+
+
+def _unwrap(element: ElementTree.Element) -> None:
+    """Put what stands in groups without attributes in their place."""
+    for child in list(element):
+        _unwrap(child)
+        if child.tag == f"{{{_SVG}}}g" and not child.attrib:
+            place = list(element).index(child)
+            element.remove(child)
+            for offset, inner in enumerate(child):
+                element.insert(place + offset, inner)
+
+
+def _join(element: ElementTree.Element, *, lines: set[str]) -> None:
+    """Paths that are drawn with the same one of the styles `lines`, such as error bars or a grid, as one path.
+
+    Ticks and their labels may stand between them: `lines` are kept inside of the axes, and these stand outside.
+    """
+    first: ElementTree.Element | None = None
+    for child in list(element):
+        _join(child, lines=lines)
+        plain = child.tag == f"{{{_SVG}}}path" and set(child.attrib) == {"d", "class"} and not len(child)
+        if not plain:
+            continue
+        if first is not None and child.attrib["class"] == first.attrib["class"]:
+            first.set("d", first.attrib["d"] + child.attrib["d"])
+            element.remove(child)
+        else:
+            first = child if child.attrib["class"] in lines else None
+
+
+def _ticks(root: ElementTree.Element, ids: Mapping[str, str]) -> None:
+    """The ticks of an axis, each a straight mark in a group of its own, as one path."""
+    drawn = {child.get("id"): child for defs in root.iter(f"{{{_SVG}}}defs") for child in defs}
+    straight = {
+        name: match[1].lower()
+        for name, child in drawn.items()
+        if (match := re.fullmatch(r"M0 0([VH]-?[\d.]+)", child.get("d", "")))
+    }
+    for parent in list(root.iter()):
+        first: dict[str, ElementTree.Element] = {}
+        for child in list(parent):
+            use = child[0] if len(child) == 1 and set(child.attrib) == {"class"} else None
+            name = None if use is None else ids.get(use.get(f"{{{_XLINK}}}href", "").removeprefix("#"))
+            if use is None or name not in straight:
+                continue
+            d, look = f"M{use.get('x')} {use.get('y')}{straight[name]}", child.attrib["class"]
+            if look in first:
+                first[look].set("d", first[look].attrib["d"] + d)
+                parent.remove(child)
+            else:
+                first[look] = parent[list(parent).index(child)] = ElementTree.Element(
+                    f"{{{_SVG}}}path", {"d": d, "class": look}
+                )
+    asked = {ids.get(use.get(f"{{{_XLINK}}}href", "")[1:]) for use in root.iter(f"{{{_SVG}}}use")}
+    for defs in list(root.iter(f"{{{_SVG}}}defs")):
+        for child in list(defs):
+            if child.get("id") in straight and child.get("id") not in asked:
+                defs.remove(child)
+
+
+def _defined_once(root: ElementTree.Element, ids: Mapping[str, str]) -> dict[str, str]:
+    """Drop what is defined a second time, as a legend's marks are; the names that now stand for the first."""
+    first: dict[bytes, str] = {}
+    renamed: dict[str, str] = {}
+    for defs in list(root.iter(f"{{{_SVG}}}defs")):
+        for child in list(defs):
+            if (name := child.attrib.pop("id", None)) is None:
+                continue
+            kept = first.setdefault(ElementTree.tostring(child), name)
+            if kept == name:
+                child.set("id", name)
+            else:
+                defs.remove(child)
+                renamed[name] = kept
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag == f"{{{_SVG}}}defs" and not len(child):
+                parent.remove(child)
+    return {name: renamed[short] for name, short in ids.items() if short in renamed}
+
+
+def _family(styles: Mapping[str, str]) -> str:
+    """The one font that all texts have, as a rule of its own; nothing where there are several."""
+    families = {found[0] for style in styles if (found := re.search(r"font-family:[^;]*;?", style))}
+    return families.pop() if len(families) == 1 else ""
