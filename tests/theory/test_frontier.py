@@ -62,10 +62,14 @@ class Stack:
         return below, at
 
 
+CLOCKS = ("plait.theory.search.oracle.monotonic", "plait.theory.hybrid.search.monotonic")
+
+
 @pytest.fixture(autouse=True)
 def budgets_of_processor_time(monkeypatch):
     """So that what a search finds does not depend on what else the machine does."""
-    monkeypatch.setattr("plait.theory.search.oracle.monotonic", time.process_time)
+    for name in CLOCKS:
+        monkeypatch.setattr(name, time.process_time)
 
 
 SHAPES = [
@@ -233,6 +237,25 @@ def test_parity_is_found_behind_any_filler_and_a_delay_is_not():
     points = frontier(Echo(letters=4), 21, reaches=[2, 6], seconds=6)
     assert float(points[0].bits) >= 2 * 9 * 0.9  # of 21 tokens nine letters, two of filler, and ten to ask
     assert float(points[1].bits) >= 2 * 7 * 0.9
+
+
+def test_a_search_ends_in_its_time_whatever_the_reaches(monkeypatch):
+    """On a task whose every step takes long, no more reaches are begun, and those left out say so."""
+    for name in CLOCKS:
+        monkeypatch.setattr(name, time.monotonic)
+
+    class Slow(Parity):
+        def targets(self, tokens):
+            time.sleep(0.02)
+            return super().targets(tokens)
+
+    began = time.monotonic()
+    points = frontier(Slow(), 40, seconds=1)
+    assert time.monotonic() - began < 6, "one step may be under way at the end"
+    begun = ["time was out" not in point.bound.statement for point in points[:-1]]
+    assert begun[0], "a pure model's bound comes first"
+    assert not all(begun)
+    assert all(point.bound.found for point in points[:-1])
 
 
 @pytest.mark.parametrize("reach", [-1, 1.5, "3", None, True])

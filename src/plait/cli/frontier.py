@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plait.cli.output import plain_json, print_json, print_line, print_table
+from plait.cli.output import messages, plain_json, print_json, print_line, print_table
 from plait.cli.values import parse_integers
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ def show_frontier(
     check_seconds(seconds)
     seq_len = asked["seq_len"]
     reaches = None if reach is None else parse_integers("--reach", reach)
+    if not has_frontier(task):
+        messages().print(
+            f"no family of {asked['task']} is known: a search of {seconds:g} s, all reaches together, and a few "
+            "seconds for the rest",
+            soft_wrap=True,
+        )
     points = frontier(task, seq_len, reaches=reaches, seconds=seconds)
     marks = marks_beside(points, [*built_models(task, seq_len), *models], seq_len=seq_len)
     written = {} if output is None else _write(points, marks, asked["task"], output)

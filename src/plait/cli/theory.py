@@ -47,7 +47,9 @@ def bounds_command(
         typer.Option(metavar="CONFIG", help="Of --frontier: a model beside the curve; may be repeated."),
     ] = None,
     trust_code: TrustCode = False,
-    seconds: Annotated[float, typer.Option(help="Of each search, for a task of your own.")] = 20,
+    seconds: Annotated[
+        float, typer.Option(help="Of each search, or of a whole frontier, for a task of your own.")
+    ] = 20,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Certificates and plots go there."),

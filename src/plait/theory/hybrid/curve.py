@@ -74,7 +74,7 @@ def frontier(
     points: list[FrontierPoint] = []
     best: Bound | None = None
     for reach in reversed(asked):
-        bound = found.get(reach) or _nothing(seq_len, reach, searched=True)
+        bound = found.get(reach) or _nothing(seq_len, reach, searched=True, begun=reach in found)
         best = bound if best is None or not best.value or bound.value > best.value else best
         points.append(FrontierPoint(reach, Fraction(best.value), best))
     return tuple(reversed(points))
@@ -145,10 +145,14 @@ def _bound(task: object, seq_len: int, family: StateFamily) -> Bound:
     )
 
 
-def _nothing(seq_len: int, reach: int, *, searched: bool = False) -> Bound:
+def _nothing(seq_len: int, reach: int, *, searched: bool = False, begun: bool = True) -> Bound:
     whole = reach >= seq_len - 1
     if whole:
         why = f"Windows that reach back {reach} tokens see every input of {seq_len} tokens whole."
+    elif not begun:
+        why = (
+            f"The time was out before a filler of {reach} of {seq_len} tokens was tried; that proves nothing."
+        )
     elif searched:
         why = f"The search found no family behind a filler of {reach} of {seq_len} tokens."
     else:

@@ -85,11 +85,12 @@ def _of_rows(
     if len(kept) < 2:
         return None
     table = table[kept][:, columns]
+    n_values = table.max() + 1
     classes, n_classes, used = np.zeros(len(kept), dtype=np.int64), 1, []
     for column in np.linspace(0, table.shape[1] - 1, min(_MOST_COLUMNS, table.shape[1])).astype(int).tolist():
         if n_classes == len(kept):
             break
-        merged, parts = np.unique(classes * (table.max() + 1) + table[:, column], return_inverse=True)
+        merged, parts = np.unique(classes * n_values + table[:, column], return_inverse=True)
         if len(merged) > n_classes:
             classes, n_classes = parts, len(merged)
             used.append(column)
