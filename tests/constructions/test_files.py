@@ -9,6 +9,7 @@ from construction_cases import COPYING, RECALL, judge, sampled
 
 from plait.constructions import (
     check_lemmas,
+    decoding_recall,
     layouts,
     load,
     load_plan,
@@ -22,6 +23,7 @@ from plait.constructions import (
 from plait.model import HybridLM
 from plait.model import load as load_plain
 from plait.tasks import DecodingRecall, SelectiveCopying
+from plait.verify.constructed import load_constructed
 
 
 @pytest.mark.parametrize("task", [COPYING, RECALL], ids=str)
@@ -126,3 +128,25 @@ def test_integers_beyond_those_of_the_machine() -> None:
         document = json.loads(json.dumps(dict(plan.to_json())))
         document["layout"]["amplitude"] = 10**30
         assert plan_from_json(document).weights()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"reserve": 1.0}, "no weights follow from its numbers"),
+        ({"steps_from": 2}, "no weights follow from its numbers"),
+        ({"register": {"n_bits": 1, "decays": [0.5], "maps": [[1.0]]}}, "no weights follow"),
+        (
+            {"register": {"n_bits": 1, "decays": [1 - 2.0**-53], "maps": [[1.0]]}},
+            "must let a register forget",
+        ),
+    ],
+)
+def test_numbers_of_a_changed_plan_are_refused_in_one_line(tmp_path: Path, numbers, message) -> None:
+    save(decoding_recall(DecodingRecall(n_bits=1), 6), tmp_path)
+    path = tmp_path / "construction.json"
+    good = json.loads(path.read_text())
+    load_constructed(tmp_path)
+    path.write_text(json.dumps(good | {"layout": good["layout"] | numbers}))
+    with pytest.raises(ValueError, match=message):
+        load_constructed(tmp_path)

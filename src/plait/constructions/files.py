@@ -48,6 +48,7 @@ _POSITIVE = (
 _OPTIONAL = ("previous_gain", "steps_from")
 _LARGEST = 2.0**100
 _MOST_CHANNELS = 64
+_LONGEST_MEMORY = 10**6
 
 PlanKind = TypeVar("PlanKind", bound=Plan)
 
@@ -218,9 +219,14 @@ def _register(values: Mapping[str, Any], *, n_bits: int) -> Register:
             raise ValueError(
                 f"maps must give each of the {len(decays)} channels a weight, got {shortened(row)}"
             )
-    return Register(
+    register = Register(
         n_bits=n_bits, decays=tuple(map(float, decays)), maps=tuple(tuple(map(float, row)) for row in maps)
     )
+    if register.horizon > _LONGEST_MEMORY:
+        raise ValueError(
+            f"decays must let a register forget within {_LONGEST_MEMORY:,} bits, got {shortened(decays)}"
+        )
+    return register
 
 
 def _is_number(value: object, *, above: float) -> bool:

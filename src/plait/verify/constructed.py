@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from plait.checks import one_line
 from plait.compiler import Program, ProgramPlan, load_plan, meaning_of, program_to_json
 from plait.constructions import Plan
 from plait.constructions.files import CONSTRUCTION
@@ -105,7 +106,17 @@ def _plan_of(folder: str | Path, config: HybridConfig | None) -> Plan | None:
 
 
 def _changed(model: HybridLM, plan: Plan) -> tuple[str, ...]:
-    weights, dtype = plan.weights(), model.embedding.weight.dtype
+    """Names of the tensors that are not the plan's.
+
+    Raises:
+        ValueError: numbers in the plan that no weights follow from, as after a change by hand.
+    """
+    try:
+        weights = plan.weights()
+        plan.margins()
+    except (ArithmeticError, LookupError) as error:
+        raise ValueError(f"{CONSTRUCTION}: no weights follow from its numbers: {one_line(error)}") from error
+    dtype = model.embedding.weight.dtype
     slack = 4.0 * torch.finfo(dtype).eps
     names: list[str] = []
     for name, tensor in model.state_dict().items():
