@@ -9,6 +9,7 @@ from plait.checks.values import (
     check_probability,
     check_seconds,
     cut,
+    in_line,
     printable,
     shortened,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "check_seconds",
     "code_digest",
     "cut",
+    "in_line",
     "is_own_name",
     "neutral_fields",
     "one_line",

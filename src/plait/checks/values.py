@@ -31,6 +31,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(map(_spelled, text))
 
 
+def in_line(text: str, *, most: int = LONGEST_SHOWN) -> str:
+    """`printable` text whose line ends and tabs are spaces, cut: what another wrote, among words of our own."""
+    return " ".join(printable(cut(text, most=most)).split())
+
+
 def _spelled(letter: str) -> str:
     steers = unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in "\n\t"
     return letter.encode("unicode_escape").decode() if steers else letter

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from plait.checks import in_line
 from plait.model import HybridConfig
 from plait.tasks import DecodingRecall, task_to_json
 from plait.tasks.packed import Packed
 from plait.training.start import Start
+
+LONGEST = 200
+"""Characters of a value that are shown; an own task's fields hold what its author likes."""
 
 _UNNAMED = ("model.pattern", "model", "task", "start", "test.task")
 """Fields whose values speak for themselves."""
@@ -42,7 +46,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, str | int | tuple) or value is None:
-        return "full" if value is None else str(value)
+        return "full" if value is None else in_line(str(value), most=LONGEST)
     if isinstance(value, Packed):
         share = f" p_bit {value.task.p_bit:g}" if isinstance(value.task, DecodingRecall) else ""
         return f"packed {value.task.name}{share} {'with' if value.separator else 'without'} separator"

@@ -25,6 +25,7 @@ from plait.experiments.labels import value_text
 from plait.experiments.settings import KEPT, Setting
 from plait.experiments.view import View
 from plait.layers.registry import layer_class
+from plait.tasks import task_to_json
 from plait.training.evaluation import Evaluation
 from plait.training.identity import member_id
 from plait.training.run import Run
@@ -35,6 +36,9 @@ SWEPT = ("train.lr", "train.seed")
 PATTERN = "model.pattern"
 
 Key = str | tuple[str, ...]
+Outline = tuple[str, str, int, int, int]
+OUTLINE = ("task", "pattern", "d_model", "steps", "seq_len")
+"""Columns of a stored row (see schema.py) that all members of a cell share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +144,21 @@ class Experiment:
         """The identities of `expand_cells`, computed once."""
         self.expand_cells()
         return self._members_of_cells
+
+    @cached_property
+    def outlines(self) -> frozenset[Outline]:
+        """`OUTLINE` of all cells, with no member made: a row that agrees with none is not of this experiment."""
+        runs = (self._run(self._changes(cell)) for cell in itertools.product(*self.vary.values()))
+        return frozenset(
+            (
+                str(task_to_json(run.task)["task"]),
+                run.model.pattern,
+                run.model.d_model,
+                run.train.steps,
+                run.train.seq_len,
+            )
+            for run in runs
+        )
 
     def where(self, *alternatives: Where) -> "Experiment":
         """The runs that at least one of `alternatives` admits (field -> allowed values)."""

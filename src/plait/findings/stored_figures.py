@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
+from plait.experiments.spec import OUTLINE, Outline
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.figure import Figure
 from plait.findings.readings import Reading, read
@@ -28,11 +29,14 @@ def stored_figures(
     figures = tuple(figures)
     trained = frozenset(stored.rows["member"])
     measured = frozenset() if stored.evaluations is None else frozenset(stored.evaluations["member"])
+    outlines = frozenset(stored.rows.select(OUTLINE).unique().iter_rows())
     found: dict[tuple[str, str], frozenset[str]] = {}
     shares: dict[tuple[str, str], float] = {}
     for figure in figures:
         there = trained & measured if figure.experiment.evaluations else trained
         for reading in figure.readings:
+            if not _outlines(figure, reading) & outlines:
+                continue  # all members of all figures are many times what most folders hold
             members = _members(figure, reading)
             if members & there:
                 found[figure.name, reading.name] = members & there
@@ -61,6 +65,10 @@ def stored_figures(
         for figure in figures
     )
     return tuple(one for one in shown if one.readings), accounted
+
+
+def _outlines(figure: Figure, reading: Reading) -> frozenset[Outline]:
+    return frozenset(chain.from_iterable(form.outlines for form in reading.experiments(figure.experiment)))
 
 
 def _members(figure: Figure, reading: Reading) -> frozenset[str]:

@@ -1,7 +1,12 @@
-"""A report's blocks in Markdown as GitHub and CommonMark read it: no line begins with an HTML comment."""
+"""A report's blocks in Markdown as GitHub and CommonMark read it: no line begins with an HTML comment.
 
+Our own words are Markdown; nothing of what was stored becomes HTML, begins a line, or ends a marked place of the page.
+"""
+
+import re
 from collections.abc import Sequence
 
+from plait.checks import printable
 from plait.report.document import Block, ClaimVerdict, Picture, Table, Verdicts
 
 
@@ -14,12 +19,20 @@ def markdown_text(block: Block, *, images: str = "images") -> str:
     if isinstance(block, Table):
         return _folded(block) if block.folded else markdown_table(block)
     if isinstance(block, Picture):
-        return f"![{_bracketless(block.brief or block.alt)}]({images}/{block.name}.svg)"
+        return f"![{_bracketless(inert(block.brief or block.alt))}]({images}/{block.name}.svg)"
     if isinstance(block, Verdicts):
         return "\n".join(_verdict_lines(block.verdicts))
     if block.code:
-        return "\n".join(("```sh", *block.lines, "```"))
-    return "\n".join(f"- {line}" for line in block.lines) if block.listed else "\n\n".join(block.lines)
+        return "\n".join(("```sh", *(" ".join(line.splitlines()) for line in block.lines), "```"))
+    lines = [inert(line) for line in block.lines]
+    if block.listed:
+        return "\n".join(f"- {line}" for line in lines)
+    return "\n\n".join(re.sub(r"^(?=\[)", r"\\", line) for line in lines)
+
+
+def inert(text: str) -> str:
+    """The text in one line, without the beginning of a tag or a comment."""
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", printable(" ".join(text.splitlines())))
 
 
 def markdown_table(table: Table, *, brief: bool = True, caption: bool = True) -> str:
@@ -31,14 +44,14 @@ def markdown_table(table: Table, *, brief: bool = True, caption: bool = True) ->
         _row(["---:" if column.numeric else "---" for column in columns]),
         *(_row([row[place].text for place in shown]) for row in table.rows),
     ]
-    notes = "".join(f"\n\n*{note}*" for note in table.notes)
-    above = f"**{table.caption}**\n\n" if caption else ""
+    notes = "".join(f"\n\n*{inert(note)}*" for note in table.notes)
+    above = f"**{inert(table.caption)}**\n\n" if caption else ""
     return above + "\n".join(lines) + notes
 
 
 def _folded(table: Table) -> str:
     inside = markdown_table(table, caption=False)
-    return f"<details>\n<summary>{table.caption}</summary>\n\n{inside}\n\n</details>"
+    return f"<details>\n<summary>{inert(table.caption)}</summary>\n\n{inside}\n\n</details>"
 
 
 def _verdict_lines(verdicts: Sequence[ClaimVerdict]) -> list[str]:
@@ -52,8 +65,9 @@ def _verdict_lines(verdicts: Sequence[ClaimVerdict]) -> list[str]:
 def _claim_lines(claim: str, read: Sequence[ClaimVerdict]) -> list[str]:
     check = [f"  - check it: `{read[0].check}`"] if read[0].check else []
     if len(read) == 1 and not read[0].reading:
-        return [f"- {_bold(read[0].outcome)}{claim} {read[0].found}", *check]
-    return [f"- {claim}", *(f"  - *{one.reading}*: {_bold(one.outcome)}{one.found}" for one in read), *check]
+        return [f"- {_bold(read[0].outcome)}{inert(f'{claim} {read[0].found}')}", *check]
+    found = [f"  - *{one.reading}*: {_bold(one.outcome)}{inert(one.found)}" for one in read]
+    return [f"- {inert(claim)}", *found, *check]
 
 
 def _bold(outcome: str) -> str:
@@ -61,7 +75,7 @@ def _bold(outcome: str) -> str:
 
 
 def _row(entries: Sequence[str]) -> str:
-    return f"| {' | '.join(entry.replace('|', chr(92) + '|') for entry in entries)} |"
+    return f"| {' | '.join(inert(entry).replace('|', chr(92) + '|') for entry in entries)} |"
 
 
 def _bracketless(text: str) -> str:

@@ -5,6 +5,7 @@ from itertools import chain
 
 import polars as pl
 
+from plait.checks import in_line
 from plait.experiments import NUMERICS, SCHEMA_VERSION, Experiment, left_out
 from plait.experiments.settings import SETTINGS
 from plait.findings.evidence import Evidence, StoredRows
@@ -124,7 +125,7 @@ def _made_by(rows: pl.DataFrame) -> str:
         counts = rows[column].value_counts(sort=True).rows()
         several = len(counts) > 1
         values = [
-            f"{_UNRECORDED.get(value, value)}{f' ({count:,})' if several else ''}"
+            f"{in_line(_UNRECORDED.get(value, str(value)))}{f' ({count:,})' if several else ''}"
             for value, count in sorted(counts, key=lambda pair: (-pair[1], pair[0]))
         ]
         words.append(f"{title} {', '.join(values)}")

@@ -42,7 +42,7 @@ from plait.report.ceilings import ceiling_blocks
 from plait.report.constructed import DRAWINGS, drawn_pictures
 from plait.report.document import Block, Lines, Picture, Table
 from plait.report.folder_results import FolderResults, stored_rows
-from plait.report.markdown import markdown_table, markdown_text
+from plait.report.markdown import inert, markdown_table, markdown_text
 from plait.report.origin import missing_lines, page_lines, reproduce_commands
 from plait.report.page_tables import OPEN_TABLES, TABLES, number_of
 from plait.report.paper_tables import contradicted_table, made_of_table, protocol_table
@@ -346,4 +346,4 @@ def _value(page: _Page, words: Sequence[str]) -> str:
     labels = [entries[0].text for entries in table.rows]
     if row not in labels:
         return NOTHING
-    return table.rows[labels.index(row)][names.index(column)].text
+    return inert(table.rows[labels.index(row)][names.index(column)].text)

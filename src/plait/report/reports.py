@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from plait.checks import in_line
 from plait.experiments import Store, StoreError, aggregated
 from plait.findings.evidence import StoredRows
 from plait.findings.figure import Figure
@@ -111,5 +112,5 @@ def _members_table(rows: pl.DataFrame) -> Table:
 
 
 def _entry(value: object) -> Entry:
-    text = "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = "-" if value is None else f"{value:.4g}" if isinstance(value, float) else in_line(str(value))
     return Entry(text=text, value=value)

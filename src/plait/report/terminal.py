@@ -4,10 +4,16 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as as_text
 from rich.table import Table as RichTable
 
+from plait.checks import printable
 from plait.report.document import Block, ClaimVerdict, Lines, Picture, Report, Table, Verdicts
+
+
+def escape(text: str) -> str:
+    """What was stored is shown as it is: no markup of rich's, nothing that steers the terminal."""
+    return as_text(printable(text))
 
 
 def print_report(report: Report, console: Console) -> None:
