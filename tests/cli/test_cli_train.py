@@ -413,3 +413,16 @@ def test_refused_options_of_a_layer(plait, given, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_one_model_over_the_processes_of_torchrun(plait_json, refused):
+    """One process here; its row says so, and a second call finds it."""
+    small = ("train", "--engine", "fsdp", "--steps", 6, "--seq-len", 20, "--train", "test_sequences=8")
+    small += ("--train", "select_sequences=8", "--device", "cpu")
+    assert "give one seed and one rate, got 2 members" in refused(*small, "--seeds", "0,1")
+    assert "writes no --log" in refused(*small, "--log", "csv", "-o", "kept")
+    document = plait_json(*small, "-o", "kept", "--save-models")
+    assert len(document["members"][0]["losses"]) == 6
+    assert (Path(document["members"][0]["model"]) / "model.safetensors").exists()
+    assert plait_json("results", "kept", "--columns", "engine") == [{"engine": "fsdp on 1"}]
+    assert plait_json(*small, "-o", "kept")["members"][0]["losses"] == document["members"][0]["losses"]

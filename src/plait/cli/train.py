@@ -1,6 +1,6 @@
 """`plait train` and `plait eval`: one ensemble trained, one saved model measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from json import dumps as to_json
 from pathlib import Path
@@ -69,7 +69,8 @@ def train_command(
         str,
         typer.Option(
             metavar="NAME",
-            help="ensemble: many small models at once; wide: one after the other; auto: by width.",
+            help="ensemble: many small models at once; wide: one after the other; fsdp: one over the processes that "
+            "torchrun started; auto: by width.",
         ),
     ] = "auto",
     log: Annotated[
@@ -97,6 +98,7 @@ def train_command(
     plait train --steps 400 -o runs/watched --log csv
     plait train --param numbers=[1,2,3] --model n_heads=2 --train clip=0.5 -o runs/mine --save-models
     plait train --task plait.tasks.packed:Packed --d-model 1024 --seq-len 200 --engine wide --train products=bfloat16
+    torchrun --nproc-per-node 2 -m plait.cli train --d-model 1024 --engine fsdp -o runs/two
     """
     from plait.experiments import Experiment
     from plait.training.engines import engine_for
@@ -126,15 +128,51 @@ def train_command(
         raise ValueError("--save-models needs a folder to keep them in: -o DIR")
     logs = _logs(log or [], output)
     resolve_device(device)
-    engine_for(run, engine)
+    parted = _is_parted(engine, members, log)
+    engine_for(run, "wide" if parted else engine)
     parameters = check_run(members[0], unchecked=unchecked)
     if dry_run:
         _print_plan(run, parameters, len(members), json=json)
         return
     with nullcontext(output) if output is not None else TemporaryDirectory() as folder:
-        how = {"unchecked": unchecked, "engine": engine, "logs": logs}
-        rows = _trained(experiment, Path(folder), how, device=device, save_models=save_models, wait=wait)
+        place = Path(folder)
+        if parted:
+            how = {"unchecked": unchecked, "resumable": output is not None, "save_models": save_models}
+            rows = _trained_together(experiment, place, how, device=device)
+        else:
+            how = {"unchecked": unchecked, "engine": engine, "logs": logs}
+            rows = _trained(experiment, place, how, device=device, save_models=save_models, wait=wait)
+    if rows is None:  # another process prints
+        return
     _print_rows(experiment, rows, output if save_models else None, json=json)
+
+
+def _is_parted(engine: str, members: "Sequence[Run]", log: list[str] | None) -> bool:
+    """Raises:
+    ValueError: several members, or a log, of what several processes train together.
+    """
+    if engine != "fsdp":
+        return False
+    if len(members) > 1:
+        raise ValueError(
+            f"engine fsdp trains one model over all processes: give one seed and one rate, got {len(members)} members"
+        )
+    if log:
+        raise ValueError("engine fsdp writes no --log")
+    return True
+
+
+def _trained_together(
+    experiment: "Experiment", folder: Path, how: Mapping[str, Any], *, device: str
+) -> "pl.DataFrame | None":
+    """`how` goes to `run_over_processes`; the row, None but on the first process."""
+    from plait.experiments import LiveProgress
+    from plait.experiments.over_processes import run_over_processes
+    from plait.training.fsdp.processes import is_first
+
+    (run,) = experiment.expand()
+    with LiveProgress(experiment, messages()) if is_first() else nullcontext() as watch:
+        return run_over_processes(run, folder, device=device, watch=watch, **how)
 
 
 def _logs(kinds: list[str], folder: Path | None) -> "list[Log]":

@@ -167,7 +167,7 @@ class Trainer:
                     files.save_checkpoint(file, state, origin)
         finally:
             self._replay = None  # it refers back to here, and holds the memory of a whole step
-        return self._result(state)
+        return self.measured()
 
     def _moment(self, state: files.Progress, clock: Clock) -> Moment:
         train = self.spec.train
@@ -303,8 +303,9 @@ class Trainer:
         plain_on_cpu = self.ensemble.engine in ("plain", "wide") and self.device.type == "cpu"
         return torch.get_num_threads() if plain_on_cpu else None
 
-    def _result(self, state: files.Progress) -> Result:
-        train = self.spec.train
+    def measured(self) -> Result:
+        """The members as they stand, on fresh sequences."""
+        train, state = self.spec.train, self.state
         test, select = (
             answer_counts(
                 self.ensemble,

@@ -5,6 +5,7 @@ taken in bfloat16 (`Train.products`); weights, norms, softmax, scan and optimise
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -173,7 +174,9 @@ class WideEnsemble(Ensemble):
             hidden = dropout(hidden.unsqueeze(0), rate=config.dropout, stream=stream, draw=0).squeeze(0)
         for layer, names in zip(model.layers, self._of_products, strict=True):
             rounded = {} if leaves is None else {field: leaves[name] for field, name in names.items()}
-            hidden = self._layer(layer, hidden, stream, rounded)
+            hidden = wide_layer(
+                layer, hidden, stream, products=self.products, fuse=self._fuse, rounded=rounded
+            )
         return linear(model.final_norm(hidden), model.embedding.weight)
 
     @property
@@ -181,35 +184,47 @@ class WideEnsemble(Ensemble):
         """Whether layers are compiled: where they are trained on a GPU, at one shape for all steps."""
         return self.parameters.is_cuda and torch.is_grad_enabled()
 
-    def _layer(
-        self, layer: nn.Module, hidden: Tensor, stream: Stream | None, rounded: Mapping[str, Tensor]
-    ) -> Tensor:
-        fuse = self._fuse
-        if type(layer) is MambaLayer:
-            weights = layer.weights()._replace(**rounded)
-            return mamba.mamba_layer(
-                hidden, weights, eps=layer.spec.norm_eps, products=self.products, fuse=fuse
-            )
-        if type(layer) is TransformerLayer:
-            spec = layer.spec
-            return neox.neox_layer(
-                hidden,
-                layer.weights()._replace(**rounded),
-                layer.heads(0, hidden.shape[-2], hidden.device),
-                eps=spec.norm_eps,
-                products=self.products,
-                drops=drops_of(spec.dropout, stream, 1 + 3 * spec.index),
-                fuse=fuse,
-            )
-        if isinstance(layer, DrawnLayer) and self.products is not None:
-            drawn = layer.weights()
-            for place, weight in rounded.items():
-                drawn[int(place)] = weight
-            return graphs.forward(layer.graph, drawn, hidden, products=self.products, fuse=fuse)
-        if stream is not None and getattr(layer, "uses_dropout", False):
-            assert isinstance(stream.seed, Tensor)
-            return layer(hidden, Stream(int(stream.seed[0]), stream.step, stream.purpose))
-        return layer(hidden)
+
+def wide_layer(
+    layer: nn.Module,
+    hidden: Float[Tensor, "batch time d_model"],
+    stream: Stream | None,
+    *,
+    products: torch.dtype | None,
+    fuse: bool,
+    rounded: Mapping[str, Tensor] = MappingProxyType({}),
+) -> Float[Tensor, "batch time d_model"]:
+    """One layer of one member.
+
+    Args:
+        stream: of its dropout, with one seed.
+        products: the type that products are taken in; None for that of the weights.
+        fuse: whether it is compiled.
+        rounded: what stands for weights of products, by field or place.
+    """
+    if type(layer) is MambaLayer:
+        weights = layer.weights()._replace(**rounded)
+        return mamba.mamba_layer(hidden, weights, eps=layer.spec.norm_eps, products=products, fuse=fuse)
+    if type(layer) is TransformerLayer:
+        spec = layer.spec
+        return neox.neox_layer(
+            hidden,
+            layer.weights()._replace(**rounded),
+            layer.heads(0, hidden.shape[-2], hidden.device),
+            eps=spec.norm_eps,
+            products=products,
+            drops=drops_of(spec.dropout, stream, 1 + 3 * spec.index),
+            fuse=fuse,
+        )
+    if isinstance(layer, DrawnLayer) and products is not None:
+        drawn = layer.weights()
+        for place, weight in rounded.items():
+            drawn[int(place)] = weight
+        return graphs.forward(layer.graph, drawn, hidden, products=products, fuse=fuse)
+    if stream is not None and getattr(layer, "uses_dropout", False):
+        assert isinstance(stream.seed, Tensor)
+        return layer(hidden, Stream(int(stream.seed[0]), stream.step, stream.purpose))
+    return layer(hidden)
 
 
 def _product_weights(model: HybridLM, layer: nn.Module) -> dict[str, str]:

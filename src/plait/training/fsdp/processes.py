@@ -1,0 +1,95 @@
+"""The processes that train one model together: those that torchrun started, or this one alone."""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+
+from plait.training.loop import resolve_device
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """This process among `count`.
+
+    Attributes:
+        rank: its number; 0 writes and prints.
+        device: its own.
+        mesh: of all.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+    mesh: DeviceMesh
+
+    def summed(self, value: Tensor) -> Tensor:
+        """Over all processes, on this one's device."""
+        total = value.to(self.device, copy=True)
+        dist.all_reduce(total)
+        return total
+
+    def anywhere(self, flag: bool) -> bool:
+        """Whether it holds in any process; all wait for the last."""
+        return bool(self.summed(torch.tensor(int(flag))).item())
+
+    def wait(self) -> None:
+        """For all."""
+        self.anywhere(False)
+
+
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def is_first() -> bool:
+    """Whether this process is the one that prints."""
+    return not launched() or os.environ["RANK"] == "0"
+
+
+@contextmanager
+def processes(device: str = "auto") -> Generator[Processes, None, None]:
+    """Joins the processes that torchrun started; without torchrun there is one.
+
+    Args:
+        device: as `plait.training.train` takes it; each process has a card of its own.
+
+    Raises:
+        ValueError: fewer cards than processes of this host, or a device that is not there.
+    """
+    if not dist.is_available():
+        raise ValueError("this PyTorch has no torch.distributed, which engine fsdp needs")
+    kind = resolve_device(device).type
+    own = torch.device(kind)
+    if kind == "cuda":
+        own = _card(int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(own)
+    backend = "nccl" if kind == "cuda" else "gloo"
+    if launched():
+        dist.init_process_group(backend)
+    else:
+        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)  # pyright: ignore[reportPrivateImportUsage]
+    count = dist.get_world_size()
+    yield Processes(
+        rank=dist.get_rank(),
+        count=count,
+        device=own,
+        mesh=init_device_mesh(kind, (count,), mesh_dim_names=("parts",)),
+    )
+    dist.destroy_process_group()  # after an error torchrun ends the others: nobody is waited for
+
+
+def _card(place: int) -> torch.device:
+    cards, started = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if started > cards:
+        raise ValueError(
+            f"{started} processes were started on this host, and {cards} GPU{'s are' if cards > 1 else ' is'} there: "
+            f"torchrun --nproc-per-node {cards}"
+        )
+    return torch.device("cuda", place)
