@@ -1,11 +1,12 @@
 """What some model of S states is right at: accuracies from below, at any size.
 
-Models that keep a part exactly and guess the rest. Selective copying: the latest number, and every so many tokens one,
-each until its place is wanted no longer; the last of them with less than all its values. Recall: what followed some of
-the words. Needle: some of the words, and one more as long as it lasts. Source: docs/theory.md, 13.7.
+Models that keep a part exactly and guess the rest. Selective copying: the latest number or not, and every so many
+tokens one, each until its place is wanted no longer; the last of them with less than all its values. Recall: what
+followed some of the words. Needle: some of the words, and one more as long as it lasts. Source: docs/theory.md, 13.7.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,45 @@ def _copying(task: SelectiveCopying, seq_len: int, states: np.ndarray) -> np.nda
         kept = right[:full, -1].sum() + right[full + 1 :, 0].sum()
         kept = kept + (right[full, part - 1] if full < period else 0.0)
         best = np.where(left * (1 + 1e-12) >= 1, np.maximum(best, kept), best)
+    for full in range(1, period + 1):
+        enough = states * (1 + 1e-12) >= float(values) ** full
+        best = np.where(enough, np.maximum(best, _unnumbered(task, seq_len, full)), best)
     return best / scored
+
+
+@lru_cache(maxsize=256)
+def _unnumbered(task: SelectiveCopying, seq_len: int, slots: int) -> float:
+    """What is right if so many of every `m` tokens are kept in full, spread evenly, and the latest number is not: a
+    word is answered with a kept token that is in reach, or with the best guess."""
+    period = max(task.numbers)
+    kept_at = {place * period // slots for place in range(slots)}
+    right = 0.0
+    for t in range(seq_len):
+        held = [n for n in task.numbers if n <= t and (t - n) % period in kept_at]
+        for n in task.numbers:
+            wanted = wanted_at_number(task, n, t)
+            right += wanted.sum() if n in held else wanted.max()
+        blind = np.sum([wanted_at_word(task, n, t) for n in task.numbers], axis=0).max()
+        right += max([blind, *(_same_at_word(task, age, t) for age in held)])
+    return float(right)
+
+
+def _same_at_word(task: SelectiveCopying, age: int, t: int) -> float:
+    """The chance of a word at place t whose target is the token `age` places back, or equals it."""
+    kept, count = 1 - task.p_number, len(task.numbers)
+    squares = kept**2 / task.n_words + task.p_number**2 / count
+    total = 0.0
+    for n in task.numbers:
+        for latest in range(t if n <= t else 0):
+            near, far = sorted((t - n, t - age), reverse=True)
+            if near == far:
+                same = 1.0
+            elif latest in (near, far):  # a number, and the other a word behind it or any token before it
+                same = task.p_number / count if latest == near else 0.0
+            else:
+                same = squares if near < latest else kept / task.n_words if far < latest else 1 / task.n_words
+            total += task.p_number / count * kept ** (t - latest) * same
+    return total
 
 
 def _told(wanted: np.ndarray) -> np.ndarray:
