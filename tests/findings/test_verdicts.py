@@ -20,10 +20,9 @@ from plait.findings.judges import (
     stays_below,
     trained_values,
 )
+from plait.findings.proportions import best_at_most_proportions, best_trained_at
 from plait.findings.trends import (
     alone_past,
-    best_at_most_proportions,
-    best_trained_at,
     dips,
     falls_to_the_floor,
     fewer_is_better,

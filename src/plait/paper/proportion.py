@@ -7,8 +7,8 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
+from plait.findings.proportions import best_at_most_proportions, best_trained_at
 from plait.findings.readings import READINGS
-from plait.findings.trends import best_at_most_proportions, best_trained_at
 from plait.model import HybridConfig
 from plait.paper.fig5 import THREE_LAYERS
 from plait.paper.grids import PROTOCOL, SWEEP

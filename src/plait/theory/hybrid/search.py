@@ -63,7 +63,7 @@ def _at_reach(
     others = first.rows(1, 4 * _TRIED)[0].tolist()
     fillers = [token for token in dict.fromkeys([usual, *others]) if token is not None]
     fillers = fillers[: min(_TRIED, max(2, int(seconds / _APIECE)))]
-    trials: list[tuple[int, list[Family]]] = []
+    trials: list[tuple[int, list[StateFamily]]] = []
     for place, token in enumerate(fillers):
         left = end - (1 - _TRIAL) * seconds - monotonic()
         if len(trials) > 1 and left <= 0:
