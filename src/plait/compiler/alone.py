@@ -38,7 +38,10 @@ def check_known(statement: Statement, label: Label) -> None:
     """
     deciding: tuple[Statement, ...] = ()
     if isinstance(statement, Match):
-        deciding = (*statement.keys, *((statement.condition,) if statement.condition is not None else ()))
+        keys = statement.keys
+        if isinstance(statement, Latest):  # Lemma 12.15
+            keys = tuple(one for one in keys if not is_mixed_at_the_start(one))
+        deciding = (*keys, *((statement.condition,) if statement.condition is not None else ()))
     elif isinstance(statement, Mean) or (isinstance(statement, Table) and statement.sees_nothing):
         deciding = statement.inputs
     for one in deciding:
@@ -47,6 +50,21 @@ def check_known(statement: Statement, label: Label) -> None:
                 f"{_called(statement, label)}: without SSM layers its {one.kind} may hold anything at positions where "
                 "it is nothing, and decides what is found"
             )
+
+
+def is_mixed_at_the_start(statement: Statement) -> bool:
+    """Whether it is nothing at the first positions alone, and attention holds a mixture of its values there.
+
+    So it is with what stood a fixed distance ago, and with the latest value since a gate was open first.
+    """
+    if isinstance(statement, Latest):
+        always = all(len(one.domain) == 1 and not one.maybe for one in statement.queries)
+        sure = not any(one.loose for one in statement.keys)
+        if not always or not sure or statement.last is not None or statement.condition is not None:
+            return False
+    elif not isinstance(statement, Previous):
+        return False
+    return not statement.inputs[0].maybe and not statement.inputs[0].loose
 
 
 def _called(statement: Statement, label: Label) -> str:

@@ -46,6 +46,11 @@ def plan_program(
     if (carried := next(filter(Plan.carried, plans), None)) is not None:
         more = _sorted(_candidates(program, seq_len, dtype, smallest=smallest, only=only, more=True))
         return next(filter(Plan.proved, more), carried)
+    if only != SSM:
+        sharp = _sorted(_candidates(program, seq_len, dtype, smallest=smallest, only=only, fine=True))
+        for enough in (Plan.proved, Plan.carried):
+            if (found := next(filter(enough, sharp), None)) is not None:
+                return found
     least = min(plans, key=lambda plan: plan.tightest(usual=True).usual_use)
     least.check()
     return least
@@ -69,6 +74,7 @@ def _candidates(
     smallest: bool,
     only: str | None,
     more: bool = False,
+    fine: bool = False,
 ) -> Iterator[ProgramPlan]:
     """Tables in either kind of layer, copied keys quiet or loud; with `smallest`, codes of every useful base."""
     n_tokens = program.ordinary_tokens
@@ -84,7 +90,7 @@ def _candidates(
     for flat, reuse, base, kinds, key_gain in itertools.product(flats, reuses, bases, orders, gains):
         yield ProgramPlan(
             task=program, seq_len=seq_len, dtype=dtype,
-            base=base, kinds=kinds, key_gain=key_gain, flat=flat, reuse=reuse,
+            base=base, kinds=kinds, key_gain=key_gain, flat=flat, reuse=reuse, fine=fine,
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from plait.compiler.heads import Turns
 from plait.compiler.holdings import LEMMAS, answer_stretch, held
 from plait.compiler.interpreter import places
 from plait.compiler.layout import NORM_EPS, Layout
-from plait.compiler.lookups import AtDistance, Fetch, Previous
+from plait.compiler.lookups import AtDistance, Fetch, Match, Previous
 from plait.compiler.lower import lower
 from plait.compiler.program import Program
 from plait.compiler.program_json import program_to_json
@@ -43,6 +43,7 @@ class ProgramPlan(Plan):
         key_gain: how loud keys are that an SSM layer copies.
         flat: tables of tables become one.
         reuse: signals take the subspaces of those that are no longer read.
+        fine: all heads but the last layer's are as sharp as those whose find is a distance.
     """
 
     kind: ClassVar[str] = "program"
@@ -55,6 +56,7 @@ class ProgramPlan(Plan):
     key_gain: float = 1.0
     flat: bool = False
     reuse: bool = False
+    fine: bool = False
 
     def __post_init__(self) -> None:
         check_integer("seq_len", self.seq_len, least=1, most=LONGEST)
@@ -75,7 +77,7 @@ class ProgramPlan(Plan):
             heads=tuple(one for layer in layers for one in layer.fetches),
             seq_len=self.seq_len,
             n_frequencies=self.n_frequencies,
-            misses=misses(book, layers),
+            misses=misses(book, layers, fine=self.fine),
         )
         return Layout(
             lowered=lowered, layers=layers, book=book, turns=turns, vocab_size=self.task.vocab_size,
@@ -232,21 +234,29 @@ class ProgramPlan(Plan):
                 "key_gain": self.key_gain,
                 "flat": self.flat,
                 "reuse": self.reuse,
+                "fine": self.fine,
             },
         }
 
 
 FINE = 2.0**-16
-"""The mass beside a head's place whose find is a distance: cosines of neighbouring distances are close."""
+"""The mass beside a head's place whose find is a distance, or a key: cosines of neighbouring distances are close, and
+keys that differ a little look like keys at different places."""
 
 
-def misses(book: Book, layers: tuple[ScheduledLayer, ...]) -> tuple[float, ...]:
+def misses(book: Book, layers: tuple[ScheduledLayer, ...], *, fine: bool = False) -> tuple[float, ...]:
     """The mass that may fall beside each head's place: little where others build on it."""
-    inner, last = book.tokens.lead / 256.0, book.tokens.chord / 64.0
-    distances = {one.inputs[1] for layer in layers for one in layer.fetches if isinstance(one, AtDistance)}
+    last = book.tokens.chord / 64.0
+    inner = FINE if fine else book.tokens.lead / 256.0
+    exact: set[Statement] = set()
+    for one in (one for layer in layers for one in layer.fetches):
+        if isinstance(one, AtDistance):
+            exact.add(one.inputs[1])
+        elif isinstance(one, Match):
+            exact.update(one.keys)
 
     def miss(layer: ScheduledLayer, one: Statement) -> float:
-        if one in distances:
+        if one in exact:
             return FINE
         return last if layer is layers[-1] else inner
 
