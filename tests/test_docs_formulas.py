@@ -121,3 +121,13 @@ def test_statements_proofs_and_remarks_are_paragraphs(page):
         if not line.startswith("|"):
             assert not re.search(r"\S \*(Proof|Remarks?)\b[^*]*\.\*|∎ \S", line), line
         assert not (before.endswith("∎") and line), line
+
+
+def test_a_long_formula_in_a_line_scrolls_by_itself_on_a_telephone():
+    mathml("x")
+    markdown = importlib.import_module("markdown").markdown
+    extension = runpy.run_path(str(ROOT / "web" / "formulas.py"))["Formulas"]()
+    page = markdown("so $`x^2`$, and $`" + " + ".join("abcdefghij") + "`$", extensions=[extension])
+    assert page.count("<math") == 2
+    assert page.count('<span class="long-formula"><math') == 1
+    assert ".long-formula {" in (ROOT / "docs" / "stylesheets" / "site.css").read_text()

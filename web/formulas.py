@@ -18,6 +18,9 @@ INLINE = r"\$`([^`]+)`\$"
 BEFORE_CODE = 195
 """Inline patterns run from the highest number; backticks alone have 190."""
 
+LONGEST_IN_A_LINE = 30
+"""Characters of LaTeX beyond which a formula may be wider than a telephone, and scrolls by itself there."""
+
 OPENED = r"(?:<mrow>|<mo[^>]*>(?:&#x00028;|&#x0002C;|&#x0003D;|&#x02265;|&#x02264;|\()</mo>)"
 DRAWN = {
     "<mrow><mo>&#x0002C;</mo></mrow>": "<mn>,</mn>",
@@ -60,7 +63,10 @@ class Inline(InlineProcessor):
     """One formula in a line, stored away so that no later pattern reads it."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: N802
-        return self.md.htmlStash.store(mathml(m[1])), m.start(0), m.end(0)
+        shown = mathml(m[1])
+        if len(m[1]) > LONGEST_IN_A_LINE:
+            shown = f'<span class="long-formula">{shown}</span>'
+        return self.md.htmlStash.store(shown), m.start(0), m.end(0)
 
 
 def displayed(
