@@ -17,13 +17,14 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plait import HybridConfig
-from plait.kernels.selective_scan.gpu import selective_scan
+from plait.kernels.selective_scan import gpu, tiled
 from plait.paper import wide_models as wide
 from plait.training import Run
 from plait.training.loop import Trainer
@@ -56,7 +57,7 @@ class PlainMamba(nn.Module):
 
 @torch.compiler.disable
 def _scan(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, skip: Tensor) -> Tensor:
-    return selective_scan(x, dt=dt, A=A, B=B, C=C, D=skip)
+    return gpu.selective_scan(x, dt=dt, A=A, B=B, C=C, D=skip)
 
 
 class PlainTransformer(nn.Module):
@@ -180,21 +181,24 @@ def scans() -> None:
                 t.requires_grad_() for t in (x, dt, A, draw(batch, time_, states), draw(batch, time_, states))
             ]
 
-            def forward(inputs: list[Tensor] = inputs) -> Tensor:
-                x, dt, A, B, C = inputs
-                return selective_scan(x, dt=dt, A=A, B=B, C=C, D=None)
+            for by in (gpu, tiled):
 
-            y = forward()
-            dy = torch.randn_like(y)
+                def forward(inputs: list[Tensor] = inputs, by: Any = by) -> Tensor:
+                    x, dt, A, B, C = inputs
+                    return by.selective_scan(x, dt=dt, A=A, B=B, C=C, D=None)
 
-            def backward(y: Tensor = y, dy: Tensor = dy, inputs: list[Tensor] = inputs) -> None:
-                torch.autograd.grad(y, inputs, dy, retain_graph=True)
+                y = forward()
+                dy = torch.randn_like(y)
 
-            backward()
-            times = [milliseconds(lambda f=f: f(), 20) for f in (forward, backward)]
-            print(
-                f"scan {batch} x {time_}, {states} states: forward {times[0]:.3f} ms, backward {times[1]:.3f} ms"
-            )
+                def backward(y: Tensor = y, dy: Tensor = dy, inputs: list[Tensor] = inputs) -> None:
+                    torch.autograd.grad(y, inputs, dy, retain_graph=True)
+
+                backward()
+                times = [milliseconds(lambda f=f: f(), 20) for f in (forward, backward)]
+                print(
+                    f"scan {batch} x {time_}, {states} states, {by.__name__.rpartition('.')[2]}: forward "
+                    f"{times[0]:.3f} ms, backward {times[1]:.3f} ms"
+                )
 
 
 CONFIGS = {

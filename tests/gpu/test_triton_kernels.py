@@ -21,7 +21,7 @@ from plait.kernels.adamw import AdamWRule, adamw
 from plait.kernels.dropout import Drops
 from plait.kernels.head import embed, head_loss
 from plait.kernels.selective_scan import gpu as scan_on_gpu
-from plait.kernels.selective_scan import reference
+from plait.kernels.selective_scan import reference, tiled
 from plait.layers import MambaLayer, TransformerLayer
 from plait.layers.dropout import dropout
 from plait.native import gpu
@@ -289,8 +289,15 @@ def test_equal_scores_far_from_zero():
         ((2,), 65, 8, 16),
     ],
 )
+@pytest.mark.parametrize("on_gpu", [scan_on_gpu, tiled], ids=("gpu", "tiled"))
 def test_selective_scan(
-    dtype: torch.dtype, tolerance: float, members: tuple[int, ...], time: int, d_inner: int, d_state: int
+    dtype: torch.dtype,
+    tolerance: float,
+    members: tuple[int, ...],
+    time: int,
+    d_inner: int,
+    d_state: int,
+    on_gpu: Any,
 ):
     """The scan alone, as layers use it that the kernels of whole layers do not take."""
     draw = draws(6)
@@ -312,9 +319,7 @@ def test_selective_scan(
         return apart.mT.contiguous().mT if tensor.ndim > 1 else apart
 
     def scan_of_strided(x: Tensor, **others: Tensor) -> Tensor:
-        y = scan_on_gpu.selective_scan(
-            strided(x), **{name: strided(tensor) for name, tensor in others.items()}
-        )
+        y = on_gpu.selective_scan(strided(x), **{name: strided(tensor) for name, tensor in others.items()})
         return strided(y)
 
     wanted = both(reference.selective_scan, "cpu", torch.float64)
@@ -325,6 +330,41 @@ def test_selective_scan(
             assert not one.any()
         else:
             assert_near(one, other, name, tolerance)
+
+
+def test_selective_scan_of_16_bits_next_to_other_columns():
+    """x, B and C in bfloat16, B and C as columns of one matrix, as a wide layer has them; a row is what it is alone."""
+    draw = draws(7)
+    x, both = (draw(3, 21, width).to(DEVICE, torch.bfloat16) for width in (64, 40))
+    dt, A = (
+        (0.3 * draw(3, 21, 64).exp()).to(DEVICE, torch.float32),
+        (-draw(64, 16).exp()).to(DEVICE, torch.float32),
+    )
+    up = draw(3, 21, 64).to(DEVICE, torch.float32)
+
+    def of(scan: Callable[..., Tensor], dtype: torch.dtype | None, rows: slice = slice(None)) -> list[Tensor]:
+        own = [t.detach().to(dtype or t.dtype).requires_grad_() for t in (x[rows], both[rows], dt[rows], A)]
+        _, B, C = own[1].split((8, 16, 16), dim=-1)
+        y = scan(own[0], dt=own[2], A=own[3], B=B, C=C, D=None)
+        return [y, *torch.autograd.grad((y * up[rows]).sum(), own)]
+
+    wanted = of(reference.selective_scan, torch.float64)
+    with poisoned():
+        got = of(tiled.selective_scan, None)
+        alone = of(tiled.selective_scan, None, slice(1, 2))
+    names = ("output", "x", "B and C", "dt", "A")
+    assert [t.dtype for t in got] == [
+        torch.float32,
+        torch.bfloat16,
+        torch.bfloat16,
+        torch.float32,
+        torch.float32,
+    ]
+    for name, one, other in zip(names, got, wanted, strict=True):
+        # The interpreter cuts off what bfloat16 does not hold, where a card rounds.
+        assert_near(one, other, name, 2**-8 if one.dtype == torch.bfloat16 else TOLERANCE)
+    for one, among in zip(alone[:4], got, strict=False):
+        assert torch.equal(one, among[1:2])
 
 
 @pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
