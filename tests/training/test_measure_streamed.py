@@ -1,10 +1,13 @@
 """Evaluation with a carried state: the counts of the ordinary one, in memory that does not grow."""
 
 import pytest
+import torch
 
 from plait import HybridConfig
 from plait.constructions import selective_copying
 from plait.model import HybridLM
+from plait.model.chunked import ChunkedModel
+from plait.random import Stream
 from plait.tasks import SelectiveCopying
 from plait.tasks.packed import Packed
 from plait.training import streamed
@@ -14,13 +17,15 @@ TASK = SelectiveCopying()
 
 
 def drawn(pattern: str, window: int | None = 20, **fields) -> HybridLM:
-    config = HybridConfig(TASK.vocab_size, pattern=pattern, d_model=8, window=window, **fields)
+    config = HybridConfig(TASK.vocab_size, pattern=pattern, window=window, **{"d_model": 8, **fields})
     return HybridLM(config, seed=1)
 
 
 MODELS = {
     "compiled": lambda: drawn("SSM-TF"),
     "all right": lambda: selective_copying(TASK, seq_len=100),
+    "wide": lambda: drawn("SSM-TF-SSM", d_model=128, n_heads=4),
+    "wide and biased": lambda: drawn("TF-SSM", window=5, d_model=128, n_heads=4, positions="hard-alibi"),
     "in parallel": lambda: drawn("(SSM|TF)-TF"),
     "step by step": lambda: drawn("GDN-TF"),
     "biased": lambda: drawn("SSM-TF", positions="alibi"),
@@ -32,15 +37,33 @@ MODELS = {
 def test_the_counts_are_those_of_whole_sequences(monkeypatch, name, seq_len):
     monkeypatch.setattr(streamed, "TOGETHER", 16)  # so that states are carried between parts
     model = MODELS[name]()
-    whole = measure(model, TASK, sequences=70, seq_len=seq_len)
-    found = measure(model, TASK, sequences=70, seq_len=seq_len, streamed=True)
+    sequences = 3 if name.startswith("wide") else 70
+    whole = measure(model, TASK, sequences=sequences, seq_len=seq_len)
+    found = measure(model, TASK, sequences=sequences, seq_len=seq_len, streamed=True)
     assert (found.correct, found.scored) == (whole.correct, whole.scored)
     assert whole.state_bytes is None
     if name == "all right":
         assert found.correct == found.scored
 
 
-@pytest.mark.parametrize(("name", "lengths"), [("compiled", (100, 20_000)), ("step by step", (30, 150))])
+@pytest.mark.parametrize("pieces", [(7, 1, 22), (30,)])
+@pytest.mark.parametrize("odd", ["paired", "released"])
+def test_a_model_in_chunks_gives_the_logits_of_the_whole(pieces, odd):
+    model = drawn("SSM-TF-SSM-TF", window=6, n_heads=2, rotary_odd=odd).double()
+    for parameter in model.parameters():
+        parameter.data.mul_(2.0)
+    tokens = TASK.sample(Stream(4), batch=3, seq_len=30)
+    chunked = ChunkedModel(model)
+    state, parts = chunked.start(3), []
+    for part in tokens.split(pieces, dim=1):
+        logits, state = chunked.advance(part, state)
+        parts.append(logits)
+    torch.testing.assert_close(torch.cat(parts, dim=1), model(tokens), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "lengths"), [("wide", (200, 3_000)), ("compiled", (100, 20_000)), ("step by step", (30, 150))]
+)
 def test_the_state_does_not_grow(name, lengths):
     model = MODELS[name]()
     short, long = (measure(model, TASK, sequences=2, seq_len=n, streamed=True) for n in lengths)

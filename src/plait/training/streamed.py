@@ -7,10 +7,14 @@ from jaxtyping import Int
 from torch import Tensor
 
 from plait.model import HybridLM
+from plait.model.chunked import ChunkedModel, can_chunk
 from plait.model.compiled import CompiledModel, can_compile
 
 TOGETHER = 1024
 """Tokens of a sequence that go through compiled layers in one call."""
+
+WIDE_FROM, FEW = 128, 4
+"""From this width so few sequences, which leave most of a compiled tile idle, go through PyTorch's products."""
 
 _LONG = 2**40
 """Longer than every window."""
@@ -42,12 +46,23 @@ class StreamedAnswers:
         check_bounded(model)
         self._model = model
         self._compiled = CompiledModel(model) if can_compile(model) else None
+        self._chunked = ChunkedModel(model) if can_chunk(model) else None
         self.state_bytes = 0
 
     @torch.no_grad()
     def read(self, tokens: Int[Tensor, "batch time"]) -> Iterator[Int[Tensor, "batch some"]]:
-        """The answers in pieces, the first at the beginning; several tokens a piece where layers are compiled."""
+        """The answers in pieces, the first at the beginning; several tokens a piece for SSM and TF on a CPU."""
+        wide = self._model.config.d_model >= WIDE_FROM and len(tokens) <= FEW
+        if self._chunked is not None and (wide or self._compiled is None):
+            return self._in_chunks(self._chunked, tokens)
         return self._by_step(tokens) if self._compiled is None else self._in_parts(self._compiled, tokens)
+
+    def _in_chunks(self, model: ChunkedModel, tokens: Tensor) -> Iterator[Tensor]:
+        state = model.start(len(tokens))
+        for part in tokens.split(TOGETHER, dim=1):
+            logits, state = model.advance(part, state)
+            self._saw(tensor for held in state for tensor in held)
+            yield logits.argmax(-1)
 
     def _in_parts(self, model: CompiledModel, tokens: Tensor) -> Iterator[Tensor]:
         batch, state = len(tokens), model.start(len(tokens))
