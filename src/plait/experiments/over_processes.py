@@ -1,15 +1,22 @@
 """One model that several processes train together, kept in a store by the first of them."""
 
+from collections.abc import Collection, Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+from plait.experiments.errors import StoreError
 from plait.experiments.places import CHECKPOINTS, in_use
 from plait.experiments.runner import Unwatched, Watch, keep, trained
 from plait.experiments.saved_models import check_models, model_folder
 from plait.experiments.shards import Shard
 from plait.experiments.store import Store
 from plait.training.run import Run
+
+if TYPE_CHECKING:
+    from plait.training.fsdp import Processes
 
 
 def run_over_processes(
@@ -34,7 +41,8 @@ def run_over_processes(
         save_models: whether the trained model is kept beside its row.
 
     Raises:
-        StoreError: a damaged store, or one in whose place nothing can be written.
+        StoreError: a damaged store, one in whose place nothing can be written, or another training of the same model
+            there.
         ValueError: as `plait.training.fsdp.train_over_processes`.
     """
     from plait.training.fsdp import processes, train_over_processes
@@ -45,30 +53,52 @@ def run_over_processes(
     with processes(device) as those:
         stored = Store(folder).stored() if folder.is_dir() else frozenset[str]()
         if not those.anywhere(shard.members[0] in stored):
-            watch.planned([shard])
-            watch.began(shard, shard)
-            done = 0
+            with _claimed(folder, shard.members, those) as store:
+                watch.planned([shard])
+                watch.began(shard, shard)
+                done = 0
 
-            def advanced(step: int, steps: int, losses: list[float]) -> None:
-                nonlocal done
-                watch.advanced(step - done, losses)
-                done = step
+                def advanced(step: int, steps: int, losses: list[float]) -> None:
+                    nonlocal done
+                    watch.advanced(step - done, losses)
+                    done = step
 
-            result = train_over_processes(
-                run,
-                those,
-                checkpoint=in_use(folder, CHECKPOINTS, f"{shard.id}-fsdp") if resumable else None,
-                watch=advanced,
-                unchecked=unchecked,
-            )
-            if result is not None:
-                if save_models:
-                    result.model(0).save(model_folder(folder, shard.members[0]))
-                store = Store.for_writing(folder)
-                with store.claim(shard.members):
+                result = train_over_processes(
+                    run,
+                    those,
+                    checkpoint=in_use(folder, CHECKPOINTS, f"{shard.id}-fsdp") if resumable else None,
+                    watch=advanced,
+                    unchecked=unchecked,
+                )
+                if result is not None:
+                    if save_models:
+                        result.model(0).save(model_folder(folder, shard.members[0]))
                     found = trained(shard, result, ())
                     keep(store, shard, found)
-                watch.finished(shard, found.rows)
+                    watch.finished(shard, found.rows)
         if those.rank:
             return None
         return Store(folder).read().filter(pl.col("member") == shard.members[0])
+
+
+@contextmanager
+def _claimed(folder: Path, members: Collection[str], those: "Processes") -> Generator[Store, None, None]:
+    """The store, with the first process's claim of `members`: what cannot be kept is refused before it is trained.
+
+    Raises:
+        StoreError: as `run_over_processes`, in every process.
+    """
+    store, error = Store(folder), None
+    with ExitStack() as claims:
+        if those.rank == 0:
+            try:
+                store = Store.for_writing(folder)
+                if not claims.enter_context(store.claim(members)):
+                    error = StoreError(
+                        f"{folder}: another process is training this model there; wait until it ends"
+                    )
+            except StoreError as refused:
+                error = refused
+        if those.anywhere(error is not None):
+            raise error or StoreError(f"{folder}: the first process cannot keep its results there")
+        yield store

@@ -75,14 +75,18 @@ def processes(device: str = "auto") -> Generator[Processes, None, None]:
         dist.init_process_group(backend)
     else:
         dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)  # pyright: ignore[reportPrivateImportUsage]
-    count = dist.get_world_size()
-    yield Processes(
-        rank=dist.get_rank(),
-        count=count,
-        device=own,
-        mesh=init_device_mesh(kind, (count,), mesh_dim_names=("parts",)),
-    )
-    dist.destroy_process_group()  # after an error torchrun ends the others: nobody is waited for
+    count, ended = dist.get_world_size(), False
+    try:
+        yield Processes(
+            rank=dist.get_rank(),
+            count=count,
+            device=own,
+            mesh=init_device_mesh(kind, (count,), mesh_dim_names=("parts",)),
+        )
+        ended = True
+    finally:
+        if ended or count == 1:  # after an error torchrun ends the others: nobody is waited for
+            dist.destroy_process_group()
 
 
 def _card(place: int) -> torch.device:
