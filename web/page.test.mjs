@@ -243,6 +243,48 @@ test("a phone and a dark screen: nothing is wider than the page", async () => {
   }
 });
 
+test("on a phone the pass scrolls in its own box to the chosen token and to where it looks", async () => {
+  const small = await open("#work", { viewport: { width: 390, height: 844 } });
+  const box = small.getByRole("region", { name: "The pass, position by position" });
+  const seen = (position) => box.evaluate((element, at) => {
+    const cell = element.querySelectorAll("button")[at].getBoundingClientRect();
+    const title = element.querySelector("th").getBoundingClientRect();
+    const around = element.getBoundingClientRect();
+    return cell.left >= title.right - 1 && cell.right <= around.right + 1;
+  }, position);
+  assert.ok(await box.evaluate((element) => element.scrollWidth > element.clientWidth));
+  assert.match(await small.locator("#work").innerText(), /At position 13 it holds 6, looks 6 back/);
+  assert.deepEqual([await seen(13), await seen(7), await seen(0)], [true, true, false]);
+  await small.locator("#work-drag").focus();
+  for (let press = 0; press < 3; press++) await small.keyboard.press("ArrowRight");
+  assert.match(await small.locator("#work").innerText(), /At position 13 it holds 9, looks 9 back/);
+  assert.deepEqual([await seen(13), await seen(4)], [true, true]);
+  await box.focus();
+  await small.keyboard.press("Home");
+  for (let press = 0; press < 8; press++) await small.keyboard.press("ArrowLeft");
+  await small.waitForFunction(() => document.querySelector("#work .scroll").scrollLeft === 0);
+  await small.keyboard.press("Tab");
+  await small.keyboard.press("Enter");
+  assert.match(await small.locator("#work").innerText(), /At position 0 it holds nothing/);
+  assert.equal(await small.evaluate(() => document.activeElement.getAttribute("aria-label")), "position 0, token c");
+  for (let press = 0; press < 13; press++) {
+    await small.keyboard.press("Tab");
+    assert.ok(await seen(press + 1), `the token in focus, ${press + 1}`);
+  }
+  await small.keyboard.press("Enter");
+  assert.deepEqual([await seen(13), await seen(4)], [true, true]);
+  await box.evaluate((element) => { element.scrollLeft = 40; });
+  await box.getByRole("button").nth(11).click();
+  assert.match(await small.locator("#work").innerText(), /At position 11 it/);
+  await box.evaluate((element) => { element.scrollLeft = 999; });
+  await box.getByRole("button").nth(9).click();
+  assert.match(await small.locator("#work").innerText(), /At position 9 it holds 9, looks 9 back/);
+  assert.deepEqual([await seen(9), await seen(0)], [true, true]);
+  assert.equal(await small.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+  await shot(small, "pass-390");
+  await small.close();
+});
+
 test("no request left the page and the console stayed silent", () => {
   assert.deepEqual(asked, []);
   assert.deepEqual(said, []);

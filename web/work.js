@@ -66,12 +66,15 @@ const Work = (() => {
     const wrong = found.targets.map((target, i) => target !== null && target !== found.answers[i]);
     const row = (title, cells) => make("tr", {}, make("th", { scope: "row" }, title), cells);
     const look = found.looks.at(-1).heads[0][view.chosen];
+    const most = look.first + Hybrid.argmax(look.weights);
+    const scrolled = parts.pass.querySelector(".scroll")?.scrollLeft ?? 0;
     show(parts.pass, make("p", {}, "The pass. Choose a token to see where the last attention looks from there."), make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The pass, position by position" },
       make("table", { class: "pass", "aria-label": "The pass" },
         make("tbody", {},
           row("token", tokens.map((token, i) => make("td", {}, make("button", {
             type: "button", "aria-pressed": String(i === view.chosen), "aria-label": `position ${i}, token ${name(token)}`,
-            onclick: () => { view.chosen = i; draw(); parts.pass.querySelectorAll("button")[i].focus(); },
+            onfocus: (event) => { if (event.target.matches(":focus-visible")) reveal(i); }, // not under a finger or a mouse
+            onclick: () => { view.chosen = i; draw(); parts.pass.querySelectorAll("button")[i].focus({ preventScroll: true }); },
           }, name(token))))),
           row("held", found.held.map((held, i) => make("td", {}, found.known[i] ? held.name : ""))),
           row("looked at", tokens.map((_, i) => {
@@ -81,15 +84,30 @@ const Work = (() => {
           row("answer", found.answers.map((answer, i) => make("td", { class: wrong[i] ? "wrong" : "" }, found.targets[i] === null ? make("span", { class: "unscored" }, name(answer)) : name(answer)))),
           row("target", found.targets.map((target) => make("td", {}, target === null ? "-" : name(target)))),
         ))));
+    parts.pass.querySelector(".scroll").scrollLeft = scrolled;
+    reveal(most);
+    reveal(view.chosen);
     const chosen = found.targets[view.chosen];
     const scored = found.targets.filter((target) => target !== null).length;
     const bad = wrong.filter(Boolean).length;
     show(parts.look,
-      `At position ${view.chosen} it holds ${found.known[view.chosen] ? found.held[view.chosen].name : "nothing"}, looks ${view.chosen - look.first - Hybrid.argmax(look.weights)} back, and answers ${name(found.answers[view.chosen])}; `,
+      `At position ${view.chosen} it holds ${found.known[view.chosen] ? found.held[view.chosen].name : "nothing"}, looks ${view.chosen - most} back, and answers ${name(found.answers[view.chosen])}; `,
       chosen === null ? "nothing is asked there. " : `the target is ${name(chosen)}. `,
       `Of ${scored} scored positions ${scored - bad} are right.`);
     drawDamage(model, tokens, wrong);
     drawDrag(model, tokens);
+  };
+
+  /** Scroll the pass, and nothing around it, by the least that shows the whole column of that position. */
+  const reveal = (position) => {
+    const box = parts.pass.querySelector(".scroll");
+    const [title, ...cells] = box.querySelector("tr").children;
+    const seen = box.getBoundingClientRect();
+    const cell = cells[position].getBoundingClientRect();
+    const left = cell.left - seen.left - title.offsetWidth;
+    const right = cell.right - seen.left - box.clientWidth;
+    if (left < 0) box.scrollLeft += Math.floor(left);
+    else if (right > 0) box.scrollLeft += Math.ceil(right);
   };
 
   /** The first wrong answer of a damaged model: in the typed row, else in rows drawn here. */
