@@ -25,12 +25,12 @@ def started(folder: Path, *arguments: str, **streams) -> subprocess.Popen:
 def test_stopped_while_it_trains(tmp_path: Path, number: int):
     process = started(tmp_path, *SMALL.split())
     deadline = time.monotonic() + 240
-    while not list(tmp_path.glob("out/_checkpoints/*")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("out/_checkpoints/[!.]*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
     out, said = process.communicate(timeout=60)
     assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
-    assert said == "plait: stopped: 0 of 1 shards are stored in 'out'; the same command goes on\n"
+    assert said == "plait: stopped: 0 of 1 shard is stored in 'out'; the same command goes on\n"
     assert out == ""
     assert not list(tmp_path.rglob("*.part"))
 
@@ -110,7 +110,7 @@ def test_without_a_home(tmp_path: Path):
 def test_waiting_for_another_process_is_said_and_given_up(tmp_path: Path):
     first = started(tmp_path, *SMALL.split())
     deadline = time.monotonic() + 240
-    while not list(tmp_path.glob("out/_checkpoints/*")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("out/_checkpoints/[!.]*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     try:
         second = started(tmp_path, *SMALL.split(), "--wait", "6")
@@ -120,8 +120,8 @@ def test_waiting_for_another_process_is_said_and_given_up(tmp_path: Path):
         first.communicate()
     assert second.returncode == 2
     waiting, gave_up = said.splitlines()
-    assert waiting.startswith("waiting for another process to finish 1 of 1 shards (--wait SECONDS gives up)")
-    assert gave_up == "plait: another process still trains 1 shards in 'out'"
+    assert waiting.startswith("waiting for another process to finish 1 of 1 shard (--wait SECONDS gives up)")
+    assert gave_up == "plait: another process still trains 1 shard in 'out'"
     assert Store(tmp_path / "out").stored() == frozenset()
 
 

@@ -1,7 +1,7 @@
 """`plait train` and `plait eval`: one ensemble trained, one saved model measured."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from json import dumps as to_json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -134,8 +134,7 @@ def train_command(
     if dry_run:
         _print_plan(run, parameters, len(members), json=json)
         return
-    with nullcontext(output) if output is not None else TemporaryDirectory() as folder:
-        place = Path(folder)
+    with nullcontext(output) if output is not None else _passing_folder() as place:
         if parted:
             how = {"unchecked": unchecked, "resumable": output is not None, "save_models": save_models}
             rows = _trained_together(experiment, place, how, device=device)
@@ -145,6 +144,18 @@ def train_command(
     if rows is None:  # another process prints
         return
     _print_rows(experiment, rows, output if save_models else None, json=json)
+
+
+@contextmanager
+def _passing_folder() -> Generator[Path]:
+    """A folder that is gone afterwards, with what a Ctrl-C leaves in it."""
+    from plait.experiments.stopping import BEGINS_ANEW, Stopped
+
+    with TemporaryDirectory() as folder:
+        try:
+            yield Path(folder)
+        except KeyboardInterrupt:
+            raise Stopped(f"stopped: nothing is saved without -o DIR; {BEGINS_ANEW}") from None
 
 
 def _is_parted(engine: str, members: "Sequence[Run]", log: list[str] | None) -> bool:

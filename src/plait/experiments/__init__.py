@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from plait.experiments.labels import cell_label, field_name, value_text
     from plait.experiments.progress import LiveProgress
     from plait.experiments.ratio import Ratio, headline_ratio, ratio_curve
-    from plait.experiments.runner import Stopped, run_experiment
+    from plait.experiments.runner import run_experiment
     from plait.experiments.schema import COLUMNS, SCHEMA_VERSION
     from plait.experiments.shards import MAX_MEMBERS, Shard, plan_shards
     from plait.experiments.spec import Experiment
     from plait.experiments.statistics import Difference, Summary, paired_difference, summarise
+    from plait.experiments.stopping import Stopped
     from plait.experiments.store import Store
     from plait.experiments.view import View
     from plait.training.identity import NUMERICS, member_id, shard_id

@@ -29,10 +29,10 @@ from plait.experiments.runner import (
     plan_for,
     rows_of_experiment,
     run_experiment,
-    stopped,
 )
 from plait.experiments.shards import Shard
 from plait.experiments.spec import Experiment
+from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, saved, shards_said, stopped
 from plait.experiments.store import Store
 from plait.training.loop import resolve_device
 
@@ -91,10 +91,11 @@ def run_on_cards(
         raise ValueError(said.get())
     left = sum(1 for shard in shards if missing(store, shard, experiment.evaluations))
     if left:
+        are = "is" if 1 in (left, len(shards)) else "are"
         codes = ", ".join(str(worker.exitcode) for worker in workers)
         raise StoreError(
-            f"{left} of {len(shards)} shards are not stored in {str(store.folder)!r}: the processes were lost "
-            f"(exit codes {codes}); the same command goes on"
+            f"{left} of {shards_said(len(shards))} {are} not stored in {str(store.folder)!r}: the processes were lost "
+            f"(exit codes {codes}); {GOES_ON if saved(store, shards) else BEGINS_ANEW}"
         )
     return rows_of_experiment(store, experiment)
 

@@ -12,6 +12,7 @@ from plait.experiments.places import CHECKPOINTS, in_use
 from plait.experiments.runner import Unwatched, Watch, keep, trained
 from plait.experiments.saved_models import check_models, model_folder
 from plait.experiments.shards import Shard
+from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, Stopped
 from plait.experiments.store import Store
 from plait.training.run import Run
 
@@ -44,6 +45,7 @@ def run_over_processes(
         StoreError: a damaged store, one in whose place nothing can be written, or another training of the same model
             there.
         ValueError: as `plait.training.fsdp.train_over_processes`.
+        Stopped: on Ctrl-C, in the first process.
     """
     from plait.training.fsdp import processes, train_over_processes
 
@@ -63,13 +65,15 @@ def run_over_processes(
                     watch.advanced(step - done, losses)
                     done = step
 
-                result = train_over_processes(
-                    run,
-                    those,
-                    checkpoint=in_use(folder, CHECKPOINTS, f"{shard.id}-fsdp") if resumable else None,
-                    watch=advanced,
-                    unchecked=unchecked,
-                )
+                checkpoint = in_use(folder, CHECKPOINTS, f"{shard.id}-fsdp") if resumable else None
+                try:
+                    result = train_over_processes(
+                        run, those, checkpoint=checkpoint, watch=advanced, unchecked=unchecked
+                    )
+                except KeyboardInterrupt:
+                    if those.rank:
+                        raise
+                    raise _stopped(folder, checkpoint) from None
                 if result is not None:
                     if save_models:
                         result.model(0).save(model_folder(folder, shard.members[0]))
@@ -102,3 +106,11 @@ def _claimed(folder: Path, members: Collection[str], those: "Processes") -> Gene
         if those.anywhere(error is not None):
             raise error or StoreError(f"{folder}: the first process cannot keep its results there")
         yield store
+
+
+def _stopped(folder: Path, checkpoint: Path | None) -> Stopped:
+    from plait.training.fsdp.checkpoint import whole_steps
+
+    if checkpoint is None or not whole_steps(checkpoint):
+        return Stopped(f"stopped: nothing was saved yet in {str(folder)!r}; {BEGINS_ANEW}")
+    return Stopped(f"stopped: its last checkpoint is in {str(folder)!r}; {GOES_ON}")

@@ -18,6 +18,7 @@ from plait.experiments.labels import cell_label
 from plait.experiments.left_out import settings_of
 from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment
+from plait.experiments.stopping import shards_said
 from plait.training.display import duration
 from plait.training.moment import Moment
 
@@ -170,7 +171,7 @@ class LiveProgress:
         self._show()
 
     def waiting(self, shards: int) -> None:
-        line = f"waiting for another process to finish {shards} of {self._shards} shards"
+        line = f"waiting for another process to finish {shards} of {shards_said(self._shards)}"
         self._show(f"{line} (--wait SECONDS gives up)", every=SECONDS_A_WAITING_LINE)
 
     def _label(self, shard: Shard) -> str:
@@ -178,7 +179,7 @@ class LiveProgress:
 
     def _show(self, description: str | None = None, *, every: float | None = None) -> None:
         rate = self._estimate.rate
-        words = [f"{self._stored} of {self._shards} shards"]
+        words = [f"{self._stored} of {shards_said(self._shards)}"]
         if self._loss is not None and self._estimate.rate is not None:
             words.append(f"loss {self._loss:.3f}")
         if self._accuracy is not None:

@@ -19,6 +19,7 @@ from plait.experiments.evaluations import MeasurableShard, evaluation_rows, want
 from plait.experiments.schema import rows_of
 from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan_shards
 from plait.experiments.spec import Experiment
+from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, shards_said, stopped
 from plait.experiments.store import Store
 from plait.training.evaluation import Evaluation
 from plait.training.identity import member_id
@@ -35,8 +36,13 @@ class Trained:
     evaluations: pl.DataFrame | None
 
 
-def trained(part: Shard, result: MeasurableShard, evaluations: Sequence[Evaluation]) -> Trained:
+def trained(
+    part: Shard, result: MeasurableShard, evaluations: Sequence[Evaluation], *, resumes: bool = True
+) -> Trained:
     """The rows of an ensemble, measured wherever it is asked for while its weights are at hand.
+
+    Args:
+        resumes: whether it had a checkpoint.
 
     Raises:
         StoreError: a callback has stopped the training. A member's identity says how many steps it was trained for, so
@@ -45,7 +51,8 @@ def trained(part: Shard, result: MeasurableShard, evaluations: Sequence[Evaluati
     if (stopped_at := getattr(result, "stopped_at", None)) is not None:
         steps = part.runs[0].train.steps
         raise StoreError(
-            f"stopped at step {stopped_at:,} of {steps:,} by a callback, and not stored: the same command goes on there"
+            f"stopped at step {stopped_at:,} of {steps:,} by a callback, and not stored: "
+            f"{f'{GOES_ON} there' if resumes else BEGINS_ANEW}"
         )
     elsewhere = evaluation_rows(part, result, evaluations) if evaluations else None
     return Trained(rows=rows_of(part, result), evaluations=elsewhere)
@@ -134,10 +141,6 @@ class Unwatched:
     def waiting(self, shards: int) -> None: ...
 
 
-class Stopped(KeyboardInterrupt):
-    """Ctrl-C; the message is one line that says what is stored."""
-
-
 def run_experiment(
     experiment: Experiment,
     folder: str | os.PathLike[str],
@@ -178,7 +181,9 @@ def run_experiment(
         began = time.monotonic()
         while left:
             if wait is not None and time.monotonic() - began > wait:
-                raise StoreError(f"another process still trains {len(left)} shards in {str(store.folder)!r}")
+                raise StoreError(
+                    f"another process still trains {shards_said(len(left))} in {str(store.folder)!r}"
+                )
             work.watch.waiting(len(left))
             time.sleep(POLL_SECONDS)
             left = [shard for shard in left if not work.do(shard)]
@@ -197,14 +202,6 @@ def plan_for(experiment: Experiment, *, device: str, max_members: int | None) ->
         on_gpu = resolve_device(device).type == "cuda"
         max_members = MAX_MEMBERS_ON_GPU if on_gpu else MAX_MEMBERS
     return plan_shards(experiment.expand(), max_members=max_members)
-
-
-def stopped(store: Store, shards: Sequence[Shard]) -> Stopped:
-    """The line that says what is stored."""
-    stored = store.stored()
-    n_stored = sum(stored.issuperset(shard.members) for shard in shards)
-    stored_now = f"{n_stored} of {len(shards)} shards are stored in {str(store.folder)!r}"
-    return Stopped(f"stopped: {stored_now}; the same command goes on")
 
 
 def rows_of_experiment(store: Store, experiment: Experiment) -> pl.DataFrame:

@@ -25,11 +25,11 @@ from plait.experiments.runner import (
     plait_train,
     plan_for,
     rows_of_experiment,
-    stopped,
     trained,
 )
 from plait.experiments.shards import Shard
 from plait.experiments.spec import Experiment
+from plait.experiments.stopping import stopped
 from plait.experiments.store import Store
 from plait.training.evaluation import Evaluation
 from plait.training.loop import resolve_device
@@ -78,7 +78,7 @@ def run_on_ray(
                 raise StoreError(f"another process trains some of these members in {str(folder)!r}")
             _Spread(ray, store, watch, experiment.evaluations).run(shards, train or plait_train(), device)
     except KeyboardInterrupt:
-        raise stopped(store, shards) from None
+        raise stopped(store, shards, resumes=False) from None
     finally:
         ray.shutdown()
     return rows_of_experiment(store, experiment)
@@ -97,7 +97,7 @@ def train_part(part: Shard, train: TrainRun, device: str, evaluations: Sequence[
     result = train(
         part.runs[0], seeds=part.seeds, lrs=part.lrs, device=device, progress=None, checkpoint=None
     )
-    return trained(part, result, evaluations)
+    return trained(part, result, evaluations, resumes=False)
 
 
 class _Spread:

@@ -94,7 +94,7 @@ def restore(folder: Path, parts: Rows, *, identity: str, steps: int, most: int) 
     Raises:
         ValueError: the checkpoint is of another run, is damaged, or does not hold every row.
     """
-    whole = [step for step in _steps(folder) if (step / _COMPLETE).exists()]
+    whole = whole_steps(folder)
     if not whole:
         return None
     here = max(whole)
@@ -109,6 +109,11 @@ def restore(folder: Path, parts: Rows, *, identity: str, steps: int, most: int) 
     if told.identity != identity:
         raise ValueError(f"{here}: checkpoint of another run; delete it or name another folder")
     return told
+
+
+def whole_steps(folder: Path) -> list[Path]:
+    """The checkpoints of which all parts are there."""
+    return [step for step in _steps(folder) if (step / _COMPLETE).exists()]
 
 
 def _part(rank: int, count: int) -> str:
