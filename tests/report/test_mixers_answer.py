@@ -55,8 +55,8 @@ def test_partial_rows_are_said_to_be_partial():
         "copying for none, of the 1 of 11 that is trained; on recall with decoding it is open."
     )
     assert second == (
-        f"{NEED} On MQAR it does: at 6,200 parameters the best alone is DeltaNet with 0.503, before attention GDN with "
-        "0.953, and of GDN and DeltaNet attention adds to GDN."
+        f"{NEED} On MQAR it does: at 6,200 parameters the best alone is DeltaNet with 0.503 [0.500, 0.506], before "
+        "attention GDN with 0.953 [0.950, 0.956], and of GDN and DeltaNet attention adds to GDN."
     )
     assert third.startswith(
         "Of 8 models 8 are trained. Of 8 of them the best rate is the lowest or the highest"

@@ -82,6 +82,11 @@ def test_the_first_sentence_follows_the_rows(answers: dict[tuple[int, int], str]
     assert "(one seed)" in heads[1, 1]
     assert "(one seed)" not in heads[2, 1]
     assert heads[2, 1].count("[") >= 2
+    assert "they have more than that Transformer at 6 of 6 (+" in heads[2, 1]
+    assert "they have more than that Transformer at 0 of 6 (-" in heads[1, -1]
+    full = heads[2, 1].split("with a full window ")[1].split(" at 1,600")[0]
+    assert full.endswith("over that SSM")
+    assert " over that Transformer and " in full
     for head in heads.values():
         assert head.endswith("**")
         assert ". " not in head, "one sentence"
@@ -110,6 +115,7 @@ def test_table_1_is_read_twice_and_the_nearer_reading_named() -> None:
     assert printed["0.8"] == "0.83"
     there = float(lines.lines[0].split("on average ")[1].split()[0])
     elsewhere = float(lines.lines[0].split("trained, and ")[1].split()[0])
+    assert "are measured (1 seed each) when" in lines.lines[0]
     assert ("not robustness" in lines.lines[0]) == (there < elsewhere)
 
 

@@ -55,10 +55,14 @@ def _headline(found: Evidence, proportions: Evidence) -> str:
     run = lead_of(found, pair(*_RUN[:2]))
     mended = lead_of(found, pair(*_EQUAL[:2], separator=True, free=True))
     over_ssm = lead_of(found, pair(_EQUAL[0], _EQUAL[2], separator=True, free=True))
-    far = lead_of(found, pair(*_FULL_EQUAL[:2], separator=True, free=True, length=LONGEST))
-    wide = "" if far is None else f" (with a full window {far.text} over that Transformer at {LONGEST:,})"
+    wide = [
+        f"{lead.text} over that {name}"
+        for name, other in (("Transformer", _FULL_EQUAL[1]), ("SSM", _EQUAL[2]))
+        if (lead := lead_of(found, pair(_FULL_EQUAL[0], other, separator=True, free=True, length=LONGEST)))
+    ]
+    far = f" (with a full window {' and '.join(wide)} at {LONGEST:,})" if wide else ""
     table = shown_reading(proportions) or "what Table 1 shows is not trained yet"
-    return f"**{_longer(run, mended, over_ssm)}{wide}, {_elsewhere(proportions)}; {_right(run, mended)}, and {table}.**"
+    return f"**{_longer(run, mended, over_ssm)}{far}, {_elsewhere(proportions)}; {_right(run, mended)}, and {table}.**"
 
 
 def _longer(run: Lead | None, mended: Lead | None, over_ssm: Lead | None) -> str:
@@ -75,17 +79,15 @@ def _longer(run: Lead | None, mended: Lead | None, over_ssm: Lead | None) -> str
 
 def _elsewhere(found: Evidence) -> str:
     """Repaired models, trained at 0.2 and tested at each other proportion."""
-    over, over_ssm = (_over_at_others(found, other) for other in _EQUAL[1:])
-    if not over:
-        return "other proportions are not trained yet"
-    won = sum(lead.sign > 0 for lead in over)
-    says = "more at" if won == len(over) else "more only at" if won else "no more at"
-    spans = [
-        f"{signed(min(lead.mean for lead in leads))} to {signed(max(lead.mean for lead in leads))} over that {name}"
-        for name, leads in (("Transformer", over), ("SSM", over_ssm))
-        if leads
+    counted = [
+        f"than that {name} at {sum(lead.sign > 0 for lead in leads)} of {len(leads)} "
+        f"({signed(min(lead.mean for lead in leads))} to {signed(max(lead.mean for lead in leads))})"
+        for name, other in zip(("Transformer", "SSM"), _EQUAL[1:], strict=True)
+        if (leads := _over_at_others(found, other))
     ]
-    return f"and {says} {won or len(over)} of {len(over)} other bit proportions (trained at 0.2: {', '.join(spans)})"
+    if not counted:
+        return "other proportions are not trained yet"
+    return f"and trained at 0.2, tested at other bit proportions, they have more {' and '.join(counted)}"
 
 
 def _over_at_others(found: Evidence, other: HybridConfig) -> list[Lead]:

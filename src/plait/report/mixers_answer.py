@@ -8,7 +8,7 @@ from plait.experiments import Cell, Difference, paired_difference
 from plait.findings.claims import Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.verdicts import judged
-from plait.findings.words import bracketed, decimals, signed
+from plait.findings.words import bracketed, signed
 from plait.memory import count
 from plait.paper.grids import ATTENTION, LR_GRID
 from plait.paper.mixer_claims import ENOUGH, by_size
@@ -147,18 +147,18 @@ def _need(found: Evidence, pairs: Sequence[_Pair]) -> str:
 def _need_of(found: Evidence, words: str, pairs: Sequence[_Pair], size: str) -> str:
     alone = max(pairs, key=lambda pair: found.summary(pair.alone).mean)
     before = max(pairs, key=lambda pair: found.summary(pair.before).mean)
-    left, right = found.summary(alone.alone).mean, found.summary(before.before).mean
-    if left >= ENOUGH:
+    left, right = found.summary(alone.alone), found.summary(before.before)
+    if left.mean >= ENOUGH:
         need = "it does not"
-    elif right >= ENOUGH:
+    elif right.mean >= ENOUGH:
         need = "it does"
     else:
         need = "it has too little either way"
     adding = [pair.mixer for pair in pairs if pair.adds]
     adds = f"attention adds to {_listed(adding) if adding else 'none'}"
     return (
-        f"on {words} {need}: at {size} parameters the best alone is {alone.mixer} with {decimals(left)}, before "
-        f"attention {before.mixer} with {decimals(right)}, and of {_listed([pair.mixer for pair in pairs])} {adds}"
+        f"on {words} {need}: at {size} parameters the best alone is {alone.mixer} with {bracketed(left)}, before "
+        f"attention {before.mixer} with {bracketed(right)}, and of {_listed([pair.mixer for pair in pairs])} {adds}"
     )
 
 

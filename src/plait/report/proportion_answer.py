@@ -1,6 +1,7 @@
 """What Table 1's rows say, in words and tables: accuracy where a model was trained, and at the proportion it names."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from plait.experiments import Summary
 from plait.findings.evidence import Evidence
@@ -33,7 +34,7 @@ def shown_reading(found: Evidence) -> str:
     off = _off(found)
     if off is None:
         return ""
-    there, elsewhere, _ = off
+    there, elsewhere = off.means
     if there < elsewhere:
         return "Table 1 is accuracy at the training proportion, not robustness to another one"
     return f"Table 1 is nearer to accuracy at {COLUMN:g} than to accuracy at the training proportion"
@@ -43,27 +44,50 @@ def _headline(found: Evidence) -> str:
     off = _off(found)
     if off is None:
         return "**What Table 1 shows is not trained yet.**"
-    there, elsewhere, numbers = off
+    there, elsewhere = off.means
     return (
         f"**{shown_reading(found)}.** Hybrid and Transformer as run are at {MIDDLE} tokens on average "
-        f"{decimals(there)} off the {numbers} printed numbers of which both readings are measured when they are "
-        f"tested where they were trained, and {decimals(elsewhere)} when they are tested at {COLUMN:g}, as the table "
-        "says."
+        f"{decimals(there)} off the {off.numbers} printed numbers of which both readings are measured "
+        f"({_spread(off.seeds)} each) when they are tested where they were trained, and {decimals(elsewhere)} when "
+        f"they are tested at {COLUMN:g}, as the table says."
     )
 
 
-def _off(found: Evidence) -> tuple[float, float, int] | None:
-    """How far hybrid and Transformer as run are off the printed numbers, where trained and at `COLUMN`; how many."""
+@dataclass(frozen=True, kw_only=True)
+class _Off:
+    """How far hybrid and Transformer as run are off printed numbers.
+
+    Args:
+        means: of the distances where they were trained, and at `COLUMN`.
+        numbers: how many there are.
+        seeds: of each of them.
+    """
+
+    means: tuple[float, float]
+    numbers: int
+    seeds: frozenset[int]
+
+
+def _off(found: Evidence) -> _Off | None:
     off: list[tuple[float, float]] = []
+    seeds: set[int] = set()
     for name in ("hybrid", "Transformer"):
         for p_bit, value in zip(IN_TABLE, PRINTED[name], strict=True):
             there, elsewhere = _both(found, _RUN[name], separator=False, p_bit=p_bit)
             if there is not None and elsewhere is not None:
                 off.append((abs(there.mean - value), abs(elsewhere.mean - value)))
+                seeds |= {there.seeds, elsewhere.seeds}
     if not off:
         return None
     near, far = (sum(column) / len(off) for column in zip(*off, strict=True))
-    return near, far, len(off)
+    return _Off(means=(near, far), numbers=len(off), seeds=frozenset(seeds))
+
+
+def _spread(seeds: Collection[int]) -> str:
+    """`1 to 3 seeds`; `1 seed`."""
+    if len(seeds) > 1:
+        return f"{min(seeds)} to {max(seeds)} seeds"
+    return f"{max(seeds)} seed{'s'[: max(seeds) > 1]}"
 
 
 def _both(
@@ -147,14 +171,9 @@ def _counted(how: str, name: str, leads: Mapping[tuple[float, float], Lead]) -> 
     ahead, behind = (sum(lead.sign == sign for lead in leads.values()) for sign in (1, -1))
     low, high = (choose(leads, key=lambda key: leads[key].mean) for choose in (min, max))
     seeds = {lead.difference.seeds for lead in leads.values()}
-    spread = (
-        f"{min(seeds)} to {max(seeds)} seeds"
-        if len(seeds) > 1
-        else f"{max(seeds)} seed{'s'[: max(seeds) > 1]}"
-    )
     trained = ", ".join(f"{p:g}" for p in sorted({p for p, _ in leads}))
     return (
         f"Tested at another proportion than that of training (trained at {trained}), {how}, the hybrid is above the "
         f"{name} at {ahead} of {len(leads)} pairs and below at {behind}: from {signed(leads[low].mean)} (trained at "
-        f"{low[0]:g}, tested at {low[1]:g}) to {signed(leads[high].mean)} ({high[0]:g}, {high[1]:g}); {spread}."
+        f"{low[0]:g}, tested at {low[1]:g}) to {signed(leads[high].mean)} ({high[0]:g}, {high[1]:g}); {_spread(seeds)}."
     )
