@@ -137,7 +137,7 @@ def test_compiled_bits_equal_tensor_bits(seeds, step, purpose, draw, shape):
     stream = Stream(torch.tensor(seeds), step, purpose)
     with pytest.MonkeyPatch.context() as patch:
         fast = stream.bits(shape, draw=draw)
-        patch.setattr(library, "load", lambda: None)
+        patch.setattr(library, "load_library", lambda: None)
         plain = stream.bits(shape, draw=draw)
     assert fast.shape == (len(seeds), *shape)
     assert fast.dtype == plain.dtype == torch.int64
@@ -147,7 +147,7 @@ def test_compiled_bits_equal_tensor_bits(seeds, step, purpose, draw, shape):
 @pytest.mark.parametrize("compiled", [True, False])
 def test_a_draw_is_the_stated_word(compiled, monkeypatch):
     if not compiled:
-        monkeypatch.setattr(library, "load", lambda: None)
+        monkeypatch.setattr(library, "load_library", lambda: None)
     seed, step, draw = 2**40 + 7, 11, 3
     words = Stream(seed, step, TEST).bits((2, 3), draw=draw).flatten().tolist()
     key = (seed % 2**32, seed >> 32)

@@ -47,7 +47,7 @@ def test_the_plain_path_is_seen_to_be_slow(monkeypatch):
     if not library.available():
         pytest.skip("no compiled library here")
     fast = doctor.measured_engine(seconds=0.3)
-    monkeypatch.setattr(library, "load", lambda: None)
+    monkeypatch.setattr(library, "load_library", lambda: None)
     slow = doctor.measured_engine(seconds=0.3)
     assert slow.share < doctor.HEALTHY_SHARE <= fast.share
 

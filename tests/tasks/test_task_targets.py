@@ -148,7 +148,7 @@ def path(request, monkeypatch):
     if request.param == "compiled" and not library.available():
         pytest.skip("no compiled library here")
     if request.param == "tensor operations":
-        monkeypatch.setattr(library, "load", lambda: None)
+        monkeypatch.setattr(library, "load_library", lambda: None)
 
 
 @pytest.mark.usefixtures("path")
