@@ -43,7 +43,7 @@ from plait.report import (
     write_html,
 )
 from plait.report.svg_file import short_path
-from plait.tasks import SelectiveCopying
+from plait.tasks import SelectiveCopying, task_name
 from plait.training.run import Run
 
 
@@ -77,8 +77,14 @@ def rows_of(experiment) -> pl.DataFrame:
         luck = int(member_id(run), 16) % 1000 / 20_000
         base = 0.94 if run.model.pattern == "SSM-TF" else 0.3 + 0.02 * run.model.d_model
         given = {"member": member_id(run), "pattern": run.model.pattern, "d_model": run.model.d_model}
-        given |= {"lr": run.train.lr, "seed": run.train.seed, "accuracy": base + luck, "steps": 4_000}
-        given |= {"select_accuracy": base + luck, "parameters": 2_000 + run.model.d_model, "task": "x"}
+        given |= {
+            "lr": run.train.lr,
+            "seed": run.train.seed,
+            "accuracy": base + luck,
+            "steps": run.train.steps,
+        }
+        given |= {"select_accuracy": base + luck, "parameters": 2_000 + run.model.d_model}
+        given |= {"task": task_name(run.task), "seq_len": run.train.seq_len}
         given |= {"plait": "0.1.0", "torch": "2.13.0", "python": "3.11.7", "device": "cpu"}
         given |= {"schema_version": SCHEMA_VERSION}
         rows.append({name: given.get(name) for name in COLUMNS})
