@@ -53,7 +53,8 @@ def show_frontier(
         document = _document(points, marks, written)
         print_json({**asked, "searched": not has_frontier(task), **document})
         return
-    _print(points, marks, asked, searched=not has_frontier(task))
+    spread = reaches is None and has_frontier(task) and len(points) < seq_len
+    _print(points, marks, asked, searched=not has_frontier(task), spread=spread)
     for path in written.values():
         print_line(f"written {path}")
 
@@ -91,7 +92,12 @@ def _document(
 
 
 def _print(
-    points: "Sequence[FrontierPoint]", marks: "Sequence[Mark]", asked: dict[str, Any], *, searched: bool
+    points: "Sequence[FrontierPoint]",
+    marks: "Sequence[Mark]",
+    asked: dict[str, Any],
+    *,
+    searched: bool,
+    spread: bool,
 ) -> None:
     steps = _levels(points, asked["seq_len"])
     kept = {round(i * (len(steps) - 1) / (MOST_LINES - 1)) for i in range(MOST_LINES)}
@@ -108,6 +114,11 @@ def _print(
         print_line("the task has no known family: found by search, so true, and better may exist")
         if any(not step.bits and step.bound.found for step in steps):
             print_line("nothing was found: that proves nothing, bits may well be needed there")
+    if spread:
+        print_line(
+            f"at {len(points)} of {asked['seq_len']} reaches, as all would take long at this size: between them more "
+            "may be needed; --reach N,M,.. asks at others"
+        )
     print_line(
         "reach: what all windows and convolutions look back together, sum of (window - 1) and (taps - 1)"
     )

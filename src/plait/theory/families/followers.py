@@ -40,7 +40,7 @@ def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFam
     """One text for each spanning in-tree that random texts of a fitting length show."""
     k = task.key_length
     keys = 2**k
-    if task.n_words != 2 or 2 ** (keys - 1) > MOST_LISTED:
+    if task.n_words != 2 or keys - 1 >= MOST_LISTED.bit_length():
         return
     room = 8 * keys if seq_len is None else min(8 * keys, seq_len - 2 * k)
     if room <= k:
@@ -134,7 +134,7 @@ def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[St
     if seq_len is None and writable < task.n_words:
         return
     typical = max((n for n in range(1, writable + 1) if 1 + typical_walk(n, k) <= room), default=1)
-    several = {max(2, typical - 1), typical, min(typical + 1, writable)} - {1}
+    several = {max(2, typical - 1), typical, min(typical + 1, writable)} & set(range(2, writable + 1))
     for n in {task.n_words} if seq_len is None else several:
         for root in (None, 0):
             yield from _spanning_trees(task, n, root=root, seq_len=seq_len)

@@ -19,6 +19,10 @@ from plait.theory.integers import log2_floor
 from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits
 
 _PARTS = 1000
+_FEWEST = 8
+MOST_VALUES = 400_000
+"""Numbers of all families of a frontier together, as many as the checker reads of a few certificates."""
+
 QUANTITY = "recurrent state bits"
 
 
@@ -51,7 +55,8 @@ def frontier(
     Args:
         task: a task of plait, or anything with `targets` and `vocab_size`.
         seq_len: tokens of an input.
-        reaches: at which to bound; default: all up to `seq_len - 1`, for a task of one's own a few.
+        reaches: at which to bound; default: all up to `seq_len - 1`, or as many as are written out in `MOST_VALUES`;
+            for a task of one's own a few.
         seconds: the budget of a search, all reaches together.
         seed: of a search's random choices.
 
@@ -62,7 +67,9 @@ def frontier(
     """
     check_integer("seq_len", seq_len, least=2)
     known = has_frontier(task)
-    asked = sorted(set(_default_reaches(seq_len, known=known) if reaches is None else reaches))
+    if reaches is None:
+        reaches = _spread_reaches(task, seq_len) if known else _searched_reaches(seq_len)
+    asked = sorted(set(reaches))
     for reach in asked:
         check_integer("reach", reach, least=0)
     if known:
@@ -94,11 +101,32 @@ def has_frontier(task: object) -> bool:
     return known_of(task, FAMILIES) is not None
 
 
-def _default_reaches(seq_len: int, *, known: bool) -> list[int]:
-    if known or seq_len <= 4:
+def _searched_reaches(seq_len: int) -> list[int]:
+    if seq_len <= 4:
         return list(range(seq_len))
     doubled = [2**power for power in range(seq_len.bit_length()) if 2**power < seq_len - 2]
     return [0, *doubled, seq_len - 2, seq_len - 1]
+
+
+def _spread_reaches(task: object, seq_len: int) -> list[int]:
+    """All reaches, or evenly spread ones where the families of all would be more than is written out.
+
+    What is needed at a reach is needed at all smaller ones, so fewer points are a lower curve, and as true.
+    """
+    inside = range(1, seq_len - 1)
+    most = max(_FEWEST, MOST_VALUES // max(1, _values_apiece(task, seq_len)))
+    if len(inside) <= most:
+        return list(range(seq_len))
+    spread = {inside[place * (len(inside) - 1) // (most - 1)] for place in range(most)}
+    return sorted({0, *spread, seq_len - 1})
+
+
+def _values_apiece(task: object, seq_len: int) -> int:
+    """Numbers that the families behind one token of filler take to write out; behind more they take no more."""
+    return sum(
+        sum(map(len, family.suffixes)) + 4 * len(family.queries)
+        for family in filled_families(task, seq_len, 1)
+    )
 
 
 def _known_points(task: object, seq_len: int, asked: list[int]) -> tuple[FrontierPoint, ...]:
@@ -127,12 +155,13 @@ def _best_family(task: object, seq_len: int, reach: int) -> StateFamily | None:
 
 
 def _bound(task: object, seq_len: int, family: StateFamily) -> Bound:
-    exact = frontier_states(task, len(family.filler))
+    factors = frontier_factors(task, len(family.filler))
+    least_bits = sum((base.bit_length() - 1) * exponent for base, exponent in factors)
+    # A count of millions of bits is made only where the family may attain it.
+    exact = frontier_states(task, len(family.filler)) if family.contents.bit_length() > least_bits else None
     if family.contents != exact:
         exact = None
-    value = log2_floor(
-        [(family.contents, 1)] if exact is None else frontier_factors(task, len(family.filler)), parts=_PARTS
-    )
+    value = log2_floor([(family.contents, 1)] if exact is None else factors, parts=_PARTS)
     certificate, certified = state_certificate(task, family, Fraction(0)) or (None, None)
     return Bound(
         quantity=QUANTITY,

@@ -113,7 +113,7 @@ def _multi_key_recall(task: MultiKeyRecall, room: int, reach: int) -> Iterator[S
     writable = max((n for n in range(1, min(task.n_words, MOST_KEYS) + 1) if n**k <= MOST_KEYS), default=1)
     typical = max((n for n in range(1, writable + 1) if 1 + typical_walk(n, k) <= room - k), default=1)
     most = 1
-    for n in {max(2, typical - 1), typical, min(typical + 1, writable)} - {1}:
+    for n in {max(2, typical - 1), typical, min(typical + 1, writable)} & set(range(2, writable + 1)):
         asked = Suffixes()
         reads = [[asked.ask(_way_to(key, n, k))] if key else [] for key in range(n**k)]
         length = min(room - k, 1 + worst_walk(n, k))
