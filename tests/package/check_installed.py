@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 LEAST_RATIO = 0.8
 ROUNDS = 3
 
-SPEED = "from plait.doctor import measure; print(measure(seconds=1).model_steps)"
+SPEED = "from plait.doctor import measured_engine; print(measured_engine(seconds=1).model_steps)"
 
 COMMANDS = {
     "tasks": "plait tasks",
