@@ -43,16 +43,24 @@ const Carried = (() => {
     const most = [Math.max(1, ...points.map((p) => p.reach)), Math.max(1, ...points.map((p) => p.bits))];
     const at = (p) => `${40 + (300 * p.reach) / most[0]},${180 - (160 * p.bits) / most[1]}`;
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    svg.setAttribute("viewBox", "0 0 360 210");
+    svg.setAttribute("viewBox", "0 0 440 210");
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", `Frontier: ${points.map((p) => `reach ${p.reach} needs ${number(p.bits)} bits`).join("; ")}`);
-    const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-    line.setAttribute("points", points.map(at).join(" "));
-    svg.append(line);
-    for (const [x, y, text] of [[40, 200, "reach 0"], [290, 200, `${whole(most[0])} tokens`], [2, 14, `${number(most[1])} bits`]]) {
+    const last = points.at(-1);
+    for (const [kind, path] of [["axes", "40,20 40,180 340,180"], ["line", points.map(at).join(" ")]]) {
+      const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+      line.setAttribute("class", kind);
+      line.setAttribute("points", path);
+      svg.append(line);
+    }
+    for (const [x, y, side, text] of [
+      [40, 198, "start", "reach 0"], [340, 198, "end", `reach ${whole(most[0])} tokens`], [2, 12, "start", `${number(most[1])} bits`],
+      ...(last && last.reach > 0 ? [[346, 184 - (160 * last.bits) / most[1], "start", `${number(last.bits)} bits`]] : []),
+    ]) {
       const label = document.createElementNS("http://www.w3.org/2000/svg", "text");
       label.setAttribute("x", x);
       label.setAttribute("y", y);
+      label.setAttribute("text-anchor", side);
       label.textContent = text;
       svg.append(label);
     }

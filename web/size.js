@@ -105,7 +105,7 @@ const Size = (() => {
       per("recalls at most, without its growing cache", (a) => (a.capacity === null ? "not known" : `${whole(a.capacity.recall_items)} words`)),
       per("formulas", (a) => (a.verified ? "tested against the model's code" : "generic, not tested")),
     ];
-    show(parts.result, table("What each holds", ["", ...good.map((entry) => `${entry.config.name}: ${entry.answer.title}`)], rows));
+    show(parts.result, table("What each holds", ["", ...good.map(({ config, answer }) => (config.name.toLowerCase() === answer.title.toLowerCase() ? answer.title : `${config.name}: ${answer.title}`))], rows));
     const notes = good.flatMap((entry) => entry.answer.notes.map((note) => make("li", {}, `${entry.config.name}: ${note}`)));
     if (notes.length) parts.result.append(make("ul", { class: "notes" }, notes));
     drawFits(good);
@@ -130,7 +130,7 @@ const Size = (() => {
     const own = plan.candidates.find((c) => c.window === "own");
     const verdict = own === undefined || own.remains ? "is not ruled out" : `is ruled out (${own.exclusions.map((e) => e.bound).join(", ")})`;
     return make("div", {},
-      make("p", {}, `${asked[i].name}: to recall ${whole(plan.items)} words exactly, any model must carry ${bytes(plan.least_bytes)} from token to token. The model as it is ${verdict}; of ${plan.candidates.length} mixes of its layers ${out.length} are ruled out.`),
+      make("p", {}, `${asked[i].name}: to recall ${whole(plan.items)} words exactly, any model must carry ${bytes(plan.least_bytes)} from token to token. As it stands, the model ${verdict}; of ${plan.candidates.length} mixes of its layers, ${out.length} are ruled out.`),
       out.length ? make("details", {}, make("summary", {}, "Which"), make("ul", {}, out.slice(0, 40).map((c) => make("li", {}, `${c.pattern}, window ${c.window}: ${c.exclusions.map((e) => e.bound).join(", ")}`)))) : "");
   }));
 
@@ -147,14 +147,14 @@ const Size = (() => {
     parts.status = make("p", { role: "status", class: "status" });
     parts.configs = make("ul", { class: "configs", "aria-label": "Configs" });
     parts.errors = make("div", { role: "alert" });
-    for (const name of ["result", "fits", "theory"]) parts[name] = make("div");
+    for (const name of ["result", "fits", "theory"]) parts[name] = make("div", { class: name });
     const paste = make("textarea", { id: "size-paste", rows: 4, spellcheck: "false", placeholder: "{\"model_type\": \"jamba\", ..}" });
     const files = make("input", { id: "size-files", type: "file", multiple: true, accept: ".json,application/json", onchange: () => { addFiles([...files.files]); files.value = ""; } });
     const drop = make("div", {
       class: "drop",
-      ondragover: (event) => { event.preventDefault(); drop.classList.add("over"); },
+      ondragover: () => drop.classList.add("over"),
       ondragleave: () => drop.classList.remove("over"),
-      ondrop: (event) => { event.preventDefault(); drop.classList.remove("over"); addFiles([...event.dataTransfer.files]); },
+      ondrop: () => drop.classList.remove("over"),
     },
     make("label", { for: "size-files" }, "Drop config.json files here, or choose them"), files,
     make("label", { for: "size-paste" }, "or paste one"), paste,
@@ -174,5 +174,5 @@ const Size = (() => {
     update();
   };
 
-  return { build, view: () => view };
+  return { build, addFiles, view: () => view };
 })();

@@ -42,6 +42,14 @@
     TOOLS[tool].build(document.querySelector(`#${tool} .tool`), { saved: view, onchange: link.forget, link: link.element });
   };
 
+  // A file let go anywhere would else take the place of the page.
+  const files = (event) => event.dataTransfer?.types.includes("Files");
+  window.addEventListener("dragover", (event) => { if (files(event)) event.preventDefault(); });
+  window.addEventListener("drop", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    if (!document.getElementById("size").hidden) Size.addFiles([...event.dataTransfer.files]);
+  });
   window.addEventListener("hashchange", show);
   Python.start(say);
   await show();

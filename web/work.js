@@ -2,7 +2,7 @@
 "use strict";
 
 const Work = (() => {
-  const { make, show, slider, choice, number } = Page;
+  const { make, show, slider, choice } = Page;
   const MOST_TOKENS = 100;
   const ROWS_TRIED = 60;
 
@@ -16,6 +16,9 @@ const Work = (() => {
 
   /** Indices of the n-th entry of an array of that shape. */
   const unravel = (n, sizes) => sizes.reduceRight(([rest, at], size) => [Math.floor(rest / size), [rest % size, ...at]], [n, []])[1];
+
+  /** A weight in four digits: the least of them matter, so none is rounded to 0. */
+  const short = (value) => String(Number(value.toPrecision(4)));
 
   const factor = () => (view.factor - 50) / 25 + 1;
 
@@ -115,7 +118,7 @@ const Work = (() => {
     const array = original().weights[view.weight];
     const value = flat(array)[view.index];
     const place = unravel(view.index, shape(array)).join(", ");
-    const what = `${view.weight}[${place}] is ${number(value)}${view.factor === 50 ? "" : `, now ${number(value * factor())}`}. `;
+    const what = `${view.weight}[${place}] is ${short(value)}${view.factor === 50 ? "" : `, now ${short(value * factor())}`}. `;
     if (model === original()) {
       show(parts.damage, what, "Nothing is damaged.");
       return;
@@ -169,7 +172,7 @@ const Work = (() => {
 
   const drawWeights = () => {
     const model = original();
-    const names = Object.keys(model.weights);
+    const names = Object.keys(model.weights).filter((name) => flat(model.weights[name]).length > 0); // a layer may have no MLP
     if (!names.includes(view.weight)) {
       view.weight = names[0];
       view.index = 0;

@@ -49,4 +49,4 @@ def test_used_as_people_would(page: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, "\n".join(line[:300] for line in done.stdout.splitlines()[-120:])
-    assert int(re.search(r"^# pass (\d+)$", done.stdout, re.MULTILINE)[1]) >= 9  # pyright: ignore[reportOptionalSubscript]
+    assert int(re.search(r"^# pass (\d+)$", done.stdout, re.MULTILINE)[1]) >= 15  # pyright: ignore[reportOptionalSubscript]
