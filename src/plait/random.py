@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from plait.checks import check_integer
 from plait.deferred import deferred
@@ -19,9 +19,12 @@ from plait.native import gpu
 from plait.native.library import INTEGER, POINTER, Function
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 else:
+    np = deferred("numpy")
     torch = deferred("torch")
 
 TRAIN, SELECT, TEST, INIT, DROPOUT = range(5)
@@ -36,7 +39,7 @@ Word = TypeVar("Word", "Tensor", int)
 
 
 def philox4x32(counter: Sequence[Word], key: Sequence[Word], *, rounds: int = 10) -> tuple[Word, ...]:
-    """Four 32-bit words (int64 tensors with values in [0, 2^32), or integers) for counters of four and keys of two."""
+    """Four 32-bit words for counters of four and keys of two: integers, int64 tensors or uint64 arrays below 2^32."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(rounds):
@@ -56,6 +59,17 @@ def plain_bits(seed: int, n: int, *, step: int = 0, purpose: int = TRAIN, draw: 
     key = (seed & _MASK, seed >> 32 & _MASK)
     blocks = (philox4x32((block, draw, step, purpose), key) for block in range((n + 3) // 4))
     return [word for block in blocks for word in block][:n]
+
+
+def array_bits(
+    seed: int, n: int, *, step: int = 0, purpose: int = TRAIN, draw: int = 0
+) -> NDArray[np.uint64]:
+    """The same words as an array, for many of them without torch."""
+    counter: Any = np.zeros((4, (n + 3) // 4), dtype=np.uint64)  # arrays multiply and shift as tensors do
+    counter[0] = np.arange(counter.shape[1])
+    counter[1:] = np.array([[draw], [step], [purpose]])
+    key: Any = np.array([[seed & _MASK], [seed >> 32 & _MASK]], dtype=np.uint64)
+    return np.stack(philox4x32(tuple(counter), tuple(key)), axis=-1).reshape(-1)[:n]
 
 
 @dataclass(frozen=True)

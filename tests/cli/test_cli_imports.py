@@ -95,6 +95,10 @@ def test_results_are_read_with_polars_alone(tmp_path: Path) -> None:
     assert found["heavy"] == ["polars"]
 
 
+def test_bounds_that_sample_trees_need_numpy_alone(tmp_path: Path) -> None:
+    assert imported(tmp_path, "bounds", "multi-key-recall")["heavy"] == ["numpy"]
+
+
 def test_the_package_itself_imports_nothing_heavy() -> None:
     line = "import sys, plait, plait.tasks, plait.theory, plait.memory; print([m for m in HEAVY if m in sys.modules])"
     done = subprocess.run(

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from plait.deferred import deferred
-from plait.random import Stream, plain_bits
+from plait.random import array_bits, plain_bits
 from plait.theory.confidence import ALPHA, least_success_rate
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def _random_tree(n: int, k: int, root: int | None, sample: int) -> tuple[list[in
     keys, draw = n**k, 0
     letters = np.empty(0, dtype=np.int64)
     while True:
-        more = Stream(n * 1009 + k, sample, 7).integers(n, (40 * keys + k,), draw=draw).numpy()
+        words = array_bits(n * 1009 + k, 40 * keys + k, step=sample, purpose=7, draw=draw)
+        more = (words * n >> 32).astype(np.int64)
         letters, draw = np.concatenate([more, letters]), draw + 1
         if root is not None:
             letters[-k:] = [root // n**place % n for place in reversed(range(k))]
