@@ -172,6 +172,19 @@ class TestPlot:
         assert first.startswith("<svg")
         assert first.rstrip().endswith("</svg>")
 
+    def test_a_small_file_has_every_tick_in_one_path_and_every_mark(self):
+        plot = accuracy_plot(SUMMARIES)
+        whole, small = (svg_text(plot, name="a", told=told) for told in (True, False))
+        straight = set(re.findall(r'<path id="([^"]*)" d="M 0 0 (?:L|V|H)[^"C]*"', whole))
+        ticks = [
+            (x, y)
+            for name, x, y in re.findall(r'href="#([^"]*)" x="([^"]*)" y="([^"]*)"', whole)
+            if name in straight
+        ]
+        assert len(ticks) > 8
+        assert all(f"M{x} {y}v" in small or f"M{x} {y}h" in small for x, y in ticks)
+        assert small.count("<use") == whole.count("<use") - len(ticks)
+
     @pytest.mark.parametrize(
         ("path", "short"),
         [
@@ -179,6 +192,7 @@ class TestPlot:
             ("M 1 2 L 7.5 2", "M1 2H7.5"),
             ("M 0 0 L 3 4 L -5 6 z ", "M0 0 3 4-5 6z"),
             ("M 0 1 C 2 3 -4 5 6 7 L 1 2 z", "M0 1C2 3-4 5 6 7L1 2z"),
+            ("M 58.2 9.9 L 65.7 9.8 L 65.2 12 L 5 12.1 z", "M58.2 9.9l7.5-.1-.5 2.2-60.2 .1z"),
         ],
     )
     def test_short_paths_are_the_same_paths(self, path, short):
