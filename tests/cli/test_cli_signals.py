@@ -35,6 +35,18 @@ def test_stopped_while_it_trains(tmp_path: Path, number: int):
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_interrupted_before_its_first_step(tmp_path: Path):
+    """What a step needs may still be being imported, which ends at once."""
+    process = started(tmp_path, *SMALL.split())
+    deadline = time.monotonic() + 240
+    while not (tmp_path / "out" / ".members.lock").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == "plait: interrupted\n" or (said.startswith("plait: stopped: ") and said.count("\n") == 1)
+
+
 def test_interrupted_at_any_instant(tmp_path: Path):
     """While it starts, above all: one line or, before Python has come to us, nothing at all."""
     chance = random.Random(3)
