@@ -17,7 +17,7 @@ import torch
 from plait import HybridConfig
 from plait.tasks import SelectiveCopying
 from plait.training import Run, Train
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 
 PLACES = {
     "none": {},

@@ -32,7 +32,7 @@ from plait import HybridConfig, Stream
 from plait.random import TRAIN
 from plait.tasks import SelectiveCopying, sample_labelled
 from plait.training import Run, Train
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 
 TASK = SelectiveCopying()
 BATCH, TIME, WINDOW = 8, 100, 20

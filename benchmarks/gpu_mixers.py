@@ -17,7 +17,7 @@ from plait import HybridConfig
 from plait.checks import one_line
 from plait.layers.registry import MIXERS
 from plait.training import Run, Train
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 
 BASE, LEAST = "SSM", 60_000
 """Model-steps a second."""

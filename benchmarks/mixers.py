@@ -28,7 +28,7 @@ from engine import BATCH, TASK, TIME, WINDOW, TransformersLoop
 from plait import HybridConfig
 from plait.layers.registry import MIXERS
 from plait.training import Run, Train
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 
 BASE = "SSM-TF"
 LEAST = {"GDN": 0.5, "Mamba2": 0.5}

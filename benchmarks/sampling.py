@@ -18,7 +18,7 @@ from plait import HybridConfig, Stream
 from plait.tasks import TASKS as BUILT_IN
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, sample_labelled
 from plait.training import Run, Train
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 
 TASKS = {name: task() for name, task in BUILT_IN.items()} | {
     "selective-copying, adversarial": SelectiveCopying(variant="adversarial"),

@@ -27,7 +27,7 @@ from plait import HybridConfig
 from plait.kernels.selective_scan import gpu, tiled
 from plait.paper import wide_models as wide
 from plait.training import Run
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 
 DEVICE = torch.device("cuda")
 D, HEADS = 1024, 16

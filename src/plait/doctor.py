@@ -80,7 +80,7 @@ def measured_engine(*, seconds: float = 2.0) -> Speed:
     from plait.model import HybridConfig
     from plait.tasks import SelectiveCopying
     from plait.training import Run, Train
-    from plait.training.loop import Trainer
+    from plait.training.trainer import Trainer
 
     run = Run(
         task=SelectiveCopying(),

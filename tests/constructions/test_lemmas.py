@@ -24,7 +24,8 @@ from plait.constructions import (
 )
 from plait.constructions.copying import CopyingPlan
 from plait.constructions.line import LinePlan
-from plait.constructions.recall_long import LOUD_REGISTER, LongRecallPlan
+from plait.constructions.recall_long import LongRecallPlan
+from plait.constructions.recall_long_stream import LOUD_REGISTER
 from plait.constructions.register import widest_gap_decay
 from plait.constructions.residual import QUIET
 from plait.constructions.rounding import UNITS, Rounding

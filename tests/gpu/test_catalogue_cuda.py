@@ -8,7 +8,7 @@ import torch
 
 from plait.paper import CATALOGUE
 from plait.training import Run, train
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 
 DEVICE = os.environ.get("PLAIT_TEST_DEVICE", "cuda")
 """`cpu` tries the test itself where there is no GPU."""

@@ -12,7 +12,7 @@ from plait.random import TEST
 from plait.tasks import DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.training import Run, Train, evaluate
 from plait.training.evaluate import accuracy_counts
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 
 pytestmark = [
     pytest.mark.gpu,

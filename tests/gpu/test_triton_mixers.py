@@ -21,7 +21,7 @@ from plait.layers.registry import MIXERS
 from plait.native import gpu
 from plait.tasks import MQAR
 from plait.training import Run, Train
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from plait.experiments.settings import KEPT
-from plait.paper import protocol
+from plait.paper import program, protocol
 from plait.paper.protocol import FACTS, protocol_rows
 
 OTHERWISE = {"what a row holds", "where a needle is scored"}
@@ -28,7 +28,8 @@ def test_every_fact_stands_in_the_table_with_its_source():
 
 def test_the_protocol_that_plait_had_before_is_noticed(monkeypatch):
     """Mamba's steps kept, dropout everywhere or nowhere, rotary dimensions in pairs."""
-    monkeypatch.setattr(protocol, "AS_RUN", KEPT)
+    for place in (program, protocol):
+        monkeypatch.setattr(place, "AS_RUN", KEPT)
     noticed = {fact.what for fact in FACTS if not fact.agrees()} - OTHERWISE
     for words in (
         "linear maps",
@@ -44,13 +45,15 @@ def test_the_protocol_that_plait_had_before_is_noticed(monkeypatch):
 
 
 def test_dropout_elsewhere_is_noticed(monkeypatch):
-    monkeypatch.setattr(protocol, "AS_RUN", replace(protocol.AS_RUN, dropout_at="all"))
+    for place in (program, protocol):
+        monkeypatch.setattr(place, "AS_RUN", replace(place.AS_RUN, dropout_at="all"))
     (fact,) = (fact for fact in FACTS if fact.what == "dropout")
     assert not fact.agrees()
     assert fact.ours() == "0.1, elsewhere"
 
 
 def test_another_schedule_is_noticed(monkeypatch):
-    monkeypatch.setattr(protocol, "PROTOCOL", replace(protocol.PROTOCOL, warmup=200))
+    for place in (program, protocol):
+        monkeypatch.setattr(place, "PROTOCOL", replace(place.PROTOCOL, warmup=200))
     (fact,) = (fact for fact in FACTS if fact.what == "schedule")
     assert not fact.agrees()

@@ -12,7 +12,7 @@ from plait.memory import count
 from plait.paper import find_experiment
 from plait.report import updated_text
 from plait.report.ceilings import ceiling_sections
-from plait.report.page import NOTHING
+from plait.report.page_blocks import NOTHING
 from plait.tasks import Needle, SelectiveCopying
 from plait.theory import accuracy_ceiling, bits_proved, scored_positions
 

@@ -10,7 +10,8 @@ from plait.findings.words import decimals
 from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.report import markdown_table, update_pages, updated_text
 from plait.report.document import Column, Entry, Table
-from plait.report.page import NOTHING, written_pages
+from plait.report.page import written_pages
+from plait.report.page_blocks import NOTHING
 from plait.report.verdict_table import MOST_LETTERS
 
 ROOT = Path(__file__).parents[2]

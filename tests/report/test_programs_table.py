@@ -8,7 +8,8 @@ import pytest
 
 from plait.experiments import StoreError
 from plait.report import update_pages
-from plait.report.page import NOTHING, written_pages
+from plait.report.page import written_pages
+from plait.report.page_blocks import NOTHING
 from plait.report.programs import FILE, digest, programs_table, read_programs
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.training import Member, Run, Train, train
 from plait.training.ensemble import Ensemble
 from plait.training.evaluate import accuracy_counts
-from plait.training.loop import learning_rate_factor
+from plait.training.run import learning_rate_factor
 
 SHORT = Train(steps=6, warmup=2, batch=4, seq_len=24, test_sequences=70, select_sequences=8)
 

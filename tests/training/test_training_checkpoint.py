@@ -128,6 +128,6 @@ def test_tensors_of_another_shape_are_refused(tmp_path: Path):
 
 def test_an_edited_task_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     begun(tmp_path / "file", run())
-    monkeypatch.setattr("plait.training.loop.code_json", lambda run: '{"mine:Task":"0123"}')
+    monkeypatch.setattr("plait.training.trainer.code_json", lambda run: '{"mine:Task":"0123"}')
     with pytest.raises(ValueError, match="checkpoint of another run"):
         resumed(tmp_path / "file", run())

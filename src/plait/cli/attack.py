@@ -42,7 +42,7 @@ def attack_command(
     from plait.attack import attack as run
     from plait.model import load
     from plait.tasks import parse_task
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
 
     place = resolve_device(device)
     wanted = parse_task(task, parse_fields("--param", param))

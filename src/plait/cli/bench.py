@@ -28,7 +28,7 @@ def bench(
     plait bench engine
     plait bench engine -- --rounds 3 --d-model 8
     """
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
 
     place = resolve_device(device)
     programs = _programs()

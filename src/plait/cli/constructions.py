@@ -79,7 +79,7 @@ def build(
     from plait.constructions import describe, save, tradeoff
     from plait.constructions.choose import chosen_plan
     from plait.tasks import parse_task
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
 
     resolve_device(device)
     wanted, number = parse_task(task, parse_fields("--param", param)), parse_dtype(dtype, DTYPES)
@@ -172,7 +172,7 @@ def export(
     plait export copying --to hf -o copying-hf
     """
     from plait.export import export_hf, right_answers
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
     from plait.verify import load_constructed
 
     resolve_device(device)
@@ -235,7 +235,7 @@ def explain_command(
     from plait.compiler import load
     from plait.constructions import explain as explained
     from plait.constructions import plan_of
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
 
     resolve_device(device)
     model = load(folder)

@@ -67,6 +67,6 @@ def check_device(name: str) -> None:
         ValueError: as `resolve_device`.
     """
     if name not in ("auto", "cpu"):
-        from plait.training.loop import resolve_device
+        from plait.training.machine import resolve_device
 
         resolve_device(name)

@@ -92,7 +92,7 @@ def reproduce(
     """
     from plait.paper.asked import ask
     from plait.report.constructed import DRAWINGS
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
     from plait.training.preflight import check_runs
 
     resolve_device(device)

@@ -126,7 +126,7 @@ def report(
     plait report results --update docs --update README.md
     """
     from plait.report import folder_report, print_report, update_pages, write_html
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
 
     resolve_device(device)
     if update:

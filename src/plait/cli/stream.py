@@ -66,7 +66,7 @@ def stream(
     from plait.model.streaming import StreamReader
     from plait.tasks import parse_task
     from plait.tasks.streamed import StreamedScores
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
 
     place = resolve_device(device)
     if task is None and param:

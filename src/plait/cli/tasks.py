@@ -96,7 +96,7 @@ def _place(task: "Task", device: str) -> Any:
 
     if device != "cuda" and is_defined(task):
         return "cpu"
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
 
     return resolve_device(device)
 
@@ -135,7 +135,7 @@ def _sampled(task: "Task", *, seq_len: int, seed: int, device: str) -> dict[str,
     from plait.random import TEST, Stream
     from plait.tasks import sample_labelled
     from plait.tasks.rows import targets_to_rows
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
 
     seeds = torch.tensor([Stream(seed).seed], device=resolve_device(device))
     tokens, targets = sample_labelled(task, Stream(seeds, 0, TEST), batch=1, seq_len=seq_len)

@@ -102,7 +102,7 @@ def train_command(
     """
     from plait.experiments import Experiment
     from plait.training.engines import engine_for
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
     from plait.training.preflight import check_run
 
     given = {"pattern": pattern, "d_model": d_model, "window": _window(window)}
@@ -247,7 +247,7 @@ def evaluate(
     """
     from plait.model import load
     from plait.tasks import parse_task
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
     from plait.training.measure import measure
 
     place = resolve_device(device)

@@ -64,7 +64,7 @@ def verify_command(
     plait verify small --task selective-copying --param n_words=4 --param numbers=[1,2] --exhaustive --dtype bfloat16
     """
     from plait.tasks import parse_task
-    from plait.training.loop import resolve_device
+    from plait.training.machine import resolve_device
     from plait.verify import MOST_INPUTS, Checks, Claims, check_vocabulary, load_constructed
     from plait.verify import verify as verify_model
 

@@ -15,13 +15,14 @@ from plait.compiler.bounds import Bounds, bounds
 from plait.compiler.heads import Turns
 from plait.compiler.holdings import LEMMAS, answer_stretch, held
 from plait.compiler.interpreter import places
-from plait.compiler.layout import NORM_EPS, Layout
+from plait.compiler.layout import Layout
 from plait.compiler.lookups import AtDistance, Fetch, Match, Previous
 from plait.compiler.lower import lower
 from plait.compiler.program import Program
 from plait.compiler.program_json import program_to_json
 from plait.compiler.schedule import SSM, TF, ScheduledLayer, Scheduler
 from plait.compiler.statement import Statement
+from plait.compiler.stream_plan import NORM_EPS
 from plait.compiler.tf_ops import ByMatch
 from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
 from plait.constructions.residual import Residual

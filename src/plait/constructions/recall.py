@@ -13,7 +13,8 @@ import torch
 from plait.checks import check_integer
 from plait.constructions.codes import least_base
 from plait.constructions.plan import Plan
-from plait.constructions.recall_long import LOUD_REGISTER, RESERVE, LongRecallPlan
+from plait.constructions.recall_long import LongRecallPlan
+from plait.constructions.recall_long_stream import LOUD_REGISTER, RESERVE
 from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import Register, scaled, single_decay, widest_gap_decay
 from plait.constructions.rounding import check_dtype, type_name

@@ -34,7 +34,7 @@ from plait.experiments.shards import Shard
 from plait.experiments.spec import Experiment
 from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, saved, shards_said, stopped
 from plait.experiments.store import Store
-from plait.training.loop import resolve_device
+from plait.training.machine import resolve_device
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 

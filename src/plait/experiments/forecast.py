@@ -16,7 +16,8 @@ from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
 from plait.training.engines import WIDE_FROM, engine_for, parameter_count
-from plait.training.loop import Trainer, resolve_device
+from plait.training.machine import resolve_device
+from plait.training.trainer import Trainer
 
 MOST_TIMED = 4
 """Cells that are trained for a moment; the time of the others follows from their sizes."""

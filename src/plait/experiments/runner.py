@@ -23,7 +23,7 @@ from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, shards_said, stoppe
 from plait.experiments.store import Store
 from plait.training.evaluation import Evaluation
 from plait.training.identity import member_id
-from plait.training.loop import resolve_device
+from plait.training.machine import resolve_device
 from plait.training.moment import Callback
 from plait.training.run import Run
 

@@ -32,7 +32,7 @@ from plait.experiments.spec import Experiment
 from plait.experiments.stopping import stopped
 from plait.experiments.store import Store
 from plait.training.evaluation import Evaluation
-from plait.training.loop import resolve_device
+from plait.training.machine import resolve_device
 
 CONNECT_SECONDS = 10.0
 

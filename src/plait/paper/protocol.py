@@ -6,25 +6,31 @@ written down. `python -m plait.paper.protocol` prints the table; docs/results ha
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-
-import torch
+from dataclasses import dataclass
 
 from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS
 from plait.experiments.settings import AS_RUN
-from plait.layers.transformer import TransformerLayer
-from plait.memory import count
-from plait.model import HybridConfig, HybridLM
 from plait.paper.fig4 import FIG4
 from plait.paper.fig5 import FIG5
 from plait.paper.fig6 import FIG6
 from plait.paper.fig7 import FIG7
 from plait.paper.grids import LR_GRID, PROTOCOL
-from plait.random import DROPOUT, Stream
-from plait.tasks import Needle, SelectiveCopying
+from plait.paper.program import (
+    BIASES,
+    PARAMETERS,
+    agreeing_sizes,
+    attention_window,
+    dropout_acts,
+    first_step_size,
+    fresh_weights,
+    linear_deviations,
+    listed_sizes,
+    needle_scored_from_its_word,
+    program_config,
+    rate_factor,
+)
+from plait.tasks import SelectiveCopying
 from plait.training.evaluate import EIGHT
-from plait.training.loop import learning_rate_factor
-from plait.training.run import Run
 
 PROGRAM = "released program"
 TEXT = "the paper's text"
@@ -51,139 +57,36 @@ class Fact:
     note: str = ""
 
 
-def program_config(pattern: str, d_model: int = 8, **changes: object) -> HybridConfig:
-    """The model of a cell of Figure 4 as the program ran it."""
-    base = FIG4.experiment.base
-    model = replace(base.model, pattern=pattern, d_model=d_model, **changes)  # pyright: ignore[reportArgumentType]
-    return AS_RUN.of(Run(task=base.task, model=model, train=PROTOCOL)).model
-
-
-def _weights(name: str, d_model: int = 96) -> torch.Tensor:
-    """A tensor of a freshly initialised hybrid, large enough for its deviation to be seen."""
-    model = HybridLM(replace(program_config("SSM-TF", d_model), vocab_size=34), seed=0, dtype=torch.float64)
-    return model.get_parameter(name).detach()
-
-
-LINEAR = (
-    "layers.0.mixer.in_proj.weight",
-    "layers.0.mixer.x_proj.weight",
-    "layers.0.mixer.dt_proj.weight",
-    "layers.0.mixer.out_proj.weight",
-    "layers.1.attention.query_key_value.weight",
-    "layers.1.attention.dense.weight",
-    "layers.1.mlp.dense_h_to_4h.weight",
-    "layers.1.mlp.dense_4h_to_h.weight",
-    "embedding.weight",
-)
-BIASES = (
-    "layers.0.mixer.dt_proj.bias",
-    "layers.1.attention.query_key_value.bias",
-    "layers.1.attention.dense.bias",
-    "layers.1.mlp.dense_h_to_4h.bias",
-    "layers.1.mlp.dense_4h_to_h.bias",
-)
-
-
-def _deviations() -> list[float]:
-    return [float(_weights(name).std()) for name in LINEAR]
-
-
-def _step() -> float:
-    """Where every step size begins."""
-    return float(torch.nn.functional.softplus(_weights("layers.0.mixer.dt_proj.bias")).mean())
-
-
-def _dropped() -> tuple[bool, bool]:
-    """Whether dropout acts on the embedding, and whether on anything behind it."""
-    model = HybridLM(replace(program_config("TF-TF"), vocab_size=34), seed=0, dtype=torch.float64).train()
-    layer = model.layers[0]
-    assert isinstance(layer, TransformerLayer)
-    hidden = torch.randn(1, 9, 8, dtype=torch.float64)
-    stream = Stream(0, 1, DROPOUT)
-    tokens = torch.arange(9).unsqueeze(0)
-    return (
-        not torch.equal(model(tokens, stream), model(tokens, Stream(0, 2, DROPOUT))),
-        not torch.equal(layer(hidden, stream), layer(hidden)),
-    )
-
-
-def _window() -> int:
-    """How many tokens, itself included, a query of Figure 4's attention reads, by what moves its output."""
-    layer = TransformerLayer(replace(program_config("TF-TF"), vocab_size=34).layer_specs()[0]).double()
-    layer.reset_parameters(Stream(0))
-    hidden = torch.randn(1, 40, 8, dtype=torch.float64, requires_grad=True)
-    layer(hidden)[0, -1].sum().backward()
-    assert hidden.grad is not None
-    return int((hidden.grad[0].abs().sum(-1) > 0).sum())
-
-
-PARAMETERS = {
-    ("SelectiveCopying", "SSM-TF"): {4: 872, 8: 2_192, 12: 3_960},
-    ("SelectiveCopying", "TF-TF"): {16: 5_024, 20: 7_560, 24: 10_608, 32: 18_240},
-    ("SelectiveCopying", "SSM-SSM"): {16: 7_328, 20: 10_280, 24: 13_488, 32: 21_056},
-    ("SelectiveCopying", "TF-SSM"): {8: 2_192},
-    ("MultiKeyRecall", "SSM-TF"): {4: 780, 8: 2_008, 12: 3_684, 16: 5_808, 20: 8_460, 24: 11_496},
-    ("MultiKeyRecall", "TF-TF"): {4: 396, 8: 1_304, 12: 2_724, 16: 4_656, 20: 7_100, 24: 10_056},
-    ("MultiKeyRecall", "SSM-SSM"): {4: 1_164, 8: 2_712, 12: 4_644, 16: 6_960, 20: 9_820, 24: 12_936},
-}
-"""Trainable parameters that a model of this family has, by task, pattern and width."""
-
-_VOCABULARY = {"SelectiveCopying": 34, "MultiKeyRecall": 11}
-
-
-def _counts() -> int:
-    """How many of `PARAMETERS` our models have to the parameter."""
-    return sum(
-        count(replace(program_config(pattern, d_model), vocab_size=_VOCABULARY[task]), 100).parameters
-        == wanted
-        for (task, pattern), sizes in PARAMETERS.items()
-        for d_model, wanted in sizes.items()
-    )
-
-
-def _total() -> int:
-    return sum(len(sizes) for sizes in PARAMETERS.values())
-
-
-def _first_scored_needle() -> bool:
-    """Whether a needle is scored from its word on, one after its marker."""
-    task = Needle()
-    tokens = task.sample(Stream(0), batch=32, seq_len=100)
-    scored = task.targets(tokens).scored
-    marker = (tokens == task.n_words).int().argmax(-1)
-    return bool((scored.int().argmax(-1) == marker + 1).all())
-
-
 FACTS = (
     Fact(
         what="linear maps at the start, Mamba's step projection included, and the embedding",
         program="normal(0, 0.02)",
         source=PROGRAM,
-        ours=lambda: f"standard deviations {min(_deviations()):.4f} to {max(_deviations()):.4f}",
-        agrees=lambda: all(abs(std / 0.02 - 1) < 0.05 for std in _deviations()),
+        ours=lambda: f"standard deviations {min(linear_deviations()):.4f} to {max(linear_deviations()):.4f}",
+        agrees=lambda: all(abs(std / 0.02 - 1) < 0.05 for std in linear_deviations()),
     ),
     Fact(
         what="biases at the start",
         program="0, that of the step projection too",
         source=PROGRAM,
-        ours=lambda: "0" if not any(_weights(name).any() for name in BIASES) else "not 0",
-        agrees=lambda: not any(_weights(name).any() for name in BIASES),
+        ours=lambda: "0" if not any(fresh_weights(name).any() for name in BIASES) else "not 0",
+        agrees=lambda: not any(fresh_weights(name).any() for name in BIASES),
     ),
     Fact(
         what="step sizes at the start",
         program="softplus(0) = 0.69",
         source=PROGRAM,
-        ours=lambda: f"{_step():.2f}",
-        agrees=lambda: abs(_step() - 0.6931) < 1e-3,
+        ours=lambda: f"{first_step_size():.2f}",
+        agrees=lambda: abs(first_step_size() - 0.6931) < 1e-3,
         note='plait kept Mamba\'s own (0.001 to 0.1) until then: `init="paper"`',
     ),
     Fact(
         what="convolution at the start, its bias too",
         program="uniform within 0.5",
         source=PROGRAM,
-        ours=lambda: f"within {float(_weights('layers.0.mixer.conv1d.bias').abs().max()):.2f}",
+        ours=lambda: f"within {float(fresh_weights('layers.0.mixer.conv1d.bias').abs().max()):.2f}",
         agrees=lambda: all(
-            0.45 < float(_weights(f"layers.0.mixer.conv1d.{part}").abs().max()) <= 0.5
+            0.45 < float(fresh_weights(f"layers.0.mixer.conv1d.{part}").abs().max()) <= 0.5
             for part in ("weight", "bias")
         ),
     ),
@@ -192,9 +95,10 @@ FACTS = (
         program="0.1 on the embedding's output alone",
         source=PROGRAM,
         ours=lambda: (
-            f"{program_config('TF-TF').dropout:g}, {'embedding alone' if _dropped() == (True, False) else 'elsewhere'}"
+            f"{program_config('TF-TF').dropout:g}, "
+            f"{'embedding alone' if dropout_acts() == (True, False) else 'elsewhere'}"
         ),
-        agrees=lambda: program_config("TF-TF").dropout == 0.1 and _dropped() == (True, False),
+        agrees=lambda: program_config("TF-TF").dropout == 0.1 and dropout_acts() == (True, False),
     ),
     Fact(
         what="1, 3 or 5 rotary dimensions (widths 4, 12, 20)",
@@ -219,8 +123,8 @@ FACTS = (
         what="schedule",
         program="100 steps linear up, then linear down to 0",
         source=TEXT,
-        ours=lambda: f"{PROTOCOL.warmup} steps up, {_factor(PROTOCOL.steps):g} at the end",
-        agrees=lambda: [_factor(step) for step in (0, 50, 100, 2_050, 4_000)] == [0, 0.5, 1, 0.5, 0],
+        ours=lambda: f"{PROTOCOL.warmup} steps up, {rate_factor(PROTOCOL.steps):g} at the end",
+        agrees=lambda: [rate_factor(step) for step in (0, 50, 100, 2_050, 4_000)] == [0, 0.5, 1, 0.5, 0],
     ),
     Fact(
         what="steps, sequences and tokens",
@@ -276,10 +180,10 @@ FACTS = (
         program="20 on copying, 100 on multi-key recall, 20 and 100 on needle, the query included",
         source=PROGRAM,
         ours=lambda: (
-            f"{_window()}, {FIG6.experiment.base.model.window}, {FIG7.experiment.values('model.window')}"
+            f"{attention_window()}, {FIG6.experiment.base.model.window}, {FIG7.experiment.values('model.window')}"
         ),
         agrees=lambda: (
-            _window() == 20
+            attention_window() == 20
             and FIG6.experiment.base.model.window == 100
             and FIG7.experiment.values("model.window") == (20, 100)
         ),
@@ -304,7 +208,7 @@ FACTS = (
         what="where a needle is scored",
         program="from its marker on, whose answer is one token in the future",
         source=PROGRAM,
-        ours=lambda: "from its word on" if _first_scored_needle() else "elsewhere",
+        ours=lambda: "from its word on" if needle_scored_from_its_word() else "elsewhere",
         agrees=lambda: False,
         note="no causal model can answer at the marker; about 1 in 75 of the scored tokens",
     ),
@@ -322,14 +226,10 @@ FACTS = (
         what="trainable parameters",
         program=f"{sum(len(sizes) for sizes in PARAMETERS.values())} sizes",
         source="counted from the blocks of transformers",
-        ours=lambda: f"{_counts()} of {_total()} to the parameter",
-        agrees=lambda: _counts() == _total(),
+        ours=lambda: f"{agreeing_sizes()} of {listed_sizes()} to the parameter",
+        agrees=lambda: agreeing_sizes() == listed_sizes(),
     ),
 )
-
-
-def _factor(step: int) -> float:
-    return learning_rate_factor(step, steps=PROTOCOL.steps, warmup=PROTOCOL.warmup)
 
 
 def protocol_rows() -> list[dict[str, str]]:

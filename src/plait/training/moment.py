@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 
 from plait.training.run import Run, Train
 
+Watch = Callable[[int, int, list[float]], None]
+"""Called now and then with (steps done, steps in all, each member's latest mean loss)."""
+
+
 SEQUENCES = 8
 """Of the separate sequences, for the accuracy so far: forward passes of about a third of a step."""
 

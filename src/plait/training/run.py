@@ -173,3 +173,10 @@ def _number(name: str, value: object, *, zero: bool) -> float:
             f"{name} must be finite and {'at least' if zero else 'above'} 0, got {shortened(value)}"
         )
     return number
+
+
+def learning_rate_factor(step: int, *, steps: int, warmup: int) -> float:
+    """The share of the peak learning rate at step 0, 1, ..: linear up over `warmup`, then linear down to 0."""
+    if step < warmup:
+        return step / warmup
+    return max(0.0, (steps - step) / max(1, steps - warmup))

@@ -7,17 +7,10 @@ from typing import cast
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import Body, attention_of, decoder
-from plait.memory.huggingface.fields import Fields, shown
+from plait.memory.huggingface.fields import OFF, Fields, Flag, shown
 from plait.memory.huggingface.mixers import lightning
-from plait.memory.huggingface.recipe import (
-    N_SHARED_2,
-    OFF,
-    ROUTED,
-    Flag,
-    Recipe,
-    Sparse,
-    first_layers,
-)
+from plait.memory.huggingface.recipe import Recipe
+from plait.memory.huggingface.recipe_experts import N_SHARED_2, ROUTED, Sparse, first_layers
 
 
 def nemotron_nas(f: Fields) -> Body:

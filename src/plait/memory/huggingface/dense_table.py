@@ -1,7 +1,7 @@
 """Families with one feed-forward part in every layer, as rows."""
 
-from plait.memory.huggingface.fields import Fields
-from plait.memory.huggingface.recipe import MLP_BIAS, OFF, ON, Flag, Recipe, every, from_the_end, late
+from plait.memory.huggingface.fields import MLP_BIAS, OFF, ON, Fields, Flag
+from plait.memory.huggingface.recipe import Recipe, every, from_the_end, late
 
 
 def _stablelm_norms(f: Fields, d: int) -> int:

@@ -149,7 +149,7 @@ _ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("dbrx", "DBRX", "DbrxForCausalLM", "odd_families.dbrx"),
     ("hrm_text", "HRM Text", "HrmTextForCausalLM", "odd_families.hrm_text"),
     ("dory", "Dory", "DoryForCausalLM", "odd_families.dory"),
-    ("muse_spark_text", "Muse Spark", "MuseSparkTextModel", "odd_families.muse_spark"),
+    ("muse_spark_text", "Muse Spark", "MuseSparkTextModel", "other_families.muse_spark"),
     ("molmo2_text", "Molmo 2", "Molmo2TextModel", "odd_families.molmo2"),
     ("ernie4_5_vl_moe_text", "ERNIE 4.5 VL", "Ernie4_5_VLMoeTextModel", "odd_families.ernie4_5_vl_moe"),
     ("diffllama", "DiffLlama", "DiffLlamaForCausalLM", "dense_table.DIFFLLAMA"),

@@ -4,6 +4,7 @@ What a reader asks for is recorded, so that fields which nobody asked for can be
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from plait.checks import shortened as shown
@@ -247,3 +248,20 @@ def fields_by_layer(f: Fields, n: int, *, known: tuple[str, ...]) -> list[Fields
             raise f.refuse(f"per_layer_config is read for {', '.join(known)}, got {shown(unknown[0])}")
         by_index[int(key)] = own
     return [Fields({**f.data, **by_index.get(i, {})}, f.model_type) for i in range(n)]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A switch: always so, or the default of a boolean field with any of these names."""
+
+    default: bool
+    names: tuple[str, ...] = ()
+
+    def of(self, f: Fields) -> bool:
+        """Its value in a file."""
+        return f.flag(*self.names, default=self.default) if self.names else self.default
+
+
+OFF, ON = Flag(False), Flag(True)
+ATTENTION_BIAS = Flag(False, ("attention_bias",))
+MLP_BIAS = Flag(False, ("mlp_bias",))

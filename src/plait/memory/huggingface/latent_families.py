@@ -7,14 +7,7 @@ from plait.memory.huggingface.blocks import Experts, LatentAttention, indexer, m
 from plait.memory.huggingface.body import Body, decoder, only, window_of
 from plait.memory.huggingface.fields import Fields, fields_by_layer, shown
 from plait.memory.huggingface.latent_table import INDEXED, SCORES, by_frequency, choosing
-from plait.memory.huggingface.recipe import (
-    N_SHARED,
-    ROUTED,
-    ROUTED_ANY,
-    Dense,
-    Sparse,
-    first_layers,
-)
+from plait.memory.huggingface.recipe_experts import N_SHARED, ROUTED, ROUTED_ANY, Dense, Sparse, first_layers
 
 IGNORED = ("num_key_value_heads", "qk_head_dim", "index_topk", "mlp_bias")
 

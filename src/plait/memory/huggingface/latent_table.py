@@ -6,17 +6,14 @@ from dataclasses import dataclass, replace
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import LatentAttention, indexer, mlp
 from plait.memory.huggingface.body import Body, decoder, only
-from plait.memory.huggingface.fields import Fields, shown
-from plait.memory.huggingface.recipe import (
-    MLP_BIAS,
+from plait.memory.huggingface.fields import MLP_BIAS, OFF, Fields, Flag, shown
+from plait.memory.huggingface.recipe_experts import (
     N_SHARED,
     N_SHARED_2,
-    OFF,
     ROUTED,
     ROUTED_ANY,
     ROUTED_NUM,
     SHARED_ANY,
-    Flag,
     Sparse,
     first_layers,
 )

@@ -5,10 +5,19 @@ from math import ceil
 
 from plait.memory.block import Block, Layer, norm
 from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import Body, around, attention_of, decoder, window_of
+from plait.memory.huggingface.body import (
+    ATTENTION_KINDS,
+    Body,
+    around,
+    attention_of,
+    decoder,
+    only,
+    window_of,
+)
 from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.linear_families import delta_of, stack_of
 from plait.memory.huggingface.mixers import mlstm, rg_lru, rwkv4, rwkv4_channel_mix, short_conv
+from plait.memory.huggingface.recipe_experts import first_layers
 from plait.memory.huggingface.transformers_only import normed_heads
 
 
@@ -188,3 +197,47 @@ def lara_mini(f: Fields) -> Body:
     shared = mlp(d, f.integer("shared_expert_intermediate_size", default=512))
     layers = stack_of(f, kinds, mixers, lambda _: (routed, shared, norm(d, 2)))
     return decoder(f, layers, d_model=d, vocab_size=151936, tied=True)
+
+
+def muse_spark(f: Fields) -> Body:
+    """The language model of Muse Spark: experts at a width of their own, gates on both residual branches."""
+    d, n = f.integer("hidden_size", default=8192), f.n_layers(62)
+    kinds = f.layer_types(
+        default_layers=n, default=lambda i: "sliding_attention" if (n - 1 - i) % 4 else "full_attention"
+    )
+    only(f, kinds, ATTENTION_KINDS[:2])
+    heads, n_kv = f.heads(default=128, default_kv=16)
+    width, bias = f.d_head(d, heads, default=64), f.flag("attention_bias", default=False)
+    plain = Attention(
+        d_model=d,
+        n_heads=heads,
+        n_kv=n_kv,
+        d_head=width,
+        bias=bias,
+        out_bias=bias,
+        extra_matrices=d * heads * width,
+    )
+    latent, units = (
+        f.integer("moe_hidden_size", default=4096),
+        f.integer("moe_intermediate_size", default=4096),
+    )
+    experts, per_token = (
+        f.renamed("num_local_experts", "num_experts", default=256),
+        f.integer("num_experts_per_tok", default=8),
+    )
+    routed = Experts(d_model=d, n_experts=experts, per_token=per_token, d_mlp=units, latent=latent).block
+    routed = replace(routed, weights=routed.weights + 2 * latent)
+    dense, feed = first_layers(0)(f, n), mlp(d, f.integer("intermediate_size", default=16384))
+    f.ignore("qk_scale_factor", "output_multiplier", "layer_rope_theta")
+    layers = tuple(
+        Layer(
+            kind=kind,
+            blocks=(
+                replace(plain, window=window_of(f, kind, default=2048)).block,
+                feed if dense(i) else routed,
+                norm(d, 5),
+            ),
+        )
+        for i, kind in enumerate(kinds)
+    )
+    return decoder(f, layers, d_model=d, vocab_size=202048)

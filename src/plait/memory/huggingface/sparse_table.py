@@ -2,28 +2,23 @@
 
 from collections.abc import Callable
 
-from plait.memory.huggingface.fields import Fields, shown
-from plait.memory.huggingface.recipe import (
+from plait.memory.huggingface.fields import MLP_BIAS, OFF, ON, Fields, Flag, shown
+from plait.memory.huggingface.recipe import Kinds, Recipe, every
+from plait.memory.huggingface.recipe_experts import (
     EITHER,
     EXPERTS,
     LOCAL,
-    MLP_BIAS,
     N_SHARED,
     N_SHARED_2,
     NUM_SHARED,
-    OFF,
-    ON,
     ROUTED,
     ROUTED_ANY,
     ROUTED_NUM,
     SHARED_ANY,
-    Flag,
-    Kinds,
-    Recipe,
     Shared,
     Sparse,
-    every,
     first_layers,
+    sparse_step,
 )
 
 USE_BIAS = Flag(False, ("use_bias",))
@@ -36,18 +31,6 @@ def _ernie_dense(f: Fields, n: int) -> Callable[[int], bool]:
     step = f.integer("moe_layer_interval", default=1)
     end = n - 1 if last == -1 else last
     return lambda i: not (first <= i <= end and (i + 1) % step == 0)
-
-
-def sparse_step(n_dense: tuple[int, ...] = ()) -> Callable[[Fields, int], Callable[[int], bool]]:
-    """Experts in every decoder_sparse_step-th layer, but for those in mlp_only_layers (`n_dense` by default)."""
-
-    def dense(f: Fields, n: int) -> Callable[[int], bool]:
-        named = f.indices("mlp_only_layers", n)
-        only = n_dense if named is None else named
-        step = f.integer("decoder_sparse_step", default=1)
-        return lambda i: i in only or (i + 1) % step > 0
-
-    return dense
 
 
 def _after_dense(f: Fields, n: int) -> tuple[Kinds, int | None]:

@@ -7,14 +7,7 @@ from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import ATTENTION_KINDS, Body, decoder, only, window_of
 from plait.memory.huggingface.fields import Fields, fields_by_layer, shown
 from plait.memory.huggingface.latent_table import SCORES
-from plait.memory.huggingface.recipe import (
-    EITHER,
-    EXPERTS,
-    ROUTED,
-    Shared,
-    Sparse,
-    first_layers,
-)
+from plait.memory.huggingface.recipe_experts import EITHER, EXPERTS, ROUTED, Shared, Sparse, first_layers
 
 OTHERWISE = "the class takes {taken} for {name}, where the file has {got}: that field is not read by it"
 

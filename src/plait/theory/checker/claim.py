@@ -21,7 +21,8 @@ from plait.theory.checker.codecs.slots import Slots, Union
 from plait.theory.checker.document import Refused
 from plait.theory.checker.game import Board
 from plait.theory.checker.own_task import OwnTask, name_of
-from plait.theory.checker.rules import Rule, rule_of
+from plait.theory.checker.row_rule import Rule
+from plait.theory.checker.rules import rule_of
 
 FORMAT, VERSION = "plait certificate", 1
 LEAST_CONFIDENCE = Fraction(999, 1000)

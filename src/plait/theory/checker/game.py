@@ -13,8 +13,7 @@ from itertools import islice
 from plait.theory.checker.codecs.base import Codec, UndefinedAnswer
 from plait.theory.checker.document import Refused
 from plait.theory.checker.own_task import OwnTask
-from plait.theory.checker.row_rule import RowRule
-from plait.theory.checker.rules import Rule
+from plait.theory.checker.row_rule import RowRule, Rule
 
 MOST_EXHAUSTIVE = 10_000
 MOST_WORK = 150_000_000

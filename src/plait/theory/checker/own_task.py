@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from plait.theory.checker.document import Refused
-from plait.theory.checker.rules import RULES, Tokens, Walk
+from plait.theory.checker.row_rule import Tokens, Walk
+from plait.theory.checker.rules import RULES
 
 _TOKENS_PER_CALL = 200_000
 _CALL = 3_000

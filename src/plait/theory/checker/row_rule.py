@@ -2,6 +2,24 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Protocol
+
+Tokens = Sequence[int]
+Walk = Callable[[Tokens], "list[int | None]"]
+
+
+class Rule(Protocol):
+    """A task as the checker knows it: tokens are in [0, n_tokens)."""
+
+    n_tokens: int
+
+    def open(self, prefix: Tokens) -> Walk:
+        """The targets at every position of any suffix behind the prefix."""
+        ...
+
+    def work(self, tokens: int) -> int:
+        """Steps that reading so many tokens of a prefix, or walking so many of a suffix, may take."""
+        ...
 
 
 class RowRule(ABC):

@@ -1,4 +1,4 @@
-"""Training one wide model over processes: the steps of `plait.training.loop` to rounding, whatever their number.
+"""Training one wide model over processes: the steps of `plait.training.trainer` to rounding, whatever their number.
 
 Every process draws the whole step's rows, which costs little, and computes its own; weights, gradients and moments lie
 in parts. What is measured at the end is the whole model, on the first process.
@@ -23,10 +23,11 @@ from plait.training.fsdp import checkpoint as files
 from plait.training.fsdp.model import PartedModel
 from plait.training.fsdp.processes import Processes
 from plait.training.identity import NUMERICS, code_json
-from plait.training.loop import Trainer, Watch, learning_rate_factor
+from plait.training.moment import Watch
 from plait.training.preflight import check_promises
 from plait.training.result import Result
-from plait.training.run import Run
+from plait.training.run import Run, learning_rate_factor
+from plait.training.trainer import Trainer
 
 ENGINE = "fsdp"
 

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
-from plait.training.loop import resolve_device
+from plait.training.machine import resolve_device
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,122 @@
+"""What plait does where the released program of arXiv 2603.08859 makes a choice, computed from the code that runs."""
+
+from dataclasses import replace
+
+import torch
+
+from plait.experiments.settings import AS_RUN
+from plait.layers.transformer import TransformerLayer
+from plait.memory import count
+from plait.model import HybridConfig, HybridLM
+from plait.paper.fig4 import FIG4
+from plait.paper.grids import PROTOCOL
+from plait.random import DROPOUT, Stream
+from plait.tasks import Needle
+from plait.training.run import Run, learning_rate_factor
+
+
+def program_config(pattern: str, d_model: int = 8, **changes: object) -> HybridConfig:
+    """The model of a cell of Figure 4 as the program ran it."""
+    base = FIG4.experiment.base
+    model = replace(base.model, pattern=pattern, d_model=d_model, **changes)  # pyright: ignore[reportArgumentType]
+    return AS_RUN.of(Run(task=base.task, model=model, train=PROTOCOL)).model
+
+
+def fresh_weights(name: str, d_model: int = 96) -> torch.Tensor:
+    """A tensor of a freshly initialised hybrid, large enough for its deviation to be seen."""
+    model = HybridLM(replace(program_config("SSM-TF", d_model), vocab_size=34), seed=0, dtype=torch.float64)
+    return model.get_parameter(name).detach()
+
+
+LINEAR = (
+    "layers.0.mixer.in_proj.weight",
+    "layers.0.mixer.x_proj.weight",
+    "layers.0.mixer.dt_proj.weight",
+    "layers.0.mixer.out_proj.weight",
+    "layers.1.attention.query_key_value.weight",
+    "layers.1.attention.dense.weight",
+    "layers.1.mlp.dense_h_to_4h.weight",
+    "layers.1.mlp.dense_4h_to_h.weight",
+    "embedding.weight",
+)
+BIASES = (
+    "layers.0.mixer.dt_proj.bias",
+    "layers.1.attention.query_key_value.bias",
+    "layers.1.attention.dense.bias",
+    "layers.1.mlp.dense_h_to_4h.bias",
+    "layers.1.mlp.dense_4h_to_h.bias",
+)
+
+
+def linear_deviations() -> list[float]:
+    return [float(fresh_weights(name).std()) for name in LINEAR]
+
+
+def first_step_size() -> float:
+    """Where every step size begins."""
+    return float(torch.nn.functional.softplus(fresh_weights("layers.0.mixer.dt_proj.bias")).mean())
+
+
+def dropout_acts() -> tuple[bool, bool]:
+    """Whether dropout acts on the embedding, and whether on anything behind it."""
+    model = HybridLM(replace(program_config("TF-TF"), vocab_size=34), seed=0, dtype=torch.float64).train()
+    layer = model.layers[0]
+    assert isinstance(layer, TransformerLayer)
+    hidden = torch.randn(1, 9, 8, dtype=torch.float64)
+    stream = Stream(0, 1, DROPOUT)
+    tokens = torch.arange(9).unsqueeze(0)
+    return (
+        not torch.equal(model(tokens, stream), model(tokens, Stream(0, 2, DROPOUT))),
+        not torch.equal(layer(hidden, stream), layer(hidden)),
+    )
+
+
+def attention_window() -> int:
+    """How many tokens, itself included, a query of Figure 4's attention reads, by what moves its output."""
+    layer = TransformerLayer(replace(program_config("TF-TF"), vocab_size=34).layer_specs()[0]).double()
+    layer.reset_parameters(Stream(0))
+    hidden = torch.randn(1, 40, 8, dtype=torch.float64, requires_grad=True)
+    layer(hidden)[0, -1].sum().backward()
+    assert hidden.grad is not None
+    return int((hidden.grad[0].abs().sum(-1) > 0).sum())
+
+
+PARAMETERS = {
+    ("SelectiveCopying", "SSM-TF"): {4: 872, 8: 2_192, 12: 3_960},
+    ("SelectiveCopying", "TF-TF"): {16: 5_024, 20: 7_560, 24: 10_608, 32: 18_240},
+    ("SelectiveCopying", "SSM-SSM"): {16: 7_328, 20: 10_280, 24: 13_488, 32: 21_056},
+    ("SelectiveCopying", "TF-SSM"): {8: 2_192},
+    ("MultiKeyRecall", "SSM-TF"): {4: 780, 8: 2_008, 12: 3_684, 16: 5_808, 20: 8_460, 24: 11_496},
+    ("MultiKeyRecall", "TF-TF"): {4: 396, 8: 1_304, 12: 2_724, 16: 4_656, 20: 7_100, 24: 10_056},
+    ("MultiKeyRecall", "SSM-SSM"): {4: 1_164, 8: 2_712, 12: 4_644, 16: 6_960, 20: 9_820, 24: 12_936},
+}
+"""Trainable parameters that a model of this family has, by task, pattern and width."""
+
+_VOCABULARY = {"SelectiveCopying": 34, "MultiKeyRecall": 11}
+
+
+def agreeing_sizes() -> int:
+    """How many of `PARAMETERS` our models have to the parameter."""
+    return sum(
+        count(replace(program_config(pattern, d_model), vocab_size=_VOCABULARY[task]), 100).parameters
+        == wanted
+        for (task, pattern), sizes in PARAMETERS.items()
+        for d_model, wanted in sizes.items()
+    )
+
+
+def listed_sizes() -> int:
+    return sum(len(sizes) for sizes in PARAMETERS.values())
+
+
+def needle_scored_from_its_word() -> bool:
+    """Whether a needle is scored from its word on, one after its marker."""
+    task = Needle()
+    tokens = task.sample(Stream(0), batch=32, seq_len=100)
+    scored = task.targets(tokens).scored
+    marker = (tokens == task.n_words).int().argmax(-1)
+    return bool((scored.int().argmax(-1) == marker + 1).all())
+
+
+def rate_factor(step: int) -> float:
+    return learning_rate_factor(step, steps=PROTOCOL.steps, warmup=PROTOCOL.warmup)
