@@ -6,11 +6,16 @@ they take. `pytest --hypothesis-profile=fresh` draws new examples.
 
 import os
 import random
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and for processes that tests start
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from counted_seconds import CountedSeconds
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 
@@ -22,3 +27,13 @@ settings.load_profile("fixed")
 def pytest_runtest_setup() -> None:
     torch.manual_seed(0)
     random.seed(0)
+
+
+@pytest.fixture
+def counted_seconds(monkeypatch: pytest.MonkeyPatch) -> "CountedSeconds":
+    """Searches go by a clock of their own work."""
+    from counted_seconds import CountedSeconds
+
+    clock = CountedSeconds()
+    clock.pass_in(monkeypatch)
+    return clock

@@ -13,7 +13,7 @@ PLAIT = (sys.executable, "-m", "plait.cli")
 
 def run(command, cwd, **options):
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.run(command, cwd=cwd, text=True, timeout=120, check=False, **streams)
+    return subprocess.run(command, cwd=cwd, text=True, timeout=600, check=False, **streams)
 
 
 def test_the_program_answers_and_imports_no_more_than_it_needs(tmp_path):

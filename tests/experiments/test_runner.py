@@ -3,6 +3,8 @@
 import io
 import json
 import multiprocessing
+import time
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,6 +16,8 @@ from plait.experiments.progress import Estimate
 from plait.training.display import duration
 
 EXPERIMENT = small_experiment()
+PATIENCE = 600.0
+"""Seconds after which a test that waits for another process gives up."""
 
 
 def calls(log):
@@ -95,11 +99,21 @@ def test_what_training_refuses_is_passed_on_and_nothing_is_written(tmp_path):
     assert Store(tmp_path).files() == []
 
 
-def _work(folder: str, max_members: int, start) -> None:
-    from pathlib import Path
+class OneOfTwo(FakeTrainer):
+    """Goes on when the other process has begun to train as well."""
 
+    def __call__(self, run, **keywords):
+        result = super().__call__(run, **keywords)
+        until = time.monotonic() + PATIENCE
+        while len({line.split()[0] for line in self.log.read_text().splitlines()}) < 2:
+            assert time.monotonic() < until, "the other has not come"
+            time.sleep(0.01)
+        return result
+
+
+def _work(folder: str, max_members: int, start) -> None:
     start.wait()
-    trainer = FakeTrainer(seconds=0.02, log=Path(folder) / "log")
+    trainer = OneOfTwo(log=Path(folder) / "log")
     run_experiment(EXPERIMENT, folder, train=trainer, max_members=max_members)
 
 
@@ -112,7 +126,7 @@ def test_two_processes_share_the_work_of_one_folder(tmp_path, cuts):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(PATIENCE)
         assert worker.exitcode == 0
     lines = (tmp_path / "log").read_text().splitlines()
     assert len({line.split()[0] for line in lines}) == 2, "both have worked"

@@ -18,7 +18,7 @@ ray = pytest.importorskip("ray")
 
 from plait.experiments.spread import run_on_ray  # noqa: E402
 
-PATIENCE = 60.0
+PATIENCE = 600.0
 """Seconds after which a test that waits for another process gives up."""
 
 EXPERIMENT = small_experiment(steps=12, widths=(4, 8), seeds=range(2))
@@ -32,24 +32,34 @@ def cluster():
 
     cloudpickle.register_pickle_by_value(sys.modules["fake_training"])
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    started = Cluster()
-    for _ in range(2):
-        started.add_node(num_cpus=1, include_dashboard=False)
+    for tries_left in (2, 1, 0):  # Ray gives a node half a minute to start, which a busy machine may not hold
+        started = Cluster()
+        try:
+            for _ in range(2):
+                started.add_node(num_cpus=1, include_dashboard=False)
+            break
+        except Exception:
+            started.shutdown()
+            if not tries_left:
+                raise
     yield started.address
     started.shutdown()
 
 
 class KillableTrainer(FakeTrainer):
-    """Says which process trains; the first to come waits there to be killed."""
+    """Says which process trains; the first to come waits there to be killed, the others for three to have come."""
 
     def __call__(self, run, **keywords):
         if self.log is not None:
             pids = self.log.with_suffix(".pids")
             with pids.open("a") as file:
                 file.write(f"{os.getpid()}\n")
-            seen = pids.read_text().split()
-            if seen[0] == str(os.getpid()) and seen.count(seen[0]) == 1:
-                time.sleep(PATIENCE)
+            until = time.monotonic() + PATIENCE
+            while time.monotonic() < until:
+                seen = pids.read_text().split()
+                if len(set(seen)) >= 3 and seen[0] != str(os.getpid()):
+                    break
+                time.sleep(0.01)
         return super().__call__(run, **keywords)
 
 

@@ -117,7 +117,7 @@ def browse(page, folder, *, width: int = 1200, probe: str = PROBE, scheme: str =
         f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}",
     ]
     command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom", target.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     said = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     match = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
     return (json.loads(html.unescape(match[1])) if match else None), said

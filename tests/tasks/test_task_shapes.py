@@ -48,7 +48,7 @@ def test_shapes_are_as_stated(native):
         env={**os.environ, "PLAIT_NATIVE": native},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.stdout == "checked 24\n", done.stderr[-2000:]

@@ -3,6 +3,7 @@
 Run as a program it is one of the two.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -70,14 +71,20 @@ def as_one_of_two(folder: Path) -> None:
                 save_file({"weights": result.ensemble.parameters}, folder / f"{name}.safetensors")
 
 
+def free_port() -> int:
+    """Below those that a system gives to who asks for any, so that nobody is given it before it is used."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with contextlib.suppress(OSError), socket.socket() as tried:
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
+
+
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes wrote."""
     folder = tmp_path_factory.mktemp("two")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     both = [
         subprocess.Popen(
             [sys.executable, __file__, str(folder)],
@@ -88,7 +95,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     try:
         for process in both:
-            _, errors = process.communicate(timeout=300)
+            _, errors = process.communicate(timeout=900)
             assert process.returncode == 0, errors.decode()[-2000:]
     finally:
         for process in both:
