@@ -23,7 +23,7 @@ demo: install    ## the headline comparison, end to end, in about 6 minutes
 	$(BIN)/plait reproduce headline -o runs/headline
 
 test: install    ## the test suite
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: install    ## ruff, pyright, import-linter
 	$(BIN)/ruff check .

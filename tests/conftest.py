@@ -4,6 +4,7 @@ One thread a process, random numbers from a fixed start, and the same examples o
 they take. `pytest --hypothesis-profile=fresh` draws new examples.
 """
 
+import functools
 import os
 import random
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and f
 
 import pytest
 import torch
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], 
 settings.register_profile("fixed", UNTIMED, derandomize=True)
 settings.register_profile("fresh", UNTIMED, print_blob=True)
 settings.load_profile("fixed")
+
+# The commands are the same each time, and take four times as long to make from their functions as to ask.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 
 def pytest_runtest_setup() -> None:

@@ -25,6 +25,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built here, unless PLAIT_PAGE says where `make page` has built it."""
+    if built := os.environ.get("PLAIT_PAGE"):
+        return Path(built)
     path = tmp_path_factory.mktemp("page") / "page.html"
     subprocess.run([sys.executable, str(WEB / "build.py"), str(path)], check=True)
     return path

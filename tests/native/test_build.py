@@ -125,6 +125,31 @@ def test_sources_are_compiled_side_by_side_and_linked(small: Path, monkeypatch: 
         build.built()
 
 
+def test_processes_that_start_together_compile_once(tmp_path: Path) -> None:
+    """The compiler waits until the second process has come to it, or can be seen not to come."""
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "one.cpp").write_text(SMALL)
+    compiler = tmp_path / "slow-c++"
+    compiler.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && { echo slow; echo come >> "$(dirname "$0")/come"; exit 0; }\n'
+        'echo compiled >> "$(dirname "$0")/compiled"\n'
+        'until [ "$(wc -l < "$(dirname "$0")/come")" -ge 2 ]; do sleep 0.01; done; sleep 0.5; exec c++ "$@"\n'
+    )
+    compiler.chmod(0o755)
+    code = (
+        "import sys, pathlib, plait.native.build as b\n"
+        "b._PACKAGE, b._FLAGS, b._CPU_FLAGS = pathlib.Path(sys.argv[1]), ('-shared', '-fPIC'), ((),)\n"
+        "print(b.built())\n"
+    )
+    env = {**os.environ, "PLAIT_CACHE": str(tmp_path / "cache"), "CXX": str(compiler)}
+    command = [sys.executable, "-c", code, str(tmp_path / "package")]
+    both = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    paths = {process.communicate(timeout=600)[0] for process in both}
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(paths) == 1
+    assert (tmp_path / "compiled").read_text().split() == ["compiled"] * 2, "the source, then the link"
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_who_waits_is_told_that_it_compiles(
     small: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, terminal: bool

@@ -7,6 +7,7 @@ for a day: beside the library's place lies then what it said.
 Environment: `CXX` names the compiler (with options, if need be), `PLAIT_CACHE` the folder.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from plait.files import write_whole
@@ -62,19 +64,20 @@ def built(*, again: bool = False) -> Path:
     try:
         folder = _own_folder()
         name = f"plait-{_identity(compiler, sources)}"
-        for found in sorted(folder.glob(f"{name}-*.so")):
-            if _is_whole(found):
+        if found := _found(folder, name):
+            return found
+        with _alone(folder):
+            if found := _found(folder, name):
                 return found
-            found.unlink(missing_ok=True)
-        failed = folder / f"{name}.failed"
-        if not again and (said := _said_today(failed)):
-            raise BuildError(f"{said} (tried within a day; `plait doctor` tries again)")
-        made = _compile(compiler, sources, folder, name)
-        if isinstance(made, str):
-            write_whole(failed, made.encode())
-            raise BuildError(made)
-        failed.unlink(missing_ok=True)
-        return made
+            failed = folder / f"{name}.failed"
+            if not again and (said := _said_today(failed)):
+                raise BuildError(f"{said} (tried within a day; `plait doctor` tries again)")
+            made = _compile(compiler, sources, folder, name)
+            if isinstance(made, str):
+                write_whole(failed, made.encode())
+                raise BuildError(made)
+            failed.unlink(missing_ok=True)
+            return made
     except (OSError, subprocess.SubprocessError) as error:
         raise BuildError(" ".join(str(error).split())) from None
 
@@ -160,6 +163,32 @@ def _own_folder() -> Path:
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise BuildError(f"{folder} can be written by others: `chmod go-w` it, or PLAIT_CACHE names another")
     return folder
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Of processes that start together one compiles, and the others wait and find what it made."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system: each compiles
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system that knows no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _found(folder: Path, name: str) -> Path | None:
+    """The library of that name, whole; a damaged one is removed."""
+    for library in sorted(folder.glob(f"{name}-*.so")):
+        if _is_whole(library):
+            return library
+        library.unlink(missing_ok=True)
+    return None
 
 
 def _is_whole(library: Path) -> bool:
