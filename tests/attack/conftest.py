@@ -8,7 +8,8 @@ import pytest
 
 
 @pytest.fixture
-def own_tasks():
+def own_tasks(counted_seconds):
+    """They are searched by the clock of the search's own work."""
     path = Path(__file__).parents[1] / "theory" / "own_tasks.py"
     spec = importlib.util.spec_from_file_location("own_tasks", path)
     module = importlib.util.module_from_spec(spec)

@@ -30,6 +30,24 @@ def test_both_attacks_on_a_model(plait, plait_json, windowed):
     assert "Up to 11 tokens" in text
 
 
+def test_the_seed_draws_other_contents(plait_json, windowed):
+    args = (
+        "attack",
+        "windowed",
+        "--task",
+        "selective-copying",
+        "--samples",
+        50,
+        "--seq-len",
+        30,
+        "--seed",
+        7,
+    )
+    found = attack(windowed.eval(), SelectiveCopying(), samples=50, seq_len=30, seed=7)
+    assert plait_json(*args)["state"] == plain_json(found.state)
+    assert found.state != attack(windowed.eval(), SelectiveCopying(), samples=50, seq_len=30).state
+
+
 def test_a_hybrid_has_no_twins(plait, plait_json, saved_model):
     args = ("attack", saved_model, "--task", "selective-copying", "--samples", 20)
     assert plait_json(*args)["windows"]["twins"] is None

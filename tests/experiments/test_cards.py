@@ -13,7 +13,7 @@ from fake_training import FakeTrainer, small_experiment
 from plait.experiments import Store, StoreError, run_experiment
 from plait.experiments.cards import VISIBLE, card_environments, run_on_cards
 
-PATIENCE = 600.0
+PATIENCE = 60.0
 """Seconds after which a test that waits for another process gives up."""
 
 EXPERIMENT = small_experiment(steps=12, widths=(4, 8), seeds=range(2))

@@ -47,6 +47,8 @@ from plait.verify.adversarial.suite import suite
 from plait.verify.exhaustive import _labels_are_causal
 from plait.verify.inputs import source_distances
 
+pytestmark = pytest.mark.usefixtures("counted_seconds")  # what a search finds is the same on every machine
+
 
 def _zeros(tokens):
     return Targets(torch.zeros_like(tokens), torch.ones_like(tokens, dtype=torch.bool))

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from plait.files import write_whole
@@ -166,7 +166,7 @@ def _own_folder() -> Path:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> Generator[None, None, None]:
     """Of processes that start together one compiles, and the others wait and find what it made."""
     try:
         import fcntl
