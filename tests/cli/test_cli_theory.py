@@ -37,7 +37,7 @@ def test_the_automaton_of_a_task_and_what_it_means(plait, plait_json, tmp_path):
     shutil.copy(OWN_TASKS, tmp_path)
     assert "aperiodic" in plait("bounds", "needle").stdout
     assert plait_json("bounds", "needle")["automaton"]["counting"]["aperiodic"]
-    own = ("bounds", "own_tasks:Parity", "--seq-len", 20, "--seconds", 3)
+    own = ("bounds", "own_tasks:Parity", "--seq-len", 20, "--seconds", 1)
     text = plait(*own, "--param", "modulus=4").stdout
     assert "4 states, 4 elements" in text
     assert "the word 1 is counted modulo 4" in text
@@ -56,7 +56,7 @@ def test_an_automaton_that_was_asked_for_and_is_not_there_is_a_mistake(plait, pl
     echo = ("bounds", "own_tasks:Echo", "--seq-len", 20, "--seconds", 1)
     assert "71 tokens are more than the 64" in refused(*echo, "--param", "letters=70", "--automaton")
     counter = ("bounds", "own_tasks:Parity", "--param", "modulus=1500", "--seq-len", 20, "--automaton")
-    assert "may not be finite-state" in refused(*counter, "--seconds", 2)
+    assert "may not be finite-state" in refused(*counter, "--seconds", 0.3)
     assert "stands alone" in refused("bounds", "needle", "--automaton", "--frontier")
 
 
@@ -130,12 +130,12 @@ def test_the_frontier_is_the_library_s(plait, plait_json, saved_model, tmp_path)
 
 def test_the_frontier_of_a_task_of_one_s_own_is_searched(plait, plait_json):
     args = ("bounds", "examples.my_task:DelayedCopy", "--param", "lag=3", "--seq-len", 12, "--frontier")
-    found = plait_json(*args, "--reach", "1,3", "--seconds", 3)
+    found = plait_json(*args, "--reach", "1,3", "--seconds", 1)
     assert found["searched"]
     first, second = found["frontier"]
     assert (first["bits"], second["bits"]) == (6, 0)  # two of three words are left behind one token
     assert first["certificate"]["filler"] == [first["certificate"]["filler"][0]]
-    assert "found by search" in plait(*args, "--reach", "1", "--seconds", 2).stdout
+    assert "found by search" in plait(*args, "--reach", "1", "--seconds", 1).stdout
 
 
 def test_a_frontier_of_which_nothing_was_found_does_not_say_that_nothing_is_needed(plait, plait_json):
@@ -179,7 +179,7 @@ def test_certificates_are_written_and_accepted(plait, plait_json, tmp_path):
 def test_bounds_of_a_task_of_one_s_own_are_searched_and_checked(plait, plait_json, refused, tmp_path):
     shutil.copy(EXAMPLES / "my_task.py", tmp_path)
     args = ("my_task:DelayedCopy", "--param", "n_words=2", "--param", "lag=1", "--seq-len", 6)
-    found = plait_json("bounds", *args, "--seconds", 5, "-o", "c")["bounds"]
+    found = plait_json("bounds", *args, "--seconds", 1, "-o", "c")["bounds"]
     state = found[0]
     assert 0 < state["value"] <= 1
     assert state["bound"]["found"]

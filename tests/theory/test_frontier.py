@@ -213,7 +213,7 @@ def test_without_its_filler_or_reach_it_is_refused():
 
 def test_of_a_task_of_one_s_own_it_is_searched():
     own = Hidden(inner=SelectiveCopying(n_words=4, numbers=(2, 4)))
-    points = frontier(own, 24, reaches=[0, 1, 4], seconds=12)
+    points = frontier(own, 24, reaches=[0, 1, 4], seconds=6)
     for reach, bits in points:
         exact = math.log2(frontier_states(own.inner, reach))
         assert 0.9 * exact <= bits <= exact + 1e-3
@@ -224,12 +224,12 @@ def test_of_a_task_of_one_s_own_it_is_searched():
 
 
 def test_parity_is_found_behind_any_filler_and_a_delay_is_not():
-    assert [float(bits) for _, bits in frontier(Parity(), 20, reaches=[3, 9], seconds=3)] == [1, 1]
-    (seen,) = frontier(LastTokens(back=3, n_tokens=4), 20, reaches=[3], seconds=2)
+    assert [float(bits) for _, bits in frontier(Parity(), 20, reaches=[3, 9], seconds=1)] == [1, 1]
+    (seen,) = frontier(LastTokens(back=3, n_tokens=4), 20, reaches=[3], seconds=1)
     assert seen.bits == 0
     assert seen.bound.found, "more may be needed than was found"
     assert "proves nothing" in seen.bound.statement or "found no family" in seen.bound.statement
-    points = frontier(Echo(letters=4), 21, reaches=[2, 6], seconds=6)
+    points = frontier(Echo(letters=4), 21, reaches=[2, 6], seconds=4)
     assert float(points[0].bits) >= 2 * 9 * 0.9  # of 21 tokens nine letters, two of filler, and ten to ask
     assert float(points[1].bits) >= 2 * 7 * 0.9
 
