@@ -7,18 +7,15 @@ way bounds most. Source: docs/theory.md, Theorem 13.3.
 """
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
 from plait.tasks import SelectiveCopying
-from plait.theory.average.tails import covered, pattern_sums, score_tails
+from plait.theory.average.tails import covered, guessed, score_tails
+from plait.theory.average.undecided import undecided_right
 
 MOST_PLACES = 9
 """Tokens back up to which words and numbers are told apart in guesses; beyond, all count as the likelier of both."""
-
-MOST_LEVELS = 128
-"""Levels of a score that are told apart; more are rounded up."""
 
 _ROUNDS = 300
 _NEVER = 1e-15
@@ -44,6 +41,7 @@ def copying_ceiling(task: SelectiveCopying, seq_len: int, bits: np.ndarray) -> n
     best = _one_answer(task, seq_len, states)
     for shares in (_equal_shares(task.numbers), _level_shares(task.numbers)):
         best = np.minimum(best, _by_cuts(task, seq_len, shares, states) / scored)
+    best = np.minimum(best, undecided_right(task, seq_len, states) / scored)
     return np.minimum(1.0, best)
 
 
@@ -133,46 +131,10 @@ def _scores(task: SelectiveCopying, weights: Weights, states: np.ndarray, most: 
     if len(weights) > MOST_PLACES:
         tails, step = score_tails(np.array(weights), max(word, number))
         return covered(tails, step, states, most=most)
-    heights, sums = _guessed(
+    heights, sums = guessed(
         weights, (word, number), (task.n_words, len(task.numbers)), tuple(states.tolist())
     )
     return np.minimum(most, sums) @ heights
-
-
-@lru_cache(maxsize=512)
-def _guessed(
-    weights: Weights, chances: tuple[float, float], letters: tuple[int, int], states: tuple[float, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The heights of the levels of the score, and `[states, level]` the chance that the best guesses reach the level.
-
-    Guesses are of kinds, by which places are guessed to be numbers; the best are those of the likeliest kinds.
-    """
-    scores = _few_levels(pattern_sums(weights))
-    order = np.argsort(-scores, kind="stable")
-    levels = scores[order]
-    last = np.append(levels[1:] < levels[:-1] - 1e-12, False)  # of equal levels; that of score 0 is free
-    numbers = np.arange(2 ** len(weights))[:, None] >> np.arange(len(weights)) & 1
-    mass = np.ones((len(numbers), 1))
-    for place in range(len(weights)):
-        chance = np.take(chances, numbers[:, place])[:, None]
-        mass = np.concatenate([mass * (1 - chance), mass * chance], axis=1)
-    tails = mass[:, order].cumsum(1)[:, last]
-    count = np.prod(np.take(np.array(letters, dtype=float), numbers), axis=1)
-    tops = levels[last]
-    ranked = np.argsort(-tails, axis=0, kind="stable")
-    filled = count[ranked]
-    covered_by = np.take_along_axis(tails, ranked, axis=0) * filled
-    filled, covered_by = (np.insert(sums.cumsum(0), 0, 0.0, axis=0) for sums in (filled, covered_by))
-    reached = [np.interp(states, *curve) for curve in zip(filled.T, covered_by.T, strict=True)]
-    return tops - np.append(tops[1:], 0.0), np.array(reached).reshape(len(tops), len(states)).T
-
-
-def _few_levels(scores: np.ndarray) -> np.ndarray:
-    """The scores, rounded up to a grid where they are many."""
-    if len(scores) <= MOST_LEVELS:
-        return scores
-    step = scores.max() / MOST_LEVELS
-    return step * np.ceil(scores / step - 1e-9)
 
 
 def _equal_shares(numbers: tuple[int, ...]) -> np.ndarray:
