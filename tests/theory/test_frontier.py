@@ -10,13 +10,14 @@ import torch
 from own_tasks import Echo, Hidden, LastTokens, Parity
 from theory_cases import PAPER_TASKS, SMALL_TASKS
 
-from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
+from plait.tasks import MQAR, AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import attention_reach, check, frontier, frontier_states, sealed, ssm_state_bits
 from plait.theory.certificate import state_certificate
 from plait.theory.checker.claim import read_claim
 from plait.theory.checker.document import plain
 from plait.theory.hybrid.families import filled_families
 from plait.theory.integers import log2_floor
+from plait.theory.recurrent import table_state_bits
 
 
 def bits_of(states):
@@ -209,6 +210,17 @@ def test_without_its_filler_or_reach_it_is_refused():
     for name in ("filler", "reach"):
         left = {key: value for key, value in certificate.items() if key != name}
         assert f"lacks '{name}'" in check(sealed(left)).reason
+
+
+def test_where_nothing_is_in_reach_the_task_s_table_counts_too():
+    """A search without time finds less than the table of Theorem 2.12."""
+    task = MQAR(n_keys=6, n_values=8, n_pairs=6)
+    table = table_state_bits(task, 30)
+    first, last = frontier(task, 30, reaches=[0, 29], seconds=0.01)
+    assert table is not None
+    assert table.value == first.bits == 18
+    assert check(first.bound.certificate).accepted
+    assert last.bits == 0
 
 
 def test_of_a_task_of_one_s_own_it_is_searched():

@@ -78,9 +78,9 @@ def test_most_of_the_exact_bits_are_found_for_each_task_with_its_closed_form_hid
     ],
     ids=repr,
 )
-def test_half_of_the_exact_bits_are_found_in_a_minute_at_the_paper_s_sizes(task, seconds):
+def test_nine_tenths_of_the_exact_bits_are_found_in_a_minute_at_the_paper_s_sizes(task, seconds):
     found = find(Hidden(inner=task), seconds, seq_len=100)  # of the minute a part is enough
-    assert 0.5 * exact_bits(task) <= found <= exact_bits(task) + 1e-3
+    assert 0.9 * exact_bits(task) <= found <= exact_bits(task) + 1e-3
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from plait.theory.hybrid.closed_forms import frontier_factors, frontier_states
 from plait.theory.hybrid.families import FAMILIES, filled_families
 from plait.theory.hybrid.statement import filled_statement
 from plait.theory.integers import log2_floor
-from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits
+from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits, table_state_bits
 
 _PARTS = 1000
 _FEWEST = 8
@@ -78,6 +78,8 @@ def frontier(
 
     inside = [reach for reach in asked if reach < seq_len - 1]
     found = find_filled_bits(task, seq_len, inside, seconds=seconds, seed=seed)
+    if 0 in inside and (table := _by_table(task, seq_len, found.get(0))):
+        found[0] = table
     points: list[FrontierPoint] = []
     best: Bound | None = None
     for reach in reversed(asked):
@@ -85,6 +87,14 @@ def frontier(
         best = bound if best is None or not best.value or bound.value > best.value else best
         points.append(FrontierPoint(reach, Fraction(best.value), best))
     return tuple(reversed(points))
+
+
+def _by_table(task: object, seq_len: int, found: Bound | None) -> Bound | None:
+    """What the task's table needs where nothing is in reach (Theorem 2.12), if that is more than what was found."""
+    table = table_state_bits(task, seq_len)
+    if table is None or table.certificate is None or (found is not None and table.value <= found.value):
+        return None
+    return table
 
 
 def breakpoints(points: Sequence[FrontierPoint]) -> list[FrontierPoint]:
