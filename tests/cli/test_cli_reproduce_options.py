@@ -1,4 +1,4 @@
-"""What is tried before an experiment is trained, and how to go without."""
+"""An experiment over processes of this machine, and what is tried before it is trained."""
 
 import sys
 from types import MappingProxyType
@@ -6,6 +6,7 @@ from types import MappingProxyType
 import pytest
 from test_cli_reproduce import TINY
 
+from plait.experiments import Store
 from plait.findings.figure import Figure
 from plait.paper import catalogue
 
@@ -21,6 +22,17 @@ class Ahead(TransformerLayer):
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"tiny": Figure(experiment=TINY)}))
+
+
+def test_over_processes_are_the_rows_of_one(plait, tmp_path):
+    """The same bits, whoever trained them."""
+    assert plait("reproduce", "tiny", "-o", "alone", "--device", "cpu").exit_code == 0
+    spread = plait("reproduce", "tiny", "-o", "spread", "--device", "cpu", "--gpus", 1)
+    assert spread.exit_code == 0, spread.output
+    rows, others = (Store(tmp_path / name).read() for name in ("alone", "spread"))
+    what = ("member", "accuracy", "select_accuracy", "losses")
+    assert len(rows) == 8
+    assert rows.select(what).equals(others.select(what))
 
 
 def test_a_layer_that_reads_the_future_is_refused_unless_unchecked(plait, refused, tmp_path, monkeypatch):

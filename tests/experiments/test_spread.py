@@ -7,11 +7,16 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from fake_training import FakeTrainer, small_experiment
+from typer.testing import CliRunner
 
+from plait.cli import app
 from plait.experiments import Store, run_experiment
+from plait.findings.figure import Figure
+from plait.paper import catalogue
 from plait.training import Evaluation
 
 ray = pytest.importorskip("ray")
@@ -22,6 +27,10 @@ PATIENCE = 600.0
 """Seconds after which a test that waits for another process gives up."""
 
 EXPERIMENT = small_experiment(steps=12, widths=(4, 8), seeds=range(2))
+SHORT = replace(EXPERIMENT.base.train, steps=3, seq_len=20, test_sequences=4, select_sequences=2)
+TINY = replace(EXPERIMENT, name="tiny", base=replace(EXPERIMENT.base, train=SHORT)).where(
+    {"model.d_model": (4,)}
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +99,7 @@ def test_two_workers_and_one_killed_give_the_rows_of_one_process(cluster, tmp_pa
 
 
 def test_real_training_is_bitwise_the_same_and_what_is_stored_is_not_trained_again(cluster, tmp_path):
-    tiny = replace(EXPERIMENT, evaluations=(Evaluation(seq_len=30, sequences=4),))
-    protocol = replace(tiny.base.train, steps=3, seq_len=20, test_sequences=4, select_sequences=2)
-    tiny = replace(tiny, base=replace(tiny.base, train=protocol)).where({"model.d_model": (4,)})
+    tiny = replace(TINY, evaluations=(Evaluation(seq_len=30, sequences=4),))
     alone = run_experiment(tiny, tmp_path / "alone", device="cpu", max_members=2)
     spread = run_on_ray(tiny, tmp_path / "spread", address=cluster, device="cpu", max_members=2)
     assert spread.equals(alone)
@@ -102,6 +109,16 @@ def test_real_training_is_bitwise_the_same_and_what_is_stored_is_not_trained_aga
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "spread").glob("*.parquet")}
     run_on_ray(tiny, tmp_path / "spread", address=cluster, device="cpu", max_members=2)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "spread").glob("*.parquet")} == files
+
+
+def test_asked_for_from_the_command_line(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"tiny": Figure(experiment=TINY)}))
+    asked = ["reproduce", "tiny", "-o", str(tmp_path / "spread"), "--device", "cpu", "--ray", cluster]
+    done = CliRunner().invoke(app, asked, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    rows = run_experiment(TINY, tmp_path / "alone", device="cpu")
+    what = ("member", "accuracy", "losses")
+    assert Store(tmp_path / "spread").read().select(what).equals(rows.select(what))
 
 
 def refuse(*_arguments, **_keywords):

@@ -189,7 +189,9 @@ def _train(
     from plait.experiments.runner import plait_train
 
     with LiveProgress(part, messages()) as watch:
-        trainer = plait_train(unchecked=unchecked, callback=watch.saw)
+        here = spread["ray"] is None and spread["gpus"] is None
+        # No other process can be given who looks on in this one.
+        trainer = plait_train(unchecked=unchecked, callback=watch.saw if here else None)
         if spread["ray"] is not None:
             from plait.experiments.spread import run_on_ray
 
