@@ -186,12 +186,85 @@ def table_of_what_is_fetched(p: Program) -> None:
     p.answer = p.table({"a": "b", "b": "c", "c": "a"}, p.there)
 
 
+def count_of_a_count_beyond_its_range(p: Program) -> None:
+    p.ones = p.count(p.embed(lambda name: name == "a"), most=2)
+    p.sum = p.count(p.ones, most=12)
+    p.answer = p.table(lambda total: "abc"[total % 3], p.sum)
+
+
+def count_of_a_count_that_stays(p: Program) -> None:
+    p.ones = p.count(p.embed(lambda name: name == "a"), most=2, stay=True)
+    p.sum = p.count(p.ones, most=14)
+    p.answer = p.table(lambda total: "abc"[total % 3], p.sum)
+
+
+def mean_of_a_count(p: Program) -> None:
+    p.ones = p.count(p.embed(lambda name: name == "a"), most=2)
+    p.answer = p.table(lambda share: "abc"[int(3 * share) % 3], p.mean(p.ones, last=3))
+
+
+def product_of_a_count(p: Program) -> None:
+    p.ones = p.count(p.embed(lambda name: name == "a"), most=2, stay=True)
+    p.times = p.product(p.ones, p.embed({"a": 1, "b": 2, "c": 3}))
+    p.answer = p.table(lambda times: "abc"[times % 3], p.times)
+
+
+def table_of_a_count_lagged(p: Program) -> None:
+    p.before = p.lag(p.count(p.embed(lambda name: name == "a"), most=2, stay=True))
+    p.answer = p.table(lambda ones, name: "abc"[(ones + ord(name)) % 3], p.before, p.token)
+
+
+def table_of_a_count_fetched(p: Program) -> None:
+    p.ones = p.count(p.embed(lambda name: name == "a"), most=2, stay=True)
+    p.there = p.at_distance(p.ones, p.embed({"a": 0, "b": 1, "c": 2}))
+    p.answer = p.table(lambda ones, name: "abc"[(ones + ord(name)) % 3], p.there, p.token)
+
+
+def count_of_a_register(p: Program) -> None:
+    p.bits = p.register(p.embed({"a": 1, "b": 0, "c": None}), 2)
+    p.answer = p.table(lambda total: "abc"[total % 3], p.count(p.bits, most=20))
+
+
+def product_of_a_register(p: Program) -> None:
+    p.bits = p.register(p.embed({"a": 1, "b": 0, "c": None}), 2)
+    p.times = p.product(p.bits, p.embed({"a": 1, "b": 2, "c": 3}))
+    p.answer = p.table(lambda times: "abc"[times % 3], p.times)
+
+
+def table_of_two_registers(p: Program) -> None:
+    p.low = p.register(p.embed({"a": 1, "b": 0, "c": None}), 2)
+    p.high = p.register(p.embed({"a": None, "b": 0, "c": 1}), 2)
+    p.answer = p.table(lambda low, high: "abcca"[(low + 4 * high) % 5], p.low, p.high)
+
+
+def register_of_a_count(p: Program) -> None:
+    p.bits = p.register(p.count(p.embed(lambda name: name == "a"), most=1), 2)
+    p.answer = p.table(lambda bits: "abca"[bits], p.bits)
+
+
+def count_and_reset_from_two_places(p: Program) -> None:
+    p.reset = p.table(lambda one, other: one == other, p.token, p.lag(p.token))
+    p.total = p.count(p.embed({"a": 1, "b": -2, "c": 0}), least=-5, most=5, since=p.reset)
+    p.answer = p.table(lambda total: "abc"[total % 3], p.total)
+
+
+def table_of_a_count_and_much_else(p: Program) -> None:
+    flags = [p.embed({"a": one == "a", "b": one == "b", "c": True}) for one in "abca"]
+    p.ones = p.count(p.embed(lambda name: name == "a"), most=2)
+    p.answer = p.table(
+        lambda *row: "abc"[sum((place + 1) * one for place, one in enumerate(row)) % 3], *flags, p.ones
+    )
+
+
 STATEMENTS: tuple[Callable[[Program], None], ...] = (
     lag, lag_of_nothing, token, embedding, hold, hold_without_gate, hold_of_nothing, hold_of_a_table, hold_twice,
     count, count_that_stays, count_since, count_of_a_table, count_of_a_count, since, since_that_stays, register,
     at_distance, at_the_distance_counted, at_the_distance_found, previous, latest_of_a_condition,
     latest_of_the_last, earliest, earliest_of_the_last, mean, mean_of_nothing, product, table_of_nothing,
     word_before_the_latest_comma, fetched_and_held, table_of_what_is_fetched,
+    count_of_a_count_beyond_its_range, count_of_a_count_that_stays, mean_of_a_count, product_of_a_count,
+    table_of_a_count_lagged, table_of_a_count_fetched, count_of_a_register, product_of_a_register,
+    table_of_two_registers, register_of_a_count, count_and_reset_from_two_places, table_of_a_count_and_much_else,
 )  # fmt: skip
 """Each completes a program over the tokens a, b and c."""
 

@@ -152,16 +152,6 @@ def test_names_of_words() -> None:
     assert words(30)[-1] == "w29"
 
 
-def test_statements_that_no_layers_make() -> None:
-    p = Program("abc")
-    number = p.embed({"a": 1, "b": -2, "c": 0})
-    reset = p.table(lambda one, other: one == other, p.token, p.lag(p.token))
-    p.total = p.count(number, least=-5, most=5, since=reset)
-    p.answer = p.table(lambda total: "abc"[total % 3], p.total)
-    with pytest.raises(ValueError, match="must be read from one place"):
-        p.compile(seq_len=10)
-
-
 @pytest.mark.parametrize("seq_len", [0, -1, 2**21, "a", None, 2.5, True])
 def test_lengths_that_are_refused(seq_len: Any) -> None:
     p = Program("ab")

@@ -7,10 +7,10 @@ from functools import cached_property
 import torch
 
 from plait.compiler.encoding import Code, Points, digits, flag, narrowed, number
-from plait.compiler.lookups import Fetch, Match
-from plait.compiler.lower import Lowered, token_places
+from plait.compiler.lookups import Match
+from plait.compiler.lower import Lowered, root_of, token_places
 from plait.compiler.pointwise import Table
-from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
+from plait.compiler.recurrent import Count, Hold, Register, Since
 from plait.compiler.schedule import is_free, read_through
 from plait.compiler.staircase import Scalar
 from plait.compiler.statement import Statement, ancestors
@@ -159,13 +159,6 @@ class Book:
             elif isinstance(statement, Count):
                 found |= dict.fromkeys(read_through(signal)[0] for signal in statement.inputs)
         return [one for one in found if is_free(one) and all(isinstance(value, bool) for value in one.domain)]
-
-
-def root_of(statement: Statement) -> Statement:
-    """Where a number comes from: through lags, holds and fetches."""
-    while isinstance(statement, Lag | Hold | Fetch) and statement.numeric:
-        statement = statement.inputs[0]
-    return statement
 
 
 def condition(statement: Statement) -> tuple[Points, ...]:

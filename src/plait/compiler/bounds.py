@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from plait.compiler.flow import DIP, Flow, Given
+from plait.compiler.keyed import Keyed
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import Fetch
 from plait.compiler.recurrent import Count, Hold, Lag, Since
@@ -146,7 +147,7 @@ def _size(layout: Layout, flow: Flow, statement: Statement) -> float:
         return max(points, layout.book.scale(statement) * flow.seq_len * max(abs(one) for one in amounts))
     if isinstance(statement, Since):
         return max(points, layout.book.scale(statement) * flow.seq_len)
-    if isinstance(statement, Lag | Hold | Fetch) and (statement.loose or statement.numeric):
+    if isinstance(statement, Lag | Hold | Fetch | Keyed) and (statement.loose or statement.numeric):
         value = statement.inputs[0]
         if base_of(value, stream.token) not in flow.sizes:
             value, _ = read_through(value)

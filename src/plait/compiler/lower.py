@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from plait.compiler.alone import check_known, without_states
 from plait.compiler.interpreter import columns
 from plait.compiler.keyed import Keyed, without_attention
-from plait.compiler.lookups import AtDistance, Match
-from plait.compiler.pointwise import Table, Token
+from plait.compiler.lookups import AtDistance, Fetch, Match, Mean
+from plait.compiler.pointwise import Product, Table, Token
 from plait.compiler.program import Program
-from plait.compiler.recurrent import Hold, Lag, Register
+from plait.compiler.recurrent import Count, Hold, Lag, Register
 from plait.compiler.signals import ANSWER, Label
-from plait.compiler.statement import Statement, ancestors
+from plait.compiler.statement import Statement, Summing, ancestors
 from plait.compiler.values import index_in
 
 MOST_FLAT = 4096
@@ -113,6 +113,8 @@ def _one_table(lowering: _Lowering, statement: Statement, label: Label) -> State
     if statement.inputs == (token,):
         return statement
     entries = columns(token.domain, statement)[statement]
+    if not any(entry is not None for entry in entries):
+        raise ValueError(f"{label.name or statement.kind} ({label.where}): it could never hold a value")
     return Table(inputs=(token,), domain=statement.domain, entries=tuple(entries))
 
 
@@ -160,7 +162,10 @@ def _lag_inwards(lowering: _Lowering, statement: Statement, label: Label) -> Sta
 
 
 def _codes_where_needed(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
-    """Keys, queries, distances, bits, and what is held wherever it is known, are codes."""
+    """Keys, queries, distances, bits, and what is held wherever it is known, are codes.
+
+    So is what is added or multiplied, and is not held as the number that it is.
+    """
     inputs = list(statement.inputs)
     wanted: Sequence[int]
     if isinstance(statement, Match):
@@ -169,16 +174,37 @@ def _codes_where_needed(lowering: _Lowering, statement: Statement, label: Label)
         wanted = range(1, 2)
     elif isinstance(statement, Register) or (isinstance(statement, Hold) and len(inputs) == 1):
         wanted = range(1)
+    elif isinstance(statement, Count | Mean | Product):
+        wanted = [place for place, signal in enumerate(inputs) if not is_its_number(signal)]
     elif isinstance(statement, Table) and len(inputs) > 1:
-        # Of numbers that go on beyond their range one can be mixed with others, if it is nothing there.
-        edged = [place for place, signal in enumerate(inputs) if signal.edged]
-        stays = [place for place in edged if not inputs[place].maybe]
-        wanted = edged if len(edged) > 1 else stays
+        wanted = _not_mixed(inputs)
     else:
         return statement
     for place in wanted:
         inputs[place] = lowering.recoded(inputs[place])
     return replace(statement, inputs=tuple(inputs))
+
+
+def is_its_number(signal: Statement) -> bool:
+    """Whether the stream holds the value itself, and 0 for nothing, if it holds a number.
+
+    A count goes on beyond its range, and older bits stand behind a register's.
+    """
+    return not signal.numeric or not isinstance(root_of(signal), Summing | Register)
+
+
+def _not_mixed(inputs: Sequence[Statement]) -> list[int]:
+    """The places of a table's inputs that cannot be mixed with others as the numbers that they are.
+
+    Of numbers that go on beyond their range one can be, if it is nothing there; and of registers one, since
+    another's older bits would cover it.
+    """
+    roots = [root_of(signal) if signal.numeric else None for signal in inputs]
+    edged = [place for place, signal in enumerate(inputs) if signal.edged]
+    stays = [place for place, root in enumerate(roots) if isinstance(root, Summing) and root.stay]
+    registers = [place for place, root in enumerate(roots) if isinstance(root, Register)]
+    found = {*(edged if len(edged) > 1 else ()), *stays, *(registers if len(registers) > 1 else ())}
+    return sorted(found)
 
 
 def _looked_up_again(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
@@ -207,6 +233,13 @@ def _held_always(lowering: _Lowering, statement: Statement, label: Label) -> Sta
 _RULES: tuple[_Rule, ...] = (
     _one_table, _flattened, _lag_inwards, _held_always, _looked_up_again, _held_by_key, _codes_where_needed,
 )  # fmt: skip
+
+
+def root_of(statement: Statement) -> Statement:
+    """Where a number comes from: through lags, holds and lookups."""
+    while isinstance(statement, Lag | Hold | Fetch | Keyed) and statement.numeric:
+        statement = statement.inputs[0]
+    return statement
 
 
 def token_places(statement: Statement) -> list[int]:

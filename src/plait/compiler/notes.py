@@ -81,7 +81,8 @@ def _how(layout: Layout, statement: Statement, kind: str) -> str:
         case Count() | Since():
             return "a state that adds up"
         case Register():
-            return f"{len(layout.book.register(statement.n_bits).decays)} decaying state(s)"
+            n_states = len(layout.book.register(statement.n_bits).decays)
+            return "a decaying state" if n_states == 1 else f"{n_states} decaying states"
         case Product():
             return "the gate times a channel"
         case Table():

@@ -12,7 +12,7 @@ from plait.compiler.values import Value, value_from_json
 
 
 def program_to_json(program: Program) -> dict[str, Any]:
-    """Tokens, rates, and the statements that the answer needs, each with the places of its inputs."""
+    """Tokens, rates, the program's line, and the statements that the answer needs, each with its inputs' places."""
     last = program.statement(ANSWER)
     order = [one for one in ancestors(last) if not isinstance(one, Token)]
     token = program.statement("token")
@@ -29,6 +29,7 @@ def program_to_json(program: Program) -> dict[str, Any]:
     ]
     return {
         "tokens": list(token.domain),
+        "where": program.label(token).where,
         "rates": {name: rate for name, rate in program.rates.items() if rate != 1.0},
         "statements": statements,
         "answer": place[last],
@@ -55,6 +56,8 @@ def program_from_json(document: object) -> Program:
     try:
         program = Program(document["tokens"], rates=document["rates"])
         made: list[Statement] = [program.statement("token")]
+        if isinstance(document.get("where"), str):
+            program.placed(made[0], document["where"])
         for entry in document["statements"]:
             made.append(_statement(program, entry, [made[place] for place in entry["inputs"]]))
             strange = set(entry) - {"kind", "name", "where", "inputs", *made[-1].parameters()}

@@ -5,7 +5,8 @@ of tables; each may read its inputs some tokens ago (the convolution) and throug
 number of tables, and what one head fetches. Functions of the token need no layer: the embedding holds them.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from plait.compiler.keyed import Keyed
@@ -43,6 +44,27 @@ def read_through(statement: Statement) -> tuple[Statement, int]:
     if isinstance(statement, Lag):
         return statement.inputs[0], statement.distance
     return statement, 0
+
+
+def read_together(
+    signals: Sequence[Statement], there: Collection[Statement], *, one_base: bool = True
+) -> list[tuple[Statement, int]] | None:
+    """What one row of a channel reads for these signals, and how many tokens ago; None where no row does.
+
+    A signal in the stream is read as it stands, or as the lag that it is; all of one lag, or all of one signal.
+
+    Args:
+        one_base: whether one signal may be read at several lags.
+    """
+    ways = [
+        [way for way in dict.fromkeys(((one, 0), read_through(one))) if is_free(way[0]) or way[0] in there]
+        for one in signals
+    ]
+    for read in itertools.product(*ways):
+        one_lag = len({lag for _, lag in read}) <= 1
+        if one_lag or (one_base and len({base for base, _ in read}) == 1):
+            return list(read)
+    return None
 
 
 class Scheduler:
@@ -96,10 +118,7 @@ class Scheduler:
 
     def in_channels(self, table: Table, there: frozenset[Statement]) -> bool:
         """Whether units of one channel each compute the table: one row, at any mix of lags, must carry its inputs."""
-        inputs = [(signal, 0) if signal in there else read_through(signal) for signal in table.inputs]
-        if not all(is_free(base) or base in there for base, _ in inputs):
-            return False
-        return len({distance for _, distance in inputs}) == 1 or len({base for base, _ in inputs}) == 1
+        return read_together(table.inputs, there) is not None
 
     def _after(self, there: frozenset[Statement], kind: str) -> Iterator[frozenset[Statement]]:
         """What can be there behind one more layer; with a TF layer, one set for every choice of its head."""
@@ -135,9 +154,9 @@ class Scheduler:
         gates = one.inputs if isinstance(one, Since | Register) else one.inputs[1:] or one.inputs[:1]
         if self.plain_gates and not all(is_free(gate) or gate in there for gate in gates):
             return isinstance(one, Count) and len(one.inputs) == 1 and self.sources(one.inputs[0], there)
-        return isinstance(one, Hold | Count | Since | Register) and all(
-            self.sources(signal, there) for signal in one.inputs
-        )
+        if isinstance(one, Since | Register) or (isinstance(one, Count) and len(one.inputs) == 2):
+            return read_together(one.inputs, there, one_base=False) is not None
+        return isinstance(one, Hold | Count) and all(self.sources(signal, there) for signal in one.inputs)
 
     def _path(
         self,

@@ -81,8 +81,14 @@ class SsmOp(ABC):
         return staircase_feed(stairs, set(self.there), lag=lag)
 
     def reset(self, signal: Statement) -> Feed:
-        """As `gate`, of steps that go on where it is not open."""
-        return self.gate(signal, choices=1 if self.linear_gates else 0)
+        """As `gate`, of steps that go on where it is not open: -64 must be read there, also where it is nothing."""
+        if self.linear_gates or not signal.maybe:
+            return self.gate(signal, choices=1 if self.linear_gates else 0)
+        base, distance = there_or_behind(signal, set(self.there))
+        column, one = flag(signal.domain, false=0.0), torch.ones(1, dtype=torch.float64)
+        reads = ((base, (2.0 * column,)),)
+        wire = Wire(reads=reads, taps={distance: 1.0}, scale=OPEN, bias=-OPEN, out=one)
+        return Feed(wires=(wire,), constant=0.0 * one, needs=((base, (column,)),))
 
     def gate(self, signal: Statement, *, choices: int = 0) -> Feed:
         """64 where the condition holds, elsewhere nothing beside it.

@@ -7,7 +7,7 @@ import torch
 
 from plait.compiler.encoding import Points, flag
 from plait.compiler.recurrent import Count, Register
-from plait.compiler.schedule import is_free
+from plait.compiler.schedule import is_free, read_together
 from plait.compiler.ssm_op import Directions, SsmOp
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.statement import Statement
@@ -47,15 +47,9 @@ class Counts(SsmOp):
         """One channel for every amount from 1 on, and for every one from -1 down: 64 where it is reached."""
         amounts, reset = self.statement.inputs
         numbers = self.book.numbers(amounts)
-        base, lag = there_or_behind(amounts, set(self.there))
-        other, other_lag = there_or_behind(reset, set(self.there))
-        direct = all(is_free(one) or one in self.there for one in (base, other)) and lag == other_lag
-        if not direct:
-            called = self.book.lowered.called(self.statement)
-            raise ValueError(
-                f"{called}: the amounts and the reset of a count must be read from one place: "
-                "the same number of tokens ago, of signals that an earlier layer made"
-            )
+        read = read_together((amounts, reset), self.there, one_base=False)
+        assert read is not None, "no row reads amounts and reset"
+        (base, lag), (other, _) = read
         resets = (flag(reset.domain, false=0.0),)
         wires: list[Wire] = []
         needs: list[tuple[Statement, tuple[Points, ...]]] = [(other, resets)]
@@ -93,9 +87,6 @@ class Passes(SsmOp):
         (reset,) = self.statement.inputs
         base, lag = there_or_behind(reset, set(self.there))
         column = (flag(reset.domain, false=0.0),)
-        if not (is_free(base) or base in self.there):
-            called = self.book.lowered.called(self.statement)
-            raise ValueError(f"{called}: the reset must be a signal that an earlier layer made")
         out = torch.tensor([1.0 / OPEN], dtype=torch.float64)
         wire = Wire(reads=((base, (-2.0 * column[0],)),), taps={lag: 1.0}, scale=OPEN, bias=OPEN, out=out)
         amounts = Feed(wires=(wire,), constant=0.0 * out, needs=((base, column),))
@@ -120,9 +111,6 @@ class Shifts(SsmOp):
         ones = (2.0 * self.book.numbers(bit) - 1.0,)
         known = (torch.ones(len(bit.domain), 1, dtype=torch.float64),)
         one = torch.ones(1, dtype=torch.float64)
-        if not (is_free(base) or base in self.there):
-            called = self.book.lowered.called(self.statement)
-            raise ValueError(f"{called}: the bit must be a signal that an earlier layer made")
 
         def feed(column: tuple[Points, ...]) -> Feed:
             wire = Wire(reads=((base, column),), taps={lag: 1.0}, scale=OPEN, bias=0.0, out=one)

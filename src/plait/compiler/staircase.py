@@ -71,7 +71,7 @@ class Staircase:
     @cached_property
     def changes(self) -> Int[Tensor, " steps"]:
         """Levels whose points differ from those of the level below."""
-        return (self._all_heights.abs().amax(-1) > 1e-12).nonzero()[:, 0] + 1
+        return (self._all_heights.abs().sum(-1) > 1e-12).nonzero()[:, 0] + 1
 
     @cached_property
     def heights(self) -> Float[Tensor, "steps width"]:
@@ -153,16 +153,24 @@ def staircase(table: Table, scalars: Sequence[Scalar], points: Points, *, clean:
         one for weights in mixes if (one := _mixed(table, scalars, weights, points, clean=clean)) is not None
     ]
     if not found:
-        raise ValueError(f"{table.kind}: no sum of its inputs tells its entries apart")
+        raise ValueError("no sum of its inputs tells its entries apart")
     return min(found, key=lambda one: (one.n_units, -one.third / max(one.reach, 1.0)))
 
 
 def _mixes(scalars: Sequence[Scalar]) -> Iterator[tuple[float, ...]]:
-    """All alike; then mixed radix, with each input as the slowest in turn."""
+    """Mixed radix, with each input as the slowest in turn; then all alike.
+
+    What goes on beyond its range is slowest, and what spreads around its values fastest.
+    """
     if len(scalars) == 1:
         yield (1.0,)
         return
-    for order in itertools.islice(itertools.permutations(range(len(scalars))), 24):
+    places = range(len(scalars))
+    slowest = [place for place in places if scalars[place].statement.edged]
+    fastest = [place for place in places if scalars[place].spread and place not in slowest]
+    others = [place for place in places if place not in (*slowest, *fastest)]
+    for middle in itertools.islice(itertools.permutations(others), 24):
+        order = (*slowest, *middle, *fastest)
         weights, size = [1.0] * len(scalars), 1.0
         for place in reversed(order):
             one = scalars[place]
@@ -220,10 +228,10 @@ def _mixed(
         if level in at and not torch.equal(at[level], point):
             return None
         at[level] = point
-    levels = sorted(at)
+    levels = sorted(at or {0.0: zero})
     spread = math.fsum(abs(weight) * one.spread for weight, one in zip(weights, scalars, strict=True))
     found = Staircase(
         scalars=tuple(scalars), weights=tuple(weights), levels=torch.tensor(levels, dtype=torch.float64),
-        points=torch.stack([at[level] for level in levels]), spread=spread,
+        points=torch.stack([at.get(level, zero) for level in levels]), spread=spread,
     )  # fmt: skip
     return found if found.third > 0.0 else None

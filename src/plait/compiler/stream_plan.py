@@ -76,7 +76,11 @@ class StreamPlan:
                     columns = torch.cat((columns, code), dim=-1)
                 op = self._op(layer.kind, statement, columns, there, clean=base.clean)
                 ops[statement] = op
-                for need in op.needs():
+                try:
+                    needs = list(op.needs())
+                except ValueError as error:
+                    raise ValueError(f"{self.lowered.called(statement)}: {error}") from error
+                for need in needs:
                     self._note(bases, replace(need, layer=index + 1))
         bases[token].settle(len(token.domain))
         return ops, self._stream(bases)

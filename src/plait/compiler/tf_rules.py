@@ -8,6 +8,8 @@ from plait.compiler.book import condition
 from plait.compiler.flow import Flow, Given
 from plait.compiler.heads import RESERVE, SHARE
 from plait.compiler.lookups import AtDistance, Previous
+from plait.compiler.pointwise import Table
+from plait.compiler.statement import Statement
 from plait.compiler.stream import base_of
 from plait.compiler.tf_ops import Averages, ByDistance, ByMatch, ByStep, Fetches, Steps, TfOp
 from plait.constructions.rounding import FUNCTION
@@ -59,8 +61,11 @@ def by_match(flow: Flow, op: ByMatch) -> None:
     """Lemma 12.10: what a match leads by, and what tells two matches apart."""
     match, lead, called = op.match, op.lead, op.book.lowered.called(op.statement)
     look = op.turns.look_for_match(match, lead)
-    # Two equal keys that count hold counts within their range, and so does the stream if there are no other counts.
-    counted = {signal for one in match.keys for signal in one.inputs}
+    # Two equal keys that count hold counts within their range, and so does the stream if there are no other counts:
+    # unless a key is something where the count has left its range.
+    counted = {
+        signal for one in match.keys for signal in one.inputs if signal.maybe and not sees_nothing(one)
+    }
     where = "inside" if flow.counts <= counted else "something"
     query = key = other_key = size = apart = 0.0
     for code, one, other in zip(op.codes, match.keys, match.queries, strict=True):
@@ -90,6 +95,11 @@ def by_match(flow: Flow, op: ByMatch) -> None:
         error=2.0 * (look.sharpness * ((size + query) * key + equal + summed) + turned),
         room=look.nats - look.kept,
     )
+
+
+def sees_nothing(statement: Statement) -> bool:
+    """Whether it may be something where an input is nothing."""
+    return isinstance(statement, Table) and statement.sees_nothing
 
 
 def fetched(flow: Flow, op: Fetches) -> Given:

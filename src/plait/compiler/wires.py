@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plait.compiler.encoding import Points
-from plait.compiler.schedule import is_free, read_through
+from plait.compiler.schedule import is_free, read_through, read_together
 from plait.compiler.staircase import SETTLED, Staircase
 from plait.compiler.statement import Statement
 from plait.compiler.stream import ProgramStream
@@ -85,7 +85,8 @@ def column_feed(statement: Statement, columns: Points, there: set[Statement], *,
 
 def staircase_feed(stairs: Staircase, there: set[Statement], *, lag: int = 0) -> Feed:
     """A table, one channel a unit."""
-    read = [there_or_behind(scalar.statement, there) for scalar in stairs.scalars]
+    read = read_together([scalar.statement for scalar in stairs.scalars], there)
+    assert read is not None, "no row reads the table's inputs"
     bases, lags = {base for base, _ in read}, {distance for _, distance in read}
     reads: list[tuple[Statement, tuple[Points, ...]]] = []
     taps: dict[int, float] = {}
