@@ -69,6 +69,15 @@ REFUSED = {
     "no count": (lambda p: p.count(is_a(p), most=0), "must lie between its ends, got 0 and 0"),
     "ends apart from 0": (lambda p: p.count(is_a(p), least=2, most=4), "it begins at 0"),
     "too many to count": (lambda p: p.count(is_a(p), most=10**9), "at most 65,536, got 1000000000"),
+    "numbers beyond all types": (
+        lambda p: p.product(*[p.embed({"a": 1, "b": 2**50, "c": 3})] * 2),
+        "numbers of at most 2^53 are needed, got one of about 2^101",
+    ),
+    "an integer beyond all types": (lambda p: p.embed(lambda name: 10**400), "numbers of at most 2^53"),
+    "a channel for each unit": (
+        lambda p: p.count(p.embed({"a": 60_000, "b": 1, "c": 0}), most=65_000, since=is_a(p)),
+        "with since= amounts of at most 1,024, got 60,000",
+    ),
     "no bits": (lambda p: p.register(p.embed(ord), 3), "bits are needed, got the values 97, 98, 99"),
     "too many bits": (lambda p: p.register(is_a(p), 60), "from 1 to 16, got 60"),
     "a lag of 0": (lambda p: p.lag(p.token, 0), "from 1 to 1,048,576, got 0"),

@@ -15,6 +15,8 @@ from plait.compiler.values import MOST_VALUES, Value, amounts_of, check_value, d
 
 MOST_BITS = 16
 MOST_DISTANCE = 2**20
+MOST_ADDED = 1024
+"""By a count with a reset: it takes a channel for each unit."""
 
 
 class Language(Signals):
@@ -91,6 +93,9 @@ class Language(Signals):
         self._amounts("count", amounts)
         if since is not None:
             self._is_condition("count", "the reset", since)
+            most_added = max(abs(int(value)) for value in amounts.domain)  # type: ignore[arg-type]
+            if most_added > MOST_ADDED:
+                raise refusal("count", f"with since= amounts of at most {MOST_ADDED:,}, got {most_added:,}")
         domain = _range("count", least, most)
         return self._made(Count(inputs=_given(amounts, since), domain=domain, stay=stay))
 

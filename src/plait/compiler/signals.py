@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 from plait.checks import unknown
 from plait.compiler.statement import Statement
-from plait.compiler.values import MOST_VALUES
+from plait.compiler.values import MOST_NUMBER, MOST_VALUES
 
 MOST_STATEMENTS = 256
 ANSWER = "answer"
@@ -94,6 +95,11 @@ class Signals:
         if len(statement.domain) > MOST_VALUES:
             n_values = len(statement.domain)
             raise refusal(statement.kind, f"a signal takes at most {MOST_VALUES:,} values, got {n_values:,}")
+        large = [
+            one for one in statement.domain if isinstance(one, int | Fraction) and abs(one) > MOST_NUMBER
+        ]
+        if large:
+            raise refusal(statement.kind, f"numbers of at most 2^53 are needed, got one of {_size(large[0])}")
         self._labels[statement] = Label(None, line_of_caller())
         return statement
 
@@ -121,6 +127,10 @@ class Signals:
     def _called(self, signal: Statement) -> str:
         name, where = self._labels[signal]
         return f"{name or signal.kind} ({where})"
+
+
+def _size(number: int | Fraction) -> str:
+    return f"about 2^{int(abs(number)).bit_length()}"
 
 
 def refusal(kind: str, reason: str) -> ValueError:

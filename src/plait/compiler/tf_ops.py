@@ -94,8 +94,10 @@ class Steps(TfOp):
         return staircase(self.statement, scalars, self.columns, clean=self.clean)
 
     def needs(self) -> Iterator[Need]:
+        assert isinstance(self.statement, Table)
+        clean = self.clean or self.statement.sees_nothing
         for scalar in self.stairs.scalars:
-            yield self.need(scalar.statement, scalar.column, clean=self.clean)
+            yield self.need(scalar.statement, scalar.column, clean=clean)
 
     def write(self, writer: NeoxWriter, stream: ProgramStream, into: Directions) -> None:
         stairs = self.stairs

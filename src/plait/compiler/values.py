@@ -9,6 +9,9 @@ Value: TypeAlias = str | int | bool | Fraction | tuple["Value", ...]
 MOST_VALUES = 2**16
 """Values of a signal, and entries of a table, at most."""
 
+MOST_NUMBER = 2**53
+"""Numbers up to here are told apart in float64."""
+
 
 def check_value(value: object, what: str) -> Value:
     """The value itself, if signals may take it.
