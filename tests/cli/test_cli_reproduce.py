@@ -1,3 +1,5 @@
+import multiprocessing
+import signal
 import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -248,6 +250,14 @@ def test_a_slice_reads_lists_and_spans(plait, tmp_path):
         (("reproduce", "tiny", "--only", "train.seed=7"), "not in experiment"),
         (("reproduce", "tiny", "--only", "train.seed=[]"), "leaves no run"),
         (("reproduce", "tiny", "--device", "tpu"), "auto, cpu or cuda"),
+        (("reproduce", "tiny", "--per-gpu", "2"), "give --gpus"),
+        (("reproduce", "tiny", "--device", "cpu", "--gpus", "1", "--per-gpu", "0"), "in [1, 48], got 0"),
+        (("reproduce", "tiny", "--device", "cpu", "--gpus", "1000", "--per-gpu", "2"), "2000 processes were"),
+        (("reproduce", "tiny", "--gpus", "1", "--ray", "local"), "take one of them"),
+        (("reproduce", "tiny", "--for", "0"), "--for takes minutes, above 0 and at most 525,600, got 0"),
+        (("reproduce", "tiny", "--for", "nan"), "--for takes minutes, above 0 and at most 525,600, got nan"),
+        (("reproduce", "tiny", "fig9"), "fig9 is drawn, not trained: ask for it alone"),
+        (("reproduce", "tiny", "tinny"), "nearest: tiny"),
         (("reproduce", "tiny", "-o", "/proc/nowhere"), "/proc/nowhere"),
         (("report", "nowhere"), "nowhere"),
         (("report", "."), "no results"),
@@ -307,3 +317,46 @@ def test_results_are_added_to_others(plait, refused, tmp_path):
     assert len(Store(tmp_path / "kept").files()) == 1
     assert "0 members added to kept" in plait("results", "r", "--into", "kept").stderr
     assert "nowhere" in refused("results", "nowhere", "--into", "kept")
+
+
+TWO = {"tiny": Figure(experiment=TINY), "other": Figure(experiment=replace(TINY, name="other"))}
+
+
+def test_several_figures_have_one_folder_and_a_page_each(plait, plait_json, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType(TWO))
+    first, second = plait_json("reproduce", "tiny", "other", "tiny", "-o", "r")
+    assert (first["title"], second["title"]) == ("plait: tiny", "plait: other")
+    assert (first["page"], second["page"]) == ("r/tiny/report.html", "r/other/report.html")
+    assert len(Store.for_reading(tmp_path / "r").read()) == 8
+    page = (tmp_path / "r/other/report.html").read_text()
+    assert "plait reproduce other -o r" in page
+    first, second = plait_json("reproduce", "tiny", "other", "--dry-run")
+    assert (first["members"], first["stored"]) == (second["members"], second["stored"]) == (8, 0)
+    result = plait("reproduce", "other", "tiny", "--only", "train.seed=0", "--only", "train.lr=0.1")
+    assert result.exit_code == 0, result.output
+    assert "other: SSM-TF: 1 member trained" not in result.stderr, "one after the other, each by its own name"
+    assert {len(Store.for_reading(tmp_path / f"runs/{name}").read()) for name in TWO} == {2}
+
+
+def test_a_time_can_be_given(plait, tmp_path, monkeypatch):
+    """What is stopped by it says what is stored, and the same command goes on."""
+    long = replace(TINY, base=replace(TINY.base, train=replace(TINY.base.train, steps=100_000)))
+    monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"tiny": Figure(experiment=long)}))
+    before = signal.getsignal(signal.SIGALRM)
+    result = plait("reproduce", "tiny", "--for", "0.02")
+    assert result.exit_code == 124
+    assert result.stderr.splitlines()[-1].startswith("plait: time is up, stopped: ")
+    assert not (tmp_path / "runs/tiny/report.html").exists()
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"tiny": Figure(experiment=TINY)}))
+    assert plait("reproduce", "tiny", "--for", "9").exit_code == 0
+
+
+def test_time_that_is_up_stops_the_processes_too(plait, tmp_path, monkeypatch):
+    long = replace(TINY, base=replace(TINY.base, train=replace(TINY.base.train, steps=100_000)))
+    monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"tiny": Figure(experiment=long)}))
+    result = plait("reproduce", "tiny", "--device", "cpu", "--gpus", "1", "--for", "0.05")
+    assert result.exit_code == 124
+    assert result.stderr.splitlines()[-1].startswith("plait: time is up, stopped: ")
+    assert not multiprocessing.active_children()

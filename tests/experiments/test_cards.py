@@ -12,8 +12,10 @@ from fake_training import FakeTrainer, small_experiment
 
 from plait.experiments import Store, StoreError, run_experiment
 from plait.experiments.cards import VISIBLE, card_environments, run_on_cards
+from plait.experiments.mps import CONTROL, PIPES, shared_cards
+from plait.experiments.watch import Unwatched
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds after which a test that waits for another process gives up."""
 
 EXPERIMENT = small_experiment(steps=12, widths=(4, 8), seeds=range(2))
@@ -42,6 +44,37 @@ class Dying(FakeTrainer):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class FirstRefuses(FakeTrainer):
+    """The first process is refused what it begins with; the other trains all."""
+
+    def __call__(self, run, **keywords):
+        pids = self.log.with_suffix(".pids")
+        with pids.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        if pids.read_text().split()[0] == str(os.getpid()):
+            raise ValueError("out of memory on a card")
+        return super().__call__(run, **keywords)
+
+
+class Ordering(FakeTrainer):
+    def __call__(self, run, **keywords):
+        with self.log.with_suffix(".widths").open("a") as file:
+            file.write(f"{run.model.d_model}\n")
+        return super().__call__(run, **keywords)
+
+
+class Noting(Unwatched):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.finishes: list[int] = []
+
+    def noted(self, line: str) -> None:
+        self.lines.append(line)
+
+    def finished(self, shard, rows) -> None:
+        self.finishes.append(shard.labour)
+
+
 @pytest.fixture(autouse=True)
 def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
@@ -61,7 +94,9 @@ def test_two_processes_and_one_killed_give_the_rows_of_one(tmp_path: Path) -> No
     trainer = Waiting(seconds=0.01, log=tmp_path / "log")
     killer = threading.Thread(target=kill_the_first, args=(tmp_path / "log.pids",))
     killer.start()
-    rows = run_on_cards(EXPERIMENT, tmp_path / "cards", cards=2, train=trainer, device="cpu", max_members=2)
+    (rows,) = run_on_cards(
+        [(EXPERIMENT, tmp_path / "cards")], cards=2, train=trainer, device="cpu", max_members=2
+    )
     killer.join()
     assert rows.equals(alone)
     pids = (tmp_path / "log.pids").read_text().split()
@@ -71,14 +106,54 @@ def test_two_processes_and_one_killed_give_the_rows_of_one(tmp_path: Path) -> No
         assert path.read_bytes() == (tmp_path / "cards" / path.name).read_bytes()
 
 
+def test_several_processes_a_card_give_the_rows_of_one_and_what_is_lost_is_said(tmp_path: Path) -> None:
+    alone = run_experiment(EXPERIMENT, tmp_path / "alone", train=FakeTrainer(), max_members=2)
+    trainer, watch = Waiting(seconds=0.01, log=tmp_path / "log"), Noting()
+    killer = threading.Thread(target=kill_the_first, args=(tmp_path / "log.pids",))
+    killer.start()
+    (rows,) = run_on_cards(
+        [(EXPERIMENT, tmp_path / "cards")],
+        cards=1,
+        per_card=2,
+        train=trainer,
+        device="cpu",
+        max_members=2,
+        watch=watch,
+    )
+    killer.join()
+    assert rows.equals(alone)
+    assert len(set((tmp_path / "log.pids").read_text().split())) == 2
+    assert watch.lines == ["processes were lost (exit codes -9), and the others did their work"]
+
+
+def test_a_process_that_is_refused_leaves_its_work_to_the_others(tmp_path: Path) -> None:
+    trainer, watch = FirstRefuses(seconds=0.01, log=tmp_path / "log"), Noting()
+    (rows,) = run_on_cards(
+        [(EXPERIMENT, tmp_path / "cards")], cards=2, train=trainer, device="cpu", watch=watch
+    )
+    assert len(rows) == 16
+    assert watch.lines == ["a process ended early, and the others did its work: out of memory on a card"]
+
+
+def test_several_experiments_share_the_processes_and_a_folder_longest_first(tmp_path: Path) -> None:
+    wider = small_experiment(steps=12, widths=(8, 64), seeds=range(2))
+    watch, order = Noting(), tmp_path / "order"
+    asked = [(EXPERIMENT, tmp_path / "both"), (wider, tmp_path / "both")]
+    first, second = run_on_cards(asked, cards=1, train=Ordering(log=order), device="cpu", watch=watch)
+    assert first.equals(run_experiment(EXPERIMENT, tmp_path / "alone", train=FakeTrainer()))
+    assert second.equals(run_experiment(wider, tmp_path / "wide", train=FakeTrainer()))
+    assert len(watch.finishes) == 8
+    assert order.with_suffix(".widths").read_text().split() == ["64", "64", "8", "8", "4", "4"]
+
+
 def test_what_a_process_refuses_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^out of memory on a card; 2 sequences a step would fit$"):
-        run_on_cards(EXPERIMENT, tmp_path, cards=1, train=Refusing(), device="cpu")
+        run_on_cards([(EXPERIMENT, tmp_path)], cards=1, train=Refusing(), device="cpu")
 
 
 def test_processes_that_are_all_lost_leave_what_is_stored(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"4 of 4 shards are not stored .*exit codes -9\); the same command"):
-        run_on_cards(EXPERIMENT, tmp_path, cards=1, train=Dying(), device="cpu")
+        run_on_cards([(EXPERIMENT, tmp_path)], cards=1, train=Dying(), device="cpu")
     assert Store(tmp_path).stored() == frozenset()
 
 
@@ -87,6 +162,10 @@ def test_more_cards_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -
         card_environments(3, "cpu")
     with pytest.raises(ValueError, match="gpus must be an integer of at least 1, got 0"):
         card_environments(0, "cpu")
+    with pytest.raises(ValueError, match="4 processes were asked for, and this machine has 2 processors"):
+        card_environments(2, "cpu", per_card=2)
+    with pytest.raises(ValueError, match=r"per-gpu must be an integer in \[1, 48\], got 0"):
+        card_environments(1, "cpu", per_card=0)
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="2 GPUs were asked for, and none is there"):
             card_environments(2, "auto")
@@ -96,5 +175,57 @@ def test_more_cards_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -
         card_environments(3, "auto")
     monkeypatch.delenv(VISIBLE, raising=False)
     assert card_environments(2, "auto") == ({VISIBLE: "0"}, {VISIBLE: "1"})
+    assert card_environments(2, "auto", per_card=2) == 2 * ({VISIBLE: "0"}, {VISIBLE: "1"})
     monkeypatch.setenv(VISIBLE, "3,5")
     assert card_environments(1, "cuda") == ({VISIBLE: "3"},)
+
+
+SERVICE = """#!/bin/sh
+echo "$* $CUDA_VISIBLE_DEVICES" >> {calls}
+[ -n "$*" ] || cat >> {calls}
+echo "cannot do that" >&2
+{ends}
+"""
+
+
+def service(folder: Path, monkeypatch: pytest.MonkeyPatch, ends: str) -> Path:
+    """A program that stands for NVIDIA's; where it notes how it is called."""
+    calls = folder / "calls"
+    program = folder / CONTROL
+    program.write_text(SERVICE.format(calls=calls, ends=ends))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv(VISIBLE, "3")
+    monkeypatch.delenv(PIPES, raising=False)
+    return calls
+
+
+def test_the_service_runs_while_cards_are_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees all cards, ends with us, and what it leaves in the background holds nothing open."""
+    calls, said = service(tmp_path, monkeypatch, '[ -z "$*" ] || sleep 30 &'), []
+    began = time.monotonic()
+    with shared_cards(said.append) as environment:
+        assert Path(environment[PIPES]).is_dir()
+        assert calls.read_text() == "-d \n"
+    assert time.monotonic() - began < 10
+    assert calls.read_text() == "-d \n \nquit\n"
+    assert not Path(environment[PIPES]).exists()
+    assert not said
+
+
+def test_without_the_service_processes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    calls = service(tmp_path, monkeypatch, "exit 1")
+    with shared_cards(said.append) as environment:
+        assert environment == {}
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with shared_cards(said.append) as environment:
+        assert environment == {}
+    monkeypatch.setenv(PIPES, "somebody's")
+    with shared_cards(said.append) as environment:
+        assert environment == {}
+    assert calls.read_text() == "-d \n"
+    assert said == [
+        f"{CONTROL} cannot be started (cannot do that): processes on one card take turns",
+        f"no {CONTROL} here: processes on one card take turns",
+    ]

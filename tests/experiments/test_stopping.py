@@ -46,9 +46,9 @@ def test_before_the_first_checkpoint_nothing_is_saved_and_after_it_the_command_g
 def test_where_no_checkpoint_is_gone_on_with_one_is_nothing_saved(tmp_path):
     said_at(5, tmp_path)
     shards = plan_shards(EXPERIMENT.expand())
-    assert "begins anew" in str(stopped(Store(tmp_path), shards, resumes=False))
+    assert "begins anew" in str(stopped((Store(tmp_path), shards), resumes=False))
     run_experiment(EXPERIMENT, tmp_path, train=FakeTrainer())
-    assert "1 of 1 shard is stored" in str(stopped(Store(tmp_path), shards, resumes=False))
+    assert "1 of 1 shard is stored" in str(stopped((Store(tmp_path), shards), resumes=False))
 
 
 def test_a_member_that_is_stored_is_gone_on_from(tmp_path):

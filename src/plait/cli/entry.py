@@ -7,14 +7,19 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Generator
 from types import FrameType
 from typing import NoReturn
 
-INTERRUPTED, TERMINATED, REFUSED = 130, 143, 2
+INTERRUPTED, TERMINATED, TIME_IS_UP, REFUSED = 130, 143, 124, 2
 
 
 class TerminatedError(KeyboardInterrupt):
     """SIGTERM; what a Ctrl-C stops cleanly, this does."""
+
+
+class TimeIsUpError(KeyboardInterrupt):
+    """The time of `stop_after` has passed; it stops as Ctrl-C does."""
 
 
 def main() -> None:
@@ -41,12 +46,38 @@ def main() -> None:
 
 
 def interrupted_line(stop: KeyboardInterrupt) -> str:
+    if _is_time_up(stop):
+        return f"time is up, {stop}" if str(stop) else "time is up"
     return str(stop) or ("terminated" if isinstance(stop, TerminatedError) else "interrupted")
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
     """As shells give it for the signal; a `KeyboardInterrupt` raised from another tells by its cause."""
-    return TERMINATED if isinstance(stop, TerminatedError) or _received else INTERRUPTED
+    if isinstance(stop, TerminatedError) or _received:
+        return TERMINATED
+    return TIME_IS_UP if _is_time_up(stop) else INTERRUPTED
+
+
+@contextlib.contextmanager
+def stop_after(minutes: float | None) -> Generator[None, None, None]:
+    """Stop what is inside after so long; None: never."""
+    if minutes is None:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _time_is_up)
+    signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _is_time_up(stop: BaseException | None) -> bool:
+    """Whether it is that, or was raised while that was handled."""
+    while stop is not None and not isinstance(stop, TimeIsUpError):
+        stop = stop.__context__
+    return stop is not None
 
 
 _received: list[int] = []
@@ -56,6 +87,10 @@ _received: list[int] = []
 def _terminate(number: int, frame: FrameType | None) -> None:
     _received.append(number)
     _stop(TerminatedError(), frame)
+
+
+def _time_is_up(number: int, frame: FrameType | None) -> None:
+    _stop(TimeIsUpError(), frame)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

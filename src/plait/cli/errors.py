@@ -1,7 +1,7 @@
 """The one place where a mistake becomes one line on stderr and an exit code.
 
-0 done, 1 a check that failed (or nobody reads our output), 2 what was asked for cannot be done, 130 Ctrl-C,
-143 SIGTERM.
+0 done, 1 a check that failed (or nobody reads our output), 2 what was asked for cannot be done, 124 the time given by
+--for is up, 130 Ctrl-C, 143 SIGTERM.
 """
 
 import os

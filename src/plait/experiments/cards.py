@@ -1,13 +1,15 @@
-"""An experiment spread over the GPUs of one machine: a process for each, all at work on the same folder.
+"""Experiments spread over the GPUs of one machine: some processes for each, all at work on the same folders.
 
-Each shard is trained by the process that claims it first (see `Store.claim`); a process that is lost gives its claims
-back as it goes, so the others train what it was at. Where there is no GPU, processes stand for cards.
+Each shard is trained by the process that claims it first (see `Store.claim`), longer ones before shorter ones; a
+process that is lost gives its claims back as it goes, so the others train what it was at. Where there is no GPU,
+processes stand for cards.
 """
 
 import multiprocessing
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from pickle import PicklingError
@@ -17,39 +19,42 @@ import polars as pl
 import torch
 
 from plait.checks import check_integer, one_line
-from plait.experiments.edited_code import code_notes
 from plait.experiments.errors import StoreError
+from plait.experiments.mps import shared_cards
 from plait.experiments.runner import (
     POLL_SECONDS,
+    Job,
     TrainRun,
-    Unwatched,
-    Watch,
-    missing,
+    jobs_of,
     plait_train,
-    plan_for,
     rows_of_experiment,
-    run_experiment,
+    train_all,
 )
-from plait.experiments.shards import Shard
 from plait.experiments.spec import Experiment
 from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, saved, shards_said, stopped
-from plait.experiments.store import Store
+from plait.experiments.watch import Unwatched, Watch
 from plait.training.machine import resolve_device
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
+MOST_PER_CARD = 48
+"""Processes that NVIDIA's multi-process service takes on one card."""
+
+Asked = Sequence[tuple[Experiment, str | os.PathLike[str]]]
+"""Experiments, each with the folder of its results; several may have one folder."""
+
 
 def run_on_cards(
-    experiment: Experiment,
-    folder: str | os.PathLike[str],
+    asked: Asked,
     *,
     cards: int,
+    per_card: int = 1,
     train: TrainRun | None = None,
     device: str = "auto",
     max_members: int | None = None,
     watch: Watch | None = None,
-) -> pl.DataFrame:
-    """`run_experiment` by `cards` processes; the rows are those of one.
+) -> tuple[pl.DataFrame, ...]:
+    """`run_experiment` of each by `cards` times `per_card` processes; the rows are those of one process.
 
     Raises:
         ValueError: more cards than are there, what training refuses, or an experiment that another process cannot be
@@ -57,102 +62,136 @@ def run_on_cards(
         StoreError: as `run_experiment`, or shards that are missing because every process was lost.
         Stopped: on Ctrl-C.
     """
-    environments = card_environments(cards, device)
+    environments = card_environments(cards, device, per_card=per_card)
     watch = watch or Unwatched()
-    shards = plan_for(experiment, device=device, max_members=max_members)
-    store = Store.for_writing(folder)
-    watch.planned(shards)
-    for line in code_notes((run for shard in shards for run in shard.runs), store):
+    jobs = jobs_of(asked, device=device, max_members=max_members)
+    watch.planned([shard for job in jobs for shard in job.shards])
+    for line in dict.fromkeys(line for job in jobs for line in job.notes()):
         watch.noted(line)
     context = multiprocessing.get_context("spawn")
     said = context.SimpleQueue()
-    how = {"train": train or plait_train(), "device": device, "max_members": max_members}
-    workers = [
-        context.Process(
-            target=work, args=(experiment, os.fspath(folder), how, environment, said), daemon=True
-        )
-        for environment in environments
-    ]
-    try:
-        for worker in workers:
-            worker.start()
-        _look_on(workers, shards, store, watch)
-    except KeyboardInterrupt:
-        raise stopped(store, shards) from None
-    except (PicklingError, AttributeError, TypeError) as error:
-        raise ValueError(f"this experiment cannot be given to other processes: {one_line(error)}") from error
-    finally:
-        for worker in workers:
-            if worker.is_alive():
-                worker.terminate()
-            if worker.pid is not None:
-                worker.join()
-    if not said.empty():
-        raise ValueError(said.get())
-    left = sum(1 for shard in shards if missing(store, shard, experiment.evaluations))
-    if left:
-        are = "is" if 1 in (left, len(shards)) else "are"
-        codes = ", ".join(str(worker.exitcode) for worker in workers)
-        raise StoreError(
-            f"{left} of {shards_said(len(shards))} {are} not stored in {str(store.folder)!r}: the processes were lost "
-            f"(exit codes {codes}); {GOES_ON if saved(store, shards) else BEGINS_ANEW}"
-        )
-    return rows_of_experiment(store, experiment)
+    how = {
+        "train": train or plait_train(),
+        "device": device,
+        "max_members": max_members,
+        "threads": max(1, torch.get_num_threads() // len(environments)),
+    }
+    plain = [(experiment, os.fspath(folder)) for experiment, folder in asked]
+    share = per_card > 1 and VISIBLE in environments[0]
+    workers: list[BaseProcess] = []
+    with shared_cards(watch.noted) if share else nullcontext({}) as service:
+        try:
+            for environment in environments:
+                given = (plain, how, {**environment, **service}, said)
+                workers.append(context.Process(target=work, args=given, daemon=True))
+                workers[-1].start()
+            _look_on(workers, jobs, watch)
+        except KeyboardInterrupt:
+            raise stopped(*(job.kept for job in jobs)) from None
+        except (PicklingError, AttributeError, TypeError) as error:
+            raise ValueError(
+                f"this experiment cannot be given to other processes: {one_line(error)}"
+            ) from error
+        finally:
+            for worker in workers:
+                if worker.is_alive():
+                    worker.terminate()
+                if worker.pid is not None:
+                    worker.join()
+    _check_all_stored(workers, jobs, said, watch)
+    return tuple(rows_of_experiment(job.store, job.experiment) for job in jobs)
 
 
-def card_environments(cards: int, device: str) -> tuple[Mapping[str, str], ...]:
+def card_environments(cards: int, device: str, *, per_card: int = 1) -> tuple[Mapping[str, str], ...]:
     """What the environment of each process adds: one GPU, or nothing on the CPU.
 
     Raises:
-        ValueError: more GPUs than are there, or on the CPU more processes than processors.
+        ValueError: more GPUs than are there, more processes a card than it takes, or on the CPU more processes than
+            processors.
     """
     check_integer("gpus", cards, least=1)
+    check_integer("per-gpu", per_card, least=1, most=MOST_PER_CARD)
     if resolve_device(device).type != "cuda":
         if device != "cpu":
             raise ValueError(f"{cards} GPUs were asked for, and none is there (--device cpu takes processes)")
-        if cards > (os.cpu_count() or 1):
+        if cards * per_card > (os.cpu_count() or 1):
             raise ValueError(
-                f"{cards} processes were asked for, and this machine has {os.cpu_count()} processors"
+                f"{cards * per_card} processes were asked for, and this machine has {os.cpu_count()} processors"
             )
-        return ({},) * cards
+        return ({},) * (cards * per_card)
     if cards > (there := torch.cuda.device_count()):
         raise ValueError(f"{cards} GPUs were asked for, and {there} {'is' if there == 1 else 'are'} there")
     visible = os.environ.get(VISIBLE)
     names = visible.split(",") if visible else [str(index) for index in range(there)]
-    return tuple({VISIBLE: name} for name in names[:cards])
+    return tuple({VISIBLE: name} for _ in range(per_card) for name in names[:cards])
 
 
 def work(
-    experiment: Experiment,
-    folder: str,
+    asked: Asked,
     how: Mapping[str, Any],
     environment: Mapping[str, str],
     said: "SimpleQueue[str]",
 ) -> None:
-    """One process: the whole experiment, but for what others are at."""
+    """One process: all of the experiments, but for what others are at."""
     os.environ.update(environment)  # before the first call of CUDA in this process
+    torch.set_num_threads(how["threads"])
     try:
-        run_experiment(experiment, folder, **how)
+        jobs = jobs_of(asked, device=how["device"], max_members=how["max_members"])
+        todo = sorted(
+            ((job, shard) for job in jobs for shard in job.shards), key=lambda pair: -pair[1].labour
+        )
+        train_all(todo, train=how["train"], device=how["device"], watch=Unwatched())
     except KeyboardInterrupt:
         return  # the parent says it
-    except (ValueError, OSError, StoreError) as error:
+    except (ValueError, OSError, StoreError, torch.OutOfMemoryError, torch.AcceleratorError) as error:
         said.put(" ".join(str(error).split()))
 
 
-def _look_on(workers: Sequence[BaseProcess], shards: Sequence[Shard], store: Store, watch: Watch) -> None:
+def _look_on(workers: Sequence[BaseProcess], jobs: Sequence[Job], watch: Watch) -> None:
     """Tell `watch` what is stored until the processes have ended."""
-    before = store.stored()
-    left = list(shards)
+    left = [(job.store, job.store.stored(), shard) for job in jobs for shard in job.shards]
     while left:
         alive = any(worker.is_alive() for worker in workers)
-        stored = store.stored()
-        done = [shard for shard in left if stored.issuperset(shard.members)]
-        for shard in done:
-            new = not before.issuperset(shard.members)
-            watch.finished(shard, store.read().filter(pl.col("member").is_in(shard.members)) if new else None)
-        left = [shard for shard in left if shard not in done]
+        now: list[tuple[Any, Any, Any]] = []
+        for store, before, shard in left:
+            if store.stored().issuperset(shard.members):
+                new = not before.issuperset(shard.members)
+                watch.finished(
+                    shard, store.read().filter(pl.col("member").is_in(shard.members)) if new else None
+                )
+            else:
+                now.append((store, before, shard))
+        left = now
         if not alive:
             break
         time.sleep(POLL_SECONDS)
     for worker in workers:
         worker.join()
+
+
+def _check_all_stored(
+    workers: Sequence[BaseProcess], jobs: Sequence[Job], said: "SimpleQueue[str]", watch: Watch
+) -> None:
+    """What processes that ended early left to the others is noted; what nobody has trained is an error.
+
+    Raises:
+        ValueError: what they have refused.
+        StoreError: they were lost.
+    """
+    left = sum(job.left() for job in jobs)
+    codes = ", ".join(str(worker.exitcode) for worker in workers if worker.exitcode)
+    if left and not said.empty():
+        raise ValueError(said.get())
+    if left:
+        n_shards = sum(len(job.shards) for job in jobs)
+        are = "is" if 1 in (left, n_shards) else "are"
+        kept = [job.kept for job in jobs]
+        folders = ", ".join(dict.fromkeys(repr(str(job.store.folder)) for job in jobs))
+        raise StoreError(
+            f"{left} of {shards_said(n_shards)} {are} not stored in {folders}: the processes were lost "
+            f"(exit codes {codes}); {GOES_ON if saved(*kept) else BEGINS_ANEW}"
+        )
+    while not said.empty():
+        watch.noted(f"a process ended early, and the others did its work: {said.get()}")
+    if codes:
+        watch.noted(f"processes were lost (exit codes {codes}), and the others did their work")

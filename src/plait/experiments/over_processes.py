@@ -9,11 +9,12 @@ import polars as pl
 
 from plait.experiments.errors import StoreError
 from plait.experiments.places import CHECKPOINTS, in_use
-from plait.experiments.runner import Unwatched, Watch, keep, trained
+from plait.experiments.runner import keep, trained
 from plait.experiments.saved_models import check_models, model_folder
 from plait.experiments.shards import Shard
 from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, Stopped
 from plait.experiments.store import Store
+from plait.experiments.watch import Unwatched, Watch
 from plait.training.run import Run
 
 if TYPE_CHECKING:

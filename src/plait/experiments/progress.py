@@ -107,10 +107,11 @@ def _rate(steps: int, seconds: float) -> float | None:
 
 
 class LiveProgress:
-    """A `Watch` for `run_experiment`, to be entered as a context; the bar goes when it is left."""
+    """A `Watch` for one experiment or several, to be entered as a context; the bar goes when it is left."""
 
-    def __init__(self, experiment: Experiment, console: Console) -> None:
-        self._experiment = experiment
+    def __init__(self, experiments: Experiment | Sequence[Experiment], console: Console) -> None:
+        self._experiments = (experiments,) if isinstance(experiments, Experiment) else tuple(experiments)
+        self._whose: dict[str, Experiment] = {}
         self._console = console
         self._shards = self._stored = 0
         self._said = time.monotonic()
@@ -175,7 +176,13 @@ class LiveProgress:
         self._show(f"{line} (--wait SECONDS gives up)", every=SECONDS_A_WAITING_LINE)
 
     def _label(self, shard: Shard) -> str:
-        return cell_label(settings_of(self._experiment, shard.runs[0]))
+        if len(self._experiments) == 1:
+            return cell_label(settings_of(self._experiments[0], shard.runs[0]))
+        if not self._whose:
+            for one in reversed(self._experiments):  # what several have is called after the first of them
+                self._whose |= {cell_key(runs[0]): one for runs in one.expand_cells()}
+        whose = self._whose[cell_key(shard.runs[0])]
+        return f"{whose.name}: {cell_label(settings_of(whose, shard.runs[0]))}"
 
     def _show(self, description: str | None = None, *, every: float | None = None) -> None:
         rate = self._estimate.rate

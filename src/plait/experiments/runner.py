@@ -6,7 +6,7 @@ What of a shard is to be trained, and how it is stored, is the same whoever trai
 import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,7 @@ from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, pla
 from plait.experiments.spec import Experiment
 from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, shards_said, stopped
 from plait.experiments.store import Store
+from plait.experiments.watch import Unwatched, Watch
 from plait.training.evaluation import Evaluation
 from plait.training.identity import member_id
 from plait.training.machine import resolve_device
@@ -108,39 +109,6 @@ class TrainRun(Protocol):
     ) -> MeasurableShard: ...
 
 
-class Watch(Protocol):
-    """Is told how an experiment goes on."""
-
-    def planned(self, shards: Sequence[Shard]) -> None:
-        """These shards make the experiment."""
-
-    def noted(self, line: str) -> None:
-        """Something that the user should know before it is trained."""
-
-    def began(self, shard: Shard, part: Shard) -> None:
-        """A planned shard is being trained, or the part of it that is not stored yet."""
-
-    def advanced(self, steps: int, losses: Sequence[float]) -> None:
-        """So many model-steps of that part are made, in all its members together."""
-
-    def finished(self, shard: Shard, rows: pl.DataFrame | None) -> None:
-        """A planned shard is stored; `rows` are those trained now, None if it was stored before."""
-
-    def waiting(self, shards: int) -> None:
-        """What is left, so many shards, is in the hands of other processes."""
-
-
-class Unwatched:
-    """Says nothing."""
-
-    def planned(self, shards: Sequence[Shard]) -> None: ...
-    def noted(self, line: str) -> None: ...
-    def began(self, shard: Shard, part: Shard) -> None: ...
-    def advanced(self, steps: int, losses: Sequence[float]) -> None: ...
-    def finished(self, shard: Shard, rows: pl.DataFrame | None) -> None: ...
-    def waiting(self, shards: int) -> None: ...
-
-
 def run_experiment(
     experiment: Experiment,
     folder: str | os.PathLike[str],
@@ -164,32 +132,87 @@ def run_experiment(
         StoreError: the folder cannot be read or written, or holds a damaged shard; others are not done in time.
         Stopped: on Ctrl-C.
     """
-    shards = plan_for(experiment, device=device, max_members=max_members)
-    store = Store.for_writing(folder)
-    work = _Work(
-        store=store,
-        train=train or plait_train(),
-        device=device,
-        watch=watch or Unwatched(),
-        evaluations=experiment.evaluations,
-    )
-    work.watch.planned(shards)
-    for line in code_notes((run for shard in shards for run in shard.runs), store):
-        work.watch.noted(line)
+    watch = watch or Unwatched()
+    (job,) = jobs_of([(experiment, folder)], device=device, max_members=max_members)
+    watch.planned(job.shards)
+    for line in job.notes():
+        watch.noted(line)
     try:
-        left: list[Shard] = [shard for shard in shards if not work.do(shard)]
-        began = time.monotonic()
-        while left:
-            if wait is not None and time.monotonic() - began > wait:
-                raise StoreError(
-                    f"another process still trains {shards_said(len(left))} in {str(store.folder)!r}"
-                )
-            work.watch.waiting(len(left))
-            time.sleep(POLL_SECONDS)
-            left = [shard for shard in left if not work.do(shard)]
+        todo = [(job, shard) for shard in job.shards]
+        train_all(todo, train=train or plait_train(), device=device, watch=watch, wait=wait)
     except KeyboardInterrupt:
-        raise stopped(store, shards) from None
-    return rows_of_experiment(store, experiment)
+        raise stopped(job.kept) from None
+    return rows_of_experiment(job.store, experiment)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """An experiment, the store of its results, and the shards that make it."""
+
+    experiment: Experiment
+    store: Store
+    shards: tuple[Shard, ...]
+
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know before it is trained."""
+        return tuple(code_notes((run for shard in self.shards for run in shard.runs), self.store))
+
+    @property
+    def kept(self) -> tuple[Store, tuple[Shard, ...]]:
+        return self.store, self.shards
+
+    def left(self) -> int:
+        """How many shards are not stored whole."""
+        return sum(1 for shard in self.shards if missing(self.store, shard, self.experiment.evaluations))
+
+
+def jobs_of(
+    asked: Iterable[tuple[Experiment, str | os.PathLike[str]]], *, device: str, max_members: int | None
+) -> tuple[Job, ...]:
+    """Experiments, each with the folder of its results; several may have one folder.
+
+    Raises:
+        ValueError: as `plan_for`.
+        StoreError: a folder that cannot be written.
+    """
+    planned = [
+        (experiment, folder, plan_for(experiment, device=device, max_members=max_members))
+        for experiment, folder in asked
+    ]
+    return tuple(
+        Job(experiment=experiment, store=Store.for_writing(folder), shards=shards)
+        for experiment, folder, shards in planned
+    )
+
+
+def train_all(
+    todo: Sequence[tuple[Job, Shard]],
+    *,
+    train: TrainRun,
+    device: str,
+    watch: Watch,
+    wait: float | None = None,
+) -> None:
+    """See to it that these shards are stored, in this order but for those that other processes are at.
+
+    Args:
+        wait: seconds for those, once all else is done; None for as long as it takes.
+
+    Raises:
+        ValueError: what training refuses.
+        StoreError: others are not done in time, or a folder cannot be read or written.
+    """
+    work = _Work(train=train, device=device, watch=watch)
+    left = [(job, shard) for job, shard in todo if not work.do(job, shard)]
+    began = time.monotonic()
+    while left:
+        if wait is not None and time.monotonic() - began > wait:
+            raise StoreError(
+                f"another process still trains {shards_said(len(left))} in {str(left[0][0].store.folder)!r}"
+            )
+        watch.waiting(len(left))
+        time.sleep(POLL_SECONDS)
+        left = [(job, shard) for job, shard in left if not work.do(job, shard)]
 
 
 def plan_for(experiment: Experiment, *, device: str, max_members: int | None) -> tuple[Shard, ...]:
@@ -212,40 +235,38 @@ def rows_of_experiment(store: Store, experiment: Experiment) -> pl.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    store: Store
     train: TrainRun
     device: str
     watch: Watch
-    evaluations: tuple[Evaluation, ...]
 
-    def do(self, shard: Shard) -> bool:
+    def do(self, job: Job, shard: Shard) -> bool:
         """Sees to it that `shard` is stored; False, at once, if another process is at one of its members."""
-        with self.store.claim(shard.members) as free:
+        with job.store.claim(shard.members) as free:
             if not free:
                 return False
             # Only under the claim is it certain that nobody has stored it meanwhile.
-            parts = missing(self.store, shard, self.evaluations)
-            rows = [self._train(shard, part) for part in parts]
-            self.store.sweep(shard)
+            parts = missing(job.store, shard, job.experiment.evaluations)
+            rows = [self._train(job, shard, part) for part in parts]
+            job.store.sweep(shard)
         self.watch.finished(shard, pl.concat(rows) if rows else None)
         return True
 
-    def _train(self, shard: Shard, part: Shard) -> pl.DataFrame:
+    def _train(self, job: Job, shard: Shard, part: Shard) -> pl.DataFrame:
         def progress(done: int, total: int, losses: Sequence[float]) -> None:
             self.watch.advanced(done * len(part.runs), losses)
 
         self.watch.began(shard, part)
-        with writing(self.store.folder):
+        with writing(job.store.folder):
             result = self.train(
                 part.runs[0],
                 seeds=part.seeds,
                 lrs=part.lrs,
                 device=self.device,
                 progress=progress,
-                checkpoint=self.store.checkpoint(part),
+                checkpoint=job.store.checkpoint(part),
             )
-        found = trained(part, result, self.evaluations)
-        keep(self.store, part, found)
+        found = trained(part, result, job.experiment.evaluations)
+        keep(job.store, part, found)
         return found.rows
 
 

@@ -53,6 +53,12 @@ class Shard:
         """Model-steps: those of one member, times the members."""
         return self.runs[0].train.steps * len(self.runs)
 
+    @property
+    def labour(self) -> int:
+        """What tells longer shards from shorter ones before any is measured: tokens times width and layers."""
+        train, model = self.runs[0].train, self.runs[0].model
+        return self.steps * train.batch * train.seq_len * model.d_model * len(model.layers)
+
     def without(self, stored: Collection[str]) -> tuple["Shard", ...]:
         """What is left to train: this shard, nothing, or the rectangles of what is missing."""
         left = tuple(run for run, member in zip(self.runs, self.members, strict=True) if member not in stored)

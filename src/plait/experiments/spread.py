@@ -18,8 +18,6 @@ from plait.experiments.errors import StoreError
 from plait.experiments.runner import (
     Trained,
     TrainRun,
-    Unwatched,
-    Watch,
     keep,
     missing,
     plait_train,
@@ -31,6 +29,7 @@ from plait.experiments.shards import Shard
 from plait.experiments.spec import Experiment
 from plait.experiments.stopping import stopped
 from plait.experiments.store import Store
+from plait.experiments.watch import Unwatched, Watch
 from plait.training.evaluation import Evaluation
 from plait.training.machine import resolve_device
 
@@ -78,7 +77,7 @@ def run_on_ray(
                 raise StoreError(f"another process trains some of these members in {str(folder)!r}")
             _Spread(ray, store, watch, experiment.evaluations).run(shards, train or plait_train(), device)
     except KeyboardInterrupt:
-        raise stopped(store, shards, resumes=False) from None
+        raise stopped((store, shards), resumes=False) from None
     finally:
         ray.shutdown()
     return rows_of_experiment(store, experiment)

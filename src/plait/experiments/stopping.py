@@ -8,36 +8,45 @@ from plait.experiments.store import Store
 GOES_ON, BEGINS_ANEW = "the same command goes on", "the same command begins anew"
 
 
+Kept = tuple[Store, Sequence[Shard]]
+"""Shards, and the store that takes them."""
+
+
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C; the message is one line that says what is stored."""
+    """Ctrl-C, or time that is up; the message is one line that says what is stored."""
 
 
-def stopped(store: Store, shards: Sequence[Shard], *, resumes: bool = True) -> Stopped:
+def stopped(*kept: Kept, resumes: bool = True) -> Stopped:
     """The line that says what is stored.
 
     Args:
         resumes: as of `saved`.
     """
-    if not saved(store, shards, resumes=resumes):
-        return Stopped(f"stopped: nothing was saved yet in {str(store.folder)!r}; {BEGINS_ANEW}")
-    held = store.stored()
-    n_stored = sum(held.issuperset(shard.members) for shard in shards)
-    are = "is" if 1 in (n_stored, len(shards)) else "are"
-    return Stopped(
-        f"stopped: {n_stored} of {shards_said(len(shards))} {are} stored in {str(store.folder)!r}; {GOES_ON}"
-    )
+    folders = ", ".join(dict.fromkeys(repr(str(store.folder)) for store, _ in kept))
+    if not saved(*kept, resumes=resumes):
+        return Stopped(f"stopped: nothing was saved yet in {folders}; {BEGINS_ANEW}")
+    n_shards = sum(len(shards) for _, shards in kept)
+    n_stored = 0
+    for store, shards in kept:
+        held = store.stored()
+        n_stored += sum(held.issuperset(shard.members) for shard in shards)
+    are = "is" if 1 in (n_stored, n_shards) else "are"
+    return Stopped(f"stopped: {n_stored} of {shards_said(n_shards)} {are} stored in {folders}; {GOES_ON}")
 
 
-def saved(store: Store, shards: Sequence[Shard], *, resumes: bool = True) -> bool:
+def saved(*kept: Kept, resumes: bool = True) -> bool:
     """Whether a member is stored, or has a checkpoint.
 
     Args:
         resumes: whether training goes on from a checkpoint; the workers of a cluster keep none.
     """
-    held = store.stored()
-    if any(member in held for shard in shards for member in shard.members):
-        return True
-    return resumes and any(store.checkpoint(shard).exists() for shard in shards)
+    for store, shards in kept:
+        held = store.stored()
+        if any(member in held for shard in shards for member in shard.members):
+            return True
+        if resumes and any(store.checkpoint(shard).exists() for shard in shards):
+            return True
+    return False
 
 
 def shards_said(n: int) -> str:

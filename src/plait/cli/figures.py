@@ -1,0 +1,226 @@
+"""What `plait reproduce` does with the figures that were asked for: train, report, foretell, draw, list."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plait.cli.entry import stop_after
+from plait.cli.output import messages, out, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from plait.paper.asked import Request
+    from plait.report import Report
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A figure that was asked for, the folder of its results, and that of its page."""
+
+    asked: "Request"
+    results: Path
+    pages: Path
+
+    @classmethod
+    def of(cls, asked: "Request", output: Path | None, *, alone: bool) -> "Place":
+        """Several figures have one `output` together."""
+        results = output or Path("runs") / asked.figure.name
+        pages = results if alone or output is None else results / asked.figure.name
+        return cls(asked=asked, results=results, pages=pages)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Where and how long figures are trained."""
+
+    ray: str | None
+    gpus: int | None
+    per_gpu: int | None
+    minutes: float | None
+    unchecked: bool
+    wait: float | None
+    device: str
+
+    def check(self) -> None:
+        """Raises:
+        ValueError: workers that are not there, or that do not go together.
+        """
+        if self.ray is not None:
+            from plait.experiments.spread import check_ray
+
+            check_ray()
+        if self.gpus is not None:
+            from plait.experiments.cards import card_environments
+
+            if self.ray is not None:
+                raise ValueError(
+                    "--gpus spreads over this machine and --ray over a cluster: take one of them"
+                )
+            card_environments(self.gpus, self.device, per_card=1 if self.per_gpu is None else self.per_gpu)
+        elif self.per_gpu is not None:
+            raise ValueError("--per-gpu says how many processes each GPU has: give --gpus, how many GPUs")
+        if self.minutes is not None and not 0 < self.minutes <= MOST_MINUTES:
+            raise ValueError(
+                f"--for takes minutes, above 0 and at most {MOST_MINUTES:,}, got {self.minutes:g}"
+            )
+
+    def run(self, places: Sequence[Place]) -> None:
+        """Train what is not stored, on GPUs all figures together, else one after the other."""
+        from plait.experiments import LiveProgress, run_experiment
+        from plait.experiments.runner import plait_train
+
+        parts = [(place.asked.part, place.results) for place in places]
+        with LiveProgress([part for part, _ in parts], messages()) as watch:
+            trainer = plait_train(unchecked=self.unchecked, callback=watch.saw)
+            common: dict[str, Any] = {"train": trainer, "device": self.device, "watch": watch}
+            if self.gpus is not None:
+                from plait.experiments.cards import run_on_cards
+
+                run_on_cards(parts, cards=self.gpus, per_card=self.per_gpu or 1, **common)
+                return
+            for part, folder in parts:
+                if self.ray is not None:
+                    from plait.experiments.spread import run_on_ray
+
+                    run_on_ray(part, folder, address=self.ray, **common)
+                else:
+                    run_experiment(part, folder, wait=self.wait, **common)
+
+
+MOST_MINUTES = 525_600
+"""A year."""
+
+
+def train_and_report(places: Sequence[Place], training: Training, *, json: bool) -> None:
+    """Each figure as soon as it is trained; where all are trained together, behind that."""
+    from plait.experiments import Store
+    from plait.report import Report, print_report
+    from plait.report.proved import headline_sections
+
+    documents: list[Mapping[str, Any]] = []
+    together = (places,) if training.gpus is not None else tuple((place,) for place in places)
+    with stop_after(training.minutes):
+        for some in together:
+            for place in some:
+                whole = place.asked.figure.experiment
+                Store.for_writing(place.results)
+                known = headline_sections(whole)
+                if known and not json:
+                    before = Report(title="plait: before training", question=whole.question, sections=known)
+                    print_report(before, out())
+                    print_line()
+            training.run(some)
+            documents += [_reported(place, json=json) for place in some]
+    if json:
+        print_json(documents[0] if len(places) == 1 else documents)
+
+
+def _reported(place: Place, *, json: bool) -> Mapping[str, Any]:
+    """Write the figure's page, print it unless JSON is wanted, and give its document."""
+    from plait.report import print_report, write_html
+    from plait.report.html import write_figures
+
+    full, brief = _reports(place)
+    page, figures = write_html(full, place.pages / REPORT), write_figures(full, place.pages)
+    if not json:
+        print_report(brief, out())
+        print_line(f"\nresults {place.results}")
+        for path in (page, *figures):
+            print_line(f"written {path}")
+    files = {"results": str(place.results), "page": str(page), "figures": [str(path) for path in figures]}
+    return full.to_json() | files
+
+
+def _reports(place: Place) -> "tuple[Report, Report]":
+    """For the page, and for the terminal, which was told before training what is proved."""
+    from plait.experiments import Store
+    from plait.report import experiment_report
+    from plait.report.beside import beside_sections
+    from plait.report.ceilings import ceiling_sections
+    from plait.report.frontier import frontier_sections
+    from plait.report.proved import headline_sections
+
+    whole, store = place.asked.figure.experiment, Store(place.results)
+    rows, evaluations = store.read(), store.read_evaluations()
+    command = f"{place.asked.command} -o {place.results}"
+    report = experiment_report(place.asked.figure, rows, evaluations=evaluations, commands=(command,))
+    after = [section.title for section in report.sections][1:]
+    end = after[0] if after else None
+    beside = (
+        *beside_sections(whole, rows),
+        *frontier_sections(whole, rows),
+        *ceiling_sections(whole, rows, evaluations),
+    )
+    report = report.with_sections(*beside, before=end)
+    return report.with_sections(*headline_sections(whole), before=end), report
+
+
+def print_forecasts(places: Sequence[Place], *, device: str, json: bool) -> None:
+    """What would be trained; seconds are those of this machine."""
+    documents = [_forecast(place, device=device, json=json) for place in places]
+    if json:
+        print_json(documents[0] if len(places) == 1 else documents)
+
+
+def _forecast(place: Place, *, device: str, json: bool) -> Mapping[str, Any]:
+    from plait.experiments.forecast import forecast
+    from plait.training.display import duration
+
+    found = forecast(place.asked.part, place.results, device=device)
+    counts = {"members": found.members, "stored": found.stored, "seconds": found.seconds}
+    if not json:
+        rows = [(cell.model, cell.members, cell.stored, duration(cell.seconds)) for cell in found.cells]
+        print_table("", ("model", "members", "stored", "time"), rows)
+        left = found.members - found.stored
+        time = f"about {duration(found.seconds)} on {found.device}" if left else "nothing to do"
+        print_line(
+            f"{found.members:,} members, {found.stored:,} stored in {place.results}, {left:,} to train: {time}"
+        )
+    return {**counts, "device": found.device, "cells": found.cells}
+
+
+def draw(name: str, folder: Path, *, json: bool) -> None:
+    """The page of a construction: nothing is trained."""
+    from plait.report import print_report, write_html
+    from plait.report.constructed import construction_report
+    from plait.report.html import write_figures
+
+    found = construction_report(name)
+    page, figures = write_html(found, folder / REPORT), write_figures(found, folder)
+    if json:
+        print_json(found.to_json() | {"page": str(page), "figures": [str(path) for path in figures]})
+        return
+    print_report(found, out())
+    print_line()
+    for path in (page, *figures):
+        print_line(f"written {path}")
+
+
+def print_catalogue(*, json: bool) -> None:
+    from plait.paper import catalogue
+    from plait.report.constructed import DRAWINGS
+
+    rows = [
+        {
+            "name": experiment.name,
+            "members": len(experiment.quick_form().expand()),
+            "with --full": len(experiment.expand()),
+            "question": experiment.question,
+        }
+        for experiment in (figure.default for figure in catalogue.FIGURES.values())
+    ]
+    rows += [
+        {
+            "name": name,
+            "members": 0,
+            "with --full": 0,
+            "question": f"How does the construction of {task} work?",
+        }
+        for name, task in DRAWINGS.items()
+    ]
+    if json:
+        print_json(rows)
+    else:
+        print_table("", list(rows[0]), [list(row.values()) for row in rows])
