@@ -17,17 +17,18 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plait import HybridConfig
-from plait.kernels.selective_scan import gpu, tiled
+from plait.kernels.selective_scan import gpu
+from plait.kernels.selective_scan.dispatch import Scan
 from plait.paper import wide_models as wide
 from plait.training import Run
 from plait.training.trainer import Trainer
+from plait.training.wide import WideEnsemble
 
 DEVICE = torch.device("cuda")
 D, HEADS = 1024, 16
@@ -141,11 +142,15 @@ class Plain:
         self.optimiser.step()
 
 
-def ours(config: HybridConfig, batch: int, time_: int) -> Trainer:
+def ours(config: HybridConfig, batch: int, time_: int, scan: Scan | None = None) -> Trainer:
+    """After some steps; with another scan, if one is given."""
     protocol = replace(wide.PROTOCOL, batch=batch, seq_len=time_)
     trainer = Trainer(
         Run(task=wide.packed(0.2, separator=False), model=config, train=protocol), device=DEVICE
     )
+    if scan is not None:
+        assert isinstance(trainer.ensemble, WideEnsemble)
+        trainer.ensemble.scan = scan
     for _ in range(5):
         trainer.step()
     return trainer
@@ -166,39 +171,6 @@ def product_rate() -> float:
     for _ in range(5):
         torch.mm(a, b)
     return 2 * 8192**3 / (min(milliseconds(lambda: torch.mm(a, b), 10) for _ in range(5)) * 1e-3)
-
-
-def scans() -> None:
-    for states in (16, 32):
-        for batch, time_ in ((8, 200), (64, 256)):
-            draw = lambda *shape: torch.randn(*shape, device=DEVICE)  # noqa: E731
-            x, dt, A = (
-                draw(batch, time_, 2 * D),
-                F.softplus(draw(batch, time_, 2 * D)),
-                -draw(2 * D, states).exp(),
-            )
-            inputs = [
-                t.requires_grad_() for t in (x, dt, A, draw(batch, time_, states), draw(batch, time_, states))
-            ]
-
-            for by in (gpu, tiled):
-
-                def forward(inputs: list[Tensor] = inputs, by: Any = by) -> Tensor:
-                    x, dt, A, B, C = inputs
-                    return by.selective_scan(x, dt=dt, A=A, B=B, C=C, D=None)
-
-                y = forward()
-                dy = torch.randn_like(y)
-
-                def backward(y: Tensor = y, dy: Tensor = dy, inputs: list[Tensor] = inputs) -> None:
-                    torch.autograd.grad(y, inputs, dy, retain_graph=True)
-
-                backward()
-                times = [milliseconds(lambda f=f: f(), 20) for f in (forward, backward)]
-                print(
-                    f"scan {batch} x {time_}, {states} states, {by.__name__.rpartition('.')[2]}: forward "
-                    f"{times[0]:.3f} ms, backward {times[1]:.3f} ms"
-                )
 
 
 CONFIGS = {
@@ -230,7 +202,6 @@ def main() -> None:
         f"{torch.cuda.get_device_name()}, torch {torch.__version__}, bfloat16 products {peak / 1e12:.0f} T/s",
         flush=True,
     )
-    scans()
     for name, batch, time_ in CELLS:
         if time.time() > ends - 15:
             print(f"no time for {name} at {batch} x {time_}")

@@ -16,6 +16,7 @@ from plait.kernels.graph import wide as graphs
 from plait.kernels.head import Scores, plain_scores
 from plait.kernels.mamba import wide as mamba
 from plait.kernels.neox import wide as neox
+from plait.kernels.selective_scan.dispatch import Scan, selective_scan
 from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
 from plait.layers.dropout import dropout, drops_of
 from plait.layers.registry import MIXERS
@@ -33,6 +34,9 @@ class WideEnsemble(Ensemble):
     Raises:
         ValueError: products of their own, and a layer that is not built in, layers side by side, or a mixer on a GPU.
     """
+
+    scan: Scan = staticmethod(selective_scan)
+    """What SSM layers scan by; another may be put in its place before the first step."""
 
     _mixers_on_gpu = False
     """Whether mixers have products of their own on a GPU, where they have not been run yet: for benchmarks."""
@@ -175,7 +179,13 @@ class WideEnsemble(Ensemble):
         for layer, names in zip(model.layers, self._of_products, strict=True):
             rounded = {} if leaves is None else {field: leaves[name] for field, name in names.items()}
             hidden = wide_layer(
-                layer, hidden, stream, products=self.products, fuse=self._fuse, rounded=rounded
+                layer,
+                hidden,
+                stream,
+                products=self.products,
+                fuse=self._fuse,
+                rounded=rounded,
+                scan=self.scan,
             )
         return linear(model.final_norm(hidden), model.embedding.weight)
 
@@ -193,6 +203,7 @@ def wide_layer(
     products: torch.dtype | None,
     fuse: bool,
     rounded: Mapping[str, Tensor] = MappingProxyType({}),
+    scan: Scan = selective_scan,
 ) -> Float[Tensor, "batch time d_model"]:
     """One layer of one member.
 
@@ -201,10 +212,13 @@ def wide_layer(
         products: the type that products are taken in; None for that of the weights.
         fuse: whether it is compiled.
         rounded: what stands for weights of products, by field or place.
+        scan: what SSM layers scan by.
     """
     if type(layer) is MambaLayer:
         weights = layer.weights()._replace(**rounded)
-        return mamba.mamba_layer(hidden, weights, eps=layer.spec.norm_eps, products=products, fuse=fuse)
+        return mamba.mamba_layer(
+            hidden, weights, eps=layer.spec.norm_eps, products=products, fuse=fuse, scan=scan
+        )
     if type(layer) is TransformerLayer:
         spec = layer.spec
         return neox.neox_layer(

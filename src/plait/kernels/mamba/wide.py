@@ -13,7 +13,7 @@ from plait.kernels.common.plain import causal_convolution, rms_norm
 from plait.kernels.common.precision import wide
 from plait.kernels.common.products import product
 from plait.kernels.mamba.weights import MambaWeights
-from plait.kernels.selective_scan.dispatch import selective_scan
+from plait.kernels.selective_scan.dispatch import Scan, selective_scan
 
 PRODUCTS = ("in_proj", "x_proj", "dt_proj", "dt_bias", "out_proj")
 """Weights that are used in products alone, and may come in their type."""
@@ -26,16 +26,18 @@ def mamba_layer(
     eps: float,
     products: torch.dtype | None = None,
     fuse: bool = False,
+    scan: Scan = selective_scan,
 ) -> Float[Tensor, "batch time d_model"]:
     """`hidden` plus what the block makes of it; the sum is of the type of `hidden`.
 
     Args:
         fuse: whether what is before and behind the scan is compiled.
+        scan: what scans.
     """
     before = fused(_before_scan) if fuse else _before_scan
     behind = fused(_behind_scan) if fuse else _behind_scan
     x, gate, dt, A, B, C = before(hidden, weights, eps, products)
-    y = selective_scan(x, dt=dt, A=A, B=B, C=C, D=None)
+    y = scan(x, dt=dt, A=A, B=B, C=C, D=None)
     return behind(hidden, y, x, gate, weights.D, weights.out_proj, products)
 
 

@@ -1,11 +1,13 @@
 """The selective scan on a GPU with a tile's lanes over channels and states; not in use yet.
 
 Its kernels give what `reference.py` gives, on a card too (`tests/gpu`), and have about half the instructions of those
-in `gpu.py` (docs/log.md). Their time is not measured, so nothing but tests and `benchmarks/wide.py` calls them.
+in `gpu.py` (docs/log.md). Their time is not measured, so nothing but tests and `benchmarks/gpu_scans.py`, which times
+both, calls them.
 """
 # pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,10 +17,35 @@ from torch.autograd.function import once_differentiable
 
 from plait.kernels.selective_scan.rows import scan_rows
 
-_STATES = (512, 512)
-"""States of a program's channels together, forward and backward: more spill, fewer take more shuffles for a sum."""
-_CHUNK = 4
-"""Positions between two stored states."""
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How the work is cut into programs; it changes sums' order at most.
+
+    Args:
+        forward, backward: states of a program's channels together: more spill, fewer take more shuffles for a sum.
+        chunk: positions between two stored states.
+        warps: of a program of each, forward and backward.
+    """
+
+    forward: int = 512
+    backward: int = 512
+    chunk: int = 4
+    warps: tuple[int, int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        for name, value in (("forward", self.forward), ("backward", self.backward), ("chunk", self.chunk)):
+            check_power_of_two(name, value)
+        for value in self.warps:
+            check_power_of_two("warps", value)
+
+
+def check_power_of_two(name: str, value: int) -> None:
+    """Raises:
+    ValueError: the value is none.
+    """
+    if value < 1 or value & (value - 1):
+        raise ValueError(f"{name} must be a power of two, got {value}")
 
 
 def selective_scan(
@@ -29,17 +56,22 @@ def selective_scan(
     B: Float[Tensor, "*batch time d_state"],
     C: Float[Tensor, "*batch time d_state"],
     D: Float[Tensor, "*members d_inner"] | None,
+    cut: Cut = Cut(),
 ) -> Float[Tensor, "*batch time d_inner"]:
     """What `reference.selective_scan` gives, in the type of `dt`: float32 or float64, as A and D; all on a GPU.
 
     x, B and C may be of 16 bits.
     """
-    return scan_rows(_Scan.apply, x, dt=dt, A=A, B=B, C=C, D=D)
+
+    def scan(*tensors: Tensor) -> Tensor:
+        return _Scan.apply(*tensors, cut)  # pyright: ignore[reportReturnType]
+
+    return scan_rows(scan, x, dt=dt, A=A, B=B, C=C, D=D)
 
 
 class _Scan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, cut: Cut) -> Tensor:
         import triton
 
         from plait.kernels.common.gpu_rows import by_rows
@@ -49,9 +81,10 @@ class _Scan(torch.autograd.Function):
         rate = (A.mT * math.log2(math.e)).contiguous()
         rows, time, inner = x.shape
         y = torch.empty_like(dt)
-        kept = dt.new_empty(rows, triton.cdiv(time, _CHUNK), *rate.shape[1:])
+        kept = dt.new_empty(rows, triton.cdiv(time, cut.chunk), *rate.shape[1:])
         ctx.save_for_backward(x, dt, rate, B, C, kept)
-        launch = _launch(rate, _STATES[0])
+        ctx.cut = cut
+        launch = _launch(rate, cut, cut.forward, cut.warps[0])
         tiled_forward[rows, triton.cdiv(inner, launch["CHANNELS"])](
             x, dt, rate, B, C, y, kept, rows // len(rate), time, B.stride(1), C.stride(1), **launch
         )
@@ -59,14 +92,15 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         import triton
 
         from plait.kernels.selective_scan.tiled_kernels import tiled_backward
 
         x, dt, rate, B, C, kept = ctx.saved_tensors
         rows, time, inner = x.shape
-        launch, batch = _launch(rate, _STATES[1]), rows // len(rate)
+        cut: Cut = ctx.cut
+        launch, batch = _launch(rate, cut, cut.backward, cut.warps[1]), rows // len(rate)
         blocks = triton.cdiv(inner, launch["CHANNELS"])
         dx, ddt = torch.empty_like(x), torch.empty_like(dt)
         dA = rate.new_empty(len(rate), batch, *rate.shape[1:])
@@ -75,7 +109,7 @@ class _Scan(torch.autograd.Function):
             x, dt, rate, B, C, kept, dy.contiguous(), dx, ddt, dA, dBC, batch, time, B.stride(1), C.stride(1), **launch
         )  # fmt: skip
         dB, dC = dBC.sum(2).chunk(2, dim=-1)
-        return dx, ddt, dA.sum(1).mT, dB.to(B.dtype), dC.to(C.dtype)
+        return dx, ddt, dA.sum(1).mT, dB.to(B.dtype), dC.to(C.dtype), None
 
 
 def _channels(states: int, together: int) -> int:
@@ -83,12 +117,13 @@ def _channels(states: int, together: int) -> int:
     return max(1, together // (1 << (states - 1).bit_length()))
 
 
-def _launch(rate: Tensor, together: int) -> dict[str, Any]:
+def _launch(rate: Tensor, cut: Cut, together: int, warps: int) -> dict[str, Any]:
     """What the kernels are compiled and started with."""
     from plait.kernels.common.gpu_tiles import padded
 
     states, inner = rate.shape[-2:]
     channels = min(_channels(states, together), padded(inner, 1))
     return {
-        "INNER": inner, "N": states, "STATES": padded(states, 1), "CHANNELS": channels, "CHUNK": _CHUNK, "num_warps": 1,
+        "INNER": inner, "N": states, "STATES": padded(states, 1), "CHANNELS": channels, "CHUNK": cut.chunk,
+        "num_warps": warps,
     }  # fmt: skip
