@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plait.layers import MambaLayer, TransformerLayer, layer_class
 from plait.layers.initial import INITS
-from plait.model import HybridConfig
+from plait.model import HybridConfig, HybridLM
 from plait.random import INIT, Stream
 
 
@@ -118,7 +118,32 @@ def test_mamba_weights_by_the_original():
     assert_uniform(weights["mixer.conv1d.bias"], 4**-0.5)
 
 
-@pytest.mark.parametrize("init", ["paper", "mamba"])
+def test_the_weights_of_transformers_model():
+    """Tensor by tensor the distribution of an untouched MambaForCausalLM of two layers."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.MambaConfig(hidden_size=96, state_size=16, num_hidden_layers=2, vocab_size=200)
+    theirs = transformers.MambaForCausalLM(config).backbone
+    ours = HybridLM(HybridConfig(200, pattern="SSM-SSM", d_model=96, init="transformers"), 0)
+    pairs = [("embedding", theirs.embeddings.weight, ours.embedding.weight)]
+    for name, value in ours.layers[1].named_parameters():
+        pairs.append((name, theirs.layers[1].get_parameter(name), value))
+    assert len(pairs) == 11
+    for name, wanted, found in pairs:
+        wanted, found = wanted.detach().double(), found.detach().double()
+        assert bool(found.any()) == bool(wanted.any()), name
+        spread = wanted.std().item()
+        if spread < 1e-6:
+            torch.testing.assert_close(found, wanted, rtol=1e-5, atol=0.0)
+            continue
+        bound = 6 / math.sqrt(wanted.numel())
+        assert abs(found.std().item() / spread - 1) < bound, name
+        assert abs(found.mean().item() - wanted.mean().item()) < 2 * bound * spread, name
+        far = [value.abs().max().item() / value.std().item() for value in (wanted, found)]
+        assert abs(far[0] / far[1] - 1) < 0.4, name
+
+
+@pytest.mark.parametrize("init", ["paper", "mamba", "transformers"])
 def test_mambas_own_values(init: str):
     weights = initial("SSM", init=init)
     states = torch.arange(1, 17, dtype=torch.float64)
@@ -141,7 +166,7 @@ def test_every_parameter_has_its_own_draws(kind: str, init: str):
         for name, value in initial(kind, init=init, seed=seed, d_model=32).items():
             if name != "mixer.A_log" and value.unique().numel() > 5:
                 orders[f"{name} of seed {seed}"] = tuple(value.flatten()[:8].argsort().tolist())
-    drawn = {"released": 12, "paper": 12, "mamba": 14}[init]
+    drawn = {"released": 12, "paper": 12, "mamba": 14, "transformers": 12}[init]
     assert len(orders) == {"SSM": drawn, "TF": 8}[kind]
     assert len(set(orders.values())) == len(orders)
 

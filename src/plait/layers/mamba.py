@@ -126,10 +126,10 @@ class MambaLayer(nn.Module):
         self.norm.reset()
         fill_linear(mixer.in_proj, stream, draw=0, init=init)
         fill_linear(mixer.x_proj, stream, draw=1, init=init)
-        fill_linear(mixer.out_proj, stream, draw=2, init=init)
+        fill_linear(mixer.out_proj, stream, draw=2, init="mamba" if init == "transformers" else init)
         fill_uniform(mixer.conv1d.weight, stream, draw=3, bound=self.spec.d_conv**-0.5)
         mixer.conv1d.bias.fill_(0.0)
-        if init != "paper":
+        if init not in ("paper", "transformers"):
             fill_uniform(mixer.conv1d.bias, stream, draw=4, bound=self.spec.d_conv**-0.5)
         mixer.A_log.copy_(torch.arange(1, self.spec.d_state + 1, dtype=torch.float64).log())
         mixer.D.fill_(1.0)

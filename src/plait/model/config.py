@@ -25,6 +25,7 @@ _INIT_MEANS = {
     "released": "as the paper's program: every linear map normal(0, 0.02), Mamba's steps overwritten",
     "paper": "the same with Mamba's steps kept",
     "mamba": "Mamba's own values inside SSM layers",
+    "transformers": "the values of transformers' MambaModel, embedding included",
 }
 
 
@@ -49,7 +50,7 @@ class HybridConfig:
         d_mlp: MLP units (0: none); None for `mlp_factor * d_model`; or a tuple, one entry a layer.
         dropout: the rate of zeros in training, wherever `dropout_at` says.
         norm_eps: added to the variance in every norm.
-        init: "released", "paper" or "mamba" (see `plait.layers.initial`).
+        init: "released", "paper", "mamba" or "transformers" (see `plait.layers.initial`).
         dropout_at: "all" (embedding, attention weights, outputs of attention and MLP) or "embedding".
         rotary_odd: what an odd number of rotary dimensions does: "paired" turns one more, "released" does what the
             paper's program does (see `plait.layers.rope`).

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from plait.layers import Layer, State, layer_class
 from plait.layers.contract import fill_with_nan, unset_weights
 from plait.layers.dropout import dropout
-from plait.layers.initial import fill_normal
+from plait.layers.initial import fill_normal, std_of
 from plait.layers.linear import linear
 from plait.layers.norm import LayerNorm
 from plait.model.config import HybridConfig
@@ -74,7 +74,7 @@ class HybridLM(nn.Module):
             self.reset_parameters(seed)
 
     def reset_parameters(self, seed: int) -> None:
-        """The weights of `seed`: embedding normal(0, 0.02), layers their own. Alike on all devices."""
+        """The weights of `seed`, by `config.init` (see `plait.layers.initial`). Alike on all devices."""
         self.draw_parameters([Stream(seed, step, INIT) for step in range(len(self.layers) + 1)])
 
     def draw_parameters(self, streams: Sequence[Stream]) -> None:
@@ -83,7 +83,7 @@ class HybridLM(nn.Module):
         Raises:
             ValueError: a user's layer leaves a weight unset.
         """
-        fill_normal(self.embedding.weight, streams[0], draw=0)
+        fill_normal(self.embedding.weight, streams[0], draw=0, std=std_of(self.config.init))
         for name, layer, stream in zip(self.config.layers, self.each_layer(), streams[1:], strict=True):
             if ":" in name:
                 _reset_own(name, layer, stream)
