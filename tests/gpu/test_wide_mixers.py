@@ -1,0 +1,67 @@
+"""The mixers of wide models on a GPU, by all chunks together: what the same model computes on the CPU in float64.
+
+`WideEnsemble` refuses them on a GPU until this has passed on one; then its `_mixers_on_gpu` can be True.
+"""
+
+import os
+
+import pytest
+import torch
+
+from plait.model import HybridConfig
+from plait.random import TEST, Stream
+from plait.tasks import SelectiveCopying
+from plait.tasks.base import sample_labelled
+from plait.training import Run, Train
+from plait.training.loop import Trainer
+from plait.training.wide import WideEnsemble
+
+DEVICE = os.environ.get("PLAIT_TEST_DEVICE", "cuda")
+"""`cpu` tries the test itself where there is no GPU."""
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(DEVICE == "cuda" and not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+TASK = SelectiveCopying()
+LENGTH = 150
+"""Two chunks of 64 tokens and a part of one."""
+
+
+@pytest.fixture(autouse=True)
+def mixers_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WideEnsemble, "_mixers_on_gpu", True)
+
+
+def config(mixer: str) -> HybridConfig:
+    return HybridConfig(TASK.vocab_size, pattern=f"{mixer}-TF", d_model=64, n_heads=2, window=20)
+
+
+@pytest.mark.parametrize("mixer", ["GDN", "DeltaNet", "Mamba2", "KDA", "RWKV7"])
+@pytest.mark.parametrize(
+    ("products", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 0.05)], ids=("float32", "bfloat16")
+)
+def test_losses_and_gradients(mixer: str, products: torch.dtype, tolerance: float) -> None:
+    """Gradients: norm of the difference over norm, which is what a step's direction hangs on."""
+    tokens, targets = sample_labelled(TASK, Stream(torch.tensor([3]), 0, TEST), batch=4, seq_len=LENGTH)
+    exact = WideEnsemble(config(mixer), [3], dtype=torch.float64)
+    found = WideEnsemble(config(mixer), [3], device=DEVICE, products=products)
+    wanted = exact.learn(tokens, targets)
+    loss = found.learn(tokens.to(DEVICE), (targets.tokens.to(DEVICE), targets.scored.to(DEVICE)))
+    torch.testing.assert_close(loss.cpu().double(), wanted.double(), rtol=tolerance / 5, atol=0.0)
+    apart = found.gradients.cpu().double() - exact.gradients
+    assert float(apart.norm() / exact.gradients.norm()) < tolerance
+
+
+@pytest.mark.parametrize("mixer", ["GDN", "Mamba2"])
+def test_steps_go_as_on_the_cpu(mixer: str) -> None:
+    """A dozen captured steps in bfloat16 products, beside those of the CPU."""
+    protocol = Train(steps=40, batch=4, seq_len=LENGTH, warmup=5, products="bfloat16", lr=1e-3)
+    run = Run(task=TASK, model=config(mixer), train=protocol)
+    here, there = (Trainer(run, device=torch.device(device)) for device in ("cpu", DEVICE))
+    for _ in range(12):
+        here.step()
+        there.step()
+    torch.testing.assert_close(there.state.loss_sum.cpu(), here.state.loss_sum, rtol=0.01, atol=0.0)
+    assert bool(there.ensemble.parameters.isfinite().all())
