@@ -1,6 +1,7 @@
 """The Mamba-1 layer over some tokens from a carried state, by PyTorch's products: for few sequences of wide models.
 
-The scan is linear in its state, so what it was before the first token is added to a scan from zero:
+The compiled scan begins from the carried state. Without a compiler, as the scan is linear in its state, what that was
+before the first token is added to a scan from zero:
 
     y_t = C_t . (h_t + exp(A S_t) h_0),    S_t = dt_1 + .. + dt_t,
     h_T = sum over t of exp(A (S_T - S_t)) dt_t B_t x_t + exp(A S_T) h_0,
@@ -15,8 +16,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from plait.kernels.common import call
 from plait.kernels.common.plain import causal_convolution, linear, rms_norm
 from plait.kernels.mamba.weights import MambaWeights
+from plait.kernels.selective_scan import cpu
 from plait.kernels.selective_scan.dispatch import selective_scan
 
 
@@ -44,17 +47,27 @@ def mamba_chunk(
     dt, B, C = linear(x, weights.x_proj).split((dt_rank, d_state, d_state), dim=-1)
     dt = F.softplus(linear(dt, weights.dt_proj, weights.dt_bias), threshold=40.0)
     A = -torch.exp(weights.A_log)
-    y = selective_scan(x, dt=dt, A=A, B=B, C=C, D=None)
-    since = dt.cumsum(1)
-    taken, scan = dt * x, state.scan * torch.exp(since[:, -1].unsqueeze(-1) * A)
-    left = since[:, -1:] - since
-    for place in range(d_state):  # one state at a time: (batch, time, d_inner) each
-        begun = _faded(since * A[:, place]) * state.scan[:, None, :, place]
-        y = y + begun * C[..., place : place + 1]
-        scan[..., place] += torch.einsum("btd,bt->bd", _faded(left * A[:, place]) * taken, B[..., place])
+    compiled = call.usable(x, dt, A, B, C, state.scan)
+    scan_on = cpu.scan_from if compiled else _scan_from
+    y, scan = scan_on(state.scan, x, dt=dt, A=A, B=B, C=C)
     y = (y + weights.D * x) * F.silu(gate)
     tail = torch.cat((state.tail, inputs), dim=1)[:, inputs.shape[1] :]
     return hidden + linear(y, weights.out_proj), ChunkState(scan, tail.contiguous())
+
+
+def _scan_from(
+    state: Tensor, x: Tensor, *, dt: Tensor, A: Tensor, B: Tensor, C: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What `cpu.scan_from` gives."""
+    y = selective_scan(x, dt=dt, A=A, B=B, C=C, D=None)
+    since = dt.cumsum(1)
+    taken, scan = dt * x, state * torch.exp(since[:, -1].unsqueeze(-1) * A)
+    left = since[:, -1:] - since
+    for place in range(A.shape[-1]):  # one state at a time: (batch, time, d_inner) each
+        begun = _faded(since * A[:, place]) * state[:, None, :, place]
+        y = y + begun * C[..., place : place + 1]
+        scan[..., place] += torch.einsum("btd,bt->bd", _faded(left * A[:, place]) * taken, B[..., place])
+    return y, scan
 
 
 def _faded(exponent: Tensor) -> Tensor:

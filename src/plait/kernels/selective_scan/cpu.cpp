@@ -35,19 +35,22 @@ struct Inputs {
 };
 
 template <class T>
-void forward(const Shape& s, const T* x, const T* dt, const T* A, const T* B, const T* C, T* y, T* last,
-             int64_t threads) {
+void forward(const Shape& s, const T* x, const T* dt, const T* A, const T* B, const T* C, const T* first, T* y,
+             T* last, int64_t threads) {
   parallel(s.batch, threads, [&](int64_t b) {
     Scratch scratch;
     const int64_t by_channel = b * s.time * s.channels, by_state = b * s.time * s.d_state, states = s.states();
     const T* member_A = A + b / s.per_member * s.channels * s.d_state;
     Inputs<T> in(scratch, s, x + by_channel, dt + by_channel, member_A, B + by_state, C + by_state);
     Signal<T> out{scratch.take<T>(s.channels * s.lanes()), s.lanes()};
-    T* ends = scratch.take<T>(states);
+    T *ends = scratch.take<T>(states), *begins = scratch.take<T>(states);
+    std::memset(begins, 0, states * sizeof(T));
     for (int64_t c = 0; c < s.channels; ++c) {
+      const int64_t place = (b * s.channels + c) * s.d_state;
+      if (first) std::memcpy(begins, first + place, s.d_state * sizeof(T));
       scan_forward<T>(s.time, s.lanes(), states, in.dt[c], in.dtx[c], in.A + c * states, in.B, in.C, out[c], nullptr,
-                      nullptr, ends);
-      std::memcpy(last + (b * s.channels + c) * s.d_state, ends, s.d_state * sizeof(T));
+                      nullptr, ends, begins);
+      std::memcpy(last + place, ends, s.d_state * sizeof(T));
     }
     scatter(out, s.time, s.channels, y + by_channel);
   });
@@ -96,8 +99,9 @@ void backward(const Shape& s, const T* x, const T* dt, const T* A, const T* B, c
 
 #define PLAIT_SCAN(T, suffix)                                                                                        \
   extern "C" void plait_scan_forward_##suffix(const int64_t* shape, const T* x, const T* dt, const T* A, const T* B, \
-                                              const T* C, T* y, T* last, int64_t threads) {                          \
-    plait::forward<T>({shape[0], shape[1], shape[2], shape[3], shape[4]}, x, dt, A, B, C, y, last, threads);                   \
+                                              const T* C, const T* first, T* y, T* last, int64_t threads) {          \
+    plait::forward<T>({shape[0], shape[1], shape[2], shape[3], shape[4]}, x, dt, A, B, C, first, y, last,   \
+                      threads);                                                                                      \
   }                                                                                                                  \
   extern "C" void plait_scan_backward_##suffix(const int64_t* shape, const T* x, const T* dt, const T* A,            \
                                                const T* B, const T* C, const T* dy, T* dx, T* ddt, T* dA, T* dB,     \

@@ -11,7 +11,7 @@ from plait.kernels.common import call
 from plait.kernels.selective_scan.rows import scan_rows
 from plait.native.library import INTEGER, POINTER
 
-_FORWARD = call.Kernel("plait_scan_forward", (*(POINTER,) * 8, INTEGER))
+_FORWARD = call.Kernel("plait_scan_forward", (*(POINTER,) * 9, INTEGER))
 _BACKWARD = call.Kernel("plait_scan_backward", (*(POINTER,) * 12, INTEGER))
 
 
@@ -28,17 +28,35 @@ def selective_scan(
     return scan_rows(_Scan.apply, x, dt=dt, A=A, B=B, C=C, D=D)  # pyright: ignore[reportArgumentType]
 
 
+def scan_from(
+    state: Float[Tensor, "batch d_inner d_state"],
+    x: Float[Tensor, "batch time d_inner"],
+    *,
+    dt: Float[Tensor, "batch time d_inner"],
+    A: Float[Tensor, "d_inner d_state"],
+    B: Float[Tensor, "batch time d_state"],
+    C: Float[Tensor, "batch time d_state"],
+) -> tuple[Float[Tensor, "batch time d_inner"], Float[Tensor, "batch d_inner d_state"]]:
+    """The scan from `state` without the skip, and the state after the last token; not differentiable."""
+    inputs = tuple(tensor.detach().contiguous() for tensor in (x, dt, A.unsqueeze(0), B, C))
+    return _forward(inputs, state.detach().contiguous())
+
+
+def _forward(inputs: tuple[Tensor, ...], state: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What is read, and the last states."""
+    x, _, A = inputs[:3]
+    y, last = torch.empty_like(x), x.new_empty(x.shape[0], *A.shape[1:])
+    pointers = [None if tensor is None else tensor.data_ptr() for tensor in (*inputs, state, y, last)]
+    _FORWARD.of(x.dtype)(_shape(inputs), *pointers, call.threads())
+    return y, last
+
+
 class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
         inputs = tuple(tensor.contiguous() for tensor in (x, dt, A, B, C))
         ctx.save_for_backward(*inputs)
-        y = torch.empty_like(inputs[0])
-        last = x.new_empty(x.shape[0], *A.shape[1:])
-        _FORWARD.of(x.dtype)(
-            _shape(inputs), *(t.data_ptr() for t in inputs), y.data_ptr(), last.data_ptr(), call.threads()
-        )
-        return y
+        return _forward(inputs, None)[0]
 
     @staticmethod
     @once_differentiable

@@ -8,13 +8,13 @@
 
 namespace plait {
 
-// y[t] for t < lanes. With `decay` and `hidden` (each time x states) the factors and states are kept for backward.
+// y[t] for t < lanes, from the states `first`, zero where it is null. With `decay` and `hidden` (each time x states) the factors and states are kept for backward.
 template <class T>
 inline void scan_forward(int64_t time, int64_t lanes, int64_t states, const T* dt, const T* dtx, const T* A,
-                         const T* B, const T* C, T* y, T* decay, T* hidden, T* last) {
+                         const T* B, const T* C, T* y, T* decay, T* hidden, T* last, const T* first = nullptr) {
   for (int64_t s = 0; s < states; s += kLanes) {
     const Lanes<T> a = load(A + s);
-    Lanes<T> h{};
+    Lanes<T> h = first ? load(first + s) : Lanes<T>{};
     for (int64_t at = 0; at < lanes; at += kLanes) {
       Lanes<T> product[kLanes] = {};
       const int64_t count = time - at < kLanes ? time - at : kLanes;
