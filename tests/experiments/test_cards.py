@@ -129,10 +129,13 @@ def test_several_processes_a_card_give_the_rows_of_one_and_what_is_lost_is_said(
 def test_a_process_that_is_refused_leaves_its_work_to_the_others(tmp_path: Path) -> None:
     trainer, watch = FirstRefuses(seconds=0.01, log=tmp_path / "log"), Noting()
     (rows,) = run_on_cards(
-        [(EXPERIMENT, tmp_path / "cards")], cards=2, train=trainer, device="cpu", watch=watch
+        [(EXPERIMENT, tmp_path / "cards")], cards=1, per_card=2, train=trainer, device="cpu", watch=watch
     )
     assert len(rows) == 16
-    assert watch.lines == ["a process ended early, and the others did its work: out of memory on a card"]
+    assert watch.lines == [
+        "a process ended early, and the others did its work: out of memory on a card (2 processes share a card: with "
+        "fewer each has more memory)"
+    ]
 
 
 def test_several_experiments_share_the_processes_and_a_folder_longest_first(tmp_path: Path) -> None:

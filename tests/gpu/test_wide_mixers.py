@@ -13,7 +13,7 @@ from plait.random import TEST, Stream
 from plait.tasks import SelectiveCopying
 from plait.tasks.base import sample_labelled
 from plait.training import Run, Train
-from plait.training.loop import Trainer
+from plait.training.trainer import Trainer
 from plait.training.wide import WideEnsemble
 
 DEVICE = os.environ.get("PLAIT_TEST_DEVICE", "cuda")

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from plait.kernels.mamba.chunk import _scan_from
 from plait.kernels.selective_scan import cpu, gpu, reference
 from plait.kernels.selective_scan import dispatch as chosen
 from plait.native import library
@@ -97,6 +98,25 @@ def test_what_the_gpu_scan_takes() -> None:
     meta = {name: tensor.detach().to("meta") for name, tensor in scan_inputs(5, dtype=torch.float32).items()}
     assert not gpu.usable(*meta.values())
     assert not gpu.usable(*scan_inputs(5, dtype=torch.float32).values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("d_state", [5, 16, 20])
+def test_goes_on_from_a_state_as_from_the_tokens_before(dtype: torch.dtype, d_state: int) -> None:
+    """In any pieces to the last bit; and as by PyTorch's operations, to rounding."""
+    given = {name: tensor.detach() for name, tensor in scan_inputs(50, dtype=dtype, d_state=d_state).items()}
+    x, dt, B, C = (given[name][0] for name in ("x", "dt", "B", "C"))
+    A, start = given["A"][0], torch.zeros(3, 5, d_state, dtype=dtype)
+    whole, last = cpu.scan_from(start, x, dt=dt, A=A, B=B, C=C)
+    assert torch.equal(whole, cpu.selective_scan(x, dt=dt, A=A, B=B, C=C, D=None))
+    for scan, tolerance in ((cpu.scan_from, 0.0), (_scan_from, TOLERANCE[dtype])):
+        state, parts = start, []
+        for first, end in ((0, 7), (7, 8), (8, 50)):
+            piece = [tensor[:, first:end] for tensor in (x, dt, B, C)]
+            y, state = scan(state, piece[0], dt=piece[1], A=A, B=piece[2], C=piece[3])
+            parts.append(y)
+        assert relative_error(torch.cat(parts, dim=1), whole) <= tolerance
+        assert relative_error(state, last) <= tolerance
 
 
 def test_takes_strided_inputs() -> None:

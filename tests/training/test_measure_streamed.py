@@ -5,6 +5,7 @@ import torch
 
 from plait import HybridConfig
 from plait.constructions import selective_copying
+from plait.kernels.mamba import chunk
 from plait.model import HybridLM
 from plait.model.chunked import ChunkedModel
 from plait.random import Stream
@@ -48,11 +49,14 @@ def test_the_counts_are_those_of_whole_sequences(monkeypatch, name, seq_len):
 
 @pytest.mark.parametrize("pieces", [(7, 1, 22), (30,)])
 @pytest.mark.parametrize("odd", ["paired", "released"])
-def test_a_model_in_chunks_gives_the_logits_of_the_whole(pieces, odd):
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_model_in_chunks_gives_the_logits_of_the_whole(pieces, odd, compiled, monkeypatch):
     model = drawn("SSM-TF-SSM-TF", window=6, n_heads=2, rotary_odd=odd).double()
     for parameter in model.parameters():
         parameter.data.mul_(2.0)
     tokens = TASK.sample(Stream(4), batch=3, seq_len=30)
+    if not compiled:
+        monkeypatch.setattr(chunk.call, "usable", lambda *tensors: False)
     chunked = ChunkedModel(model)
     state, parts = chunked.start(3), []
     for part in tokens.split(pieces, dim=1):

@@ -98,7 +98,7 @@ def run_on_cards(
                     worker.terminate()
                 if worker.pid is not None:
                     worker.join()
-    _check_all_stored(workers, jobs, said, watch)
+    _check_all_stored(workers, jobs, said, watch, per_card=per_card)
     return tuple(rows_of_experiment(job.store, job.experiment) for job in jobs)
 
 
@@ -170,7 +170,12 @@ def _look_on(workers: Sequence[BaseProcess], jobs: Sequence[Job], watch: Watch) 
 
 
 def _check_all_stored(
-    workers: Sequence[BaseProcess], jobs: Sequence[Job], said: "SimpleQueue[str]", watch: Watch
+    workers: Sequence[BaseProcess],
+    jobs: Sequence[Job],
+    said: "SimpleQueue[str]",
+    watch: Watch,
+    *,
+    per_card: int,
 ) -> None:
     """What processes that ended early left to the others is noted; what nobody has trained is an error.
 
@@ -181,7 +186,7 @@ def _check_all_stored(
     left = sum(job.left() for job in jobs)
     codes = ", ".join(str(worker.exitcode) for worker in workers if worker.exitcode)
     if left and not said.empty():
-        raise ValueError(said.get())
+        raise ValueError(_with_advice(said.get(), per_card))
     if left:
         n_shards = sum(len(job.shards) for job in jobs)
         are = "is" if 1 in (left, n_shards) else "are"
@@ -192,6 +197,13 @@ def _check_all_stored(
             f"(exit codes {codes}); {GOES_ON if saved(*kept) else BEGINS_ANEW}"
         )
     while not said.empty():
-        watch.noted(f"a process ended early, and the others did its work: {said.get()}")
+        line = _with_advice(said.get(), per_card)
+        watch.noted(f"a process ended early, and the others did its work: {line}")
     if codes:
         watch.noted(f"processes were lost (exit codes {codes}), and the others did their work")
+
+
+def _with_advice(line: str, per_card: int) -> str:
+    if per_card == 1 or "out of memory" not in line.lower():
+        return line
+    return f"{line} ({per_card} processes share a card: with fewer each has more memory)"
