@@ -13,7 +13,7 @@ def reproduce(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME..", help="headline, fig4, .., or module:FIG for your own; left out, all are listed."
+            metavar="NAME", help="headline, fig4, .., or module:FIG for your own; left out, all are listed."
         ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="All of it, where the plain form leaves out.")] = False,
@@ -72,8 +72,8 @@ def reproduce(
         int | None,
         typer.Option(
             metavar="K",
-            help="So many processes on each GPU. It pays where models are small: an ensemble up to width 24 fills "
-            "about a seventh of an H200, where 5 to 7 are good. Models of the wide engine want a card each.",
+            help="So many processes on each GPU. It pays where models are small: an ensemble of widths up to 24 leaves "
+            "most of an H200 idle, where 6 or 7 are good. Models of the wide engine want a card each.",
         ),
     ] = None,
     minutes: Annotated[
