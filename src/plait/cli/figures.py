@@ -73,7 +73,8 @@ class Training:
 
         parts = [(place.asked.part, place.results) for place in places]
         with LiveProgress([part for part, _ in parts], messages()) as watch:
-            trainer = plait_train(unchecked=self.unchecked, callback=watch.saw)
+            here = self.gpus is None and self.ray is None  # a terminal cannot be given to other processes
+            trainer = plait_train(unchecked=self.unchecked, callback=watch.saw if here else None)
             common: dict[str, Any] = {"train": trainer, "device": self.device, "watch": watch}
             if self.gpus is not None:
                 from plait.experiments.cards import run_on_cards
