@@ -20,7 +20,8 @@ pytestmark = [
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 COMMAND = """-m plait.cli train --task plait.tasks.packed:Packed --pattern (SSM-TF)*2 --d-model 64 --model n_heads=2
- --seq-len 60 --batch 4 --steps 60 --lrs 0.01 --train test_sequences=16 --train select_sequences=8 --window 20"""
+ --seq-len 60 --batch 4 --steps 60 --lrs 0.003 --train warmup=10 --train test_sequences=16
+ --train select_sequences=8 --window 20"""
 
 
 def losses(folder: Path, engine: str, *launch: str) -> list[float]:

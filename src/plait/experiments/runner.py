@@ -203,7 +203,7 @@ def train_all(
         StoreError: others are not done in time, or a folder cannot be read or written.
     """
     work = _Work(train=train, device=device, watch=watch)
-    left = [(job, shard) for job, shard in todo if not work.do(job, shard)]
+    left: list[tuple[Job, Shard]] = [pair for pair in todo if not work.do(*pair)]
     began = time.monotonic()
     while left:
         if wait is not None and time.monotonic() - began > wait:
@@ -212,7 +212,7 @@ def train_all(
             )
         watch.waiting(len(left))
         time.sleep(POLL_SECONDS)
-        left = [(job, shard) for job, shard in left if not work.do(job, shard)]
+        left = [pair for pair in left if not work.do(*pair)]
 
 
 def plan_for(experiment: Experiment, *, device: str, max_members: int | None) -> tuple[Shard, ...]:
