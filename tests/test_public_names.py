@@ -56,7 +56,7 @@ TASK_DEFAULTS = {
     KHopInduction: {"n_words": 8, "hops": 2},
     FollowBack: {"n_words": 26, "numbers": (5, 6, 7, 8, 9), "p_number": 0.2, "hops": 2},
     NGramRetrieval: {"n_words": 16, "n": 2},
-    PositionRetrieval: {"n_words": 32, "n_positions": 16},
+    PositionRetrieval: {"n_words": 16, "n_positions": 8},
     StringCopying: {"n_words": 26},
     Dyck: {"n_kinds": 2, "depth": 8},
     FlipCounting: {"least": 10, "p_flip": 0.2},

@@ -1,9 +1,12 @@
 """Cells: the stored members as tables, complete or not."""
 
+import polars as pl
 import pytest
 from fake_training import FakeTrainer, small_experiment
+from made_up import made_up_cell
 
-from plait.experiments import Store, cells, run_experiment
+from plait.experiments import Store, cells, run_experiment, summarise
+from plait.experiments.cell import at_its_best
 
 SMALL = small_experiment(steps=2, widths=(4,), seeds=range(3), lrs=(1e-3, 1e-2))
 
@@ -21,12 +24,40 @@ def test_the_tables_hold_the_stored_numbers(tmp_path):
             assert not first.diverged[i, j]
 
 
-def test_only_seeds_with_every_stored_rate_count(tmp_path):
+def test_a_seed_that_lacks_the_chosen_rate_does_not_count(tmp_path):
     rows = run_experiment(SMALL, tmp_path, train=FakeTrainer())
-    gone = (rows["lr"] == 1e-2) & (rows["seed"] == 1)
+    chosen = summarise(cells(SMALL, rows)[0]).lr
+    gone = (rows["lr"] == chosen) & (rows["seed"] == 1)
     first, _ = cells(SMALL, rows.filter(~gone))
-    assert first.seeds == (0, 2)
-    assert first.unused == 1
+    assert (first.seeds, first.unused, first.trained) == ((0, 2), 1, None)
+
+
+def test_a_seed_that_lacks_another_rate_counts_at_the_chosen_one(tmp_path):
+    """It chooses no rate, and what is told of the other rates is of the seeds that have them."""
+    rows = run_experiment(SMALL, tmp_path, train=FakeTrainer())
+    whole = cells(SMALL, rows)[0]
+    chosen = summarise(whole).chosen
+    other = 1 - chosen
+    gone = (rows["lr"] == whole.lrs[other]) & (rows["seed"] == 1)
+    best = (rows["lr"] == whole.lrs[chosen]) & (rows["seed"] == 1)
+    misleading = pl.when(best).then(-9.0).otherwise(rows["select_accuracy"])
+    (first, *_) = cells(SMALL, rows.with_columns(select_accuracy=misleading).filter(~gone))
+    assert (first.seeds, first.unused, first.complete_seeds) == ((0, 1, 2), 0, (0, 2))
+    found = summarise(first)
+    assert (found.chosen, found.seeds) == (chosen, 3)
+    assert found.mean == pytest.approx(whole.accuracy[chosen].mean())
+    assert first.means[other] == pytest.approx(whole.accuracy[other][[0, 2]].mean())
+    alone = first.of_seeds((1,))
+    assert (alone.lrs, alone.accuracy.item()) == ((whole.lrs[chosen],), whole.accuracy[chosen][1])
+
+
+def test_two_settings_are_chosen_between_by_the_seeds_of_both_and_told_of_all():
+    few, many = made_up_cell([[0.5, 0.7]]), made_up_cell([[0.6, 0.7, 0.1]])
+    both = at_its_best((few, many))
+    assert (summarise(both).chosen, both.seeds, both.complete_seeds) == (1, (0, 1, 2), (0, 1))
+    assert summarise(both).mean == pytest.approx(1.4 / 3)
+    few_first = at_its_best((made_up_cell([[0.9, 0.7]]), many))
+    assert (few_first.seeds, few_first.unused) == ((0, 1), 1)
 
 
 def test_rates_with_nothing_stored_are_not_waited_for(tmp_path):

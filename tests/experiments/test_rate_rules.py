@@ -49,7 +49,30 @@ def test_two_single_runs_decide_however_many_seeds_there_are():
     assert LeastEarlyLoss(early).chosen(once(3)).tolist() == [0]
     samples = samples_of(np.array([[2, 0, 1], [0, 0, 2], [1, 2, 0]]))
     assert LeastEarlyLoss(early).chosen(samples).tolist() == [1, 1, 1]
-    assert LeastEarlyLoss(early).at([1, 0]).chosen(once(2)).tolist() == [0]
+    assert LeastEarlyLoss(early[:, [1, 0]]).chosen(once(2)).tolist() == [0]
+
+
+def test_two_runs_at_every_rate_choose_and_all_runs_at_the_chosen_rate_are_told():
+    """As the program did: nine rates with two runs each, then eleven at the one that they choose."""
+    early = np.array([[0.1, 3.0, 9.0, 2.0], [0.0, 2.5, 2.6, 9.0]])
+    rule = LeastEarlyLoss(early, np.array([False, True, True, False]))
+    samples = samples_of(np.array([[0, 1, 2, 3], [2, 2, 2, 2], [3, 1, 3, 0], [0, 3, 0, 3]]))
+    assert rule.chosen(samples).tolist() == [1, 1, 1, 1]
+    rule = LeastEarlyLoss(early[:, ::-1], np.array([True, True, False, False]))
+    assert rule.chosen(samples_of(np.array([[0, 2, 2, 2], [1, 2, 2, 2]]))).tolist() == [0, 1]
+    assert rule.chosen(samples_of(np.array([[2, 3, 2, 3]]))).tolist() == rule.chosen(once(4)).tolist() == [0]
+
+
+def test_runs_at_the_chosen_rate_alone_are_told():
+    flat = {1e-3: [0.1] * 5, 1e-2: [2.0] * 5, 1e-1: [0.5] * 5}
+    rows = rows_with(flat)
+    whole = cells(EXPERIMENT, rows)[0].accuracy[0].mean()
+    (cell,) = cells(EXPERIMENT, rows.filter((pl.col("seed") < 2) | (pl.col("lr") == 1e-3)))
+    found = summarise(cell)
+    assert (found.lr, found.seeds, cell.complete_seeds, cell.unused) == (1e-3, 11, (0, 1), 0)
+    assert found.mean == pytest.approx(whole)
+    assert found.interval is not None
+    assert found.interval.low < found.mean < found.interval.high
 
 
 def test_a_loss_that_is_no_number_is_never_least():

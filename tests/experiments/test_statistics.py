@@ -15,7 +15,7 @@ from plait.experiments.bootstrap import (
     student_cdf,
     student_quantile,
 )
-from plait.experiments.selection import BestMean, choose, samples_of
+from plait.experiments.selection import choose, samples_of
 
 
 class TestSelection:
@@ -70,15 +70,41 @@ class TestSummary:
         assert summarise(cell) == summarise(cell)
 
 
+class TestChance:
+    def test_the_interval_leaves_0_out_where_the_chance_is_below_5_per_cent(self):
+        """Of 300 pairs whose true difference is anything from none to clear; those near 5% may fall on either side."""
+        draws = np.random.default_rng(5)
+        agree = []
+        for effect in np.linspace(0.0, 0.3, 300):
+            one, other = (made_up_cell(draws.normal(0.5 + e, 0.1, (1, 12))) for e in (effect, 0.0))
+            found = paired_difference(one, other, samples=2_000)
+            assert found.interval is not None
+            assert found.p is not None
+            if not 0.03 < found.p < 0.07:
+                agree.append((found.interval.low > 0 or found.interval.high < 0) == (found.p < 0.05))
+        assert np.mean(agree) > 0.99
+        assert len(agree) > 250
+
+    def test_students_t_by_hand(self):
+        """Differences .1 .2 .3 .4: mean .25, standard error .1291 / 2 (n - 1 below the sum), t = 3.873, p = .0305."""
+        one = made_up_cell([[0.1, 0.2, 0.3, 0.4]])
+        found = paired_difference(one, made_up_cell([[0.0] * 4]))
+        assert found.p == pytest.approx(0.0305, abs=5e-4)
+        assert paired_difference(one, one).p == 1.0
+        assert paired_difference(made_up_cell([[0.5] * 3]), made_up_cell([[0.4] * 3])).p == pytest.approx(
+            0, abs=1e-9
+        )
+        assert paired_difference(one.of_seeds((0,)), one.of_seeds((0,))).p is None
+
+
 class TestBootstrap:
     def test_the_rate_is_chosen_inside_every_sample(self):
         # Seed 0 alone speaks for the first rate, seed 1 alone for the second.
         select = np.array([[1.0, 0.0], [0.0, 0.9]])
         accuracy = np.array([[0.6, 0.1], [0.2, 0.8]])
         taken = np.array([[0, 0], [1, 1], [0, 1]])
-        assert bootstrap_means(BestMean(select), accuracy, samples_of(taken)) == pytest.approx(
-            [0.6, 0.8, 0.35]
-        )
+        cell = made_up_cell(accuracy, select=select)
+        assert bootstrap_means(cell, samples_of(taken)) == pytest.approx([0.6, 0.8, 0.35])
 
     def test_samples_are_uniform_and_reproducible(self):
         taken = resamples(8)
@@ -115,7 +141,7 @@ class TestBootstrap:
 
 def _coverage(select, accuracy, *, truth: float) -> float:
     intervals = [
-        mean_interval(BestMean(s), a, samples=1_000, seed=i)
+        mean_interval(made_up_cell(a, select=s), samples=1_000, seed=i)
         for i, (s, a) in enumerate(zip(select, accuracy, strict=True))
     ]
     return sum(i.low <= truth <= i.high for i in intervals if i is not None) / len(intervals)

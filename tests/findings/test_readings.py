@@ -8,7 +8,7 @@ import pytest
 from made_up_rows import made_up_rows
 
 from plait.experiments import Cell, summarise
-from plait.experiments.cells import at_its_best
+from plait.experiments.cell import at_its_best
 from plait.experiments.settings import AS_RUN, BARE, DROPPED
 from plait.findings.evidence import StoredRows
 from plait.findings.readings import AS_IT_WAS_RUN, AT_ITS_BEST, STEPS_KEPT, read

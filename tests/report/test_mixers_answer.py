@@ -45,7 +45,7 @@ def three(task: str, mixer: str, alone: float, before: float) -> dict[tuple[str,
 
 
 def test_partial_rows_are_said_to_be_partial():
-    (first, second, third), (by_task, recall) = told(
+    (first, second, together, third), (by_task, recall) = told(
         {("mqar", "TF-TF"): 0.2}
         | three("mqar", "GDN", 0.3, 0.95) | three("mqar", "DeltaNet", 0.5, 0.4)
         | {("selective-copying", "TF-TF"): 0.9} | three("selective-copying", "SSM", 0.9, 0.8)
@@ -58,8 +58,17 @@ def test_partial_rows_are_said_to_be_partial():
         f"{NEED} On MQAR it does: at 6,200 parameters the best alone is DeltaNet with 0.503 [0.500, 0.506], before "
         "attention GDN with 0.953 [0.950, 0.956], and of GDN and DeltaNet attention adds to GDN."
     )
+    stays = "1 stays (GDN on MQAR)"
+    assert together == (
+        f"Each of these 3 verdicts is at 95% by itself, 1 of them yes. Judged together, {stays} where the chance that "
+        f"any yes is false is held below 5% (Holm), and {stays} where the expected share of false ones is (Benjamini "
+        "and Hochberg)."
+    )
     assert third.startswith(
-        "Of 8 models 8 are trained. Of 8 of them the best rate is the lowest or the highest"
+        "Of the study's 8 models 8 are trained, at 1 of its 9 rates. TF-TF of width 18 on MQAR at 0.01, "
+    )
+    assert third.endswith(
+        "are ends of what was tried, so that a rate beyond may be better, and change what is said of them."
     )
     assert {row[0].text: [entry.text for entry in row[1:]] for row in by_task.rows} == {
         mixer: ["open"] * 4 for mixer in MIXERS
@@ -86,7 +95,9 @@ def test_every_mixer_and_nothing():
     every = {("decoding-recall", "TF-TF"): 0.5}
     for mixer in MIXERS:
         every |= three("decoding-recall", mixer, 0.4, 0.6)
-    (first, _, _), _ = told(every)
+    (first, _, together, third), _ = told(every)
+    assert "11 of them yes. Judged together, 11 stay (SSM on recall with decoding, " in together
+    assert " and 15 more are ends of what was tried" in third
     assert f"on recall with decoding for {', '.join(MIXERS[:-1])} and {MIXERS[-1]}, of 11." in first
     nothing = Evidence(experiment=MIXERS_FIGURE.experiment, cells=(), stored=StoredRows(rows=pl.DataFrame()))
     assert mixers_answer(nothing) == ()

@@ -119,6 +119,19 @@ def test_table_1_is_read_twice_and_the_nearer_reading_named() -> None:
     assert ("not robustness" in lines.lines[0]) == (there < elsewhere)
 
 
+def test_a_single_seed_decides_no_pair_of_proportions() -> None:
+    one, two = (text(proportion_answer(evidence("tab1", seeds=seeds))) for seeds in (1, 2))
+    pairs = "42 pairs (trained at 0.05, 0.1, 0.2, 0.3, 0.5, 0.8 and 0.9)"
+    assert (
+        f"of {pairs}, one seed each and so without an interval, its number is the higher one at 42. " in one
+    )
+    assert "leave 0 out" not in one
+    assert (
+        f"of {pairs}, 2 seeds each, it is above at 42 and below at 0 by intervals that leave 0 out. " in two
+    )
+    assert "one seed" not in "".join(line for line in two.splitlines() if "Tested at another" in line)
+
+
 def test_no_answer_to_another_question() -> None:
     with pytest.raises(ValueError, match="unknown answer"):
         answer_blocks("fig4", FolderResults(stored=StoredRows(rows=pl.DataFrame())))

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from plait.deferred import on_first_use
-from plait.experiments.cells import Cell, by_learning_rate, cells, evaluated_cells
+from plait.experiments.cell import Cell, by_learning_rate
+from plait.experiments.cells import cells, evaluated_cells
 from plait.experiments.left_out import left_out
 from plait.experiments.query import aggregated, filtered, query
 

@@ -16,7 +16,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.experiments.selection import Samples, SelectionRule, choose_mean, samples_of
+from plait.experiments.cell import Cell
+from plait.experiments.selection import Samples, choose_mean, samples_of
 from plait.random import Stream
 
 
@@ -65,16 +66,12 @@ class Interval:
     high: float
 
 
-def mean_interval(
-    rule: SelectionRule, accuracy: NDArray[np.float64], *, samples: int = SAMPLES, seed: int = 0
-) -> Interval | None:
-    """Of the mean accuracy, a table `(n_lrs, n_seeds)`, at the learning rate that each sample chooses."""
-    n_seeds = accuracy.shape[-1]
+def mean_interval(cell: Cell, *, samples: int = SAMPLES, seed: int = 0) -> Interval | None:
+    """Of the mean accuracy, at the learning rate that each sample chooses; None for one seed."""
+    n_seeds = len(cell.seeds)
     if n_seeds < 2:
         return None
-    return interval_of(
-        bootstrap_means(rule, accuracy, resampled(n_seeds, samples=samples, seed=seed)), n_seeds
-    )
+    return interval_of(bootstrap_means(cell, resampled(n_seeds, samples=samples, seed=seed)), n_seeds)
 
 
 @functools.lru_cache(maxsize=8)
@@ -88,12 +85,15 @@ def resamples(n_seeds: int, *, samples: int = SAMPLES, seed: int = 0) -> NDArray
     return Stream(seed, n_seeds, BOOTSTRAP).integers(n_seeds, (samples, n_seeds)).numpy()
 
 
-def bootstrap_means(
-    rule: SelectionRule, accuracy: NDArray[np.float64], samples: Samples
-) -> NDArray[np.float64]:
+def bootstrap_means(cell: Cell, samples: Samples) -> NDArray[np.float64]:
     """The mean accuracy of each sample, at the learning rate which that sample chooses."""
-    means = samples.weights @ np.nan_to_num(accuracy, nan=0.0).T  # (samples, n_seeds) by (n_seeds, n_lrs)
-    return np.take_along_axis(means, rule.chosen(samples)[:, np.newaxis], axis=-1)[:, 0]
+    accuracy = np.nan_to_num(cell.accuracy, nan=0.0)
+    if cell.trained is None:
+        means = samples.weights @ accuracy.T  # (samples, n_seeds) by (n_seeds, n_lrs)
+    else:
+        weights = samples.weights @ cell.trained.T.astype(np.float64)
+        means = samples.weights @ (accuracy * cell.trained).T / np.where(weights > 0, weights, 1.0)
+    return np.take_along_axis(means, cell.rule.chosen(samples)[:, np.newaxis], axis=-1)[:, 0]
 
 
 def bootstrap_statistic(
@@ -122,6 +122,18 @@ def _by_order(table: NDArray[np.float64], samples: Samples, statistic: Statistic
             # The seed at this place of a sorted sample is the first up to which more than `place` were taken.
             found[:, rate] += weights[place] * row[order][(up_to <= place).sum(axis=0, dtype=np.int16)]
     return found
+
+
+def chance_of(mean: float, resampled: NDArray[np.float64], n_seeds: int) -> float:
+    """Two-sided, of a mean as far from 0 where the truth is 0, from bootstrap values of `n_seeds` seeds each.
+
+    Their quantiles end at one sample in ten thousand; Student's t goes on, as if means were normal. Where the bootstrap
+    values are normal both agree: the interval leaves 0 out where this is below 5%.
+    """
+    error = float(np.std(resampled)) * math.sqrt(n_seeds / (n_seeds - 1))
+    if error == 0.0:
+        return 1.0 if mean == 0.0 else 0.0
+    return 2 * (1 - student_cdf(abs(mean) / error, n_seeds - 1))
 
 
 def interval_of(resampled: NDArray[np.float64], n_seeds: int) -> Interval:

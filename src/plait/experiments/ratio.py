@@ -20,7 +20,7 @@ from plait.experiments.bootstrap import (
     interval_of,
     resampled,
 )
-from plait.experiments.cells import Cell
+from plait.experiments.cell import Cell
 from plait.experiments.selection import once
 
 _ROUNDING = 1e-12
@@ -140,11 +140,13 @@ def _curves(cells: Sequence[Cell], samples: int | None, statistic: Statistic | N
 
 def _centres(cell: Cell, samples: int | None, statistic: Statistic | None) -> NDArray[np.float64]:
     """The cell's mean or other statistic, in each bootstrap sample or once for all seeds."""
+    if statistic is not None:
+        cell = cell.of_seeds(cell.complete_seeds)
     n_seeds = len(cell.seeds)
     drawn = once(n_seeds) if samples is None else resampled(n_seeds, samples=samples)
     if statistic is not None:
         return bootstrap_statistic(cell.select, cell.accuracy, drawn, statistic)
-    return bootstrap_means(cell.rule, cell.accuracy, drawn)
+    return bootstrap_means(cell, drawn)
 
 
 def _ratios(

@@ -6,7 +6,6 @@ the rate of the single run with the least mean training loss over its first 1,00
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -53,36 +52,50 @@ class SelectionRule(Protocol):
         """The index of each sample's rate."""
         ...
 
-    def at(self, columns: Sequence[int]) -> "SelectionRule":
-        """The same with some of the seeds."""
-        ...
-
 
 @dataclass(frozen=True, eq=False)
 class BestMean:
-    """The rate with the best mean of `select` `(n_lrs, n_seeds)`; what is not a number counts as 0."""
+    """The rate with the best mean of `select` `(n_lrs, n_seeds)`; what is not a number counts as 0.
+
+    Args:
+        complete: the seeds that have every rate, among which it is chosen (None: all). A sample with none of them has
+            the rate of all of them.
+    """
 
     select: NDArray[np.float64]
+    complete: NDArray[np.bool_] | None = None
 
     def chosen(self, samples: Samples) -> NDArray[np.int64]:
-        return choose_mean(samples.weights @ np.nan_to_num(self.select, nan=0.0).T)
-
-    def at(self, columns: Sequence[int]) -> "BestMean":
-        return BestMean(self.select[:, list(columns)])
+        select = np.nan_to_num(self.select, nan=0.0)
+        if self.complete is None:
+            return choose_mean(samples.weights @ select.T)
+        weights, select = samples.weights[:, self.complete], select[:, self.complete]
+        total = weights.sum(axis=-1, keepdims=True)
+        weights = np.where(total > 0, weights / np.where(total > 0, total, 1.0), 1 / select.shape[1])
+        return choose_mean(weights @ select.T)
 
 
 @dataclass(frozen=True, eq=False)
 class LeastEarlyLoss:
-    """The rate of the single run with the least of `early` `(n_lrs, n_seeds)`, among a sample's first two seeds."""
+    """The rate of the single run with the least of `early` `(n_lrs, n_seeds)`, among a sample's first two seeds.
+
+    Args:
+        complete: as of `BestMean`; a sample's first two are the first two of these.
+    """
 
     early: NDArray[np.float64]
+    complete: NDArray[np.bool_] | None = None
 
     def chosen(self, samples: Samples) -> NDArray[np.int64]:
         early = np.nan_to_num(self.early, nan=np.inf)
-        return early[:, samples.taken[:, :EARLY_RUNS]].min(axis=-1).argmin(axis=0)
-
-    def at(self, columns: Sequence[int]) -> "LeastEarlyLoss":
-        return LeastEarlyLoss(self.early[:, list(columns)])
+        if self.complete is None:
+            return early[:, samples.taken[:, :EARLY_RUNS]].min(axis=-1).argmin(axis=0)
+        early = np.where(self.complete, early, np.inf)
+        first = np.argsort(~self.complete[samples.taken], axis=-1, kind="stable")[:, :EARLY_RUNS]
+        runs = np.take_along_axis(samples.taken, first, axis=-1)
+        none = ~self.complete[runs].any(axis=-1)
+        runs[none] = np.resize(np.flatnonzero(self.complete)[:EARLY_RUNS], runs.shape[-1])
+        return early[:, runs].min(axis=-1).argmin(axis=0)
 
 
 def choose(select: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,6 +1,5 @@
 """What a cell's seeds say: centre, spread, interval, and paired comparison with another cell."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +9,13 @@ from plait.experiments.bootstrap import (
     SAMPLES,
     Interval,
     bootstrap_means,
+    chance_of,
     interval_of,
     mean_interval,
     resampled,
 )
-from plait.experiments.cells import Cell
-from plait.experiments.selection import Samples, SelectionRule, once
+from plait.experiments.cell import Cell
+from plait.experiments.selection import Samples, once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,17 +62,22 @@ def summarise(cell: Cell, *, samples: int = SAMPLES) -> Summary:
         above_90=float((accuracy >= 0.9).mean()),
         above_99=float((accuracy >= 0.99).mean()),
         diverged=int(cell.diverged[chosen].sum()),
-        interval=mean_interval(cell.rule, cell.accuracy, samples=samples),
+        interval=mean_interval(cell, samples=samples),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Mean of `first - second` over the `seeds` that both cells have, each at its chosen learning rate."""
+    """Mean of `first - second` over the `seeds` that both cells have, each at its chosen learning rate.
+
+    `p` is the chance of a mean as far from 0 if there were no difference: Student's t at `seeds - 1` degrees of
+    freedom, of the mean over the bootstrap's standard deviation, widened as the interval is. None where that is.
+    """
 
     mean: float
     interval: Interval | None
     seeds: int
+    p: float | None = None
 
 
 def paired_difference(first: Cell, second: Cell, *, samples: int = SAMPLES) -> Difference:
@@ -86,14 +91,14 @@ def paired_difference(first: Cell, second: Cell, *, samples: int = SAMPLES) -> D
         raise ValueError(
             f"no seed is shared by {first.pattern} ({first.seeds}) and {second.pattern} ({second.seeds})"
         )
-    tables = [_at_seeds(cell, shared) for cell in (first, second)]
+    cells = [cell.of_seeds(shared) for cell in (first, second)]
     alone = once(len(shared))
-    mean = float(bootstrap_means(*tables[0], alone)[0] - bootstrap_means(*tables[1], alone)[0])
+    mean = float(bootstrap_means(cells[0], alone)[0] - bootstrap_means(cells[1], alone)[0])
     if len(shared) < 2:
         return Difference(mean=mean, interval=None, seeds=1)
     taken = resampled(len(shared), samples=samples)
-    differences = bootstrap_means(*tables[0], taken) - bootstrap_means(*tables[1], taken)
-    return Difference(mean=mean, interval=interval_of(differences, len(shared)), seeds=len(shared))
+    differences = bootstrap_means(cells[0], taken) - bootstrap_means(cells[1], taken)
+    return _difference(mean, differences, len(shared))
 
 
 def change_of_difference(
@@ -108,19 +113,20 @@ def change_of_difference(
     shared = [seed for seed in now[0].seeds if all(seed in cell.seeds for cell in every)]
     if not shared:
         raise ValueError("no seed is shared by the two differences")
-    tables = [_at_seeds(cell, shared) for cell in every]
+    cells = [cell.of_seeds(shared) for cell in every]
 
     def change(taken: Samples) -> NDArray[np.float64]:
-        first, second, third, fourth = (bootstrap_means(*table, taken) for table in tables)
+        first, second, third, fourth = (bootstrap_means(cell, taken) for cell in cells)
         return (first - second) - (third - fourth)
 
     mean = float(change(once(len(shared)))[0])
     if len(shared) < 2:
         return Difference(mean=mean, interval=None, seeds=1)
     changes = change(resampled(len(shared), samples=samples))
-    return Difference(mean=mean, interval=interval_of(changes, len(shared)), seeds=len(shared))
+    return _difference(mean, changes, len(shared))
 
 
-def _at_seeds(cell: Cell, seeds: Sequence[int]) -> tuple[SelectionRule, NDArray[np.float64]]:
-    columns = [cell.seeds.index(seed) for seed in seeds]
-    return cell.rule.at(columns), cell.accuracy[:, columns]
+def _difference(mean: float, drawn: NDArray[np.float64], seeds: int) -> Difference:
+    return Difference(
+        mean=mean, interval=interval_of(drawn, seeds), seeds=seeds, p=chance_of(mean, drawn, seeds)
+    )

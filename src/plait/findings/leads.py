@@ -48,7 +48,7 @@ class Pair:
             return None
         cell = cells[0]
         if self.score == "sequences":
-            if cell.by_sequence is None or np.isnan(cell.by_sequence).any():
+            if cell.by_sequence is None or np.isnan(cell.by_sequence[cell.was_trained]).any():
                 return None
             cell = replace(cell, accuracy=cell.by_sequence)
         return held_to(cell, self.lrs) if self.lrs else cell

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from plait.experiments.cells import Cell, cell_of
+from plait.experiments.cell import Cell, cell_of
 from plait.experiments.fields import get_field, known_paths
 from plait.experiments.schema import run_of
 from plait.experiments.shards import cell_key

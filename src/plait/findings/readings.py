@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from plait.checks import unknown
 from plait.experiments import Experiment
-from plait.experiments.cells import at_its_best
+from plait.experiments.cell import at_its_best
 from plait.experiments.settings import AS_RUN, BEST, KEPT, Setting
 from plait.findings.evidence import Evidence, StoredRows
 

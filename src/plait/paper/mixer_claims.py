@@ -20,17 +20,10 @@ def above_both(task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...
     Args:
         widths: of a pattern, by size.
     """
-    pure, hybrid, attention = f"{mixer}-{mixer}", f"{mixer}-TF", "TF-TF"
 
     def judge(found: Evidence) -> Finding | None:
-        cells = {
-            pattern: by_size(found, task, pattern, widths(pattern)) for pattern in (hybrid, pure, attention)
-        }
-        pairs: list[tuple[Cell, Cell]] = []
-        sizes = [size for size in cells[hybrid] if all(size in cells[other] for other in (pure, attention))]
-        for size in sizes:
-            pairs += [(cells[hybrid][size], cells[other][size]) for other in (pure, attention)]
-        pairs = [pair for pair in pairs if set(pair[0].seeds) & set(pair[1].seeds)]
+        cells, sizes = _beside_both(found, task, mixer, widths)
+        pairs = _pairs(cells, sizes)
         differences = [paired_difference(*pair) for pair in pairs]
         if not pairs or any(one.interval is None for one in differences):
             return None
@@ -47,6 +40,40 @@ def above_both(task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...
         )
 
     return judge
+
+
+def chance_of_both(
+    found: Evidence, task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...]]
+) -> float | None:
+    """Of means as far above if the hybrid were not above both at every size: the largest of the differences'.
+
+    1 where a mean is not above, None where nothing is to be compared.
+    """
+    differences = [paired_difference(*pair) for pair in _pairs(*_beside_both(found, task, mixer, widths))]
+    chances = [one.p if one.mean > 0 else 1.0 for one in differences]
+    if not chances or None in chances:
+        return None
+    return max(chance for chance in chances if chance is not None)
+
+
+_BySize = dict[str, dict[int, Cell]]
+"""By pattern, the hybrid first, and size."""
+
+
+def _beside_both(
+    found: Evidence, task: Task, mixer: str, widths: Callable[[str], tuple[int, ...]]
+) -> tuple[_BySize, list[int]]:
+    """The cells of the hybrid, the mixer alone and attention alone, and the sizes at which all are trained."""
+    patterns = (f"{mixer}-TF", f"{mixer}-{mixer}", "TF-TF")
+    cells = {pattern: by_size(found, task, pattern, widths(pattern)) for pattern in patterns}
+    return cells, [size for size in cells[patterns[0]] if all(size in own for own in cells.values())]
+
+
+def _pairs(cells: _BySize, sizes: Sequence[int]) -> list[tuple[Cell, Cell]]:
+    """The hybrid and each part, size by size, where they share a seed."""
+    hybrid, *parts = cells.values()
+    pairs = [(hybrid[size], part[size]) for size in sizes for part in parts]
+    return [pair for pair in pairs if set(pair[0].seeds) & set(pair[1].seeds)]
 
 
 def by_size(found: Evidence, task: Task, pattern: str, widths: tuple[int, ...]) -> dict[int, Cell]:

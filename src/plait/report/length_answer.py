@@ -81,7 +81,8 @@ def _elsewhere(found: Evidence) -> str:
     """Repaired models, trained at 0.2 and tested at each other proportion."""
     counted = [
         f"than that {name} at {sum(lead.sign > 0 for lead in leads)} of {len(leads)} "
-        f"({signed(min(lead.mean for lead in leads))} to {signed(max(lead.mean for lead in leads))})"
+        f"({signed(min(lead.mean for lead in leads))} to {signed(max(lead.mean for lead in leads))}"
+        f"{', of some one seed alone' if any(lead.difference.seeds == 1 for lead in leads) else ''})"
         for name, other in zip(("Transformer", "SSM"), _EQUAL[1:], strict=True)
         if (leads := _over_at_others(found, other))
     ]

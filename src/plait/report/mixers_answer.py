@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from plait.experiments import Cell, Difference, paired_difference
 from plait.findings.claims import Outcome
 from plait.findings.evidence import Evidence
+from plait.findings.together import all_right, few_false
 from plait.findings.verdicts import judged
 from plait.findings.words import bracketed, signed
 from plait.memory import count
 from plait.paper.grids import ATTENTION, LR_GRID
-from plait.paper.mixer_claims import ENOUGH, by_size
+from plait.paper.mixer_claims import ENOUGH, by_size, chance_of_both
 from plait.paper.mixers import MIXERS, MIXERS_FIGURE, TASKS, widths
 from plait.report.document import Block, Column, Entry, Lines, Table
 from plait.tasks import Task, task_name
@@ -36,6 +37,9 @@ RECALLS = ("mqar", "multi-key-recall", "decoding-recall")
 BITS = 32
 """Of a scalar of state."""
 
+MOST_EDGES = 8
+"""Models that a sentence names."""
+
 _OUTCOMES = {
     Outcome.REPRODUCED: "yes",
     Outcome.DIRECTION: "in the mean alone",
@@ -53,7 +57,8 @@ def mixers_answer(found: Evidence) -> tuple[Block, ...]:
     return (
         Lines(lines=(_conclusion(outcomes),)),
         *((Lines(lines=(_need(found, pairs),)),) if pairs else ()),
-        Lines(lines=(_edges(found),)),
+        *((Lines(lines=(together,)),) if (together := _together(found, outcomes)) else ()),
+        Lines(lines=(_extent(found),)),
         _by_task(found, outcomes),
         *((_alone_and_before(found, pairs),) if pairs else ()),
     )
@@ -162,18 +167,54 @@ def _need_of(found: Evidence, words: str, pairs: Sequence[_Pair], size: str) -> 
     )
 
 
-def _edges(found: Evidence) -> str:
-    """Of how many models the best rate has none beyond it."""
-    edge = sum(
-        found.summary(cell).lr in (least, most)
-        for cell in found.cells
-        for least, most in [(min(cell.lrs), max(cell.lrs))]
-        if (least, most) != (LR_GRID[0], LR_GRID[-1])
-    )
-    models, asked = len(found.cells), len(found.experiment.expand_cells())
+def _together(found: Evidence, outcomes: Outcomes) -> str:
+    """Which of the claims that hold by themselves stay where all claims are judged at once."""
+    vocabularies = {task_name(task): (task, vocabulary) for task, _, vocabulary in TASKS}
+    chances: dict[str, float] = {}
+    yes: list[str] = []
+    for name, of_mixers in outcomes.items():
+        task, vocabulary = vocabularies[name]
+        for mixer, outcome in of_mixers.items():
+            chance = chance_of_both(found, task, mixer, widths=lambda p, of=vocabulary: widths(p, of))
+            if outcome is Outcome.OPEN or chance is None:
+                continue
+            chances[f"{mixer} on {WORDS[name]}"] = chance
+            yes += [f"{mixer} on {WORDS[name]}"] if outcome is Outcome.REPRODUCED else []
+    if len(chances) < 2 or not yes:
+        return ""
+    safe, likely = ([name for name in yes if name in passed(chances)] for passed in (all_right, few_false))
     return (
-        f"Of {asked} models {models} are trained. Of {edge} of them the best rate is the lowest or the highest that "
-        "was tried, so that one beyond it may change what is said of them."
+        f"Each of these {len(chances)} verdicts is at 95% by itself, {len(yes)} of them yes. Judged together, "
+        f"{_count(safe)} where the chance that any yes is false is held below 5% (Holm), and {_count(likely)} where "
+        "the expected share of false ones is (Benjamini and Hochberg)."
+    )
+
+
+def _count(names: Sequence[str]) -> str:
+    """`2 stay (GDN on MQAR and SSM on MQAR)`."""
+    stay = "stays" if len(names) == 1 else "stay"
+    return f"{len(names)} {stay} ({_listed(names)})" if names else "none stays"
+
+
+def _extent(found: Evidence) -> str:
+    """How much is trained, and which models may have a better rate beyond those tried."""
+    edge = [
+        f"{cell.pattern} of width {cell.run.model.d_model} on {WORDS[task_name(cell.run.task)]} at {lr:g}"
+        for cell in found.cells
+        for lr in [found.summary(cell).lr]
+        if lr in (cell.lrs[0], cell.lrs[-1])
+    ]
+    tried = sorted({len(cell.lrs) for cell in found.cells})
+    rates = f"{tried[0]}" if len(tried) == 1 else f"{tried[0]} to {tried[-1]}"
+    models, asked = len(found.cells), len(found.experiment.expand_cells())
+    start = f"Of the study's {asked} models {models} are trained, at {rates} of its {len(LR_GRID)} rates."
+    if not edge:
+        return f"{start} The best rate of each lies between others that were tried."
+    shown = edge if len(edge) <= MOST_EDGES else [*edge[:MOST_EDGES], f"{len(edge) - MOST_EDGES} more"]
+    ends = "is an end" if len(edge) == 1 else "are ends"
+    return (
+        f"{start} {_listed(shown)} {ends} of what was tried, so that a rate beyond may be better, and change what is "
+        "said of them."
     )
 
 

@@ -168,12 +168,32 @@ def _robustness(found: Evidence, *, separator: bool) -> list[str]:
 
 
 def _counted(how: str, name: str, leads: Mapping[tuple[float, float], Lead]) -> str:
-    ahead, behind = (sum(lead.sign == sign for lead in leads.values()) for sign in (1, -1))
     low, high = (choose(leads, key=lambda key: leads[key].mean) for choose in (min, max))
-    seeds = {lead.difference.seeds for lead in leads.values()}
-    trained = ", ".join(f"{p:g}" for p in sorted({p for p, _ in leads}))
+    several = {key: lead for key, lead in leads.items() if lead.difference.interval is not None}
+    single = {key: lead for key, lead in leads.items() if key not in several}
+    said: list[str] = []
+    if several:
+        ahead, behind = (sum(lead.sign == sign for lead in several.values()) for sign in (1, -1))
+        seeds = {lead.difference.seeds for lead in several.values()}
+        said.append(
+            f"of {_pairs_of(several)}, {_spread(seeds)} each, it is above at {ahead} and below at {behind} by "
+            "intervals that leave 0 out"
+        )
+    if single:
+        higher = sum(lead.mean > 0 for lead in single.values())
+        said.append(
+            f"of {_pairs_of(single)}, one seed each and so without an interval, its number is the higher one at "
+            f"{higher}"
+        )
     return (
-        f"Tested at another proportion than that of training (trained at {trained}), {how}, the hybrid is above the "
-        f"{name} at {ahead} of {len(leads)} pairs and below at {behind}: from {signed(leads[low].mean)} (trained at "
-        f"{low[0]:g}, tested at {low[1]:g}) to {signed(leads[high].mean)} ({high[0]:g}, {high[1]:g}); {_spread(seeds)}."
+        f"Tested at another proportion than that of training, {how}, the hybrid over the {name}: {'; '.join(said)}. "
+        f"The least is {signed(leads[low].mean)} (trained at {low[0]:g}, tested at {low[1]:g}), the most "
+        f"{signed(leads[high].mean)} ({high[0]:g}, {high[1]:g})."
     )
+
+
+def _pairs_of(leads: Mapping[tuple[float, float], Lead]) -> str:
+    """`12 pairs (trained at 0.2 and 0.9)`."""
+    trained = [f"{p:g}" for p in sorted({p for p, _ in leads})]
+    listed = trained[0] if len(trained) == 1 else f"{', '.join(trained[:-1])} and {trained[-1]}"
+    return f"{len(leads)} pair{'s'[: len(leads) > 1]} (trained at {listed})"

@@ -94,8 +94,8 @@ def rates_table(cells: Sequence[Cell], *, pattern: str = "") -> Table | None:
 def _at_rate(cell: Cell, lr: float) -> float | None:
     """The mean at one rate; of a model in several settings, in the one with the best mean on separate sequences."""
     there = [place for place, other in enumerate(cell.lrs) if other == lr]
-    best = max(there, key=lambda place: float(np.nan_to_num(cell.select[place]).mean()), default=None)
-    return None if best is None else float(np.nan_to_num(cell.accuracy[best]).mean())
+    best = max(there, key=lambda place: float(cell.select_means[place]), default=None)
+    return None if best is None else float(cell.means[best])
 
 
 def statistic_table(

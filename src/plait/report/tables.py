@@ -3,11 +3,11 @@
 import itertools
 import math
 from collections.abc import Sequence
-
-import numpy as np
+from types import MappingProxyType
 
 from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, value_text
 from plait.experiments.bootstrap import FEW_SEEDS
+from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS
 from plait.findings.reported import Reference, ReferenceRatio, nearest
 from plait.findings.sides import ratios_by_pattern
 from plait.findings.words import decimals, ratio_text, signed
@@ -17,6 +17,15 @@ RATIO_ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 NEAR = 0.02
 """A learning rate whose mean is no further below the chosen one's is as good for most purposes."""
+
+RULES = MappingProxyType(
+    {
+        "select": "the learning rate with the best mean on separate sequences, the smallest of equal ones",
+        "early": f"the learning rate of the single run with the least mean training loss over its first "
+        f"{EARLY_STEPS:,} steps, among {EARLY_RUNS} runs a rate (the program's rule)",
+    }
+)
+"""What chooses a rate, in words."""
 
 _RESULTS = (
     Column(name="model", title="model", numeric=False),
@@ -44,9 +53,9 @@ def results_table(
     Sizes agree within a factor of 1.3.
     """
     summaries = _by_width(summaries)
+    rules = {s.cell.by for s in summaries} or {"select"}
     notes = [
-        "accuracy on fresh test sequences at the learning rate with the best mean on separate sequences, the "
-        "smallest of equal ones; "
+        f"accuracy on fresh test sequences at {' or '.join(RULES[rule] for rule in RULES if rule in rules)}; "
         "95% intervals by bootstrap over seeds with the rate chosen in each sample; diverged members count "
         "with their frozen weights"
     ]
@@ -69,7 +78,7 @@ def sweep_notes(summaries: Sequence[Summary]) -> list[str]:
     if any(summary.seeds < FEW_SEEDS for summary in summaries):
         notes.append(f"intervals from fewer than {FEW_SEEDS} seeds are narrower than 95%")
     notes += dict.fromkeys(
-        f"{_trained_label(s.cell)}: {s.cell.unused} stored members are not used, their seeds lack a learning rate"
+        f"{_trained_label(s.cell)}: {s.cell.unused} stored members are not used, their seeds lack the chosen rate"
         for s in summaries
         if s.cell.unused
     )
@@ -159,8 +168,7 @@ def _results_row(summary: Summary) -> tuple[Entry, ...]:
 def _near(summary: Summary) -> Entry:
     """The learning rates whose means are within `NEAR` of the chosen one's, or above it: `0.001-0.01, 0.1`."""
     cell = summary.cell
-    means = np.nan_to_num(cell.accuracy, nan=0.0).mean(axis=1)
-    good = [mean >= summary.mean - NEAR for mean in means]
+    good = [mean >= summary.mean - NEAR for mean in cell.means]
     runs = [list(group) for near, group in itertools.groupby(range(len(good)), key=good.__getitem__) if near]
     spans = [f"{cell.lrs[run[0]]:g}" + (f"-{cell.lrs[run[-1]]:g}" if len(run) > 1 else "") for run in runs]
     return Entry(text=", ".join(spans), value=[cell.lrs[place] for run in runs for place in run])

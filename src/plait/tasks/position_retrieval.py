@@ -52,8 +52,8 @@ class PositionRetrieval(Lookup):
         lookup="the content at the control",
     )
 
-    n_words: int = 32
-    n_positions: int = 16
+    n_words: int = 16
+    n_positions: int = 8
 
     def __post_init__(self) -> None:
         check_integer("n_words", self.n_words, least=1, most=MOST_LISTED)

@@ -13,7 +13,7 @@ import numpy as np
 
 from plait.tasks import AssociativeRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.average.copying import copying_scored, wanted_at_number, wanted_at_word
-from plait.theory.average.needle import is_exact, needle_reached
+from plait.theory.average.needle import check_rows, needle_reached
 from plait.theory.average.recall import word_answers
 from plait.theory.states import state_count
 
@@ -127,7 +127,7 @@ def _recall(task: AssociativeRecall | MultiKeyRecall, seq_len: int, states: np.n
 
 def _needle(task: Needle, seq_len: int, states: np.ndarray) -> np.ndarray:
     """The model of Theorem 13.2, which is the best one on rows that are not too long."""
-    is_exact(task, seq_len)  # refuses what has no ceiling
+    check_rows(task, seq_len)
     return needle_reached(task, seq_len, states)
 
 

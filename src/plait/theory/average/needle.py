@@ -25,6 +25,7 @@ def needle_ceiling(task: Needle, seq_len: int, bits: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: a task that scores marker A, where a causal model can only guess, or rows of fewer than 3 tokens.
     """
+    check_rows(task, seq_len)
     states = np.floor(2.0 ** np.minimum(bits, 1000.0) * (1 + 1e-12))
     if is_exact(task, seq_len):
         return needle_reached(task, seq_len, states)
@@ -34,7 +35,12 @@ def needle_ceiling(task: Needle, seq_len: int, bits: np.ndarray) -> np.ndarray:
 
 
 def is_exact(task: Needle, seq_len: int) -> bool:
-    """Whether no model is better than the one that `needle_reached` is about.
+    """Whether no model is better than the one that `needle_reached` is about."""
+    return seq_len // 2 <= task.n_words + 1
+
+
+def check_rows(task: Needle, seq_len: int) -> None:
+    """Refuses rows of which nothing is known here.
 
     Raises:
         ValueError: as `needle_ceiling`.
@@ -43,7 +49,6 @@ def is_exact(task: Needle, seq_len: int) -> bool:
         raise ValueError(
             f"a ceiling is known for needle without score_marker on 3 tokens or more, got {task} on {seq_len}"
         )
-    return seq_len // 2 <= task.n_words + 1
 
 
 def needle_reached(task: Needle, seq_len: int, states: np.ndarray) -> np.ndarray:
