@@ -8,7 +8,7 @@ from made_up_rows import made_up_rows
 
 from plait.cli.values import parse_choices
 from plait.experiments import Cell
-from plait.findings.claims import Outcome, of_size, ordered, shown_by
+from plait.findings.claims import Finding, Outcome, of_size, ordered, shown_by
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.judges import (
     ahead,
@@ -456,3 +456,12 @@ def test_every_claim_is_decided_by_rows_of_its_experiment(name):
         assert finding.trained == "2 seeds, 1 rate"
         assert judged(claim, nothing) is None
         assert (outcome_text(None), found_text(None)) == ("open", "What decides it is not trained.")
+
+
+def test_a_question_of_our_own_reproduces_nothing():
+    outcomes = (Outcome.REPRODUCED, Outcome.DIRECTION, Outcome.NOT, Outcome.OPEN, Outcome.OWN)
+    found = [Finding(outcome=outcome, ours="") for outcome in outcomes]
+    assert [outcome_text(one, own=True) for one in found] == ["yes", "in part", "no", "open", ""]
+    assert [outcome_text(one) for one in found] == [*(o.value for o in outcomes[:-1]), ""]
+    assert all(claim.is_own for claim in FIGURES["mixers"].claims)
+    assert not any(claim.is_own for claim in FIGURES["fig4"].claims)

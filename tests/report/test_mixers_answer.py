@@ -60,9 +60,9 @@ def test_partial_rows_are_said_to_be_partial():
     )
     stays = "1 stays (GDN on MQAR)"
     assert together == (
-        f"Each of these 3 verdicts is at 95% by itself, 1 of them yes. Judged together, {stays} where the chance that "
-        f"any yes is false is held below 5% (Holm), and {stays} where the expected share of false ones is (Benjamini "
-        "and Hochberg)."
+        f"Each of these 3 verdicts is at 95% by itself, 1 of them yes. Judged together, {stays}, where the chance that "
+        "any yes is false is held below 5% (Holm) as where the expected share of false ones is (Benjamini and "
+        "Hochberg)."
     )
     assert third.startswith(
         "Of the study's 8 models 8 are trained, at 1 of its 9 rates. TF-TF of width 18 on MQAR at 0.01, "

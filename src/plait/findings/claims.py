@@ -65,6 +65,11 @@ class Claim:
     rerun: str = "-"
     only: tuple[str, ...] = ()
 
+    @property
+    def is_own(self) -> bool:
+        """A question on which the paper says nothing."""
+        return self.paper == "-"
+
     def command(self, figure: str) -> str:
         """What trains the rows that decide it, with every learning rate and seed.
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from plait.experiments import Cell, cell_label
 from plait.findings.claims import Claim, Finding, Outcome
@@ -58,8 +59,18 @@ def found_text(finding: Finding | None) -> str:
     return f"Ours: {finding.ours}{why}{rates}{trained}."
 
 
-def outcome_text(finding: Finding | None) -> str:
-    """The verdict in a word or a few; nothing for a question of our own."""
+_ANSWERS = MappingProxyType({Outcome.REPRODUCED: "yes", Outcome.DIRECTION: "in part", Outcome.NOT: "no"})
+"""In part: in the means alone, or in some of several cases."""
+
+
+def outcome_text(finding: Finding | None, *, own: bool = False) -> str:
+    """The verdict in a word or a few; nothing where none is given.
+
+    Args:
+        own: on a question of our own, where nothing is there to be reproduced: yes, in part, or no.
+    """
     if finding is None:
         return OPEN
-    return "" if finding.outcome is Outcome.OWN else finding.outcome.value
+    if finding.outcome is Outcome.OWN:
+        return ""
+    return _ANSWERS.get(finding.outcome, OPEN) if own else finding.outcome.value

@@ -58,7 +58,7 @@ def verdict_blocks(stored: StoredFigure) -> tuple[Verdicts, ...]:
     verdicts = tuple(
         ClaimVerdict(
             claim=claim_text(claim),
-            outcome=outcome_text(finding),
+            outcome=outcome_text(finding, own=claim.is_own),
             found=found_text(finding),
             reading=reading.title if several else "",
             check=claim.command(stored.figure.name),

@@ -183,8 +183,14 @@ def _together(found: Evidence, outcomes: Outcomes) -> str:
     if len(chances) < 2 or not yes:
         return ""
     safe, likely = ([name for name in yes if name in passed(chances)] for passed in (all_right, few_false))
+    start = f"Each of these {len(chances)} verdicts is at 95% by itself, {len(yes)} of them yes. Judged together, "
+    if safe == likely:
+        return (
+            f"{start}{_count(safe)}, where the chance that any yes is false is held below 5% (Holm) as where the "
+            "expected share of false ones is (Benjamini and Hochberg)."
+        )
     return (
-        f"Each of these {len(chances)} verdicts is at 95% by itself, {len(yes)} of them yes. Judged together, "
+        f"{start}"
         f"{_count(safe)} where the chance that any yes is false is held below 5% (Holm), and {_count(likely)} where "
         "the expected share of false ones is (Benjamini and Hochberg)."
     )

@@ -152,10 +152,10 @@ def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
     values = sorted({float(point.x) for line in panel.lines for point in line.points})
     if panel.view.log and len(values) > 1 and values[-1] > 0:
         positive = [value for value in values if value > 0]
-        if values[0] > 0:
-            axes.set_xscale("log")
-        else:
+        if values[0] <= 0:
             axes.set_xscale("symlog", linthresh=positive[0], linscale=0.5)
+        elif values[-1] > NARROW * values[0]:
+            axes.set_xscale("log")
     if panel.view.x != "parameters" and len(values) <= 12:
         axes.set_xticks(values, [f"{value:,g}" for value in values])
         axes.xaxis.set_minor_locator(NullLocator())
@@ -181,6 +181,9 @@ def _make_room(axes: "Axes") -> None:
         else:
             end = box.x1
 
+
+NARROW = 1.5
+"""Sizes within such a factor stand on a linear axis: a logarithmic one has no round number between them."""
 
 SHORTENED = 100_000
 """Parameter counts from here on are written as 200k and 1M, which find room beside each other."""

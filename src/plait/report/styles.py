@@ -13,6 +13,7 @@ from plait.findings.series import Line, Panel
 
 BLUE, VERMILION, PINK, GREEN = "#0072B2", "#D55E00", "#CC79A7", "#009E73"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
+PURPLE, GREY = "#7B52AB", "#8C8C8C"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,22 @@ _KNOWN: Mapping[str, Style] = MappingProxyType(
         SMALLEST_PURE: Style(color=BLACK, marker="X"),
     }
 )
+_MIXERS: Mapping[str, Style] = MappingProxyType(
+    {
+        "Mamba2": Style(color=SKY, marker="v"),
+        "GDN": Style(color=ORANGE, marker=">"),
+        "KDA": Style(color=BLACK, marker="P"),
+        "DeltaNet": Style(color=PURPLE, marker="X"),
+        "GLA": Style(color=GREY, marker="*"),
+        "Retention": Style(color=SKY, marker="p"),
+        "RWKV7": Style(color=ORANGE, marker="D"),
+        "MLSTM": Style(color=BLACK, marker="<"),
+        "RGLRU": Style(color=PURPLE, marker="h"),
+        "ShortConv": Style(color=GREY, marker="d"),
+    }
+)
+"""Of today's mixers, before attention; alone they have hollow marks, behind it half-filled ones."""
+
 _OTHERS = tuple(
     Style(color=color, marker=mark) for mark in (">", "P", "X", "*") for color in (SKY, ORANGE, BLACK)
 )
@@ -57,7 +74,20 @@ _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 
 
 def pattern_style(pattern: str) -> Style:
-    return _KNOWN.get(pattern) or _OTHERS[zlib.crc32(pattern.encode()) % len(_OTHERS)]
+    known = _KNOWN.get(pattern) or _of_mixer(pattern)
+    return known or _OTHERS[zlib.crc32(pattern.encode()) % len(_OTHERS)]
+
+
+def _of_mixer(pattern: str) -> Style | None:
+    first, _, second = pattern.partition("-")
+    style = _MIXERS.get(second if first == "TF" else first)
+    if style is None or {first, second} - {"TF"} - set(_MIXERS):
+        return None
+    if second == "TF":
+        return style
+    if first == "TF":
+        return replace(style, dash=":", fill="left")
+    return replace(style, dash="--", fill="none") if first == second else None
 
 
 def line_styles(panel: Panel, patterns: Iterable[str] = ()) -> Mapping[str, Style]:
@@ -73,8 +103,9 @@ def line_styles(panel: Panel, patterns: Iterable[str] = ()) -> Mapping[str, Styl
     for line in panel.lines:
         pattern = pattern_of(line)
         dash, fill = _DASHES[seen.get(pattern, 0) % len(_DASHES)]
+        own = pattern_style(pattern)
+        styles[line.label] = replace(own, dash=dash, fill=fill) if pattern in seen else own
         seen[pattern] = seen.get(pattern, 0) + 1
-        styles[line.label] = replace(pattern_style(pattern), dash=dash, fill=fill)
     return styles | {pattern: pattern_style(pattern) for pattern in patterns if pattern not in styles}
 
 

@@ -45,7 +45,7 @@ def count_lines(figures: Sequence[StoredFigure]) -> list[str]:
     A line for each reading in which anything was run, of the claims of the figures that were, and one for the rest.
     """
     readings = _readings(figures)
-    claims = [(claim, by_reading) for _, claim, by_reading in _claims(figures) if not _is_own(claim)]
+    claims = [(claim, by_reading) for _, claim, by_reading in _claims(figures) if not claim.is_own]
     lines: list[str] = []
     for reading in readings:
         asked = [by_reading[reading.name] for _, by_reading in claims if reading.name in by_reading]
@@ -69,7 +69,7 @@ def count_lines(figures: Sequence[StoredFigure]) -> list[str]:
 def _titled(reading: Reading, figures: Sequence[StoredFigure]) -> str:
     """A reading's title; of one that stands alone in its figures, their names."""
     alone = [one.figure for one in figures if tuple(one.figure.readings) == (reading,)]
-    names = [figure.name for figure in alone if not all(map(_is_own, figure.claims))]
+    names = [figure.name for figure in alone if not all(claim.is_own for claim in figure.claims)]
     return ", ".join(names) if names else f"{reading.title[0].upper()}{reading.title[1:]}"
 
 
@@ -95,7 +95,7 @@ def claims_table(
     rows: list[tuple[Entry, ...]] = []
     many = [one for one in figures if own and _has_many_questions(one)]
     for name, claim, by_reading in _claims(one for one in figures if one not in many):
-        if _is_own(claim) != own:
+        if claim.is_own != own:
             continue
         entries = [_entry(linked(name, claim.statement) if linked else claim.statement)]
         if own:
@@ -117,7 +117,7 @@ def claims_table(
 
 def _has_many_questions(stored: StoredFigure) -> bool:
     """More than get a row each, all of them of yes or no."""
-    claims = [claim for claim in stored.figure.claims if _is_own(claim)]
+    claims = [claim for claim in stored.figure.claims if claim.is_own]
     found = [judged(claim, evidence) for claim in claims for _, evidence in stored.readings]
     return len(claims) > MOST_QUESTIONS and all(one is None or one.outcome in COUNTED for one in found)
 
@@ -125,12 +125,12 @@ def _has_many_questions(stored: StoredFigure) -> bool:
 def _together(stored: StoredFigure, linked: Linked | None) -> tuple[Entry, ...]:
     """A figure's many questions as the one that it asks, and how many of them are answered how."""
     found = [
-        next(iter(by_reading.values()), None) for _, claim, by_reading in _claims([stored]) if _is_own(claim)
+        next(iter(by_reading.values()), None) for _, claim, by_reading in _claims([stored]) if claim.is_own
     ]
     outcomes = [Outcome.OPEN if one is None else one.outcome for one in found]
     yes, direction, no = (outcomes.count(outcome) for outcome in COUNTED)
     unsaid = len(found) - yes - direction - no
-    words = f"of {len(found)}: yes {yes}, in the mean alone {direction}, no {no}, open {unsaid}"
+    words = f"of {len(found)}: yes {yes}, in part {direction}, no {no}, open {unsaid}"
     question = stored.figure.experiment.question
     return _entry(linked(stored.figure.name, question) if linked else question), _entry(words)
 
@@ -161,18 +161,13 @@ def _readings(figures: Iterable[StoredFigure]) -> list[Reading]:
         for stored in figures
         for place, reading in enumerate(stored.figure.readings)
         if reading.name in {run.name for run, _ in stored.readings}
-        and not all(map(_is_own, stored.figure.claims))
+        and not all(claim.is_own for claim in stored.figure.claims)
     }
     return [reading for _, reading in sorted(found.values(), key=lambda pair: pair[0])]
 
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def _is_own(claim: Claim) -> bool:
-    """A question on which the paper says nothing."""
-    return claim.paper == "-"
 
 
 def _said(finding: Finding | None, *, joined: bool) -> list[Entry]:
