@@ -65,7 +65,7 @@ class Cell:
         Raises:
             ValueError: the rule of early losses, of members that are stored without a loss curve.
         """
-        complete = None if self.trained is None else self.trained.all(axis=0)
+        complete = self._complete()
         if self.by == "select":
             return BestMean(self.select, complete)
         if self.early is None or np.isnan(self.early if complete is None else self.early[:, complete]).all():
@@ -93,9 +93,10 @@ class Cell:
     @property
     def complete_seeds(self) -> tuple[int, ...]:
         """The seeds that were trained at every rate."""
-        if self.trained is None:
+        complete = self._complete()
+        if complete is None:
             return self.seeds
-        return tuple(seed for seed, every in zip(self.seeds, self.trained.all(axis=0), strict=True) if every)
+        return tuple(seed for seed, every in zip(self.seeds, complete.tolist(), strict=True) if every)
 
     def of_seeds(self, seeds: Sequence[int]) -> Cell:
         """The same with some of its seeds, in this order; rates that not all of them have fall away if none has all."""
@@ -125,6 +126,10 @@ class Cell:
         assert cut.trained is not None
         lost = int(self.trained.sum()) - int(cut.trained.sum())
         return replace(cut, unused=self.unused + lost, trained=None if cut.trained.all() else cut.trained)
+
+    def _complete(self) -> NDArray[np.bool_] | None:
+        """Of every seed, whether it has every rate; None where all have."""
+        return None if self.trained is None else np.asarray(self.trained.all(axis=0), dtype=np.bool_)
 
     def _means(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
         table = np.nan_to_num(table, nan=0.0)
