@@ -257,9 +257,10 @@ def table_of_a_count_and_much_else(p: Program) -> None:
 
 
 def table_of_nothing_in_a_table(p: Program) -> None:
-    p.ones = p.count(p.embed(lambda name: name == "a"), most=3, stay=True)
+    p.ones = p.count(p.embed(lambda name: name == "a"), most=3)
     p.some = p.table(lambda ones, name: None if name == "b" else ones % 2, p.ones, p.token)
-    p.answer = p.table(lambda some, name: "c" if some is None else "ab"[some], p.some, p.token, partial=True)
+    p.others = p.count(p.embed(lambda name: name == "c"), most=2)
+    p.answer = p.table(lambda some, _: "c" if some is None else "ab"[some], p.some, p.others, partial=True)
 
 
 STATEMENTS: tuple[Callable[[Program], None], ...] = (

@@ -177,7 +177,7 @@ def _codes_where_needed(lowering: _Lowering, statement: Statement, label: Label)
     elif isinstance(statement, Count | Mean | Product):
         wanted = [place for place, signal in enumerate(inputs) if not is_its_number(signal)]
     elif isinstance(statement, Table) and len(inputs) > 1:
-        wanted = _not_mixed(inputs)
+        wanted = _not_mixed(inputs, sees_nothing=statement.sees_nothing)
     else:
         return statement
     for place in wanted:
@@ -193,17 +193,21 @@ def is_its_number(signal: Statement) -> bool:
     return not signal.numeric or not isinstance(root_of(signal), Summing | Register)
 
 
-def _not_mixed(inputs: Sequence[Statement]) -> list[int]:
+def _not_mixed(inputs: Sequence[Statement], *, sees_nothing: bool) -> list[int]:
     """The places of a table's inputs that cannot be mixed with others as the numbers that they are.
 
-    Of numbers that go on beyond their range one can be, if it is nothing there; and of registers one, since
-    another's older bits would cover it.
+    Of numbers that go on beyond their range one can be, if it is nothing there and the table too; and of registers
+    one, since another's older bits would cover it.
     """
     roots = [root_of(signal) if signal.numeric else None for signal in inputs]
     edged = [place for place, signal in enumerate(inputs) if signal.edged]
     stays = [place for place, root in enumerate(roots) if isinstance(root, Summing) and root.stay]
     registers = [place for place, root in enumerate(roots) if isinstance(root, Register)]
-    found = {*(edged if len(edged) > 1 else ()), *stays, *(registers if len(registers) > 1 else ())}
+    found = {
+        *(edged if len(edged) > 1 or sees_nothing else ()),
+        *stays,
+        *(registers if len(registers) > 1 else ()),
+    }
     return sorted(found)
 
 
