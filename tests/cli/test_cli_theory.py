@@ -275,6 +275,7 @@ def test_what_holds_no_certificate_is_a_mistake(refused, tmp_path, content, said
         (("bounds", "needle", "--reach", "3"), "are for --frontier"),
         (("bounds", "needle", "--model", "x"), "are for --frontier"),
         (("bounds", "multi-key-recall", "--param", "key_length=1000000000"), "2^60 keys"),
+        (("bounds", "multi-key-recall", "--param", "key_length=1000000000", "--frontier"), "2^60 keys"),
         (("bounds", "needle", "--seq-len", "0"), "seq_len"),
         (("bounds", "needle", "--range", "n_words"), "NAME=A..B"),
         (("bounds", "needle", "--range", "n_words=9..3"), "go up"),

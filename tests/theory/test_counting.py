@@ -13,7 +13,7 @@ from plait.theory import state_count
 from plait.theory.automata.monoid import cycles, groups, transition_monoid
 from plait.theory.counting import known_counting, what_it_means
 from plait.theory.search import NotFiniteStateError, find_counting
-from plait.theory.search.automaton import find_automaton
+from plait.theory.search.automaton import MOST_STATES, find_automaton
 from plait.theory.search.oracle import Oracle
 
 
@@ -172,6 +172,14 @@ def test_a_count_that_no_answer_tells_is_none():
     assert not counting.aperiodic
     assert not counting.counted
     assert "not known" in what_it_means(counting)[0].text
+
+
+def test_more_states_than_are_held_are_said_so():
+    """Here more than 20; `find_automaton` by itself holds 1,000."""
+    oracle = Oracle(Parity(modulus=30), seq_len=80, seconds=600, seed=0)
+    with pytest.raises(NotFiniteStateError, match="more than 20 states were told apart, by rows of up to 21"):
+        find_automaton(oracle, most_states=20)
+    assert MOST_STATES == 1_000
 
 
 def test_what_is_not_finite_state_says_what_was_tried():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from plait.checks import check_integer
-from plait.tasks import known_of
+from plait.tasks import MultiKeyRecall, known_of
 from plait.theory.bound import Bound
 from plait.theory.certificate import state_certificate
 from plait.theory.families.family import StateFamily
@@ -17,6 +17,7 @@ from plait.theory.hybrid.families import FAMILIES, filled_families
 from plait.theory.hybrid.statement import filled_statement
 from plait.theory.integers import log2_floor
 from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits, table_state_bits
+from plait.theory.states import state_factors
 
 _PARTS = 1000
 _FEWEST = 8
@@ -67,6 +68,8 @@ def frontier(
     """
     check_integer("seq_len", seq_len, least=2)
     known = has_frontier(task)
+    if isinstance(task, MultiKeyRecall):
+        state_factors(task)  # refuses more keys than could ever matter, before any are counted
     if reaches is None:
         reaches = _spread_reaches(task, seq_len) if known else _searched_reaches(seq_len)
     asked = sorted(set(reaches))
