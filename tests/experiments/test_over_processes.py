@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from plait import HybridConfig
-from plait.experiments import Store, StoreError
+from plait.experiments import Store, StoreError, over_processes
 from plait.experiments.over_processes import run_over_processes
 from plait.experiments.shards import Shard
 from plait.experiments.watch import Unwatched
@@ -31,15 +31,33 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Pa
         run_over_processes(RUN, tmp_path / "file", device="cpu", watch=NothingBegins())
 
 
-def test_a_model_that_is_being_trained_there_is_refused(
+def test_a_model_that_is_being_trained_there_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """No longer than it may be; and what is stored meanwhile is not trained again."""
+    said: list[int] = []
+
+    class Waits(NothingBegins):
+        def waiting(self, shards: int) -> None:
+            said.append(shards)
+
     with monkeypatch.context() as patch:
+        patch.setattr(over_processes, "POLL_SECONDS", 0.01)
         patch.setattr(Store, "claim", lambda store, members: nullcontext(False))
-        with pytest.raises(StoreError, match="another process is training this model there"):
-            run_over_processes(RUN, tmp_path, device="cpu", watch=NothingBegins())
-    rows = run_over_processes(RUN, tmp_path, device="cpu")
+        with pytest.raises(StoreError, match="another process still trains this model in"):
+            run_over_processes(RUN, tmp_path, device="cpu", watch=Waits(), wait=0.05)
+        assert set(said) == {1}
+        told = iter((False, False, True))
+        patch.setattr(Store, "claim", lambda store, members: nullcontext(next(told)))
+        rows = run_over_processes(RUN, tmp_path, device="cpu")
     assert rows is not None
     again = run_over_processes(RUN, tmp_path, device="cpu", watch=NothingBegins())
     assert again is not None
     assert again.equals(rows)
+
+    with monkeypatch.context() as patch:
+        frozen = iter((frozenset[str](), Store(tmp_path).stored()))
+        patch.setattr(Store, "stored", lambda store: next(frozen))
+        late = run_over_processes(RUN, tmp_path, device="cpu", watch=NothingBegins())
+    assert late is not None
+    assert late.equals(rows)

@@ -136,7 +136,12 @@ def train_command(
         return
     with nullcontext(output) if output is not None else _passing_folder() as place:
         if parted:
-            how = {"unchecked": unchecked, "resumable": output is not None, "save_models": save_models}
+            how = {
+                "unchecked": unchecked,
+                "resumable": output is not None,
+                "save_models": save_models,
+                "wait": wait,
+            }
             rows = _trained_together(experiment, place, how, device=device)
         else:
             how = {"unchecked": unchecked, "engine": engine, "logs": logs}

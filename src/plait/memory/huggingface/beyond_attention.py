@@ -9,7 +9,7 @@ from plait.memory.huggingface.blocks import Attention, Experts, mlp
 from plait.memory.huggingface.body import Body, attention_of, decoder
 from plait.memory.huggingface.fields import OFF, Fields, Flag, shown
 from plait.memory.huggingface.mixers import lightning
-from plait.memory.huggingface.recipe import Recipe
+from plait.memory.huggingface.recipe import Recipe, late
 from plait.memory.huggingface.recipe_experts import N_SHARED_2, ROUTED, Sparse, first_layers
 
 
@@ -207,7 +207,7 @@ MINICPM = Recipe(
 
 MIMO = Recipe(
     hidden_size=4096, num_hidden_layers=36, num_attention_heads=32, intermediate_size=11008, vocab_size=151680,
-    num_key_value_heads=8, bias=Flag(True, ("attention_bias",)), out_bias=OFF,
+    num_key_value_heads=8, bias=Flag(True, ("attention_bias",)), out_bias=OFF, slides=late(28),
 )  # fmt: skip
 """MiMo (arXiv 2505.07608)."""
 

@@ -50,8 +50,9 @@ class Fields:
         self._all_names(names)
 
     def accept(self, name: str, *values: object) -> None:
-        """Count a field as read if its value is one of those that change nothing."""
-        if self.data.get(name) in values:
+        """Count a field as read if its value, or each of a list, is one of those that change nothing."""
+        value = self.data.get(name)
+        if all(each in values for each in (value if isinstance(value, list) else [value])):
             self._asked.add(name)
 
     def child(self, name: str) -> "Fields":

@@ -17,12 +17,19 @@ _MOST_STARS = 6
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "attention": (
+        "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.o_proj",
         "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "self_attn.qkv_proj",
         "self_attn.q_a_proj", "self_attn.q_b_proj", "self_attn.kv_a_proj_with_mqa", "self_attn.kv_b_proj",
     ),
     "mlp": ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "feed_forward.up_proj", "mixer.up_proj"),
-    "experts": ("mlp.experts.0.gate_proj", "block_sparse_moe.experts.0.w1", "feed_forward.experts.gate_up_proj"),
-    "shared experts": ("mlp.shared_experts.gate_proj", "mlp.shared_expert.gate_proj", "mlp.shared_experts.up_proj"),
+    "experts": (
+        "mlp.experts.0.gate_proj", "block_sparse_moe.experts.0.w1", "feed_forward.experts.gate_up_proj",
+        "mixer.experts.0.up_proj", "ffn.experts.0.w1",
+    ),
+    "shared experts": (
+        "mlp.shared_experts.gate_proj", "mlp.shared_expert.gate_proj", "mlp.shared_experts.up_proj",
+        "mixer.shared_experts.up_proj", "ffn.shared_experts.w1", "block_sparse_moe.shared_experts.gate_proj",
+    ),
     "recurrent": (
         "linear_attn.in_proj_qkvz", "linear_attn.in_proj_qkv", "linear_attn.out_proj", "mamba.in_proj",
         "mamba.out_proj", "mixer.in_proj", "mixer.out_proj", "self_attn.f_a_proj", "self_attn.b_proj",
@@ -32,12 +39,17 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "unembedding": ("lm_head",),
 }  # fmt: skip
 _MODULES["ssm"] = _MODULES["recurrent"]
+_OWN: dict[str, dict[str, tuple[str, ...]]] = {
+    model_type: {"experts": ("experts.0.gate_proj", "experts.gate_up_proj")}
+    for model_type in ("gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text")
+}
+"""Of families whose experts stand beside the feed-forward part, not within it."""
 _PREFIX = re.compile(r"^(?:model\.|language_model\.|backbone\.|transformer\.|text_model\.)+")
 
 
-def modules_of(part: str, index: int) -> tuple[str, ...]:
+def modules_of(part: str, index: int, model_type: str = "") -> tuple[str, ...]:
     """Usual names of the linear maps of a part of layer `index`."""
-    names = _MODULES.get(part, ())
+    names = _OWN.get(model_type, {}).get(part, _MODULES.get(part, ()))
     return names if index == OUTSIDE else tuple(f"layers.{index}.{name}" for name in names)
 
 
@@ -46,13 +58,16 @@ class Names:
 
     Args:
         patterns: exact names, names with `*`, or `re:` and a regular expression.
+        model_type: of the file, for families that name parts otherwise.
     """
 
-    def __init__(self, patterns: Iterable[object]) -> None:
+    def __init__(self, patterns: Iterable[object], model_type: object = "") -> None:
+        self._model_type = str(model_type)
         listed = [str(p) for p in patterns][:MOST_PATTERNS]
         self.unclear: list[str] = []
         self._exact: set[str] = set()
-        self._globs: list[str] = []
+        self._globs: dict[str, list[str]] = {}
+        n_globs = 0
         self._comparisons = 0
         self._known: dict[tuple[str, int], bool] = {}
         for pattern in listed:
@@ -60,8 +75,9 @@ class Names:
                 plain = _PREFIX.sub("", glob)
                 if "*" not in plain:
                     self._exact.add(plain.strip("."))
-                elif len(self._globs) < MOST_WILDCARDS and plain.count("*") <= _MOST_STARS:
-                    self._globs.append(plain)
+                elif n_globs < MOST_WILDCARDS and plain.count("*") <= _MOST_STARS:
+                    self._globs.setdefault(_layer_of(plain), []).append(plain)
+                    n_globs += 1
                 else:
                     self.unclear.append(pattern)
 
@@ -72,7 +88,7 @@ class Names:
     def match(self, part: str, index: int) -> bool:
         """Whether the part's usual modules are named."""
         if (part, index) not in self._known:
-            named = sum(self._named(name) for name in modules_of(part, index))
+            named = sum(self._named(name) for name in modules_of(part, index, self._model_type))
             # A single matrix of attention (such as kv_b_proj alone) does not leave attention out.
             self._known[part, index] = named >= (3 if part == "attention" else 1)
         return self._known[part, index]
@@ -80,7 +96,8 @@ class Names:
     def _named(self, name: str) -> bool:
         pieces = name.split(".")
         runs = (".".join(pieces[i:j]) for i in range(len(pieces)) for j in range(i + 1, len(pieces) + 1))
-        return any(run in self._exact for run in runs) or any(self._fits(name, glob) for glob in self._globs)
+        globs = (glob for layer in ("", _layer_of(name)) for glob in self._globs.get(layer, ()))
+        return any(run in self._exact for run in runs) or any(self._fits(name, glob) for glob in globs)
 
     def _fits(self, name: str, glob: str) -> bool:
         """The pattern is the whole name, or that of a module around it.
@@ -94,6 +111,12 @@ class Names:
                 f"a quantized file's patterns must need at most {MOST_COMPARISONS:,} comparisons"
             )
         return any(fnmatchcase(name, g) for g in (glob, f"{glob}.*", f"*.{glob}", f"*.{glob}.*"))
+
+
+def _layer_of(name: str) -> str:
+    """The layer that a name or pattern begins with and can only be of; "" if it says none."""
+    found = re.match(r"layers\.[0-9]+\.", name)
+    return found[0] if found else ""
 
 
 def _globs(pattern: str) -> tuple[str, ...]:

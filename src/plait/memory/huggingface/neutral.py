@@ -32,7 +32,10 @@ _EXACT_NAMES = """
     moe_norm_min route_scale route_norm score_func enable_moe_fp32_combine attn_temperature_tuning floor_scale
     attn_scale for_llm_class mlp_alpha_factor mlp_beta_factor hidden_mamba_act mamba_hidden_act mamba_act_fn
     final_w_init_variance_scale w_init_variance_scale scale_embedding clip_qkv initial_context_length
-    position_embedding_type embeddings_scale_by_sqrt_dim transformers.js_config sequence_parallel
+    position_embedding_type embeddings_scale_by_sqrt_dim transformers.js_config sequence_parallel ignore_index
+    do_sample early_stopping length_penalty diversity_penalty repetition_penalty temperature top_k top_p num_beams
+    num_beam_groups num_return_sequences no_repeat_ngram_size encoder_no_repeat_ngram_size min_length max_new_tokens
+    bad_words_ids suppress_tokens begin_suppress_tokens
 """
 _EXACT = frozenset(_EXACT_NAMES.split())
 
@@ -45,7 +48,7 @@ _PARTS = re.compile(
     | (aux_loss|z_loss|_loss_|_loss$|_loss_coef|_coef$|load_balanc|jitter)
     | (_scaling_factor$|_scale$|_multipliers?$|softcap|_temperature$|_eps$|_epsilon$)
     | (^summary_|^classifier_|^generation_|^train|^optimizer|tokenizer|^ctc_|^apply_)
-    | (vision|image|audio|video|speech|projector_|mm_)      # other inputs, which are not counted
+    | (vision|image|^img_|audio|video|speech|projector_|mm_)      # other inputs, which are not counted
     """,
     re.VERBOSE,
 )
@@ -58,6 +61,7 @@ IGNORED: dict[str, str] = {
     "gemma4_text": "head_dim num_key_value_heads",
     "gemma4_unified_text": "head_dim num_key_value_heads",
     "glm5_next_text": "index_kpool_always_select_tail index_topk linear_lower_bound num_key_value_heads qk_head_dim",
+    "glm_moe_dsa": "index_share_for_mtp_iteration",
     "gpt_neox": "use_parallel_residual",
     "hy_v4": "hc_magnitude learnable_sink_init",
     "hy_v4_vl_text": "hc_magnitude learnable_sink_init",
@@ -75,9 +79,10 @@ IGNORED: dict[str, str] = {
     "minimax": "block_size full_attn_alpha_factor full_attn_beta_factor linear_attn_alpha_factor "
     "linear_attn_beta_factor",
     "muse_glimmer_text": "qk_scale_factor output_multiplier",
-    "nemotron_h": "expand moe_shared_expert_overlap n_shared_experts",
+    "nemotron_h": "expand moe_shared_expert_overlap n_shared_experts time_step_rank",
     "olmo_hybrid": "linear_a_log_max linear_allow_neg_eigval linear_dt_max linear_dt_min",
     "qwen3_5_moe_text": "intermediate_size",
+    "qwen3_moe": "max_window_layers",
     "qwen4_exp_text": "indexer_budget seed split_ngram_parts number_of_conv_states indexer_kv_heads",
     "rwkv": "rescale_every",
     "xlstm": "autocast_kernel_dtype chunkwise_kernel gate_soft_cap inference_state_dtype max_inference_chunksize mode "
@@ -90,9 +95,34 @@ IGNORED: dict[str, str] = {
 
 ACCEPTED: dict[str, dict[str, tuple[object, ...]]] = {
     "deepseek": {"moe_layer_freq": (1,)},
-    "minimax_m2": {"use_qk_norm": (True,), "qk_norm_type": ("per_layer",)},
+    "glm_moe_dsa": {"moe_router_dtype": ("float32",)},
+    "minimax_m2": {
+        "attn_type_list": (1,),
+        "qk_norm_type": ("per_layer",),
+        "use_qk_norm": (True,),
+        "use_routing_bias": (True,),
+    },
+    "minimax_m3_vl_text": {
+        "n_shared_experts": (1,),
+        "qk_norm_type": ("per_head",),
+        "use_gemma_norm": (True,),
+        "use_qk_norm": (True,),
+        "use_routing_bias": (True,),
+    },
+    "qwen3_5_moe_text": {
+        "attn_output_gate": (True,),
+        "mamba_ssm_dtype": ("float32",),
+        "output_gate_type": ("swish",),
+    },
+    "qwen3_5_text": {
+        "attn_output_gate": (True,),
+        "mamba_ssm_dtype": ("float32",),
+        "output_gate_type": ("swish",),
+    },
+    "qwen3_moe": {"use_qk_norm": (True,)},
+    "step3p5": {"n_shared_experts": (1,)},
 }
-"""Fields of a family's published files that say what its class does anyhow, at these values alone."""
+"""Fields of published files that say what the family's class does anyhow, at these values (or lists of them) alone."""
 
 
 def is_neutral(name: str) -> bool:

@@ -4,27 +4,29 @@ Sources: the quantization formats of `transformers` 5.24 (utils/quantization_con
 config_groups, NVIDIA ModelOpt's quant_algo, MLX's `quantization` key, and the OCP microscaling formats (MX, 2023).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fractions import Fraction
 
 from plait.checks import shortened as shown
 from plait.memory.block import Block
 from plait.memory.formats import Number, bits_of
 from plait.memory.huggingface.module_names import Names
-from plait.memory.packing import Bits, Packing
-
-Config = Mapping[str, object]
-
-NOT_COUNTED = (
-    "the file stores its weights in a format that is not counted ({label}): figures are of weights unpacked"
+from plait.memory.huggingface.packed_maps import (
+    SPARED,
+    UNPACKED,
+    Config,
+    grouped,
+    linear_maps,
+    listed,
+    named_only,
+    positive,
+    unclear,
 )
-UNPACKED = "figures of parameters are those of the class that `transformers` makes of it, unpacked"
-KV = "the file keeps keys and values in {bits} bits a scalar; `transformers`' cache does not"
-UNCLEAR = "names of matrices left out of it that were not understood: {names}"
-OVERRIDES = "formats of single modules in the file are not counted apart"
+from plait.memory.huggingface.single_modules import by_layer, compressed
+from plait.memory.packing import Packing
 
-SPARED = ("lm_head", "embed_tokens", "router", "gate", "mlp.gate", "shared_expert_gate")
-"""What formats leave as it is unless the file says otherwise."""
+KV = "the file keeps keys and values in {bits} bits a scalar; `transformers`' cache does not"
+OVERRIDES = "formats of single modules in the file are not counted apart"
 
 
 def packing_of(data: Config) -> Packing | None:
@@ -44,13 +46,13 @@ def _packing(config: Config, data: Config) -> Packing:
     if not method and "quant_algo" in config:
         method = "modelopt"
     read = _METHODS.get(method)
+    layers = config.get("quantized_layers")
+    if isinstance(layers, dict) and layers:
+        rest = dict(data) | {"expert_dtype": None}
+        return by_layer(config, layers, _fp8(config, rest) if method == "fp8" else None, data)
     if read is None:
-        return _named(f"quant_method {shown(method)}")
+        return named_only(f"quant_method {shown(method)}")
     return read(config, data)
-
-
-def _named(label: str) -> Packing:
-    return Packing(label=label, bits=None, notes=(NOT_COUNTED.format(label=label),))
 
 
 def _with_cache(config: Config, packing: Packing) -> Packing:
@@ -58,7 +60,7 @@ def _with_cache(config: Config, packing: Packing) -> Packing:
     scheme, algorithm = config.get("kv_cache_scheme"), config.get("kv_cache_quant_algo")
     bits: Number | None = None
     if isinstance(scheme, dict):
-        bits = _integer(scheme, "num_bits")
+        bits = positive(scheme, "num_bits")
     elif isinstance(scheme, str) or isinstance(algorithm, str):
         text = str(scheme or algorithm).lower()
         bits = 4 if "4" in text.replace("e4m3", "") else 8
@@ -70,48 +72,6 @@ def _with_cache(config: Config, packing: Packing) -> Packing:
     )
 
 
-def _integer(config: Config, *names: str) -> Number | None:
-    """The first of these fields that is a positive integer."""
-    for name in names:
-        value = config.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    return None
-
-
-def _listed(config: Config, *names: str) -> list[object]:
-    """All entries of these fields that are lists."""
-    return [entry for name in names if isinstance(value := config.get(name), list) for entry in value]
-
-
-def _grouped(bits: Number, group: Number | None, *, scale: int, zero: Number = 0) -> Number:
-    """Bits of an entry with its share of a scale and a zero point of its group."""
-    return bits if group is None else bits + Fraction(scale + zero) / group
-
-
-def _linear(
-    label: str,
-    bits: Number,
-    spared: list[object],
-    *,
-    parts: Callable[[Block], bool] = lambda block: True,
-    notes: tuple[str, ...] = (),
-) -> Packing:
-    """Every linear map of the layers, but for those named (by default the answer's too)."""
-    names = Names([*spared, *SPARED])
-    return Packing(label=label, bits=_choice(bits, names, parts), notes=(UNPACKED, *notes, *_unclear(names)))
-
-
-def _choice(bits: Number, names: Names, parts: Callable[[Block], bool]) -> Bits:
-    return lambda block, index: bits if parts(block) and not names.match(block.part, index) else None
-
-
-def _unclear(names: Names) -> tuple[str, ...]:
-    if not names.unclear:
-        return ()
-    return (UNCLEAR.format(names=", ".join(shown(name) for name in names.unclear[:5])),)
-
-
 def _fp8(config: Config, data: Config) -> Packing:
     size = config.get("weight_block_size", [128, 128])
     block = 1
@@ -119,120 +79,53 @@ def _fp8(config: Config, data: Config) -> Packing:
         for n in size:
             block *= int(n)
     bits = 8 + (Fraction(32, block) if block > 1 else 0)
-    spared = _listed(config, "modules_to_not_convert", "ignored_layers")
+    spared = listed(config, "modules_to_not_convert", "ignored_layers")
     expert_dtype = config.get("expert_dtype") or data.get("expert_dtype")
     if str(expert_dtype).lower() not in ("fp4", "mxfp4"):
-        return _linear("fp8", bits, spared)
-    names, small = Names([*spared, *SPARED]), bits_of("mxfp4")
+        return linear_maps("fp8", bits, spared, data)
+    names, small = Names([*spared, *SPARED], data.get("model_type")), bits_of("mxfp4")
 
     def chosen(part: Block, index: int) -> Number | None:
         if names.match(part.part, index):
             return None
         return small if part.part == "experts" else bits
 
-    return Packing(label="fp8, experts in fp4", bits=chosen, notes=(UNPACKED, *_unclear(names)))
+    return Packing(label="fp8, experts in fp4", bits=chosen, notes=(UNPACKED, *unclear(names)))
 
 
 def _mxfp4(config: Config, data: Config) -> Packing:
     """Only experts are packed."""
-    spared = _listed(config, "modules_to_not_convert")
-    return _linear("mxfp4", bits_of("mxfp4"), spared, parts=lambda block: block.part == "experts")
+    spared = listed(config, "modules_to_not_convert")
+    return linear_maps("mxfp4", bits_of("mxfp4"), spared, data, parts=lambda block: block.part == "experts")
 
 
 def _gptq(config: Config, data: Config) -> Packing:
-    bits = _integer(config, "bits", "w_bit")
+    bits = positive(config, "bits", "w_bit")
     if bits is None:
-        return _named(str(config.get("quant_method")))
-    group = _integer(config, "group_size", "q_group_size")
+        return named_only(str(config.get("quant_method")))
+    group = positive(config, "group_size", "q_group_size")
     dynamic = (OVERRIDES,) if config.get("dynamic") or config.get("extra_config") else ()
-    per_entry = _grouped(bits, group, scale=16, zero=bits)
-    spared = _listed(config, "modules_to_not_convert", "modules_to_not_quantize")
-    return _linear(f"{config.get('quant_method')}, {bits} bits", per_entry, spared, notes=dynamic)
+    per_entry = grouped(bits, group, scale=16, zero=bits)
+    spared = listed(config, "modules_to_not_convert", "modules_to_not_quantize")
+    return linear_maps(f"{config.get('quant_method')}, {bits} bits", per_entry, spared, data, notes=dynamic)
 
 
 def _bitsandbytes(config: Config, data: Config) -> Packing:
-    spared = _listed(config, "llm_int8_skip_modules")
+    spared = listed(config, "llm_int8_skip_modules")
     if config.get("load_in_8bit") or config.get("_load_in_8bit"):
-        return _linear("bitsandbytes, 8 bits", 8, spared)
+        return linear_maps("bitsandbytes, 8 bits", 8, spared, data)
     if not (config.get("load_in_4bit") or config.get("_load_in_4bit")):
-        return _named("bitsandbytes")
+        return named_only("bitsandbytes")
     double = bool(config.get("bnb_4bit_use_double_quant"))
     bits = 4 + (Fraction(8, 64) + Fraction(32, 64 * 256) if double else Fraction(32, 64))
-    return _linear("bitsandbytes, 4 bits", bits, spared)
-
-
-def _compressed(config: Config, data: Config) -> Packing:
-    """config_groups: formats and the modules that they are for."""
-    groups = config.get("config_groups")
-    spared = _listed(config, "ignore", "exclude_modules", "exclude")
-    label = str(config.get("format") or config.get("quant_algo") or config.get("quant_method"))
-    if not isinstance(groups, dict) or not groups:
-        return _algorithm(label, spared)
-    read = [(bits, _listed(group, "targets")) for group in groups.values() if (bits := _group_bits(group))]
-    if len(read) != len(groups):
-        return _named(label)
-    everywhere = [bits for bits, targets in read if "Linear" in targets or not targets]
-    named = [(bits, Names(targets)) for bits, targets in read if targets and "Linear" not in targets]
-    # Here the answer's matrix is spared only where the file says so.
-    names = Names([*spared, "embed_tokens", *(n for n in SPARED[2:] if everywhere)])
-
-    def chosen(block: Block, index: int) -> Number | None:
-        if names.match(block.part, index):
-            return None
-        found = next((bits for bits, targets in named if targets.match(block.part, index)), None)
-        return found if found is not None else everywhere[0] if everywhere else None
-
-    unclear = [note for n in (names, *(n for _, n in named)) for note in _unclear(n)]
-    return Packing(label=label, bits=chosen, notes=(UNPACKED, *unclear[:1]))
-
-
-def _group_bits(group: object) -> Number | None:
-    """Bits of an entry by a group's `weights`."""
-    weights = group.get("weights") if isinstance(group, dict) else None
-    if not isinstance(weights, dict):
-        return None
-    bits, size = _integer(weights, "num_bits"), _integer(weights, "group_size")
-    if bits is None:
-        return None
-    if weights.get("type") == "float" and size is not None:
-        return bits + Fraction(8) / size
-    zero = 0 if weights.get("symmetric", True) else bits
-    block = weights.get("block_structure")
-    if (
-        size is None
-        and isinstance(block, list)
-        and len(block) == 2
-        and all(isinstance(n, int) and n > 0 for n in block)
-    ):
-        return bits + Fraction(32, block[0] * block[1])
-    return _grouped(bits, size, scale=16, zero=zero)
-
-
-def _algorithm(label: str, spared: list[object]) -> Packing:
-    """A format by its name alone."""
-    text = label.lower().replace("-", "").replace("_", "")
-    known = {
-        "nvfp4": "nvfp4",
-        "mxfp4": "mxfp4",
-        "mxfp8": "mxfp8",
-        "fp8": "fp8",
-        "floatquantized": "fp8",
-        "int8": "int8",
-    }
-    name = next((fmt for key, fmt in known.items() if key in text), None)
-    if name is None and ("int4" in text or "w4a16" in text or "packquantized" in text):
-        name = "int4"
-    if name is None or "mixed" in text:
-        return _named(label)
-    parts = (lambda block: block.part == "experts") if name == "mxfp4" else (lambda block: True)
-    return _linear(label, bits_of(name), spared, parts=parts)
+    return linear_maps("bitsandbytes, 4 bits", bits, spared, data)
 
 
 def _mlx(config: Config) -> Packing:
     """MLX packs tables, answers and routers too; `affine` has a scale and a bias of 16 bits for a group."""
-    bits, group = _integer(config, "bits"), _integer(config, "group_size") or 64
+    bits, group = positive(config, "bits"), positive(config, "group_size") or 64
     if bits is None:
-        return _named("mlx")
+        return named_only("mlx")
     mode = str(config.get("mode") or "affine")
     per_entry = bits + Fraction(32 if mode == "affine" else 8) / group
     single = [value for value in config.values() if isinstance(value, dict | bool)]
@@ -245,28 +138,28 @@ def _mlx(config: Config) -> Packing:
 
 
 def _eight(config: Config, data: Config) -> Packing:
-    return _linear(str(config.get("quant_method")), 8, _listed(config, "modules_to_not_convert"))
+    return linear_maps(str(config.get("quant_method")), 8, listed(config, "modules_to_not_convert"), data)
 
 
 def _quanto(config: Config, data: Config) -> Packing:
     bits = {"float8": 8, "int8": 8, "int4": 4, "int2": 2}.get(str(config.get("weights")))
     if bits is None:
-        return _named("quanto")
-    return _linear("quanto", bits, _listed(config, "modules_to_not_convert"))
+        return named_only("quanto")
+    return linear_maps("quanto", bits, listed(config, "modules_to_not_convert"), data)
 
 
 def _hqq(config: Config, data: Config) -> Packing:
     inner = config.get("quant_config")
     weights = inner.get("weight_quant_params") if isinstance(inner, dict) else None
-    bits = _integer(weights, "nbits") if isinstance(weights, dict) else None
+    bits = positive(weights, "nbits") if isinstance(weights, dict) else None
     if not isinstance(weights, dict) or bits is None:
-        return _named("hqq")
-    per_entry = _grouped(bits, _integer(weights, "group_size"), scale=16, zero=16)
-    return _linear(f"hqq, {bits} bits", per_entry, _listed(config, "skip_modules"))
+        return named_only("hqq")
+    per_entry = grouped(bits, positive(weights, "group_size"), scale=16, zero=16)
+    return linear_maps(f"hqq, {bits} bits", per_entry, listed(config, "skip_modules"), data)
 
 
 def _bitnet(config: Config, data: Config) -> Packing:
-    return _linear("bitnet, 2 bits", 2, _listed(config, "modules_to_not_convert"))
+    return linear_maps("bitnet, 2 bits", 2, listed(config, "modules_to_not_convert"), data)
 
 
 _METHODS: dict[str, Callable[[Config, Config], Packing]] = {
@@ -279,8 +172,8 @@ _METHODS: dict[str, Callable[[Config, Config], Packing]] = {
     "auto-round": _gptq,
     "intel/auto-round": _gptq,
     "bitsandbytes": _bitsandbytes,
-    "compressed-tensors": _compressed,
-    "modelopt": _compressed,
+    "compressed-tensors": compressed,
+    "modelopt": compressed,
     "quanto": _quanto,
     "hqq": _hqq,
     "bitnet": _bitnet,

@@ -74,9 +74,12 @@ def _size(body: Body) -> int:
 
 TEXT_ONLY = "only the language model within the file is counted, without the other inputs' encoders"
 UNREAD = "not read, so the figures may be wrong: {names}"
+BY_CLASS = "the model type {name} is not known: read as {read}, the class that the file names"
 NO_CLASS = "counted from a published definition, not compared with a class: {source}"
 ASSUMED_DTYPE = "the file names no dtype: {dtype} is taken, that of the published checkpoints"
 MOST_NAMES = 12
+QUANTIZED_BESIDE = "hf_quant_config.json"
+"""Where ModelOpt says how weights are stored, if config.json does not."""
 
 
 def known_model_types() -> tuple[str, ...]:
@@ -97,7 +100,7 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
     """
     whole = source if isinstance(source, Mapping) else _load(Path(source))
     data, wrapped = language_model(whole)
-    model_type = _model_type(data)
+    model_type, by_class = _model_type(data, whole)
     family = FAMILIES.get(model_type)
     if family is None and not generic:
         raise ValueError(_unknown(model_type))
@@ -105,7 +108,7 @@ def read_config(source: str | Path | Mapping[str, object], *, generic: bool = Fa
     body = read_generic(fields) if family is None else family.read(fields)
     drafts = draft_notes(fields, body)
     unread = fields.unread()
-    doubts = _doubts(family, unread, (*body.doubts, *doubts_around(whole, data)))
+    doubts = _doubts(family, unread, (*by_class, *body.doubts, *doubts_around(whole, data)))
     dtype = data.get("dtype") or data.get("torch_dtype")
     assumed = published_dtype(model_type) if dtype is None else None
     return Architecture(
@@ -148,21 +151,33 @@ def _load(path: Path) -> dict[str, object]:
     data = read_json(path)
     if not isinstance(data, dict):
         raise ValueError(f"{path}: a config must be a JSON object, got {type(data).__name__}")
+    beside = path.with_name(QUANTIZED_BESIDE)
+    if path.name == "config.json" and not data.get("quantization_config") and beside.is_file():
+        told = read_json(beside)
+        if isinstance(told, dict) and isinstance(inner := told.get("quantization"), dict):
+            data["quantization_config"] = {"quant_method": "modelopt", **inner}
     return data
 
 
-def _model_type(data: Mapping[str, object]) -> str:
-    """model_type, else the family of the class that architectures names."""
-    model_type, classes = data.get("model_type"), data.get("architectures")
-    if isinstance(model_type, str) and model_type:
-        return WRAPPERS.get(model_type, model_type)
-    if isinstance(classes, list) and classes:
-        by_class = {
-            family.class_name: name for name, family in reversed(FAMILIES.items()) if family.class_name
-        }
-        return by_class.get(str(classes[0]), str(classes[0]))
+def _model_type(data: Mapping[str, object], whole: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
+    """The family, and a doubt where it is told by a class that a file of another model type names.
+
+    In this order: its model_type, the class that its architectures name, the model_type of what is around it.
+    """
+    model_type, classes, around = data.get("model_type"), data.get("architectures"), whole.get("model_type")
+    by_class = {family.class_name: name for name, family in reversed(FAMILIES.items()) if family.class_name}
+    own = WRAPPERS.get(model_type, model_type) if isinstance(model_type, str) and model_type else None
+    named = str(classes[0]) if isinstance(classes, list) and classes else None
+    if own in FAMILIES:
+        return str(own), ()
+    if named in by_class:
+        return by_class[named], (BY_CLASS.format(name=shortened(own)[1:-1], read=named),) if own else ()
+    if own is None and isinstance(around, str) and around in WRAPPERS:
+        return WRAPPERS[around], ()
+    if own is not None or named is not None:
+        return own or str(named), ()
     if {"d_model", "n_layer", "ssm_cfg"} <= data.keys():
-        return "mamba_ssm"
+        return "mamba_ssm", ()
     raise ValueError(
         "config file must have model_type or architectures, got neither: not a Hugging Face config.json?"
     )

@@ -146,7 +146,8 @@ def _step_feeds(f: Fields, d: int, n: int, draft: int) -> list[tuple[Block, ...]
         listed = [int(part) if part.strip().isdecimal() else -1 for part in listed.split(",") if part.strip()]
     if listed is not None and (not isinstance(listed, list) or not all(type(i) is int for i in listed)):
         raise f.refuse(f"moe_layers_enum must list layers, got {shown(listed)}")
-    sparse_at = set(range(3, n)) if listed is None else set(listed)
+    first = f.integer("first_k_dense_replace", default=3, least=0)
+    sparse_at = set(range(first, n)) if listed is None else set(listed)
     f.get("mlp_layer_types")
     named = _without_drafts(f, "mlp_layer_types", n, draft)
     dense = first_layers(0)(named, n) if named.data["mlp_layer_types"] else lambda i: i not in sparse_at
@@ -154,7 +155,9 @@ def _step_feeds(f: Fields, d: int, n: int, draft: int) -> list[tuple[Block, ...]
     plain = mlp(d, f.integer("intermediate_size", default=11264), bias=bias)
     routed = Experts(
         d_model=d,
-        n_experts=f.renamed("n_routed_experts", "num_local_experts", "moe_num_experts", default=288),
+        n_experts=f.renamed(
+            "n_routed_experts", "num_local_experts", "moe_num_experts", "num_experts", default=288
+        ),
         per_token=f.integer("num_experts_per_tok", "moe_top_k", default=8),
         d_mlp=f.integer("moe_intermediate_size", default=1280),
     ).block
@@ -232,6 +235,8 @@ def minimax_m3(f: Fields) -> Body:
     else:
         dense = first_layers(0)(f, n)
     units = f.integer("intermediate_size", default=3072)
+    f.accept("moe_intermediate_size", units)
+    f.accept("first_k_dense_replace", next((i for i in range(n) if not dense(i)), n))
     sparse = Sparse(
         experts=128,
         per_token=4,

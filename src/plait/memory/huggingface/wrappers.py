@@ -48,7 +48,7 @@ _BY_FAMILY: dict[str, str] = {
     "lfm3": "lfm3_vl",
     "llama": "deepseek_vl deepseek_vl_hybrid idefics3 janus llava llava_next perception_lm smolvlm vipllava voxtral",
     "llama4_text": "llama4",
-    "minimax_m3_vl_text": "minimax_m3_vl",
+    "minimax_m3_vl_text": "minimax_m3 minimax_m3_vl",
     "mistral": "idefics2 mistral3",
     "mistral_large4_text": "mistral_large4",
     "molmo2_text": "molmo2",

@@ -1,6 +1,7 @@
 """The processes that train one model together: those that torchrun started, or this one alone."""
 
 import os
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,16 @@ from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from plait.training.machine import resolve_device
+
+_LEFT_ALONE = re.compile(
+    r"gloo|nccl|connection (?:closed|reset|was)|broken pipe|timed? ?out|heartbeat|remote process",
+    re.IGNORECASE,
+)
+"""In what a collective operation says whose partner is gone; PyTorch has no class for it on the CPU."""
+
+
+class LostProcessError(ConnectionError):
+    """Another of the processes has ended, or answers no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,7 @@ def processes(device: str = "auto") -> Generator[Processes, None, None]:
 
     Raises:
         ValueError: fewer cards than processes of this host, or a device that is not there.
+        LostProcessError: the processes do not find each other, or another one ended before this one.
     """
     if not dist.is_available():
         raise ValueError("this PyTorch has no torch.distributed, which engine fsdp needs")
@@ -71,10 +83,7 @@ def processes(device: str = "auto") -> Generator[Processes, None, None]:
         own = _card(int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(own)
     backend = "nccl" if kind == "cuda" else "gloo"
-    if launched():
-        dist.init_process_group(backend)
-    else:
-        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)  # pyright: ignore[reportPrivateImportUsage]
+    _join(backend)
     count, ended = dist.get_world_size(), False
     try:
         yield Processes(
@@ -84,9 +93,33 @@ def processes(device: str = "auto") -> Generator[Processes, None, None]:
             mesh=init_device_mesh(kind, (count,), mesh_dim_names=("parts",)),
         )
         ended = True
+    except RuntimeError as error:
+        if count == 1 or not _is_left_alone(error):
+            raise
+        raise LostProcessError(
+            f"process {dist.get_rank()} of {count}: another one has ended, or answers no more; start all of them again"
+        ) from None
     finally:
         if ended or count == 1:  # after an error torchrun ends the others: nobody is waited for
             dist.destroy_process_group()
+
+
+def _join(backend: str) -> None:
+    if not launched():
+        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)  # pyright: ignore[reportPrivateImportUsage]
+        return
+    try:
+        dist.init_process_group(backend)
+    except RuntimeError as error:
+        said = " ".join(str(error).split())
+        raise LostProcessError(
+            f"the processes that torchrun started do not find each other: {said}"
+        ) from None
+
+
+def _is_left_alone(error: RuntimeError) -> bool:
+    kinds = (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError)  # pyright: ignore[reportPrivateImportUsage]
+    return isinstance(error, kinds) or _LEFT_ALONE.search(str(error)) is not None
 
 
 def _card(place: int) -> torch.device:
