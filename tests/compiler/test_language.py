@@ -50,6 +50,9 @@ REFUSED = {
     ),
     "a function that fails": (lambda p: p.embed(lambda name: {"a": 1}[name]), "its function fails at 'b': KeyError"),
     "a value of no kind": (lambda p: p.embed(lambda name: 0.5), "gives 0.5, which must be a text, an integer"),
+    "amounts whose sum could not be held": (
+        lambda p: p.count(p.embed(lambda name: 2**40), most=3), "it needs integers within 2,147,483,648, got 1,0",
+    ),
     "no function": (lambda p: p.table(3, p.token), "a mapping or a function is needed, got int"),
     "no value at all": (lambda p: p.embed(lambda name: None), "it could never hold a value"),
     "a gate that is no condition": (

@@ -147,6 +147,7 @@ def test_tokens_alone_have_no_labels_without_separators():
         ({"lengths": (6, 5)}, "the shortest example must be"),
         ({"lengths": (0, 5)}, "the shortest example must be"),
         ({"last": "kept"}, "last must be one of masked, scored"),
+        ({"separator": 3}, "separator must be true or false, got 3"),
     ],
 )
 def test_refused(changes, message):

@@ -78,7 +78,10 @@ def two(*args: str) -> Sequence[tuple[int, str, str]]:
 def test_the_one_that_is_left_says_so_in_a_line() -> None:
     (left, said, errors), (dead, *_) = two("dies")
     assert (left, dead) == (0, DIES)
-    assert said == "process 0 of 2: another one has ended, or answers no more; start all of them again\n"
+    assert said.startswith(
+        "process 0 of 2: another one has ended, or answers no more; start all of them again ("
+    )
+    assert said.count("\n") == 1
     assert "Traceback" not in errors
 
 

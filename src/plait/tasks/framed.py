@@ -47,6 +47,8 @@ class Framed(BuiltInTask):
             raise ValueError(f"lengths must be one or more integers >= 1, got {self.lengths!r}")
         for length in self.lengths:
             check_integer("each of lengths", length, least=1, most=2**31 - 1)
+        if not isinstance(self.marked, bool):
+            raise ValueError(f"marked must be true or false, got {self.marked!r}")
         object.__setattr__(self, "lengths", tuple(self.lengths))
 
     @property

@@ -67,6 +67,8 @@ class Packed(BuiltInTask):
         check_integer("the shortest example", shortest, least=1, most=longest)
         object.__setattr__(self, "lengths", (shortest, longest))
         check_choice("last", self.last, LAST)
+        if not isinstance(self.separator, bool):
+            raise ValueError(f"separator must be true or false, got {self.separator!r}")
 
     @property
     def ordinary_tokens(self) -> int:

@@ -122,7 +122,7 @@ class Oracle:
             try:
                 self._asked(np.full((1, self.seq_len), token))
             except Exception as refusal:  # a user's code may refuse in any way
-                error = refusal
+                error = error or refusal
             else:
                 usable.append(token)
         if not usable:

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
+from plait.checks import one_line
 from plait.training.machine import resolve_device
 
 _LEFT_ALONE = re.compile(
@@ -97,7 +98,8 @@ def processes(device: str = "auto") -> Generator[Processes, None, None]:
         if count == 1 or not _is_left_alone(error):
             raise
         raise LostProcessError(
-            f"process {dist.get_rank()} of {count}: another one has ended, or answers no more; start all of them again"
+            f"process {dist.get_rank()} of {count}: another one has ended, or answers no more; start all of them again "
+            f"({one_line(error)})"
         ) from None
     finally:
         if ended or count == 1:  # after an error torchrun ends the others: nobody is waited for
@@ -111,9 +113,8 @@ def _join(backend: str) -> None:
     try:
         dist.init_process_group(backend)
     except RuntimeError as error:
-        said = " ".join(str(error).split())
         raise LostProcessError(
-            f"the processes that torchrun started do not find each other: {said}"
+            f"the processes that torchrun started do not find each other: {one_line(error)}"
         ) from None
 
 
