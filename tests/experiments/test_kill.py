@@ -24,7 +24,7 @@ PATIENCE = 600.0
 
 
 def start(target, *arguments) -> multiprocessing.Process:
-    CONTEXT.set_forkserver_preload(["plait.experiments"])
+    CONTEXT.set_forkserver_preload(["plait.experiments", __name__])  # or each child would import them
     process = CONTEXT.Process(target=target, args=arguments)
     process.start()
     return process  # pyright: ignore

@@ -54,6 +54,7 @@ def test_it_is_written_with_the_task_inside():
         ({"task": Framed()}, "a frame needs a built-in task"),
         ({"lengths": ()}, "lengths must be one or more integers"),
         ({"lengths": (0,)}, "each of lengths must be an integer"),
+        ({"marked": "yes"}, "marked must be true or false"),
     ],
 )
 def test_refused(changes, message):
