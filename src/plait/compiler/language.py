@@ -15,6 +15,8 @@ from plait.compiler.values import MOST_VALUES, Value, amounts_of, check_value, d
 
 MOST_BITS = 16
 MOST_DISTANCE = 2**20
+MOST_AMOUNT = 2**31
+"""What is added up is no larger, so that sums over a million tokens are integers of 64 bits."""
 MOST_ADDED = 1024
 """By a count with a reset: it takes a channel for each unit."""
 
@@ -217,7 +219,9 @@ class Language(Signals):
 
     def _amounts(self, kind: str, signal: Statement) -> None:
         self._is_signal(kind, signal)
-        _integers(kind, signal)
+        most = max(abs(amount) for amount in _integers(kind, signal))
+        if most > MOST_AMOUNT:
+            raise refusal(kind, f"it needs integers within {MOST_AMOUNT:,}, got {most:,}")
         self._is_known(kind, "what it takes up", signal)
 
     def _match(

@@ -12,9 +12,6 @@ MOST_VALUES = 2**16
 MOST_NUMBER = 2**53
 """Numbers up to here are told apart in float64."""
 
-MOST_AMOUNT = 2**31
-"""What is added up or multiplied is no larger, so that sums over a million tokens are integers of 64 bits."""
-
 
 def check_value(value: object, what: str) -> Value:
     """The value itself, if signals may take it.
@@ -46,13 +43,11 @@ def amounts_of(domain: Sequence[Value], what: str) -> tuple[int, ...]:
     """The values as integers, true as 1.
 
     Raises:
-        ValueError: a value that is none, or beyond `MOST_AMOUNT`.
+        ValueError: a value that is none.
     """
     for value in domain:
         if not isinstance(value, int):
             raise ValueError(f"{what} needs integers or truth values, got the value {value!r}")
-        if abs(value) > MOST_AMOUNT:
-            raise ValueError(f"{what} needs integers within {MOST_AMOUNT:,}, got {value:,}")
     return tuple(int(value) for value in domain if isinstance(value, int))
 
 
