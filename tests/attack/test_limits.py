@@ -4,7 +4,7 @@ from math import comb, prod
 
 import pytest
 
-from plait.attack.limits import GRID, average_limits, count_limits
+from plait.attack.certified import GRID, average_limits, count_limits
 from plait.theory.confidence import least_success_rate
 
 

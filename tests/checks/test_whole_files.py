@@ -11,8 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from plait.checks.seal import UNSEALED, broken, sealed
-from plait.files import read_bounded, read_json, sweep_parts, write_together, write_whole
+from plait.files import (
+    UNSEALED,
+    broken,
+    read_bounded,
+    read_json,
+    sealed,
+    sweep_parts,
+    write_together,
+    write_whole,
+)
 
 
 def test_a_link_is_followed_and_stays(tmp_path: Path):

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from mutations import mutated_bytes, mutated_document
 from plait import HybridConfig, HybridLM
-from plait.checks.seal import UNSEALED, sealed
 from plait.cli import app
 from plait.constructions import decoding_recall, save, selective_copying
 from plait.experiments import run_experiment
+from plait.files import UNSEALED, sealed
 from plait.tasks import DecodingRecall, Needle, SelectiveCopying
 from plait.theory import ssm_state_bits
 

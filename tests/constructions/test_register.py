@@ -8,9 +8,15 @@ import torch
 from plait.constructions import match_rate, smallest_window, success_rate
 from plait.constructions.recall import two_numbers
 from plait.constructions.recall_plan import latest_match
-from plait.constructions.recency import Recency
-from plait.constructions.register import Register, scaled, single_decay, widest_gap_decay
-from plait.constructions.two_decays import largest_gap, largest_lead
+from plait.constructions.register import (
+    Register,
+    largest_gap,
+    largest_lead,
+    scaled,
+    single_decay,
+    widest_gap_decay,
+)
+from plait.constructions.rotary import Recency
 from plait.random import TEST, Stream
 from plait.tasks import DecodingRecall
 

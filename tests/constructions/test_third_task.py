@@ -3,11 +3,10 @@
 import torch
 from construction_cases import judge
 
-from plait.constructions.assemble import assemble
 from plait.constructions.codes import DigitCode
 from plait.constructions.mamba_writer import MambaWriter
-from plait.constructions.recency import Recency
-from plait.constructions.residual import QUIET, Residual
+from plait.constructions.residual import QUIET, Residual, assemble
+from plait.constructions.rotary import Recency
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig, HybridLM
 from plait.random import TEST, Stream

@@ -23,7 +23,7 @@ from plait.kernels.head import embed, head_loss
 from plait.kernels.selective_scan import gpu as scan_on_gpu
 from plait.kernels.selective_scan import reference, tiled
 from plait.layers import MambaLayer, TransformerLayer
-from plait.layers.dropout import dropout
+from plait.layers.parts import dropout
 from plait.native import gpu
 from plait.random import DROPOUT
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from plait import HybridConfig, HybridLM, load
-from plait.attack.field import receptive_field
+from plait.attack.twins import receptive_field
 from plait.layers import DrawnLayer
 from plait.layers.contract import check_layer
 from plait.layers.registry import MIXERS

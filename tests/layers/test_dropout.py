@@ -6,7 +6,7 @@ import layer_cases
 import pytest
 import torch
 
-from plait.layers.dropout import dropout
+from plait.layers.parts import dropout
 from plait.random import DROPOUT, Stream
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from plait import HybridConfig, HybridLM, Stream, load
-from plait.checks.trust import foreign_names
+from plait.checks.own_names import foreign_names
 from plait.layers import layer_class
 from plait.layers.contract import check_layer
 from plait.layers.hf import check_family

@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from plait import HybridConfig, HybridLM, Stream, load
 from plait.advisor import frontier
-from plait.attack.field import receptive_field
+from plait.attack.twins import receptive_field
 from plait.layers import layer_class
 from plait.layers.contract import check_layer
 from plait.layers.parallel import ParallelLayer

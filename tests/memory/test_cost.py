@@ -17,7 +17,7 @@ from plait.kernels.graph.signals import Op
 from plait.kernels.matrix_state.reference import Vectors, recurrent, step
 from plait.kernels.selective_scan.reference import selective_step
 from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
-from plait.layers.convolution import CausalConvolution
+from plait.layers.parts import CausalConvolution
 from plait.memory import cost, count, read_config
 from plait.memory.count import operations
 

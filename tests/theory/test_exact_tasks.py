@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from plait.constructions import decoding_recall, layouts, selective_copying
-from plait.constructions.choose import chosen_plan
 from plait.constructions.copying import CopyingPlan
 from plait.constructions.line import LinePlan
+from plait.constructions.smallest import chosen_plan
 from plait.paper.skewed_copying import SkewedCopying
 from plait.random import Stream
 from plait.tasks import (

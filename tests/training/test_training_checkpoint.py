@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 
-from plait.checks.seal import UNSEALED, sealed
+from plait.files import UNSEALED, sealed
 from plait.layers import TransformerLayer
 from plait.model import HybridConfig
 from plait.tasks import MultiKeyRecall

@@ -2,17 +2,17 @@
 
 from plait.attack.attack import Attack, attack
 from plait.attack.certified import CertifiedBits, certified_bits
-from plait.attack.contents import (
+from plait.attack.play import Played, Streaming, play
+from plait.attack.state import (
     Contents,
+    StateAttack,
+    attack_state,
     certified_contents,
     choose_family,
     found_contents,
     known_contents,
 )
-from plait.attack.field import Field, receptive_field
-from plait.attack.play import Played, Streaming, play
-from plait.attack.state import StateAttack, attack_state
-from plait.attack.twins import Twins, WindowAttack, attack_windows, first_confused
+from plait.attack.twins import Field, Twins, WindowAttack, attack_windows, first_confused, receptive_field
 
 __all__ = [
     "Attack",

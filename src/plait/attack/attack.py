@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from plait.attack.contents import (
+from plait.attack.state import (
     Certificate,
+    StateAttack,
+    attack_state,
     certified_contents,
     found_contents,
     known_contents,
 )
-from plait.attack.state import StateAttack, attack_state
 from plait.attack.twins import WindowAttack, attack_windows
 from plait.checks import check_integer
 from plait.model import HybridLM

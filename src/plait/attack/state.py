@@ -1,6 +1,7 @@
 """What a model's state provably carries of a task's contents, beside what it could hold and what the task needs."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,11 +12,103 @@ from plait.attack.certified import (
     certified_bits,
     mean_error,
 )
-from plait.attack.contents import Contents
 from plait.attack.play import Played, play
 from plait.memory import count
 from plait.model import HybridLM
+from plait.tasks.base import Task
+from plait.theory import Game, open_game, ssm_state_bits
+from plait.theory.certificate import state_certificate
+from plait.theory.families import StateFamily, families
 from plait.theory.integers import log2_floor
+from plait.theory.recurrent import LEAST_SHARE
+
+Certificate = Mapping[str, object] | str | bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """A game with what belongs to it.
+
+    Attributes:
+        what: is chosen freely in a prefix, in words.
+        answers: the tokens that can be right.
+        needed_bits: of state, by the task's own bound or a search; None where only a certificate is known.
+    """
+
+    game: Game
+    what: str
+    answers: Sequence[int]
+    needed_bits: Fraction | int | None
+
+
+def known_contents(task: Task, seq_len: int) -> Contents:
+    """The contents of the task's best family within `seq_len` tokens.
+
+    Raises:
+        ValueError: a task without a family, or none that fits.
+    """
+    family = choose_family(task, seq_len)
+    assert family.answers is not None
+    written = state_certificate(task, family, Fraction(0))
+    if written is None:
+        raise ValueError(f"the contents of {type(task).__name__} at this size are too many to be written out")
+    needed = ssm_state_bits(task, seq_len=seq_len).value
+    game = open_game(written[0])
+    return Contents(game=game, what=family.description, answers=family.answers, needed_bits=needed)
+
+
+def certified_contents(task: Task, certificate: Certificate) -> Contents:
+    """The contents of a certificate about the task.
+
+    Raises:
+        ValueError: a certificate that is refused, of another task, or without contents.
+    """
+    game = open_game(certificate, task=task)
+    answers = sorted(game.claim.answers or range(task.vocab_size))
+    return Contents(game=game, what="the contents of the certificate", answers=answers, needed_bits=None)
+
+
+def found_contents(task: Task, *, seq_len: int, seconds: float, seed: int) -> Contents | None:
+    """The contents that a search finds in a task of a user's own; None where it finds none that can be read back.
+
+    Raises:
+        ValueError: a budget that is not positive.
+    """
+    from plait.theory.search import find_state_bits
+
+    bound = find_state_bits(task, seq_len=seq_len, seconds=seconds, seed=seed)
+    codec = None if bound.certificate is None else bound.certificate["codec"]
+    if not isinstance(codec, Mapping) or codec["kind"] == "random":
+        return None
+    assert bound.certificate is not None
+    game = open_game(bound.certificate, task=task)
+    answers = sorted(game.claim.answers or range(task.vocab_size))
+    return Contents(game=game, what="contents found by search", answers=answers, needed_bits=bound.value)
+
+
+def choose_family(task: Task, seq_len: int) -> StateFamily:
+    """The family of most bits less what its queries ask twice, of those whose every query has an answer.
+
+    Raises:
+        ValueError: a task without a family, or none within `seq_len` tokens.
+    """
+    usable = [
+        family
+        for family in families(task, seq_len)
+        if family.size > 1 and family.share >= LEAST_SHARE and family.answers is not None
+    ]
+    if not usable:
+        raise ValueError(
+            f"needed two contents of {type(task).__name__} that {seq_len} tokens can hold and ask about: "
+            "longer inputs, or more words"
+        )
+    return max(usable, key=lambda family: 2 * math.log2(family.size) - _asked_bits(family))
+
+
+def _asked_bits(family: StateFamily) -> float:
+    assert family.answers is not None
+    return len(family.queries) * math.log2(len(family.answers))
+
 
 CONFIDENCE = Fraction(99, 100)
 

@@ -1,8 +1,6 @@
 from plait.checks.added import added_field, neutral_fields
-from plait.checks.aliases import present_name, stored_name
 from plait.checks.code import code_digest
-from plait.checks.names import unknown
-from plait.checks.own_names import is_own_name, one_line, resolve
+from plait.checks.own_names import is_own_name, one_line, present_name, resolve, stored_name
 from plait.checks.values import (
     check_choice,
     check_integer,
@@ -12,6 +10,7 @@ from plait.checks.values import (
     in_line,
     printable,
     shortened,
+    unknown,
 )
 
 __all__ = [

@@ -3,6 +3,11 @@
 It is the same from the command line, from Python and from a notebook. A module is looked for where Python looks, then
 in the working folder. The working folder stays on `sys.path`, at its end, once a module was found nowhere else, so
 that this module finds its neighbours later; nothing but a name of the user's own puts it there.
+
+Here too: which names a file may make this program run (nothing but what is plait's own, unless the user trusts the
+file), and the names under which classes and functions are stored, where they have moved since. A member's identity
+holds the name of its task, its layers and its start weights. Whatever moves keeps the name that it was stored under,
+so that its members are found; the old name finds it where it is now.
 """
 
 import contextlib
@@ -11,12 +16,11 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from plait.checks.aliases import present_name
-from plait.checks.names import unknown
-from plait.checks.values import cut, shortened
+from plait.checks.values import cut, shortened, unknown
 
 Accepts = Callable[[object], bool]
 
@@ -125,3 +129,49 @@ def _acceptable(found: object, accepts: Accepts) -> list[str]:
     here = getattr(found, "__name__", None)
     own = [name for name in names if getattr(vars(found)[name], "__module__", here) == here]
     return own or names
+
+
+MOVED: Mapping[str, str] = MappingProxyType(
+    {
+        "plait.experiments.paper.basin:sharp_recall": "plait.paper.basin:sharp_recall",
+        "plait.experiments.paper.skewed_copying:SkewedCopying": "plait.paper.skewed_copying:SkewedCopying",
+    }
+)
+"""Stored name -> where it is now, both as `module:name`."""
+
+
+def stored_name(name: str, moved: Mapping[str, str] = MOVED) -> str:
+    """The name that identities and rows hold for what is now at `name`."""
+    return next((stored for stored, now in moved.items() if now == name), name)
+
+
+def present_name(name: str, moved: Mapping[str, str] = MOVED) -> str:
+    """Where what is stored as `name` is now."""
+    return moved.get(name, name)
+
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def foreign_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the form `module:NAME` that lead out of this package, in order, once.
+
+    `hf:NAME` leads to a class on a list of plait's (`plait.layers.hf`), in a library that is installed.
+    """
+    own = (name for name in names if ":" in name and not name.startswith("hf:"))
+    return tuple(dict.fromkeys(name for name in own if present_name(name).partition(".")[0] != _PACKAGE))
+
+
+def refuse_foreign(names: Iterable[str], *, trust_code: bool) -> None:
+    """Refuse names in a file that would import somebody's module, unless its code is trusted.
+
+    Raises:
+        ValueError: what would be imported, and how to allow it.
+    """
+    foreign = foreign_names(names)
+    if foreign and not trust_code:
+        listed = ", ".join(cut(name) for name in foreign[:3]) + (", .." if len(foreign) > 3 else "")
+        raise ValueError(
+            f"it names code that is not plait's, {listed}, which would be imported and run; if you trust it: "
+            "--trust-code, in Python trust_code=True"
+        )

@@ -1,7 +1,9 @@
-"""How a value is checked and shown: one integer check, one way to shorten what a message quotes."""
+"""How a value is checked and shown: one integer check, one way to shorten what a message quotes, nearest names."""
 
+import difflib
 import math
 import unicodedata
+from collections.abc import Iterable
 
 LONGEST_SHOWN = 60
 """Characters of a value in a message."""
@@ -98,3 +100,14 @@ def _number(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 1000:
         return f"one of {value.bit_length()} bits"
     return shortened(value)
+
+
+def unknown(kind: str, got: object, known: Iterable[str]) -> str:
+    """One line such as `unknown field 'd_modl'; known: d_model, window; nearest: d_model`."""
+    names = list(known)
+    shown = cut(str(got))
+    close = difflib.get_close_matches(shown, names, n=1, cutoff=0.5) or [
+        name for name in names if name.lower() == shown.lower()
+    ]
+    nearest = f"; nearest: {close[0]}" if close else ""
+    return f"unknown {kind} {shown!r}; known: {', '.join(names) or 'none'}{nearest}"

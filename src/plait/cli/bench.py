@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.cli.options import Device, JsonFlag
 from plait.cli.output import print_json, print_line
 

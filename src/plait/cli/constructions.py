@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.cli.errors import CHECK_FAILED
 from plait.cli.options import Device, JsonFlag, Params, TaskName, TrustCode
 from plait.cli.output import print_json, print_line, print_table
@@ -77,7 +77,7 @@ def build(
     from plait.cli.programs import build_program, search_program
     from plait.compiler import Program, plan_program
     from plait.constructions import describe, save, tradeoff
-    from plait.constructions.choose import chosen_plan
+    from plait.constructions.smallest import chosen_plan
     from plait.tasks import parse_task
     from plait.training.machine import resolve_device
 

@@ -13,10 +13,9 @@ from plait.cli.output import print_json, print_line, print_table
 from plait.cli.values import parse_bytes, parse_lengths
 
 if TYPE_CHECKING:
-    from plait.advisor.curves import Curve
     from plait.advisor.plan import MemoryPlan
     from plait.advisor.sheets import Sheet
-    from plait.advisor.sizing import Sized, SizingRequest
+    from plait.advisor.sizing import Curve, Sized, SizingRequest
     from plait.memory import Architecture
     from plait.model import HybridConfig
 
@@ -123,7 +122,7 @@ def memory(
 def _print(found: "list[Sized]", asked: "SizingRequest", *, plot: bool) -> None:
     print_sized(found)
     if plot:
-        from plait.advisor.curves import curves
+        from plait.advisor.sizing import curves
 
         print_line()
         for line in text_plot(curves(found, asked)):
@@ -131,7 +130,7 @@ def _print(found: "list[Sized]", asked: "SizingRequest", *, plot: bool) -> None:
 
 
 def _write_page(found: "list[Sized]", asked: "SizingRequest", path: Path) -> None:
-    from plait.advisor.curves import curves
+    from plait.advisor.sizing import curves
     from plait.report import write_html
     from plait.report.sizes import sizes_report
 
@@ -170,13 +169,15 @@ def print_sized(found: "Sequence[Sized]") -> None:
     """One model by its layers, or by lengths if there are several; several models beside each other."""
     from plait.advisor.sheets import (
         costs_sheet,
+        fits_told,
         layers_sheet,
         lengths_sheet,
+        limits_told,
         models_sheet,
         totals_sheet,
+        weights_told,
         without_names,
     )
-    from plait.advisor.told import fits_told, limits_told, weights_told
 
     one, alone = found[0], len(found) == 1
     if alone:
@@ -221,7 +222,7 @@ def _print_sheet(sheet: "Sheet") -> None:
 
 def _print_notes(found: "Sequence[Sized]") -> None:
     """Each note once, with the models it is about where it is not about all."""
-    from plait.advisor.told import notes_of
+    from plait.advisor.sheets import notes_of
 
     about: dict[str, list[str]] = {}
     for one in found:

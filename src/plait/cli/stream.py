@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 import typer
 
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.cli.options import Device, JsonFlag, Params, TrustCode
 from plait.cli.output import plain_json
 from plait.cli.values import parse_fields

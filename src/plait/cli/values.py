@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from plait.checks.names import unknown
-from plait.checks.values import shortened
+from plait.checks.values import shortened, unknown
 
 if TYPE_CHECKING:
     import torch

@@ -16,8 +16,7 @@ from plait.compiler.staircase import Scalar
 from plait.compiler.statement import Statement, ancestors
 from plait.compiler.values import Value, amounts_of
 from plait.constructions.register import Register as Bits
-from plait.constructions.register import widest_gap_decay
-from plait.constructions.two_decays import largest_gap
+from plait.constructions.register import largest_gap, widest_gap_decay
 
 LOUD = 4.0
 """What the largest number that is told apart measures in the stream."""

@@ -8,15 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.compiler.allocate import Taken
 from plait.compiler.encoding import Points
 from plait.compiler.schedule import SSM, TF, ScheduledLayer
 from plait.compiler.ssm_op import SsmOp
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.statement import Statement
-from plait.compiler.stream_plan import NORM_EPS, StreamPlan
+from plait.compiler.stream_plan import NORM_EPS, StreamPlan, Taken
 from plait.compiler.tf_ops import Averages, Fetches, NeoxWriter, Steps
-from plait.constructions.assemble import assemble
+from plait.constructions.residual import assemble
 from plait.model import HybridConfig
 
 

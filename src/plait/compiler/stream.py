@@ -20,7 +20,7 @@ from plait.compiler.statement import Statement
 from plait.constructions.residual import Residual
 
 if TYPE_CHECKING:
-    from plait.compiler.allocate import Taken
+    from plait.compiler.stream_plan import Taken
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

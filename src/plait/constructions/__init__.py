@@ -4,7 +4,6 @@ from plait.constructions.copying import CopyingLayout
 from plait.constructions.cost import Cost, cost
 from plait.constructions.explain import Explanation, explain
 from plait.constructions.files import describe, load, load_plan, plan_from_json, save
-from plait.constructions.growth import growth
 from plait.constructions.lemmas import STATEMENTS, LemmaCheck, check_lemma, check_lemmas
 from plait.constructions.plan import Margins, Plan, plan_of
 from plait.constructions.recall import (
@@ -16,7 +15,7 @@ from plait.constructions.recall import (
     success_rate,
 )
 from plait.constructions.selective import copying_plan, selective_copying
-from plait.constructions.smallest import layouts, smallest, smallest_plan, tradeoff
+from plait.constructions.smallest import growth, layouts, smallest, smallest_plan, tradeoff
 from plait.constructions.trace import Trace, attention, logit_gaps, trace
 
 __all__ = [

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.constructions.plan import Plan, plan_of
 from plait.constructions.rounding import UNITS, Rounding
 from plait.constructions.trace import Trace, attention, logit_gaps, trace

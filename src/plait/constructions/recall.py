@@ -16,9 +16,15 @@ from plait.constructions.plan import Plan
 from plait.constructions.recall_long import LongRecallPlan
 from plait.constructions.recall_long_stream import LOUD_REGISTER, RESERVE
 from plait.constructions.recall_short import ShortRecallPlan
-from plait.constructions.register import Register, scaled, single_decay, widest_gap_decay
+from plait.constructions.register import (
+    Register,
+    largest_gap,
+    largest_lead,
+    scaled,
+    single_decay,
+    widest_gap_decay,
+)
 from plait.constructions.rounding import check_dtype, type_name
-from plait.constructions.two_decays import largest_gap, largest_lead
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from plait.constructions.codes import DigitCode
 from plait.constructions.recall_plan import RecallPlan
-from plait.constructions.recency import Recency
 from plait.constructions.residual import Residual
+from plait.constructions.rotary import Recency
 from plait.constructions.transformer_writer import SETTLED
 from plait.model import HybridConfig
 

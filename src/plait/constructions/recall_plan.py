@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from plait.constructions.gathered import GatheredPlan
+from plait.constructions.looking_back import GatheredPlan
 from plait.constructions.mamba_writer import SILU_ONE
 from plait.constructions.plan import Factor, Gaze, Holding, everywhere
-from plait.constructions.recency import RESERVE, Recency
 from plait.constructions.register import Register
 from plait.constructions.residual import QUIET
+from plait.constructions.rotary import RESERVE, Recency
 from plait.constructions.rounding import Rounding, grown
 from plait.tasks import DecodingRecall
 

@@ -16,13 +16,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from plait.constructions.assemble import assemble
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
 from plait.constructions.plan import Gaze, Holding, Margins, everywhere
 from plait.constructions.recall_plan import BIT, FLAG, PREVIOUS, REGISTER, RecallPlan, counted
 from plait.constructions.recall_rounding import short_allowances, short_noise
-from plait.constructions.recency import Recency
-from plait.constructions.residual import Residual
+from plait.constructions.residual import Residual, assemble
+from plait.constructions.rotary import Recency
 from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig

@@ -4,11 +4,11 @@
 
 The subspaces lie in the hyperplane orthogonal to (1, .., 1). RMSNorm keeps the ones direction, which so is a
 constant that Mamba's bias-free projections can read; LayerNorm's mean subtraction removes it and nothing else.
-Source: docs/theory-constructions.md, section 6.1.
+Source: docs/theory-constructions.md, section 6.1. `assemble` makes a model's parameters of written blocks.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -115,3 +115,30 @@ class Residual:
         # (1 + x)^(-1/2) >= 1 - x/2; a difference of two factors would be all rounding where the stream is quiet.
         grown = scale * (most - least) / self.d_model / (scale * (own + least / self.d_model) + eps)
         return min(1.0, grown / 2.0)
+
+
+def assemble(
+    embedding: Float[Tensor, "tokens d_model"],
+    blocks: Sequence[dict[str, Tensor]],
+    *,
+    vocab_size: int,
+    final_gain: float,
+) -> dict[str, Tensor]:
+    """Every parameter, in float64.
+
+    Args:
+        embedding: a row for every token that may occur; the specials after them get zeros.
+        blocks: each layer's parameters.
+        vocab_size: all tokens, specials included.
+        final_gain: every weight of the last norm.
+    """
+    d_model = embedding.shape[1]
+    specials = torch.zeros(vocab_size - embedding.shape[0], d_model, dtype=torch.float64)
+    weights = {
+        "embedding.weight": torch.cat((embedding, specials)),
+        "final_norm.weight": torch.full((d_model,), final_gain, dtype=torch.float64),
+        "final_norm.bias": torch.zeros(d_model, dtype=torch.float64),
+    }
+    for index, block in enumerate(blocks):
+        weights |= {f"layers.{index}.{name}": tensor for name, tensor in block.items()}
+    return weights

@@ -1,17 +1,19 @@
-"""The smallest layout that the proof covers, and the trade of width for precision."""
+"""The construction of a task by what a user asks for: the smallest layout that the proof covers, and the trade of
+width for precision.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 
 from plait.constructions.cost import cost
 from plait.constructions.plan import Plan
-from plait.constructions.recall import PATTERNS, recall_plans
+from plait.constructions.recall import PATTERNS, recall_plan, recall_plans
 from plait.constructions.rounding import UNITS, check_dtype, type_name
-from plait.constructions.selective import copying_plans
+from plait.constructions.selective import copying_plan, copying_plans
 from plait.model import HybridLM
-from plait.tasks import DecodingRecall, SelectiveCopying, Task
+from plait.tasks import DecodingRecall, SelectiveCopying, Task, task_name
 
 
 def layouts(
@@ -111,3 +113,76 @@ def tradeoff(task: Task, seq_len: int, *, success: float = 0.99) -> list[Mapping
             }
         )
     return rows
+
+
+def chosen_plan(
+    task: Task,
+    seq_len: int,
+    *,
+    smallest: bool = False,
+    success: float | None = None,
+    pattern: str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Plan:
+    """The plan of a task at a length.
+
+    Args:
+        smallest: the fewest parameters that the type carries, instead of the layout that is easiest to follow.
+        success: of decoding recall: the least probability that a key lies in the window (0.99 for None).
+        pattern: of decoding recall: "SSM-TF-TF" (for None) or "SSM-TF"; the smallest layout chooses by itself.
+        dtype: of the weights.
+
+    Raises:
+        ValueError: a task without a construction, a choice that it does not have, or what the construction refuses.
+    """
+    if type(task) is DecodingRecall:
+        rate = 0.99 if success is None else success
+        if smallest and pattern is not None:
+            raise ValueError("the smallest layout chooses its pattern by itself: leave pattern out")
+        if smallest:
+            return smallest_plan(task, seq_len, success=rate, dtype=dtype)
+        return recall_plan(task, seq_len, success=rate, pattern=pattern or "SSM-TF-TF", dtype=dtype)
+    if type(task) is not SelectiveCopying:
+        raise ValueError(
+            f"selective-copying and decoding-recall have a construction, {task_name(task)} has none"
+        )
+    if success is not None or pattern is not None:
+        raise ValueError(
+            "success and pattern are choices of decoding-recall; selective-copying is always right"
+        )
+    if smallest:
+        return smallest_plan(task, seq_len, dtype=dtype)
+    return copying_plan(task, seq_len, dtype=dtype)
+
+
+WORDS = (8, 26, 64, 256, 1024)
+LARGEST = (4, 9, 16, 64, 256)
+BITS = (1, 2, 3, 4, 5, 6, 8)
+LENGTHS = (50, 100, 1_000, 10_000, 100_000)
+
+
+def growth(dtype: torch.dtype = torch.float64) -> list[Mapping[str, Any]]:
+    """Costs of the default layouts, one quantity varied at a time from the experiments' sizes.
+
+    Columns: construction, varied, value, then those of `Cost` at that length (100 tokens where it is not varied).
+    """
+    rows: list[Mapping[str, Any]] = []
+    for varied, value, seq_len, plan in _plans(dtype):
+        row = {"construction": plan.kind, "varied": varied, "value": value}
+        rows.append(row | dict(cost(plan, seq_len).to_json()))
+    return rows
+
+
+def _plans(dtype: torch.dtype) -> Iterator[tuple[str, int, int, Plan]]:
+    for n_words in WORDS:
+        task = SelectiveCopying(n_words=n_words)
+        yield "words", n_words, 100, copying_plan(task, 100, dtype=dtype)
+    for largest in LARGEST:
+        task = SelectiveCopying(numbers=tuple(range(1, largest + 1)))
+        yield "numbers up to", largest, 100, copying_plan(task, 100, dtype=dtype)
+    for seq_len in LENGTHS:
+        yield "length", seq_len, seq_len, copying_plan(SelectiveCopying(), seq_len, dtype=dtype)
+    for n_bits in BITS:
+        yield "bits", n_bits, 100, recall_plan(DecodingRecall(n_bits=n_bits), 100, dtype=dtype)
+    for seq_len in LENGTHS:
+        yield "length", seq_len, seq_len, recall_plan(DecodingRecall(), seq_len, dtype=dtype)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.tasks.base import BuiltInTask
 from plait.training.run import Run
 

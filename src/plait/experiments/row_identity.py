@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from plait.checks import neutral_fields
-from plait.checks.trust import foreign_names
+from plait.checks.own_names import foreign_names
 from plait.experiments.schema import TRAIN_COLUMNS
 from plait.model import HybridConfig
 from plait.tasks import task_from_json

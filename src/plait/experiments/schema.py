@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from plait.checks.trust import refuse_foreign
+from plait.checks.own_names import refuse_foreign
 from plait.experiments.shards import Shard
 from plait.training.identity import NUMERICS, canonical_json, code_json, member_id, stored_own_names
 from plait.training.run import Run, Train

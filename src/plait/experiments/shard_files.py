@@ -18,11 +18,10 @@ from pathlib import Path
 
 import polars as pl
 
-from plait.checks.seal import UNSEALED, broken, sealed
 from plait.experiments.errors import StoreError
 from plait.experiments.row_identity import wrong_identities
 from plait.experiments.schema import COLUMNS, OLDEST_VERSION, SCHEMA_VERSION, SINCE
-from plait.files import read_bounded
+from plait.files import UNSEALED, broken, read_bounded, sealed
 
 Columns = dict[str, pl.DataType]
 Names = tuple[str, ...]

@@ -10,7 +10,7 @@ from plait.layers.spec import LayerSpec
 if TYPE_CHECKING:
     from plait.layers.drawn import DrawnLayer
     from plait.layers.mamba import MambaLayer
-    from plait.layers.module_mixer import ModuleMixer
+    from plait.layers.mixer import ModuleMixer
     from plait.layers.protocol import Layer, State
     from plait.layers.transformer import TransformerLayer
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from plait.checks import check_integer, one_line, unknown
 from plait.layers.hf_families import FAMILIES, PLACED, ROTARY, UNPLACED, Family, probe
-from plait.layers.module_mixer import ModuleMixer
+from plait.layers.mixer import ModuleMixer
 from plait.layers.registry import HF
 from plait.layers.spec import LayerSpec
 

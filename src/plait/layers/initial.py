@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from plait.layers.linear import Linear
+    from plait.layers.parts import Linear
     from plait.random import Stream
 else:
     torch = deferred("torch")

@@ -13,10 +13,8 @@ from torch import Tensor, nn
 from plait.kernels.common import stream as streams
 from plait.kernels.common.call import with_members
 from plait.kernels.mamba import MambaWeights, mamba_advance, mamba_layer, reference, usable
-from plait.layers.convolution import CausalConvolution
 from plait.layers.initial import fill_linear, fill_uniform
-from plait.layers.linear import Linear
-from plait.layers.norm import RMSNorm
+from plait.layers.parts import CausalConvolution, Linear, RMSNorm
 from plait.layers.precision import wide
 from plait.layers.protocol import State
 from plait.layers.spec import LayerSpec
@@ -121,7 +119,7 @@ class MambaLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, stream: Stream) -> None:
-        """By `spec.init` (see `plait.layers.initial`)."""
+        """By `spec.init` (see `plait.layers.starts`)."""
         mixer, init = self.mixer, self.spec.init
         self.norm.reset()
         fill_linear(mixer.in_proj, stream, draw=0, init=init)

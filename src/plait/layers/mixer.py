@@ -10,13 +10,28 @@
             return read.linear("o_proj", spec.d_model, initial=starts.normal(0.02))
 
 Its parallel pass, step, state, sizes, members axis and compiled code follow (`plait.layers.drawn`).
+
+A `ModuleMixer` is any `torch.nn.Module` as a mixer: a frozen dataclass of its options that builds it; needs no
+PyTorch to be named.
+
+    @dataclass(frozen=True, kw_only=True)
+    class Recurrent(ModuleMixer):
+        units: int = 8
+
+        def build(self, spec):                      # (batch, time, d_model) -> the same, causal
+            return GRUThenLinear(spec.d_model, self.units)
+
+Norm, residual, state, step, sizes, first weights and members follow (`plait.layers.module_layer`); slower than a mixer
+that is drawn (`plait.layers.mixer`) or a layer with a step of its own (`plait.layers.protocol`).
 """
+
+from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from plait.checks import check_integer, unknown
 from plait.kernels.graph import Draft, Graph, Signal
@@ -24,7 +39,10 @@ from plait.layers import starts
 from plait.layers.spec import LayerSpec
 
 if TYPE_CHECKING:
-    from plait.layers.module_mixer import ModuleMixer
+    from torch import nn
+
+    from plait.layers.spec import LayerSpec
+
 
 LARGEST = 2**31 - 1
 
@@ -124,3 +142,23 @@ def divided(what: str, width: int, heads: int) -> int:
 def fewest_heads(width: int, *, widest: int) -> int:
     """The least number of equal heads none of which is wider than `widest`."""
     return next(heads for heads in range(1, width + 1) if width % heads == 0 and width // heads <= widest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleMixer:
+    """What builds the module between norm and residual; a subclass names its source and its options.
+
+    Attributes:
+        together: whether members run as one, through `torch.func.vmap`: faster, and each is then what it is alone to
+            rounding only. Without it they run in turn, and each is what it is alone to the last bit.
+    """
+
+    together: ClassVar[bool] = False
+
+    def build(self, spec: LayerSpec) -> nn.Module:
+        """The module, with its first weights; called with `(batch, time, d_model)` it gives the same shape.
+
+        Raises:
+            ValueError: options that do not fit the dimensions.
+        """
+        raise NotImplementedError

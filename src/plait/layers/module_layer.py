@@ -14,9 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from plait.layers.mixer import read_options
-from plait.layers.module_mixer import ModuleMixer
-from plait.layers.norm import RMSNorm
+from plait.layers.mixer import ModuleMixer, read_options
+from plait.layers.parts import RMSNorm
 from plait.layers.protocol import State
 from plait.layers.spec import LayerSpec
 from plait.random import Stream

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from plait.checks import resolve, shortened, unknown
 from plait.kernels.graph import Graph
 from plait.layers.mixer import Mixer, graph_with
-from plait.layers.options import Options
 from plait.layers.sides import is_side_by_side, sides, sides_of
-from plait.layers.spec import LayerSpec
+from plait.layers.spec import LayerSpec, Options
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from plait.layers.module_mixer import ModuleMixer
+    from plait.layers.mixer import ModuleMixer
 
 HF = "hf:"
 """Before the name of a family of transformers (`plait.layers.hf`)."""
@@ -145,7 +144,7 @@ def is_mixer(value: object) -> TypeGuard[type[Mixer]]:
 
 
 def _is_module_mixer(value: object) -> "TypeGuard[type[ModuleMixer]]":
-    from plait.layers.module_mixer import ModuleMixer
+    from plait.layers.mixer import ModuleMixer
 
     return isinstance(value, type) and issubclass(value, ModuleMixer) and value is not ModuleMixer
 

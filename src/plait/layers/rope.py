@@ -28,7 +28,7 @@ else:
 
 
 POSITIONS = ("rope", "none", "alibi", "hard-alibi")
-"""How attention knows positions: by rotation, not at all, or by a bias of every head (`plait.kernels.neox.heads`)."""
+"""How attention knows positions: by rotation, not at all, or by a bias of every head (`kernels/neox/reference.py`)."""
 
 ODD = ("paired", "released")
 """What an odd `d_rotary` does: one dimension more turns, or what the released program computes."""

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from plait.layers.options import NONE
-from plait.layers.spec import LayerSpec
+from plait.layers.spec import NONE, LayerSpec
 
 MOST_SIDES = 16
 

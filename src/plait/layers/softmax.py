@@ -11,7 +11,7 @@ named as in `transformers.models.qwen3`.
 
 from dataclasses import dataclass
 
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.kernels.graph import Signal
 from plait.layers import starts
 from plait.layers.mixer import Mixer, check_flags, check_sizes, divided

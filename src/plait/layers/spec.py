@@ -1,9 +1,51 @@
-"""What a layer is told about its size: the dimensions that a model's config gives one layer."""
+"""What a layer is told: the dimensions that a model's config gives one layer, and the options of its kind."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
-from plait.layers.options import NONE, Options
 from plait.layers.rope import turning_dimensions
+
+
+class Options(Mapping[str, Any]):
+    """A mapping from names to values (or to further mappings) that never changes and can be hashed."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = {str(name): _frozen(value) for name, value in values.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts and lists."""
+        return {name: _thawed(value) for name, value in self._values.items()}
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value if isinstance(value, Options) else Options(cast(Mapping[str, Any], value))
+    return tuple(map(_frozen, cast(list[Any], value))) if isinstance(value, list | tuple) else value
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, Options):
+        return value.to_json()
+    return list(map(_thawed, cast(tuple[Any, ...], value))) if isinstance(value, tuple) else value
+
+
+NONE = Options({})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from plait.checks.trust import refuse_foreign
+from plait.checks.own_names import refuse_foreign
 from plait.files import read_json
 from plait.memory.architecture import Architecture
 from plait.model import HybridConfig

@@ -18,9 +18,17 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from plait.checks import cut, one_line
-from plait.checks.seal import UNSEALED, broken, sealed
-from plait.checks.trust import refuse_foreign
-from plait.files import opened, parse_json, read_bounded, sweep_parts, write_together
+from plait.checks.own_names import refuse_foreign
+from plait.files import (
+    UNSEALED,
+    broken,
+    opened,
+    parse_json,
+    read_bounded,
+    sealed,
+    sweep_parts,
+    write_together,
+)
 from plait.model.config import HybridConfig
 from plait.model.hybrid import HybridLM
 

@@ -10,10 +10,10 @@ from typing import Any
 from plait.checks import added_field, check_integer, shortened, unknown
 from plait.layers import LayerSpec
 from plait.layers.initial import INITS
-from plait.layers.options import NONE, Options
 from plait.layers.registry import check_mixers, checked_options
 from plait.layers.rope import ODD, POSITIONS
 from plait.layers.sides import is_side_by_side, sides
+from plait.layers.spec import NONE, Options
 from plait.model.pattern import expand_pattern, parts
 
 _LARGEST = 2**31 - 1
@@ -58,7 +58,7 @@ class HybridConfig:
             what `init` says.
         options: of single kinds of layers by their names in the pattern, `{"GDN": {"heads": 2}}`; None for the
             defaults of all.
-        positions: how attention knows them: "rope", "none", "alibi" or "hard-alibi" (see `plait.kernels.neox.heads`).
+        positions: how attention knows them: "rope", "none", "alibi" or "hard-alibi" (`kernels/neox/reference.py`).
 
     Raises:
         ValueError: a value out of its range or of a wrong type, `d_model` that heads do not divide, a tuple

@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from plait.layers import Layer, State, layer_class
 from plait.layers.contract import fill_with_nan, unset_weights
-from plait.layers.dropout import dropout
 from plait.layers.initial import fill_normal, std_of
-from plait.layers.linear import linear
-from plait.layers.norm import LayerNorm
+from plait.layers.parts import LayerNorm, dropout, linear
 from plait.model.config import HybridConfig
 from plait.model.members import forward_each, init_state_each, step_each
 from plait.random import INIT, Stream

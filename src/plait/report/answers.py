@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.findings.evidence import Evidence
 from plait.report.document import Block
 from plait.report.folder_results import FolderResults

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import torch
 
 from plait import Stream
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.constructions import Plan, check_lemmas, copying_plan, cost, recall_plan
 from plait.report.document import Block, Column, Entry, Lines, Picture, Report, Section, Table
 from plait.report.growth import growth_table

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.findings.readings import AS_TRAINED, find_reading
 from plait.findings.stored_figures import StoredFigure
 from plait.paper import find_figure

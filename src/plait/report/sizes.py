@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from plait.advisor.curves import Curve
 from plait.advisor.sheets import (
     GIB,
     Sheet,
     costs_sheet,
+    fits_told,
     layers_sheet,
     lengths_sheet,
+    limits_told,
     models_sheet,
+    notes_of,
     totals_sheet,
+    weights_told,
 )
-from plait.advisor.sizing import Sized
-from plait.advisor.told import fits_told, limits_told, notes_of, weights_told
+from plait.advisor.sizing import Curve, Sized
 from plait.report.document import Column, Entry, Lines, Picture, Report, Section, Table
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from plait.attack.limits import count_limits
+from plait.attack.certified import count_limits
 from plait.constructions import recall_plan, smallest_window, success_rate
 from plait.model.compiled import can_compile
 from plait.random import TEST, Stream

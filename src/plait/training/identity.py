@@ -1,7 +1,7 @@
 """Who a member is: a hash of everything that decides its numbers, whichever experiment asks for it.
 
 Fields that were added after members were stored (`plait.checks.added_field`) are left out where they hold what those
-members had; names that have moved since are hashed as they were stored (`plait.checks.aliases`); the source of a user's
+members had; names that have moved since are hashed as they were stored (`plait.checks`); the source of a user's
 own task, layers and start weights is hashed with its name.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from plait.checks import code_digest, neutral_fields
-from plait.checks.trust import foreign_names
+from plait.checks.own_names import foreign_names
 from plait.model import HybridConfig
 from plait.model.pattern import parts
 from plait.tasks import task_to_json

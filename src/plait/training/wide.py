@@ -18,7 +18,7 @@ from plait.kernels.mamba import wide as mamba
 from plait.kernels.neox import wide as neox
 from plait.kernels.selective_scan.dispatch import Scan, selective_scan
 from plait.layers import DrawnLayer, MambaLayer, TransformerLayer
-from plait.layers.dropout import dropout, drops_of
+from plait.layers.parts import dropout, drops_of
 from plait.layers.registry import MIXERS
 from plait.model import HybridConfig, HybridLM
 from plait.random import Stream

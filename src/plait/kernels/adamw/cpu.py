@@ -5,7 +5,7 @@ import ctypes
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from plait.kernels.adamw.rule import AdamWRule
+from plait.kernels.adamw.reference import AdamWRule
 from plait.kernels.common import call
 from plait.native.library import INTEGER, POINTER
 

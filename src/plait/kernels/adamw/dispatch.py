@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.kernels.adamw import cpu, reference
-from plait.kernels.adamw.rule import AdamWRule
+from plait.kernels.adamw.reference import AdamWRule
 from plait.kernels.common import call
 from plait.native import gpu as device
 

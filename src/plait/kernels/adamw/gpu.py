@@ -14,7 +14,7 @@ import triton.language as tl
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from plait.kernels.adamw.rule import AdamWRule
+from plait.kernels.adamw.reference import AdamWRule
 
 _BLOCK = 1024
 _WHOLE = 2**18

@@ -1,14 +1,19 @@
-"""What the Triton kernels share: loads and stores of tiles, scalar functions, and the two norms.
+"""What the Triton kernels share: loads and stores of tiles, scalar functions, the two norms, sums of gradients.
 
 A program holds a tile of tokens by features in registers, padded to powers of two; what lies outside is masked
 to zero. Triton is imported here and in the modules beside, never by `import plait`.
 """
+
 # pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import inspect
 
 import triton
 import triton.language as tl
+
+# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
+from jaxtyping import Float
+from torch import Tensor
 
 HOST_NUMBERS = ("draw", "step", "purpose", "limit")
 """Arguments whose values change from call to call, and for which no kernel is compiled anew."""
@@ -141,3 +146,25 @@ def normalise_backward(dnormal, normal, scale, D: tl.constexpr):
     mean = tl.sum(dnormal, axis=1) / D
     along = tl.sum(dnormal * normal, axis=1) / D
     return (dnormal - mean[:, None] - normal * along[:, None]) * scale[:, None]
+
+
+_BLOCK = 512
+
+
+@triton.jit
+def _sum_parts(parts, out, n_parts, size, out_stride, BLOCK: tl.constexpr):
+    member = tl.program_id(0).to(tl.int64)
+    index = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    inside = index < size
+    start = parts + member * n_parts * size
+    total = tl.load(start + index, mask=inside, other=0.0)
+    for part in range(1, n_parts):
+        total += tl.load(start + part * size + index, mask=inside, other=0.0)
+    tl.store(out + member * out_stride + index, total, mask=inside)
+
+
+def sum_parts(parts: Float[Tensor, "members parts size"], out: Float[Tensor, "members size"]) -> None:
+    """Fill `out`, whose members may lie apart, with the sums of contiguous `parts`."""
+    members, n_parts, size = parts.shape
+    grid = (members, triton.cdiv(size, _BLOCK))
+    _sum_parts[grid](parts, out, n_parts, size, out.stride(0), BLOCK=_BLOCK, num_warps=4)

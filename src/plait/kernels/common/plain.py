@@ -1,15 +1,13 @@
 """The parts of layers in plain PyTorch, on weights that may carry a leading members axis.
 
 Norms and convolution compute in float32 or better and give the weights' own type, so that a layer in 16 bits can stand
-in a residual stream of more.
+in a residual stream of more. `product` may take its products in 16 bits, from weights that are held in more.
 """
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-
-from plait.kernels.common.precision import wide
 
 
 def along_channels(weight: Tensor) -> Tensor:
@@ -70,3 +68,20 @@ def causal_convolution(
         factor = along_channels(weight[..., 0, tap].to(columns.dtype))
         total = total + factor * columns[..., tap : tap + time, :]
     return total.to(inputs.dtype)
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """float32 for 16-bit types, the type itself otherwise: for scans, softmax, norms and convolutions."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+def product(
+    hidden: Float[Tensor, "*batch d_in"],
+    weight: Float[Tensor, "d_out d_in"],
+    bias: Float[Tensor, " d_out"] | None,
+    products: torch.dtype | None,
+) -> Float[Tensor, "*batch d_out"]:
+    """`hidden` times the transposed `weight`, plus `bias`, in the type `products`; None for the weights' own."""
+    if products is None:
+        return F.linear(hidden, weight, bias)
+    return F.linear(hidden.to(products), weight.to(products), None if bias is None else bias.to(products))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from plait.kernels.common import call
-from plait.kernels.dropout.drops import Drops
+from plait.kernels.dropout.reference import Drops
 from plait.native.library import INTEGER, POINTER, REAL
 
 _DROPOUT = call.Kernel("plait_dropout", (INTEGER, INTEGER, *(POINTER,) * 3, REAL, POINTER, INTEGER))

@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
 from plait.kernels.dropout import cpu, reference
-from plait.kernels.dropout.drops import Drops
+from plait.kernels.dropout.reference import Drops
 from plait.native import gpu as device
 
 

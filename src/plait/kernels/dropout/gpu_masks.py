@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from plait.kernels.dropout.drops import Drops
+from plait.kernels.dropout.reference import Drops
 from plait.native.philox_gpu import philox
 
 

@@ -1,5 +1,5 @@
 // Masks of dropout, computed where they are needed and never stored: words of a stream, laid out as
-// plait/layers/dropout.py lays them out, so that the same entries fall on every path.
+// plait/layers/parts.py lays them out, so that the same entries fall on every path.
 #pragma once
 #include "kernels/common/lanes.hpp"
 #include "native/philox.hpp"

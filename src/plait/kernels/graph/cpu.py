@@ -1,8 +1,13 @@
-"""A graph in compiled code for the CPU, forward and backward (see `cpu.cpp`)."""
+"""A graph in compiled code for the CPU, forward and backward (see `cpu.cpp`).
+
+Every signal is some rows of one array, a row for each of its numbers. A part lies in the rows of its whole; so do
+signals that are only there to be put side by side, which then costs nothing.
+"""
 
 import ctypes
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,8 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.graph.layout import layout
-from plait.kernels.graph.signals import Graph
+from plait.kernels.graph.signals import ABSENT, Graph, Op
 from plait.native.library import INTEGER, POINTER
 
 _FORWARD = call.Kernel("plait_graph_forward", (*(POINTER,) * 8, INTEGER))
@@ -70,3 +74,72 @@ class _Graph(torch.autograd.Function):
             packed.data_ptr(), call.ROWS_PER_GROUP, call.threads(),
         )  # fmt: skip
         return None, dhidden, *call.split_gradients(packed, weights)
+
+
+INPUTS, WEIGHTS = 6, 2
+"""How many a node has at most."""
+
+HEADER = 4 + 2 * (INPUTS + 1) + WEIGHTS
+"""Integers in front of a node's own: op, how many integers and reals and where these begin, row and width of the output
+and of each input (-1 for none), and its weights."""
+
+
+@dataclass(frozen=True)
+class ScratchLayout:
+    """A graph for compiled code.
+
+    Attributes:
+        rows: of the array that holds all signals.
+        nodes: integers of all nodes, one after the other.
+        reals: of all nodes, one after the other.
+        input, output: the first row of each.
+    """
+
+    rows: int
+    n_nodes: int
+    nodes: tuple[int, ...]
+    reals: tuple[float, ...]
+    input: int
+    output: int
+
+
+@functools.lru_cache(maxsize=256)
+def layout(graph: Graph) -> ScratchLayout:
+    """The layout of a graph."""
+    place, rows = _places(graph)
+
+    def where(signal: int) -> tuple[int, int]:
+        if signal == ABSENT:
+            return ABSENT, 0
+        root, start = graph.views[signal]
+        return place[root] + start, graph.widths[signal]
+
+    nodes: list[int] = []
+    reals: list[float] = []
+    for node in graph.nodes:
+        inputs = [*node.inputs, *[ABSENT] * (max(0, INPUTS - len(node.inputs)))]
+        weights = [*node.weights, *[ABSENT] * (WEIGHTS - len(node.weights))]
+        if node.op == Op.CONCATENATE:
+            continue
+        spans = [number for signal in (node.output, *inputs) for number in where(signal)]
+        nodes += [node.op, len(node.ints), len(reals), len(node.reals), *spans, *weights, *node.ints]
+        reals += node.reals
+    n_nodes = sum(node.op != Op.CONCATENATE for node in graph.nodes)
+    return ScratchLayout(rows, n_nodes, tuple(nodes), tuple(reals), place[0], where(graph.output)[0])
+
+
+def _places(graph: Graph) -> tuple[dict[int, int], int]:
+    """The first row of every whole signal, and how many rows there are."""
+    place: dict[int, int] = {}
+    rows = 0
+    for node in graph.nodes:
+        if node.op == Op.CONCATENATE:
+            for signal in node.inputs:
+                place[signal] = rows + sum(graph.widths[s] for s in node.inputs[: node.inputs.index(signal)])
+            place[node.output] = rows
+            rows += graph.widths[node.output]
+    for signal, (root, _) in enumerate(graph.views):
+        if root == signal and signal not in place:
+            place[signal] = rows
+            rows += graph.widths[signal]
+    return place, rows

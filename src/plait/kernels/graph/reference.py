@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.kernels.common.precision import wide
+from plait.kernels.common.plain import wide
 from plait.kernels.graph import reference_states as states
 from plait.kernels.graph.signals import ABSENT, Graph, Node, Op
 

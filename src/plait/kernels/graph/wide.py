@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plait.kernels.common.compiled import fused
-from plait.kernels.common.products import product
+from plait.kernels.common.plain import product
 from plait.kernels.graph import reference
 from plait.kernels.graph.reference_states import matrix_vectors
 from plait.kernels.graph.signals import Graph, Node, Op

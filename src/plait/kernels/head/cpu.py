@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.head.scores import Scores
+from plait.kernels.head.reference import Scores
 from plait.native.library import INTEGER, POINTER, REAL
 
 _HEAD_LOSS = call.Kernel("plait_head_loss", (POINTER, REAL, *(POINTER,) * 11, INTEGER))

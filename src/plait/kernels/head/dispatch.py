@@ -5,7 +5,7 @@ from torch import Tensor
 
 from plait.kernels.common import call
 from plait.kernels.head import cpu
-from plait.kernels.head.scores import Scores
+from plait.kernels.head.reference import Scores
 from plait.native import gpu as device
 
 

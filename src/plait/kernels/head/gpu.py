@@ -10,11 +10,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.common.gpu_sums import sum_parts
-from plait.kernels.common.gpu_tiles import padded
+from plait.kernels.common.gpu_tiles import padded, sum_parts
 from plait.kernels.common.gpu_tilings import Tiling, tiling_for
 from plait.kernels.head import gpu_embedding, gpu_kernels
-from plait.kernels.head.scores import Scores
+from plait.kernels.head.reference import Scores
 
 
 def head_loss(

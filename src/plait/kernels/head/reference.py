@@ -1,11 +1,20 @@
 """Cross-entropy and counts of a batch in plain PyTorch."""
 
+from typing import NamedTuple
+
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from plait.kernels.common.precision import wide
-from plait.kernels.head.scores import Scores
+from plait.kernels.common.plain import wide
+
+
+class Scores(NamedTuple):
+    """Per member: mean cross-entropy in nats over its scored tokens, and how many of them the largest logit got."""
+
+    loss: Float[Tensor, "members"]
+    correct: Int[Tensor, "members"]
+    scored: Int[Tensor, "members"]
 
 
 def plain_scores(

@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.common.gpu_sums import sum_parts
-from plait.kernels.common.gpu_tiles import padded
+from plait.kernels.common.gpu_tiles import padded, sum_parts
 from plait.kernels.common.gpu_tilings import Rows, Tiling, tiling_for
 from plait.kernels.mamba import gpu_backward, gpu_forward
 from plait.kernels.mamba.weights import MambaWeights

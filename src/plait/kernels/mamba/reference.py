@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.kernels.common.plain import causal_convolution, linear, rms_norm
-from plait.kernels.common.precision import wide
+from plait.kernels.common.plain import causal_convolution, linear, rms_norm, wide
 from plait.kernels.mamba.weights import MambaWeights
 from plait.kernels.selective_scan.dispatch import selective_scan
 from plait.kernels.selective_scan.reference import selective_step

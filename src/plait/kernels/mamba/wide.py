@@ -9,9 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plait.kernels.common.compiled import fused
-from plait.kernels.common.plain import causal_convolution, rms_norm
-from plait.kernels.common.precision import wide
-from plait.kernels.common.products import product
+from plait.kernels.common.plain import causal_convolution, product, rms_norm, wide
 from plait.kernels.mamba.weights import MambaWeights
 from plait.kernels.selective_scan.dispatch import Scan, selective_scan
 

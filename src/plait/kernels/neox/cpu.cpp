@@ -1,6 +1,6 @@
 // A whole GPT-NeoX layer (two LayerNorms, rotary sliding-window attention and a SiLU MLP in parallel, residual),
 // one sequence at a time; backward recomputes the forward pass of the sequence.
-// The plain version is TransformerLayer.reference_forward in plait/layers/attention.py.
+// The plain version is TransformerLayer.reference_forward in plait/layers/transformer.py.
 #include "kernels/common/lanes.hpp"
 #include "kernels/common/layer_norm.hpp"
 #include "kernels/common/pool.hpp"

@@ -9,8 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
 from plait.kernels.dropout import Drops
-from plait.kernels.neox.heads import Heads
-from plait.kernels.neox.weights import NeoXWeights
+from plait.kernels.neox.reference import Heads, NeoXWeights
 from plait.native.library import INTEGER, POINTER, REAL
 
 _FORWARD = call.Kernel(

@@ -6,8 +6,7 @@ from torch import Tensor
 from plait.kernels.common import call
 from plait.kernels.dropout import Drops
 from plait.kernels.neox import cpu
-from plait.kernels.neox.heads import Heads
-from plait.kernels.neox.weights import NeoXWeights
+from plait.kernels.neox.reference import Heads, NeoXWeights
 from plait.native import gpu as device
 
 

@@ -10,15 +10,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.common.gpu_sums import sum_parts
-from plait.kernels.common.gpu_tiles import padded
+from plait.kernels.common.gpu_tiles import padded, sum_parts
 from plait.kernels.common.gpu_tilings import Rows, Tiling, tiling_for
 from plait.kernels.dropout import Drops
 from plait.kernels.dropout import gpu_masks as masks
 from plait.kernels.neox import gpu_backward, gpu_forward
 from plait.kernels.neox.gpu_attention import attend, attend_backward_keys, attend_backward_queries
-from plait.kernels.neox.heads import Heads
-from plait.kernels.neox.weights import NeoXWeights
+from plait.kernels.neox.reference import Heads, NeoXWeights
 
 
 def neox_layer(

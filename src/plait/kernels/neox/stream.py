@@ -8,8 +8,7 @@ from torch import Tensor
 
 from plait.kernels.common import call
 from plait.kernels.common.stream import Batch
-from plait.kernels.neox.heads import Heads
-from plait.kernels.neox.weights import NeoXWeights
+from plait.kernels.neox.reference import Heads, NeoXWeights
 from plait.native.library import INTEGER, POINTER, REAL
 
 _ADVANCE = call.Kernel("plait_stream_neox", (POINTER, REAL, *(POINTER,) * 9, INTEGER))

@@ -9,13 +9,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from plait.kernels.common.compiled import fused
-from plait.kernels.common.plain import layer_norm
-from plait.kernels.common.precision import wide
-from plait.kernels.common.products import product
+from plait.kernels.common.plain import layer_norm, product, wide
 from plait.kernels.dropout import Drops, dropout
-from plait.kernels.neox.heads import Heads, bias
-from plait.kernels.neox.reference import attention_weights, rotate
-from plait.kernels.neox.weights import NeoXWeights
+from plait.kernels.neox.reference import Heads, NeoXWeights, attention_weights, bias, rotate
 
 PRODUCTS = ("qkv", "qkv_bias", "dense", "dense_bias", "up", "up_bias", "down", "down_bias")
 """Weights that are used in products alone, and may come in their type."""

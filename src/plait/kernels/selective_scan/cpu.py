@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.selective_scan.rows import scan_rows
+from plait.kernels.selective_scan.reference import scan_rows
 from plait.native.library import INTEGER, POINTER
 
 _FORWARD = call.Kernel("plait_scan_forward", (*(POINTER,) * 9, INTEGER))

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from plait.kernels.selective_scan.rows import scan_rows
+from plait.kernels.selective_scan.reference import scan_rows
 from plait.native import gpu
 
 _STATES = 256
@@ -73,7 +73,7 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
         import triton
 
-        from plait.kernels.common.gpu_sums import sum_parts
+        from plait.kernels.common.gpu_tiles import sum_parts
         from plait.kernels.selective_scan.gpu_kernels import scan_backward
 
         x, dt, A, BC, kept = ctx.saved_tensors

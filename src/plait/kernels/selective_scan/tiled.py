@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from plait.kernels.selective_scan.rows import scan_rows
+from plait.kernels.selective_scan.reference import scan_rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from plait.checks import shortened
-from plait.checks.names import unknown
+from plait.checks.values import unknown
 from plait.files import read_json
 from plait.memory.architecture import Architecture
 from plait.memory.block import TRANSFORMERS, Layer

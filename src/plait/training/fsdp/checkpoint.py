@@ -22,8 +22,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from plait.checks import check_integer, one_line
-from plait.checks.seal import UNSEALED, broken, sealed
-from plait.files import read_bounded, write_whole
+from plait.files import UNSEALED, broken, read_bounded, sealed, write_whole
 from plait.training.fsdp.processes import Processes
 
 FORMAT = 1

@@ -13,7 +13,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
 from plait.kernels.common.plain import linear
-from plait.layers.dropout import dropout
+from plait.layers.parts import dropout
 from plait.model import HybridLM
 from plait.random import Stream
 from plait.training.fsdp.processes import Processes
