@@ -161,7 +161,7 @@ def _gpu() -> list[Diagnosis]:
     names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
     triton = (
         Diagnosis(what="Triton", state="ok", detail=version("triton"))
-        if gpu.available()
+        if gpu.has_triton()
         else Diagnosis(
             what="Triton", state="wrong", detail="not installed, the GPU trains slowly: pip install triton"
         )

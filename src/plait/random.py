@@ -172,7 +172,7 @@ _COMPILED_PHILOX = Function("plait_philox", (POINTER, POINTER, *(INTEGER,) * 5))
 
 def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int | Tensor, int]) -> Tensor:
     """`(members, n)` words: in a compiled kernel where there is one, else integer tensor operations."""
-    if seeds.is_cuda and gpu.available():
+    if seeds.is_cuda and gpu.has_triton():
         from plait.native.philox_gpu import philox_words
 
         return philox_words(seeds, n, tail)

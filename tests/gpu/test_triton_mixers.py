@@ -30,7 +30,7 @@ LENGTHS = (9,) if INTERPRETED else (1, 65, 100)
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(
-        not gpu.available() or not (INTERPRETED or torch.cuda.is_available()),
+        not gpu.has_triton() or not (INTERPRETED or torch.cuda.is_available()),
         reason="needs Triton, and a CUDA device or TRITON_INTERPRET=1",
     ),
 ]

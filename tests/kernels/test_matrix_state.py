@@ -71,7 +71,7 @@ def test_a_chunk_below_1():
 def test_all_chunks_together_equal_the_loop(decay: str, erases: bool, time: int, chunk: int):
     given, state = vectors(time, decay=decay, erases=erases)
     tensors = [t.requires_grad_() for t in given if t is not None]
-    results = [recurrent(given, torch.zeros_like(state))[0], together(given, chunk=chunk)]
+    results = [recurrent(given, torch.zeros_like(state))[0], products_together(given, chunk=chunk)]
     torch.testing.assert_close(results[1], results[0], rtol=1e-10, atol=1e-10)
     expected, found = (torch.autograd.grad(y.sin().sum(), tensors, materialize_grads=True) for y in results)
     for ours, loop in zip(found, expected, strict=True):
@@ -82,6 +82,6 @@ def test_products_in_16_bits_stay_near_the_loop():
     given, state = vectors(100, decay="head", erases=True)
     expected, _ = recurrent(given, torch.zeros_like(state))
     given = Vectors(*(None if t is None else t.float() for t in given))  # pyright: ignore[reportArgumentType]
-    found = together(given, chunk=16, products=torch.bfloat16).double()
+    found = products_together(given, chunk=16, products=torch.bfloat16).double()
     gap = float((found - expected).norm() / expected.norm())
     assert 1e-4 < gap < 1e-2

@@ -125,7 +125,7 @@ def flag(domain: Sequence[Value], *, false: float) -> Float[Tensor, "values 1"]:
     return torch.tensor([[1.0 if value is True else false] for value in domain], dtype=torch.float64)
 
 
-def angles(domain: Sequence[Value], frequencies: Sequence[float]) -> Float[Tensor, "values width"]:
+def code_angles(domain: Sequence[Value], frequencies: Sequence[float]) -> Float[Tensor, "values width"]:
     """(cos w n, sin w n) for every frequency w, n being the value."""
     turns = number(domain) * torch.tensor(frequencies, dtype=torch.float64)
     return torch.stack((turns.cos(), turns.sin()), dim=-1).flatten(-2)

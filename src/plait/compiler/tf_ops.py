@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plait.compiler.book import Book, condition
-from plait.compiler.encoding import Code, Points, angles
+from plait.compiler.encoding import Code, Points, code_angles
 from plait.compiler.heads import Turns
 from plait.compiler.lookups import AtDistance, Match, Mean, Previous
 from plait.compiler.pointwise import Table
@@ -139,7 +139,7 @@ class ByDistance(Fetches):
 
     @property
     def points(self) -> Points:
-        return angles(self.statement.inputs[1].domain, self.turns.distances.values)
+        return code_angles(self.statement.inputs[1].domain, self.turns.distances.values)
 
     def look_needs(self) -> Iterator[Need]:
         yield self.need(self.statement.inputs[1], self.points, clean=False, what="angle")

@@ -102,7 +102,7 @@ class ModuleLayer(nn.Module):
 
 
 @functools.cache
-def around(mixer: type[ModuleMixer]) -> type[ModuleLayer]:
+def layer_around(mixer: type[ModuleMixer]) -> type[ModuleLayer]:
     """The class of layers around this mixer, under the mixer's name."""
     attributes = {"mixer_class": mixer, "members_axis": mixer.together, "__doc__": mixer.__doc__}
     return type(mixer.__name__, (ModuleLayer,), attributes)

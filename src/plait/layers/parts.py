@@ -77,7 +77,7 @@ class Linear(nn.Module):
         return linear(hidden, self.weight, self.bias)
 
 
-class MLP(nn.Module):
+class Perceptron(nn.Module):
     """`d_mlp` hidden units; with none of them the output is the last bias."""
 
     def __init__(self, d_model: int, d_mlp: int) -> None:

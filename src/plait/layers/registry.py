@@ -59,9 +59,9 @@ def layer_class(name: str) -> "type[nn.Module]":
         return side_by_side(sides(name), tuple(layer_class(side) for side in sides(name)))
     if name.startswith(HF):
         from plait.layers.hf import hf_mixer
-        from plait.layers.module_layer import around
+        from plait.layers.module_layer import layer_around
 
-        return around(hf_mixer(name))
+        return layer_around(hf_mixer(name))
     if ":" not in name:
         if name not in LAYERS:
             raise ValueError(unknown("layer", name, (*LAYERS, "module:Class")))
@@ -74,9 +74,9 @@ def layer_class(name: str) -> "type[nn.Module]":
 
         return drawn(found)
     if _is_module_mixer(found):
-        from plait.layers.module_layer import around
+        from plait.layers.module_layer import layer_around
 
-        return around(found)
+        return layer_around(found)
     if missing := [member for member in _PROTOCOL if not hasattr(found, member)]:
         raise ValueError(f"layer {name!r} lacks {', '.join(missing)} of the layer protocol")
     return found

@@ -18,7 +18,7 @@ from plait.kernels.neox import Heads, NeoXWeights, neox_advance, neox_layer, ref
 from plait.kernels.neox.reference import masked_scores
 from plait.layers import rope
 from plait.layers.initial import fill_linear
-from plait.layers.parts import MLP, LayerNorm, Linear, drops_of
+from plait.layers.parts import LayerNorm, Linear, Perceptron, drops_of
 from plait.layers.protocol import State
 from plait.layers.spec import LayerSpec
 from plait.random import Stream
@@ -38,8 +38,8 @@ class TransformerLayer(nn.Module):
         self.spec = spec
         self.input_layernorm = LayerNorm(spec.d_model, eps=spec.norm_eps)
         self.post_attention_layernorm = LayerNorm(spec.d_model, eps=spec.norm_eps)
-        self.attention = Attention(spec)
-        self.mlp = MLP(spec.d_model, spec.d_mlp)
+        self.attention = WindowAttention(spec)
+        self.mlp = Perceptron(spec.d_model, spec.d_mlp)
 
     def forward(
         self,
@@ -145,7 +145,7 @@ _QUERIES = 256
 """Queries treated at once, at least: bounds the scores held to this many rows, or to the window."""
 
 
-class Attention(nn.Module):
+class WindowAttention(nn.Module):
     """Projections for all heads, each head's query, key and value side by side as GPT-NeoX stores them."""
 
     def __init__(self, spec: LayerSpec) -> None:

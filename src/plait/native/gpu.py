@@ -16,7 +16,7 @@ else:
 
 
 @functools.cache
-def available() -> bool:
+def has_triton() -> bool:
     """Whether Triton is installed (PyTorch's CUDA builds bring it)."""
     return find_spec("triton") is not None
 
@@ -25,7 +25,7 @@ def usable(*tensors: Tensor, dtypes: tuple[torch.dtype, ...] | None = None) -> b
     """Whether the Triton kernels can take these tensors: of one of these types (None: float32), all on
     the current CUDA device."""
     first = tensors[0]
-    if not (first.is_cuda and first.dtype in (dtypes or (torch.float32,)) and available()):
+    if not (first.is_cuda and first.dtype in (dtypes or (torch.float32,)) and has_triton()):
         return False
     here = first.device.index in (None, torch.cuda.current_device())
     return here and all(t.dtype == first.dtype and t.device == first.device for t in tensors)

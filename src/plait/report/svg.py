@@ -45,7 +45,7 @@ def svg_text(figure: "Figure", *, name: str, told: bool = True) -> str:
         svg,
         flags=re.DOTALL,
     )
-    return _small(svg, f"{name}-") if told else smallest(_small(svg, ""))
+    return _small(svg, f"{name}-") if told else smallest_svg(_small(svg, ""))
 
 
 def _told(group: re.Match[str], *, told: bool) -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 
-def smallest(svg: str) -> str:
+def smallest_svg(svg: str) -> str:
     """The same as a file of its own: each style said once, ids of a letter or two, no groups that say nothing."""
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)

@@ -77,11 +77,8 @@ class _Graph(torch.autograd.Function):
 
 
 INPUTS, WEIGHTS = 6, 2
-"""How many a node has at most."""
-
-HEADER = 4 + 2 * (INPUTS + 1) + WEIGHTS
-"""Integers in front of a node's own: op, how many integers and reals and where these begin, row and width of the output
-and of each input (-1 for none), and its weights."""
+"""How many a node has at most. In front of a node's own integers stand its op, how many integers and reals it has and
+where these begin, row and width of the output and of each input (-1 for none), and its weights."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from plait.kernels.common.plain import product
 from plait.kernels.graph import reference
 from plait.kernels.graph.reference_states import matrix_vectors
 from plait.kernels.graph.signals import Graph, Node, Op
-from plait.kernels.matrix_state.wide import together
+from plait.kernels.matrix_state.wide import products_together
 
 
 def forward(
@@ -64,4 +64,4 @@ class _WideRun(reference.GraphRun):
     def carrying(self, place: int, node: Node, inputs: list[Tensor | None]) -> Tensor:
         if node.op != Op.MATRIX_STATE or node.ints[3]:
             return super().carrying(place, node, inputs)
-        return together(matrix_vectors(node, inputs), products=self.products).flatten(-2)
+        return products_together(matrix_vectors(node, inputs), products=self.products).flatten(-2)

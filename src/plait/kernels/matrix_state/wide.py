@@ -23,7 +23,7 @@ CHUNK = 64
 """Tokens of a chunk."""
 
 
-def together(
+def products_together(
     vectors: Vectors, *, chunk: int = CHUNK, products: torch.dtype | None = None
 ) -> Float[Tensor, "batch time heads d_v"]:
     """All tokens' reads.
