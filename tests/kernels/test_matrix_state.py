@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from plait.kernels.matrix_state.reference import Vectors, chunked, recurrent
-from plait.kernels.matrix_state.wide import together
+from plait.kernels.matrix_state.wide import products_together
 
 LENGTHS = (1, 63, 64, 65)
 

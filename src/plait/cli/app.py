@@ -9,6 +9,7 @@ from plait.cli import (
     bench,
     constructions,
     doctor,
+    evaluate,
     memory,
     reproduce,
     results,
@@ -51,7 +52,7 @@ def options(
 app.command("tasks")(tasks.tasks_command)
 app.command("label")(tasks.label_command)
 app.command("train")(train.train_command)
-app.command("eval")(train.evaluate)
+app.command("eval")(evaluate.evaluate)
 app.command()(constructions.build)
 app.command("verify")(verify.verify_command)
 app.command()(stream.stream)

@@ -1,4 +1,4 @@
-"""`plait train` and `plait eval`: one ensemble trained, one saved model measured."""
+"""`plait train`: one ensemble trained."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, Params, TaskOption, TrustCode, Unchecked, Wait
+from plait.cli.options import Device, JsonFlag, Params, TaskOption, Unchecked, Wait
 from plait.cli.output import messages, print_json, print_line, print_table
-from plait.cli.values import parse_fields, parse_integers, parse_numbers, parse_seeds
+from plait.cli.run_options import SWEPT, layer_options, make_run, parse_window, refuse_twice
+from plait.cli.values import parse_fields, parse_numbers, parse_seeds
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
     from plait.experiments import Experiment
     from plait.training import Run
     from plait.training.logs import Log
-
-if TYPE_CHECKING:
-    from plait.training import Run
-
-
-SWEPT = {"lr": "lrs", "seed": "seeds"}
-"""Fields of `Train` that have an option of several values."""
 
 
 def train_command(
@@ -105,13 +99,13 @@ def train_command(
     from plait.training.machine import resolve_device
     from plait.training.preflight import check_run
 
-    given = {"pattern": pattern, "d_model": d_model, "window": _window(window)}
+    given = {"pattern": pattern, "d_model": d_model, "window": parse_window(window)}
     protocol = {"steps": steps, "batch": batch, "seq_len": seq_len}
     fields, further = parse_fields("--model", model), parse_fields("--train", train)
-    fields |= _layer_options(fields, layer)
+    fields |= layer_options(fields, layer)
     rates, chosen = parse_numbers("--lrs", lrs), parse_seeds(seeds)
-    _refuse_twice(context, "--model", fields, {name: name for name in given})
-    _refuse_twice(context, "--train", further, {name: name for name in protocol} | SWEPT)
+    refuse_twice(context, "--model", fields, {name: name for name in given})
+    refuse_twice(context, "--train", further, {name: name for name in protocol} | SWEPT)
     run = make_run(task, parse_fields("--param", param), model=given | fields, train=protocol | further)
     experiment = Experiment(
         name="train",
@@ -206,100 +200,6 @@ def _logs(kinds: list[str], folder: Path | None) -> "list[Log]":
     return logs
 
 
-def _layer_options(fields: Mapping[str, Any], layer: list[str] | None) -> dict[str, Any]:
-    """`options` of the model from `NAME.OPTION=JSON` entries; nothing without any."""
-    if not layer:
-        return {}
-    if "options" in fields:
-        raise ValueError("--layer and --model options say the same: give one of them")
-    options: dict[str, dict[str, Any]] = {}
-    for entry, value in parse_fields("--layer", layer).items():
-        name, dot, option = entry.rpartition(".")
-        if not dot or not name or not option:
-            raise ValueError(f"--layer must read NAME.OPTION=JSON, such as GDN.heads=2, got {entry!r}")
-        options.setdefault(name, {})[option] = value
-    return {"options": options}
-
-
-def evaluate(
-    folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR..", help="Saved models, each measured on the same sequences.")
-    ],
-    task: TaskOption,
-    param: Params = None,
-    seq_len: Annotated[str, typer.Option(metavar="N,M,..", help="Lengths to measure at, in tokens.")] = "100",
-    sequences: Annotated[int, typer.Option(help="Fresh sequences at each length.")] = 1024,
-    seed: Annotated[int, typer.Option(help="Of the sequences.")] = 0,
-    stream: Annotated[
-        bool,
-        typer.Option(
-            "--stream",
-            help="Carry a state from token to token: memory does not grow with the length. Refused where attention "
-            "has no window.",
-        ),
-    ] = False,
-    trust_code: TrustCode = False,
-    json: JsonFlag = False,
-    device: Device = "auto",
-) -> None:
-    """The accuracy of saved models, on any length and distribution of a task with their vocabulary.
-
-    \b
-    plait eval runs/first/_models/* --task selective-copying
-    plait eval runs/mine/_models/4be1a0c2d4e5f6071829 --task selective-copying --seq-len 100,200,400
-    plait eval my-model --task selective-copying --param variant=adversarial --json
-    plait eval my-model --task selective-copying --seq-len 100000 --sequences 4 --stream
-    """
-    from plait.model import load
-    from plait.tasks import parse_task
-    from plait.training.machine import resolve_device
-    from plait.training.measure import measure
-
-    place = resolve_device(device)
-    wanted = parse_task(task, parse_fields("--param", param))
-    lengths = parse_integers("--seq-len", seq_len)
-    columns = ("seq_len", "sequences", "correct", "scored", "accuracy", "interval")
-    columns += ("state_bytes",) if stream else ()
-    measured: list[dict[str, Any]] = []
-    for folder in folders:
-        model = load(folder, trust_code=trust_code).to(place)
-        how = {"sequences": sequences, "seed": seed, "streamed": stream}
-        found = [measure(model, wanted, seq_len=n, **how) for n in lengths]
-        rows = [{name: getattr(entry, name) for name in columns} for entry in found]
-        measured.append({"model": str(folder), "task": task, "seed": seed, "results": rows})
-        if not json:
-            print_table(f"{folder} on {task}", columns, [list(row.values()) for row in rows])
-    if json:
-        print_json(measured[0] if len(measured) == 1 else measured)
-        return
-    print_line("interval: Wilson, 95%, with the scored tokens taken as independent")
-    if stream:
-        print_line("state_bytes: carried from token to token, for all sequences that are read together")
-
-
-def _refuse_twice(
-    context: typer.Context, option: str, fields: dict[str, Any], own: Mapping[str, str]
-) -> None:
-    """Raises:
-    ValueError: a field that is given by `option` and, in the same command, by an option of its own.
-    """
-    for field, name in own.items():
-        source = context.get_parameter_source(name)
-        if field in fields and source is not None and source.name == "COMMANDLINE":
-            raise ValueError(
-                f"{field} is given twice: by --{name.replace('_', '-')} and by {option} {field}=.."
-            )
-
-
-def _window(text: str) -> int | None:
-    if text == "full":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"--window must be an integer of at least 1, or full, got {text!r}") from None
-
-
 def _trained(
     experiment: "Experiment",
     folder: Path,
@@ -370,19 +270,4 @@ def _print_rows(experiment: "Experiment", rows: "pl.DataFrame", folder: Path | N
     print_line(
         f"learning rate {best.lr:g}, the best on separate sequences: mean accuracy {best.mean:.4f} "
         f"over {best.seeds} seed{'s' if best.seeds > 1 else ''}{spread}"
-    )
-
-
-def make_run(
-    task: str, params: Mapping[str, Any], *, model: Mapping[str, Any], train: Mapping[str, Any]
-) -> "Run":
-    """Raises:
-    ValueError: whatever task, model or protocol refuse; an unknown field is answered by the known ones.
-    """
-    from plait.model import HybridConfig
-    from plait.tasks import parse_task
-    from plait.training import Run, Train
-
-    return Run(
-        task=parse_task(task, params), model=HybridConfig.from_json(model), train=Train.from_json(train)
     )
