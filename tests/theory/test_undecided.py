@@ -10,7 +10,7 @@ from test_average import rows_with_chances
 from plait.tasks import SelectiveCopying
 from plait.theory import accuracy_ceiling, best_accuracy
 from plait.theory.average.copying import copying_scored
-from plait.theory.average.reached import reached
+from plait.theory.average.optimum import reached
 from plait.theory.average.rows import sampled_rows
 from plait.theory.average.tails import guessed
 from plait.theory.average.undecided import (
