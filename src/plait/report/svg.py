@@ -4,7 +4,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from plait.report.svg_file import smallest
+from plait.report.svg_file import smallest_svg
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
