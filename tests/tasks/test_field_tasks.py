@@ -256,7 +256,7 @@ def test_what_is_refused(kind, field, value):
         (MatrixLookup(), 22),
         (FollowBack(), 10),
         (NGramRetrieval(), 8),
-        (PositionRetrieval(), 18),
+        (PositionRetrieval(), 10),
         (StringCopying(), 2),
     ],
     ids=repr,

@@ -26,9 +26,21 @@ def left_out(whole: Experiment, kept: Iterable[Run]) -> tuple[str, ...]:
         text = _cut(runs, kept_cells[key]) if key in kept_cells else "not run"
         if text:
             cut.setdefault(text, []).append(cell_label(settings_of(whole, runs[0])))
-    lines = [f"{', '.join(labels)}: {text}" for text, labels in cut.items()]
+    lines = [f"{_named(labels)}: {text}" for text, labels in cut.items()]
     untrained = f"{n_all - n_kept:,} of the {n_all:,} members of the full experiment are not trained"
     return (f"{untrained}, {n_kept:,} are", *lines)
+
+
+MOST_LETTERS = 600
+"""Of the labels in one line; those beyond are counted."""
+
+
+def _named(labels: Sequence[str]) -> str:
+    """`SSM-TF d8, TF-TF d12`; of more than find room the first ones, `.. and 57 more models`."""
+    ends = itertools.accumulate(len(label) + 2 for label in labels)
+    shown = max(1, sum(end <= MOST_LETTERS for end in ends))
+    rest = len(labels) - shown
+    return ", ".join(labels[:shown]) + (f" and {rest} more model{'s'[: rest > 1]}" if rest else "")
 
 
 def _by_cell(all_cells: Mapping[str, Sequence[Run]], kept: Iterable[Run]) -> dict[str, list[Run]]:
