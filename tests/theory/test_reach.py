@@ -5,7 +5,7 @@ import torch
 from theory_cases import PAPER_TASKS, all_rows, in_domain
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
-from plait.theory import attention_reach, check
+from plait.theory import attention_reach, check, find_reach, frontier
 from plait.theory.reach import reach_inputs
 
 MOST_ROWS = 70_000
@@ -143,3 +143,10 @@ def test_the_table_of_reach_has_a_row_for_every_case(task):
         pair, stated = reach_inputs(task, length), table_3_2(task, length)
         assert (pair is None) == (stated is None), length
         assert attention_reach(task, length).value == (stated or 0), length
+
+
+@pytest.mark.parametrize("seq_len", [2**24 + 1, 10**30])
+def test_an_input_too_long_to_be_written_down_is_refused(seq_len):
+    for bound in (attention_reach, frontier, lambda task, n: find_reach(task, seq_len=n)):
+        with pytest.raises(ValueError, match=r"seq_len must be an integer in \[[12], 16777216\]"):
+            bound(DecodingRecall(), seq_len)

@@ -13,7 +13,7 @@ from plait.checks import check_integer
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.bound import Bound
 from plait.theory.certificate import reach_certificate
-from plait.theory.families.family import MOST_LENGTH
+from plait.theory.families.family import LONGEST, MOST_LENGTH
 
 Pair = tuple[list[int], list[int]]
 
@@ -29,9 +29,9 @@ def attention_reach(task: object, seq_len: int) -> Bound:
         seq_len: tokens.
 
     Raises:
-        ValueError: a task without a closed form, or a seq_len below 1.
+        ValueError: a task without a closed form, or a seq_len below 1 or above `LONGEST`.
     """
-    check_integer("seq_len", seq_len, least=1)
+    check_integer("seq_len", seq_len, least=1, most=LONGEST)
     pair = reach_inputs(task, seq_len)
     if pair is None:
         statement = f"No two inputs of {seq_len} tokens have different targets at the end."

@@ -13,6 +13,9 @@ MOST_KEYS = 5_000
 MOST_LENGTH = 20_000
 """Tokens beyond which a family is not written out (the checker's own limit)."""
 
+LONGEST = 2**24
+"""Tokens of an input that is written down to find what attention must see."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StateFamily:

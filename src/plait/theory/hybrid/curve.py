@@ -11,7 +11,7 @@ from plait.checks import check_integer
 from plait.tasks import MultiKeyRecall, known_of
 from plait.theory.bound import Bound
 from plait.theory.certificate import state_certificate
-from plait.theory.families.family import StateFamily
+from plait.theory.families.family import LONGEST, StateFamily
 from plait.theory.hybrid.closed_forms import frontier_factors, frontier_states
 from plait.theory.hybrid.families import FAMILIES, filled_families
 from plait.theory.hybrid.statement import filled_statement
@@ -66,7 +66,7 @@ def frontier(
     Raises:
         ValueError: a seq_len below 2, a reach below 0, or as `find_state_bits`.
     """
-    check_integer("seq_len", seq_len, least=2)
+    check_integer("seq_len", seq_len, least=2, most=LONGEST)
     known = has_frontier(task)
     if isinstance(task, MultiKeyRecall):
         state_factors(task)  # refuses more keys than could ever matter, before any are counted

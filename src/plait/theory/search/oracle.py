@@ -10,6 +10,7 @@ from plait.checks import check_integer, check_seconds
 from plait.random import Stream
 from plait.theory.certificate import described
 from plait.theory.checker.rules import RULES
+from plait.theory.families.family import LONGEST
 
 UNDEFINED = -1
 _TOKENS_PER_CALL = 4_000_000
@@ -35,7 +36,7 @@ class Oracle:
     def __init__(
         self, task: object, *, seq_len: int, seconds: float, seed: int, filler: Sequence[int] = ()
     ) -> None:
-        check_integer("seq_len", seq_len, least=2)
+        check_integer("seq_len", seq_len, least=2, most=LONGEST)
         check_seconds(seconds)
         if not hasattr(task, "targets") or not hasattr(task, "vocab_size"):
             raise ValueError(f"a search needs a task with targets and vocab_size, got {type(task).__name__}")
