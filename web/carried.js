@@ -35,7 +35,7 @@ const Carried = (() => {
     show(parts.result,
       table("What pure models need at least", ["model", "needs", "states, exactly"], rows),
       make("ul", { class: "notes" }, answer.bounds.map((row) => make("li", {}, `${row.model}: ${row.note}`))),
-      frontier(answer.frontier));
+      answer.frontier.length ? frontier(answer.frontier) : "");
   };
 
   /** Reach against bits: every model lies on or above the line. */

@@ -9,9 +9,11 @@ Only correctly rounded floating-point operations follow, so the floats are the s
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
 
 from plait.checks import check_integer
 from plait.deferred import deferred
@@ -19,12 +21,9 @@ from plait.native import gpu
 from plait.native.library import INTEGER, POINTER, Function
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
     from torch import Tensor
 else:
-    np = deferred("numpy")
     torch = deferred("torch")
 
 TRAIN, SELECT, TEST, INIT, DROPOUT = range(5)
@@ -38,38 +37,39 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 Word = TypeVar("Word", "Tensor", int)
 
 
-def philox4x32(counter: Sequence[Word], key: Sequence[Word], *, rounds: int = 10) -> tuple[Word, ...]:
-    """Four 32-bit words for counters of four and keys of two: integers, int64 tensors or uint64 arrays below 2^32."""
+def philox4x32(
+    counter: Sequence[Word], key: Sequence[Word], *, rounds: int = 10, lanes: int = 1
+) -> tuple[Word, ...]:
+    """Four 32-bit words for counters of four and keys of two: integers or int64 tensors below 2^32.
+
+    Long integers may hold one word in each 64 bits; `lanes` then has a 1 in each, and no product leaves its lane.
+    """
     c0, c1, c2, c3 = counter
     k0, k1 = key
+    mask, weyl0, weyl1 = _MASK * lanes, _WEYL[0] * lanes, _WEYL[1] * lanes
     for _ in range(rounds):
         product0, product1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
         c0, c1, c2, c3 = (
-            ((product1 >> 32) & _MASK) ^ c1 ^ k0,
-            product1 & _MASK,
-            ((product0 >> 32) & _MASK) ^ c3 ^ k1,
-            product0 & _MASK,
+            ((product1 >> 32) & mask) ^ c1 ^ k0,
+            product1 & mask,
+            ((product0 >> 32) & mask) ^ c3 ^ k1,
+            product0 & mask,
         )
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+        k0, k1 = (k0 + weyl0) & mask, (k1 + weyl1) & mask
     return c0, c1, c2, c3
 
 
-def plain_bits(seed: int, n: int, *, step: int = 0, purpose: int = TRAIN, draw: int = 0) -> list[int]:
-    """The first `n` words of `Stream(seed, step, purpose).bits`, in Python's integers: for where there is no torch."""
-    key = (seed & _MASK, seed >> 32 & _MASK)
-    blocks = (philox4x32((block, draw, step, purpose), key) for block in range((n + 3) // 4))
-    return [word for block in blocks for word in block][:n]
-
-
-def array_bits(
-    seed: int, n: int, *, step: int = 0, purpose: int = TRAIN, draw: int = 0
-) -> NDArray[np.uint64]:
-    """The same words as an array, for many of them without torch."""
-    counter: Any = np.zeros((4, (n + 3) // 4), dtype=np.uint64)  # arrays multiply and shift as tensors do
-    counter[0] = np.arange(counter.shape[1])
-    counter[1:] = np.array([[draw], [step], [purpose]])
-    key: Any = np.array([[seed & _MASK], [seed >> 32 & _MASK]], dtype=np.uint64)
-    return np.stack(philox4x32(tuple(counter), tuple(key)), axis=-1).reshape(-1)[:n]
+def plain_bits(
+    seed: int, n: int, *, step: int = 0, purpose: int = TRAIN, draw: int = 0, start: int = 0
+) -> list[int]:
+    """`n` words of `Stream(seed, step, purpose).bits` from word `start` on, in Python's integers, without torch."""
+    blocks = range(start // 4, -(-(start + n) // 4))
+    lanes = int.from_bytes(struct.pack("<Q", 1) * len(blocks), "little")
+    numbers = int.from_bytes(struct.pack(f"<{len(blocks)}Q", *blocks), "little")
+    key = ((seed & _MASK) * lanes, (seed >> 32 & _MASK) * lanes)
+    words = philox4x32((numbers, draw * lanes, step * lanes, purpose * lanes), key, lanes=lanes)
+    columns = [struct.unpack(f"<{len(blocks)}Q", word.to_bytes(8 * len(blocks), "little")) for word in words]
+    return list(chain.from_iterable(zip(*columns, strict=True)))[start % 4 :][:n]
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,13 @@ SIZES = {
     "selective-copying": [{"numbers": [1, 2]}, {"n_words": 1}, {"n_words": 1000, "numbers": [3, 70]}],
     "decoding-recall": [{"n_bits": 1}, {"n_bits": 8}, {"variant": "last", "n_bits": 3}],
     "associative-recall": [{"n_words": 2}, {"n_words": 500}],
-    "multi-key-recall": [{"key_length": 1}],
+    "multi-key-recall": [{"key_length": 1}, {"n_words": 2}, {"n_words": 3, "key_length": 3}],
     "needle": [{"n_words": 1}, {"n_words": 10_000}],
 }
+
+
+TOP = {"n_words": 256, "key_length": 6}
+"""Of multi-key recall, its sliders at their ends."""
 
 
 def questions() -> list[dict[str, Any]]:
@@ -54,9 +58,10 @@ def questions() -> list[dict[str, Any]]:
         asked.append({"ask": "ruled out", "config": config, "seq_len": 3000, "budget": 10**7, "items": 100})
     for task, sizes in SIZES.items():
         for params in [{}, *sizes]:
-            if task != "multi-key-recall" or params:
-                asked.append({"ask": "bounds", "task": task, "params": params, "seq_len": 80})
-                asked.append({"ask": "bounds", "task": task, "params": params, "error": "0.01"})
+            asked.append({"ask": "bounds", "task": task, "params": params, "seq_len": 80})
+            asked.append({"ask": "bounds", "task": task, "params": params, "error": "0.01"})
+    asked.append({"ask": "bounds", "task": "multi-key-recall", "params": TOP, "seq_len": 1024})
+    asked += [{"ask": "bounds", "task": task} for task in ("mqar", "string-copying", "dyck", "flip-counting")]
     draw = random.Random(1)
     for task in TASKS:
         n = TASKS[task]().ordinary_tokens  # pyright: ignore[reportAttributeAccessIssue]
@@ -78,6 +83,8 @@ def mistakes() -> list[dict[str, Any]]:
         {"ask": "bounds", "task": "os:system"},
         {"ask": "bounds", "task": "needle", "params": {"n_words": -1}},
         {"ask": "bounds", "task": "needle", "error": "2"},
+        {"ask": "bounds", "task": "mqar", "error": "0.1"},
+        {"ask": "bounds", "task": "follow-back"},
         {"ask": "label", "task": "needle", "rows": [[1, 2], [3]]},
         {"ask": "label", "task": "needle", "rows": [[0] * 200_000]},
         {"ask": "label", "task": "needle", "row": [[0]]},

@@ -52,6 +52,8 @@ LIGHT = {
     "bounds of copying": ("bounds", "selective-copying"),
     "bounds of copying over sizes": ("bounds", "selective-copying", "--range", "n_words=8..64"),
     "bounds of decoding recall": ("bounds", "decoding-recall"),
+    "bounds that sample trees": ("bounds", "multi-key-recall"),
+    "bounds that list trees": ("bounds", "multi-key-recall", "--param", "n_words=2"),
     "check": ("check", "certificate.json"),
 }
 
@@ -93,10 +95,6 @@ def test_what_bounds_nothing_imports_no_theory(folder: Path, name: str) -> None:
 def test_results_are_read_with_polars_alone(tmp_path: Path) -> None:
     found = imported(tmp_path, "results", str(ROOT / "results"), "--limit", "2")
     assert found["heavy"] == ["polars"]
-
-
-def test_bounds_that_sample_trees_need_numpy_alone(tmp_path: Path) -> None:
-    assert imported(tmp_path, "bounds", "multi-key-recall")["heavy"] == ["numpy"]
 
 
 def test_the_package_itself_imports_nothing_heavy() -> None:

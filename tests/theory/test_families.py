@@ -6,10 +6,11 @@ import pytest
 import torch
 from theory_cases import PAPER_TASKS, SMALL_TASKS
 
+from plait.random import Stream
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import check, open_game, ssm_state_bits, state_count
 from plait.theory.families import families
-from plait.theory.families.walks import share_that_fits, worst_walk
+from plait.theory.families.walks import random_tree, share_that_fits, walk_length, worst_walk
 from plait.theory.integers import log2_floor
 
 LENGTHS = (None, 8, 12, 20, 40, 100)
@@ -139,9 +140,56 @@ def test_the_printed_theorem_is_never_positive():
 def test_every_tree_fits_into_the_worst_walk():
     assert share_that_fits(8, 2, most=worst_walk(8, 2), root=None) == (1, 1)
     share, confidence = share_that_fits(8, 2, most=96, root=None)
-    assert Fraction(7, 10) < share < 1
+    assert share == Fraction(6_813_623, 2**23)
     assert confidence == 1 - Fraction(1, 10**6)
     assert share_that_fits(8, 2, most=60, root=None)[0] == 0
+
+
+def whole_text(n, k, root, sample):
+    """The random text whose last followers are the tree, from its first letter on; every key is in it."""
+    words = Stream(n * 1009 + k, sample, 7).bits((40 * n**k + k,))
+    letters = (words * n >> 32).tolist()
+    if root is not None:
+        letters[-k:] = [root // n**place % n for place in reversed(range(k))]
+    return letters
+
+
+@pytest.mark.parametrize(("n", "k"), [(2, 1), (3, 1), (2, 3), (5, 2), (3, 3)])
+@pytest.mark.parametrize("rooted", [False, True])
+def test_a_tree_that_is_read_from_the_end_is_that_of_the_whole_text(n, k, rooted):
+    for sample in range(40):
+        root = (n**k - 1) // 2 if rooted else None
+        followers, last = random_tree(n, k, root, sample)
+        text = whole_text(n, k, root, sample)
+        expected = {}
+        for at in range(len(text) - k + 1):
+            key = sum(letter * n**place for place, letter in enumerate(reversed(text[at : at + k])))
+            expected[key] = text[min(at + k, len(text) - 1)]
+        assert (followers, last) == ([expected[key] for key in range(n**k)], key)
+
+
+def matched_one_by_one(followers, root, n, k):
+    """The extra letters of `walk_length`, with every key that is left too often taken by itself."""
+    keys = n**k
+    ways = [(key * n + followers[key]) % keys for key in range(keys) if key != root]
+    leaves = [key for key in range(keys) if key != root and key not in ways]
+    spare = [key for key in range(keys) for _ in range(ways.count(key) - 1)]
+    extra = 0
+    for shared in reversed(range(k)):
+        for key in spare[:]:
+            met = next((leaf for leaf in leaves if leaf // n ** (k - shared) == key % n**shared), None)
+            if met is not None:
+                leaves.remove(met)
+                spare.remove(key)
+                extra += k - shared
+    return k + keys - 1 + extra
+
+
+@pytest.mark.parametrize(("n", "k"), [(2, 1), (4, 1), (2, 4), (4, 2), (3, 3)])
+def test_texts_of_trees_are_as_long_as_one_by_one(n, k):
+    for sample in range(40):
+        followers, root = random_tree(n, k, None, sample)
+        assert walk_length(followers, root, n=n, k=k) == matched_one_by_one(followers, root, n, k)
 
 
 @pytest.mark.parametrize("error", [1, -0.1, float("nan"), "x", None])

@@ -8,11 +8,13 @@ from typing import Any
 
 from plait.browser.size import ruled_out, size
 from plait.checks import check_integer, cut, unknown
-from plait.tasks import TASKS, parse_task, task_to_json
+from plait.tasks import TASKS, Task, parse_task, task_name, task_to_json
 from plait.tasks.rows import label_rows
-from plait.theory import bounds_table
+from plait.theory import BoundRow, bounds_table
+from plait.theory.families import has_family
 from plait.theory.hybrid.closed_forms import frontier_factors
-from plait.theory.integers import log2_floor
+from plait.theory.integers import exact_fraction, log2_floor
+from plait.theory.recurrent import table_state_bits
 
 MOST_CHARACTERS = 4 * 2**20
 """Of a question; a config file has some thousands."""
@@ -80,13 +82,15 @@ def tasks() -> list[dict[str, Any]]:
 def _bounds(
     task: str, params: Mapping[str, Any] | None = None, seq_len: int = 100, error: str = "0"
 ) -> dict[str, Any]:
-    """What pure models need at least, by closed forms, and the frontier where it is known.
+    """What pure models need at least, by closed forms and with the frontier; else by a table (Theorem 2.12).
 
     Raises:
-        ValueError: an unknown task, or what `bounds_table` refuses.
+        ValueError: an unknown task, one of which neither is known, or what `bounds_table` refuses.
     """
     made = parse_task(_built_in(task), params)
     check_integer("seq_len", seq_len, least=1, most=2**20)
+    closed = has_family(made)
+    found = bounds_table(made, seq_len, error) if closed else _by_table(made, seq_len, error)
     rows = [
         {
             "model": row.model,
@@ -96,9 +100,36 @@ def _bounds(
             "states": _states(None if row.bound is None else row.bound.states),
             "note": row.note,
         }
-        for row in bounds_table(made, seq_len, error)
+        for row in found
     ]
-    return {"task": task_to_json(made), "bounds": rows, "frontier": _frontier(made)}
+    return {"task": task_to_json(made), "bounds": rows, "frontier": _frontier(made) if closed else []}
+
+
+def _by_table(task: Task, seq_len: int, error: str) -> tuple[BoundRow, ...]:
+    """What a table that is written and read back forces on a state; a search, which needs torch, may find more.
+
+    Raises:
+        ValueError: an error above 0, a task without a table, or a length that holds none.
+    """
+    name = task_name(task)
+    if exact_fraction(error, "error"):
+        raise ValueError(f"{name} has bounds without errors alone: allow none")
+    bound = table_state_bits(task, seq_len)
+    if bound is None:
+        raise ValueError(
+            f"no bound of {name} at {seq_len} tokens is written down: `plait bounds {name}` searches for one"
+        )
+    note = f"{bound.statement} A search may find more: `plait bounds {name}`."
+    return (
+        BoundRow(
+            model="pure SSM",
+            needs="state over the cut",
+            unit="bits",
+            value=bound.value,
+            note=note,
+            bound=bound,
+        ),
+    )
 
 
 def label(task: str, rows: object, params: Mapping[str, Any] | None = None) -> list[list[int | None]]:

@@ -10,27 +10,17 @@ With two words there are too few fillers to read the root's follower by itself, 
 plain list of texts, one for each spanning in-tree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
-from typing import TYPE_CHECKING
 
-from plait.deferred import deferred
-from plait.random import Stream
+from plait.random import plain_bits
 from plait.tasks import AssociativeRecall, MultiKeyRecall
 from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
 from plait.theory.families.leaves import best_word_count, share_with_few_leaves
 from plait.theory.families.readers import key_readers
 from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = deferred("numpy")
-
 
 MOST_LISTED = 200
 _DRAWS = 8_000
@@ -45,12 +35,15 @@ def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFam
     room = 8 * keys if seq_len is None else min(8 * keys, seq_len - 2 * k)
     if room <= k:
         return
-    texts = Stream(k, 0, 11).integers(2, (_DRAWS, room)).numpy()
     chosen: dict[tuple[int, ...], list[int]] = {}
-    for text in texts:
+    for number in range(_DRAWS):
+        words = plain_bits(k, room, purpose=11, start=number * room)
+        text = [word >> 31 for word in words]
         tree = _last_followers(text, k)
         if -1 not in tree:
-            chosen.setdefault(tree, text.tolist())
+            chosen.setdefault(tree, text)
+        if len(chosen) == 2 ** (keys - 1):  # all of them (docs/theory.md, Theorem 4.4)
+            break
     if not chosen:
         return
     asked = Suffixes()
@@ -67,16 +60,12 @@ def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFam
     )
 
 
-def _last_followers(text: np.ndarray, k: int) -> tuple[int, ...]:
+def _last_followers(text: list[int], k: int) -> tuple[int, ...]:
     """The last key, and what followed each other key last (-1: it has not occurred where it counts)."""
-    windows = np.zeros(len(text) - k + 1, dtype=np.int64)
-    for place in range(k):
-        windows = windows * 2 + text[place : len(text) - k + 1 + place]
-    followers = np.full(2**k, -1, dtype=np.int64)
-    for end in range(1, len(windows) - 1):
-        followers[windows[end]] = text[end + k]
-    followers[windows[-1]] = 0
-    return (int(windows[-1]), *followers.tolist())
+    windows = [int("".join(map(str, text[at : at + k])), 2) for at in range(len(text) - k + 1)]
+    last = dict(zip(windows[1:-1], text[k + 1 :], strict=False))
+    last[windows[-1]] = 0
+    return (windows[-1], *(last.get(key, -1) for key in range(2**k)))
 
 
 _FEW_KEYS = 30

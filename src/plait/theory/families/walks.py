@@ -6,21 +6,12 @@ arise: the last followers of a long random text are a uniform spanning in-tree (
 docs/theory.md, Theorem 4.4.
 """
 
-from __future__ import annotations
-
-from collections import Counter
+import math
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from plait.deferred import deferred
-from plait.random import array_bits, plain_bits
+from plait.random import plain_bits
 from plait.theory.confidence import ALPHA, least_success_rate
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = deferred("numpy")
 
 MOST_SAMPLES = 400
 
@@ -56,30 +47,36 @@ def share_that_fits(n: int, k: int, *, most: int, root: int | None) -> tuple[Fra
 @lru_cache(maxsize=64)
 def _sampled_lengths(n: int, k: int, root: int | None) -> tuple[int, ...]:
     """Tokens that uniform spanning in-trees of B(n, k) take."""
-    trees = (_random_tree(n, k, root, sample) for sample in range(_samples(n**k)))
+    trees = (random_tree(n, k, root, sample) for sample in range(_samples(n**k)))
     return tuple(walk_length(*tree, n=n, k=k) for tree in trees)
 
 
 def walk_length(followers: list[int], root: int, *, n: int, k: int) -> int:
-    """Tokens of the shortest text found for the in-tree, `followers[key]` being the letter after each key."""
-    keys = n**k
-    ways_in = Counter((key * n + followers[key]) % keys for key in range(keys) if key != root)
-    leaves = [key for key in range(keys) if key != root and not ways_in[key]]
-    spare = [key for key in range(keys) for _ in range(ways_in[key] - 1)]
+    """Tokens of the shortest text found for the in-tree, `followers[key]` being the letter after each key.
+
+    An extra way costs a letter for each that the key it leaves does not share with the one it comes to. Keys count
+    by those that they may share alone: their last ones or, where no way comes in, their first.
+    """
+    keys, ends = n**k, n ** (k - 1)
+    ways_in = [0] * keys
+    for key, follower in enumerate(followers):
+        ways_in[key % ends * n + follower] += 1
+    ways_in[root % ends * n + followers[root]] -= 1
+    leaves, spare = [0] * ends, [0] * ends
+    for key, ways in enumerate(ways_in):
+        if ways > 1:
+            spare[key % ends] += ways - 1
+        elif not ways and key != root:
+            leaves[key // n] += 1
     extra = 0
-    for shared in range(k - 1, -1, -1):
-        groups: dict[int, list[int]] = {}
-        for leaf in leaves:
-            groups.setdefault(leaf // n ** (k - shared), []).append(leaf)
-        unmatched = []
-        for key in spare:
-            group = groups.get(key % n**shared)
-            if group:
-                group.pop()
-                extra += k - shared
-            else:
-                unmatched.append(key)
-        spare, leaves = unmatched, sorted(leaf for group in groups.values() for leaf in group)
+    for cost in range(1, k + 1):
+        met = [min(ends, begins) for ends, begins in zip(spare, leaves, strict=True)]
+        extra += cost * sum(met)
+        spare = [ends - both for ends, both in zip(spare, met, strict=True)]
+        leaves = [begins - both for begins, both in zip(leaves, met, strict=True)]
+        groups = len(spare) // n
+        spare = [sum(spare[group::groups]) for group in range(groups)]
+        leaves = [sum(leaves[group * n : (group + 1) * n]) for group in range(groups)]
     return k + keys - 1 + extra
 
 
@@ -113,11 +110,17 @@ def _path(n: int, k: int, steps: int, choices: list[int] | int) -> tuple[int, bo
 
     `choices` is an index, or random words below 2^32.
     """
-    keys = n**k
-    key, seen, product = 1 % keys, {1 % keys}, 1
+    ends, product = n ** (k - 1), 1
+    start = 1 % (n * ends)
+    unseen = {
+        start // n: [letter for letter in range(n) if letter != start % n]
+    }  # by what their keys begin with
+    end = start % ends
     index = choices if isinstance(choices, int) else 0
     for step in range(steps):
-        free = [letter for letter in range(n) if (key * n + letter) % keys not in seen]
+        if end not in unseen:
+            unseen[end] = list(range(n))
+        free = unseen[end]
         if not free:
             return 0, False
         product *= len(free)
@@ -125,26 +128,42 @@ def _path(n: int, k: int, steps: int, choices: list[int] | int) -> tuple[int, bo
             index, choice = divmod(index, len(free))
         else:
             choice = choices[step] * len(free) >> 32
-        key = (key * n + free[choice]) % keys
-        seen.add(key)
+        end = (end * n + free.pop(choice)) % ends
     return product, index == 0
 
 
-def _random_tree(n: int, k: int, root: int | None, sample: int) -> tuple[list[int], int]:
-    """The last followers of a random text, and its last key; with a root, that key is set to it."""
-    keys, draw = n**k, 0
-    letters = np.empty(0, dtype=np.int64)
+def random_tree(n: int, k: int, root: int | None, sample: int) -> tuple[list[int], int]:
+    """The last followers of a random text, and its last key; with a root, that key is set to it.
+
+    The text is read from its end: draws of 40 letters a key, and of each no more than until all keys were seen.
+    """
+    keys, whole = n**k, 40 * n**k + k
+    letters, draw, start = [], 0, whole
+    wanted = k + int(keys * (math.log(keys) + 2))
     while True:
-        words = array_bits(n * 1009 + k, 40 * keys + k, step=sample, purpose=7, draw=draw)
-        more = (words * n >> 32).astype(np.int64)
-        letters, draw = np.concatenate([more, letters]), draw + 1
-        if root is not None:
-            letters[-k:] = [root // n**place % n for place in reversed(range(k))]
-        windows = np.zeros(len(letters) - k + 1, dtype=np.int64)
-        for place in range(k):
-            windows = windows * n + letters[place : len(letters) - k + 1 + place]
-        last = np.full(keys, -1, dtype=np.int64)
-        np.maximum.at(last, windows, np.arange(len(windows)))
-        if (last >= 0).all():
-            followers = letters[np.minimum(last + k, len(letters) - 1)]
-            return followers.tolist(), int(windows[-1])
+        end, start = start, max(0, start - wanted)
+        letters += _letters_backwards(n, k, sample, draw, start, end)
+        ended = letters[:k] if root is None else [root // n**place % n for place in range(k)]
+        key = last = sum(letter * n**place for place, letter in enumerate(ended))
+        followers = [-1] * keys
+        followers[key] = ended[0]
+        missing = keys - 1
+        for letter, follower in zip(letters[k:], ended + letters[k:], strict=False):
+            key = (letter * keys + key) // n
+            if followers[key] < 0:
+                followers[key] = follower
+                missing -= 1
+                if not missing:
+                    break
+        if not missing:
+            return followers, last
+        if start == 0:
+            draw, start = draw + 1, whole
+        wanted = 2 * keys
+
+
+@lru_cache(maxsize=2 * MOST_SAMPLES)
+def _letters_backwards(n: int, k: int, sample: int, draw: int, start: int, end: int) -> list[int]:
+    """Letters of a random text from `end` down to `start`; those read for one root are read for another too."""
+    words = plain_bits(n * 1009 + k, end - start, step=sample, purpose=7, draw=draw, start=start)
+    return [word * n >> 32 for word in reversed(words)]
