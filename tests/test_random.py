@@ -291,5 +291,8 @@ def test_a_draw_refuses(draw):
 def test_plain_integers_are_the_words_of_the_stream(
     seed: int, n: int, step: int, draw: int, start: int
 ) -> None:
-    expected = Stream(seed, step, TEST).bits((start + n,), draw=draw).tolist()[start:]
-    assert plain_bits(seed, n, step=step, purpose=TEST, draw=draw, start=start) == expected
+    stream, at = Stream(seed, step, TEST), {"step": step, "purpose": TEST, "draw": draw, "start": start}
+    assert plain_bits(seed, n, **at) == stream.bits((start + n,), draw=draw).tolist()[start:]
+    for below in (1, 3, 2**31):
+        expected = stream.integers(below, (start + n,), draw=draw).tolist()[start:]
+        assert plain_bits(seed, n, **at, below=below) == expected

@@ -108,6 +108,12 @@ const Carried = (() => {
     });
   };
 
+  /** A row of the task to begin with, not labelled yet. */
+  const toExample = () => {
+    parts.row.value = known().example.join(" ");
+    show(parts.labels);
+  };
+
   const build = async (root, { saved, onchange, link }) => {
     changed = onchange;
     const { answer } = await Python.ask("tasks", { ask: "tasks" });
@@ -121,10 +127,10 @@ const Carried = (() => {
     for (const name of ["fields", "labels"]) parts[name] = make("div", { class: name === "fields" ? "controls" : "" });
     parts.result = make("div", { role: "status" });
     parts.names = make("p", { class: "notes" });
-    parts.row = make("input", { id: "carried-row", type: "text", value: "0 1 2 3", spellcheck: "false" });
+    parts.row = make("input", { id: "carried-row", type: "text", value: known().example.join(" "), spellcheck: "false" });
     show(root,
       make("div", { class: "controls" },
-        choice({ id: "carried-task", name: "Task", options: tasks.map((task) => [task.task, task.task]), value: view.task, changed: (task) => { view.task = task; view.params = {}; drawControls(); update(); } }).element,
+        choice({ id: "carried-task", name: "Task", options: tasks.map((task) => [task.task, task.task]), value: view.task, changed: (task) => { view.task = task; view.params = {}; drawControls(); update(); toExample(); } }).element,
         slider({ id: "carried-length", name: "Tokens of an input", most: 14, value: view.seq_len, steps: (i) => i, words: (i) => whole(LENGTHS[i]), changed: (i) => { view.seq_len = i; update(); } }).element,
         choice({ id: "carried-error", name: "Error allowed", options: ERRORS, value: view.error, changed: (error) => { view.error = error; update(); } }).element),
       parts.fields, link, parts.result,

@@ -36,7 +36,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     theory = ["theory.md", "theory-constructions.md", "attack.md", *_present("compiler.md")]
     config.nav = [
         {"plait": "index.md"},
-        {"In this page": "compute.md"},
+        {"In your browser": "compute.md"},
         {"Tutorials": [f"tutorials/{name}.md" for name in TUTORIALS if _present(f"tutorials/{name}.md")]},
         {"How to": "how-to/index.md"},
         {"Theory": theory},
@@ -54,7 +54,7 @@ def _present(*names: str) -> list[str]:
 
 
 def _pages(folder: str) -> list[str]:
-    return sorted(f"{folder}/{path.name}" for path in (ROOT / "docs" / folder).glob("*.md"))
+    return sorted((f"{folder}/{path.name}" for path in (ROOT / "docs" / folder).glob("*.md")), key=_natural)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -71,7 +71,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Links to files of the repository that are no pages become their names."""
+    """Links to files of the repository that are no pages become their names; lists within lists stay within them."""
     here = Path(page.file.src_uri).parent
 
     def link(match: re.Match[str]) -> str:
@@ -87,7 +87,17 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             raise ValueError(f"{page.file.src_uri}: the link to {target} leads nowhere")
         return f"{text} (`{outside}`)" if outside not in text else f"`{outside}`"
 
-    return re.sub(r"(?<!\!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)", link, markdown)
+    return re.sub(r"(?<!\!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)", link, _indented(markdown))
+
+
+def _indented(markdown: str) -> str:
+    """Items of lists in lists behind twice as many blanks: MkDocs takes four for a level, where GitHub takes two."""
+    lines, fenced = markdown.split("\n"), False
+    for number, line in enumerate(lines):
+        fenced ^= line.lstrip().startswith("```")
+        if not fenced and (item := re.match(r" +(?=[-*] )", line)):
+            lines[number] = item[0] + line
+    return "\n".join(lines)
 
 
 def api_pages() -> Iterator[tuple[str, str]]:

@@ -207,7 +207,7 @@ const Work = (() => {
     parts.text = make("input", { id: "work-text", type: "text", value: view.text, spellcheck: "false", autocapitalize: "off", oninput: () => { view.text = parts.text.value; draw(); } });
     const about = () => {
       const model = original();
-      show(parts.about, `${model.config.pattern}, ${model.parameters} weights, none of them trained: ${model.layout}.${model.task.written ? ` Its program: ${model.task.written.join("; ")}.` : ""} Its tokens: ${tokensShown(model)}.`);
+      show(parts.about, `${model.config.pattern}, ${model.parameters} weights, none of them trained; the layout of the proof: ${model.layout}.${model.task.written ? ` Its program: ${model.task.written.join("; ")}.` : ""} Its tokens: ${tokensShown(model)}.`);
     };
     show(root,
       make("div", { class: "controls" },

@@ -60,15 +60,27 @@ def philox4x32(
 
 
 def plain_bits(
-    seed: int, n: int, *, step: int = 0, purpose: int = TRAIN, draw: int = 0, start: int = 0
+    seed: int,
+    n: int,
+    *,
+    step: int = 0,
+    purpose: int = TRAIN,
+    draw: int = 0,
+    start: int = 0,
+    below: int = 2**32,
 ) -> list[int]:
-    """`n` words of `Stream(seed, step, purpose).bits` from word `start` on, in Python's integers, without torch."""
+    """`n` words of `Stream(seed, step, purpose)` from word `start` on, as `integers(below, ..)`, without torch."""
     blocks = range(start // 4, -(-(start + n) // 4))
     lanes = int.from_bytes(struct.pack("<Q", 1) * len(blocks), "little")
     numbers = int.from_bytes(struct.pack(f"<{len(blocks)}Q", *blocks), "little")
     key = ((seed & _MASK) * lanes, (seed >> 32 & _MASK) * lanes)
     words = philox4x32((numbers, draw * lanes, step * lanes, purpose * lanes), key, lanes=lanes)
-    columns = [struct.unpack(f"<{len(blocks)}Q", word.to_bytes(8 * len(blocks), "little")) for word in words]
+    columns = [
+        struct.unpack(
+            f"<{len(blocks)}Q", (word * below >> 32 & _MASK * lanes).to_bytes(8 * len(blocks), "little")
+        )
+        for word in words
+    ]
     return list(chain.from_iterable(zip(*columns, strict=True)))[start % 4 :][:n]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from plait.browser.size import ruled_out, size
 from plait.checks import check_integer, cut, unknown
 from plait.tasks import TASKS, Task, parse_task, task_name, task_to_json
+from plait.tasks.plain import drawn_row
 from plait.tasks.rows import label_rows
 from plait.theory import BoundRow, bounds_table
 from plait.theory.families import has_family
@@ -26,6 +27,9 @@ MOST_STATE_DIGITS = 400
 
 MOST_REACHES = 400
 """Points of a frontier that are drawn at most."""
+
+EXAMPLE, MOST_SEEDS = 18, 20
+"""Tokens of a row to begin with, and seeds that are tried for one."""
 
 SAME = 12
 """A frontier that has stayed level for so many tokens of reach is drawn no further."""
@@ -67,16 +71,24 @@ def _answered(question: str) -> Any:
 
 
 def tasks() -> list[dict[str, Any]]:
-    """Every built-in task with its parameters, and what it is about."""
+    """Every built-in task with its parameters, its tokens, and a row in which something is scored."""
     return [
         {
             "task": name,
             "params": task_to_json(task())["params"],
             "vocab_size": task().vocab_size,
             "token_names": list(task().token_names),
+            "example": _example(task()),
         }
         for name, task in TASKS.items()
     ]
+
+
+def _example(task: Task) -> list[int]:
+    """The first row of `EXAMPLE` tokens that a sampler draws, scored somewhere."""
+    drawn = (drawn_row(task, seed=seed, seq_len=EXAMPLE) for seed in range(MOST_SEEDS))
+    rows = (row for row in drawn if row and any(target is not None for target in label_rows(task, [row])[0]))
+    return next(rows, [0])
 
 
 def _bounds(

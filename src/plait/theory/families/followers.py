@@ -37,8 +37,7 @@ def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFam
         return
     chosen: dict[tuple[int, ...], list[int]] = {}
     for number in range(_DRAWS):
-        words = plain_bits(k, room, purpose=11, start=number * room)
-        text = [word >> 31 for word in words]
+        text = plain_bits(k, room, purpose=11, start=number * room, below=2)
         tree = _last_followers(text, k)
         if -1 not in tree:
             chosen.setdefault(tree, text)

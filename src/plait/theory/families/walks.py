@@ -7,6 +7,7 @@ docs/theory.md, Theorem 4.4.
 """
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 
@@ -58,16 +59,16 @@ def walk_length(followers: list[int], root: int, *, n: int, k: int) -> int:
     by those that they may share alone: their last ones or, where no way comes in, their first.
     """
     keys, ends = n**k, n ** (k - 1)
-    ways_in = [0] * keys
-    for key, follower in enumerate(followers):
-        ways_in[key % ends * n + follower] += 1
-    ways_in[root % ends * n + followers[root]] -= 1
-    leaves, spare = [0] * ends, [0] * ends
-    for key, ways in enumerate(ways_in):
-        if ways > 1:
-            spare[key % ends] += ways - 1
-        elif not ways and key != root:
-            leaves[key // n] += 1
+    ways = [key % ends * n + follower for key, follower in enumerate(followers)]
+    del ways[root]
+    reached = set(ways)
+    spare, leaves = [0] * ends, [0] * ends
+    for key in ways:
+        spare[key % ends] += 1
+    for key in reached:
+        spare[key % ends] -= 1
+    for key in set(range(keys)) - reached - {root}:
+        leaves[key // n] += 1
     extra = 0
     for cost in range(1, k + 1):
         met = [min(ends, begins) for ends, begins in zip(spare, leaves, strict=True)]
@@ -87,9 +88,14 @@ def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fract
     Returns the factors, the share of numbers that surely fits, and the confidence of that.
     """
     samples = _samples(steps * n // 8)
-    words = plain_bits(n * 1009 + k, 2 * samples * steps, step=1)
-    numbers = [words[at : at + steps] for at in range(0, len(words), steps)]
-    products = sorted(_path(n, k, steps, digits)[0] for digits in numbers[:samples])
+    products, ended = [], 0
+    for digits in _digits(n, k, steps, range(samples)):
+        product, _ = _path(n, k, steps, digits)
+        products.append(product)
+        ended += not product
+        if ended >= samples // 2:
+            return [], Fraction(0), Fraction(1)
+    products.sort()
     # A number fits if it is below the product of the radices that it meets; at least half of them should.
     _, rank = max((product * (samples - i), i) for i, product in enumerate(products[: samples // 2]))
     size = products[rank]
@@ -99,10 +105,16 @@ def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fract
     factors = [2**30] * (shift // 30) + [2 ** (shift % 30), size >> shift]
     size = (size >> shift) << shift
     fits = 0
-    for digits in numbers[samples:]:
+    for digits in _digits(n, k, steps, range(samples, 2 * samples)):
         index = sum(digit << 32 * place for place, digit in enumerate(digits)) * size >> 32 * steps
         fits += _path(n, k, steps, index)[1]
     return factors, least_success_rate(fits, samples, ALPHA), 1 - ALPHA
+
+
+def _digits(n: int, k: int, steps: int, samples: range) -> Iterator[list[int]]:
+    """For each of the samples so many random words."""
+    words = plain_bits(n * 1009 + k, len(samples) * steps, step=1, start=samples.start * steps)
+    return (words[at : at + steps] for at in range(0, len(words), steps))
 
 
 def _path(n: int, k: int, steps: int, choices: list[int] | int) -> tuple[int, bool]:
@@ -133,37 +145,39 @@ def _path(n: int, k: int, steps: int, choices: list[int] | int) -> tuple[int, bo
 
 
 def random_tree(n: int, k: int, root: int | None, sample: int) -> tuple[list[int], int]:
-    """The last followers of a random text, and its last key; with a root, that key is set to it.
+    """The last followers of a random text, and its last key; with a root, that key is set to it."""
+    ended, inside = _followers_inside(n, k, sample)
+    if root is not None:
+        ended = [*(root // n**place % n for place in range(k)), *ended[k:]]
+    followers, key = inside.copy(), 0
+    for at in range(k, -1, -1):  # the windows that the last k letters have a part in, towards the end
+        key = sum(letter * n**place for place, letter in enumerate(ended[at : at + k]))
+        followers[key] = ended[max(0, at - 1)]
+    return followers, key
 
-    The text is read from its end: draws of 40 letters a key, and of each no more than until all keys were seen.
+
+@lru_cache(maxsize=2 * MOST_SAMPLES)
+def _followers_inside(n: int, k: int, sample: int) -> tuple[list[int], list[int]]:
+    """Of a random text its last letters, backwards, and what followed each key last where those have no part in it.
+
+    Draws of 40 letters a key are read from their end, and no further than until every key was seen.
     """
     keys, whole = n**k, 40 * n**k + k
-    letters, draw, start = [], 0, whole
-    wanted = k + int(keys * (math.log(keys) + 2))
+    letters: list[int] = []
+    draw, start, wanted = 0, whole, 2 * k + 1 + int(keys * (math.log(keys) + 2))
     while True:
         end, start = start, max(0, start - wanted)
-        letters += _letters_backwards(n, k, sample, draw, start, end)
-        ended = letters[:k] if root is None else [root // n**place % n for place in range(k)]
-        key = last = sum(letter * n**place for place, letter in enumerate(ended))
-        followers = [-1] * keys
-        followers[key] = ended[0]
-        missing = keys - 1
-        for letter, follower in zip(letters[k:], ended + letters[k:], strict=False):
+        seed, n_letters = n * 1009 + k, end - start
+        letters += plain_bits(seed, n_letters, step=sample, purpose=7, draw=draw, start=start, below=n)[::-1]
+        followers, missing = [-1] * keys, keys
+        key = sum(letter * n**place for place, letter in enumerate(letters[k : 2 * k]))
+        for letter, follower in zip(letters[2 * k :], letters[k:], strict=False):
             key = (letter * keys + key) // n
             if followers[key] < 0:
                 followers[key] = follower
                 missing -= 1
                 if not missing:
-                    break
-        if not missing:
-            return followers, last
+                    return letters[: 2 * k], followers
+        wanted = 2 * keys
         if start == 0:
             draw, start = draw + 1, whole
-        wanted = 2 * keys
-
-
-@lru_cache(maxsize=2 * MOST_SAMPLES)
-def _letters_backwards(n: int, k: int, sample: int, draw: int, start: int, end: int) -> list[int]:
-    """Letters of a random text from `end` down to `start`; those read for one root are read for another too."""
-    words = plain_bits(n * 1009 + k, end - start, step=sample, purpose=7, draw=draw, start=start)
-    return [word * n >> 32 for word in reversed(words)]
