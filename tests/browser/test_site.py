@@ -107,8 +107,16 @@ def test_what_is_promised_is_there(site: Path) -> None:
     api = (site / "api" / "plait.tasks.html").read_text()
     assert "SelectiveCopying" in api
     assert "must be" in (site / "api" / "plait.model.html").read_text() or "Raises" in api
+    assert "MQAR(*,n_keys:int=16," in re.sub(r"<[^>]*>|\s", "", api), "a dataclass is shown with its fields"
     assert (site / "constructions-notebook.html").read_text().count("images/constructions-") >= 3
     assert (site / "hops-notebook.html").read_text().count("images/hops-") >= 2
+
+
+def test_lists_in_lists_stay_in_them(site: Path) -> None:
+    written = (ROOT / "docs" / "results" / "fig4.md").read_text()
+    drawn = (site / "results" / "fig4.html").read_text()
+    inner = re.findall(r"<ul>\s*<li><em>as it was run</em>", drawn)
+    assert len(inner) == written.count("\n  - *as it was run*") > 0
 
 
 @pytest.mark.parametrize("name", ["theory", "theory-constructions"])

@@ -10,7 +10,8 @@ from plait.random import Stream
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import check, open_game, ssm_state_bits, state_count
 from plait.theory.families import families
-from plait.theory.families.walks import random_tree, share_that_fits, walk_length, worst_walk
+from plait.theory.families.kept_walks import KEPT
+from plait.theory.families.walks import counted_lengths, random_tree, share_that_fits, walk_length, worst_walk
 from plait.theory.integers import log2_floor
 
 LENGTHS = (None, 8, 12, 20, 40, 100)
@@ -143,6 +144,11 @@ def test_every_tree_fits_into_the_worst_walk():
     assert share == Fraction(6_813_623, 2**23)
     assert confidence == 1 - Fraction(1, 10**6)
     assert share_that_fits(8, 2, most=60, root=None)[0] == 0
+
+
+@pytest.mark.parametrize("case", KEPT, ids=str)
+def test_kept_lengths_are_those_of_the_trees(case):
+    assert KEPT[case] == counted_lengths(*case)
 
 
 def whole_text(n, k, root, sample):

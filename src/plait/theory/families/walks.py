@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from plait.random import plain_bits
 from plait.theory.confidence import ALPHA, least_success_rate
+from plait.theory.families.kept_walks import KEPT
 
 MOST_SAMPLES = 400
 
@@ -40,16 +41,17 @@ def share_that_fits(n: int, k: int, *, most: int, root: int | None) -> tuple[Fra
         return Fraction(1), Fraction(1)
     if most < n**k + k - 1:
         return Fraction(0), Fraction(1)
-    lengths = _sampled_lengths(n, k, root)
-    fits = sum(length <= most for length in lengths)
-    return least_success_rate(fits, len(lengths), ALPHA), 1 - ALPHA
+    first, counts = KEPT.get((n, k, root)) or counted_lengths(n, k, root)
+    fits = sum(counts[: max(0, most - first + 1)])
+    return least_success_rate(fits, sum(counts), ALPHA), 1 - ALPHA
 
 
 @lru_cache(maxsize=64)
-def _sampled_lengths(n: int, k: int, root: int | None) -> tuple[int, ...]:
-    """Tokens that uniform spanning in-trees of B(n, k) take."""
+def counted_lengths(n: int, k: int, root: int | None) -> tuple[int, tuple[int, ...]]:
+    """Tokens that uniform spanning in-trees of B(n, k) take: the least, and the trees that take each from it on."""
     trees = (random_tree(n, k, root, sample) for sample in range(_samples(n**k)))
-    return tuple(walk_length(*tree, n=n, k=k) for tree in trees)
+    lengths = [walk_length(*tree, n=n, k=k) for tree in trees]
+    return min(lengths), tuple(lengths.count(length) for length in range(min(lengths), max(lengths) + 1))
 
 
 def walk_length(followers: list[int], root: int, *, n: int, k: int) -> int:
