@@ -17,7 +17,7 @@ from transformers import MambaConfig, MambaForCausalLM
 
 from plait import HybridConfig
 from plait.model import HybridLM
-from plait.training.streamed import StreamedAnswers
+from plait.training.measure import StreamedAnswers
 
 VOCAB, STATES = 64, 16
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from plait.experiments import Shard, Stopped, Store, run_experiment
-from plait.experiments.labels import cell_label
+from plait.experiments.fields import cell_label
 from plait.experiments.left_out import settings_of
 from plait.experiments.shard_files import thinned
 from plait.experiments.spec import Experiment

@@ -5,8 +5,7 @@ import math
 import polars as pl
 
 from plait.experiments import COLUMNS, Experiment
-from plait.experiments.evaluations import EVALUATION_COLUMNS, evaluation_rows
-from plait.experiments.schema import rows_of
+from plait.experiments.schema import EVALUATION_COLUMNS, evaluation_rows, rows_of
 from plait.experiments.shards import Shard, plan_shards
 from plait.training.evaluation import Measured
 from plait.training.result import Member

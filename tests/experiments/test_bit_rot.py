@@ -8,8 +8,7 @@ import pytest
 from fake_training import FakeTrainer, small_experiment
 
 from plait.experiments import Store, StoreError, run_experiment
-from plait.experiments.evaluations import EVALUATION_COLUMNS
-from plait.experiments.schema import SINCE
+from plait.experiments.schema import EVALUATION_COLUMNS, SINCE
 from plait.experiments.shard_files import read_shard, shard_bytes
 from plait.training.evaluation import Evaluation, Measured
 
@@ -29,8 +28,7 @@ def folder(tmp_path_factory):
 
 
 def evaluations_of(rows, evaluation):
-    from plait.experiments.evaluations import _row
-    from plait.experiments.schema import run_of
+    from plait.experiments.schema import _row, run_of
 
     found = [_row(run_of(row), evaluation, Measured(3, 4)) for row in rows.iter_rows(named=True)]
     origin = rows.select("plait", "torch", "python", "device", "engine", "threads").row(0, named=True)

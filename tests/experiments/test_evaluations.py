@@ -12,7 +12,7 @@ from made_up_rows import made_up_rows
 
 from plait.experiments import Store, StoreError, cells, evaluated_cells, run_experiment, summarise
 from plait.experiments.cells import evaluation_settings
-from plait.experiments.evaluations import EVALUATION_COLUMNS, evaluation_id
+from plait.experiments.schema import EVALUATION_COLUMNS, evaluation_id
 from plait.experiments.shard_files import thinned
 from plait.paper import find_experiment
 from plait.tasks import MultiKeyRecall, SelectiveCopying

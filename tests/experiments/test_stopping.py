@@ -7,7 +7,7 @@ import pytest
 from fake_training import FakeTrainer, small_experiment
 
 from plait.experiments import Stopped, Store, plan_shards, run_experiment
-from plait.experiments.errors import StoreError
+from plait.experiments.folder import StoreError
 from plait.experiments.over_processes import run_over_processes
 from plait.experiments.runner import trained
 from plait.experiments.stopping import stopped

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from plait.experiments import Store, member_id
-from plait.experiments.evaluations import evaluation_id
-from plait.experiments.schema import run_of
+from plait.experiments.schema import evaluation_id, run_of
 from plait.experiments.settings import SETTINGS
 from plait.experiments.shards import cell_key
 from plait.paper import CATALOGUE

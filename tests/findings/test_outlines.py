@@ -6,7 +6,7 @@ from made_up_rows import made_up_rows
 from plait.experiments import Experiment
 from plait.experiments.spec import OUTLINE
 from plait.findings.evidence import StoredRows
-from plait.findings.stored_figures import stored_figures
+from plait.findings.figure import stored_figures
 from plait.model import HybridConfig
 from plait.paper import find_experiment
 from plait.paper.catalogue import FIGURES

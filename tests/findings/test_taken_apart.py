@@ -9,8 +9,8 @@ from made_up_rows import made_up_rows
 
 from plait.experiments import Experiment
 from plait.experiments.settings import AS_RUN, BARE, DROPPED, KEPT
+from plait.findings.beside_paper import STAGES, taken_apart
 from plait.findings.evidence import StoredRows
-from plait.findings.taken_apart import STAGES, taken_apart
 from plait.model import HybridConfig
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run, Train

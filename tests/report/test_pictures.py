@@ -10,8 +10,8 @@ from matplotlib.text import Text
 
 from plait.constructions import tradeoff
 from plait.experiments import cells, evaluated_cells
+from plait.findings.members import ratios_by_pattern
 from plait.findings.series import panels
-from plait.findings.sides import ratios_by_pattern
 from plait.paper import FIGURES
 from plait.report.plots import FAR, panel_plot
 from plait.report.ratio_plot import ratio_plot

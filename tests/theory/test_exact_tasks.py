@@ -26,8 +26,8 @@ from plait.tasks import (
     is_built_in,
     sample_labelled,
 )
-from plait.tasks.exact import is_ours
 from plait.tasks.framed import Framed
+from plait.tasks.registry import is_ours
 from plait.tasks.rows import checked_targets
 from plait.theory import (
     attention_reach,

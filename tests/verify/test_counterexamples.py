@@ -10,9 +10,8 @@ from plait.constructions import selective_copying
 from plait.model import HybridConfig, HybridLM
 from plait.tasks import SelectiveCopying
 from plait.verify import Checks, verify
-from plait.verify.inputs import labels
+from plait.verify.inputs import labels, shortest
 from plait.verify.reading import ParallelReader
-from plait.verify.shrink import shortest
 
 TASK = SelectiveCopying(n_words=26, numbers=(5, 6, 7, 8, 9))
 

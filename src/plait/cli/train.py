@@ -189,7 +189,7 @@ def _logs(kinds: list[str], folder: Path | None) -> "list[Log]":
     """Raises:
     ValueError: a kind given twice, an unknown one, one whose library is not there, or no folder to write into.
     """
-    from plait.experiments.places import LOG
+    from plait.experiments.folder import LOG
     from plait.training.logs import log_to
 
     if len(set(kinds)) < len(kinds):

@@ -10,8 +10,8 @@ from plait.experiments.query import aggregated, filtered, query
 
 if TYPE_CHECKING:
     from plait.experiments.bootstrap import Interval
-    from plait.experiments.errors import StoreError
-    from plait.experiments.labels import cell_label, field_name, value_text
+    from plait.experiments.fields import cell_label, field_name, value_text
+    from plait.experiments.folder import StoreError
     from plait.experiments.progress import LiveProgress
     from plait.experiments.ratio import Ratio, headline_ratio, ratio_curve
     from plait.experiments.runner import run_experiment

@@ -19,7 +19,7 @@ import polars as pl
 import torch
 
 from plait.checks import check_integer, one_line
-from plait.experiments.errors import StoreError
+from plait.experiments.folder import StoreError
 from plait.experiments.mps import shared_cards
 from plait.experiments.runner import (
     POLL_SECONDS,

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from plait.experiments.cell import Cell, Row, cell_of
-from plait.experiments.evaluations import evaluation_id
 from plait.experiments.fields import get_field
+from plait.experiments.schema import evaluation_id
 from plait.experiments.spec import Experiment
 from plait.tasks import task_to_json
 from plait.training.evaluation import Evaluation

@@ -4,8 +4,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from plait.experiments.fields import get_field
-from plait.experiments.labels import cell_label
+from plait.experiments.fields import cell_label, get_field
 from plait.experiments.shards import cell_key
 from plait.experiments.spec import Experiment
 from plait.training.run import Run

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from plait.experiments.errors import StoreError
-from plait.experiments.places import CHECKPOINTS, in_use
+from plait.experiments.folder import CHECKPOINTS, StoreError, in_use
 from plait.experiments.runner import POLL_SECONDS, keep, trained
 from plait.experiments.saved_models import check_models, model_folder
 from plait.experiments.shards import Shard

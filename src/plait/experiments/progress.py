@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from plait.checks import printable
-from plait.experiments.labels import cell_label
+from plait.experiments.fields import cell_label
 from plait.experiments.left_out import settings_of
 from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment

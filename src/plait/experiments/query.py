@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from plait.checks import shortened, unknown
-from plait.experiments.errors import StoreError
+from plait.experiments.folder import StoreError
 from plait.experiments.schema import COLUMNS
 from plait.experiments.sql_process import run_sql
 

@@ -14,9 +14,8 @@ from typing import Protocol
 import polars as pl
 
 from plait.experiments.edited_code import code_notes
-from plait.experiments.errors import StoreError, writing
-from plait.experiments.evaluations import MeasurableShard, evaluation_rows, wanted_evaluations
-from plait.experiments.schema import rows_of
+from plait.experiments.folder import StoreError, writing
+from plait.experiments.schema import MeasurableShard, evaluation_rows, rows_of, wanted_evaluations
 from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan_shards
 from plait.experiments.spec import Experiment
 from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, shards_said, stopped

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from plait.experiments.errors import StoreError
-from plait.experiments.places import MODELS, in_use
+from plait.experiments.folder import MODELS, StoreError, in_use
 from plait.experiments.store import Store
 from plait.training import Result, Run, train
 from plait.training.identity import member_id

@@ -10,7 +10,16 @@ import polars as pl
 
 from plait.checks.own_names import refuse_foreign
 from plait.experiments.shards import Shard
-from plait.training.identity import NUMERICS, canonical_json, code_json, member_id, stored_own_names
+from plait.training.evaluation import Evaluation, Measured
+from plait.training.identity import (
+    NUMERICS,
+    canonical_json,
+    code_json,
+    hashed,
+    identifying,
+    member_id,
+    stored_own_names,
+)
 from plait.training.run import Run, Train
 
 SCHEMA_VERSION = 5
@@ -184,3 +193,71 @@ def _parts(task: str, model: str, start: str | None, trust_code: bool) -> Run:
 def window_text(window: int | Sequence[int | None] | None) -> str:
     each = [window] if window is None or isinstance(window, int) else list(window)
     return "-".join("full" if size is None else str(size) for size in each)
+
+
+EVALUATION_COLUMNS: dict[str, pl.DataType] = {
+    "member": pl.String(),
+    "evaluation": pl.String(),
+    "schema_version": pl.Int64(),
+    "task": pl.String(),
+    "task_json": pl.String(),
+    "seq_len": pl.Int64(),
+    "sequences": pl.Int64(),
+    "accuracy": pl.Float64(),
+    "correct": pl.Int64(),
+    "scored": pl.Int64(),
+    "plait": pl.String(),
+    "torch": pl.String(),
+    "python": pl.String(),
+    "device": pl.String(),
+    "engine": pl.String(),
+    "threads": pl.Int64(),
+    "sequence_accuracy": pl.Float64(),
+}
+"""`member` is that of the members' table; `task`, `seq_len` and `sequences` are those of the measurement."""
+
+
+class MeasurableShard(TrainedShard, Protocol):
+    """What training returns for an ensemble, its weights still at hand."""
+
+    def evaluate(self, evaluation: Evaluation) -> Sequence[Measured]: ...
+
+
+def evaluation_id(evaluation: Evaluation) -> str:
+    """80 bits of the hash of what decides the sequences of an evaluation (beside a member's seed)."""
+    document = evaluation.to_json() | {"task": identifying(evaluation.task)}
+    return hashed(canonical_json({"evaluation": document, "numerics": NUMERICS}))
+
+
+def wanted_evaluations(run: Run, evaluations: Sequence[Evaluation]) -> frozenset[tuple[str, str]]:
+    """The pairs (member, evaluation) that an experiment asks of one run."""
+    member = member_id(run)
+    return frozenset((member, evaluation_id(evaluation.of(run.task))) for evaluation in evaluations)
+
+
+def evaluation_rows(shard: Shard, result: MeasurableShard, evaluations: Sequence[Evaluation]) -> pl.DataFrame:
+    """Every evaluation of every member; the members of `result` come in any order."""
+    provenance = provenance_of(result)
+    by_pair = {(run.train.lr, run.train.seed): run for run in shard.runs}
+    rows: list[dict[str, Any]] = []
+    for evaluation in evaluations:
+        found = result.evaluate(evaluation)
+        for member, measured in zip(result.members, found, strict=True):
+            run = by_pair[member.lr, member.seed]
+            rows.append(_evaluation_row(run, evaluation.of(run.task), measured) | provenance)
+    return pl.DataFrame(rows, schema=EVALUATION_COLUMNS)
+
+
+def _evaluation_row(run: Run, evaluation: Evaluation, measured: Measured) -> dict[str, Any]:
+    data = evaluation.to_json()
+    return {
+        "member": member_id(run),
+        "evaluation": evaluation_id(evaluation),
+        "schema_version": SCHEMA_VERSION,
+        "task": data["task"]["task"],
+        "task_json": canonical_json(data["task"]),
+        "seq_len": evaluation.seq_len,
+        "sequences": evaluation.sequences,
+        "accuracy": measured.correct / measured.scored if measured.scored else 0.0,
+        **measured._asdict(),
+    }

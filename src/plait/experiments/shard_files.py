@@ -18,7 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
-from plait.experiments.errors import StoreError
+from plait.experiments.folder import StoreError
 from plait.experiments.row_identity import wrong_identities
 from plait.experiments.schema import COLUMNS, OLDEST_VERSION, SCHEMA_VERSION, SINCE
 from plait.files import UNSEALED, broken, read_bounded, sealed

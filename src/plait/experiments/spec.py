@@ -19,9 +19,9 @@ from plait.experiments.fields import (
     is_among,
     known_paths,
     same,
+    value_text,
     with_fields,
 )
-from plait.experiments.labels import value_text
 from plait.experiments.settings import KEPT, Setting
 from plait.experiments.view import View
 from plait.layers.registry import layer_class

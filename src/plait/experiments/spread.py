@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from plait.experiments.edited_code import code_notes
-from plait.experiments.errors import StoreError
+from plait.experiments.folder import StoreError
 from plait.experiments.runner import (
     Trained,
     TrainRun,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from plait.experiments.errors import StoreError
+from plait.experiments.folder import StoreError
 from plait.experiments.schema import COLUMNS
 from plait.experiments.store import Store
 

@@ -19,11 +19,8 @@ from pathlib import Path
 
 import polars as pl
 
-from plait.experiments.claims import claim
-from plait.experiments.errors import StoreError, writing
-from plait.experiments.evaluations import EVALUATION_COLUMNS
-from plait.experiments.places import CHECKPOINTS, EVALUATIONS, both_places, in_use
-from plait.experiments.schema import COLUMNS
+from plait.experiments.folder import CHECKPOINTS, EVALUATIONS, StoreError, both_places, claim, in_use, writing
+from plait.experiments.schema import COLUMNS, EVALUATION_COLUMNS
 from plait.experiments.shard_files import Columns, Names, read_shard, shard_bytes, thinned
 from plait.experiments.shards import Shard
 from plait.files import sweep_parts, write_whole

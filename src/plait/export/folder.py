@@ -23,9 +23,15 @@ from plait.constructions import Plan
 from plait.export.bamba import bamba
 from plait.export.bamba_program import bamba_program
 from plait.export.bamba_stream import WindowNeededError
-from plait.export.blocks import check_blocks, gpt_neox_arguments, mamba_arguments, need_transformers
+from plait.export.blocks import (
+    check_blocks,
+    gpt_neox,
+    gpt_neox_arguments,
+    mamba_arguments,
+    need_transformers,
+    why_no_class,
+)
 from plait.export.mixers import TAKERS
-from plait.export.stock import gpt_neox, why_no_class
 from plait.files import write_whole
 from plait.layers import LayerSpec
 from plait.model import HybridLM

@@ -8,7 +8,7 @@ import polars as pl
 
 from plait.experiments import Cell, Experiment, Summary, summarise
 from plait.experiments.cells import placed_cells
-from plait.experiments.evaluations import evaluation_id
+from plait.experiments.schema import evaluation_id
 from plait.findings.series import Panel, panels, telling
 
 

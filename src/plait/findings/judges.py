@@ -11,8 +11,8 @@ from plait.experiments import Cell, Difference, headline_ratio, paired_differenc
 from plait.experiments.ratio import accuracy_crossing
 from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered
 from plait.findings.evidence import Evidence
+from plait.findings.members import held_to, is_pure
 from plait.findings.series import value_of
-from plait.findings.sides import held_to, is_pure
 from plait.findings.words import bracketed, decimals, ratio_text, signed
 
 Where = Mapping[str, Any]

@@ -11,7 +11,7 @@ from plait.experiments.statistics import change_of_difference
 from plait.findings.claims import Finding, Judge, Outcome, of_size
 from plait.findings.evidence import Evidence
 from plait.findings.judges import READING, Where, difference_text, having, training
-from plait.findings.sides import held_to
+from plait.findings.members import held_to
 from plait.findings.words import bracketed, decimals, signed
 
 Score = Literal["pooled", "sequences"]

@@ -119,7 +119,7 @@ class MambaLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, stream: Stream) -> None:
-        """By `spec.init` (see `plait.layers.starts`)."""
+        """By `spec.init` (see `plait.layers.initial`)."""
         mixer, init = self.mixer, self.spec.init
         self.norm.reset()
         fill_linear(mixer.in_proj, stream, draw=0, init=init)

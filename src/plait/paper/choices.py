@@ -11,8 +11,8 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
 from plait.findings.judges import trained_values
+from plait.findings.members import setting_ratios
 from plait.findings.readings import AS_TRAINED
-from plait.findings.sides import setting_ratios
 from plait.findings.words import ratio_text, span_text
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall, SelectiveCopying, Task

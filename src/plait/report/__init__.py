@@ -1,7 +1,7 @@
 """Tables, plots and reports of what the store holds."""
 
+from plait.findings.members import ratios_by_pattern
 from plait.findings.series import Line, Panel, Point, panels
-from plait.findings.sides import ratios_by_pattern
 from plait.report.comparisons import matrix_table, paired_table
 from plait.report.document import (
     Block,
@@ -23,7 +23,7 @@ from plait.report.plots import accuracy_panel, accuracy_plot, panel_alt, panel_p
 from plait.report.questions import rate_table, window_table
 from plait.report.ratio_plot import ratio_alt, ratio_plot
 from plait.report.reports import RESULTS, experiment_report, folder_report
-from plait.report.svg import svg_text
+from plait.report.svg_file import svg_text
 from plait.report.tables import ratio_table, results_table
 from plait.report.terminal import print_report, terminal_table
 

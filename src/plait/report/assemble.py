@@ -9,12 +9,10 @@ from functools import cache
 
 from plait.experiments import Cell, View, summarise
 from plait.findings.evidence import Evidence
-from plait.findings.figure import Figure
-from plait.findings.members import view_of
+from plait.findings.figure import Figure, StoredFigure
+from plait.findings.members import is_pure, ratios_by_pattern, view_of
 from plait.findings.readings import Reading
 from plait.findings.series import Panel, panels, telling
-from plait.findings.sides import is_pure, ratios_by_pattern
-from plait.findings.stored_figures import StoredFigure
 from plait.findings.verdicts import claim_text, found_text, judged, outcome_text
 from plait.paper.sources import RERUN_SOURCE
 from plait.report.comparisons import matrix_table, paired_table

@@ -11,7 +11,7 @@ from plait.experiments import Experiment, cell_label, cells, evaluated_cells, su
 from plait.findings.words import decimals
 from plait.memory import count
 from plait.report.document import Block, Column, Entry, Picture, Section, Table
-from plait.report.svg import hover
+from plait.report.svg_file import hover
 from plait.tasks import Task, task_name
 from plait.theory import ceiling_curve, scored_positions
 

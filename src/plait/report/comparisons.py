@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from plait.experiments import Cell, Difference, cell_label, paired_difference, value_text
+from plait.findings.members import is_pure
 from plait.findings.series import Panel
-from plait.findings.sides import is_pure
 from plait.findings.words import decimals
 from plait.report.document import Column, Entry, Table
 from plait.report.tables import difference_entries

@@ -10,12 +10,11 @@ from plait import Stream
 from plait.checks.values import unknown
 from plait.constructions import Plan, check_lemmas, copying_plan, cost, recall_plan
 from plait.report.document import Block, Column, Entry, Lines, Picture, Report, Section, Table
-from plait.report.growth import growth_table
 from plait.report.heat_map import heat_map, heat_map_alt
 from plait.report.inside import inside
 from plait.report.pass_diagram import pass_diagram, pass_diagram_alt
 from plait.report.tradeoff import tradeoff_blocks
-from plait.report.window import reach_table
+from plait.report.window import growth_table, reach_table
 from plait.tasks import DecodingRecall, SelectiveCopying
 
 SEQ_LEN = 100

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from plait.report.svg import svg_text
+from plait.report.svg_file import svg_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,9 +6,8 @@ from functools import cached_property
 
 from plait.experiments import Store
 from plait.findings.evidence import Evidence, StoredRows
-from plait.findings.figure import Figure
+from plait.findings.figure import Figure, StoredFigure, stored_figures
 from plait.findings.readings import AS_TRAINED, find_reading, read
-from plait.findings.stored_figures import StoredFigure, stored_figures
 from plait.paper import FIGURES, find_figure
 
 

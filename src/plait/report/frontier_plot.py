@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from plait.advisor.bounds import SizedBounds
 from plait.advisor.frontier import PlacedModel
 from plait.report.styles import GREEN, VERMILION
-from plait.report.svg import hover
+from plait.report.svg_file import hover
 from plait.theory import FrontierPoint, breakpoints
 
 if TYPE_CHECKING:

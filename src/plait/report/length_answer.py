@@ -11,15 +11,16 @@ from plait.report.document import Block, Column, Entry, Lines, Table
 from plait.report.proportion_answer import shown_reading
 from plait.report.wide_measured import (
     Lead,
+    layouts_part,
     lead_of,
     mean_entry,
     means_over,
     named,
+    positions_part,
     seeds_entry,
     summary_of,
     told,
 )
-from plait.report.wide_variants import layouts_part, positions_part
 
 LOGGED = {"hybrid": "0.711 to 0.733", "Transformer": "0.606 to 0.647", "Mamba": "about 0.2"}
 """Means over the lengths 10, 20, .. 190 that the released program logged."""

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from plait.experiments import Cell, summarise
-from plait.experiments.labels import cell_label
+from plait.experiments.fields import cell_label
 from plait.report.document import Picture
 from plait.training.curves import loss_figure
 from plait.training.identity import member_id

@@ -8,19 +8,22 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from plait.checks.values import unknown
+from plait.findings.evidence import Evidence
+from plait.findings.figure import StoredFigure
 from plait.findings.readings import AS_TRAINED, find_reading
-from plait.findings.stored_figures import StoredFigure
 from plait.paper import find_figure
-from plait.report.answers import answer_blocks
 from plait.report.assemble import figure_blocks, panel_pictures, picture_name
 from plait.report.ceilings import ceiling_blocks
 from plait.report.document import Block, Lines, Picture, Table
 from plait.report.folder_results import FolderResults
+from plait.report.length_answer import length_answer
 from plait.report.markdown import inert, markdown_table, markdown_text
+from plait.report.mixers_answer import mixers_answer
 from plait.report.origin import missing_lines, page_lines, reproduce_commands
 from plait.report.page_tables import OPEN_TABLES, TABLES, number_of
 from plait.report.paper_tables import contradicted_table, made_of_table, protocol_table
 from plait.report.programs import programs_table, read_programs
+from plait.report.proportion_answer import proportion_answer
 from plait.report.verdict_table import Linked, summary_blocks
 
 NOTHING = "*not run yet*"
@@ -208,3 +211,32 @@ def _value(page: MarkedPage, words: Sequence[str]) -> str:
     if row not in labels:
         return NOTHING
     return inert(table.rows[labels.index(row)][names.index(column)].text)
+
+
+ANSWERS: Mapping[str, tuple[Callable[..., tuple[Block, ...]], tuple[str, ...]]] = MappingProxyType(
+    {
+        "fig8": (length_answer, ("fig8", "tab1")),
+        "tab1": (proportion_answer, ("tab1",)),
+        "mixers": (mixers_answer, ("mixers",)),
+    }
+)
+"""By figure: what writes its answer, and the figures whose rows it reads."""
+
+
+def answer_blocks(name: str, results: FolderResults) -> tuple[Block, ...]:
+    """Nothing where nothing of the figure is stored.
+
+    Raises:
+        ValueError: a figure without an answer.
+    """
+    if name not in ANSWERS:
+        raise ValueError(unknown("answer", name, ANSWERS))
+    write, figures = ANSWERS[name]
+    if not results.figures[name].readings:
+        return ()
+    return write(*(_evidence(results, figure) for figure in figures))
+
+
+def _evidence(results: FolderResults, name: str) -> Evidence:
+    readings = results.figures[name].readings
+    return readings[0][1] if readings else results.of(name)[1]

@@ -3,12 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 
-from plait.findings.beside_paper import CLOSE, beside
+from plait.findings.beside_paper import CLOSE, Span, beside, taken_apart
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
+from plait.findings.members import is_pure, ratios_by_pattern
 from plait.findings.reported import Reference
-from plait.findings.sides import is_pure, ratios_by_pattern
-from plait.findings.taken_apart import Span, taken_apart
 from plait.findings.words import decimals, ratio_text, signed
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import packed

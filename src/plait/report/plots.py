@@ -13,7 +13,7 @@ from plait.findings.reported import Reference
 from plait.findings.series import Line, Panel, panels
 from plait.findings.words import decimals, point_text
 from plait.report.styles import Style, line_styles, pattern_style
-from plait.report.svg import hover
+from plait.report.svg_file import hover
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

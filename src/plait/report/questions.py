@@ -14,7 +14,7 @@ from plait.experiments import (
     paired_difference,
     summarise,
 )
-from plait.findings.sides import held_to, leaner_ratios, pure_and_hybrid
+from plait.findings.members import held_to, leaner_ratios, pure_and_hybrid
 from plait.findings.words import decimals, ratio_text
 from plait.report.document import Column, Entry, Table
 from plait.report.tables import difference_entries

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from plait.experiments import Interval, Ratio
-from plait.findings.sides import Ratios
+from plait.findings.members import Ratios
 from plait.findings.words import ratio_text
 from plait.report.plots import legend_below
 from plait.report.styles import SMALLEST_PURE, Style, pattern_style
-from plait.report.svg import hover
+from plait.report.svg_file import hover
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -9,10 +9,9 @@ import polars as pl
 from plait.checks import in_line
 from plait.experiments import Store, StoreError, aggregated
 from plait.findings.evidence import StoredRows
-from plait.findings.figure import Figure
+from plait.findings.figure import Figure, StoredFigure, stored_figures
 from plait.findings.members import cells_of_members
 from plait.findings.readings import AS_TRAINED, read
-from plait.findings.stored_figures import StoredFigure, stored_figures
 from plait.paper import catalogue
 from plait.report.assemble import figure_blocks, first_picture, member_blocks
 from plait.report.document import Column, Entry, Report, Section, Table

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from plait.experiments import Cell, Summary, cell_label, ratio_curve
 from plait.experiments.bootstrap import Statistic
-from plait.findings.sides import held_to, is_pure
+from plait.findings.members import held_to, is_pure
 from plait.findings.words import decimals, ratio_text
 from plait.report.document import Column, Entry, Table
 

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, value_text
 from plait.experiments.bootstrap import FEW_SEEDS
 from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS
+from plait.findings.members import ratios_by_pattern
 from plait.findings.reported import Reference, ReferenceRatio, nearest
-from plait.findings.sides import ratios_by_pattern
 from plait.findings.words import decimals, ratio_text, signed
 from plait.report.document import Column, Entry, Table
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from plait.constructions import tradeoff
 from plait.report.document import Block, Column, Entry, Picture, Table
 from plait.report.styles import pattern_style
-from plait.report.svg import hover
+from plait.report.svg_file import hover
 from plait.tasks import Task
 
 if TYPE_CHECKING:

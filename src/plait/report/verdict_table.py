@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from plait.findings.claims import Claim, Finding, Outcome
+from plait.findings.figure import StoredFigure
 from plait.findings.readings import Reading
-from plait.findings.stored_figures import StoredFigure
 from plait.findings.verdicts import judged, outcome_text
 from plait.report.document import Block, Column, Entry, Lines, Picture, Table
 

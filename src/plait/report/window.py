@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from plait.attack.certified import count_limits
-from plait.constructions import recall_plan, smallest_window, success_rate
+from plait.constructions import growth, recall_plan, smallest_window, success_rate
 from plait.model.compiled import can_compile
 from plait.random import TEST, Stream
 from plait.report.document import Column, Entry, Table
@@ -72,3 +72,39 @@ def _row(task: DecodingRecall, keys: int, sequences: int, seed: int) -> tuple[En
         Entry(text=f"{right:,}", value=right),
         Entry(text=f"{sequences:,}", value=sequences),
     )
+
+
+GROWTH_COLUMNS = (
+    Column(name="varied", title="varied", numeric=False),
+    Column(name="value", title="to"),
+    Column(name="width", title="width"),
+    Column(name="parameters", title="params"),
+    Column(name="mlp_units", title="MLP units", brief=False),
+    Column(name="ssm_state", title="states"),
+    Column(name="states_in_use", title="in use", brief=False),
+    Column(name="conv_tail", title="conv tail", brief=False),
+    Column(name="kv_cache", title="keys and values"),
+    Column(name="state_bits", title="bits held"),
+)
+
+
+def growth_table(construction: str) -> Table:
+    """Costs of the default layouts of one construction in float64, in closed form.
+
+    Args:
+        construction: "selective-copying" or "decoding-recall".
+    """
+    rows = [row for row in growth() if row["construction"] == construction]
+    return Table(
+        caption="How costs grow, the rest as in the experiments (float64)",
+        columns=GROWTH_COLUMNS,
+        rows=tuple(tuple(_entry(row[column.name]) for column in GROWTH_COLUMNS) for row in rows),
+        notes=(
+            "width grows with the logarithm of the vocabulary, working memory with numbers or register, "
+            "neither with the length",
+        ),
+    )
+
+
+def _entry(value: int | str) -> Entry:
+    return Entry(text=value if isinstance(value, str) else f"{value:,}", value=value)

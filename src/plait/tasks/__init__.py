@@ -4,7 +4,6 @@ from plait.tasks.associative_recall import AssociativeRecall
 from plait.tasks.base import SPECIALS, BuiltInTask, Composition, Targets, Task, sample_labelled
 from plait.tasks.decoding_recall import DecodingRecall
 from plait.tasks.dyck import Dyck
-from plait.tasks.exact import is_built_in, known_of
 from plait.tasks.flip_counting import FlipCounting
 from plait.tasks.follow_back import FollowBack
 from plait.tasks.fuzzy_recall import FuzzyRecall
@@ -17,7 +16,15 @@ from plait.tasks.n_gram_retrieval import NGramRetrieval
 from plait.tasks.needle import Needle
 from plait.tasks.noisy_recall import NoisyRecall
 from plait.tasks.position_retrieval import PositionRetrieval
-from plait.tasks.registry import TASKS, parse_task, task_from_json, task_name, task_to_json
+from plait.tasks.registry import (
+    TASKS,
+    is_built_in,
+    known_of,
+    parse_task,
+    task_from_json,
+    task_name,
+    task_to_json,
+)
 from plait.tasks.segmented_recall import SegmentedRecall
 from plait.tasks.selective_copying import SelectiveCopying
 from plait.tasks.string_copying import StringCopying

@@ -179,7 +179,7 @@ def sample_labelled(
         ValueError: as `sample`, or a user's task that returned another shape, another type, or tokens outside
             its vocabulary.
     """
-    from plait.tasks.exact import is_ours
+    from plait.tasks.registry import is_ours
 
     own = getattr(task, "sample_labelled", None)
     if is_ours(task):

@@ -5,17 +5,24 @@ parse_task("my_pkg.my_task:MyTask", {"n_words": 8})         a class with the mem
 parse_task("my_pkg.my_task:make", {"n_words": 8})           a function that gives a task
 parse_task("my_pkg.my_program:PROGRAM")                     a task itself
 task_to_json(task)  ->  {"task": name, "params": {...}}     and back by task_from_json
+
+What is known of the tasks of plait is known of exactly their classes.
+
+A subclass may answer otherwise, and a class may call itself what it likes: either is a user's own task, of which
+nothing is known but what its members say. So closed forms, families, constructions and shortcuts ask here, and never
+by `isinstance` or by a name.
 """
 
 import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from plait.checks import one_line, resolve, shortened, stored_name, unknown
 from plait.tasks.associative_recall import AssociativeRecall
-from plait.tasks.base import Task
+from plait.tasks.base import BuiltInTask, Task
 from plait.tasks.decoding_recall import DecodingRecall
 from plait.tasks.dyck import Dyck
 from plait.tasks.flip_counting import FlipCounting
@@ -209,3 +216,29 @@ def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+Known = TypeVar("Known")
+
+
+def is_built_in(task: object) -> bool:
+    """Whether the task's class is one of this package's, not derived from one."""
+    return any(type(task) is known for known in TASKS.values())
+
+
+def is_ours(task: object) -> bool:
+    """Whether the task's class stands in this package, those of experiments included: its samples and targets need no
+    checks, though nothing else may be known of it."""
+    task_class = type(task)
+    module = sys.modules.get(task_class.__module__)
+    in_package = task_class.__module__.partition(".")[0] == __name__.partition(".")[0]
+    return (
+        in_package
+        and issubclass(task_class, BuiltInTask)
+        and getattr(module, task_class.__qualname__, None) is task_class
+    )
+
+
+def known_of(task: object, table: Mapping[type, Known]) -> Known | None:
+    """What the table holds for exactly the task's class; None where it holds nothing."""
+    return next((known for task_class, known in table.items() if type(task) is task_class), None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from plait.checks import shortened
 from plait.deferred import deferred
 from plait.tasks.base import BuiltInTask, Targets, Task
-from plait.tasks.exact import is_ours
+from plait.tasks.registry import is_ours
 
 if TYPE_CHECKING:
     import torch

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from plait.theory.families.family import StateFamily
+
 
 @dataclass(frozen=True, kw_only=True)
 class PrintedTheorem:
@@ -38,3 +40,13 @@ class Bound:
     certified: int | Fraction | None = None
     found: bool = False
     printed: PrintedTheorem | None = None
+
+
+def filled_statement(family: StateFamily, seq_len: int) -> str:
+    """For which models and inputs the family's bits are needed, and of what."""
+    reach = len(family.filler)
+    return (
+        f"A model right at every scored position of every input of {seq_len} tokens, whose windows and convolutions "
+        f"reach back at most {reach} tokens in all, has this much in its recurrent states behind a filler of {reach} "
+        f"tokens: {family.description}."
+    )

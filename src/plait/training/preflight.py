@@ -14,7 +14,7 @@ from plait.model import HybridConfig, HybridLM
 from plait.random import Stream
 from plait.tasks.base import sample_labelled
 from plait.tasks.contract import check_task
-from plait.tasks.exact import is_ours
+from plait.tasks.registry import is_ours
 from plait.training.run import Run
 
 TRIED_TOKENS = 4

@@ -19,7 +19,7 @@ from plait.layers import LAYERS
 from plait.layers.registry import MIXERS
 from plait.random import DROPOUT, SELECT, TEST, TRAIN, Stream
 from plait.tasks.base import sample_labelled
-from plait.tasks.exact import is_ours
+from plait.tasks.registry import is_ours
 from plait.training import checkpoint as files
 from plait.training.engines import make_ensemble
 from plait.training.evaluate import answer_counts, eight_accuracy

@@ -1,8 +1,7 @@
 """Verification of any hybrid against the exact targets of its task."""
 
-from plait.verify.checks import MOST_INPUTS, Checks, Claims
 from plait.verify.constructed import Constructed, constructed, load_constructed
-from plait.verify.result import Counterexample, Verification, Verified
+from plait.verify.result import MOST_INPUTS, Checks, Claims, Counterexample, Verification, Verified
 from plait.verify.tally import Extreme, Tally
 from plait.verify.verification import check_vocabulary, verify
 

@@ -13,7 +13,7 @@ from plait.constructions.files import CONSTRUCTION
 from plait.model import HybridConfig, HybridLM, load
 from plait.model.checkpoint import load_config
 from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, Task, task_name
-from plait.verify.checks import Claims
+from plait.verify.result import Claims
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,12 +17,10 @@ from plait.model.compiled import can_compile
 from plait.random import TEST, Stream
 from plait.tasks import Task
 from plait.verify.adversarial import suite
-from plait.verify.checks import Checks
 from plait.verify.exhaustive import read_all, token_domain
-from plait.verify.inputs import labels, occurring_tokens
+from plait.verify.inputs import labels, occurring_tokens, shortest
 from plait.verify.reading import CompiledReader, InputReader, ModelReading, ParallelReader, logit_leads
-from plait.verify.result import Counterexample, Verified
-from plait.verify.shrink import shortest
+from plait.verify.result import Checks, Counterexample, Verified
 from plait.verify.tally import Extreme, Positions, Tally
 from plait.verify.workers import in_order
 

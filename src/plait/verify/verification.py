@@ -7,8 +7,7 @@ import torch
 
 from plait.model import HybridLM
 from plait.tasks import Task
-from plait.verify.checks import Checks, Claims
-from plait.verify.result import Verification
+from plait.verify.result import Checks, Claims, Verification
 from plait.verify.session import Progress, Session
 from plait.verify.workers import single_threads
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from plait.deferred import on_first_use
 
 if TYPE_CHECKING:
-    from plait.memory.huggingface.families import FAMILIES
-    from plait.memory.huggingface.family import ConfigFamily
+    from plait.memory.huggingface.families import FAMILIES, ConfigFamily
     from plait.memory.huggingface.read import known_model_types, read_config
 
 __all__ = ["FAMILIES", "ConfigFamily", "known_model_types", "read_config"]

@@ -9,8 +9,7 @@ from plait.files import read_json
 from plait.memory.architecture import Architecture
 from plait.memory.block import TRANSFORMERS, Layer
 from plait.memory.huggingface.body import Body
-from plait.memory.huggingface.families import FAMILIES
-from plait.memory.huggingface.family import ConfigFamily
+from plait.memory.huggingface.families import FAMILIES, ConfigFamily
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.generic import read_generic
 from plait.memory.huggingface.quantization import packing_of

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
 
-from plait.theory.checker.codecs.base import MOST_LENGTH, Codec, Reader
+from plait.theory.checker.codecs.base import MOST_LENGTH, Choices, Codec, Reader
 from plait.theory.checker.codecs.followers import Paths, Trees
 from plait.theory.checker.codecs.forests import Forests
 from plait.theory.checker.codecs.lists import Listed, Random
-from plait.theory.checker.codecs.rows import Choices
 from plait.theory.checker.codecs.slots import Slots, Union
 from plait.theory.checker.document import Refused
 from plait.theory.checker.game import Board

@@ -8,7 +8,6 @@ those that the tasks name, as restated in docs/theory.md, 1.
 from itertools import pairwise
 from typing import Any
 
-from plait.theory.checker.counting_rules import Dyck, FlipCounting, ModularCounting
 from plait.theory.checker.document import Refused
 from plait.theory.checker.lookup_rules import (
     FuzzyRecall,
@@ -19,7 +18,14 @@ from plait.theory.checker.lookup_rules import (
     SegmentedRecall,
 )
 from plait.theory.checker.parameters import check_probability, one_of, positive, positive_list
-from plait.theory.checker.place_rules import FollowBack, NGramRetrieval, StringCopying
+from plait.theory.checker.place_rules import (
+    Dyck,
+    FlipCounting,
+    FollowBack,
+    ModularCounting,
+    NGramRetrieval,
+    StringCopying,
+)
 from plait.theory.checker.row_rule import Rule, Tokens, Walk
 from plait.theory.checker.table_rules import MQAR, AssociativeRecall, MultiKeyRecall
 

@@ -9,12 +9,11 @@ from fractions import Fraction
 
 from plait.checks import check_integer
 from plait.tasks import MultiKeyRecall, known_of
-from plait.theory.bound import Bound
+from plait.theory.bound import Bound, filled_statement
 from plait.theory.certificate import state_certificate
 from plait.theory.families.family import LONGEST, StateFamily
 from plait.theory.hybrid.closed_forms import frontier_factors, frontier_states
 from plait.theory.hybrid.families import FAMILIES, filled_families
-from plait.theory.hybrid.statement import filled_statement
 from plait.theory.integers import log2_floor
 from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits, table_state_bits
 from plait.theory.states import state_factors

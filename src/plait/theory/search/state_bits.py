@@ -9,11 +9,10 @@ docs/theory.md, 4.8.
 from dataclasses import replace
 from fractions import Fraction
 
-from plait.theory.bound import Bound
+from plait.theory.bound import Bound, filled_statement
 from plait.theory.certificate import found_certificate
 from plait.theory.checker import check
 from plait.theory.families.family import StateFamily
-from plait.theory.hybrid.statement import filled_statement
 from plait.theory.recurrent import printed_of
 from plait.theory.search.copies import copied_candidates
 from plait.theory.search.followers import follower_candidates

@@ -15,12 +15,15 @@ from plait.theory.checker.codecs.base import (
     MOST_CELLS,
     Asked,
     AskQuery,
+    Choices,
     Codec,
     Reader,
+    Row,
+    Rows,
     checked_size,
     long_steps,
+    read_rows,
 )
-from plait.theory.checker.codecs.rows import Choices, Row, Rows, read_rows
 from plait.theory.checker.document import Refused
 
 

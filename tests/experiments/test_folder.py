@@ -6,7 +6,7 @@ import polars as pl
 from test_evaluations import LENGTHS, MEASURED, MeasuringTrainer
 
 from plait.experiments import Store, plan_shards, run_experiment
-from plait.experiments.places import CHECKPOINTS, EVALUATIONS, MODELS
+from plait.experiments.folder import CHECKPOINTS, EVALUATIONS, MODELS
 from plait.experiments.saved_models import model_folder
 
 
