@@ -137,8 +137,11 @@ def test_printed_numbers_that_no_seed_comes_near_are_open() -> None:
     said = text(proportion_answer(evidence("tab1", seeds=2))).split("\n")[0]
     assert "Further than 0.05 off and unexplained, so open: hybrid trained at 0.05 (0.47 for our 0.60" in said
     assert "2 seeds); " in said
+    assert "Transformer trained at 0.3 (0.64 for our 0.40" in said
+    assert "Transformer trained at 0.1 (" not in said, "0.40 is printed there"
     near = text(proportion_answer(evidence("tab1", seeds=2, sign=-1))).split("\n")[0]
-    assert "hybrid trained at 0.05 (" not in near, "half a unit in the last place may be off: .50 for .47"
+    assert "Transformer trained at 0.3 (" not in near, "the Transformer has about .6 now, 0.64 is printed"
+    assert "Transformer trained at 0.1 (0.40 for our 0.60" in near
 
 
 def test_no_answer_to_another_question() -> None:
