@@ -1,6 +1,6 @@
 """Programs for attention alone: what SSM layers would hold is looked up again, as far back as it may be."""
 
-from plait.compiler.lookups import Latest, Match, Mean, Previous
+from plait.compiler.lookups import Latest, Previous
 from plait.compiler.pointwise import Table, Token
 from plait.compiler.recurrent import Hold, Lag
 from plait.compiler.signals import Label
@@ -28,28 +28,6 @@ def without_states(statement: Statement, label: Label) -> Statement:
         gates = [Table(inputs=(token,), domain=(True, False), entries=known)]
     always = Table(inputs=(token,), domain=(True,), entries=(True,) * len(token.domain))
     return Latest(inputs=(signal, gates[0], always), domain=statement.domain, n_keys=1)
-
-
-def check_known(statement: Statement, label: Label) -> None:
-    """Refuses inputs that may hold anything where they are nothing, but decide where something is found.
-
-    Raises:
-        ValueError: there is such an input.
-    """
-    deciding: tuple[Statement, ...] = ()
-    if isinstance(statement, Match):
-        keys = statement.keys
-        if isinstance(statement, Latest):  # Lemma 12.15
-            keys = tuple(one for one in keys if not is_mixed_at_the_start(one))
-        deciding = (*keys, *((statement.condition,) if statement.condition is not None else ()))
-    elif isinstance(statement, Mean) or (isinstance(statement, Table) and statement.sees_nothing):
-        deciding = statement.inputs
-    for one in deciding:
-        if one.loose and not one.edged:
-            raise ValueError(
-                f"{_called(statement, label)}: without SSM layers its {one.kind} may hold anything at positions where "
-                "it is nothing, and decides what is found"
-            )
 
 
 def is_mixed_at_the_start(statement: Statement) -> bool:

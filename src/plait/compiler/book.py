@@ -6,14 +6,15 @@ from functools import cached_property
 
 import torch
 
+from plait.compiler.demands import root_of
 from plait.compiler.encoding import Code, Points, digits, flag, narrowed, number
 from plait.compiler.lookups import Match
-from plait.compiler.lower import Lowered, root_of, token_places
+from plait.compiler.lower import Lowered, token_places
 from plait.compiler.pointwise import Table
 from plait.compiler.recurrent import Count, Hold, Register, Since
 from plait.compiler.schedule import is_free, read_through
 from plait.compiler.staircase import Scalar
-from plait.compiler.statement import Statement, ancestors
+from plait.compiler.statement import Statement, Summing, ancestors
 from plait.compiler.values import Value, amounts_of
 from plait.constructions.register import Register as Bits
 from plait.constructions.register import largest_gap, widest_gap_decay
@@ -120,7 +121,9 @@ class Book:
             spread = float(bits.tail.abs().sum()) / 2.0
             return Scalar(statement=statement, column=column, spacing=bits.gap + 2.0 * spread, spread=spread)
         apart = column[:, 0].sort().values.diff()
-        return Scalar(statement=statement, column=column, spacing=float(apart.min()) if len(apart) else 1.0)
+        spacing = float(apart.min()) if len(apart) else 1.0
+        stays = isinstance(root, Summing) and root.stay
+        return Scalar(statement=statement, column=column, spacing=spacing, stays=stays)
 
     def _along_tables(self) -> list[Value]:
         """All tokens; those that a table of a number gives come first, in the order of its levels."""

@@ -7,7 +7,7 @@ that is rounding (docs/theory-constructions.md, section 12). All errors are in u
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -53,6 +53,11 @@ class Given:
     @property
     def either(self) -> float:
         return max(self.error, self.blank)
+
+    @property
+    def earlier(self) -> "Given":
+        """The same made at an earlier position, where a count may have left its range."""
+        return replace(self, inside=self.error, leaks=(max(self.leaks), max(self.leaks)))
 
 
 @dataclass(eq=False)
@@ -169,11 +174,13 @@ class Flow:
         return math.sqrt(residual.d_model * residual.bias**2 + math.fsum(squares))
 
     def _inside(self, base: Statement) -> float:
-        size = self.sizes[base]
-        if base.numeric:
-            known = float(self.stream.bases[base].norm(dim=-1).max())
-            return min(size, known + self.errors[base])
-        return size
+        """Likewise of a base's vector: what is carried of a count may come from where it had left its range."""
+        return self._within(base) if base.edged else self.sizes[base]
+
+    def _within(self, base: Statement) -> float:
+        """The largest length of a number's vector where it holds something within its range."""
+        known = float(self.stream.bases[base].norm(dim=-1).max())
+        return min(self.sizes[base], known + self.errors[base])
 
     @property
     def read_inside(self) -> float:
@@ -183,7 +190,8 @@ class Flow:
         """Lemma 12.2: the error of a feed's vector."""
         if feed.staircase is not None:
             reads = [(statement, choices[0]) for statement, choices in feed.needs]
-            return self.stairs(feed.staircase, reads, what)
+            given = self.stairs(feed.staircase, reads, what)
+            return given.earlier if any(lag for wire in feed.wires for lag in wire.taps) else given
         # The channels of a pair see opposite numbers to the last bit, so that what they err by is read once.
         steepest = 0.5 if feed.paired else STEEPEST
         error, gross = feed.constant.abs() * self.one, feed.constant.abs()
@@ -212,7 +220,7 @@ class Flow:
         """
         residual = self.stream.residual
         constant = residual.d_model * residual.bias**2 if centred else 0.0
-        off = long = inside = far = 0.0
+        off = long = inside = far = far_inside = 0.0
         own: set[Statement] = set()
         for (statement, column), weight in zip(reads, stairs.weights, strict=True):
             row = float(self.stream.weights(statement, column).norm()) * abs(weight)
@@ -221,12 +229,16 @@ class Flow:
             off += row * (self.anywhere(base) + self.read)
             long, far = long + row * math.sqrt(self.length**2 - constant), far + row * self.sizes[base]
             inside += row * math.sqrt(self.length_inside**2 - constant)
-        near = long * math.sqrt(self._square_near(own) - constant) / math.sqrt(self.length**2 - constant)
+            far_inside += row * self._inside(base)
+        near, most = long * math.sqrt(self._square_near(own) - constant), stairs.reach
+        near /= math.sqrt(self.length**2 - constant)
+        if stairs.beyond:  # something is given there, so that it counts as known
+            near, most = long, max(far, stairs.reach)
         off += self.units(5.0) * stairs.reach
         self.allow(f"the number that {what} reads", error=off, room=stairs.third / 4.0)
         lacking, top = UNSETTLED * stairs.highest_step, float(stairs.points.norm(dim=-1).max())
-        at_best, leak = self._units(stairs, inside, stairs.reach, self.length_inside)
-        known, _ = self._units(stairs, near, stairs.reach, self.length)
+        at_best, leak = self._units(stairs, inside, max(far_inside, stairs.reach), self.length_inside)
+        known, _ = self._units(stairs, near, most, self.length)
         anywhere, elsewhere = self._units(stairs, long, max(far, stairs.reach), self.length)
         return Given(
             inside=lacking + at_best, error=lacking + known, blank=lacking + anywhere, gross=top,
@@ -235,7 +247,8 @@ class Flow:
 
     def _square_near(self, own: set[Statement]) -> float:
         """The squared length of a stream vector where these numbers lie within their range."""
-        return self.length**2 - math.fsum(self.sizes[base] ** 2 - self._inside(base) ** 2 for base in own)
+        numbers = [base for base in own if base.numeric]
+        return self.length**2 - math.fsum(self.sizes[one] ** 2 - self._within(one) ** 2 for one in numbers)
 
     def _units(self, stairs: Staircase, long: float, reach: float, length: float) -> tuple[float, float]:
         """What the units' own roundings change, and what that of their sum does, in any direction.

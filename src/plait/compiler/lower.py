@@ -4,18 +4,18 @@ table, lags moved to where a convolution can take them, and numbers recoded wher
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from plait.compiler.alone import check_known, without_states
+from plait.compiler.alone import without_states
+from plait.compiler.demands import check_met, demands, needs_code
 from plait.compiler.interpreter import columns
-from plait.compiler.keyed import Keyed, without_attention
-from plait.compiler.lookups import AtDistance, Fetch, Match, Mean
-from plait.compiler.pointwise import Product, Table, Token
+from plait.compiler.keyed import without_attention
+from plait.compiler.pointwise import Table, Token
 from plait.compiler.program import Program
-from plait.compiler.recurrent import Count, Hold, Lag, Register
+from plait.compiler.recurrent import Hold, Lag
 from plait.compiler.signals import ANSWER, Label
-from plait.compiler.statement import Statement, Summing, ancestors
+from plait.compiler.statement import Statement, ancestors
 from plait.compiler.values import index_in
 
 MOST_FLAT = 4096
@@ -88,8 +88,7 @@ class _Lowering:
     def rewritten(self, statement: Statement, label: Label) -> Statement:
         for rule in _RULES:
             statement = rule(self, statement, label)
-        if not self.states:
-            check_known(statement, label)
+        check_met(statement, label, states=self.states)
         return self.kept(statement, label)
 
     def recoded(self, signal: Statement) -> Statement:
@@ -162,53 +161,12 @@ def _lag_inwards(lowering: _Lowering, statement: Statement, label: Label) -> Sta
 
 
 def _codes_where_needed(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
-    """Keys, queries, distances, bits, and what is held wherever it is known, are codes.
-
-    So is what is added or multiplied, and is not held as the number that it is.
-    """
-    inputs = list(statement.inputs)
-    wanted: Sequence[int]
-    if isinstance(statement, Match):
-        wanted = range(1, 1 + 2 * statement.n_keys)
-    elif isinstance(statement, AtDistance | Keyed):
-        wanted = range(1, 2)
-    elif isinstance(statement, Register) or (isinstance(statement, Hold) and len(inputs) == 1):
-        wanted = range(1)
-    elif isinstance(statement, Count | Mean | Product):
-        wanted = [place for place, signal in enumerate(inputs) if not is_its_number(signal)]
-    elif isinstance(statement, Table) and len(inputs) > 1:
-        wanted = _not_mixed(inputs, sees_nothing=statement.sees_nothing)
-    else:
-        return statement
-    for place in wanted:
-        inputs[place] = lowering.recoded(inputs[place])
-    return replace(statement, inputs=tuple(inputs))
-
-
-def is_its_number(signal: Statement) -> bool:
-    """Whether the stream holds the value itself, and 0 for nothing, if it holds a number.
-
-    A count goes on beyond its range, and older bits stand behind a register's.
-    """
-    return not signal.numeric or not isinstance(root_of(signal), Summing | Register)
-
-
-def _not_mixed(inputs: Sequence[Statement], *, sees_nothing: bool) -> list[int]:
-    """The places of a table's inputs that cannot be mixed with others as the numbers that they are.
-
-    Of numbers that go on beyond their range one can be, if it is nothing there and the table too; and of registers
-    one, since another's older bits would cover it.
-    """
-    roots = [root_of(signal) if signal.numeric else None for signal in inputs]
-    edged = [place for place, signal in enumerate(inputs) if signal.edged]
-    stays = [place for place, root in enumerate(roots) if isinstance(root, Summing) and root.stay]
-    registers = [place for place, root in enumerate(roots) if isinstance(root, Register)]
-    found = {
-        *(edged if len(edged) > 1 or sees_nothing else ()),
-        *stays,
-        *(registers if len(registers) > 1 else ()),
-    }
-    return sorted(found)
+    """Keys, queries, distances and bits are codes, and so is what is added or multiplied and not its value."""
+    inputs = tuple(
+        lowering.recoded(one) if needs_code(one, demand) else one
+        for one, demand in zip(statement.inputs, demands(statement), strict=True)
+    )
+    return statement if inputs == statement.inputs else replace(statement, inputs=inputs)
 
 
 def _looked_up_again(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
@@ -237,13 +195,6 @@ def _held_always(lowering: _Lowering, statement: Statement, label: Label) -> Sta
 _RULES: tuple[_Rule, ...] = (
     _one_table, _flattened, _lag_inwards, _held_always, _looked_up_again, _held_by_key, _codes_where_needed,
 )  # fmt: skip
-
-
-def root_of(statement: Statement) -> Statement:
-    """Where a number comes from: through lags, holds and lookups."""
-    while isinstance(statement, Lag | Hold | Fetch | Keyed) and statement.numeric:
-        statement = statement.inputs[0]
-    return statement
 
 
 def token_places(statement: Statement) -> list[int]:

@@ -39,8 +39,7 @@ def carried(flow: Flow, step: float) -> float:
 
 def through(value: Given, factor: float, size: float, *, more: float = 0.0) -> Given:
     """A vector of at most `size` that is multiplied by 1, up to `factor`, and gets `more` added."""
-    known = (one * (1.0 + factor) + size * factor + more for one in (value.inside, value.error))
-    inside, error = known
+    inside, error = (one * (1.0 + factor) + size * factor + more for one in (value.inside, value.error))
     blank = value.blank * (1.0 + factor) + more
     return Given(inside=inside, error=error, blank=blank, gross=value.gross, leaks=value.leaks)
 
@@ -59,7 +58,7 @@ def holds(flow: Flow, op: SsmOp) -> Given:
     value, gate = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     factor = carried(flow, _opened(flow, op, gate))
     size = float(op.columns.norm(dim=-1).max())
-    return through(value, factor, size, more=flow.seq_len * HELD * value.gross)
+    return through(value.earlier, factor, size, more=flow.seq_len * HELD * value.gross)
 
 
 def recalls(flow: Flow, op: SsmOp) -> Given:
@@ -74,7 +73,7 @@ def recalls(flow: Flow, op: SsmOp) -> Given:
     shown = query + flow.units(4.0 + FUNCTION)
     factor = (1.0 + carried(flow, step)) * (1.0 + shown) - 1.0
     size = float(op.columns.norm(dim=-1).max())
-    given = through(value, factor, size, more=(flow.seq_len * HELD + n * CLOSED) * value.gross)
+    given = through(value.earlier, factor, size, more=(flow.seq_len * HELD + n * CLOSED) * value.gross)
     # Of no query a gate reads its error alone, and silu(z) is at most |z|.
     return replace(given, blank=given.blank + n * query * value.gross * (1.0 + factor))
 

@@ -30,12 +30,14 @@ class Scalar:
     Args:
         column: 0 stands for nothing.
         spread: how far the number may lie from its column's entry, to either side (a register's older bits).
+        stays: beyond its range it counts as its nearest end.
     """
 
     statement: Statement
     column: Float[Tensor, "values 1"]
     spacing: float
     spread: float = 0.0
+    stays: bool = False
 
     @property
     def apart(self) -> float:
@@ -56,6 +58,7 @@ class Staircase:
         levels: all values of `y` that matter, rising.
         points: what is given at each.
         spread: how far `y` may lie from its level.
+        beyond: something is given where a number has left its range.
     """
 
     scalars: tuple[Scalar, ...]
@@ -63,6 +66,7 @@ class Staircase:
     levels: Float[Tensor, " levels"]
     points: Points
     spread: float
+    beyond: bool = False
 
     @cached_property
     def _all_heights(self) -> Float[Tensor, "steps width"]:
@@ -230,8 +234,9 @@ def _mixed(
         at[level] = point
     levels = sorted(at or {0.0: zero})
     spread = math.fsum(abs(weight) * one.spread for weight, one in zip(weights, scalars, strict=True))
+    beyond = any(one.stays or (one.statement.edged and table.sees_nothing) for one in scalars)
     found = Staircase(
         scalars=tuple(scalars), weights=tuple(weights), levels=torch.tensor(levels, dtype=torch.float64),
-        points=torch.stack([at.get(level, zero) for level in levels]), spread=spread,
+        points=torch.stack([at.get(level, zero) for level in levels]), spread=spread, beyond=beyond,
     )  # fmt: skip
     return found if found.third > 0.0 else None
