@@ -106,8 +106,7 @@ def _after(layout: Layout, flow: Flow, layer: ScheduledLayer, found: Mapping[Sta
         if statement is answer:
             answer_error = one.error + max(one.leaks)
     if answer in found:
-        code = float(layout.book.tokens.norm)
-        flow.sizes[answer] = math.hypot(flow.sizes.get(answer, 0.0), layout.gain * (code + answer_error))
+        flow.sizes[answer] = math.hypot(flow.sizes.get(answer, 0.0), _written(layout, flow, answer_error))
     _take_out(layout, flow, layer)
     added = flow.units(3.0) + flow.wides(n_terms)
     spill_inside, spill = spill + added * flow.length_inside, spill + added * flow.length
@@ -118,6 +117,15 @@ def _after(layout: Layout, flow: Flow, layer: ScheduledLayer, found: Mapping[Sta
         flow.errors[base] += spill + anywhere
         flow.blanks[base] += spill + anywhere
     return answer_error + spill / layout.gain if answer in found else 0.0
+
+
+def _written(layout: Layout, flow: Flow, error: float) -> float:
+    """By how much the answer's code lengthens the stream: it is written over the token, and what took its place."""
+    answer = layout.gain * (float(layout.book.tokens.norm) + error)
+    below = math.hypot(
+        *(flow.sizes[one] for one in (layout.lowered.token, *(t.new for t in layout.stream.taken)))
+    )
+    return math.sqrt(answer * (answer + 2.0 * below))
 
 
 def _take_out(layout: Layout, flow: Flow, layer: ScheduledLayer) -> None:

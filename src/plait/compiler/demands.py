@@ -35,9 +35,10 @@ CARRIED = Demand(code=False, exact=False, known=False)
 """Whatever stands there is passed on."""
 
 NUMBER = Demand(code=False, exact=True, known=False)
-AMOUNT = Demand(code=False, exact=True, known=True)
 ASKED = Demand(code=True, exact=True, known=False)
 DECIDING = Demand(code=True, exact=True, known=True)
+
+AMOUNT = Demand(code=False, exact=True, known=True)
 """Also what is asked of the inputs of any kind of statement that is not named below."""
 
 

@@ -60,6 +60,9 @@ class Language(Signals):
         given = table if nothing is None else with_nothing(table, missing, nothing, len(signals))
         entries = entries_of(given, seen, missing)
         domain = domain_of(entries, self._names)
+        # Of values that are equal, 1 and true, the domain's own.
+        own = {value: value for value in domain}
+        entries = tuple(None if entry is None else own[entry] for entry in entries)
         return self._made(Table(inputs=signals, domain=domain, entries=entries, sees_nothing=sees))
 
     def lag(self, signal: Statement, distance: int = 1) -> Statement:
