@@ -263,6 +263,12 @@ def table_of_nothing_in_a_table(p: Program) -> None:
     p.answer = p.table(lambda some, _: "c" if some is None else "ab"[some], p.some, p.others, partial=True)
 
 
+def product_with_what_is_never_true(p: Program) -> None:
+    p.never = p.table(lambda name: False, p.previous(p.token))
+    p.times = p.product(p.embed({"a": 1, "b": 2, "c": 3}), p.never)
+    p.answer = p.table(lambda times: "c", p.times)
+
+
 STATEMENTS: tuple[Callable[[Program], None], ...] = (
     lag, lag_of_nothing, token, embedding, hold, hold_without_gate, hold_of_nothing, hold_of_a_table, hold_twice,
     count, count_that_stays, count_since, count_of_a_table, count_of_a_count, since, since_that_stays, register,
@@ -272,7 +278,7 @@ STATEMENTS: tuple[Callable[[Program], None], ...] = (
     count_of_a_count_beyond_its_range, count_of_a_count_that_stays, mean_of_a_count, product_of_a_count,
     table_of_a_count_lagged, table_of_a_count_fetched, count_of_a_register, product_of_a_register,
     table_of_two_registers, register_of_a_count, count_and_reset_from_two_places, table_of_a_count_and_much_else,
-    table_of_nothing_in_a_table,
+    table_of_nothing_in_a_table, product_with_what_is_never_true,
 )  # fmt: skip
 """Each completes a program over the tokens a, b and c."""
 

@@ -1,4 +1,4 @@
-"""The proof of one compiled model in one type of number: bounds composed along its layers (Theorem 12.13)."""
+"""The proof of one compiled model in one type of number: bounds composed along its layers (Theorem 12.15)."""
 
 import math
 from collections.abc import Mapping

@@ -84,7 +84,7 @@ def check_met(statement: Statement, label: Label, *, states: bool) -> None:
         if not demand.known or not one.loose or one.edged:
             continue
         if isinstance(statement, Latest) and one in statement.keys and is_mixed_at_the_start(one):
-            continue  # Lemma 12.15
+            continue  # Lemma 12.14
         why = "" if states else "without SSM layers "
         raise ValueError(
             f"{label.name or statement.kind} ({label.where}): {why}its {one.kind} may hold anything at positions "

@@ -136,6 +136,8 @@ class Flow:
     def column(self, statement: Statement, choices: Sequence[Points], *, where: str = "anywhere") -> float:
         """The error of one column that is read, as `columns`."""
         weights = self.stream.any_weights(statement, choices)
+        if weights.numel() == 0:
+            return 0.0
         return float(weights.norm()) * sum(self._own_and_read(statement, where))
 
     def columns(self, statement: Statement, columns: Points, *, where: str = "something") -> float:

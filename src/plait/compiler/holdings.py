@@ -29,7 +29,7 @@ LEMMAS: dict[tuple[type[Statement], str], str] = {
     (Since, SSM): "12.6",
     (Register, SSM): "12.7",
     (Product, SSM): "12.8",
-    (Keyed, SSM): "12.14",
+    (Keyed, SSM): "12.13",
     (Table, TF): "12.3",
     (AtDistance, TF): "12.9",
     (Previous, TF): "12.9",
@@ -125,7 +125,7 @@ def _of_answer(layout: Layout, exact: Bounds, values: Places) -> list[Holding]:
     tolerance = max(behind) + layout.gain * exact.answer * answer_stretch(layout)
     return [
         Holding(
-            layer=len(layout.layers), subspace=name, lemma="12.13", expected=part, known=certain, tolerance=tolerance,
+            layer=len(layout.layers), subspace=name, lemma="12.15", expected=part, known=certain, tolerance=tolerance,
         )
         for (name, part), certain in zip(_parts(layout, token, expected), known, strict=True)
     ]  # fmt: skip

@@ -48,7 +48,7 @@ class ProgramPlan(Plan):
     """
 
     kind: ClassVar[str] = "program"
-    theorem: ClassVar[str] = "12.13"
+    theorem: ClassVar[str] = "12.15"
 
     task: Program
     base: int = 2
@@ -107,11 +107,11 @@ class ProgramPlan(Plan):
         return {}
 
     def margins(self) -> Margins:
-        """Theorem 12.13: of the last attention, and of the logits, with the part kept for rounding taken off."""
+        """Theorem 12.15: of the last attention, and of the logits, with the part kept for rounding taken off."""
         layout = self.layout
         exact = self.bounds(self._exact)
         code = layout.book.tokens
-        # 12.13: 3 lead/4 - c e' - m/G.
+        # 12.15: 3 lead/4 - c e' - m/G.
         signal = 0.75 * layout.lead - code.chord * exact.answer - layout.murmur / layout.gain
         last = self.residual.layer_factor(self.squares()[-1], eps=NORM_EPS)
         attention, mass = self._attention()

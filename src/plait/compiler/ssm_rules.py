@@ -62,7 +62,7 @@ def holds(flow: Flow, op: SsmOp) -> Given:
 
 
 def recalls(flow: Flow, op: SsmOp) -> Given:
-    """Lemma 12.14: as Lemma 12.5 for the state of the query's key; the outputs of all others are closed."""
+    """Lemma 12.13: as Lemma 12.5 for the state of the query's key; the outputs of all others are closed."""
     assert isinstance(op, Recalls)
     called, n = op.book.lowered.called(op.statement), len(op.keyed.keys)
     value, *fed = (flow.feed(feed, called) for feed in op.fed)

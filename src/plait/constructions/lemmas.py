@@ -40,8 +40,8 @@ STATEMENTS = {
     "12.9": "attention lies at the distance held",
     "12.10": "attention lies at the latest, or earliest, match",
     "12.12": "equal scores give the mean",
-    "12.14": "the value is that held for the query's key",
-    "12.13": "the target's logit leads every other",
+    "12.13": "the value is that held for the query's key",
+    "12.15": "the target's logit leads every other",
 }
 """What the lemmas say, in a line each."""
 
