@@ -152,6 +152,11 @@ def mean(p: Program) -> None:
     p.answer = p.table(lambda share: "a" if share > Fraction(1, 2) else "b", p.share)
 
 
+def mean_of_positive_amounts(p: Program) -> None:
+    p.share = p.mean(p.embed({"a": 1, "b": 2, "c": 4}), last=3)
+    p.answer = p.table(lambda share: "abc"[int(3 * share) % 3], p.share)
+
+
 def mean_of_nothing(p: Program) -> None:
     p.share = p.mean(p.embed({"a": 2, "b": -1, "c": None}), last=2)
     p.answer = p.table(lambda share: "abc"[int(2 * share) % 3], p.share)
@@ -278,7 +283,7 @@ STATEMENTS: tuple[Callable[[Program], None], ...] = (
     count_of_a_count_beyond_its_range, count_of_a_count_that_stays, mean_of_a_count, product_of_a_count,
     table_of_a_count_lagged, table_of_a_count_fetched, count_of_a_register, product_of_a_register,
     table_of_two_registers, register_of_a_count, count_and_reset_from_two_places, table_of_a_count_and_much_else,
-    table_of_nothing_in_a_table, product_with_what_is_never_true,
+    table_of_nothing_in_a_table, mean_of_positive_amounts, product_with_what_is_never_true,
 )  # fmt: skip
 """Each completes a program over the tokens a, b and c."""
 

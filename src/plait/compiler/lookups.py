@@ -199,6 +199,7 @@ class Mean(Numeric):
         n = (here + 1).clamp(max=self.last)
         total = total[..., 1:] - total[..., here + 1 - n]
         low, high = mean_ends(self.inputs[0])
+        low, high = min(low, 0), max(high, 0)  # fewer positions than `last` sum to less
         index, span = index_in(self.domain), self.last * (high - low) + 1
         table = [
             index.get(Fraction(more + self.last * low, count), NOTHING)

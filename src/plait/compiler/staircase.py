@@ -138,6 +138,9 @@ class Staircase:
         return float(self.levels.abs().max()) + self.spread
 
 
+NARROWEST = 2.0**-30
+"""Levels nearer than this, beside the largest, are one level: sums of columns and spreads have rounded."""
+
 MOST_COMBINATIONS = 2**18
 """Entries of all mixes that are tried, about."""
 
@@ -239,4 +242,4 @@ def _mixed(
         scalars=tuple(scalars), weights=tuple(weights), levels=torch.tensor(levels, dtype=torch.float64),
         points=torch.stack([at.get(level, zero) for level in levels]), spread=spread, beyond=beyond,
     )  # fmt: skip
-    return found if found.third > 0.0 else None
+    return found if found.third > NARROWEST * max(found.reach, 1.0) else None
