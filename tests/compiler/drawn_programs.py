@@ -13,6 +13,12 @@ KINDS = (
     "automaton", "previous",
 )  # fmt: skip
 
+NUMBERS = (
+    "count", "count", "count_since", "since", "register", "register", "product", "mean", "table_of_two", "partial",
+    "lag", "hold", "at_distance",
+)  # fmt: skip
+"""Of every other program: what makes numbers that are not their values, and what reads them."""
+
 MOST = 200
 """Values of a signal."""
 
@@ -25,6 +31,7 @@ def drawn(seed: int) -> Program:
 class _Draw:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self.kinds = NUMBERS if seed % 2 else KINDS
         self.p = Program("abc")
         choice = self.random.choice
         self.signals: list[Statement] = [
@@ -41,7 +48,7 @@ class _Draw:
             if len(self.signals) == wanted:
                 break
             try:
-                found = self.statement(self.random.choice(KINDS))
+                found = self.statement(self.random.choice(self.kinds))
             except (ValueError, IndexError):  # refused, or nothing to read
                 continue
             if len(found.domain) <= MOST:
@@ -68,7 +75,7 @@ class _Draw:
             case "since":
                 return p.since(flag(), most=upto(1, 4), stay=choice([True, False]))
             case "register":
-                return p.register(number(), upto(1, 3))
+                return p.register(number(), upto(1, 2))
             case "product":
                 return p.product(number(), number())
             case "at_distance":
@@ -83,11 +90,11 @@ class _Draw:
             case "table":
                 return p.table(self.entries([0, 1, 2, "a", "b", None]), any_())
             case "table_of_two":
-                return p.table(self.entries([0, 1, 2, None]), any_(), any_())
+                return p.table(self.entries([0, 1, 2, None]), self.either(), self.either())
             case "table_of_three":
                 return p.table(self.entries([True, False, None]), any_(), any_(), any_())
             case "partial":
-                return p.table(self.entries([0, 1, "a"]), any_(), any_(), partial=True)
+                return p.table(self.entries([0, 1, "a"]), self.either(), self.either(), partial=True)
             case "condition":
                 return p.table(self.entries([True, False]), any_())
             case _:
@@ -95,9 +102,15 @@ class _Draw:
                 return p.automaton(table, on, start=0, length=choice([None, 6]))
 
     def any(self, good: Callable[[Statement], bool] = lambda _: True) -> Statement:
-        """One of the signals, more often one of the last."""
+        """One of the signals, more often one of the last; among numbers, one that was made."""
         found = [one for one in self.signals if good(one)]
+        if self.kinds is NUMBERS and self.random.random() < 0.7:
+            found = [one for one in found if one.numeric] or found
         return self.random.choice(found[-4:] if self.random.random() < 0.6 else found)
+
+    def either(self) -> Statement:
+        """What a table reads: a number in every other program."""
+        return self.number() if self.kinds is NUMBERS else self.any()
 
     def number(self) -> Statement:
         return self.any(lambda one: all(isinstance(value, int) for value in one.domain))
