@@ -172,7 +172,7 @@ class TestOneModel:
         direction = near_one(("SSM-SSM",), enough=0.99)(found(*cells))
         assert direction is not None
         assert direction.outcome is Outcome.DIRECTION
-        for limit, outcome in ((0.5, Outcome.NOT), (0.99, Outcome.REPRODUCED)):
+        for limit, outcome in ((0.5, Outcome.NOT), (0.9701, Outcome.DIRECTION), (0.99, Outcome.REPRODUCED)):
             low = stays_below("SSM-SSM", accuracy=limit, parameters=9_000)(found(*cells))
             assert low is not None
             assert low.outcome is outcome

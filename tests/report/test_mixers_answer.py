@@ -84,7 +84,13 @@ def test_partial_rows_are_said_to_be_partial():
 
 @pytest.mark.parametrize(
     ("alone", "before", "said"),
-    [(0.95, 0.99, "it does not"), (0.5, 0.95, "it does:"), (0.3, 0.6, "it has too little either way")],
+    [
+        (0.95, 0.99, "it does not:"),
+        (0.5, 0.95, "it does:"),
+        (0.3, 0.6, "it has too little either way"),
+        (0.899, 0.99, "it does not, by the mean alone:"),
+        (0.5, 0.899, "it does, by the mean alone:"),
+    ],
 )
 def test_whether_a_delta_rule_needs_attention(alone: float, before: float, said: str):
     (_, second, _), _ = told(three("multi-key-recall", "KDA", alone, before))

@@ -221,7 +221,7 @@ def near_one(
 def stays_below(
     pattern: str, *, accuracy: float, parameters: int, where: Where = MappingProxyType({})
 ) -> Judge:
-    """No width of `pattern` up to so many parameters has a mean of `accuracy`."""
+    """No width of `pattern` up to so many parameters has `accuracy`; in direction only where means alone say so."""
 
     def judge(found: Evidence) -> Finding | None:
         cells = [c for c in having(found.cells, {**where, PATTERN: pattern}) if c.parameters <= parameters]
@@ -230,7 +230,9 @@ def stays_below(
         best = max(cells, key=lambda cell: found.summary(cell).mean)
         summary = found.summary(best)
         high = summary.mean if summary.interval is None else summary.interval.high
-        outcome = Outcome.REPRODUCED if high < accuracy else Outcome.NOT
+        outcome = Outcome.REPRODUCED if high < accuracy else Outcome.DIRECTION
+        if summary.mean >= accuracy:
+            outcome = Outcome.NOT
         ours = f"at most {bracketed(summary)} at {best.parameters:,} parameters"
         return Finding(outcome=outcome, ours=ours, **training(found, cells))
 

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from plait.experiments import Cell, Difference, paired_difference
+from plait.experiments import Cell, Difference, Summary, paired_difference
 from plait.findings.claims import Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.together import all_right, few_false
@@ -154,9 +154,9 @@ def _need_of(found: Evidence, words: str, pairs: Sequence[_Pair], size: str) -> 
     before = max(pairs, key=lambda pair: found.summary(pair.before).mean)
     left, right = found.summary(alone.alone), found.summary(before.before)
     if left.mean >= ENOUGH:
-        need = "it does not"
+        need = f"it does not{_unless_sure(left)}"
     elif right.mean >= ENOUGH:
-        need = "it does"
+        need = f"it does{_unless_sure(right)}"
     else:
         need = "it has too little either way"
     adding = [pair.mixer for pair in pairs if pair.adds]
@@ -165,6 +165,12 @@ def _need_of(found: Evidence, words: str, pairs: Sequence[_Pair], size: str) -> 
         f"on {words} {need}: at {size} parameters the best alone is {alone.mixer} with {bracketed(left)}, before "
         f"attention {before.mixer} with {bracketed(right)}, and of {_listed([pair.mixer for pair in pairs])} {adds}"
     )
+
+
+def _unless_sure(summary: Summary) -> str:
+    """What is added where the mean alone is enough, and the interval reaches below."""
+    low = summary.mean if summary.interval is None else summary.interval.low
+    return "" if low >= ENOUGH else ", by the mean alone"
 
 
 def _together(found: Evidence, outcomes: Outcomes) -> str:

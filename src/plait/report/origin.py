@@ -1,5 +1,6 @@
 """Where the rows of a figure are from: how they were trained, what is missing, versions, devices, the command."""
 
+import re
 from collections.abc import Sequence
 from itertools import chain
 
@@ -26,6 +27,9 @@ _UNRECORDED = {"not installed": "run from a source tree, its version not recorde
 
 MOST_NAMED = 8
 NOT_TRAINED = ": not run"
+
+_COUNTED = re.compile(r" and (\d+) more models?$")
+"""How `left_out` ends a list of models that it cut."""
 
 
 def origin_sections(
@@ -114,8 +118,10 @@ def _missing(experiment: Experiment, stored: StoredRows) -> tuple[str, ...]:
 
 def _shortened(line: str) -> str:
     """Models that were not run, by name if they are few."""
-    labels = line.removesuffix(NOT_TRAINED).split(", ")
-    return line if len(labels) <= MOST_NAMED else f"{len(labels)} of its models{NOT_TRAINED}"
+    models = line.removesuffix(NOT_TRAINED)
+    beyond = _COUNTED.search(models)
+    n_models = len(_COUNTED.sub("", models).split(", ")) + (int(beyond[1]) if beyond else 0)
+    return line if n_models <= MOST_NAMED else f"{n_models} of its models{NOT_TRAINED}"
 
 
 def _made_by(rows: pl.DataFrame) -> str:

@@ -149,7 +149,7 @@ def made_of_table(of: Callable[[str], tuple[Figure, Evidence]]) -> Table | None:
                 _text(ratio_text(curve[0])),
             ]
         )
-    made = (f"of it by not having {change}" for change in changes)
+    made = (f"then {change}: smaller by" for change in changes)
     labels = ("as it was run", *made, "left with all of these", "each model at its best")
     return Table(
         caption="What the paper's ratios are made of",

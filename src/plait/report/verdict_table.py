@@ -1,6 +1,6 @@
 """How many claims hold, and the table of all of them: claim, others', ours, verdict, each cell short."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.figure import StoredFigure
@@ -93,13 +93,14 @@ def claims_table(
     else:
         columns += [Column(name=name, title=name, numeric=False) for name in ("ours", "verdict")]
     rows: list[tuple[Entry, ...]] = []
+    titles = {reading.name: reading.title for one in figures for reading, _ in one.readings}
     many = [one for one in figures if own and _has_many_questions(one)]
     for name, claim, by_reading in _claims(one for one in figures if one not in many):
         if claim.is_own != own:
             continue
         entries = [_entry(linked(name, claim.statement) if linked else claim.statement)]
         if own:
-            entries.append(_entry(_short(next(iter(by_reading.values()), None))))
+            entries.append(_entry(_own_answer(by_reading, titles)))
         else:
             entries.append(_entry(_cut(claim.paper)))
             for reading in readings:
@@ -133,6 +134,13 @@ def _together(stored: StoredFigure, linked: Linked | None) -> tuple[Entry, ...]:
     words = f"of {len(found)}: yes {yes}, in part {direction}, no {no}, open {unsaid}"
     question = stored.figure.experiment.question
     return _entry(linked(stored.figure.name, question) if linked else question), _entry(words)
+
+
+def _own_answer(by_reading: Mapping[str, Finding | None], titles: Mapping[str, str]) -> str:
+    """That of the first reading, which is named where there are others."""
+    name, finding = next(iter(by_reading.items()), ("", None))
+    several = finding is not None and len(by_reading) > 1
+    return _cut(f"{titles[name]}: {_short(finding)}") if several else _short(finding)
 
 
 def _cut(text: str) -> str:
