@@ -8,6 +8,7 @@ from made_up_rows import made_up_rows
 
 from plait.cli.values import parse_choices
 from plait.experiments import Cell
+from plait.experiments.cell import at_its_best
 from plait.findings.claims import Finding, Outcome, of_size, ordered, shown_by
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.judges import (
@@ -421,6 +422,13 @@ def test_models_trained_alike_are_told_together():
     assert protocol_lines(cells) == (
         "1 model with 8 seeds at learning rate 0.001: TF-TF d8 window 20",
         "2 models with 8 seeds at learning rates 0.001, 0.01: TF-TF d16 window 20, SSM-TF d8 window 20",
+    )
+
+
+def test_seeds_that_lack_a_rate_and_rates_of_two_settings_are_told_apart():
+    bare, dropped = cell("TF-TF", 9, 0.5, 0.6), cell("TF-TF", 9, 0.3, 0.4).of_seeds(range(3))
+    assert protocol_lines([at_its_best([bare, dropped])]) == (
+        "1 model with 8 seeds (3 of them at every rate) at learning rates 0.001, 0.01, 4 with those of each setting",
     )
 
 

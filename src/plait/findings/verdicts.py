@@ -14,16 +14,18 @@ MOST_LABELS = 6
 
 
 def protocol_lines(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """How many seeds and which learning rates each model has, models alike together."""
-    groups: dict[tuple[int, tuple[float, ...]], dict[str, None]] = {}
+    """How many seeds, how many of them at every rate, and which rates each model has, models alike together."""
+    groups: dict[tuple[int, int, tuple[float, ...]], dict[str, None]] = {}
     for cell in cells:
         settings = {path: value for path, value in cell.settings.items() if not path.startswith("test.")}
-        groups.setdefault((len(cell.seeds), cell.lrs), {})[cell_label(settings)] = None
+        trained = len(cell.seeds), len(cell.complete_seeds), cell.lrs
+        groups.setdefault(trained, {})[cell_label(settings)] = None
     lines = []
-    for (n_seeds, lrs), labels in groups.items():
+    for (n_seeds, n_complete, lrs), labels in groups.items():
         few = f": {', '.join(labels)}" if len(groups) > 1 and len(labels) <= MOST_LABELS else ""
         models = f"{len(labels)} model{'' if len(labels) == 1 else 's'}"
         seeds = f"{n_seeds} seed{'' if n_seeds == 1 else 's'}"
+        seeds += f" ({n_complete} of them at every rate)" if n_complete < n_seeds else ""
         lines.append(f"{models} with {seeds} at {_rates_text(lrs)}{few}")
     return tuple(lines)
 
@@ -36,9 +38,12 @@ def judged(claim: Claim, found: Evidence) -> Finding | None:
 
 
 def _rates_text(lrs: Sequence[float]) -> str:
-    if len(lrs) > 3:
-        return f"{len(lrs)} learning rates from {lrs[0]:g} to {lrs[-1]:g}"
-    return f"learning rate{'' if len(lrs) == 1 else 's'} {', '.join(f'{lr:g}' for lr in lrs)}"
+    """A rate stands once for every setting that has it."""
+    rates = tuple(dict.fromkeys(lrs))
+    settings = f", {len(lrs)} with those of each setting" if len(rates) < len(lrs) else ""
+    if len(rates) > 3:
+        return f"{len(rates)} learning rates from {rates[0]:g} to {rates[-1]:g}{settings}"
+    return f"learning rate{'' if len(rates) == 1 else 's'} {', '.join(f'{lr:g}' for lr in rates)}{settings}"
 
 
 def claim_text(claim: Claim) -> str:
