@@ -1,11 +1,16 @@
 """Cells: the stored members as tables, complete or not."""
 
+import math
+from dataclasses import replace
+
+import numpy as np
 import polars as pl
 import pytest
 from fake_training import FakeTrainer, small_experiment
 from made_up import made_up_cell
 
-from plait.experiments import Store, cells, run_experiment, summarise
+from plait.experiments import Store, cells, paired_difference, run_experiment, summarise
+from plait.experiments.bootstrap import Interval
 from plait.experiments.cell import at_its_best
 
 SMALL = small_experiment(steps=2, widths=(4,), seeds=range(3), lrs=(1e-3, 1e-2))
@@ -49,6 +54,22 @@ def test_a_seed_that_lacks_another_rate_counts_at_the_chosen_one(tmp_path):
     assert first.means[other] == pytest.approx(whole.accuracy[other][[0, 2]].mean())
     alone = first.of_seeds((1,))
     assert (alone.lrs, alone.accuracy.item()) == ((whole.lrs[chosen],), whole.accuracy[chosen][1])
+
+
+def test_seeds_that_would_choose_a_rate_at_which_others_were_not_trained_choose_among_those_of_all():
+    """The seed 3 alone has every rate, and would choose the one that 4 and 5 lack: their accuracy there is unknown."""
+    nan = math.nan
+    cell = made_up_cell([[0.5, 0.5, 0.5, 0.9, nan, nan], [0.8] * 6])
+    cell = replace(cell, trained=~np.isnan(cell.accuracy)).settled()
+    assert (summarise(cell).chosen, cell.complete_seeds) == (1, (0, 1, 2, 3))
+    some = cell.of_seeds((3, 4, 5))
+    found = summarise(some)
+    assert (some.seeds, some.lrs, found.mean) == ((3, 4, 5), (cell.lrs[1],), pytest.approx(0.8))
+    beside = made_up_cell([[0.7] * 3], seeds=(3, 4, 5))
+    difference = paired_difference(cell, beside)
+    assert (difference.seeds, difference.mean) == (3, pytest.approx(0.1))
+    assert difference.interval == Interval(low=pytest.approx(0.1), high=pytest.approx(0.1))
+    assert cell.of_seeds((2, 4)).lrs == cell.lrs, "what they choose was trained with both"
 
 
 def test_two_settings_are_chosen_between_by_the_seeds_of_both_and_told_of_all():

@@ -99,10 +99,13 @@ class Cell:
         return tuple(seed for seed, every in zip(self.seeds, complete.tolist(), strict=True) if every)
 
     def of_seeds(self, seeds: Sequence[int]) -> Cell:
-        """The same with some of its seeds, in this order; rates that not all of them have fall away if none has all."""
+        """The same with some of its seeds, in this order.
+
+        Rates that not all of them have fall away if none has all, or if one of those rates would be chosen.
+        """
         columns = [self.seeds.index(seed) for seed in seeds]
         cut = self._cut(lambda table: table[:, columns], seeds=tuple(seeds))
-        if cut.trained is None or cut.trained.all(axis=0).any():
+        if cut.trained is None or cut._at_chosen().all():
             return cut
         return cut.of_rates(np.flatnonzero(cut.trained.all(axis=1)).tolist())
 
@@ -115,17 +118,23 @@ class Cell:
         """The same without the seeds that were not trained at the rate that is chosen."""
         if self.trained is None or self.trained.all():
             return replace(self, trained=None)
-        complete = self.trained.all(axis=0)
-        if self.by == "early" and (self.early is None or np.isnan(self.early[:, complete]).all()):
-            kept = complete
-        else:
-            kept = self.trained[int(self.rule.chosen(once(len(self.seeds)))[0])]
-        columns = np.flatnonzero(kept).tolist()
+        columns = np.flatnonzero(self._at_chosen()).tolist()
         seeds = tuple(self.seeds[column] for column in columns)
         cut = self._cut(lambda table: table[:, columns], seeds=seeds)
         assert cut.trained is not None
         lost = int(self.trained.sum()) - int(cut.trained.sum())
         return replace(cut, unused=self.unused + lost, trained=None if cut.trained.all() else cut.trained)
+
+    def _at_chosen(self) -> NDArray[np.bool_]:
+        """Of every seed, whether it was trained at the rate that is chosen.
+
+        Only those that have every rate where nothing chooses: where that is none, or none with the losses of its rule.
+        """
+        complete = np.asarray(self.was_trained.all(axis=0), dtype=np.bool_)
+        unchosen = self.by == "early" and (self.early is None or np.isnan(self.early[:, complete]).all())
+        if unchosen or not complete.any():
+            return complete
+        return self.was_trained[int(self.rule.chosen(once(len(self.seeds)))[0])]
 
     def _complete(self) -> NDArray[np.bool_] | None:
         """Of every seed, whether it has every rate; None where all have."""

@@ -83,7 +83,8 @@ def ratio_curve(
     """The ratio as a function of the accuracy, from the same bootstrap samples throughout.
 
     Args:
-        statistic: of a cell's seeds, in place of their mean; it chooses the learning rates as well.
+        statistic: of a cell's seeds, in place of their mean; it chooses the learning rates as well, and so is of the
+            seeds alone that were trained at every rate.
 
     Raises:
         ValueError: as `headline_ratio`.
@@ -93,8 +94,10 @@ def ratio_curve(
     for accuracy in accuracies:
         if not 0 < accuracy <= 1:
             raise ValueError(f"a ratio needs an accuracy in (0, 1], got {accuracy}")
-    n_seeds = min(len(cell.seeds) for cell in (*pure, *hybrid))
     sides = pure, hybrid
+    if statistic is not None:
+        sides = tuple([cell.of_seeds(cell.complete_seeds) for cell in side] for side in sides)
+    n_seeds = min(len(cell.seeds) for side in sides for cell in side)
     means = [_curves(side, None, statistic) for side in sides]
     resampled = [_curves(side, samples, statistic) for side in sides] if n_seeds >= 2 else None
     found: list[Ratio] = []
@@ -140,8 +143,6 @@ def _curves(cells: Sequence[Cell], samples: int | None, statistic: Statistic | N
 
 def _centres(cell: Cell, samples: int | None, statistic: Statistic | None) -> NDArray[np.float64]:
     """The cell's mean or other statistic, in each bootstrap sample or once for all seeds."""
-    if statistic is not None:
-        cell = cell.of_seeds(cell.complete_seeds)
     n_seeds = len(cell.seeds)
     drawn = once(n_seeds) if samples is None else resampled(n_seeds, samples=samples)
     if statistic is not None:
