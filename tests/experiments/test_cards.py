@@ -39,6 +39,11 @@ class Refusing(FakeTrainer):
         raise ValueError("out of memory on a card; 2 sequences a step would fit")
 
 
+class Talking(FakeTrainer):
+    def __call__(self, run, **keywords):
+        raise ValueError("out of memory " + 200_000 * "x")
+
+
 class Dying(FakeTrainer):
     def __call__(self, run, **keywords):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -152,6 +157,11 @@ def test_several_experiments_share_the_processes_and_a_folder_longest_first(tmp_
 def test_what_a_process_refuses_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^out of memory on a card; 2 sequences a step would fit$"):
         run_on_cards([(EXPERIMENT, tmp_path)], cards=1, train=Refusing(), device="cpu")
+
+
+def test_processes_that_say_more_than_a_pipe_holds_end(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^out of memory x{200000}$"):
+        run_on_cards([(EXPERIMENT, tmp_path)], cards=2, train=Talking(), device="cpu")
 
 
 def test_processes_that_are_all_lost_leave_what_is_stored(tmp_path: Path) -> None:

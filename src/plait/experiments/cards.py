@@ -7,9 +7,9 @@ processes stand for cards.
 
 import multiprocessing
 import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from pickle import PicklingError
@@ -85,7 +85,7 @@ def run_on_cards(
                 given = (plain, how, {**environment, **service}, said)
                 workers.append(context.Process(target=work, args=given, daemon=True))
                 workers[-1].start()
-            _look_on(workers, jobs, watch)
+            lines = _look_on(workers, jobs, said, watch)
         except KeyboardInterrupt:
             raise stopped(*(job.kept for job in jobs)) from None
         except (PicklingError, AttributeError, TypeError) as error:
@@ -98,7 +98,7 @@ def run_on_cards(
                     worker.terminate()
                 if worker.pid is not None:
                     worker.join()
-    _check_all_stored(workers, jobs, said, watch, per_card=per_card)
+    _check_all_stored(workers, jobs, lines, watch, per_card=per_card)
     return tuple(rows_of_experiment(job.store, job.experiment) for job in jobs)
 
 
@@ -147,32 +147,35 @@ def work(
         said.put(" ".join(str(error).split()))
 
 
-def _look_on(workers: Sequence[BaseProcess], jobs: Sequence[Job], watch: Watch) -> None:
-    """Tell `watch` what is stored until the processes have ended."""
-    left = [(job.store, job.store.stored(), shard) for job in jobs for shard in job.shards]
-    while left:
+def _look_on(
+    workers: Sequence[BaseProcess], jobs: Sequence[Job], said: "SimpleQueue[str]", watch: Watch
+) -> list[str]:
+    """Tell `watch` what is stored until the processes have ended; what they have said by then."""
+    lines: list[str] = []
+    before = [job.store.stored() for job in jobs]
+    left = [(place, shard) for place, job in enumerate(jobs) for shard in job.shards]
+    while True:
         alive = any(worker.is_alive() for worker in workers)
-        now: list[tuple[Any, Any, Any]] = []
-        for store, before, shard in left:
-            if store.stored().issuperset(shard.members):
-                new = not before.issuperset(shard.members)
-                watch.finished(
-                    shard, store.read().filter(pl.col("member").is_in(shard.members)) if new else None
-                )
-            else:
-                now.append((store, before, shard))
-        left = now
+        while not said.empty():  # a process cannot end before what it says is taken
+            lines.append(said.get())
+        stored = [job.store.stored() for job in jobs] if left else []
+        done = [(place, shard) for place, shard in left if stored[place].issuperset(shard.members)]
+        left = [(place, shard) for place, shard in left if not stored[place].issuperset(shard.members)]
+        for place, shard in done:
+            new = not before[place].issuperset(shard.members)
+            rows = jobs[place].store.read() if new else None
+            watch.finished(
+                shard, None if rows is None else rows.filter(pl.col("member").is_in(shard.members))
+            )
         if not alive:
-            break
-        time.sleep(POLL_SECONDS)
-    for worker in workers:
-        worker.join()
+            return lines
+        wait([worker.sentinel for worker in workers if worker.is_alive()], timeout=POLL_SECONDS)
 
 
 def _check_all_stored(
     workers: Sequence[BaseProcess],
     jobs: Sequence[Job],
-    said: "SimpleQueue[str]",
+    lines: Sequence[str],
     watch: Watch,
     *,
     per_card: int,
@@ -185,8 +188,8 @@ def _check_all_stored(
     """
     left = sum(job.left() for job in jobs)
     codes = ", ".join(str(worker.exitcode) for worker in workers if worker.exitcode)
-    if left and not said.empty():
-        raise ValueError(_with_advice(said.get(), per_card))
+    if left and lines:
+        raise ValueError(_with_advice(lines[0], per_card))
     if left:
         n_shards = sum(len(job.shards) for job in jobs)
         are = "is" if 1 in (left, n_shards) else "are"
@@ -196,9 +199,8 @@ def _check_all_stored(
             f"{left} of {shards_said(n_shards)} {are} not stored in {folders}: the processes were lost "
             f"(exit codes {codes}); {GOES_ON if saved(*kept) else BEGINS_ANEW}"
         )
-    while not said.empty():
-        line = _with_advice(said.get(), per_card)
-        watch.noted(f"a process ended early, and the others did its work: {line}")
+    for line in lines:
+        watch.noted(f"a process ended early, and the others did its work: {_with_advice(line, per_card)}")
     if codes:
         watch.noted(f"processes were lost (exit codes {codes}), and the others did their work")
 
