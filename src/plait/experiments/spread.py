@@ -71,7 +71,7 @@ def run_on_ray(
         watch.planned(shards)
         for line in code_notes((run for shard in shards for run in shard.runs), store):
             watch.noted(line)
-        # One claim for all: to close one would open them all (see claims.py).
+        # One claim for all: to close one would open them all (see folder.py).
         with store.claim([member for shard in shards for member in shard.members]) as free:
             if not free:
                 raise StoreError(f"another process trains some of these members in {str(folder)!r}")

@@ -2,9 +2,9 @@
 
     runs/length/
       3f0c….parquet               a finished shard (see schema.py)
-      _evaluations/3f0c….parquet  its members measured elsewhere (see evaluations.py), there before the shard is
+      _evaluations/3f0c….parquet  its members measured elsewhere (see schema.py), there before the shard is
       _checkpoints/9ab2…          a shard in the middle of its training
-      .members.lock               who is training what (see claims.py)
+      .members.lock               who is training what (see folder.py)
 
 A file appears under its name only when it is complete and on the disk, so a process that is killed at any
 instant leaves either the whole shard or none of it.

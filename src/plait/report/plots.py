@@ -1,6 +1,6 @@
 """Plots of what experiments found: a line a pattern, in its own colour and mark (see styles.py).
 
-They are matplotlib figures, to be shown in a notebook or turned into SVG text (see svg.py).
+They are matplotlib figures, to be shown in a notebook or turned into SVG text (see svg_file.py).
 """
 
 import itertools
