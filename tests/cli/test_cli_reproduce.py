@@ -1,4 +1,5 @@
 import multiprocessing
+import re
 import signal
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -121,8 +122,8 @@ class TestAFigureOfOnesOwn:
         result = plait("reproduce", "my_pkg.my_figure:FIG", "--only", "model.d_model=4")
         assert result.exit_code == 0, result.output
         assert "The paper: Somebody else has it so." in result.stdout
-        assert "eproduced" in result.stdout
-        assert ". The hybrid is ahead. Ours: differences from " in " ".join(result.stdout.split())
+        said = " ".join(result.stdout.split())
+        assert re.search(r"(Yes|In part|No)\. The hybrid is ahead\. Ours: differences from ", said)
         assert len(Store.for_reading(tmp_path / "runs/mine").read()) == 12
         page = (tmp_path / "runs/mine/report.html").read_text()
         assert "plait reproduce my_pkg.my_figure:FIG --only model.d_model=4 -o runs/mine" in page

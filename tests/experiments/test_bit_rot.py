@@ -28,9 +28,9 @@ def folder(tmp_path_factory):
 
 
 def evaluations_of(rows, evaluation):
-    from plait.experiments.schema import _row, run_of
+    from plait.experiments.schema import _evaluation_row, run_of
 
-    found = [_row(run_of(row), evaluation, Measured(3, 4)) for row in rows.iter_rows(named=True)]
+    found = [_evaluation_row(run_of(row), evaluation, Measured(3, 4)) for row in rows.iter_rows(named=True)]
     origin = rows.select("plait", "torch", "python", "device", "engine", "threads").row(0, named=True)
     return pl.DataFrame([row | origin for row in found], schema=EVALUATION_COLUMNS)
 
