@@ -27,7 +27,7 @@ from plait.tasks import SelectiveCopying
 from plait.verify import Checks, Verified, verify
 from plait.verify.exhaustive import read_all, token_domain
 from plait.verify.reading import CompiledReader
-from plait.verify.session import read_samples
+from plait.verify.verification import read_samples
 from plait.verify.workers import single_threads
 
 TASK = SelectiveCopying()

@@ -10,9 +10,8 @@ from math import ceil
 
 from plait.memory import Architecture, architecture_of
 from plait.memory.block import Layer
-from plait.memory.formats import bits_of
+from plait.memory.formats import OWN, Storage, bits_of
 from plait.memory.report import check_count
-from plait.memory.storage import OWN, Storage
 from plait.model import HybridConfig
 from plait.theory.integers import log2_ceil
 

@@ -17,7 +17,7 @@ from plait.memory import (
     with_full_attention,
 )
 from plait.memory.fits import longest_in, sequences_in
-from plait.memory.storage import OWN
+from plait.memory.formats import OWN
 from plait.model import HybridConfig
 
 

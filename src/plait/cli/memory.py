@@ -81,7 +81,7 @@ def memory(
     from plait.advisor.sizing import SizingRequest, size_models
     from plait.memory import Storage
     from plait.memory.configs import read_model
-    from plait.memory.storage import PAGE
+    from plait.memory.formats import PAGE
 
     check_device(device)
     if page is not None and serving is None:
@@ -145,7 +145,7 @@ def _plan(
     items: int | None,
     json: bool,
 ) -> None:
-    from plait.memory.storage import OWN
+    from plait.memory.formats import OWN
 
     if budget is None or items is None or len(asked.lengths) != 1:
         raise ValueError("--plan needs --budget BYTES, --items N and one --seq-len")

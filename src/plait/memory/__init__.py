@@ -7,8 +7,8 @@ from plait.memory.architecture import Architecture
 from plait.memory.cost import Cost, cost
 from plait.memory.count import architecture_of, count
 from plait.memory.crossing import Crossing, crossing, with_full_attention
+from plait.memory.formats import Storage
 from plait.memory.report import LayerMemory, MemoryReport
-from plait.memory.storage import Storage
 
 if TYPE_CHECKING:
     from plait.memory.huggingface import known_model_types, read_config

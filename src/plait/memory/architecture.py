@@ -4,10 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from plait.memory.block import TRANSFORMERS, AnyLayer, Block, Cached
-from plait.memory.formats import scales_of
+from plait.memory.formats import OWN, SOURCES, Storage, scales_of
 from plait.memory.packing import Packing, uniform_packing
 from plait.memory.report import MemoryReport, check_count, dtype_bytes, dtype_name
-from plait.memory.storage import OWN, SOURCES, Storage
 
 MATRICES_ALONE = (
     "weights in {name}: the linear maps of the layers alone; tables, norms and routers as they are"

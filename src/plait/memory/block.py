@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from plait.memory.formats import Number, bits_of, whole_bytes
+from plait.memory.formats import OWN, VLLM, Number, Storage, bits_of, whole_bytes
 from plait.memory.report import LayerMemory
-from plait.memory.storage import OWN, VLLM, Storage
 
 PLAIT, TRANSFORMERS = "plait", "transformers"
 """Whose streaming state a figure describes."""

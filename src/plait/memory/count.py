@@ -12,8 +12,8 @@ from plait.layers.registry import MIXERS, mixer_graph
 from plait.layers.sides import is_side_by_side, sides_of
 from plait.memory.architecture import Architecture
 from plait.memory.block import PLAIT, AnyLayer, Block, Cached, Layer, norm
+from plait.memory.formats import OWN
 from plait.memory.report import LayerMemory, MemoryReport, check_count
-from plait.memory.storage import OWN
 from plait.model import HybridConfig
 
 if TYPE_CHECKING:

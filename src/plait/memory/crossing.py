@@ -6,7 +6,7 @@ from math import lcm
 from plait.memory.architecture import Architecture
 from plait.memory.block import FIXED_MIXERS, AnyLayer, Block, Layer
 from plait.memory.count import architecture_of
-from plait.memory.storage import OWN, Storage
+from plait.memory.formats import OWN, Storage
 from plait.model import HybridConfig
 
 NO_ATTENTION = "the model has no attention: compared with multi-head attention of its width"

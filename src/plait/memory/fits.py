@@ -2,8 +2,8 @@
 
 from plait.checks import check_integer
 from plait.memory.architecture import Architecture
+from plait.memory.formats import OWN, Storage
 from plait.memory.report import MemoryReport
-from plait.memory.storage import OWN, Storage
 
 LONGEST = 1 << 40
 """Tokens beyond which no length is looked for."""

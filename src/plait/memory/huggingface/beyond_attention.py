@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import Body, attention_of, decoder
+from plait.memory.huggingface.blocks import Attention, Body, Experts, attention_of, decoder, mlp
 from plait.memory.huggingface.fields import OFF, Fields, Flag, shown
 from plait.memory.huggingface.mixers import lightning
 from plait.memory.huggingface.recipe import Recipe, late

@@ -3,8 +3,7 @@
 from math import ceil
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import Body, around, attention_of, decoder
+from plait.memory.huggingface.blocks import Attention, Body, Experts, around, attention_of, decoder, mlp
 from plait.memory.huggingface.fields import Fields
 from plait.memory.huggingface.mixers import Mamba1, lightning
 

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Experts, mlp
-from plait.memory.huggingface.body import Body, decoder, only
+from plait.memory.huggingface.blocks import Body, Experts, decoder, mlp, only
 from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.latent_table import SCORES
 

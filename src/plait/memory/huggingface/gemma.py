@@ -4,8 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import ATTENTION_KINDS, Body, decoder, only, window_of
+from plait.memory.huggingface.blocks import (
+    ATTENTION_KINDS,
+    Attention,
+    Body,
+    Experts,
+    decoder,
+    mlp,
+    only,
+    window_of,
+)
 from plait.memory.huggingface.fields import Fields, fields_by_layer
 
 SHARED = "the last {n} layers read the cache of an earlier layer of their type and hold none"

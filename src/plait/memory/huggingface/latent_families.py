@@ -3,8 +3,16 @@
 from dataclasses import replace
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Experts, LatentAttention, indexer, mlp
-from plait.memory.huggingface.body import Body, decoder, only, window_of
+from plait.memory.huggingface.blocks import (
+    Body,
+    Experts,
+    LatentAttention,
+    decoder,
+    indexer,
+    mlp,
+    only,
+    window_of,
+)
 from plait.memory.huggingface.fields import Fields, fields_by_layer, shown
 from plait.memory.huggingface.latent_table import INDEXED, SCORES, by_frequency, choosing
 from plait.memory.huggingface.recipe_experts import N_SHARED, ROUTED, ROUTED_ANY, Dense, Sparse, first_layers

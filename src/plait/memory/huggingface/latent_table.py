@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import LatentAttention, indexer, mlp
-from plait.memory.huggingface.body import Body, decoder, only
+from plait.memory.huggingface.blocks import Body, LatentAttention, decoder, indexer, mlp, only
 from plait.memory.huggingface.fields import MLP_BIAS, OFF, Fields, Flag, shown
 from plait.memory.huggingface.recipe_experts import (
     N_SHARED,

@@ -4,8 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, Experts, LatentAttention, mlp
-from plait.memory.huggingface.body import Body, attention_of, decoder
+from plait.memory.huggingface.blocks import (
+    Attention,
+    Body,
+    Experts,
+    LatentAttention,
+    attention_of,
+    decoder,
+    mlp,
+)
 from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.mixers import gated_delta, kimi_delta, lightning
 

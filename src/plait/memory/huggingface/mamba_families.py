@@ -4,8 +4,7 @@ from dataclasses import replace
 from math import ceil
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import Body, attention_of, decoder
+from plait.memory.huggingface.blocks import Attention, Body, Experts, attention_of, decoder, mlp
 from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.mixers import Mamba1, Mamba2
 

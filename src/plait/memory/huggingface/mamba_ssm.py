@@ -3,8 +3,7 @@
 from math import ceil
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, mlp
-from plait.memory.huggingface.body import Body, around
+from plait.memory.huggingface.blocks import Attention, Body, around, mlp
 from plait.memory.huggingface.fields import MOST_LAYERS, Fields
 from plait.memory.huggingface.mixers import Mamba1, Mamba2
 

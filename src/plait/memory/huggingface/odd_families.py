@@ -4,12 +4,14 @@ from dataclasses import replace
 from math import isqrt
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import (
+from plait.memory.huggingface.blocks import (
     ATTENTION_KINDS,
+    Attention,
     Body,
+    Experts,
     attention_of,
     decoder,
+    mlp,
     only,
     slides_if_set,
     window_of,

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, mlp
-from plait.memory.huggingface.body import Body, slides_if_set, window_of
+from plait.memory.huggingface.blocks import Attention, Body, mlp, slides_if_set, window_of
 from plait.memory.huggingface.fields import Fields, shown
 
 

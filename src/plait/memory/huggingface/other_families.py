@@ -4,13 +4,15 @@ from dataclasses import replace
 from math import ceil
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import (
+from plait.memory.huggingface.blocks import (
     ATTENTION_KINDS,
+    Attention,
     Body,
+    Experts,
     around,
     attention_of,
     decoder,
+    mlp,
     only,
     window_of,
 )

@@ -11,10 +11,12 @@ from plait.checks import shortened as shown
 from plait.memory.block import Block
 from plait.memory.formats import Number, bits_of
 from plait.memory.huggingface.module_names import Names
-from plait.memory.huggingface.packed_maps import (
+from plait.memory.huggingface.packed_modules import (
     SPARED,
     UNPACKED,
     Config,
+    by_layer,
+    compressed,
     grouped,
     linear_maps,
     listed,
@@ -22,7 +24,6 @@ from plait.memory.huggingface.packed_maps import (
     positive,
     unclear,
 )
-from plait.memory.huggingface.single_modules import by_layer, compressed
 from plait.memory.packing import Packing
 
 KV = "the file keeps keys and values in {bits} bits a scalar; `transformers`' cache does not"

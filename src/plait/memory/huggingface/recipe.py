@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, mlp
-from plait.memory.huggingface.body import Body, attention_of, attention_stack, slides_if_set
+from plait.memory.huggingface.blocks import Attention, Body, attention_of, attention_stack, mlp, slides_if_set
 from plait.memory.huggingface.fields import ATTENTION_BIAS, OFF, Fields, Flag
 from plait.memory.huggingface.recipe_experts import Sparse
 

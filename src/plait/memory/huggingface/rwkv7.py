@@ -3,7 +3,7 @@
 from math import sqrt
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.body import Body, around
+from plait.memory.huggingface.blocks import Body, around
 from plait.memory.huggingface.fields import Fields
 
 RANKS = "the file leaves out ranks of its low-rank maps: those of the usual rule are taken"

@@ -3,8 +3,17 @@
 from dataclasses import replace
 
 from plait.memory.block import Block, norm
-from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import Body, around, attention_of, attention_stack, decoder, slides_if_set
+from plait.memory.huggingface.blocks import (
+    Attention,
+    Body,
+    Experts,
+    around,
+    attention_of,
+    attention_stack,
+    decoder,
+    mlp,
+    slides_if_set,
+)
 from plait.memory.huggingface.fields import Fields
 
 

@@ -3,8 +3,16 @@
 from dataclasses import replace
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, Experts, mlp
-from plait.memory.huggingface.body import ATTENTION_KINDS, Body, decoder, only, window_of
+from plait.memory.huggingface.blocks import (
+    ATTENTION_KINDS,
+    Attention,
+    Body,
+    Experts,
+    decoder,
+    mlp,
+    only,
+    window_of,
+)
 from plait.memory.huggingface.fields import Fields, fields_by_layer, shown
 from plait.memory.huggingface.latent_table import SCORES
 from plait.memory.huggingface.recipe_experts import EITHER, EXPERTS, ROUTED, Shared, Sparse, first_layers

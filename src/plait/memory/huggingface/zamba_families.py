@@ -7,8 +7,7 @@ from dataclasses import replace
 from math import ceil
 
 from plait.memory.block import Block, Layer, norm
-from plait.memory.huggingface.blocks import Attention, mlp
-from plait.memory.huggingface.body import Body, decoder
+from plait.memory.huggingface.blocks import Attention, Body, decoder, mlp
 from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.mixers import Mamba1, Mamba2
 
