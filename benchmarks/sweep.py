@@ -20,7 +20,7 @@ import polars as pl
 
 from plait.experiments import Shard, Stopped, Store, run_experiment
 from plait.experiments.fields import cell_label
-from plait.experiments.left_out import settings_of
+from plait.experiments.notes import settings_of
 from plait.experiments.shard_files import thinned
 from plait.experiments.spec import Experiment
 from plait.files import write_whole

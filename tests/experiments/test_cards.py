@@ -11,8 +11,7 @@ import torch
 from fake_training import FakeTrainer, small_experiment
 
 from plait.experiments import Store, StoreError, run_experiment
-from plait.experiments.cards import VISIBLE, card_environments, run_on_cards
-from plait.experiments.mps import CONTROL, PIPES, shared_cards
+from plait.experiments.cards import CONTROL, PIPES, VISIBLE, card_environments, run_on_cards, shared_cards
 from plait.experiments.watch import Unwatched
 
 PATIENCE = 300.0

@@ -1,7 +1,7 @@
 """What is left out is said in lines that a reader can take in."""
 
 from plait.experiments import left_out
-from plait.experiments.left_out import MOST_LETTERS
+from plait.experiments.notes import MOST_LETTERS
 from plait.paper import CATALOGUE
 
 

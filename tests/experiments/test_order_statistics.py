@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from plait.experiments.bootstrap import bootstrap_statistic, resampled
-from plait.report.seed_views import STATISTICS
+from plait.report.comparisons import STATISTICS
 
 PLAIN = {
     "mean": np.mean,

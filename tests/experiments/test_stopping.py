@@ -8,9 +8,9 @@ from fake_training import FakeTrainer, small_experiment
 
 from plait.experiments import Stopped, Store, plan_shards, run_experiment
 from plait.experiments.folder import StoreError
+from plait.experiments.notes import stopped
 from plait.experiments.over_processes import run_over_processes
 from plait.experiments.runner import trained
-from plait.experiments.stopping import stopped
 from plait.training.fsdp import checkpoint as parted
 
 EXPERIMENT = small_experiment(widths=(4,), seeds=range(2), lrs=(1e-3,)).where({"model.pattern": ("SSM-TF",)})

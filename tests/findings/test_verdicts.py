@@ -35,8 +35,8 @@ from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.paper.fig4 import PAPER_RATIO
 from plait.paper.lean import ratio_by_block
 from plait.paper.shapes import learned_from_random_weights
+from plait.report.comparisons import rates_table, seed_table, statistic_table
 from plait.report.questions import leaner_table
-from plait.report.seed_views import rates_table, seed_table, statistic_table
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 

@@ -11,7 +11,7 @@ from plait.experiments import cells, evaluated_cells, left_out, member_id
 from plait.experiments.shards import cells_of
 from plait.model import HybridLM
 from plait.paper import CATALOGUE, LR_GRID, find_experiment
-from plait.paper.skewed_copying import SkewedCopying
+from plait.paper.shift import SkewedCopying
 from plait.random import Stream
 from plait.report import panels
 from plait.tasks import MultiKeyRecall, SelectiveCopying, parse_task, task_from_json, task_to_json

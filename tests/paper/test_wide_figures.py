@@ -11,9 +11,9 @@ from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.figure import Figure
 from plait.model import HybridConfig, HybridLM
 from plait.paper import wide_models as wide
-from plait.paper.begun_recall import BegunRecall
 from plait.paper.fig8 import FIG8
 from plait.paper.tab1 import TAB1
+from plait.paper.wide_models import BegunRecall
 from plait.random import Stream
 from plait.tasks import DecodingRecall
 from plait.tasks.packed import Packed

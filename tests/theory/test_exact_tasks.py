@@ -13,7 +13,7 @@ from plait.constructions import decoding_recall, layouts, selective_copying
 from plait.constructions.copying import CopyingPlan
 from plait.constructions.line import LinePlan
 from plait.constructions.smallest import chosen_plan
-from plait.paper.skewed_copying import SkewedCopying
+from plait.paper.shift import SkewedCopying
 from plait.random import Stream
 from plait.tasks import (
     TASKS,

@@ -10,8 +10,14 @@ from plait.random import Stream
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import check, open_game, ssm_state_bits, state_count
 from plait.theory.families import families
-from plait.theory.families.kept_walks import KEPT
-from plait.theory.families.walks import counted_lengths, random_tree, share_that_fits, walk_length, worst_walk
+from plait.theory.families.walks import (
+    KEPT,
+    counted_lengths,
+    random_tree,
+    share_that_fits,
+    walk_length,
+    worst_walk,
+)
 from plait.theory.integers import log2_floor
 
 LENGTHS = (None, 8, 12, 20, 40, 100)

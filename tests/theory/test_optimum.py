@@ -8,7 +8,7 @@ import pytest
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import accuracy_ceiling, accuracy_floor, best_accuracy, scored_positions
-from plait.theory.average.floors import _unnumbered
+from plait.theory.average.ceiling import _unnumbered
 from plait.theory.average.optimum import reached
 from plait.theory.average.rows import sampled_rows
 

@@ -134,7 +134,8 @@ def _acceptable(found: object, accepts: Accepts) -> list[str]:
 MOVED: Mapping[str, str] = MappingProxyType(
     {
         "plait.experiments.paper.basin:sharp_recall": "plait.paper.basin:sharp_recall",
-        "plait.experiments.paper.skewed_copying:SkewedCopying": "plait.paper.skewed_copying:SkewedCopying",
+        "plait.experiments.paper.skewed_copying:SkewedCopying": "plait.paper.shift:SkewedCopying",
+        "plait.paper.begun_recall:BegunRecall": "plait.paper.wide_models:BegunRecall",
     }
 )
 """Stored name -> where it is now, both as `module:name`."""

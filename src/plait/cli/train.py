@@ -148,7 +148,7 @@ def train_command(
 @contextmanager
 def _passing_folder() -> Generator[Path]:
     """A folder that is gone afterwards, with what a Ctrl-C leaves in it."""
-    from plait.experiments.stopping import BEGINS_ANEW, Stopped
+    from plait.experiments.notes import BEGINS_ANEW, Stopped
 
     with TemporaryDirectory() as folder:
         try:

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 from plait.deferred import on_first_use
 from plait.experiments.cell import Cell, by_learning_rate
 from plait.experiments.cells import cells, evaluated_cells
-from plait.experiments.left_out import left_out
+from plait.experiments.notes import left_out
 from plait.experiments.query import aggregated, filtered, query
 
 if TYPE_CHECKING:
     from plait.experiments.bootstrap import Interval
     from plait.experiments.fields import cell_label, field_name, value_text
     from plait.experiments.folder import StoreError
+    from plait.experiments.notes import Stopped
     from plait.experiments.progress import LiveProgress
     from plait.experiments.ratio import Ratio, headline_ratio, ratio_curve
     from plait.experiments.runner import run_experiment
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from plait.experiments.shards import MAX_MEMBERS, Shard, plan_shards
     from plait.experiments.spec import Experiment
     from plait.experiments.statistics import Difference, Summary, paired_difference, summarise
-    from plait.experiments.stopping import Stopped
     from plait.experiments.store import Store
     from plait.experiments.view import View
     from plait.training.identity import NUMERICS, member_id, shard_id

@@ -2,16 +2,22 @@
 
 Each shard is trained by the process that claims it first (see `Store.claim`), longer ones before shorter ones; a
 process that is lost gives its claims back as it goes, so the others train what it was at. Where there is no GPU,
-processes stand for cards.
+processes stand for cards. Processes on one card compute at the same time and not by turns where NVIDIA's multi-process
+service is: a program of the user's own, started for as long as it is needed, that changes no setting of a card. Source:
+https://docs.nvidia.com/deploy/mps.
 """
 
 import multiprocessing
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 from pickle import PicklingError
 from typing import Any
 
@@ -20,7 +26,7 @@ import torch
 
 from plait.checks import check_integer, one_line
 from plait.experiments.folder import StoreError
-from plait.experiments.mps import shared_cards
+from plait.experiments.notes import BEGINS_ANEW, GOES_ON, saved, shards_said, stopped
 from plait.experiments.runner import (
     POLL_SECONDS,
     Job,
@@ -31,7 +37,6 @@ from plait.experiments.runner import (
     train_all,
 )
 from plait.experiments.spec import Experiment
-from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, saved, shards_said, stopped
 from plait.experiments.watch import Unwatched, Watch
 from plait.training.machine import resolve_device
 
@@ -209,3 +214,62 @@ def _with_advice(line: str, per_card: int) -> str:
     if per_card == 1 or "out of memory" not in line.lower():
         return line
     return f"{line} ({per_card} processes share a card: with fewer each has more memory)"
+
+
+CONTROL = "nvidia-cuda-mps-control"
+PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
+RUNNING = Path("/tmp/nvidia-mps/control")
+"""What a service that somebody has started leaves where nothing else is said."""
+
+SECONDS_TO_START, SECONDS_TO_END = 20.0, 20.0
+
+
+@contextmanager
+def shared_cards(say: Callable[[str], None]) -> Generator[Mapping[str, str], None, None]:
+    """What the environment of processes adds that share cards, while the service runs for them.
+
+    One that runs already is used as it is. Where it cannot be started, `say` is told, and processes take turns.
+    """
+    if PIPES in os.environ or RUNNING.exists():
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="plait-mps-", ignore_cleanup_errors=True) as folder:
+        own = {PIPES: folder, LOGS: folder}
+        if (fault := _started(own)) is not None:
+            say(f"{fault}: processes on one card take turns")
+            yield {}
+            return
+        try:
+            yield own
+        finally:
+            _control(own, said="quit\n", seconds=SECONDS_TO_END)
+
+
+def _started(own: Mapping[str, str]) -> str | None:
+    """Start it; why that cannot be done, if so."""
+    if shutil.which(CONTROL) is None:
+        return f"no {CONTROL} here"
+    code, said = _control(own, "-d", seconds=SECONDS_TO_START)
+    return f"{CONTROL} cannot be started ({said})" if code else None
+
+
+def _control(own: Mapping[str, str], *options: str, said: str = "", seconds: float) -> tuple[int, str]:
+    """Its exit code and what it says in one line."""
+    # The service sees every card: its processes choose theirs by the numbers that they have without it.
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    with tempfile.TemporaryFile("w+") as answer:  # no pipe: the service would hold it open
+        try:
+            done = subprocess.run(
+                [CONTROL, *options],
+                input=said,
+                env=environment | dict(own),
+                stdout=answer,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return 1, one_line(error)
+        answer.seek(0)
+        return done.returncode, " ".join(answer.read().split())[:200]

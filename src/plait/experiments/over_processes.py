@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from plait.experiments.folder import CHECKPOINTS, StoreError, in_use
+from plait.experiments.notes import BEGINS_ANEW, GOES_ON, Stopped
 from plait.experiments.runner import POLL_SECONDS, keep, trained
 from plait.experiments.saved_models import check_models, model_folder
 from plait.experiments.shards import Shard
-from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, Stopped
 from plait.experiments.store import Store
 from plait.experiments.watch import Unwatched, Watch
 from plait.training.run import Run

@@ -15,10 +15,9 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from plait.checks import printable
 from plait.experiments.fields import cell_label
-from plait.experiments.left_out import settings_of
+from plait.experiments.notes import settings_of, shards_said
 from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment
-from plait.experiments.stopping import shards_said
 from plait.training.display import duration
 from plait.training.moment import Moment
 

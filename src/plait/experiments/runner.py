@@ -13,12 +13,11 @@ from typing import Protocol
 
 import polars as pl
 
-from plait.experiments.edited_code import code_notes
 from plait.experiments.folder import StoreError, writing
+from plait.experiments.notes import BEGINS_ANEW, GOES_ON, code_notes, shards_said, stopped
 from plait.experiments.schema import MeasurableShard, evaluation_rows, rows_of, wanted_evaluations
 from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan_shards
 from plait.experiments.spec import Experiment
-from plait.experiments.stopping import BEGINS_ANEW, GOES_ON, shards_said, stopped
 from plait.experiments.store import Store
 from plait.experiments.watch import Unwatched, Watch
 from plait.training.evaluation import Evaluation

@@ -13,8 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from plait.experiments.edited_code import code_notes
 from plait.experiments.folder import StoreError
+from plait.experiments.notes import code_notes, stopped
 from plait.experiments.runner import (
     Trained,
     TrainRun,
@@ -27,7 +27,6 @@ from plait.experiments.runner import (
 )
 from plait.experiments.shards import Shard
 from plait.experiments.spec import Experiment
-from plait.experiments.stopping import stopped
 from plait.experiments.store import Store
 from plait.experiments.watch import Unwatched, Watch
 from plait.training.evaluation import Evaluation

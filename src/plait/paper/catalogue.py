@@ -24,8 +24,7 @@ from plait.paper.headline import HEADLINE
 from plait.paper.lean import LEAN
 from plait.paper.length import LENGTH
 from plait.paper.mixers import MIXERS_FIGURE, MIXERS_LENGTH
-from plait.paper.proportion import PROPORTION
-from plait.paper.proportion5 import PROPORTION5
+from plait.paper.proportion import PROPORTION, PROPORTION5
 from plait.paper.rows import ROWS
 from plait.paper.shapes import SHAPES
 from plait.paper.shift import SHIFT

@@ -19,13 +19,16 @@ from plait.paper.grids import (
     PROTOCOL,
     QUICK_LRS,
     RECURRENT,
+    RERUN_SOURCE,
     SWEEP,
     WIDER,
     WIDTHS,
+    read_off,
+    rerun_ratio,
+    rerun_text,
     sizes,
     two_layers,
 )
-from plait.paper.sources import RERUN_SOURCE, read_off, rerun_ratio, rerun_text
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 

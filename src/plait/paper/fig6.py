@@ -11,17 +11,21 @@ from plait.paper.grids import (
     ATTENTION,
     HYBRID,
     OTHER,
+    PAPER_SOURCE,
     PATTERNS,
     PROTOCOL,
     QUICK_LRS,
     RECALL_WINDOW,
+    RERUN_SOURCE,
     SWEEP,
     WIDER,
     WIDTHS,
+    read_off,
+    rerun_ratio,
+    rerun_text,
     sizes,
     two_layers,
 )
-from plait.paper.sources import PAPER_SOURCE, RERUN_SOURCE, read_off, rerun_ratio, rerun_text
 from plait.tasks import MultiKeyRecall
 from plait.training.run import Run
 

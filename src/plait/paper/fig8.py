@@ -15,16 +15,23 @@ from plait.findings.figure import Figure
 from plait.findings.leads import Pair, lead, leads, lost, what_changes_do
 from plait.model import HybridConfig
 from plait.paper import wide_models as wide
-from plait.paper.wide_models import SMALL, WIDE, as_run, equal_size, hybrid, mamba, packed, transformer
-from plait.paper.wide_pairs import (
+from plait.paper.wide_models import (
     LAYOUTS,
     LONG,
     LONGEST,
     POSITIONS,
+    SMALL,
+    WIDE,
+    as_run,
     at,
+    equal_size,
     fields_of,
+    hybrid,
     laid_out,
+    mamba,
+    packed,
     pair,
+    transformer,
     with_positions,
 )
 

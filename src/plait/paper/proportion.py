@@ -1,6 +1,7 @@
 """Recall with decoding, trained at each bit proportion of Table 1 and tested at all of them, at small scale.
 
-The paper's table has 12-layer models, and one column of this matrix: what is tested at 0.2.
+The paper's table has 12-layer models, and one column of this matrix: what is tested at 0.2. Once with the words of the
+small figures, once with words of 5 bits, at the smallest width at which the hybrid learns them (Figure 5).
 """
 
 from plait.experiments.spec import Experiment
@@ -95,4 +96,27 @@ PROPORTION = Figure(
     ),
     says=TABLE_1,
     claims=claims_of_table_1(N_BITS),
+)
+
+
+MORE_BITS = 5
+
+PROPORTION5 = Figure(
+    readings=READINGS,
+    experiment=Experiment(
+        name="proportion5",
+        question="Which model recalls words of 5 bits at bit proportions that it was not trained at?",
+        base=Run(
+            task=DecodingRecall(n_bits=MORE_BITS),
+            model=HybridConfig(pattern="SSM-SSM-TF", d_model=96, window=None, init="paper"),
+            train=PROTOCOL,
+        ),
+        vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
+        sweep=SWEEP,
+        quick=({"task.p_bit": (0.3, 0.8), "train.lr": (1e-3, 3.16e-3), "train.seed": range(2)},),
+        evaluations=at_every_proportion(MORE_BITS),
+        views=TRAINED_BY_TESTED,
+    ),
+    says=TABLE_1,
+    claims=claims_of_table_1(MORE_BITS),
 )

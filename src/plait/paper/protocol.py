@@ -27,8 +27,7 @@ from plait.paper.program import (
     program_config,
     rate_factor,
 )
-from plait.paper.protocol_blocks import BLOCK_FACTS
-from plait.paper.protocol_fact import PROGRAM, TEXT, Fact
+from plait.paper.protocol_blocks import BLOCK_FACTS, PROGRAM, TEXT, Fact
 from plait.paper.protocol_wide import WIDE_FACTS
 from plait.tasks import SelectiveCopying
 from plait.training.evaluate import EIGHT

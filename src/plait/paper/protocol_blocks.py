@@ -1,14 +1,38 @@
-"""The blocks of the small experiments as the released program has them, and as ours are as it was run."""
+"""One choice of the released program beside ours, and those that the blocks of the small experiments make."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 
 from plait.layers.transformer import TransformerLayer
 from plait.model import HybridLM
 from plait.paper.program import fresh_weights, program_config
-from plait.paper.protocol_fact import PROGRAM, TEXT, Fact
 from plait.random import Stream
+
+PROGRAM = "released program"
+TEXT = "the paper's text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """One choice of the program, and what plait does as it was run.
+
+    Args:
+        what: the choice, in a few words.
+        program: what the program does.
+        source: where that is known from.
+        ours: what our code does, as text to read beside it.
+        agrees: whether it is the same.
+        note: what to know where it is not.
+    """
+
+    what: str
+    program: str
+    source: str
+    ours: Callable[[], str]
+    agrees: Callable[[], bool]
+    note: str = ""
 
 
 def _kept_of_mamba() -> bool:

@@ -1,5 +1,11 @@
 """Selective copying trained with a number in every fifth place, tested with other proportions and other words."""
 
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim, Finding, Outcome
@@ -10,10 +16,33 @@ from plait.findings.readings import READINGS
 from plait.findings.series import value_of
 from plait.findings.words import bracketed, decimals
 from plait.paper.grids import COPYING_WINDOW, PATTERNS, PROTOCOL, SWEEP, two_layers
-from plait.paper.skewed_copying import SkewedCopying
+from plait.random import Stream
 from plait.tasks import SelectiveCopying
 from plait.training.evaluation import Evaluation
 from plait.training.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkewedCopying(SelectiveCopying):
+    """The numbers, their places and the targets are those of `SelectiveCopying`; words alone are drawn otherwise.
+
+    Raises:
+        ValueError: as `SelectiveCopying`, or another variant than uniform.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.variant != "uniform":
+            raise ValueError(f"skewed words have the variant uniform alone, got {self.variant!r}")
+
+    def _draw(self, stream: Stream, batch: int, seq_len: int) -> Int[Tensor, "*members batch time"]:
+        tokens = super()._draw(stream, batch, seq_len)
+        weights = 1.0 / torch.arange(1, self.n_words + 1, dtype=torch.float64)
+        edges = (weights.cumsum(0) / weights.sum())[:-1].to(stream.device)
+        uniform = stream.uniform((batch, seq_len), draw=3).double()
+        words = torch.searchsorted(edges, uniform, right=True)
+        return torch.where(tokens >= self.n_words, tokens, words)
+
 
 PROPORTIONS = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9)
 

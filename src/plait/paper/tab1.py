@@ -13,8 +13,7 @@ from plait.findings.claims import Claim
 from plait.findings.figure import Figure
 from plait.findings.leads import leads
 from plait.paper import wide_models as wide
-from plait.paper.wide_models import SMALL, WIDE, as_run, equal_size, packed
-from plait.paper.wide_pairs import MIDDLE, pair
+from plait.paper.wide_models import MIDDLE, SMALL, WIDE, as_run, equal_size, packed, pair
 
 PROPORTIONS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9)
 IN_TABLE = tuple(p for p in PROPORTIONS if p != 0.2)

@@ -1,20 +1,69 @@
-"""What Figure 8 and Table 1 share: packed rows, the three released models, and others of the hybrid's size.
+"""What Figure 8 and Table 1 share: packed rows, the three released models, others of the hybrid's size, and pairs.
 
 As run: a hybrid of 90.4 M parameters, a Transformer of 151 M (MLP of 4 d_model), and 32 Mamba layers of 213 M, meant
 as 12. Source: the program released with arXiv 2603.08859.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, ClassVar
 
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from plait.findings.leads import Pair, Score
 from plait.model import HybridConfig
-from plait.paper.begun_recall import BegunRecall
+from plait.random import Stream
 from plait.tasks import DecodingRecall, Task
+from plait.tasks.base import Composition, Targets
 from plait.tasks.packed import Packed
 from plait.training.evaluation import Evaluation
 from plait.training.run import Run, Train
+
+
+@dataclass(frozen=True, kw_only=True)
+class BegunRecall(DecodingRecall):
+    """Rows of `seq_len` tokens: <bos>, and `seq_len - 1` tokens of `DecodingRecall` with its targets.
+
+    Raises:
+        ValueError: as `DecodingRecall`, or another variant than interleaved.
+    """
+
+    composition: ClassVar[Composition | None] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.variant != "interleaved":
+            raise ValueError(f"rows behind <bos> have the variant interleaved alone, got {self.variant!r}")
+
+    @property
+    def row_tokens(self) -> int:
+        return self.ordinary_tokens + 1
+
+    def answers(self, row: Sequence[int]) -> Iterator[int | None]:
+        return chain((None,), super().answers(row[1:]))
+
+    def targets(self, tokens: Tensor) -> Targets:
+        """Raises:
+        ValueError: rows with <bos> elsewhere than at the beginning, or as in `DecodingRecall`.
+        """
+        tokens = self.check_tokens(tokens)
+        begins = tokens == self.ordinary_tokens
+        if not bool(begins[..., :1].all()) or bool(begins[..., 1:].any()):
+            raise ValueError("rows must begin with <bos> and have no other")
+        return super().targets(tokens)
+
+    def _draw(self, stream: Stream, batch: int, seq_len: int) -> Int[Tensor, "*members batch time"]:
+        tokens = super()._draw(stream, batch, seq_len)
+        tokens[..., 0] = self.ordinary_tokens
+        return tokens
+
+    def _label(self, tokens: Int[Tensor, "*batch time"]) -> Targets:
+        example = super()._label(tokens[..., 1:].contiguous())
+        return Targets(nn.functional.pad(example.tokens, (1, 0)), nn.functional.pad(example.scored, (1, 0)))
+
 
 WIDE, SMALL = 1024, 32
 """The paper's width, and that of the quick forms."""
@@ -121,3 +170,64 @@ def tested_at(p_bits: Iterable[float], lengths: Iterable[int]) -> tuple[Evaluati
         for p_bit in p_bits
         for length in lengths
     )
+
+
+LONG, LONGEST = 190, 1_600
+MIDDLE = 100
+"""The mean of the lengths 10, 20, .. 190."""
+
+POSITIONS = ("rope", "none", "alibi", "hard-alibi")
+LAYOUTS = (HYBRID, TURNED, LATE, SINGLE)
+
+
+def fields_of(model: HybridConfig, *names: str) -> dict[str, Any]:
+    return {f"model.{name}": getattr(model, name) for name in names}
+
+
+def at(
+    model: HybridConfig,
+    *,
+    separator: bool,
+    p_bit: float,
+    tested: float | None = None,
+    length: int = LONG,
+    products: str = PRODUCTS[WIDE],
+) -> dict[str, Any]:
+    """Where a model that was trained on packed rows is measured: in the form of rows that it was trained on."""
+    return {
+        "task": packed(p_bit, separator=separator),
+        "train.products": products,
+        **fields_of(model, "pattern", "d_model", "d_mlp", "d_inner", "window", "positions"),
+        "test.p_bit": p_bit if tested is None else tested,
+        "test.seq_len": length,
+    }
+
+
+def rates_of(*, separator: bool) -> tuple[float, ...]:
+    """The released rate without separators; any with them."""
+    return () if separator else (BASE_LR,)
+
+
+def pair(
+    first: HybridConfig,
+    second: HybridConfig,
+    *,
+    separator: bool = False,
+    free: bool = False,
+    score: Score = "pooled",
+    **more: Any,
+) -> Pair:
+    """Two models trained alike, at the released rate unless `free`."""
+    given = {"separator": separator, "p_bit": 0.2, **more}
+    lrs = () if free else (BASE_LR,)
+    return Pair(first=at(first, **given), second=at(second, **given), lrs=lrs, score=score)
+
+
+def with_positions(kind: str) -> tuple[HybridConfig, ...]:
+    """Hybrid and Transformer of its size, full window."""
+    return equal_size(WIDE, window=None, positions=kind)[:2]
+
+
+def laid_out(pattern: str) -> HybridConfig:
+    """A layout of the hybrid's layers, full window."""
+    return hybrid(WIDE, pattern, window=None)

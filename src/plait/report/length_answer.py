@@ -5,8 +5,18 @@ from plait.findings.words import decimals, signed
 from plait.model import HybridConfig
 from plait.paper.fig8 import LENGTHS
 from plait.paper.tab1 import PROPORTIONS
-from plait.paper.wide_models import WIDE, as_run, equal_size, hybrid, mamba, transformer
-from plait.paper.wide_pairs import LONG, LONGEST, MIDDLE, pair
+from plait.paper.wide_models import (
+    LONG,
+    LONGEST,
+    MIDDLE,
+    WIDE,
+    as_run,
+    equal_size,
+    hybrid,
+    mamba,
+    pair,
+    transformer,
+)
 from plait.report.document import Block, Column, Entry, Lines, Table
 from plait.report.proportion_answer import shown_reading
 from plait.report.wide_measured import (

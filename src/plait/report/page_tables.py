@@ -5,11 +5,10 @@ from types import MappingProxyType
 
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
-from plait.report.comparisons import matrix_table, paired_table
+from plait.report.comparisons import matrix_table, paired_table, rates_table, seed_table, statistic_table
 from plait.report.document import Table
 from plait.report.paper_tables import apart_table, beside_table
 from plait.report.questions import leaner_table, rate_table, window_table
-from plait.report.seed_views import rates_table, seed_table, statistic_table
 from plait.report.tables import ratio_table, results_table
 
 

@@ -9,8 +9,7 @@ from plait.findings.evidence import Evidence
 from plait.findings.words import decimals, signed
 from plait.model import HybridConfig
 from plait.paper.tab1 import COLUMN, IN_TABLE, PRINTED, PROPORTIONS
-from plait.paper.wide_models import WIDE, as_run, equal_size
-from plait.paper.wide_pairs import MIDDLE, pair
+from plait.paper.wide_models import MIDDLE, WIDE, as_run, equal_size, pair
 from plait.report.document import Block, Column, Entry, Lines, Table
 from plait.report.wide_measured import Lead, lead_of, mean_entry, seeds_entry, summary_of
 

@@ -14,13 +14,14 @@ from plait.findings.leads import Pair, Score
 from plait.findings.words import bracketed, decimals
 from plait.model import HybridConfig
 from plait.paper import wide_models as wide
-from plait.paper.wide_models import WIDE, equal_size
-from plait.paper.wide_pairs import (
+from plait.paper.wide_models import (
     LAYOUTS,
     LONG,
     LONGEST,
     POSITIONS,
+    WIDE,
     at,
+    equal_size,
     laid_out,
     pair,
     rates_of,
@@ -67,7 +68,7 @@ def lead_of(found: Evidence, pair: Pair) -> Lead | None:
 def cell_of_model(
     found: Evidence, model: HybridConfig, *, separator: bool, score: Score = "pooled", **where: Any
 ) -> Cell | None:
-    """The model where `where` says, as `wide_pairs.at` has it; None where it is not measured."""
+    """The model where `where` says, as `wide_models.at` has it; None where it is not measured."""
     one = at(model, separator=separator, **{"p_bit": 0.2, **where})
     cells = Pair(first=one, second=one, lrs=rates_of(separator=separator), score=score).cells(found)
     return None if cells is None else cells[0]

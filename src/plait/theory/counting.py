@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from plait.deferred import deferred
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
-from plait.theory.automata.machine import Machine
-from plait.theory.automata.minimal import minimise
+from plait.theory.automata.machine import Machine, minimise
 from plait.theory.automata.monoid import GroupFacts, cycles, groups, transition_monoid
 
 if TYPE_CHECKING:

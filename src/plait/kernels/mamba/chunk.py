@@ -18,7 +18,7 @@ from torch import Tensor
 
 from plait.kernels.common import call
 from plait.kernels.common.plain import causal_convolution, linear, rms_norm
-from plait.kernels.mamba.weights import MambaWeights
+from plait.kernels.mamba.reference import MambaWeights
 from plait.kernels.selective_scan import cpu
 from plait.kernels.selective_scan.dispatch import selective_scan
 

@@ -1,4 +1,4 @@
-"""A whole Mamba-1 layer in compiled code for the CPU, forward and backward (see `cpu.cpp`)."""
+"""The Mamba-1 layer in C++: forward and backward (`cpu.cpp`), or from a state on (`stream.cpp`)."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.mamba.weights import MambaWeights
+from plait.kernels.common.stream import Batch
+from plait.kernels.mamba.reference import MambaWeights
 from plait.native.library import INTEGER, POINTER, REAL
 
 _FORWARD = call.Kernel("plait_mamba_forward", (POINTER, REAL, *(POINTER,) * 4, INTEGER))
@@ -50,3 +51,25 @@ class _MambaLayer(torch.autograd.Function):
             call.threads(),
         )  # fmt: skip
         return dhidden, None, *call.split_gradients(packed, weights)
+
+
+_ADVANCE = call.Kernel("plait_stream_mamba", (POINTER, REAL, *(POINTER,) * 7, INTEGER))
+
+
+def mamba_advance(
+    hidden: Tensor, state: tuple[Tensor, Tensor], weights: MambaWeights, *, batch: Batch, eps: float
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """The layer over `batch.time` more tokens: hidden states, and SSM state and convolution tail after them.
+
+    `weights` have no members axis.
+    """
+    hidden, weights = hidden.contiguous(), MambaWeights(*(weight.contiguous() for weight in weights))
+    before = [part.contiguous() for part in state]
+    out = torch.empty_like(hidden)
+    ssm, tail = torch.empty_like(before[0]), torch.empty_like(before[1])
+    shape = (batch.size, batch.time, weights.norm.shape[0], *weights.widths, batch.tiled)
+    _ADVANCE.of(hidden.dtype)(
+        call.integers(shape), eps, call.pointers(weights), hidden.data_ptr(), out.data_ptr(), before[0].data_ptr(),
+        ssm.data_ptr(), before[1].data_ptr(), tail.data_ptr(), call.threads(),
+    )  # fmt: skip
+    return out, (ssm, tail)

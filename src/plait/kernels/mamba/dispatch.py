@@ -5,7 +5,7 @@ from torch import Tensor
 
 from plait.kernels.common import call
 from plait.kernels.mamba import cpu
-from plait.kernels.mamba.weights import MambaWeights
+from plait.kernels.mamba.reference import MambaWeights
 from plait.native import gpu as device
 
 MAX_CONV = 16

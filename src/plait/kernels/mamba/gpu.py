@@ -13,7 +13,7 @@ from plait.kernels.common import call
 from plait.kernels.common.gpu_tiles import padded, sum_parts
 from plait.kernels.common.gpu_tilings import Rows, Tiling, tiling_for
 from plait.kernels.mamba import gpu_backward, gpu_forward
-from plait.kernels.mamba.weights import MambaWeights
+from plait.kernels.mamba.reference import MambaWeights
 from plait.kernels.selective_scan.gpu_kernels import scan_backward, scan_forward
 
 

@@ -1,7 +1,7 @@
 """Gradients of the stages in `gpu_forward.py`, each program summing weight gradients over its share of rows.
 
 Weight gradients go to `packed` `(members, parts, total)`, a layer's weights one after the other in the order of
-`weights.py`.
+`MambaWeights`.
 """
 # pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 

@@ -1,4 +1,4 @@
-"""The Mamba-1 layer in plain PyTorch, its scan by whichever kernel the device has.
+"""The Mamba-1 layer in plain PyTorch, its scan by whichever kernel the device has, and its weights by name.
 
     x, gate   = in_proj(norm(hidden))
     x         = silu(conv(x))                          causal, depthwise, the last d_conv positions
@@ -18,9 +18,29 @@ from jaxtyping import Float
 from torch import Tensor
 
 from plait.kernels.common.plain import causal_convolution, linear, rms_norm, wide
-from plait.kernels.mamba.weights import MambaWeights
 from plait.kernels.selective_scan.dispatch import selective_scan
 from plait.kernels.selective_scan.reference import selective_step
+
+
+class MambaWeights(NamedTuple):
+    """In the order in which every kernel takes them (`weights.hpp`), with a members axis or, for a stream, without."""
+
+    norm: Float[Tensor, "*members d_model"]
+    in_proj: Float[Tensor, "*members two_d_inner d_model"]
+    conv: Float[Tensor, "*members d_inner 1 d_conv"]
+    conv_bias: Float[Tensor, "*members d_inner"]
+    x_proj: Float[Tensor, "*members dt_rank_and_two_d_state d_inner"]
+    dt_proj: Float[Tensor, "*members d_inner dt_rank"]
+    dt_bias: Float[Tensor, "*members d_inner"]
+    A_log: Float[Tensor, "*members d_inner d_state"]
+    D: Float[Tensor, "*members d_inner"]
+    out_proj: Float[Tensor, "*members d_model d_inner"]
+
+    @property
+    def widths(self) -> tuple[int, int, int, int]:
+        """d_inner, d_state, d_conv and dt_rank."""
+        d_inner, d_state = self.A_log.shape[-2:]
+        return d_inner, d_state, self.conv.shape[-1], self.dt_proj.shape[-1]
 
 
 def mamba_layer(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from plait.kernels.common.compiled import fused
 from plait.kernels.common.plain import causal_convolution, product, rms_norm, wide
-from plait.kernels.mamba.weights import MambaWeights
+from plait.kernels.mamba.reference import MambaWeights
 from plait.kernels.selective_scan.dispatch import Scan, selective_scan
 
 PRODUCTS = ("in_proj", "x_proj", "dt_proj", "dt_bias", "out_proj")

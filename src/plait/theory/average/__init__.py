@@ -1,7 +1,12 @@
 """How right a state of so many bits can be on average, over the samplers' own distributions."""
 
-from plait.theory.average.ceiling import accuracy_ceiling, bits_proved, ceiling_curve, scored_positions
-from plait.theory.average.floors import accuracy_floor
+from plait.theory.average.ceiling import (
+    accuracy_ceiling,
+    accuracy_floor,
+    bits_proved,
+    ceiling_curve,
+    scored_positions,
+)
 from plait.theory.average.optimum import best_accuracy
 
 __all__ = [

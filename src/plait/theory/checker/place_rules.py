@@ -5,8 +5,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from plait.theory.checker.document import Refused
-from plait.theory.checker.parameters import check_probability, is_positive, positive, positive_list
-from plait.theory.checker.row_rule import RowRule
+from plait.theory.checker.row_rule import RowRule, check_probability, is_positive, positive, positive_list
 
 
 class FollowBack(RowRule):

@@ -10,14 +10,16 @@ from typing import Any
 
 from plait.theory.checker.document import Refused
 from plait.theory.checker.lookup_rules import (
+    MQAR,
+    AssociativeRecall,
     FuzzyRecall,
     KHopInduction,
     MatrixLookup,
+    MultiKeyRecall,
     NoisyRecall,
     PositionRetrieval,
     SegmentedRecall,
 )
-from plait.theory.checker.parameters import check_probability, one_of, positive, positive_list
 from plait.theory.checker.place_rules import (
     Dyck,
     FlipCounting,
@@ -26,8 +28,15 @@ from plait.theory.checker.place_rules import (
     NGramRetrieval,
     StringCopying,
 )
-from plait.theory.checker.row_rule import Rule, Tokens, Walk
-from plait.theory.checker.table_rules import MQAR, AssociativeRecall, MultiKeyRecall
+from plait.theory.checker.row_rule import (
+    Rule,
+    Tokens,
+    Walk,
+    check_probability,
+    one_of,
+    positive,
+    positive_list,
+)
 
 
 class SelectiveCopying:

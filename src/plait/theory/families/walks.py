@@ -2,18 +2,18 @@
 
 A tree needs one way out of each key, and for every key with no way in (but the first) an extra way that comes from a
 key with too many: through `k` letters, fewer where the one key ends as the other begins. Trees are sampled as they
-arise: the last followers of a long random text are a uniform spanning in-tree (Aldous, Broder). Source:
-docs/theory.md, Theorem 4.4.
+arise: the last followers of a long random text are a uniform spanning in-tree (Aldous, Broder). Lengths for keys of
+usual sizes are kept, so that a bound need not sample its trees again; `tests/theory/test_families.py` counts every one
+of them anew. Source: docs/theory.md, Theorem 4.4.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache
 
 from plait.random import plain_bits
 from plait.theory.confidence import ALPHA, least_success_rate
-from plait.theory.families.kept_walks import KEPT
 
 MOST_SAMPLES = 400
 
@@ -183,3 +183,36 @@ def _followers_inside(n: int, k: int, sample: int) -> tuple[list[int], list[int]
         wanted = 2 * keys
         if start == 0:
             draw, start = draw + 1, whole
+
+
+KEPT: Mapping[tuple[int, int, int | None], tuple[int, tuple[int, ...]]] = {
+    (2, 2, None): (5, (185, 215)),
+    (2, 2, 0): (5, (187, 213)),
+    (3, 2, None): (10, (11, 50, 146, 103, 65, 17, 6, 2)),
+    (3, 2, 0): (10, (21, 56, 128, 101, 57, 25, 12)),
+    (4, 2, None): (18, (3, 8, 25, 48, 87, 84, 67, 41, 27, 9, 0, 1)),
+    (4, 2, 0): (18, (2, 5, 26, 53, 94, 86, 62, 41, 22, 6, 3)),
+    (5, 2, None): (28, (1, 1, 4, 10, 9, 33, 57, 74, 62, 69, 43, 24, 8, 2, 3)),
+    (5, 2, 0): (30, (3, 6, 20, 31, 60, 72, 71, 59, 39, 18, 14, 5, 2)),
+    (6, 2, None): (45, (3, 7, 12, 19, 39, 53, 64, 53, 67, 33, 28, 10, 7, 0, 4, 1)),
+    (6, 2, 0): (44, (1, 3, 4, 11, 32, 42, 48, 60, 57, 54, 40, 22, 13, 4, 7, 0, 1, 1)),
+    (7, 2, None): (63, (1, 4, 17, 22, 24, 41, 41, 48, 54, 43, 43, 31, 16, 6, 5, 2, 2)),
+    (7, 2, 0): (62, (1, 2, 5, 10, 19, 33, 34, 47, 53, 54, 42, 47, 27, 12, 9, 1, 3, 0, 1)),
+    (8, 2, None): (83, (1, 5, 3, 13, 21, 24, 32, 51, 41, 39, 43, 33, 34, 20, 14, 11, 7, 4, 3, 0, 1)),
+    (8, 2, 0): (82, (1, 1, 7, 8, 9, 14, 33, 40, 32, 49, 52, 38, 22, 26, 25, 20, 11, 4, 4, 1, 3)),
+    (9, 2, None): (
+        105,
+        (1, 1, 2, 6, 6, 7, 19, 25, 27, 31, 41, 48, 50, 29, 29, 22, 19, 16, 6, 6, 2, 4, 2, 0, 1),
+    ),
+    (9, 2, 0): (106, (1, 3, 8, 6, 8, 19, 27, 27, 38, 27, 46, 46, 33, 26, 23, 19, 11, 14, 6, 7, 3, 2)),
+    (2, 3, None): (10, (51, 61, 145, 105, 38)),
+    (2, 3, 0): (10, (46, 42, 153, 100, 59)),
+    (3, 3, None): (33, (2, 2, 7, 13, 26, 46, 58, 51, 47, 60, 37, 18, 14, 10, 4, 5)),
+    (3, 3, 0): (34, (3, 9, 17, 33, 47, 42, 54, 62, 51, 22, 28, 16, 9, 3, 3, 1)),
+    (4, 3, None): (86, (3, 2, 9, 8, 22, 23, 28, 35, 32, 40, 45, 37, 29, 21, 21, 11, 12, 4, 5, 9, 3, 0, 1)),
+    (4, 3, 0): (
+        84,
+        (1, 2, 5, 2, 8, 11, 16, 33, 24, 29, 40, 38, 31, 36, 23, 30, 18, 17, 11, 12, 4, 3, 1, 4, 0, 1),
+    ),
+}
+"""By letters, letters of a key and root: the least number of tokens, and the trees that take each from it on."""
