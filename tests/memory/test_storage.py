@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from plait.memory import Storage, read_config
+from plait.memory.architecture import OUTSIDE
 from plait.memory.formats import bits_of, long_name
 from plait.memory.huggingface.module_names import Names
-from plait.memory.packing import OUTSIDE
 
 QWEN = {
     "model_type": "qwen3", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3,

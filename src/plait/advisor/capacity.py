@@ -1,10 +1,11 @@
-"""How much a state of so many bits can recall at most: the lower bounds of plait.theory, read backwards.
+"""The lower bounds of plait.theory read backwards: what a state can recall at most, and what an accuracy proves of it.
 
 A state of B bits takes at most 2^B values. A model that recalls exactly which of W words followed each of them
 last needs W^(W - 1) states, one that can give back any m tokens of a vocabulary of V needs V^m (docs/theory.md,
 Theorems 2.6 and 2.5). So these are ceilings that no training can lift, and no promise that training gets there.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from math import ceil
 
@@ -13,6 +14,7 @@ from plait.memory.block import Layer
 from plait.memory.formats import OWN, Storage, bits_of
 from plait.memory.report import check_count
 from plait.model import HybridConfig
+from plait.theory import bits_proved
 from plait.theory.integers import log2_ceil
 
 SCOPE = "proved for exact recall of worst-case content; no prediction of perplexity"
@@ -111,4 +113,42 @@ def capacity(model: HybridConfig | Architecture, *, dtype: object = None, storag
         recurrent_recall_items=recall_capacity(recurrent),
         recurrent_list_tokens=list_capacity(recurrent, architecture.vocab_size),
         grows=len(windowed) < len(attention) or any(b.pool for b in architecture.blocks),
+    )
+
+
+ALPHA = 1e-3
+"""Chance that the margin is too small."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvedBits:
+    """Bits that an accuracy proves.
+
+    Args:
+        accuracy: as measured.
+        margin: that sampling may be off by, at confidence 1 - ALPHA.
+        bits: needed for `accuracy - margin` on average over the task's distribution; 0 where it says nothing.
+    """
+
+    accuracy: float
+    margin: float
+    bits: float
+
+
+def proved_by(task: object, seq_len: int, accuracy: float, *, rows: int, scored: float) -> ProvedBits:
+    """The bits of state that were used, if `accuracy` was measured on so many rows of `scored` positions on average.
+
+    For a mean over several models, each on rows of its own, it is the most that some one of them used.
+
+    Raises:
+        ValueError: as `bits_proved`.
+    """
+    # For a row, right answers less the true accuracy times the scored ones: of mean 0, in an interval of seq_len. And
+    # the scored ones alone may be fewer than on average. Each is off with half of ALPHA.
+    off = seq_len / max(scored, 1.0) * math.sqrt(math.log(2 / ALPHA) / (2 * max(rows, 1)))
+    margin = off / (1 - off) if off < 1 else 1.0
+    return ProvedBits(
+        accuracy=accuracy,
+        margin=margin,
+        bits=bits_proved(task, seq_len, max(0.0, min(1.0, accuracy - margin))),
     )

@@ -9,7 +9,7 @@ from plait.cli.entry import stop_after
 from plait.cli.output import messages, out, print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from plait.paper.asked import Request
+    from plait.paper.catalogue import Request
     from plait.report import Report
 
 REPORT = "report.html"

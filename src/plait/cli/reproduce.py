@@ -105,7 +105,7 @@ def reproduce(
     plait reproduce my_pkg.my_figure:FIG
     """
     from plait.cli.figures import Place, Training, draw, print_catalogue, print_forecasts, train_and_report
-    from plait.paper.asked import ask
+    from plait.paper.catalogue import ask
     from plait.report.constructed import DRAWINGS
     from plait.training.machine import resolve_device
     from plait.training.preflight import check_runs

@@ -12,7 +12,7 @@ from plait.constructions.line import LinePlan
 from plait.constructions.plan import Plan
 from plait.constructions.recall_long import LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
-from plait.layers.precision import wide
+from plait.kernels.common.plain import wide
 from plait.memory import count
 from plait.memory.built import Cost
 

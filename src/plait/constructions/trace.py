@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from plait.kernels.common.plain import wide
 from plait.kernels.neox.reference import attention_weights
 from plait.layers import TransformerLayer, rope
-from plait.layers.precision import wide
 from plait.model import HybridLM
 
 

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from plait.kernels.common.plain import wide
 from plait.kernels.graph import dispatch, reference
 from plait.kernels.graph.signals import Slot
 from plait.layers.mixer import Mixer, graph_with
-from plait.layers.precision import wide
 from plait.layers.protocol import State
 from plait.layers.spec import LayerSpec
 from plait.random import Stream

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from plait.kernels.common import stream as streams
 from plait.kernels.common.call import with_members
+from plait.kernels.common.plain import wide
 from plait.kernels.mamba import MambaWeights, mamba_advance, mamba_layer, reference, usable
 from plait.layers.initial import fill_linear, fill_uniform
 from plait.layers.parts import CausalConvolution, Linear, RMSNorm
-from plait.layers.precision import wide
 from plait.layers.protocol import State
 from plait.layers.spec import LayerSpec
 from plait.random import Stream

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from plait.kernels.common.plain import wide
 from plait.layers import TransformerLayer
-from plait.layers.precision import wide
 from plait.model import HybridLM
 from plait.model.compiled import CompiledModel, CompiledState
 from plait.tasks import Targets

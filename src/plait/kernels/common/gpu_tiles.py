@@ -3,15 +3,12 @@
 A program holds a tile of tokens by features in registers, padded to powers of two; what lies outside is masked
 to zero. Triton is imported here and in the modules beside, never by `import plait`.
 """
-
 # pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 import inspect
 
 import triton
 import triton.language as tl
-
-# pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 from jaxtyping import Float
 from torch import Tensor
 
@@ -168,3 +165,15 @@ def sum_parts(parts: Float[Tensor, "members parts size"], out: Float[Tensor, "me
     members, n_parts, size = parts.shape
     grid = (members, triton.cdiv(size, _BLOCK))
     _sum_parts[grid](parts, out, n_parts, size, out.stride(0), BLOCK=_BLOCK, num_warps=4)
+
+
+def by_rows(signal: Tensor) -> Tensor:
+    """The signal with the numbers of a token side by side and tokens evenly apart; a part of a wider one mostly is."""
+    if signal.is_contiguous():
+        return signal
+    apart = signal.stride(-2)
+    even = signal.stride(-1) == 1 or signal.shape[-1] == 1
+    for axis in range(signal.ndim - 2, -1, -1):
+        even = even and (signal.shape[axis] == 1 or signal.stride(axis) == apart)
+        apart *= signal.shape[axis]
+    return signal if even and signal.shape[-2] > 1 else signal.contiguous()

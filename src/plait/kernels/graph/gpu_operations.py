@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.common.gpu_rows import by_rows
-from plait.kernels.common.gpu_tiles import padded
+from plait.kernels.common.gpu_tiles import by_rows, padded
 from plait.kernels.graph import gpu_kernels as kernels
 
 _PRECISION = "tf32x3"

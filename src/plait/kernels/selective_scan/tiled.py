@@ -74,7 +74,7 @@ class _Scan(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, cut: Cut) -> Tensor:
         import triton
 
-        from plait.kernels.common.gpu_rows import by_rows
+        from plait.kernels.common.gpu_tiles import by_rows
         from plait.kernels.selective_scan.tiled_kernels import tiled_forward
 
         x, dt, B, C = x.contiguous(), dt.contiguous(), by_rows(B), by_rows(C)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from plait.memory.packing import OUTSIDE
+from plait.memory.architecture import OUTSIDE
 
 MOST_PATTERNS = 20_000
 MOST_WILDCARDS = 200

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from plait.checks import shortened as shown
+from plait.memory.architecture import Bits, Packing
 from plait.memory.block import Block
 from plait.memory.formats import Number, bits_of
 from plait.memory.huggingface.module_names import Names
-from plait.memory.packing import Bits, Packing
 
 Config = Mapping[str, object]
 

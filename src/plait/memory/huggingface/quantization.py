@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from plait.checks import shortened as shown
+from plait.memory.architecture import Packing
 from plait.memory.block import Block
 from plait.memory.formats import Number, bits_of
 from plait.memory.huggingface.module_names import Names
@@ -24,7 +25,6 @@ from plait.memory.huggingface.packed_modules import (
     positive,
     unclear,
 )
-from plait.memory.packing import Packing
 
 KV = "the file keeps keys and values in {bits} bits a scalar; `transformers`' cache does not"
 OVERRIDES = "formats of single modules in the file are not counted apart"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from plait.advisor.sizing import LONGEST, longest_in, sequences_in
 from plait.memory import Storage, read_config
-from plait.memory.fits import LONGEST, longest_in, sequences_in
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "memory/fixtures"
 
 
 @pytest.mark.parametrize("name", ["jamba", "llama", "gpt_oss", "deepseek_v4", "llama4_text", "mamba2"])
