@@ -11,7 +11,6 @@ import json
 import os
 import select
 import stat
-import tempfile
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -183,6 +182,8 @@ def _prepared(target: Path, data: bytes) -> Generator[str, None, None]:
 
 def _locked_part(target: Path) -> tuple[int, str]:
     while True:
+        import tempfile
+
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=_PART)
         _lock(descriptor)
         if os.fstat(descriptor).st_nlink:

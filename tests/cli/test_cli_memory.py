@@ -108,8 +108,20 @@ def test_the_sum_and_what_fits(plait, plait_json):
         assert entry["sequences_that_fit"] == ((1 << 20) - entry["weight_bytes"]) // entry["state_bytes"]
         assert f"{entry['total_bytes']:,}" in text
     assert found["budget"] == 1 << 20
+    assert found["any_length_fits"] is False
     assert f"{found['longest_that_fits']:,}" in text
     assert "activations" in text
+
+
+def test_where_nothing_grows_any_length_fits(plait, plait_json):
+    args = ("memory", FIXTURES / "mamba2.json", "--dtype", "fp32", "--fits")
+    found = plait_json(*args, "80GiB")
+    assert (found["any_length_fits"], found["longest_that_fits"]) == (True, None)
+    text = plait(*args, "80GiB").stdout
+    assert "any length" in text
+    assert f"{1 << 40:,}" not in text
+    found = plait_json(*args, "1KiB")
+    assert (found["any_length_fits"], found["longest_that_fits"]) == (False, 0)
 
 
 def test_several_models_stand_in_one_table(plait, plait_json, tmp_path):

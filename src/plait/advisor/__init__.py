@@ -1,7 +1,12 @@
 """What memory allows and theory forbids: capacities, and patterns for a budget."""
 
-from plait.advisor.capacity import Capacity, capacity, list_capacity, recall_capacity
-from plait.advisor.plan import Exclusion, MemoryPlan, Planned, plan
+from typing import TYPE_CHECKING
+
+from plait.deferred import on_first_use
+
+if TYPE_CHECKING:
+    from plait.advisor.capacities import Capacity, capacity, list_capacity, recall_capacity
+    from plait.advisor.plans import Exclusion, MemoryPlan, Planned, plan
 
 __all__ = [
     "Capacity",
@@ -13,3 +18,5 @@ __all__ = [
     "plan",
     "recall_capacity",
 ]
+
+__getattr__ = on_first_use(__name__)

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plait.checks import check_seconds
 from plait.files import read_json
-from plait.memory.built import Cost
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task_name, task_to_json
 from plait.theory import BoundRow, bounds_table
 from plait.theory.families import has_family
 from plait.theory.integers import exact_fraction
 from plait.theory.recurrent import table_state_bits
 from plait.theory.table import printed_row
+
+if TYPE_CHECKING:
+    from plait.memory.built import Cost
 
 WIDEST_REGISTER = 12
 """Bits of a register beyond which no layout is looked for; float32 carries eight (theory-constructions.md, 7.7)."""
@@ -40,7 +42,7 @@ class Proved:
     pattern: str
     proved: bool
     success: float
-    cost: Cost
+    cost: "Cost"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +147,8 @@ KEPT = Path(__file__).with_name("hybrids.json")
 @cache
 def kept_hybrids() -> Mapping[str, Proved]:
     """Those of the file, by `key_of`."""
+    from plait.memory.built import Cost
+
     document: Any = read_json(KEPT)
     return {key: Proved(**row | {"cost": Cost(**row["cost"])}) for key, row in document.items()}
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from plait.advisor.capacity import Capacity
-from plait.advisor.plan import MemoryPlan
-from plait.advisor.sizing import Sized
+from plait.advisor.capacities import Capacity
+from plait.advisor.sizing import LONGEST, AnyLength, Sized
 from plait.memory import Crossing, MemoryReport
+
+if TYPE_CHECKING:
+    from plait.advisor.plans import MemoryPlan
 
 GIB = 1 << 30
 
@@ -93,7 +95,7 @@ def totals_sheet(sized: Sequence[Sized]) -> Sheet:
             figures = (report.weight_bytes, report.batch_bytes, report.total_bytes)
             row = [one.name, report.seq_len, *(x for n in figures for x in (n, _gib(n)))]
             if one.fit is not None:
-                row += [one.fit.sequences[i], one.fit.longest]
+                row += [one.fit.sequences[i], _longest_told(one.fit.longest)]
             rows.append(tuple(row))
     first = sized[0].reports[0]
     fit = sized[0].fit
@@ -135,7 +137,7 @@ def costs_sheet(sized: Sequence[Sized]) -> Sheet:
     return Sheet(title=title, heads=(_MODEL, *(head for _, head in _COSTS)), rows=tuple(rows))
 
 
-def plan_sheet(plan: MemoryPlan) -> Sheet:
+def plan_sheet(plan: "MemoryPlan") -> Sheet:
     """The mixes of a model's layers, a row each."""
     units = {
         "parameters": SCALARS, "state_bytes": BYTES, "flops_per_token": "operations", "bytes_per_token": BYTES,
@@ -156,6 +158,12 @@ def plan_sheet(plan: MemoryPlan) -> Sheet:
 def without_names(sheet: Sheet) -> Sheet:
     """The same without its first column: of one model alone."""
     return Sheet(title=sheet.title, heads=sheet.heads[1:], rows=tuple(row[1:] for row in sheet.rows))
+
+
+def _longest_told(longest: int | AnyLength | None) -> int | str | None:
+    if isinstance(longest, AnyLength):
+        return "any length"
+    return f"{longest:,} or more" if longest == LONGEST else longest
 
 
 def _gib(n: int | None) -> float | int | None:

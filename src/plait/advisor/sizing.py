@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from plait.advisor.capacity import Capacity, capacity
+from plait.advisor.capacities import Capacity, capacity
 from plait.checks import check_integer
 from plait.memory import (
     Architecture,
@@ -22,6 +22,13 @@ from plait.model import HybridConfig
 
 LONGEST = 1 << 40
 """Tokens beyond which no length is looked for."""
+
+
+class AnyLength:
+    """In the place of a greatest length: what is held stops growing before it fills the memory."""
+
+
+ANY_LENGTH = AnyLength()
 
 
 def sequences_in(report: MemoryReport, budget: int) -> int | None:
@@ -46,11 +53,12 @@ def longest_in(
     dtype: object = None,
     phase: str = "decode",
     storage: Storage = OWN,
-) -> int | None:
+) -> int | AnyLength | None:
     """The greatest length (tokens) at which `batch` sequences fit beside the weights, `LONGEST` at most.
 
-    0 where not one token fits, None where the weights' bytes are not known. What is held may shrink a little where a
-    compressed cache closes a pool: the length found is then one that fits, and the next does not.
+    `ANY_LENGTH` where they fit at `LONGEST` and hold no more at twice as many tokens, 0 where not one token fits, None
+    where the weights' bytes are not known. What is held may shrink a little where a compressed cache closes a pool: the
+    length found is then one that fits, and the next does not.
 
     Raises:
         ValueError: a budget below 1 byte; as `Architecture.memory`.
@@ -59,12 +67,15 @@ def longest_in(
     if model.memory(1, dtype=dtype, storage=storage).weight_bytes is None:
         return None
 
+    def total(length: int) -> int | None:
+        return model.memory(length, batch=batch, dtype=dtype, phase=phase, storage=storage).total_bytes
+
     def fits(length: int) -> bool:
-        total = model.memory(length, batch=batch, dtype=dtype, phase=phase, storage=storage).total_bytes
-        return total is not None and total <= budget
+        held = total(length)
+        return held is not None and held <= budget
 
     if fits(LONGEST):
-        return LONGEST
+        return ANY_LENGTH if total(2 * LONGEST) == total(LONGEST) else LONGEST
     low, high = 0, 1
     while fits(high):
         low, high = high, 2 * high
@@ -103,11 +114,12 @@ class Fit:
         budget: bytes.
         sequences: of each length that was asked for; None where the weights' bytes are not known.
         longest: tokens that each sequence of the batch can have; None where they are not known.
+            `LONGEST` stands for itself and more.
     """
 
     budget: int
     sequences: tuple[int | None, ...]
-    longest: int | None
+    longest: int | AnyLength | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +159,12 @@ class Sized:
         if self.fit is not None:
             for entry, sequences in zip(lengths, self.fit.sequences, strict=True):
                 entry["sequences_that_fit"] = sequences
-            found |= {"budget": self.fit.budget, "longest_that_fits": self.fit.longest}
+            longest = self.fit.longest
+            found |= {
+                "budget": self.fit.budget,
+                "any_length_fits": None if longest is None else isinstance(longest, AnyLength),
+                "longest_that_fits": None if isinstance(longest, AnyLength) else longest,
+            }
         return {**found, "lengths": lengths}
 
 

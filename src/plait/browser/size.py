@@ -89,7 +89,7 @@ def ruled_out(
     """Which mixes of a model's layers theory rules out for a budget of bytes and so many words to recall.
 
     Raises:
-        ValueError: as `size` and `plait.advisor.plan`.
+        ValueError: as `size` and `plait.advisor.plans`.
     """
     check_integer("seq_len", seq_len, least=1, most=MOST_LENGTH)
     return dict(

@@ -13,7 +13,7 @@ from plait.cli.output import print_json, print_line, print_table
 from plait.cli.values import parse_bytes, parse_lengths
 
 if TYPE_CHECKING:
-    from plait.advisor.plan import MemoryPlan
+    from plait.advisor.plans import MemoryPlan
     from plait.advisor.sheets import Sheet
     from plait.advisor.sizing import Curve, Sized, SizingRequest
     from plait.memory import Architecture

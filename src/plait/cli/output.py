@@ -6,14 +6,12 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
-
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from plait.checks import cut, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LONGEST_CELL = 1_000
 """Characters of a text in a table."""
@@ -29,6 +27,10 @@ def print_json(document: object) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table whose numbers stand to the right."""
+    from rich.box import SIMPLE
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(title=escape(printable(title)) or None, title_justify="left", box=SIMPLE, pad_edge=False)
     rows = [list(row) for row in rows]
     for index, name in enumerate(columns):
@@ -43,13 +45,17 @@ def print_line(text: str = "") -> None:
     sys.stdout.write(f"{printable(text)}\n")
 
 
-def out() -> Console:
+def out() -> "Console":
     """Where tables go; wide where no terminal sets the width."""
+    from rich.console import Console
+
     return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
-def messages() -> Console:
+def messages() -> "Console":
     """Progress and remarks."""
+    from rich.console import Console
+
     return Console(file=sys.stderr, highlight=False)
 
 

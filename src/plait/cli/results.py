@@ -86,7 +86,12 @@ def results(
     if sql is not None:
         frame = query(folder, sql)
     else:
-        frame = filtered(Store.for_reading(folder).read(), conditions).sort(*ORDER)
+        frame = filtered(Store.for_reading(folder).read(), conditions)
+        if (
+            by is None and columns != "all"
+        ):  # ordering loss curves along with the rest would take most of the time
+            frame = frame.select(list(dict.fromkeys((*names, *ORDER))))
+        frame = frame.sort(*ORDER)
         if by is not None:
             frame = aggregated(frame, groups)
         elif columns != "all":

@@ -4,7 +4,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from json import dumps as to_json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -148,6 +147,8 @@ def train_command(
 @contextmanager
 def _passing_folder() -> Generator[Path]:
     """A folder that is gone afterwards, with what a Ctrl-C leaves in it."""
+    from tempfile import TemporaryDirectory
+
     from plait.experiments.notes import BEGINS_ANEW, Stopped
 
     with TemporaryDirectory() as folder:

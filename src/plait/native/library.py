@@ -6,13 +6,10 @@ plain PyTorch path. `PLAIT_NATIVE=0` in the environment turns the compiled part 
 
 import ctypes
 import functools
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from plait.native.build import INSTALL, BuildError, built, exported
 
 POINTER, INTEGER, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
@@ -40,6 +37,10 @@ def load_library() -> ctypes.CDLL | None:
     """The library, built if need be; None where it cannot be built or is turned off."""
     if turned_off():
         return None
+    import logging  # these here: what only names functions compiles nothing
+
+    from plait.native.build import INSTALL, BuildError
+
     try:
         return open_library()
     except BuildError as error:
@@ -57,6 +58,8 @@ def open_library(*, again: bool = False) -> ctypes.CDLL:
     Raises:
         BuildError: it cannot be built or opened, in one line.
     """
+    from plait.native.build import BuildError, built
+
     path = built(again=again)
     try:
         return _opened(path)
@@ -66,6 +69,8 @@ def open_library(*, again: bool = False) -> ctypes.CDLL:
 
 
 def _opened(path: Path) -> ctypes.CDLL:
+    from plait.native.build import BuildError, exported
+
     try:
         library = ctypes.CDLL(str(path))
         for name in exported():

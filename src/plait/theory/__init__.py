@@ -3,15 +3,6 @@
 from typing import TYPE_CHECKING
 
 from plait.deferred import on_first_use
-from plait.theory.bound import Bound, PrintedTheorem
-from plait.theory.certificate import sealed
-from plait.theory.checker import Game, Verdict, check, check_file, open_game
-from plait.theory.hybrid import FrontierPoint, breakpoints, frontier, frontier_states, has_frontier
-from plait.theory.reach import attention_reach
-from plait.theory.recurrent import printed_state_bits, ssm_state_bits
-from plait.theory.repaired import Retrieval, all_right_states, counting_states, fano_bits, fano_bits_ceil
-from plait.theory.states import state_count
-from plait.theory.table import BoundRow, bounds_table
 
 if TYPE_CHECKING:
     from plait.theory.average import (
@@ -22,7 +13,16 @@ if TYPE_CHECKING:
         ceiling_curve,
         scored_positions,
     )
+    from plait.theory.bound import Bound, PrintedTheorem
+    from plait.theory.certificate import sealed
+    from plait.theory.checker import Game, Verdict, check, check_file, open_game
+    from plait.theory.hybrid import FrontierPoint, breakpoints, frontier, frontier_states, has_frontier
+    from plait.theory.reach import attention_reach
+    from plait.theory.recurrent import printed_state_bits, ssm_state_bits
+    from plait.theory.repaired import Retrieval, all_right_states, counting_states, fano_bits, fano_bits_ceil
     from plait.theory.search import find_reach, find_state_bits
+    from plait.theory.states import state_count
+    from plait.theory.table import BoundRow, bounds_table
 
 __all__ = [
     "Bound",

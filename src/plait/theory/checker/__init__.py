@@ -1,6 +1,13 @@
 """The certificate checker: stands alone, and shares no code with what makes certificates."""
 
-from plait.theory.checker.opened import Game, open_game
-from plait.theory.checker.verify import Verdict, check, check_file
+from typing import TYPE_CHECKING
+
+from plait.deferred import on_first_use
+
+if TYPE_CHECKING:
+    from plait.theory.checker.opened import Game, open_game
+    from plait.theory.checker.verify import Verdict, check, check_file
 
 __all__ = ["Game", "Verdict", "check", "check_file", "open_game"]
+
+__getattr__ = on_first_use(__name__)

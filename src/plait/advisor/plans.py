@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from math import ceil
 
 from plait.advisor.candidates import Candidate, candidates
-from plait.advisor.capacity import SCOPE
+from plait.advisor.capacities import SCOPE
 from plait.memory import Architecture, architecture_of, cost
 from plait.memory.crossing import NO_ATTENTION
 from plait.memory.report import check_count
