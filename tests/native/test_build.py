@@ -64,6 +64,32 @@ def test_a_failed_compile_is_one_line_and_tried_once_a_day(tmp_path: Path, broke
     assert tries(broken) == 2 * once
 
 
+def test_what_a_compiler_says_steers_no_terminal_and_need_not_be_text(tmp_path: Path) -> None:
+    compiler = tmp_path / "strange"
+    compiler.write_text(
+        '#!/bin/sh\ncase "$*" in *--version*) echo strange 1; exit 0;; esac\n'
+        "printf '\\033[31merror: \\377 is no letter\\033[0m\\n' >&2\nexit 1\n"
+    )
+    compiler.chmod(0o755)
+    line = said(tmp_path, CXX=str(compiler))
+    assert line.count("\n") == 1
+    assert line.startswith("plait runs without its compiled kernels")
+    assert "is no letter" in line
+    assert "\033" not in line
+
+
+def test_a_compiler_that_never_ends_is_stopped_and_named(
+    tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "asleep"
+    compiler.write_text('#!/bin/sh\ncase "$*" in *--version*) echo asleep 1; exit 0;; esac\nexec sleep 30\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setattr(build, "SECONDS", 0.2)
+    with pytest.raises(build.BuildError, match=r"asleep failed: it was not done after 0\.2 seconds$"):
+        build.built(again=True)
+
+
 def test_no_compiler_is_one_line_without_a_traceback_or_source(tmp_path: Path) -> None:
     for environment in ({"PATH": str(tmp_path)}, {"CXX": "no-such-compiler"}, {"CXX": "false"}):
         line = said(tmp_path, **environment)

@@ -23,11 +23,15 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+from plait.checks.values import in_line
 from plait.files import write_whole
 
 INSTALL = "a C++17 compiler comes with `apt install g++`, `dnf install gcc-c++` or `brew install gcc`"
 
 DAY = 86_400
+
+SECONDS = 600
+"""For one source, at most."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _FLAGS = (
@@ -249,8 +253,11 @@ def _made(command: list[str], sources: list[Path], library: Path) -> str:
 
 def _said(command: list[str]) -> str:
     """What a command said that failed, else nothing."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    return "" if done.returncode == 0 else done.stderr.strip() or "it said nothing"
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"it was not done after {SECONDS:g} seconds"
+    return "" if done.returncode == 0 else done.stderr.decode(errors="replace").strip() or "it said nothing"
 
 
 def _cores() -> int:
@@ -261,7 +268,7 @@ def _cores() -> int:
 def _telling_line(text: str) -> str:
     """The first line that names an error, else the first; shortened."""
     lines = text.splitlines()
-    return " ".join(next((line for line in lines if "error" in line.lower()), lines[0]).split())[:300]
+    return in_line(next((line for line in lines if "error" in line.lower()), lines[0]), most=300)
 
 
 def _said_today(failed: Path) -> str | None:
