@@ -5,8 +5,8 @@ import re
 
 import pytest
 from made_up_rows import made_up_rows
-from plait.advisor.capacity import ALPHA, proved_by
 
+from plait.advisor.capacities import ALPHA, proved_by
 from plait.experiments import cells, summarise
 from plait.memory import count
 from plait.paper import find_experiment

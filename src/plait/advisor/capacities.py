@@ -14,7 +14,6 @@ from plait.memory.block import Layer
 from plait.memory.formats import OWN, Storage, bits_of
 from plait.memory.report import check_count
 from plait.model import HybridConfig
-from plait.theory import bits_proved
 from plait.theory.integers import log2_ceil
 
 SCOPE = "proved for exact recall of worst-case content; no prediction of perplexity"
@@ -143,6 +142,8 @@ def proved_by(task: object, seq_len: int, accuracy: float, *, rows: int, scored:
     Raises:
         ValueError: as `bits_proved`.
     """
+    from plait.theory import bits_proved  # here: it needs numpy, and what a model can recall does not
+
     # For a row, right answers less the true accuracy times the scored ones: of mean 0, in an interval of seq_len. And
     # the scored ones alone may be fewer than on average. Each is off with half of ALPHA.
     off = seq_len / max(scored, 1.0) * math.sqrt(math.log(2 / ALPHA) / (2 * max(rows, 1)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from plait.advisor.capacity import ALPHA, ProvedBits, proved_by
+from plait.advisor.capacities import ALPHA, ProvedBits, proved_by
 from plait.experiments import Experiment, cell_label, cells, evaluated_cells, summarise
 from plait.findings.words import decimals
 from plait.memory import count
