@@ -207,11 +207,15 @@ def test_bounds_of_a_task_of_plait_without_a_closed_form_are_searched_and_checke
     assert "known family" in refused("bounds", *args, "--error", "0.1")
 
 
-def test_a_task_of_plait_without_a_rule_in_the_checker_has_no_bounds_yet(refused, tmp_path, monkeypatch):
+def test_a_task_of_plait_without_a_rule_in_the_checker_keeps_its_bounds(plait_json, tmp_path, monkeypatch):
     shutil.copy(EXAMPLES / "my_task.py", tmp_path)
     new = parse_task("my_task:DelayedCopy")
+    own = plait_json("bounds", "my_task:DelayedCopy", "--seq-len", 6, "--seconds", 1)
     monkeypatch.setattr("plait.tasks.registry.TASKS", {**TASKS, "delayed-copy": type(new)})
-    assert "no rule for delayed-copy" in refused("bounds", "delayed-copy", "--seq-len", 6)
+    found = plait_json("bounds", "delayed-copy", "--seq-len", 6, "--seconds", 1, "-o", ".")
+    assert [row["value"] for row in found["bounds"]] == [row["value"] for row in own["bounds"]]
+    file = found["bounds"][0]["file"]
+    assert plait_json("check", file, "--task", "my_task:DelayedCopy")["accepted"]
 
 
 def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json):

@@ -37,7 +37,7 @@ typing.TYPE_CHECKING = False
 try:
     follow_latest(torch.zeros(2, 3).long(), torch.zeros(2, 3).long(), torch.zeros(2, 4).long())
 except TypeCheckError:
-    print("checked", len(every))
+    print("checked", len(every) - len(TASKS), "more")
 """
 
 
@@ -51,4 +51,4 @@ def test_shapes_are_as_stated(native):
         timeout=600,
         check=False,
     )
-    assert done.stdout == "checked 24\n", done.stderr[-2000:]
+    assert done.stdout == "checked 6 more\n", done.stderr[-2000:]

@@ -17,6 +17,7 @@ from fractions import Fraction
 from plait.tasks import task_to_json
 from plait.theory.checker.claim import ERROR_OVER
 from plait.theory.checker.effort import MOST_EXHAUSTIVE, MOST_WORK, content_steps
+from plait.theory.checker.rules import RULES
 from plait.theory.confidence import ALPHA, least_success_rate
 from plait.theory.families.family import StateFamily
 from plait.theory.integers import log2_floor
@@ -133,7 +134,10 @@ def sealed(document: Mapping[str, object]) -> dict[str, object]:
 
 
 def described(task: object) -> dict[str, object]:
-    """Name and parameters as a certificate has them; of a user's own task, those parameters that JSON can hold."""
+    """Name and parameters as a certificate has them; of a user's own task, those parameters that JSON can hold.
+
+    A task of plait for which the checker has no rule is named as a user's own is, `module:Class`, and checked as one.
+    """
     own = type(task)
     try:
         document = task_to_json(task)  # pyright: ignore[reportArgumentType]  # any task with the four members
@@ -141,8 +145,9 @@ def described(task: object) -> dict[str, object]:
         return {"task": f"{own.__module__}:{own.__qualname__}", "params": {}}
     params = document["params"]
     assert isinstance(params, dict)
+    name = str(document["task"])
     return {
-        "task": document["task"],
+        "task": name if ":" in name or name in RULES else f"{own.__module__}:{own.__qualname__}",
         "params": {key: value for key, value in params.items() if _is_json(value)},
     }
 

@@ -11,7 +11,7 @@ from time import monotonic
 from plait.checks import check_seconds
 from plait.theory.bound import Bound
 from plait.theory.families.family import StateFamily
-from plait.theory.search.oracle import Oracle, check_rule
+from plait.theory.search.oracle import Oracle
 from plait.theory.search.state_bits import best_bound, candidate_families, find_state_bits
 
 _TRIED = 4
@@ -38,7 +38,6 @@ def find_filled_bits(
         ValueError: as `find_state_bits`.
     """
     check_seconds(seconds)
-    check_rule(task)
     found: dict[int, Bound | None] = {}
     left = sorted(set(reaches), key=lambda reach: (reach > 0, -reach))
     end, usual = monotonic() + seconds, None

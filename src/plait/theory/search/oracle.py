@@ -8,8 +8,6 @@ import torch
 
 from plait.checks import check_integer, check_seconds
 from plait.random import Stream
-from plait.theory.certificate import described
-from plait.theory.checker.rules import RULES
 from plait.theory.families.family import LONGEST
 
 UNDEFINED = -1
@@ -148,15 +146,3 @@ def asking_suffixes(oracle: Oracle, count: int, width: int) -> np.ndarray:
     runs = np.repeat(second[:, None], width, axis=1)
     runs[:, 0] = first
     return np.concatenate([runs, oracle.uneven_rows(max(8, min(count - len(runs), len(runs))), width)])
-
-
-def check_rule(task: object) -> None:
-    """Raises:
-    ValueError: a task of plait for which the checker has no rule.
-    """
-    name = str(described(task)["task"])
-    if ":" not in name and name not in RULES:
-        raise ValueError(
-            f"what a search finds must be checked, and the checker has no rule for {name}, only for "
-            f"{', '.join(RULES)}; rules stand in plait/theory/checker/rules.py"
-        )

@@ -9,7 +9,7 @@ import numpy as np
 from plait.theory.bound import Bound
 from plait.theory.certificate import reach_certificate
 from plait.theory.checker import check
-from plait.theory.search.oracle import UNDEFINED, Oracle, check_rule
+from plait.theory.search.oracle import UNDEFINED, Oracle
 
 _ROWS = 6_000
 _MOST_PAIRS = 40
@@ -27,11 +27,10 @@ def find_reach(task: object, seq_len: int, *, seconds: float = 20, seed: int = 0
         seed: of the search's random choices.
 
     Raises:
-        ValueError: a budget that is not positive, a seq_len below 2, a task without targets, one of plait for which
-            the checker has no rule, or inputs found that it refuses (they are too long for it).
+        ValueError: a budget that is not positive, a seq_len below 2, a task without targets, or inputs found
+            that the checker refuses (they are too long for it).
     """
     oracle = Oracle(task, seq_len=seq_len, seconds=seconds, seed=seed)
-    check_rule(task)
     pair = None
     for differing in range(1, min(_MOST_DIFFERING, seq_len - 1) + 1):
         pair = _pair(oracle, differing) if pair is None and oracle.left() > 0 else pair

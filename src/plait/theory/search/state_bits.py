@@ -17,7 +17,7 @@ from plait.theory.recurrent import printed_of
 from plait.theory.search.copies import copied_candidates
 from plait.theory.search.followers import follower_candidates
 from plait.theory.search.lists import listed_candidates
-from plait.theory.search.oracle import Oracle, check_rule
+from plait.theory.search.oracle import Oracle
 from plait.theory.search.slots import slot_candidates
 
 _LEAST_SHARE = Fraction(1, 50)
@@ -36,11 +36,9 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
         seed: of the search's random choices.
 
     Raises:
-        ValueError: a budget that is not positive, a seq_len below 2, a task without targets, or one of plait for
-            which the checker has no rule.
+        ValueError: a budget that is not positive, a seq_len below 2, or a task without targets.
     """
     oracle = Oracle(task, seq_len=seq_len, seconds=seconds, seed=seed)
-    check_rule(task)
     bound = best_bound(oracle, candidate_families(oracle), seq_len)
     if bound is not None:
         return bound
