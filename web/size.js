@@ -17,6 +17,10 @@ const Size = (() => {
   let changed = () => {};
   const parts = {};
 
+  /** What it can recall at most in what does not grow; where nothing stays, nothing bounds it. */
+  const recalled = ({ recurrent_bits, window_bits, recall_items: words }) =>
+    (recurrent_bits + window_bits === 0 ? "no bound: all of it grows" : `${whole(words)} word${words === 1 ? "" : "s"}`);
+
   const question = (config) => ({
     ask: "size", config: config.values, seq_len: LENGTHS[view.length], batch: BATCHES[view.batch],
     weights: view.weights, cache: view.cache,
@@ -102,7 +106,7 @@ const Size = (() => {
       per(`keys and values of ${length} tokens, ${view.cache}, one sequence`, (a) => bytes(a.cache_bytes)),
       per(`weights and ${whole(BATCHES[view.batch])} of these sequences`, (a) => bytes(a.total_bytes)),
       per("less than with full attention everywhere, from", (a) => (a.crossing === null ? "not known" : a.crossing.length === null ? "never" : `${whole(a.crossing.length)} tokens`)),
-      per("recalls at most, without its growing cache", (a) => (a.capacity === null ? "not known" : `${whole(a.capacity.recall_items)} words`)),
+      per("recalls at most, without its growing cache", (a) => (a.capacity === null ? "not known" : recalled(a.capacity))),
       per("formulas", (a) => (a.verified ? "tested against the model's code" : "generic, not tested")),
     ];
     show(parts.result, table("What each holds", ["", ...good.map(({ config, answer }) => (config.name.toLowerCase() === answer.title.toLowerCase() ? answer.title : `${config.name}: ${answer.title}`))], rows));

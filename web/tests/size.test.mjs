@@ -65,6 +65,17 @@ test("wrong files are one line, and nothing in them is executed or freezes", asy
   assert.ok((await status.innerText()).length < 300);
 });
 
+test("where all of it grows with the text, nothing bounds what can be recalled", async () => {
+  const own = await open("#size");
+  await python(own);
+  await own.locator("#size-paste").fill(JSON.stringify({ pattern: "TF-TF", d_model: 64, vocab_size: 100, window: null }));
+  await own.getByRole("button", { name: "Add what is pasted" }).click();
+  await settled(own, "pasted: TF-TF");
+  const told = await own.locator("#size tbody tr", { hasText: "recalls at most" }).locator("td").allInnerTexts();
+  assert.deepEqual(told, ["no bound: all of it grows"]);
+  await own.close();
+});
+
 test("a link holds the whole view", async () => {
   await page.getByRole("button", { name: "Link to this view" }).first().click();
   await page.waitForFunction(() => location.hash.startsWith("#size/"));
