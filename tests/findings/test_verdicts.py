@@ -7,7 +7,7 @@ import pytest
 from made_up_rows import made_up_rows
 
 from plait.cli.values import parse_choices
-from plait.experiments import Cell
+from plait.experiments import Cell, Difference, Interval
 from plait.experiments.cell import at_its_best
 from plait.findings.claims import Finding, Outcome, of_size, ordered, shown_by
 from plait.findings.evidence import Evidence, StoredRows
@@ -30,6 +30,7 @@ from plait.findings.trends import (
     no_trend,
 )
 from plait.findings.verdicts import OPEN, found_text, judged, outcome_text, protocol_lines
+from plait.findings.words import above_zero
 from plait.model import HybridConfig
 from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.paper.fig4 import PAPER_RATIO
@@ -37,6 +38,7 @@ from plait.paper.lean import ratio_by_block
 from plait.paper.shapes import learned_from_random_weights
 from plait.report.comparisons import rates_table, seed_table, statistic_table
 from plait.report.questions import leaner_table
+from plait.report.wide_measured import Lead
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
@@ -82,6 +84,8 @@ def made_up_rows_of_nothing():
         (1.3, 1.2, 1.4, Outcome.REPRODUCED),
         (0.5, 0.2, 0.9, Outcome.DIRECTION),
         (0.5, -0.1, 1.1, Outcome.DIRECTION),
+        (0.8, 0.0004, 1.1, Outcome.DIRECTION),
+        (0.8, 0.0006, 1.1, Outcome.REPRODUCED),
         (0.002, 0.001, 0.003, Outcome.NOT),
         (-0.5, -0.9, -0.2, Outcome.NOT),
     ],
@@ -108,6 +112,17 @@ def test_a_claim_of_an_order():
     assert ordered([0.2, 0.3], [0.1, 0.2]) is Outcome.REPRODUCED
     assert ordered([0.2, 0.3], [-0.1, 0.2]) is Outcome.DIRECTION
     assert ordered([0.2, -0.1], [0.1, -0.2]) is Outcome.NOT
+    assert ordered([0.2, 0.3], [0.0, 0.2]) is Outcome.DIRECTION
+
+
+@pytest.mark.parametrize(("low", "above"), [(0.0, False), (0.0004, False), (0.0006, True), (-0.2, False)])
+def test_an_interval_that_is_shown_to_begin_at_zero_does_not_leave_it_out(low, above):
+    assert above_zero(low) is above
+    lead = Lead(
+        difference=Difference(mean=0.02, interval=Interval(low=low, high=0.05), seeds=8), means=(0.9, 0.88)
+    )
+    turned = Difference(mean=-0.02, interval=Interval(low=-0.05, high=-low), seeds=8)
+    assert (lead.sign, replace(lead, difference=turned).sign) == (int(above), -int(above))
 
 
 class TestRatio:
@@ -173,6 +188,17 @@ class TestOneModel:
         direction = near_one(("SSM-SSM",), enough=0.99)(found(*cells))
         assert direction is not None
         assert direction.outcome is Outcome.DIRECTION
+        wide = [cells[0], cell("SSM-SSM", 2_000, 0.955), cell("SSM-SSM", 3_000, 0.98, luck=LUCK / 10)]
+        for some, outcome, where in ((wide[:2], Outcome.DIRECTION, 2_000), (wide, Outcome.REPRODUCED, 3_000)):
+            finding = near_one(("SSM-SSM",))(found(*some))
+            assert finding is not None
+            assert finding.outcome is outcome
+            assert f"at {where:,} parameters" in finding.ours
+        together = near_one(("SSM-SSM", "TF-TF"))(
+            found(*wide, *(cell("TF-TF", n, mean) for n, mean in ((1_000, 0.3), (2_000, 0.6))))
+        )
+        assert together is not None
+        assert together.outcome is Outcome.NOT
         for limit, outcome in ((0.5, Outcome.NOT), (0.9701, Outcome.DIRECTION), (0.99, Outcome.REPRODUCED)):
             low = stays_below("SSM-SSM", accuracy=limit, parameters=9_000)(found(*cells))
             assert low is not None

@@ -1,5 +1,6 @@
 """Each promise of the layer protocol, broken once by a layer that is right otherwise."""
 
+import random
 import time
 
 import pytest
@@ -150,6 +151,33 @@ class OwnDice(Right):
         self.gate.normal_()
 
 
+class DrawsAConstant(Right):
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.register_buffer("features", torch.randn(spec.d_model))
+
+    def _step(self, hidden, state):
+        output, state = super()._step(hidden, state)
+        return output + self.features, state
+
+
+class DrawsANumberBehindAGate(Right):
+    """Python's own dice, in no buffer, and seen only once the gate has moved."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.shut, self.number = nn.Parameter(torch.empty(1)), random.random()
+
+    def _step(self, hidden, state):
+        output, state = super()._step(hidden, state)
+        return output + self.shut * self.number, state
+
+    @torch.no_grad()
+    def reset_parameters(self, stream):
+        super().reset_parameters(stream)
+        self.shut.zero_()
+
+
 class OtherEachTime(Right):
     def forward(self, hidden):
         return super().forward(hidden) + torch.randn(1)
@@ -228,6 +256,8 @@ BROKEN = {
     "Half": r"state_size must give counts under",
     "Unset": "reset_parameters leaves gate unset",
     "OwnDice": "reset_parameters gives gate other values when it is called again",
+    "DrawsAConstant": "two layers with the same weights answer otherwise .*draws in features, and all randomness",
+    "DrawsANumberBehindAGate": "two layers with the same weights answer otherwise .*constructor draws, and all",
     "OtherEachTime": "forward answers otherwise when it is asked again",
     "Detached": "no gradient reaches its input",
     "Idle": "no gradient reaches idle",

@@ -118,6 +118,22 @@ class TestTables:
         assert edge.endswith(": TF-TF d10, TF-TF d26")
         assert len(results_table(SUMMARIES[:1]).notes) == 1
 
+    def test_a_rate_that_some_of_the_told_seeds_chose_is_noted_where_all_have_more_at_another(self):
+        chosen, other = [0.9, 0.9, 0.2, 0.2], [0.8, 0.8, 0.7, 0.9]
+        both = cell("TF-TF", 10, 2_180, [chosen, other, [0.1] * 4])
+        some = np.ones((3, 4), dtype=bool)
+        some[2, 2:] = False
+        notes = results_table([summarise(replace(both, trained=some))]).notes
+        (note,) = [note for note in notes if "with every rate" in note]
+        assert note == (
+            "TF-TF d10: the 2 seeds with every rate choose 0.001, where they have 0.900 on separate sequences for "
+            "0.800 at 0.01; here are all 4 seeds at 0.001, and the 4 at 0.01 have 0.800"
+        )
+        elsewhere = replace(both, trained=some, settings={**both.settings, "test.seq_len": 400})
+        level = replace(both, trained=some, accuracy=both.select[[0, 0, 2]])
+        for without in (both, elsewhere, level):
+            assert not any("with every rate" in note for note in results_table([summarise(without)]).notes)
+
     def test_values_are_plain_json(self):
         data = results_table(SUMMARIES, paper=HEADLINE.paper).to_json()
         again = json.loads(json.dumps(data, allow_nan=False))

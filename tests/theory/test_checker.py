@@ -1,7 +1,9 @@
 """Tampered certificates: each kind is refused, with the digest as it was and with a fresh one."""
 
 import json
+import os
 import random
+import threading
 from fractions import Fraction
 
 import pytest
@@ -235,6 +237,19 @@ def test_a_file_of_a_gigabyte(tmp_path):
     verdict = check_file(path)
     assert verdict.reason == f"a certificate has at most {MOST_BYTES} bytes, this one has more"
     assert verdict.readable
+
+
+def test_a_pipe_is_waited_for_and_not_without_end(tmp_path, monkeypatch):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(json.dumps(COPYING.certificate),))
+    writer.start()
+    assert check_file(pipe, seed=1).accepted
+    writer.join()
+    monkeypatch.setattr("plait.theory.checker.document.PIPE_SECONDS", 0)
+    verdict = check_file(pipe)
+    assert verdict.reason == f"{pipe}: a pipe into which nothing was written for 0 seconds"
+    assert not verdict.readable
 
 
 def test_files(tmp_path):

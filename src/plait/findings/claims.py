@@ -4,9 +4,9 @@
 - reproduced in direction only: our mean has the claim's sign, but our interval has not its size or not only its sign;
 - not reproduced: neither.
 
-A claim without a number (an order) is reproduced where every interval excludes the opposite, and in direction only
-where the means alone do. A claim about several patterns is in direction only where some of them show it. It is open
-where what decides it is not trained.
+A claim without a number (an order) is reproduced where every interval excludes the opposite and 0 itself, and in
+direction only where the means alone do; what is shown as 0.000 counts as 0. A claim about several patterns is in
+direction only where some of them show it. It is open where what decides it is not trained.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from plait.findings.evidence import Evidence
+from plait.findings.words import above_zero
 
 
 class Outcome(StrEnum):
@@ -88,14 +89,14 @@ def of_size(mean: float, low: float, high: float, size: float) -> Outcome:
     """The outcome for a claim of a difference above 0 of a given size, from ours and its interval."""
     if mean < NEGLIGIBLE:
         return Outcome.NOT
-    return Outcome.REPRODUCED if high >= size and low > 0 else Outcome.DIRECTION
+    return Outcome.REPRODUCED if high >= size and above_zero(low) else Outcome.DIRECTION
 
 
 def ordered(means: list[float], lows: list[float]) -> Outcome:
     """The outcome for a claim that every difference is above 0, by `NEGLIGIBLE` or more."""
     if any(mean < NEGLIGIBLE for mean in means):
         return Outcome.NOT
-    return Outcome.REPRODUCED if all(low > 0 for low in lows) else Outcome.DIRECTION
+    return Outcome.REPRODUCED if all(above_zero(low) for low in lows) else Outcome.DIRECTION
 
 
 def shown_by(outcomes: Sequence[Outcome]) -> Outcome:

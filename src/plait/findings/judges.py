@@ -13,7 +13,7 @@ from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered
 from plait.findings.evidence import Evidence
 from plait.findings.members import held_to, is_pure
 from plait.findings.series import value_of
-from plait.findings.words import bracketed, decimals, ratio_text, signed
+from plait.findings.words import above_zero, bracketed, decimals, ratio_text, signed
 
 Where = Mapping[str, Any]
 
@@ -163,7 +163,7 @@ def ahead(
         ours += f" to {difference_text(best)}" if len(differences) > 1 else ""
         where = "" if along is None else f" at {_called(along)} {value_of(pairs[worst][0], along)}"
         why = f"least over {pairs[worst][1].pattern}{where}" if len(differences) > 1 else ""
-        behind = sum(low <= 0 for low in lows)
+        behind = sum(not above_zero(low) for low in lows)
         why += f"; {behind} of {len(lows)} intervals reach 0 or below" if behind else ""
         return Finding(outcome=outcome, ours=ours, why=why.removeprefix("; "), **training(found, shown))
 
@@ -193,26 +193,31 @@ def gap(first: Where, second: Where, *, size: float) -> Judge:
 def near_one(
     patterns: Sequence[str], *, enough: float = 0.95, most: float = 0.8, where: Where = MappingProxyType({})
 ) -> Judge:
-    """Each of these patterns reaches a mean of `enough` somewhere; past `most` it is the direction alone."""
+    """Each of these patterns has an interval from `enough` on somewhere.
+
+    In direction only where a mean alone is there, or past `most`.
+    """
 
     def judge(found: Evidence) -> Finding | None:
-        words, tops, shown = [], [], []
+        words, outcomes, shown = [], [], []
         for pattern in patterns:
             cells = having(found.cells, {**where, PATTERN: pattern})
             if len(cells) < 2:
                 return None
-            means = [found.summary(cell).mean for cell in cells]
-            top = int(np.argmax(means))
-            there = next((place for place, mean in enumerate(means) if mean >= enough), top)
-            tops.append(means[top])
-            shown += cells
-            words.append(
-                f"{pattern} {bracketed(found.summary(cells[there]))} at {cells[there].parameters:,} parameters"
+            summaries = [found.summary(cell) for cell in cells]
+            sure = (s for s in summaries if (s.mean if s.interval is None else s.interval.low) >= enough)
+            by_mean = (s for s in summaries if s.mean >= enough)
+            top = max(summaries, key=lambda s: s.mean)
+            first = next(sure, None)
+            outcomes.append(
+                Outcome.REPRODUCED if first else Outcome.DIRECTION if top.mean >= most else Outcome.NOT
             )
-        outcome = Outcome.REPRODUCED if min(tops) >= enough else Outcome.NOT
-        if outcome is Outcome.NOT and min(tops) >= most:
-            outcome = Outcome.DIRECTION
-        why = f"the first width whose mean is {decimals(enough, 2)}, or else the best measured"
+            told = first or next(by_mean, top)
+            shown += cells
+            words.append(f"{pattern} {bracketed(told)} at {told.cell.parameters:,} parameters")
+        outcome = next(o for o in (Outcome.NOT, Outcome.DIRECTION, Outcome.REPRODUCED) if o in outcomes)
+        there = decimals(enough, 2)
+        why = f"the first width whose interval is not below {there}, or else whose mean is not, or else the best"
         return Finding(outcome=outcome, ours="; ".join(words), why=why, **training(found, shown))
 
     return judge

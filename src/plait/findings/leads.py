@@ -12,7 +12,7 @@ from plait.findings.claims import Finding, Judge, Outcome, of_size
 from plait.findings.evidence import Evidence
 from plait.findings.judges import READING, Where, difference_text, having, training
 from plait.findings.members import held_to
-from plait.findings.words import bracketed, decimals, signed
+from plait.findings.words import above_zero, bracketed, decimals, signed
 
 Score = Literal["pooled", "sequences"]
 """The share of all tokens, or the mean over sequences of each one's, empty ones as right (as the program ran)."""
@@ -97,7 +97,7 @@ def lost(near: Where, far: Where, *, lrs: Sequence[float] = ()) -> Judge:
             return None
         loss, learned = paired_difference(*cells), found.summary(cells[0]).mean
         outcome = Outcome.NOT
-        if loss.interval is not None and loss.interval.low > 0 and loss.mean >= learned / 10:
+        if loss.interval is not None and above_zero(loss.interval.low) and loss.mean >= learned / 10:
             outcome = Outcome.REPRODUCED if loss.mean >= learned / 2 else Outcome.DIRECTION
         words = " to ".join(bracketed(found.summary(cell)) for cell in cells)
         return Finding(outcome=outcome, ours=f"from {words}", **training(found, cells))

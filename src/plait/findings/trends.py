@@ -10,7 +10,7 @@ from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered, sho
 from plait.findings.evidence import Evidence
 from plait.findings.judges import PATTERN, WIDTH, Where, difference_text, having, training
 from plait.findings.series import value_of
-from plait.findings.words import bracketed, decimals, signed
+from plait.findings.words import above_zero, bracketed, decimals, signed
 from plait.tasks import is_built_in, task_name
 
 LENGTH, ROTARY = "test.seq_len", "model.rotary_fraction"
@@ -146,7 +146,7 @@ def no_trend(
             short.append(f"{pattern} {signed(change.mean)}")
         if not words:
             return None
-        clear = [c.interval is not None and c.interval.low > 0 and c.mean > within for c in changes]
+        clear = [c.interval is not None and above_zero(c.interval.low) and c.mean > within for c in changes]
         outcome = shown_by([Outcome.NOT if trend else Outcome.REPRODUCED for trend in clear])
         why = (
             f"a trend is called clear where the interval is above 0 and the mean above {decimals(within, 1)}"
@@ -213,7 +213,7 @@ def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
         outcome = Outcome.NOT
         if found.summary(far).mean <= learned / 2:
             outcome = Outcome.REPRODUCED
-        elif loss.mean >= learned / 10 and loss.interval is not None and loss.interval.low > 0:
+        elif loss.mean >= learned / 10 and loss.interval is not None and above_zero(loss.interval.low):
             outcome = Outcome.DIRECTION
         words = [
             f"{bracketed(found.summary(cell))} at {value_of(cell, LENGTH):,}" for cell in (near, far, last)

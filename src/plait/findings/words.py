@@ -13,6 +13,11 @@ def decimals(accuracy: float, places: int = 3) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
+def above_zero(low: float) -> bool:
+    """Whether an interval that begins at `low` leaves 0 out: to the decimals that are shown, so 0.0004 is 0."""
+    return float(decimals(low)) > 0
+
+
 def signed(difference: float) -> str:
     """`+0.127`, `-0.020`; `0.000` for what rounds to it."""
     text = decimals(abs(difference))

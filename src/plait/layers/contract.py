@@ -42,9 +42,9 @@ _HIDDEN, _NOISE = 900, 1000
 def check_layer(name: str, spec: LayerSpec, *, seq_len: int) -> None:
     """Refuse a layer that breaks a promise of `plait.layers.Layer`.
 
-    Tried are: every weight is set, from the stream alone; position t reads positions up to t of its own sequence;
-    `step` says what `forward` says and leaves its state alone; `state_size` counts what the state holds; gradients
-    reach the input and every weight; members side by side are each what they are alone.
+    Tried are: every weight is set, from the stream alone, and makes all of the answer; position t reads positions up to
+    t of its own sequence; `step` says what `forward` says and leaves its state alone; `state_size` counts what the
+    state holds; gradients reach the input and every weight; members side by side are each what they are alone.
 
     Raises:
         ValueError: in one line, which promise and by how much.
@@ -54,11 +54,13 @@ def check_layer(name: str, spec: LayerSpec, *, seq_len: int) -> None:
         layer = _built(name, spec, torch.float64)
         _check_weights(said, layer)
         dtype = _dtype_that_runs(layer, spec)
-        layer = _built(name, spec, dtype)
-        layer.reset_parameters(Stream(0, 0, INIT))
+        layer, twin = (_built(name, spec, dtype) for _ in range(2))
+        for one in (layer, twin):
+            one.reset_parameters(Stream(0, 0, INIT))
     for disturbed in (False, True):
         if disturbed:
             _disturb(layer)
+            _disturb(twin)
         for length in _LENGTHS:
             began = time.process_time()
             hidden = _inputs(spec, min(length, seq_len), dtype)
@@ -68,6 +70,7 @@ def check_layer(name: str, spec: LayerSpec, *, seq_len: int) -> None:
                 break
             with _fails(said, f"run on {hidden.shape[1]} tokens"):
                 _check_answers(said, layer, hidden, whole)
+                _check_twin(said, layer, twin, hidden)
             if time.process_time() - began > _SLOW or length >= seq_len:
                 break
     with _fails(said, "be differentiated"):
@@ -107,6 +110,19 @@ def _check_weights(said: str, layer: _Layer) -> None:
         raise ValueError(
             f"{said}: reset_parameters gives {', '.join(changed[:4])} other values when it is called again: all "
             "randomness must come from its stream"
+        )
+
+
+@torch.no_grad()
+def _check_twin(said: str, layer: _Layer, twin: _Layer, hidden: Tensor) -> None:
+    """Another layer of one spec and stream; what a constructor draws has no seed, so every process has its own."""
+    if (gap := _gap(_forward(twin, hidden), _forward(layer, hidden))) > TOLERANCE:
+        others = dict(twin.named_buffers())
+        drawn = [name for name, value in layer.named_buffers() if not torch.equal(value, others[name])]
+        why = f" in {', '.join(drawn[:4])}" if drawn else ""
+        raise ValueError(
+            f"{said}: two layers with the same weights answer otherwise (by {gap:.1e} of the largest answer): the "
+            f"constructor draws{why}, and all randomness must come from the stream of reset_parameters"
         )
 
 

@@ -9,7 +9,7 @@ from plait.findings.claims import Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.together import all_right, few_false
 from plait.findings.verdicts import judged
-from plait.findings.words import bracketed, signed
+from plait.findings.words import above_zero, bracketed, signed
 from plait.memory import count
 from plait.paper.grids import ATTENTION, LR_GRID
 from plait.paper.mixer_claims import ENOUGH, by_size, chance_of_both
@@ -112,7 +112,7 @@ class _Pair:
 
     @property
     def adds(self) -> bool:
-        return self.more.interval is not None and self.more.interval.low > 0
+        return self.more.interval is not None and above_zero(self.more.interval.low)
 
 
 def _pairs(found: Evidence) -> Iterable[_Pair]:

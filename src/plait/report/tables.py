@@ -5,9 +5,12 @@ import math
 from collections.abc import Sequence
 from types import MappingProxyType
 
+import numpy as np
+
 from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, value_text
 from plait.experiments.bootstrap import FEW_SEEDS
 from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS
+from plait.findings.claims import NEGLIGIBLE
 from plait.findings.members import ratios_by_pattern
 from plait.findings.reported import Reference, ReferenceRatio, nearest
 from plait.findings.words import decimals, ratio_text, signed
@@ -82,6 +85,7 @@ def sweep_notes(summaries: Sequence[Summary]) -> list[str]:
         for s in summaries
         if s.cell.unused
     )
+    notes += dict.fromkeys(filter(None, map(_outvoted, summaries)))
     at_the_edge = dict.fromkeys(
         _trained_label(s.cell)
         for s in summaries
@@ -98,6 +102,28 @@ def sweep_notes(summaries: Sequence[Summary]) -> list[str]:
             f"most seeds diverged at the chosen rate, so the mean is not of trained models: {', '.join(lost)}"
         )
     return notes
+
+
+def _outvoted(summary: Summary) -> str:
+    """Where the seeds that choose a rate are some of those that are told, and these have more at another one.
+
+    Not of what is measured elsewhere than it was trained: there more at another rate says nothing of the choice.
+    """
+    cell, chosen = summary.cell, summary.chosen
+    by = [cell.seeds.index(seed) for seed in cell.complete_seeds]
+    best = int(np.argmax(cell.means))
+    elsewhere = any(path.startswith("test.") for path in cell.settings)
+    if elsewhere or cell.by != "select" or len(by) == len(cell.seeds):
+        return ""
+    if cell.means[best] - cell.means[chosen] < NEGLIGIBLE:
+        return ""
+    here, there = (decimals(float(cell.select[row, by].mean())) for row in (chosen, best))
+    at_it, at_best = (int(cell.was_trained[row].sum()) for row in (chosen, best))
+    return (
+        f"{_trained_label(cell)}: the {len(by)} seeds with every rate choose {summary.lr:g}, where they have {here} on "
+        f"separate sequences for {there} at {cell.lrs[best]:g}; here are all {at_it} seeds at {summary.lr:g}, and the "
+        f"{at_best} at {cell.lrs[best]:g} have {decimals(float(cell.means[best]))}"
+    )
 
 
 def ratio_table(

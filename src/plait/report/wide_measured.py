@@ -11,7 +11,7 @@ from plait.experiments.statistics import Difference
 from plait.findings.evidence import Evidence
 from plait.findings.judges import difference_text
 from plait.findings.leads import Pair, Score
-from plait.findings.words import bracketed, decimals
+from plait.findings.words import above_zero, bracketed, decimals
 from plait.model import HybridConfig
 from plait.paper import wide_models as wide
 from plait.paper.wide_models import (
@@ -53,7 +53,7 @@ class Lead:
         """1 and -1 where the interval, or the mean of a single seed, lies on one side of 0, else 0."""
         interval = self.difference.interval
         low, high = (self.mean, self.mean) if interval is None else (interval.low, interval.high)
-        return int(low > 0) - int(high < 0)
+        return int(above_zero(low)) - int(above_zero(-high))
 
 
 def lead_of(found: Evidence, pair: Pair) -> Lead | None:

@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import re
+import select
+import stat
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -17,6 +19,9 @@ MOST_INTEGER = 2**40
 MOST_NUMBER_LENGTH = 40
 MOST_DECIMALS = 1_000
 MOST_QUOTES = 1_000_000
+
+PIPE_SECONDS = 5
+"""How long a pipe into which nothing is written is waited for."""
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # nothing is ever tried a second way
 _OBJECT = re.compile(rb"(\xef\xbb\xbf)?[ \t\n\r]*\{")
@@ -39,11 +44,22 @@ def read_file(path: str | os.PathLike[str]) -> object:
         Refused: as `read_text`.
     """
     try:
-        with open(path, "rb") as file:
-            text = file.read(MOST_BYTES + 1)
+        text = _head(path)
     except OSError as error:
         raise NotACertificate(f"cannot read {os.fspath(path)}: {error.strerror}") from error
     return read_text(text)
+
+
+def _head(path: str | os.PathLike[str]) -> bytes:
+    """What is read of a file; to open a pipe that has no writer would wait for one without end."""
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+            if not select.select([file], [], [], PIPE_SECONDS)[0]:
+                raise NotACertificate(
+                    f"{os.fspath(path)}: a pipe into which nothing was written for {PIPE_SECONDS} seconds"
+                )
+            os.set_blocking(file.fileno(), True)
+        return file.read(MOST_BYTES + 1)
 
 
 def read_text(text: bytes | str) -> object:
