@@ -48,3 +48,9 @@ def test_what_is_too_small_to_matter_is_1_or_nothing(dtype: torch.dtype) -> None
     assert torch.equal(
         F.softplus(torch.tensor(128.0, dtype=dtype), threshold=40.0), torch.tensor(128.0, dtype=dtype)
     )
+
+
+def test_decays_of_slow_counts_are_1_or_rounded_once() -> None:
+    z = -torch.logspace(-20.0, -12.0, 100_001, base=10.0, dtype=torch.float64)
+    assert torch.equal(z.float().exp(), torch.ones(len(z)))
+    assert float((z.exp() - (1.0 + z)).abs().max()) <= 2.0**-53

@@ -65,6 +65,20 @@ def test_an_unknown_kind_of_statement_demands_values() -> None:
     assert demand.known
 
 
+def test_amounts_behind_a_reset_are_codes() -> None:
+    """Each amount has a channel of its own, which reads whether the number reaches it: a number alone does not say."""
+    p = Program("ab")
+    bit = p.embed({"a": 1, "b": 2})
+    reset = p.embed({"a": True, "b": False})
+    product = p.product(bit, p.table(lambda n: n, p.register(p.embed({"a": 1, "b": 0}), 1)))
+    amounts, resets = demands(Count(inputs=(product, reset), domain=(0, 1)))
+    assert needs_code(product, amounts)
+    assert not resets.code
+    p.answer = p.table(lambda n: "ab"[n % 2], p.count(product, most=4, since=reset, stay=True))
+    plan = plan_program(p, 6)
+    assert verify(plan.build(), p, Checks(seq_len=6, exhaustive=True)).verified[0].total.wrong == 0
+
+
 def test_every_statement_that_is_compiled_meets_what_is_demanded() -> None:
     checked = 0
     for statement in STATEMENTS:
@@ -155,5 +169,8 @@ def test_values_that_are_equal_are_one() -> None:
     assert p.gate.domain == (True,)
     p.answer = p.hold(p.token, when=p.gate)
     tokens = torch.tensor([[0, 1, 0]])
-    assert torch.equal(p.run(tokens).scored, p.targets(tokens).scored)
-    assert bool(p.run(tokens).scored.all())
+    said, wanted = p.run(tokens), p.targets(tokens)
+    assert bool(said.scored.all())
+    assert bool(wanted.scored.all())
+    assert torch.equal(said.tokens, tokens), "the gate is open at each"
+    assert torch.equal(wanted.tokens, tokens)

@@ -55,3 +55,13 @@ def test_a_plan_written_before_there_were_sharper_heads_is_read() -> None:
     document = dict(plan_program(_two_lookups(), 20).to_json())
     document["layout"] = {name: value for name, value in document["layout"].items() if name != "fine"}
     assert any_plan_from_json(document).to_json() == plan_program(_two_lookups(), 20).to_json()
+
+
+def test_an_answer_over_tokens_that_hold_nothing_else_needs_no_gain() -> None:
+    """Of tokens that are all one, whose subspace the answer takes, nothing is left to be louder than."""
+    p = Program("abc")
+    p.share = p.mean(p.embed({"a": False, "b": None, "c": False}), last=2)
+    p.answer = p.table({0: "b"}, p.share)
+    plan = plan_program(p, 6, only="TF", smallest=True)
+    assert plan.layout.gain == 1.0
+    assert verify(plan.build(), p, Checks(seq_len=6, exhaustive=True)).verified[0].total.wrong == 0

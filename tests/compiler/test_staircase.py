@@ -1,13 +1,20 @@
 """Tables as staircases: the levels, the steps, and the mixes of several inputs."""
 
+from fractions import Fraction
+
+import pytest
 import torch
 import torch.nn.functional as F
 
-from plait.compiler import Program
-from plait.compiler.encoding import Code, digits, narrowed, spanned
+from plait.compiler import Program, plan_program
+from plait.compiler.bounds import bounds
+from plait.compiler.encoding import Code, digits, narrowed, number, spanned
 from plait.compiler.pointwise import Table
+from plait.compiler.ssm_op import SsmOp
 from plait.compiler.staircase import SETTLED, Scalar, Staircase, staircase
 from plait.compiler.statement import Statement
+from plait.compiler.tf_ops import Steps
+from plait.constructions.rounding import Rounding
 
 
 def evaluated(stairs: Staircase, number: float) -> torch.Tensor:
@@ -90,3 +97,30 @@ def test_columns_that_are_spanned() -> None:
     assert weights is not None
     assert torch.allclose(weights, torch.tensor([[2.0], [3.0]], dtype=torch.float64))
     assert spanned(basis, torch.tensor([[0.0], [0.0], [1.0]], dtype=torch.float64)) is None
+
+
+def test_what_levels_and_bends_are_rounded_by_is_counted_in_exact_arithmetic() -> None:
+    """Lemma 12.3: a sum of columns may be half a unit of the ninth digit from its level, and bends lie on a grid."""
+    p = Program("abc")
+    third = Fraction(1, 3)
+    share = p.mean(p.embed({"a": 1, "b": 0, "c": 0}), last=3)
+    p.said = p.table(lambda one: "abc"[int(one > third) + int(one > 2 * third)], share)
+    p.answer = p.said
+    layout = plan_program(p, 20).layout
+    (op,) = [
+        one
+        for one in layout.planned[0].values()
+        if isinstance(one, SsmOp | Steps) and one.statement.kind == "table"
+    ]
+    stairs = op.stairs if isinstance(op, Steps) else op.fed[0].staircase
+    assert stairs is not None
+    sums = (stairs.weights[0] * number(share.domain)[:, 0]).tolist()
+    off = max(min(abs(level - one) for level in stairs.levels.tolist()) for one in sums)
+    assert off > 1e-10
+    assert stairs.rounded == pytest.approx(off, abs=1e-15)
+    middles = (stairs.levels[stairs.changes] + stairs.levels[stairs.changes - 1]) / 2.0
+    shifted = ((SETTLED / 2.0 - stairs.biases) / stairs.slope - middles).abs().max()
+    assert off + float(shifted) <= stairs.slack
+    exact = bounds(layout, Rounding(unit=0.0, d_model=layout.stream.residual.d_model), 20)
+    (read,) = [one for one in exact.allowances if one.what.startswith("the number that")]
+    assert read.error >= stairs.slack

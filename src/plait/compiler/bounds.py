@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from plait.compiler.flow import DIP, Flow, Given
+from plait.compiler.flow import DIP, Flow
+from plait.compiler.given import Given
 from plait.compiler.keyed import Keyed
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import Fetch
@@ -62,7 +63,8 @@ def bounds(layout: Layout, rounding: Rounding, seq_len: int) -> Bounds:
     # A row of the unembedding is read with its constant, which no signal sees but rounding does.
     row = _constant(layout, flow.sizes[token])
     logit = 2.0 * (rounding.read(flow.length) * row + flow.errors[token] * flow.sizes[token]) / layout.gain
-    flow.allow("the answer's code", error=code.chord * answer + logit, room=layout.lead / 4.0)
+    called = layout.lowered.called(layout.lowered.answer)
+    flow.allow(f"the code of {called}", error=code.chord * answer + logit, room=layout.lead / 4.0)
     return Bounds(
         errors=tuple(errors), blanks=tuple(blanks), lengths=tuple(lengths), allowances=tuple(flow.allowances),
         answer=answer,

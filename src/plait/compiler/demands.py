@@ -12,7 +12,7 @@ from plait.compiler.alone import is_mixed_at_the_start
 from plait.compiler.keyed import Keyed
 from plait.compiler.lookups import AtDistance, Fetch, Latest, Match, Previous
 from plait.compiler.pointwise import Product, Table
-from plait.compiler.recurrent import Hold, Lag, Register
+from plait.compiler.recurrent import Count, Hold, Lag, Register
 from plait.compiler.signals import Label
 from plait.compiler.statement import Statement, Summing
 
@@ -65,6 +65,10 @@ def demands(statement: Statement) -> tuple[Demand, ...]:
         return tuple(Demand(code=n in alone, exact=n in alone, known=known) for n in range(len(inputs)))
     if isinstance(statement, Hold | Register):
         return (DECIDING,)
+    if (
+        isinstance(statement, Count) and len(inputs) == 2
+    ):  # a channel for each amount: which are reached is read
+        return DECIDING, AMOUNT
     return (AMOUNT,) * len(inputs)
 
 

@@ -7,11 +7,13 @@ that is rounding (docs/theory-constructions.md, section 12). All errors are in u
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 
 from plait.compiler.encoding import Points
+from plait.compiler.given import Given
 from plait.compiler.staircase import SETTLED, Staircase
 from plait.compiler.statement import Statement
 from plait.compiler.stream import ProgramStream, base_of
@@ -30,34 +32,6 @@ UNSETTLED = 2.0**-30
 
 IDENTITY = 2.0**-30
 """Types of a larger unit roundoff have silu(z) = z from z = 24 on, as all settled units of a staircase see it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """What one statement of a layer gives.
-
-    Args:
-        inside: error of its vector, where it holds something and no count in the stream has left its range.
-        error: of its vector, where it holds something.
-        blank: of its vector, which is then 0, where it holds nothing and is known to.
-        gross: sizes of all that is added up to give it: rounding acts on that.
-        leaks: what rounding of a table's units adds along any direction, inside and anywhere.
-    """
-
-    inside: float
-    error: float
-    blank: float
-    gross: float
-    leaks: tuple[float, float] = (0.0, 0.0)
-
-    @property
-    def either(self) -> float:
-        return max(self.error, self.blank)
-
-    @property
-    def earlier(self) -> "Given":
-        """The same made at an earlier position, where a count may have left its range."""
-        return replace(self, inside=self.error, leaks=(max(self.leaks), max(self.leaks)))
 
 
 @dataclass(eq=False)
@@ -192,20 +166,26 @@ class Flow:
         """Lemma 12.2: the error of a feed's vector."""
         if feed.staircase is not None:
             reads = [(statement, choices[0]) for statement, choices in feed.needs]
-            given = self.stairs(feed.staircase, reads, what)
-            return given.earlier if any(lag for wire in feed.wires for lag in wire.taps) else given
+            taps = {lag for wire in feed.wires for lag in wire.taps}
+            given = self.stairs(feed.staircase, reads, what, taps=len(taps))
+            return given.earlier if any(taps) else given
         # The channels of a pair see opposite numbers to the last bit, so that what they err by is read once.
         steepest = 0.5 if feed.paired else STEEPEST
         error, gross = feed.constant.abs() * self.one, feed.constant.abs()
+        loud = gross
         for wire in feed.wires:
             read = sum(self.column(statement, choices) for statement, choices in wire.reads)
             size = sum(float(choices[0].abs().max()) for _, choices in wire.reads)
+            # Together the channels of a pair measure what passes: z s(z) and z s(-z) in size, s the logistic function.
+            loud = loud + wire.out.abs() * (
+                0.5 * abs(wire.scale) * size if feed.paired else abs(wire.scale) * size + abs(wire.bias) + DIP
+            )
             size = abs(wire.scale) * size + abs(wire.bias) + DIP
             # 12.2: 1.1 |s| e + 13 u (|s| max|z| + |c| + .3).
             off = steepest * abs(wire.scale) * read + self.units(3.0 + FUNCTION) * size
             error, gross = error + wire.out.abs() * off, gross + wire.out.abs() * size
-        off = float(error.norm())
-        return Given(inside=off, error=off, blank=off, gross=float(gross.norm()))
+        off, each = float(error.norm()), float(loud.norm())
+        return Given(inside=off, error=off, blank=off, gross=float(gross.norm()), loud=(each, each, each))
 
     def stairs(
         self,
@@ -213,11 +193,13 @@ class Flow:
         reads: Sequence[tuple[Statement, Points]],
         what: str,
         *,
+        taps: int = 0,
         centred: bool = False,
     ) -> Given:
         """Lemma 12.3: what a table's number may be off by, and what its units round.
 
         Args:
+            taps: of the convolution, through which channels of an SSM layer read it.
             centred: the norm before it takes out the constant, as LayerNorm does.
         """
         residual = self.stream.residual
@@ -236,42 +218,59 @@ class Flow:
         near /= math.sqrt(self.length**2 - constant)
         if stairs.beyond:  # something is given there, so that it counts as known
             near, most = long, max(far, stairs.reach)
-        off += self.units(5.0) * stairs.reach
+        off += self.units(5.0) * stairs.reach + stairs.slack
         self.allow(f"the number that {what} reads", error=off, room=stairs.third / 4.0)
         lacking, top = UNSETTLED * stairs.highest_step, float(stairs.points.norm(dim=-1).max())
-        at_best, leak = self._units(stairs, inside, max(far_inside, stairs.reach), self.length_inside)
-        known, _ = self._units(stairs, near, most, self.length)
-        anywhere, elsewhere = self._units(stairs, long, max(far, stairs.reach), self.length)
+        summed = (1.0 + self.wides(residual.d_model + 1.0 + taps)) * (1.0 + self.units(min(taps, 1))) - 1.0
+        at_best = self._units(stairs, inside, max(far_inside, stairs.reach), self.length_inside, summed)
+        known = self._units(stairs, near, most, self.length, summed)
+        anywhere = self._units(stairs, long, max(far, stairs.reach), self.length, summed)
         return Given(
-            inside=lacking + at_best, error=lacking + known, blank=lacking + anywhere, gross=top,
-            leaks=(leak, elsewhere),
-        )  # fmt: skip
+            inside=lacking + at_best.rounded,
+            error=lacking + known.rounded,
+            blank=lacking + anywhere.rounded,
+            gross=top,
+            loud=(at_best.loud, known.loud, anywhere.loud),
+            leaks=(at_best.leak, anywhere.leak),
+        )
 
     def _square_near(self, own: set[Statement]) -> float:
         """The squared length of a stream vector where these numbers lie within their range."""
         numbers = [base for base in own if base.numeric]
         return self.length**2 - math.fsum(self.sizes[one] ** 2 - self._within(one) ** 2 for one in numbers)
 
-    def _units(self, stairs: Staircase, long: float, reach: float, length: float) -> tuple[float, float]:
-        """What the units' own roundings change, and what that of their sum does, in any direction.
+    def _units(self, stairs: Staircase, long: float, reach: float, length: float, summed: float) -> "_Units":
+        """What a staircase's units round.
 
         Args:
             long: the length of the row, times that of the stream.
             reach: the largest number read.
             length: of the stream, to which the units are added.
+            summed: the relative error of the sum that a unit's SiLU sees.
         """
         top = float(stairs.points.norm(dim=-1).max())
         silu = self.units(1.0 + (0.0 if self.unit > IDENTITY else FUNCTION))
-        summed = self.wides(self.rounding.d_model + 1.0)
         steep = stairs.sizes.repeat(2) / stairs.third
-        thresholds = torch.cat((stairs.biases, stairs.biases - SETTLED)).abs() / stairs.slope
-        rounded = silu * float((steep * (reach + thresholds)).sum())
-        apart = summed * steep * (long + thresholds)
-        leak = self.units(1.0) * stairs.rise
-        leak += self.wides(2.0) * float((top + length + steep * (reach + thresholds)).sum())
+        bends = -torch.cat((stairs.biases, stairs.biases - SETTLED)) / stairs.slope
+        # SiLU is at most its argument, which may be misread by a quarter, and no further below 0 than its dip.
+        sizes = steep * ((reach + stairs.third / 4.0 - bends).clamp(min=0.0) + DIP / stairs.slope)
+        apart = summed * steep * (long + bends.abs())
+        leak = self.units(1.0) * stairs.rise + self.wides(2.0) * float((top + length + sizes).sum())
         # The two units of a step see one row and round alike, until a power of two lies between their sums: from then
         # on they may round differently wherever both pass another one, so each step counts.
-        return rounded + float(apart.sum()), leak
+        return _Units(
+            rounded=silu * float(sizes.sum()) + float(apart.sum()),
+            leak=leak,
+            loud=float(stairs.lowest.norm()) + float(sizes.sum()),
+        )
+
+
+class _Units(NamedTuple):
+    """What a staircase's units round, what their sum does along any direction, and their sizes."""
+
+    rounded: float
+    leak: float
+    loud: float
 
 
 def _compounded(n: float, unit: float) -> float:

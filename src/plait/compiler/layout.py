@@ -176,7 +176,8 @@ class Layout(StreamPlan):
     @cached_property
     def gain(self) -> float:
         """Of the answer's code over what the embedding left there; a power of 2 (Theorem 12.15)."""
-        return 2.0 ** math.ceil(math.log2(16.0 * self.murmur / self.lead))
+        least = 16.0 * self.murmur / self.lead
+        return 2.0 ** math.ceil(math.log2(least)) if least else 1.0
 
     @property
     def final_gain(self) -> float:

@@ -13,6 +13,7 @@ from plait.compiler.interpreter import columns
 from plait.compiler.keyed import without_attention
 from plait.compiler.pointwise import Table, Token
 from plait.compiler.program import Program
+from plait.compiler.reachable import reachable
 from plait.compiler.recurrent import Hold, Lag
 from plait.compiler.signals import ANSWER, Label
 from plait.compiler.statement import Statement, ancestors
@@ -42,10 +43,18 @@ class Lowered:
         return f"{name or statement.kind} ({where})"
 
 
-def lower(program: Program, *, flat: bool = False, states: bool = True, attention: bool = True) -> Lowered:
+def lower(
+    program: Program,
+    *,
+    flat: bool = False,
+    states: bool = True,
+    attention: bool = True,
+    seq_len: int | None = None,
+) -> Lowered:
     """The statements that the answer needs.
 
     Args:
+        seq_len: tokens of a sequence at most; numbers that no sum reaches within them are left out of all tables.
         flat: tables of tables become one table, where that is not too large: fewer layers, more steps.
         states: whether anything may be held in SSM layers; else attention looks it up again.
         attention: whether anything may be looked up; else SSM layers hold a value for each key.
@@ -53,12 +62,14 @@ def lower(program: Program, *, flat: bool = False, states: bool = True, attentio
     Raises:
         ValueError: a program without an answer, or one that needs states.
     """
-    return _Lowering(program, flat=flat, states=states, attention=attention).lowered()
+    return _Lowering(program, flat=flat, states=states, attention=attention, seq_len=seq_len).lowered()
 
 
 class _Lowering:
-    def __init__(self, program: Program, *, flat: bool, states: bool, attention: bool) -> None:
-        self.program, self.flat = program, flat
+    def __init__(
+        self, program: Program, *, flat: bool, states: bool, attention: bool, seq_len: int | None
+    ) -> None:
+        self.program, self.flat, self.seq_len = program, flat, seq_len
         self.states, self.attention = states, attention
         self.known: dict[object, Statement] = {}
         self.labels: dict[Statement, Label] = {}
@@ -69,7 +80,7 @@ class _Lowering:
         for statement in ancestors(answer):
             label = self.program.label(statement)
             inputs = tuple(now[signal] for signal in statement.inputs)
-            now[statement] = self.rewritten(replace(statement, inputs=inputs), label)
+            now[statement] = self.rewritten(reachable(statement, inputs, self.seq_len), label)
         last = now[answer]
         if isinstance(last, Token) or (isinstance(last, Table) and last.of_token):
             # No layer makes it: a convolution's present tap carries it to the answer.

@@ -71,7 +71,8 @@ class ProgramPlan(Plan):
     @cached_property
     def layout(self) -> Layout:
         """Layers, codes, stream and weights."""
-        lowered = lower(self.task, flat=self.flat, states=SSM in self.kinds, attention=TF in self.kinds)
+        states, attention = SSM in self.kinds, TF in self.kinds
+        lowered = lower(self.task, flat=self.flat, states=states, attention=attention, seq_len=self.seq_len)
         layers = Scheduler(lowered, kinds=self.kinds).layers()
         book = Book(lowered=lowered, base=self.base, seq_len=self.seq_len)
         turns = Turns(
@@ -200,12 +201,13 @@ class ProgramPlan(Plan):
 
     def legend(self) -> Mapping[str, str]:
         """The statement and line behind every subspace."""
-        layout = self.layout
-        return {
-            name: layout.lowered.called(statement)
-            for statement, names in layout.stream.names.items()
-            for name in names
-        }
+        layout, found = self.layout, dict[str, str]()
+        for statement, names in layout.stream.names.items():
+            made = layout.stream.of if statement is layout.lowered.token else [statement] * len(names)
+            for name, one in zip(names, made, strict=True):
+                called = layout.lowered.called(one)
+                found[name] = f"{found[name]}, then {called}" if name in found else called
+        return found
 
     def answered(self, tokens: Int[Tensor, "*batch time"]) -> Bool[Tensor, "*batch time"]:
         """Everywhere."""

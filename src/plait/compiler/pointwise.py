@@ -56,6 +56,17 @@ class Table(Statement):
             for signal in self.inputs
         )
 
+    @property
+    def begins_as_nothing(self) -> bool:
+        """Whether it is nothing where every input reads zeros, as a convolution does before the start.
+
+        A number of 0 then looks as it does anywhere else; all else is nothing.
+        """
+        row: Column = [0 if one.numeric and 0 in one.domain else None for one in self.inputs]
+        if None in row and not self.sees_nothing:
+            return True
+        return self.meaning(*([value] for value in row)) == [None]
+
     def seen(self, signal: Statement) -> tuple[Value | None, ...]:
         """The values of an input that the entries cover."""
         return (*signal.domain, None) if self.sees_nothing else signal.domain

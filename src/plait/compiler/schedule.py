@@ -147,7 +147,11 @@ class Scheduler:
         if isinstance(one, Product):
             return all(is_free(signal) or signal in there for signal in one.inputs)
         if isinstance(one, Lag):
-            return self.sources(one.inputs[0], there)
+            (signal,) = one.inputs
+            stands = is_free(signal) or signal in there
+            # Through a table the convolution's zeros before the start must come out as nothing (Lemma 12.4).
+            early = one.distance and isinstance(signal, Table) and not stands and not signal.begins_as_nothing
+            return not early and self.sources(signal, there)
         if isinstance(one, Keyed):  # the output's gate reads the query from the stream itself
             asked = is_free(one.query) or one.query in there
             return asked and all(self.sources(signal, there) for signal in one.inputs)

@@ -77,7 +77,8 @@ class SsmOp(ABC):
         if is_free(base) or base in self.there:
             return column_feed(signal, columns, set(self.there), lag=lag)
         assert isinstance(signal, Table)
-        stairs = staircase(signal, [self.book.scalar(one) for one in signal.inputs], columns, clean=True)
+        scalars = [self.book.scalar(one) for one in signal.inputs]
+        stairs = staircase(signal, scalars, columns, clean=True, from_start=lag > 0)
         return staircase_feed(stairs, set(self.there), lag=lag)
 
     def reset(self, signal: Statement) -> Feed:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from plait.compiler.flow import Flow, Given
+from plait.compiler.flow import IDENTITY, Flow
+from plait.compiler.given import Given
 from plait.compiler.recurrent import Register
 from plait.compiler.ssm_op import SsmOp
 from plait.compiler.ssm_ops import SWING, Copies, Holds, Multiplies, Recalls
@@ -26,39 +27,34 @@ LEFT = 2.0**-36
 def _opened(flow: Flow, op: SsmOp, gate: Given) -> float:
     """The relative error of a step of 128, the gate being 64 up to its error."""
     what = f"the gate of {op.book.lowered.called(op.statement)}"
-    flow.allow(what, error=gate.either / OPEN, room=0.125)
+    flow.allow(what, error=gate.summed / OPEN, room=0.125)
     # 12.5: 2 q + 18 u: the step is 4 x - 128, where x is 64 (1 + q).
-    return 2.0 * gate.error / OPEN + flow.units(8.0 + FUNCTION)
+    return 2.0 * (gate.error + max(gate.leaks)) / OPEN + flow.units(8.0 + FUNCTION)
 
 
 def carried(flow: Flow, step: float) -> float:
-    """The relative error of what goes through a state: its step, B and C, the output's gate, and the products."""
-    products = (1.0 + flow.wides(8.0)) * (1.0 + flow.units(2.0))
-    return (1.0 + step) * (1.0 + flow.one) ** 2 * (1.0 + flow.gate) * products - 1.0
+    """The relative error of what goes through states, for all channels alike: the step, B and C, the output's gate."""
+    return (1.0 + step) * (1.0 + flow.one) ** 2 * (1.0 + flow.gate) - 1.0
 
 
-def through(value: Given, factor: float, size: float, *, more: float = 0.0) -> Given:
-    """A vector of at most `size` that is multiplied by 1, up to `factor`, and gets `more` added."""
-    inside, error = (one * (1.0 + factor) + size * factor + more for one in (value.inside, value.error))
-    blank = value.blank * (1.0 + factor) + more
-    return Given(inside=inside, error=error, blank=blank, gross=value.gross, leaks=value.leaks)
+def each(flow: Flow) -> float:
+    """That of each channel by itself: the products."""
+    return (1.0 + flow.wides(8.0)) * (1.0 + flow.units(2.0)) - 1.0
 
 
 def copies(flow: Flow, op: SsmOp) -> Given:
     """Lemma 12.4: the skip gives the feed."""
     value = flow.feed(op.fed[0], op.book.lowered.called(op.statement))
-    # 12.4: (1 + g)(1 + 4 u).
-    factor = (1.0 + flow.gate) * (1.0 + flow.units(4.0)) - 1.0
-    size = float(op.columns.norm(dim=-1).max())
-    return through(value, factor, size)
+    # 12.4: g for all channels alike, 4 u for each.
+    return value.through(flow.gate, float(op.columns.norm(dim=-1).max()), each=flow.units(4.0))
 
 
 def holds(flow: Flow, op: SsmOp) -> Given:
     """Lemma 12.5: the step that wrote the value errs by one factor; closed steps change nothing."""
     value, gate = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     factor = carried(flow, _opened(flow, op, gate))
-    size = float(op.columns.norm(dim=-1).max())
-    return through(value.earlier, factor, size, more=flow.seq_len * HELD * value.gross)
+    size, more = float(op.columns.norm(dim=-1).max()), flow.seq_len * HELD * max(value.loud)
+    return value.earlier.through(factor, size, each=each(flow), more=more)
 
 
 def recalls(flow: Flow, op: SsmOp) -> Given:
@@ -70,12 +66,12 @@ def recalls(flow: Flow, op: SsmOp) -> Given:
     step = max(_opened(flow, op, gate) for gate in opens)
     query = max(one.either for one in asked) / OPEN
     flow.allow(f"the query that {called} reads", error=query, room=0.125)
-    shown = query + flow.units(4.0 + FUNCTION)
-    factor = (1.0 + carried(flow, step)) * (1.0 + shown) - 1.0
+    shown, own = query + flow.units(4.0 + FUNCTION), each(flow)
+    factor, loud = (1.0 + carried(flow, step)) * (1.0 + shown) - 1.0, max(value.loud)
     size = float(op.columns.norm(dim=-1).max())
-    given = through(value.earlier, factor, size, more=(flow.seq_len * HELD + n * CLOSED) * value.gross)
+    given = value.earlier.through(factor, size, each=own, more=(flow.seq_len * HELD + n * CLOSED) * loud)
     # Of no query a gate reads its error alone, and silu(z) is at most |z|.
-    return replace(given, blank=given.blank + n * query * value.gross * (1.0 + factor))
+    return replace(given, blank=given.blank + n * query * (value.gross + own * loud) * (1.0 + factor))
 
 
 def counts(flow: Flow, op: SsmOp) -> Given:
@@ -91,21 +87,27 @@ def passes(flow: Flow, op: SsmOp) -> Given:
 
 def _summed(flow: Flow, op: SsmOp, amounts: Given, resets: list[Given]) -> Given:
     scale, n = op.book.scale(op.statement), float(flow.seq_len)
-    step, drift, left = flow.units(2.0 + FUNCTION), DRIFT, 0.0
+    step, drift, left, added = flow.units(2.0 + FUNCTION), DRIFT, 0.0, flow.wides(n)
     if resets:
         _opened(flow, op, resets[0])
         # A closed gate is silu of -64 or less, so that the step's argument errs by its own rounding alone.
         step, drift, left = flow.units(4.0 * abs(SLOW) + FUNCTION), SLOW_STEP, LEFT
-    each = (1.0 + step) * (1.0 + flow.one) * (1.0 + flow.wides(3.0)) - 1.0
-    total = n * amounts.gross
+        # Decays are 1 to the last bit of float32; of float64 they are rounded, and so is what they leave.
+        added = added if flow.unit > IDENTITY else flow.wides(3.0 * n)
+    # For all channels alike: the step and B; for each by itself, the products, and the sum so far at every addition.
+    alike = (1.0 + step) * (1.0 + flow.one) - 1.0
+    loud = max(amounts.loud)
     state = (
-        n * (amounts.either * (1.0 + each) + amounts.gross * each)
-        + total * (flow.wides(n) + n * drift)
+        n * (amounts.either * (1.0 + alike) + amounts.gross * alike)
+        + n * (1.0 + alike) * loud * ((1.0 + flow.wides(3.0)) * (1.0 + added) - 1.0)
+        + n * amounts.gross * n * drift
         + left
     )
-    shown = (1.0 + flow.one) * (1.0 + flow.gate) * (1.0 + flow.units(6.0)) - 1.0
-    error = state * (1.0 + shown) + total * shown
-    return Given(inside=scale * error, error=scale * error, blank=scale * error, gross=scale * total)
+    # What is shown: C and the gate for all alike, six roundings of each.
+    shown, own = (1.0 + flow.one) * (1.0 + flow.gate) - 1.0, flow.units(6.0) * (1.0 + alike)
+    error = scale * (state * (1.0 + shown) + n * amounts.gross * shown + n * loud * own * (1.0 + shown))
+    leak = max(1.0, scale * n) * max(amounts.leaks) * (1.0 + alike) * (1.0 + shown) * (1.0 + own)
+    return Given(inside=error, error=error, blank=error, gross=scale * n * amounts.gross, leaks=(leak, leak))
 
 
 def shifts(flow: Flow, op: SsmOp) -> Given:
@@ -133,10 +135,17 @@ def multiplies(flow: Flow, op: SsmOp) -> Given:
     lift = flow.read * LIFT / (residual.bias * math.sqrt(residual.d_model)) + swing * other.error
     gate = lift + flow.units(4.0 + FUNCTION) * (LIFT + SWING)
     error = one.error * largest + (size + one.error) * gate / swing
-    error += one.gross * (LIFT + SWING) * (flow.units(8.0) + LIFT / SWING * flow.gate) / swing
+    error += (LIFT + SWING) * (flow.units(8.0) * max(one.loud) + LIFT / SWING * flow.gate * one.gross) / swing
     scale = op.book.scale(op.statement)
-    gross = scale * one.gross * (2.0 * LIFT + SWING) / swing
-    return Given(inside=scale * error, error=scale * error, blank=scale * error, gross=gross)
+    sizes = scale * (2.0 * LIFT + SWING) / swing
+    leak = max(1.0, sizes) * max(one.leaks) * (1.0 + gate) * (1.0 + flow.units(8.0))
+    return Given(
+        inside=scale * error,
+        error=scale * error,
+        blank=scale * error,
+        gross=sizes * one.gross,
+        leaks=(leak, leak),
+    )
 
 
 RULES: dict[type[SsmOp], Callable[[Flow, SsmOp], Given]] = {

@@ -58,6 +58,7 @@ class Staircase:
         levels: all values of `y` that matter, rising.
         points: what is given at each.
         spread: how far `y` may lie from its level.
+        rounded: how far levels are from what they stand for: sums that rounding alone tells apart are one.
         beyond: something is given where a number has left its range.
     """
 
@@ -66,6 +67,7 @@ class Staircase:
     levels: Float[Tensor, " levels"]
     points: Points
     spread: float
+    rounded: float = 0.0
     beyond: bool = False
 
     @cached_property
@@ -103,10 +105,19 @@ class Staircase:
 
         All lie on one grid that float32 carries, so that those of the two units differ by 32 exactly (Lemma 12.3).
         """
-        largest = self.slope * (self.reach + self.third) + 2.0 * SETTLED
-        grid = 2.0 ** (math.ceil(math.log2(largest)) - 23)
+        grid = self._grid
         middles = (self.levels[self.changes] + self.levels[self.changes - 1]) / 2.0
         return ((SETTLED / 2.0 - self.slope * middles) / grid).round() * grid
+
+    @cached_property
+    def _grid(self) -> float:
+        largest = self.slope * (self.reach + self.third) + 2.0 * SETTLED
+        return 2.0 ** (math.ceil(math.log2(largest)) - 23)
+
+    @property
+    def slack(self) -> float:
+        """How far a number may be from the middle of its level, in exact arithmetic: levels and bends are rounded."""
+        return self.rounded + self._grid / 2.0 / self.slope
 
     def units(self) -> Iterator[tuple[float, Float[Tensor, " width"]]]:
         """Bias, and what is given for 1/SETTLED of the unit's value."""
@@ -145,19 +156,24 @@ MOST_COMBINATIONS = 2**18
 """Entries of all mixes that are tried, about."""
 
 
-def staircase(table: Table, scalars: Sequence[Scalar], points: Points, *, clean: bool) -> Staircase:
+def staircase(
+    table: Table, scalars: Sequence[Scalar], points: Points, *, clean: bool, from_start: bool = False
+) -> Staircase:
     """The staircase of a table with the fewest steps among a few ways of mixing its inputs.
 
     Args:
         points: what the output holds for every value of the table.
         clean: nothing must give zeros; otherwise it may give anything.
+        from_start: inputs that all read zeros, as before the start, must give zeros.
 
     Raises:
         ValueError: no mix keeps apart what the table tells apart.
     """
     mixes = itertools.islice(_mixes(scalars), max(2, MOST_COMBINATIONS // len(table.entries)))
     found = [
-        one for weights in mixes if (one := _mixed(table, scalars, weights, points, clean=clean)) is not None
+        one
+        for weights in mixes
+        if (one := _mixed(table, scalars, weights, points, clean=clean, from_start=from_start)) is not None
     ]
     if not found:
         raise ValueError("no sum of its inputs tells its entries apart")
@@ -202,7 +218,13 @@ def _is_slowest(scalars: Sequence[Scalar], weights: Sequence[float], one: Scalar
 
 
 def _mixed(
-    table: Table, scalars: Sequence[Scalar], weights: Sequence[float], points: Points, *, clean: bool
+    table: Table,
+    scalars: Sequence[Scalar],
+    weights: Sequence[float],
+    points: Points,
+    *,
+    clean: bool,
+    from_start: bool,
 ) -> Staircase | None:
     """The staircase for one mix; None where two entries that differ meet in one level, or steps have no room."""
     zero = torch.zeros(points.shape[-1], dtype=torch.float64)
@@ -222,8 +244,11 @@ def _mixed(
     sizes = [len(table.seen(one.statement)) for one in scalars]
     places = table.places
     at: dict[float, Tensor] = {}
+    rounded = 0.0
     for row in itertools.product(*choices):
-        level = round(math.fsum(value for value, _ in row), 9)
+        total = math.fsum(value for value, _ in row)
+        level = round(total, 9)
+        rounded = max(rounded, abs(total - level))
         index, missed = 0, False
         for (_, place), one, size in zip(row, scalars, sizes, strict=True):
             index = index * size + min(place, size - 1)
@@ -235,11 +260,13 @@ def _mixed(
         if level in at and not torch.equal(at[level], point):
             return None
         at[level] = point
+    if from_start and not torch.equal(at.setdefault(0.0, zero), zero):
+        return None
     levels = sorted(at or {0.0: zero})
     spread = math.fsum(abs(weight) * one.spread for weight, one in zip(weights, scalars, strict=True))
     beyond = any(one.stays or (one.statement.edged and table.sees_nothing) for one in scalars)
     found = Staircase(
         scalars=tuple(scalars), weights=tuple(weights), levels=torch.tensor(levels, dtype=torch.float64),
-        points=torch.stack([at.get(level, zero) for level in levels]), spread=spread, beyond=beyond,
+        points=torch.stack([at.get(level, zero) for level in levels]), spread=spread, rounded=rounded, beyond=beyond,
     )  # fmt: skip
     return found if found.third > NARROWEST * max(found.reach, 1.0) else None

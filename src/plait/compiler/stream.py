@@ -31,6 +31,7 @@ class Need:
         columns: one of these choices, the first unless another takes no room of its own.
         clean: nothing must stand as zeros.
         label: what the columns are, for the names of subspaces.
+        of: the signal that they are columns of, where that is a function of the token.
         layer: that reads them (1, 2, ..); 0 for unembedding, which finds the answer written over them.
     """
 
@@ -38,6 +39,7 @@ class Need:
     columns: tuple[Points, ...]
     clean: bool
     label: str
+    of: Statement | None = None
     layer: int = 0
 
 
@@ -48,11 +50,13 @@ class Base:
     Args:
         called: its name.
         groups: name and columns of each subspace.
+        of: the signal that each of them stands for, where that is not the base itself.
     """
 
     called: str
     needs: list[Need] = field(default_factory=list)
     groups: list[tuple[str, Points]] = field(default_factory=list)
+    of: list[Statement | None] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -79,6 +83,7 @@ class Base:
                 ):
                     chosen.append(one)
             self.groups.append((need.label, _quiet(torch.stack(chosen, dim=-1))))
+            self.of.append(need.of)
 
 
 def _quiet(columns: Points) -> Points:
@@ -107,6 +112,7 @@ class ProgramStream:
         bases: what is held of each base.
         residual: the subspaces of all bases.
         names: of each base's subspaces.
+        of: what the token's subspaces stand for, in their order.
         taken: subspaces that one base leaves to another.
         answer_code: the tokens' code, over all tokens.
     """
@@ -115,6 +121,7 @@ class ProgramStream:
     bases: dict[Statement, Points]
     residual: Residual
     names: dict[Statement, tuple[str, ...]]
+    of: tuple[Statement, ...]
     taken: "tuple[Taken, ...]"
     answer_code: Points
 

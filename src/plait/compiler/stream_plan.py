@@ -106,7 +106,7 @@ class StreamPlan:
         base = base_of(need.statement, token)
         columns = tuple(over_base(need.statement, column) for column in need.columns)
         entry = bases.setdefault(base, Base(called=self._name(base)))
-        entry.needs.append(replace(need, statement=base, columns=columns))
+        entry.needs.append(replace(need, statement=base, columns=columns, of=need.statement))
 
     def _settle(self, statement: Statement, base: Base) -> None:
         if statement.numeric:
@@ -137,6 +137,7 @@ class StreamPlan:
             bases={one: bases[one].points(len(one.domain)) for one in order},
             residual=self.residual_of(tuple(subspaces)),
             names=dict(found.names),
+            of=tuple(one or token for one in bases[token].of),
             taken=found.taken,
             answer_code=self.book.tokens.of(token.domain),
         )

@@ -5,7 +5,8 @@ import math
 import torch
 
 from plait.compiler.book import condition
-from plait.compiler.flow import Flow, Given
+from plait.compiler.flow import Flow
+from plait.compiler.given import Given
 from plait.compiler.heads import RESERVE, SHARE
 from plait.compiler.lookups import AtDistance, Previous
 from plait.compiler.pointwise import Table

@@ -55,7 +55,7 @@ def bamba_program(plan: ProgramPlan) -> "BambaForCausalLM":
 
 def _layout(plan: ProgramPlan) -> Layout:
     """Layers, heads and stream; the width decides the frequencies, and so is found first."""
-    lowered = lower(plan.task)
+    lowered = lower(plan.task, seq_len=plan.seq_len)
     layers = Scheduler(lowered, kinds=(TF, SSM), plain_gates=True).layers()
     book = Book(lowered=lowered, base=2, seq_len=plan.seq_len)
     heads = tuple(one for layer in layers for one in layer.fetches)
