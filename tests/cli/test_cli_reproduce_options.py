@@ -43,3 +43,18 @@ def test_a_layer_that_reads_the_future_is_refused_unless_unchecked(plait, refuse
     assert "own_ahead:Ahead: forward reads the future" in refused(*asked)
     assert "12" in plait(*asked, "--unchecked").stdout
     monkeypatch.delitem(sys.modules, "own_ahead")
+
+
+def test_waiting_is_not_for_processes_that_share_the_work(refused):
+    for spread in (("--gpus", 1), ("--ray", "local")):
+        said = refused("reproduce", "tiny", "-o", "out", "--device", "cpu", "--wait", 5, *spread)
+        assert "--wait is for one process" in said
+
+
+def test_pages_of_two_figures_of_one_name_are_not_written_over_each_other(refused, tmp_path, monkeypatch):
+    figures = catalogue.FIGURES | {"other": catalogue.FIGURES["tiny"]}
+    monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType(figures))
+    for more in ((), ("-o", "out"), ("-o", "out", "--dry-run")):
+        said = refused("reproduce", "tiny", "other", *more)
+        assert f"tiny and other are both figures named {TINY.name!r}" in said
+    assert not (tmp_path / "out").exists()

@@ -169,3 +169,49 @@ def test_an_interrupt_that_others_would_swallow(tmp_path: Path, where: str):
     process = started(tmp_path, "tasks", "own:Task")
     _, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, said) == (130, "plait: interrupted\n")
+
+
+WITH_WORKERS = """
+import multiprocessing, sys, time, types
+from pathlib import Path
+from plait.cli import entry
+Path("slow.py").write_text("import time; open('importing', 'w').close(); time.sleep(1.5)")
+sys.path.insert(0, ".")
+def spread():
+    workers = [multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,), daemon=True)]
+    try:
+        workers[0].start()
+        Path("worker").write_text(str(workers[0].pid))
+        with entry.stop_after(float(sys.argv[1]) or None):
+            import slow
+            time.sleep(60)
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
+entry.sys.modules["plait.cli.app"] = types.SimpleNamespace(app=spread)
+entry.main()
+"""
+"""`plait` as it is while other processes work for it and a module is imported that takes its time."""
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(0.0, 143), (0.015, 124)])
+def test_stopped_at_an_import_it_leaves_no_process_behind(tmp_path: Path, minutes: float, code: int):
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", WITH_WORKERS, str(minutes)],
+        cwd=tmp_path,
+        text=True,
+        stderr=subprocess.PIPE,
+    )
+    until = time.monotonic() + PATIENCE
+    while not (tmp_path / "importing").exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    if not minutes:
+        process.terminate()
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code
+    assert said == {143: "plait: terminated\n", 124: "plait: time is up\n"}[code]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "worker").read_text()), 0)

@@ -225,6 +225,39 @@ def test_the_service_runs_while_cards_are_shared(tmp_path: Path, monkeypatch: py
     assert not said
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_files_of_a_service_that_has_ended_are_told_and_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """Processes that were sent to its files would find nobody there."""
+    old, said = tmp_path / "old", list[str]()
+    old.mkdir()
+    (old / "control").touch()
+    monkeypatch.setattr("plait.experiments.cards.RUNNING", tmp_path / "none" if named else old / "control")
+    calls = service(tmp_path, monkeypatch, '[ -n "$*" ] || exit 1')
+    if named:
+        monkeypatch.setenv(PIPES, str(old))
+    with shared_cards(said.append) as environment:
+        assert environment[PIPES] not in ("", str(old))
+    assert said == [f"{old} is of a service for sharing cards that has ended: not used"]
+    assert calls.read_text() == " \nget_server_list\n-d \n \nquit\n"
+    assert (old / "control").exists()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_service_that_runs_is_used_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    (tmp_path / "control").touch()
+    monkeypatch.setattr("plait.experiments.cards.RUNNING", tmp_path / ("none" if named else "control"))
+    said, calls = list[str](), service(tmp_path, monkeypatch, "exit 0")
+    if named:
+        monkeypatch.setenv(PIPES, str(tmp_path))
+    with shared_cards(said.append) as environment:
+        assert environment == {}
+    assert (said, calls.read_text()) == ([], " \nget_server_list\n")
+
+
 def test_without_the_service_processes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     calls = service(tmp_path, monkeypatch, "exit 1")

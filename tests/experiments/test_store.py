@@ -263,3 +263,16 @@ class TestRefusedWriting:
 
 def test_schema_version_is_stored_in_every_row(tmp_path):
     assert filled(tmp_path).read()["schema_version"].unique().to_list() == [SCHEMA_VERSION]
+
+
+def test_identities_are_put_together_once_until_a_file_changes(tmp_path):
+    """A dry run asks for them at every shard of hundreds."""
+    store = filled(tmp_path)
+    first = store.stored()
+    assert store.stored() is first
+    again = Store(tmp_path)
+    removed = store.files()[0]
+    lost = set(pl.read_parquet(removed)["member"])
+    removed.unlink()
+    assert store.stored() == first - lost == again.stored()
+    assert store.evaluated() is store.evaluated()

@@ -120,7 +120,9 @@ def installed(wheel: Path, folder: Path) -> Path:
         run([sys.executable, "-m", "venv", str(folder)])
         python = folder / "bin" / "python"
         pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
-        run([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)])
+        # With the source tree on the path pip would find plait there, and install nothing.
+        clean = clean_environment(python, folder.parent)
+        run([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)], env=clean)
     return python
 
 

@@ -69,8 +69,9 @@ def stop_after(minutes: float | None) -> Generator[None, None, None]:
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        if not _put_off:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
 
 def _is_time_up(stop: BaseException | None) -> bool:
@@ -101,13 +102,39 @@ def _stop(stop: KeyboardInterrupt, frame: FrameType | None) -> None:
     """Raise it, but while a module is imported end at once.
 
     What imports NumPy from C (PyTorch does) goes on without it after any exception, which would lose the signal and
-    leave half a module behind.
+    leave half a module behind. While processes work for this one it is put off until the module is there: whoever
+    began them is to end them.
     """
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            _end_at_once(stop)
-        frame = frame.f_back
+    place = frame
+    while place is not None:
+        if place.f_code.co_filename.startswith("<frozen importlib"):
+            if not _has_workers():
+                _end_at_once(stop)
+            _put_off[:] = [stop]
+            signal.signal(signal.SIGALRM, _once_more)
+            signal.setitimer(signal.ITIMER_REAL, SECONDS_PUT_OFF)
+            return
+        place = place.f_back
+    _put_off.clear()
     raise stop
+
+
+SECONDS_PUT_OFF = 0.02
+
+_put_off: list[KeyboardInterrupt] = []
+"""What is to stop the program as soon as nothing is imported."""
+
+
+def _once_more(number: int, frame: FrameType | None) -> None:
+    for stop in tuple(_put_off):
+        _stop(stop, frame)
+
+
+def _has_workers() -> bool:
+    """Whether `multiprocessing` has begun processes that have not ended."""
+    module = sys.modules.get("multiprocessing.process")
+    active = getattr(module, "active_children", None)  # not there yet while it is itself imported
+    return bool(active and active())
 
 
 def _end_at_once_or_say(unraisable: "sys.UnraisableHookArgs") -> None:

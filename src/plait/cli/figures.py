@@ -31,6 +31,19 @@ class Place:
         return cls(asked=asked, results=results, pages=pages)
 
 
+def check_apart(names: Sequence[str], places: Sequence[Place]) -> None:
+    """Raises:
+    ValueError: two figures whose pages would be written over each other.
+    """
+    first: dict[Path, str] = {}
+    for name, place in zip(names, places, strict=True):
+        if (other := first.setdefault(place.pages, name)) != name:
+            raise ValueError(
+                f"{other} and {name} are both figures named {place.asked.figure.name!r}, whose pages would have "
+                "one folder: reproduce them one after the other, each with its own -o DIR"
+            )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """Where and how long figures are trained."""
@@ -47,6 +60,10 @@ class Training:
         """Raises:
         ValueError: workers that are not there, or that do not go together.
         """
+        if self.wait is not None and (self.ray is not None or self.gpus is not None):
+            raise ValueError(
+                "--wait is for one process that meets another at the same members: leave it out with --gpus and --ray"
+            )
         if self.ray is not None:
             from plait.experiments.spread import check_ray
 

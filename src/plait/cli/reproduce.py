@@ -104,7 +104,15 @@ def reproduce(
     plait reproduce fig4 fig6 --full -o runs/both --gpus 1 --per-gpu 6 --for 25
     plait reproduce my_pkg.my_figure:FIG
     """
-    from plait.cli.figures import Place, Training, draw, print_catalogue, print_forecasts, train_and_report
+    from plait.cli.figures import (
+        Place,
+        Training,
+        check_apart,
+        draw,
+        print_catalogue,
+        print_forecasts,
+        train_and_report,
+    )
     from plait.paper.catalogue import ask
     from plait.report.constructed import DRAWINGS
     from plait.training.machine import resolve_device
@@ -139,6 +147,7 @@ def reproduce(
         )
         check_runs(asked.part.expand(), unchecked=unchecked)
         places.append(Place.of(asked, output, alone=len(names) == 1))
+    check_apart(names, places)
     if dry_run:
         print_forecasts(places, device=device, json=json)
         return

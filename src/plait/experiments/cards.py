@@ -221,6 +221,9 @@ PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
 RUNNING = Path("/tmp/nvidia-mps/control")
 """What a service that somebody has started leaves where nothing else is said."""
 
+ASKED = "get_server_list\n"
+"""What a service that runs answers."""
+
 SECONDS_TO_START, SECONDS_TO_END = 20.0, 20.0
 
 
@@ -228,11 +231,16 @@ SECONDS_TO_START, SECONDS_TO_END = 20.0, 20.0
 def shared_cards(say: Callable[[str], None]) -> Generator[Mapping[str, str], None, None]:
     """What the environment of processes adds that share cards, while the service runs for them.
 
-    One that runs already is used as it is. Where it cannot be started, `say` is told, and processes take turns.
+    One that runs already is used as it is; files of one that has ended are told, and left alone. Where it cannot be
+    started, `say` is told, and processes take turns.
     """
     if PIPES in os.environ or RUNNING.exists():
-        yield {}
-        return
+        if shutil.which(CONTROL) is None or not _control({}, said=ASKED, seconds=SECONDS_TO_START)[0]:
+            yield {}
+            return
+        say(
+            f"{os.environ.get(PIPES, RUNNING.parent)} is of a service for sharing cards that has ended: not used"
+        )
     with tempfile.TemporaryDirectory(prefix="plait-mps-", ignore_cleanup_errors=True) as folder:
         own = {PIPES: folder, LOGS: folder}
         if (fault := _started(own)) is not None:

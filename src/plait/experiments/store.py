@@ -15,7 +15,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -36,6 +38,9 @@ _NUMBERS = ("accuracy", "correct", "scored", "select_correct", "select_scored", 
 
 _LISTINGS = 20
 
+_Version = tuple[Path, int, int]
+"""A file as it was read: its bytes and the time of its last change."""
+
 
 class Store:
     """Read and write one folder of results.
@@ -45,7 +50,8 @@ class Store:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        self._known: dict[tuple[Path, int, int], frozenset[tuple[str, ...]]] = {}
+        self._known: dict[_Version, frozenset[tuple[str, ...]]] = {}
+        self._together: dict[Names, tuple[list[_Version], frozenset[Any]]] = {}
 
     @classmethod
     def for_writing(cls, folder: str | os.PathLike[str]) -> "Store":
@@ -101,31 +107,32 @@ class Store:
         return _read(self.evaluation_files, EVALUATION_COLUMNS, _EVALUATION)
 
     def stored(self) -> frozenset[str]:
-        """The identities of the stored members. A file that has not changed is not read again."""
-        return frozenset(member for (member,) in self._keys(self.files, COLUMNS, ("member",)))
+        """The identities of the stored members. While no file changes, the same set is given again."""
+        return self._keys(self.files, COLUMNS, ("member",))
 
     def evaluated(self) -> frozenset[tuple[str, ...]]:
         """The stored pairs of a member's and an evaluation's identity."""
         return self._keys(self.evaluation_files, EVALUATION_COLUMNS, _EVALUATION)
 
-    def _keys(
-        self, list_files: Callable[[], list[Path]], columns: Columns, names: Names
-    ) -> frozenset[tuple[str, ...]]:
+    def _keys(self, list_files: Callable[[], list[Path]], columns: Columns, names: Names) -> frozenset[Any]:
+        """Of one column its values, of several the rows."""
         for _ in range(_LISTINGS):
             try:
-                found: set[tuple[str, ...]] = set()
-                for path in list_files():
-                    found |= self._keys_of(path, columns, names)
-                return frozenset(found)
+                versions = [_version(path) for path in list_files()]
+                if names not in self._together or self._together[names][0] != versions:
+                    rows = chain.from_iterable(self._keys_of(one, columns, names) for one in versions)
+                    self._together[names] = (
+                        versions,
+                        frozenset(rows if names[1:] else (row[0] for row in rows)),
+                    )
+                return self._together[names][1]
             except FileNotFoundError:  # packed away meanwhile
                 continue
         raise StoreError(f"the files of {str(self.folder)!r} come and go too fast to be read: try again")
 
-    def _keys_of(self, path: Path, columns: Columns, names: Names) -> frozenset[tuple[str, ...]]:
-        status = path.stat()
-        version = (path, status.st_size, status.st_mtime_ns)
+    def _keys_of(self, version: _Version, columns: Columns, names: Names) -> frozenset[tuple[str, ...]]:
         if version not in self._known:
-            self._known[version] = frozenset(read_shard(path, columns, only=names).iter_rows())
+            self._known[version] = frozenset(read_shard(version[0], columns, only=names).iter_rows())
         return self._known[version]
 
     def add(self, rows: pl.DataFrame) -> Path:
@@ -228,6 +235,11 @@ class Store:
     def claim(self, members: Collection[str]) -> AbstractContextManager[bool]:
         """True while no other process trains one of `members`."""
         return claim(self.folder / LOCK, members)
+
+
+def _version(path: Path) -> _Version:
+    status = path.stat()
+    return path, status.st_size, status.st_mtime_ns
 
 
 def _parquet_files(folder: Path) -> list[Path]:

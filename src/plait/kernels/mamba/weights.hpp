@@ -1,4 +1,4 @@
-// The weights of a Mamba-1 layer: addresses in the order of MambaWeights in weights.py, and how many numbers each has.
+// The weights of a Mamba-1 layer: addresses in the order of MambaWeights in reference.py, and how many numbers each has.
 #pragma once
 #include <cstdint>
 

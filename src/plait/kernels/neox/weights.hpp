@@ -1,4 +1,4 @@
-// The weights of a GPT-NeoX layer: addresses in the order of NeoXWeights in weights.py, and how many numbers each has.
+// The weights of a GPT-NeoX layer: addresses in the order of NeoXWeights in reference.py, and how many numbers each has.
 #pragma once
 #include <cstdint>
 
