@@ -174,3 +174,16 @@ def test_values_that_are_equal_are_one() -> None:
     assert bool(wanted.scored.all())
     assert torch.equal(said.tokens, tokens), "the gate is open at each"
     assert torch.equal(wanted.tokens, tokens)
+
+
+def test_bounds_that_grew_beyond_use_are_refused_in_a_line() -> None:
+    """Counts of counts, each read by a staircase as far as it goes: bounds square from layer to layer."""
+    p = Program("abc")
+    p.passed = p.since(p.embed({"a": True, "b": True, "c": False}), most=4, stay=True)
+    p.sum = p.count(p.passed, most=4)
+    p.mixed = p.table(lambda n, m: (n + m) % 3, p.passed, p.sum)
+    p.again = p.table(lambda n, m: (n * m) % 3, p.sum, p.mixed)
+    p.answer = p.table(lambda n: "abc"[n], p.again)
+    for seq_len in (300, 3000):
+        with pytest.raises(ValueError, match=r"^a program of .* float32 cannot carry it: .*, line \d+\)"):
+            plan_program(p, seq_len, only="SSM")

@@ -118,6 +118,7 @@ def _after(layout: Layout, flow: Flow, layer: ScheduledLayer, found: Mapping[Sta
         flow.insides[base] += spill_inside + inside
         flow.errors[base] += spill + anywhere
         flow.blanks[base] += spill + anywhere
+    flow.settle()
     return answer_error + spill / layout.gain if answer in found else 0.0
 
 

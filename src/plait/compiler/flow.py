@@ -6,7 +6,7 @@ that is rounding (docs/theory-constructions.md, section 12). All errors are in u
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,6 +29,9 @@ DIP = 0.3
 
 UNSETTLED = 2.0**-30
 """What a staircase's steps may lack of 0 or 1, its number being off by all that it may be: 4 * 24 e^-24 / 32."""
+
+HOPELESS = 2.0**200
+"""An error of this size is as good as any larger one."""
 
 IDENTITY = 2.0**-30
 """Types of a larger unit roundoff have silu(z) = z from z = 24 on, as all settled units of a staircase see it."""
@@ -76,9 +79,13 @@ class Flow:
     @property
     def length(self) -> float:
         """The largest length of a stream vector, constant included."""
+        return self._measured(self.sizes.__getitem__)
+
+    def _measured(self, size: Callable[[Statement], float], *, centred: bool = False) -> float:
+        """The length of a stream vector whose bases are of these sizes, the constant left out where it is `centred`."""
         residual = self.stream.residual
-        squares = (size**2 for size in self.sizes.values())
-        return math.sqrt(residual.d_model * residual.bias**2 + math.fsum(squares))
+        constant = 0.0 if centred else residual.bias * math.sqrt(residual.d_model)
+        return math.hypot(constant, *map(size, self.sizes))
 
     @property
     def read(self) -> float:
@@ -105,7 +112,12 @@ class Flow:
 
     def allow(self, what: str, *, error: float, room: float) -> None:
         """Note that an error must not pass a bound."""
-        self.allowances.append(Allowance(what=what, error=error, room=room))
+        self.allowances.append(Allowance(what=what, error=finite(error), room=room))
+
+    def settle(self) -> None:
+        """Keep bounds finite that are of no use any more: behind them no allowance is met."""
+        for found in (self.sizes, self.errors, self.blanks, self.insides):
+            found.update({base: finite(bound) for base, bound in found.items()})
 
     def column(self, statement: Statement, choices: Sequence[Points], *, where: str = "anywhere") -> float:
         """The error of one column that is read, as `columns`."""
@@ -145,9 +157,7 @@ class Flow:
     @property
     def length_inside(self) -> float:
         """The largest length of a stream vector where no count has left its range."""
-        residual = self.stream.residual
-        squares = (self._inside(base) ** 2 for base in self.sizes)
-        return math.sqrt(residual.d_model * residual.bias**2 + math.fsum(squares))
+        return self._measured(self._inside)
 
     def _inside(self, base: Statement) -> float:
         """Likewise of a base's vector: what is carried of a count may come from where it had left its range."""
@@ -202,26 +212,33 @@ class Flow:
             taps: of the convolution, through which channels of an SSM layer read it.
             centred: the norm before it takes out the constant, as LayerNorm does.
         """
-        residual = self.stream.residual
-        constant = residual.d_model * residual.bias**2 if centred else 0.0
-        off = long = inside = far = far_inside = 0.0
-        own: set[Statement] = set()
+        off = rows = far = far_inside = 0.0
+        numbers: set[Statement] = set()
         for (statement, column), weight in zip(reads, stairs.weights, strict=True):
             row = float(self.stream.weights(statement, column).norm()) * abs(weight)
             base = base_of(statement, self.stream.token)
-            own.add(base)
+            numbers |= {base} if base.numeric else set()
             off += row * (self.anywhere(base) + self.read)
-            long, far = long + row * math.sqrt(self.length**2 - constant), far + row * self.sizes[base]
-            inside += row * math.sqrt(self.length_inside**2 - constant)
-            far_inside += row * self._inside(base)
-        near, most = long * math.sqrt(self._square_near(own) - constant), stairs.reach
-        near /= math.sqrt(self.length**2 - constant)
+            rows, far, far_inside = (
+                rows + row,
+                far + row * self.sizes[base],
+                far_inside + row * self._inside(base),
+            )
+
+        def within(base: Statement) -> float:
+            return self._within(base) if base in numbers else self.sizes[base]
+
+        long = rows * self._measured(self.sizes.__getitem__, centred=centred)
+        inside = rows * self._measured(self._inside, centred=centred)
+        near, most = rows * self._measured(within, centred=centred), stairs.reach
         if stairs.beyond:  # something is given there, so that it counts as known
             near, most = long, max(far, stairs.reach)
         off += self.units(5.0) * stairs.reach + stairs.slack
         self.allow(f"the number that {what} reads", error=off, room=stairs.third / 4.0)
         lacking, top = UNSETTLED * stairs.highest_step, float(stairs.points.norm(dim=-1).max())
-        summed = (1.0 + self.wides(residual.d_model + 1.0 + taps)) * (1.0 + self.units(min(taps, 1))) - 1.0
+        summed = (1.0 + self.wides(self.rounding.d_model + 1.0 + taps)) * (
+            1.0 + self.units(min(taps, 1))
+        ) - 1.0
         at_best = self._units(stairs, inside, max(far_inside, stairs.reach), self.length_inside, summed)
         known = self._units(stairs, near, most, self.length, summed)
         anywhere = self._units(stairs, long, max(far, stairs.reach), self.length, summed)
@@ -233,11 +250,6 @@ class Flow:
             loud=(at_best.loud, known.loud, anywhere.loud),
             leaks=(at_best.leak, anywhere.leak),
         )
-
-    def _square_near(self, own: set[Statement]) -> float:
-        """The squared length of a stream vector where these numbers lie within their range."""
-        numbers = [base for base in own if base.numeric]
-        return self.length**2 - math.fsum(self.sizes[one] ** 2 - self._within(one) ** 2 for one in numbers)
 
     def _units(self, stairs: Staircase, long: float, reach: float, length: float, summed: float) -> "_Units":
         """What a staircase's units round.
@@ -271,6 +283,11 @@ class _Units(NamedTuple):
     rounded: float
     leak: float
     loud: float
+
+
+def finite(bound: float) -> float:
+    """The bound, or a number far beyond what any margin has room for; powers of larger ones overflow."""
+    return bound if bound < HOPELESS else HOPELESS
 
 
 def _compounded(n: float, unit: float) -> float:
