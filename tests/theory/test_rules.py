@@ -151,7 +151,19 @@ def test_every_task_has_a_rule():
 def test_the_checker_imports_nothing_that_makes_certificates():
     allowed = ("plait.theory.checker", "torch", "plait.deferred")  # the last names modules and makes nothing
     standard = {"abc", "collections.abc", "dataclasses", "fractions", "hashlib", "heapq", "itertools", "json"}
-    standard |= {"bisect", "functools", "math", "os", "random", "re", "secrets", "select", "stat", "sys", "typing"}
+    standard |= {
+        "bisect",
+        "functools",
+        "math",
+        "os",
+        "random",
+        "re",
+        "secrets",
+        "select",
+        "stat",
+        "sys",
+        "typing",
+    }
     for path in Path(plait.theory.checker.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = []

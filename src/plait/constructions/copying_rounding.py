@@ -31,6 +31,7 @@ def digits_noise(plan: "CopyingPlan", rounding: Rounding) -> dict[tuple[int, str
 
 
 def digits_allowances(plan: "CopyingPlan", rounding: Rounding) -> tuple[Allowance, ...]:
+    """What is kept for rounding in the layout of digits, margin by margin."""
     chord, (own, _, last), noise = plan.code.chord, plan.lengths(), plan.noise(rounding)
     query = math.sqrt(2.0) * (noise[1, "control"] + plan.reads(rounding)[1])
     turned = rounding.turned(

@@ -187,4 +187,5 @@ class RecallPlan(GatheredPlan):
 
 
 def counted(n: int, noun: str) -> str:
+    """`1 layer`, `3 layers`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

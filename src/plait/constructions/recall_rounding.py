@@ -35,6 +35,7 @@ def short_noise(plan: "ShortRecallPlan", rounding: Rounding) -> dict[tuple[int, 
 
 
 def short_allowances(plan: "ShortRecallPlan", rounding: Rounding) -> tuple[Allowance, ...]:
+    """What is kept for rounding in a short plan, margin by margin."""
     register, radius, n = plan.register, plan.radius, plan.register.width
     (own, _, last), noise, late = plan.lengths(), plan.noise(rounding), plan.reads(rounding)[1]
     number = (noise[1, "register"] + late) / REGISTER + register.cancellation * 64.0 * DOUBLE
@@ -91,6 +92,7 @@ def long_noise(plan: "LongRecallPlan", rounding: Rounding) -> dict[tuple[int, st
 
 
 def long_allowances(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowance, ...]:
+    """What is kept for rounding in a long plan, margin by margin."""
     chord, digits, width = plan.code.chord, plan.code.n_digits, plan.code.width
     noise, (_, held, late, _) = plan.noise(rounding), plan.reads(rounding)
     own, last, again = plan.lengths()[0], plan.lengths()[3], plan.rereads(rounding)

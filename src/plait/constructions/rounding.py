@@ -35,6 +35,7 @@ FUNCTION = 10.0
 
 
 def type_name(dtype: torch.dtype) -> str:
+    """`float32` of `torch.float32`."""
     return str(dtype).removeprefix("torch.")
 
 

@@ -62,6 +62,8 @@ Statistic = Callable[[int], NDArray[np.float64]]
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
+    """The ends of a bootstrap interval, in the units of what was drawn."""
+
     low: float
     high: float
 

@@ -43,6 +43,11 @@ def check_path(run: Run, path: str) -> None:
 
 
 def get_field(run: Run, path: str) -> Any:
+    """The value at a path such as `model.d_model` or `task`.
+
+    Raises:
+        ValueError: the run has no such field.
+    """
     part, _, name = path.partition(".")
     inner = getattr(run, part, None) if part in PARTS else None
     if name and hasattr(inner, name):
@@ -102,6 +107,7 @@ def admitted(where: Where, known: Mapping[str, Any], sweep: Mapping[str, Sequenc
 
 
 def is_among(given: Mapping[str, Any], allowed: Admitted) -> bool:
+    """Whether every field that is asked about has an allowed value; None allows nothing."""
     return allowed is not None and all(given[path] in values for path, values in allowed.items())
 
 

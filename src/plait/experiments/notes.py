@@ -196,4 +196,5 @@ def saved(*kept: Kept, resumes: bool = True) -> bool:
 
 
 def shards_said(n: int) -> str:
+    """`1 shard`, `3 shards`."""
     return f"{n} shard{'' if n == 1 else 's'}"

@@ -191,6 +191,7 @@ def _parts(task: str, model: str, start: str | None, trust_code: bool) -> Run:
 
 
 def window_text(window: int | Sequence[int | None] | None) -> str:
+    """Windows as rows have them: `20`, `full`, or `20-full`, one a layer."""
     each = [window] if window is None or isinstance(window, int) else list(window)
     return "-".join("full" if size is None else str(size) for size in each)
 

@@ -272,6 +272,7 @@ def _with_pattern(key: Key, values: Sequence[Any], pattern: str) -> Sequence[Any
 
 
 def paths_of(key: Key) -> tuple[str, ...]:
+    """The paths that a key of `vary` sets: one, or several together."""
     return key if isinstance(key, tuple) else (key,)
 
 

@@ -38,6 +38,7 @@ TRANSFORMERS_STD = 0.1
 
 
 def fill_normal(parameter: Tensor, stream: Stream, *, draw: int, std: float = PAPER_STD) -> None:
+    """In place: normal(0, std)."""
     with torch.no_grad():
         parameter.copy_(stream.normal(parameter.shape, draw=draw) * std)
 

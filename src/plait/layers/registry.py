@@ -140,6 +140,7 @@ def mixer_graph(name: str, spec: LayerSpec) -> Graph:
 
 
 def is_mixer(value: object) -> TypeGuard[type[Mixer]]:
+    """Whether it is a class derived from `Mixer`."""
     return isinstance(value, type) and issubclass(value, Mixer) and value is not Mixer
 
 

@@ -20,14 +20,17 @@ Start: TypeAlias = "Callable[[Stream, tuple[int, ...], int], Tensor]"
 
 
 def constant(value: float) -> Start:
+    """`value` everywhere."""
     return lambda stream, shape, draw: torch.full(shape, value, dtype=torch.float64)
 
 
 def normal(std: float) -> Start:
+    """normal(0, std)."""
     return lambda stream, shape, draw: stream.normal(shape, draw=draw) * std
 
 
 def uniform(low: float, high: float) -> Start:
+    """Uniform in [low, high)."""
     return lambda stream, shape, draw: low + (high - low) * stream.uniform(shape, draw=draw)
 
 

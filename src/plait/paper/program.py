@@ -49,6 +49,7 @@ BIASES = (
 
 
 def linear_deviations() -> list[float]:
+    """Standard deviations of the initial weights of the linear maps of `LINEAR`, step projection included."""
     return [float(fresh_weights(name).std()) for name in LINEAR]
 
 
@@ -106,6 +107,7 @@ def agreeing_sizes() -> int:
 
 
 def listed_sizes() -> int:
+    """How many models the listed parameter counts are of."""
     return sum(len(sizes) for sizes in PARAMETERS.values())
 
 
@@ -119,4 +121,5 @@ def needle_scored_from_its_word() -> bool:
 
 
 def rate_factor(step: int) -> float:
+    """The schedule's factor of the learning rate at a step of the protocol."""
     return learning_rate_factor(step, steps=PROTOCOL.steps, warmup=PROTOCOL.warmup)

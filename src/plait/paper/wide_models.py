@@ -101,6 +101,7 @@ VARIED = ("task", "train.products", *(f"model.{name}" for name in _FIELDS))
 
 
 def packed(p_bit: float, *, separator: bool) -> Packed:
+    """Rows of examples of all training lengths, one after another."""
     task = DecodingRecall(n_bits=N_BITS, p_bit=p_bit)
     return Packed(task=task, lengths=TRAINING_LENGTHS, separator=separator)
 
@@ -130,6 +131,7 @@ def mamba(width: int, *, equal: bool = False) -> HybridConfig:
 
 
 def as_run(width: int) -> tuple[HybridConfig, ...]:
+    """The three models of the released program: hybrid, Transformer, Mamba."""
     return hybrid(width), transformer(width), mamba(width)
 
 
@@ -160,6 +162,7 @@ class OneExample(Evaluation):
 
 
 def tested_at(p_bits: Iterable[float], lengths: Iterable[int]) -> tuple[Evaluation, ...]:
+    """One example a row, at each bit proportion and length (tokens), `TESTED_TOKENS` tokens for each."""
     lengths = tuple(lengths)
     return tuple(
         OneExample(
@@ -181,6 +184,7 @@ LAYOUTS = (HYBRID, TURNED, LATE, SINGLE)
 
 
 def fields_of(model: HybridConfig, *names: str) -> dict[str, Any]:
+    """The model's values of these fields, by their paths in a run."""
     return {f"model.{name}": getattr(model, name) for name in names}
 
 

@@ -139,6 +139,8 @@ Block = Table | Picture | Lines | Verdicts
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
+    """A title, and what stands under it."""
+
     title: str
     blocks: tuple[Block, ...]
 

@@ -24,7 +24,7 @@ from plait.training.identity import member_id
 from plait.training.result import loss_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
 
 
 MOST_CURVES = 8
@@ -46,7 +46,7 @@ def loss_picture(cells: Sequence[Cell], rows: pl.DataFrame, *, name: str) -> Pic
     if not curves:
         return None
 
-    def draw() -> "Figure":
+    def draw() -> "Drawing":
         return loss_figure([(curve.label, curve.steps, curve.losses) for curve in curves])
 
     def tell() -> str:

@@ -74,6 +74,7 @@ _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 
 
 def pattern_style(pattern: str) -> Style:
+    """Colour and mark of a pattern, the same in every picture; of one that has none of its own, by its name."""
     known = _KNOWN.get(pattern) or _of_mixer(pattern)
     return known or _OTHERS[zlib.crc32(pattern.encode()) % len(_OTHERS)]
 
@@ -110,6 +111,7 @@ def line_styles(panel: Panel, patterns: Iterable[str] = ()) -> Mapping[str, Styl
 
 
 def pattern_of(line: Line) -> str:
+    """The pattern of the models that a line joins."""
     return line.points[0].summary.cell.pattern
 
 

@@ -217,6 +217,7 @@ def _plain(value: object) -> object:
 
 
 def interval_entry(interval: Interval | None) -> Entry:
+    """`low-high`, or a dash where there is none."""
     if interval is None:
         return Entry(text="-")
     text = f"{decimals(interval.low)}-{decimals(interval.high)}"

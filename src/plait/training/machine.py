@@ -22,6 +22,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def versions() -> dict[str, str]:
+    """Of plait, torch and Python, which stand beside a result."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -42,4 +43,5 @@ def _version_of_source() -> str:
 
 
 def device_name(device: torch.device) -> str:
+    """The card's name, or `cpu` and the kind of processor."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"

@@ -67,6 +67,7 @@ def read_all(
 
 
 def token_domain(task: Task, seq_len: int) -> Domain:
+    """All rows of `seq_len` of the tokens that occur in rows of the task."""
     return Domain(n_tokens=occurring_tokens(task), seq_len=seq_len)
 
 

@@ -52,10 +52,12 @@ def usable(*tensors: Tensor) -> bool:
 
 
 def integers(values: Sequence[int]) -> ctypes.Array[ctypes.c_int64]:
+    """The values as a C array of int64."""
     return (ctypes.c_int64 * len(values))(*values)
 
 
 def pointers(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
+    """The addresses of the tensors as a C array; the tensors must outlive the call."""
     return (ctypes.c_void_p * len(tensors))(*(t.data_ptr() for t in tensors))
 
 
@@ -79,6 +81,7 @@ def with_members(
 
 
 def threads() -> int:
+    """PyTorch's number of threads, which the compiled code takes as well."""
     return torch.get_num_threads()
 
 

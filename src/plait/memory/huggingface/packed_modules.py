@@ -25,6 +25,7 @@ SPARED = ("lm_head", "embed_tokens", "router", "gate", "mlp.gate", "shared_exper
 
 
 def named_only(label: str) -> Packing:
+    """A format that is named and not counted."""
     return Packing(label=label, bits=None, notes=(NOT_COUNTED.format(label=label),))
 
 
@@ -66,6 +67,7 @@ def _choice(bits: Number, names: Names, parts: Callable[[Block], bool]) -> Bits:
 
 
 def unclear(names: Names) -> tuple[str, ...]:
+    """A note of up to five names that were not understood; none where all were."""
     if not names.unclear:
         return ()
     return (UNCLEAR.format(names=", ".join(shown(name) for name in names.unclear[:5])),)

@@ -47,12 +47,20 @@ def positive_list(params: dict[str, Any], name: str) -> list[int]:
 
 
 def check_probability(params: dict[str, Any], name: str) -> None:
+    """Raises:
+    Refused: no number in [0, 1].
+    """
     value = params[name]
     if isinstance(value, bool) or not isinstance(value, int | Fraction) or not 0 <= value <= 1:
         raise Refused(f"{name} must be a probability, got {value!r:.60}")
 
 
 def one_of(params: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    """The parameter, one of the choices.
+
+    Raises:
+        Refused: another.
+    """
     if params[name] not in choices:
         raise Refused(f"{name} must be one of {', '.join(choices)}, got {params[name]!r:.60}")
     return params[name]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from plait.random import TEST, Stream
 from plait.tasks import DecodingRecall, SelectiveCopying
+from plait.theory.families.decoding_recall import spelled_word
 
 MOST_ROWS = 4096
 """Inputs of one case: of more, evenly many are left out."""
@@ -57,6 +58,7 @@ PAIRS_OF_WORDS = 8
 
 
 def copying_cases(task: SelectiveCopying, *, seq_len: int, seed: int) -> Iterator[Case]:
+    """Selective copying: what its construction, or a shortcut, would stumble over."""
     words, numbers = range(task.n_words), range(task.n_words, task.ordinary_tokens)
     reach = max(task.numbers) + 1
     fill = fillers(seed, 0, (len(numbers), max(seq_len - 1, 0)), words).tolist()
@@ -131,10 +133,11 @@ RUN = 40
 
 
 def recall_cases(task: DecodingRecall, *, seq_len: int, window: int, seed: int) -> Iterator[Case]:
+    """Decoding recall: the same, for a model whose last attention sees `window` tokens."""
     words = range(task.n_words)
     chosen = _registers(task)
     fill = fillers(seed, 0, (len(chosen), max(seq_len - task.n_bits, 0)), words).tolist()
-    holds = ([*_bits(task, word), *row] for word, row in zip(chosen, fill, strict=True))
+    holds = ([*spelled_word(task, word), *row] for word, row in zip(chosen, fill, strict=True))
     yield from case("longest hold", holds, seq_len=seq_len)
     yield from case("registers after runs", _after_runs(task, seed), seq_len=seq_len)
     edges = sorted({1, 2, window - 2, window - 1, window, window + 1} & set(range(1, seq_len)))
@@ -145,11 +148,6 @@ def recall_cases(task: DecodingRecall, *, seq_len: int, window: int, seed: int) 
     yield from case("every word beside every bit", _beside_bits(task), seq_len=seq_len)
     if task.variant == "interleaved":
         yield from _other_proportions(task, seq_len=seq_len, seed=seed)
-
-
-def _bits(task: DecodingRecall, word: int) -> list[int]:
-    """The tokens that spell the word, first bit highest."""
-    return [task.n_words + (word >> place & 1) for place in reversed(range(task.n_bits))]
 
 
 def _registers(task: DecodingRecall) -> list[int]:
@@ -169,8 +167,8 @@ def _after_runs(task: DecodingRecall, seed: int) -> Iterator[list[int]]:
     for place, word in enumerate(chosen):
         for number, run in enumerate(runs):
             row = fill[place * len(runs) + number]
-            yield [word, row[0], *run, *_bits(task, word), *row]
-            yield [*run, word, row[0], *_bits(task, word), *row]
+            yield [word, row[0], *run, *spelled_word(task, word), *row]
+            yield [*run, word, row[0], *spelled_word(task, word), *row]
 
 
 def _matched(task: DecodingRecall, distances: list[int], seed: int) -> Iterator[list[int]]:
@@ -182,7 +180,7 @@ def _matched(task: DecodingRecall, distances: list[int], seed: int) -> Iterator[
         for distance in distances:
             row = fillers(seed, 2 + place, (distance + 3,), others).tolist()
             row[1] = word
-            yield [*_bits(task, word), *row]
+            yield [*spelled_word(task, word), *row]
 
 
 def _tied(task: DecodingRecall, reach: int, seed: int) -> Iterator[list[int]]:
@@ -194,7 +192,7 @@ def _tied(task: DecodingRecall, reach: int, seed: int) -> Iterator[list[int]]:
         for apart in range(1, reach):
             row = fillers(seed, 128 + place, (reach + 4,), others).tolist()
             row[0] = row[apart] = word
-            yield [*_bits(task, word), *row]
+            yield [*spelled_word(task, word), *row]
 
 
 def _near_misses(task: DecodingRecall, seed: int) -> Iterator[list[int]]:
@@ -203,8 +201,8 @@ def _near_misses(task: DecodingRecall, seed: int) -> Iterator[list[int]]:
         near = {(word + step) % task.n_words for step in (-2, -1, 1, 2)}
         near |= {word ^ 1 << bit for bit in range(task.n_bits)}
         row = fillers(seed, 256 + place, (24,), sorted(near - {word}) or [word]).tolist()
-        yield [*_bits(task, word), word, *row]
-        yield [word, *row[:8], *_bits(task, word), *row[8:]]
+        yield [*spelled_word(task, word), word, *row]
+        yield [word, *row[:8], *spelled_word(task, word), *row[8:]]
 
 
 def _bits_as_targets(task: DecodingRecall, seed: int) -> Iterator[list[int]]:
@@ -212,8 +210,8 @@ def _bits_as_targets(task: DecodingRecall, seed: int) -> Iterator[list[int]]:
     for place, word in enumerate(_registers(task)):
         row = fillers(seed, 384 + place, (12,), range(task.n_words)).tolist()
         for bit in bits:
-            yield [word, bit, *_bits(task, word), *row]
-            yield [*_bits(task, word), word, bit, *_bits(task, word)]
+            yield [word, bit, *spelled_word(task, word), *row]
+            yield [*spelled_word(task, word), word, bit, *spelled_word(task, word)]
     yield from fillers(seed, 512, (256, 64), bits).tolist()
     yield from fillers(seed, 513, (256, 64), [*bits, 0, task.n_words - 1]).tolist()
 
@@ -222,7 +220,7 @@ def _beside_bits(task: DecodingRecall) -> Iterator[list[int]]:
     for word in _registers(task):
         for bit in (task.n_words, task.n_words + 1):
             yield [word, bit] * (task.n_bits + 4)
-            yield [word, word, bit, *_bits(task, word), word, word, bit]
+            yield [word, word, bit, *spelled_word(task, word), word, word, bit]
 
 
 def _other_proportions(task: DecodingRecall, *, seq_len: int, seed: int) -> Iterator[Case]:
