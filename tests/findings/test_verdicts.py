@@ -495,7 +495,13 @@ def test_every_claim_is_decided_by_rows_of_its_experiment(name):
 def test_a_question_of_our_own_reproduces_nothing():
     outcomes = (Outcome.REPRODUCED, Outcome.DIRECTION, Outcome.NOT, Outcome.OPEN, Outcome.OWN)
     found = [Finding(outcome=outcome, ours="") for outcome in outcomes]
-    assert [outcome_text(one, own=True) for one in found] == ["yes", "in part", "no", "open", ""]
+    assert [outcome_text(one, own=True) for one in found] == [
+        "holds",
+        "holds in part",
+        "does not hold",
+        "open",
+        "",
+    ]
     assert [outcome_text(one) for one in found] == [*(o.value for o in outcomes[:-1]), ""]
     assert all(claim.is_own for claim in FIGURES["mixers"].claims)
     assert not any(claim.is_own for claim in FIGURES["fig4"].claims)

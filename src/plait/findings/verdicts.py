@@ -64,7 +64,9 @@ def found_text(finding: Finding | None) -> str:
     return f"Ours: {finding.ours}{why}{rates}{trained}."
 
 
-_ANSWERS = MappingProxyType({Outcome.REPRODUCED: "yes", Outcome.DIRECTION: "in part", Outcome.NOT: "no"})
+_ANSWERS = MappingProxyType(
+    {Outcome.REPRODUCED: "holds", Outcome.DIRECTION: "holds in part", Outcome.NOT: "does not hold"}
+)
 """In part: in the means alone, or in some of several cases."""
 
 
@@ -72,7 +74,7 @@ def outcome_text(finding: Finding | None, *, own: bool = False) -> str:
     """The verdict in a word or a few; nothing where none is given.
 
     Args:
-        own: on a question of our own, where nothing is there to be reproduced: yes, in part, or no.
+        own: on a statement of our own, where nothing is there to be reproduced: whether it holds.
     """
     if finding is None:
         return OPEN

@@ -65,13 +65,14 @@ def _verdict_lines(verdicts: Sequence[ClaimVerdict]) -> list[str]:
 def _claim_lines(claim: str, read: Sequence[ClaimVerdict]) -> list[str]:
     check = [f"  - check it: `{read[0].check}`"] if read[0].check else []
     if len(read) == 1 and not read[0].reading:
-        return [f"- {_bold(read[0].outcome)}{inert(f'{claim} {read[0].found}')}", *check]
-    found = [f"  - *{one.reading}*: {_bold(one.outcome)}{inert(one.found)}" for one in read]
+        return [f"- {_bold(read[0].outcome, ':')}{inert(f'{claim} {read[0].found}')}", *check]
+    found = [f"  - *{one.reading}*: {_bold(one.outcome, '.')}{inert(one.found)}" for one in read]
     return [f"- {inert(claim)}", *found, *check]
 
 
-def _bold(outcome: str) -> str:
-    return f"**{outcome.capitalize()}.** " if outcome else ""
+def _bold(outcome: str, mark: str) -> str:
+    """Before a claim with a colon: it says what the claim turned out to be, and is no sentence beside it."""
+    return f"**{outcome.capitalize()}{mark}** " if outcome else ""
 
 
 def _row(entries: Sequence[str]) -> str:

@@ -49,7 +49,8 @@ def verdict_lines(verdicts: Sequence[ClaimVerdict]) -> list[str]:
     """A claim, and below it what was found in each reading; its outcome first where it is read in one."""
     lines: list[str] = []
     for verdict in verdicts:
-        outcome = f"[bold]{escape(verdict.outcome.capitalize())}.[/bold] " if verdict.outcome else ""
+        mark = "." if verdict.reading else ":"  # before a claim, its outcome is what it turned out to be
+        outcome = f"[bold]{escape(verdict.outcome.capitalize())}{mark}[/bold] " if verdict.outcome else ""
         if not verdict.reading:
             lines.append(f"{outcome}{escape(f'{verdict.claim} {verdict.found}')}")
             continue
