@@ -1,14 +1,14 @@
-"""The selective scan of wide layers on one GPU: the one in use beside the tiled one under several cuts.
+"""The selective scan of wide layers on one GPU: the cut in use beside others.
 
     check   every cut against the plain scan in float64, small; also under TRITON_INTERPRET=1, without a card
     alone   forward, and forward with backward, each replayed from a graph: d_model 1024, 16 and 32 states, 64 x 256 and
             8 x 200 tokens
-    steps   whole training steps of the wide models with the scan in use and with the fastest cut of `alone`
+    steps   whole training steps of the wide models with the cut in use and with the fastest other of `alone`
 
-All contenders take turns, round by round: medians with their range. What is faster is put in use by the line of
-`plait/kernels/selective_scan/dispatch.py` that names `gpu`, or by `WideEnsemble.scan`.
+All contenders take turns, round by round: medians with their range. What is faster is put in use by the default
+of `plait.kernels.selective_scan.gpu.Cut`, or by `WideEnsemble.scan`.
 
-    python benchmarks/gpu_scans.py [--only check alone steps] [--rounds 7] [--cuts f512b512c4w11 ..]
+    python benchmarks/gpu_scans.py [--only check alone steps] [--rounds 7] [--cuts f512b256c8w11 ..]
 """
 
 import argparse
@@ -26,9 +26,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from plait.checks import one_line
-from plait.kernels.selective_scan import gpu, reference, tiled
+from plait.kernels.selective_scan import gpu, reference
 from plait.kernels.selective_scan.dispatch import Scan
-from plait.kernels.selective_scan.tiled import Cut
+from plait.kernels.selective_scan.gpu import Cut
 from wide import CONFIGS, D, milliseconds, ours
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -39,7 +39,6 @@ STEPS = ("SSM-TF x 6", "SSM x 12")
 CUTS = {
     f"f{cut.forward}b{cut.backward}c{cut.chunk}w{cut.warps[0]}{cut.warps[1]}": cut
     for cut in (
-        Cut(),
         Cut(backward=256),
         Cut(forward=256, backward=256),
         Cut(chunk=2),
@@ -56,7 +55,7 @@ IN_USE = "in use"
 
 def scans(names: list[str]) -> dict[str, Scan]:
     return {IN_USE: gpu.selective_scan} | {
-        name: functools.partial(tiled.selective_scan, cut=CUTS[name]) for name in names
+        name: functools.partial(gpu.selective_scan, cut=CUTS[name]) for name in names
     }
 
 

@@ -4,9 +4,9 @@ The plain one is PyTorch under torch.compile with bfloat16 autocast, its scan th
 the fused AdamW; its step is captured as a graph too where tokens are few. Ours draws fresh data and labels every step,
 the plain one has the same tokens again. Both take turns, round by round: medians with their range. Of TF layers it also
 says which share of a measured bfloat16 product's rate they reach: 6 operations a weight and token, and 12 d_model a
-layer, token and key that is seen. GDN-TF x 6 has no plain one; elsewhere it is refused on a GPU until it has run there.
+layer, token and key that is seen. GDN-TF x 6 has no plain one.
 
-    python benchmarks/wide.py [--rounds 5] [--steps 10] [--seconds 200]
+    python benchmarks/wide.py [--rounds 5] [--steps 10] [--seconds 200] [--only "SSM-TF x 6" ..]
 """
 
 import argparse
@@ -196,16 +196,18 @@ def main() -> None:
     )
     for name, value in (("--rounds", 5), ("--steps", 10), ("--seconds", 200)):
         parser.add_argument(name, type=int, default=value)
+    parser.add_argument("--only", nargs="+", choices=CONFIGS, default=list(CONFIGS))
     given = parser.parse_args()
     ends = time.time() + given.seconds
     warnings.simplefilter("default")
-    WideEnsemble._mixers_on_gpu = True  # pyright: ignore[reportPrivateUsage]
     peak = product_rate()
     print(
         f"{torch.cuda.get_device_name()}, torch {torch.__version__}, bfloat16 products {peak / 1e12:.0f} T/s",
         flush=True,
     )
     for name, batch, time_ in CELLS:
+        if name not in given.only:
+            continue
         if time.time() > ends - 15:
             print(f"no time for {name} at {batch} x {time_}")
             continue

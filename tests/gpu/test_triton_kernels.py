@@ -21,7 +21,7 @@ from plait.kernels.adamw import AdamWRule, adamw
 from plait.kernels.dropout import Drops
 from plait.kernels.head import embed, head_loss
 from plait.kernels.selective_scan import gpu as scan_on_gpu
-from plait.kernels.selective_scan import reference, tiled
+from plait.kernels.selective_scan import reference
 from plait.layers import MambaLayer, TransformerLayer
 from plait.layers.parts import dropout
 from plait.native import gpu
@@ -289,7 +289,6 @@ def test_equal_scores_far_from_zero():
         ((2,), 65, 8, 16),
     ],
 )
-@pytest.mark.parametrize("on_gpu", [scan_on_gpu, tiled], ids=("gpu", "tiled"))
 def test_selective_scan(
     dtype: torch.dtype,
     tolerance: float,
@@ -297,7 +296,6 @@ def test_selective_scan(
     time: int,
     d_inner: int,
     d_state: int,
-    on_gpu: Any,
 ):
     """The scan alone, as layers use it that the kernels of whole layers do not take."""
     draw = draws(6)
@@ -319,7 +317,9 @@ def test_selective_scan(
         return apart.mT.contiguous().mT if tensor.ndim > 1 else apart
 
     def scan_of_strided(x: Tensor, **others: Tensor) -> Tensor:
-        y = on_gpu.selective_scan(strided(x), **{name: strided(tensor) for name, tensor in others.items()})
+        y = scan_on_gpu.selective_scan(
+            strided(x), **{name: strided(tensor) for name, tensor in others.items()}
+        )
         return strided(y)
 
     wanted = both(reference.selective_scan, "cpu", torch.float64)
@@ -350,8 +350,8 @@ def test_selective_scan_of_16_bits_next_to_other_columns():
 
     wanted = of(reference.selective_scan, torch.float64)
     with poisoned():
-        got = of(tiled.selective_scan, None)
-        alone = of(tiled.selective_scan, None, slice(1, 2))
+        got = of(scan_on_gpu.selective_scan, None)
+        alone = of(scan_on_gpu.selective_scan, None, slice(1, 2))
     names = ("output", "x", "B and C", "dt", "A")
     assert [t.dtype for t in got] == [
         torch.float32,

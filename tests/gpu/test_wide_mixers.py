@@ -1,6 +1,6 @@
 """The mixers of wide models on a GPU, by all chunks together: what the same model computes on the CPU in float64.
 
-`WideEnsemble` refuses them on a GPU until this has passed on one; then its `_mixers_on_gpu` can be True.
+`WideEnsemble` takes on a GPU those that have passed here; Mamba2's gradient is 1.5% off there, so far unexplained.
 """
 
 import os
@@ -8,6 +8,7 @@ import os
 import pytest
 import torch
 
+from plait.layers.registry import MIXERS
 from plait.model import HybridConfig
 from plait.random import TEST, Stream
 from plait.tasks import SelectiveCopying
@@ -25,20 +26,24 @@ pytestmark = [
 ]
 
 TASK = SelectiveCopying()
+MAMBA2 = pytest.param(
+    "Mamba2",
+    marks=pytest.mark.xfail(DEVICE == "cuda", reason="its gradient is 1.5% off on an H200, and is refused"),
+)
 LENGTH = 150
 """Two chunks of 64 tokens and a part of one."""
 
 
 @pytest.fixture(autouse=True)
 def mixers_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(WideEnsemble, "_mixers_on_gpu", True)
+    monkeypatch.setattr(WideEnsemble, "_mixers_on_gpu", frozenset(MIXERS))
 
 
 def config(mixer: str) -> HybridConfig:
     return HybridConfig(TASK.vocab_size, pattern=f"{mixer}-TF", d_model=64, n_heads=2, window=20)
 
 
-@pytest.mark.parametrize("mixer", ["GDN", "DeltaNet", "Mamba2", "KDA", "RWKV7"])
+@pytest.mark.parametrize("mixer", ["GDN", "DeltaNet", MAMBA2, "KDA", "RWKV7"])
 @pytest.mark.parametrize(
     ("products", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 0.05)], ids=("float32", "bfloat16")
 )

@@ -24,6 +24,7 @@ from plait.paper.wide_models import (
     WIDE,
     as_run,
     at,
+    authors_mamba,
     equal_size,
     fields_of,
     hybrid,
@@ -52,6 +53,7 @@ def _cells() -> tuple[tuple[Any, ...], ...]:
     for kind in POSITIONS[1:]:
         found += [(0.2, True, m) for m in with_positions(kind)]
     found += [(0.2, True, laid_out(p)) for p in LAYOUTS[1:]]
+    found += [(0.2, False, authors_mamba(WIDE))]
     found += [(0.2, False, m) for m in as_run(SMALL)] + [(0.2, True, m) for m in equal_size(SMALL)]
     return (
         *dict.fromkeys(wide.cell(packed(p, separator=s), model) for p, s, model in found),
@@ -167,7 +169,7 @@ def _views() -> tuple[View, ...]:
     full = {"window": (None,), "what": "full window"}
     both = (wide.HYBRID, wide.ATTENTION)
     return (
-        _view(WIDE, separator=False, lines=(*_SIZES, "model.window")),
+        _view(WIDE, separator=False, lines=(*_SIZES, "model.window", "model.init")),
         _view(WIDE, separator=True, window=(wide.WINDOW,), what=f"window {wide.WINDOW}"),
         _view(WIDE, separator=True, lines=("model.pattern", "model.positions"), pattern=both, **full),
         _view(
@@ -242,9 +244,18 @@ FIG8 = Figure(
             for p_bit in PROPORTIONS
         ),
         Claim(
-            statement="What the SSM's depth and size do to the hybrid's lead over it",
+            statement="What 32 layers that begin as transformers' Mamba have over those that begin as its authors'",
             only=_WIDE,
-            judge=what_changes_do(pair(_RUN[0], _RUN[2]), {"12 layers": pair(_RUN[0], _EQUAL[2])}),
+            judge=leads(
+                {f"at {length}": pair(_RUN[2], authors_mamba(WIDE), length=length) for length in (10, LONG)}
+            ),
+        ),
+        Claim(
+            statement="What the SSM's depth and size do to the hybrid's lead over it, begun as its authors' Mamba",
+            only=_WIDE,
+            judge=what_changes_do(
+                pair(_RUN[0], authors_mamba(WIDE)), {"12 layers": pair(_RUN[0], _EQUAL[2])}
+            ),
         ),
         Claim(
             statement="What products in 16 bits do to the accuracy of each model as it was run",

@@ -1,11 +1,12 @@
 """What Figure 8 and Table 1 share: packed rows, the three released models, others of the hybrid's size, and pairs.
 
 As run: a hybrid of 90.4 M parameters, a Transformer of 151 M (MLP of 4 d_model), and 32 Mamba layers of 213 M, meant
-as 12. Source: the program released with arXiv 2603.08859.
+as 12: layers, states and, it seems, initial weights are the defaults of transformers' Mamba. Source: the program
+released with arXiv 2603.08859.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -124,10 +125,15 @@ def transformer(width: int, *, equal: bool = False, **more: Any) -> HybridConfig
 
 
 def mamba(width: int, *, equal: bool = False) -> HybridConfig:
-    """32 layers, or 12 with the hybrid's parameters; Mamba's own initial weights, no dropout."""
+    """32 layers that begin as transformers' Mamba, or 12 with the hybrid's parameters that begin as its authors'."""
     if equal:
         return _model(width, RECURRENT, init="mamba", d_inner=EQUAL_INNER[RECURRENT][width])
-    return _model(width, DEEP, init="mamba")
+    return _model(width, DEEP, init="transformers")
+
+
+def authors_mamba(width: int) -> HybridConfig:
+    """The 32 layers from the initial weights of Mamba's authors."""
+    return replace(mamba(width), init="mamba")
 
 
 def as_run(width: int) -> tuple[HybridConfig, ...]:
@@ -201,7 +207,7 @@ def at(
     return {
         "task": packed(p_bit, separator=separator),
         "train.products": products,
-        **fields_of(model, "pattern", "d_model", "d_mlp", "d_inner", "window", "positions"),
+        **fields_of(model, "pattern", "d_model", "d_mlp", "d_inner", "window", "positions", "init"),
         "test.p_bit": p_bit if tested is None else tested,
         "test.seq_len": length,
     }

@@ -11,9 +11,9 @@ from plait.paper.wide_models import (
     MIDDLE,
     WIDE,
     as_run,
+    authors_mamba,
     equal_size,
     hybrid,
-    mamba,
     pair,
     transformer,
 )
@@ -137,7 +137,7 @@ _TABLE = (
 def _accuracies(found: Evidence) -> Table:
     """Every trained model of interest at `SHOWN` lengths, intervals at the long ones."""
     models: dict[bool, tuple[HybridConfig, ...]] = {
-        False: (*_RUN[:2], _EQUAL[1], *_RUN[2:], _EQUAL[2], *_FULL),
+        False: (*_RUN[:2], _EQUAL[1], *_RUN[2:], authors_mamba(WIDE), _EQUAL[2], *_FULL),
         True: (*_EQUAL[:2], _RUN[1], _EQUAL[2], _RUN[2], *_FULL_EQUAL[:2]),
     }
     rows: list[tuple[Entry, ...]] = []
@@ -199,14 +199,23 @@ def _told_lead(found: Evidence, length: int, what: str) -> str:
 
 def _recurrent(found: Evidence) -> str:
     """The pure SSMs, which the paper has at the floor."""
-    deep, equal = mamba(WIDE), mamba(WIDE, equal=True)
-    as_it_was = [summary_of(found, deep, separator=False, length=length) for length in (LONG, LONGEST)]
-    over = lead_of(found, pair(equal, _EQUAL[1], separator=True, free=True))
+    run, begun = (
+        [summary_of(found, model, separator=False, length=length) for length in (LONG, LONGEST)]
+        for model in (_RUN[2], authors_mamba(WIDE))
+    )
+    over = lead_of(found, pair(_EQUAL[2], _EQUAL[1], separator=True, free=True))
     words: list[str] = []
-    if as_it_was[0] is not None and as_it_was[1] is not None:
+    if run[0] is not None and run[1] is not None:
         words.append(
-            f"The Mamba of 32 layers as run has {told(as_it_was[0])} at {LONG} tokens and {told(as_it_was[1])} at "
-            f"{LONGEST:,}, where the program logged {LOGGED['Mamba']} as its mean"
+            f"The Mamba of 32 layers as run, begun as that of transformers, has {told(run[0])} at {LONG} tokens and "
+            f"{told(run[1])} at {LONGEST:,}, where the program logged {LOGGED['Mamba']} as its mean"
+        )
+    if begun[0] is not None and begun[1] is not None:
+        words.append(
+            f"begun as its authors' it has {told(begun[0])} and {told(begun[1])}: that it falls so low is its initial "
+            "weights"
+            if run[0] is not None and run[0].accuracies.max() < begun[0].accuracies.min()
+            else f"begun as its authors' it has {told(begun[0])} and {told(begun[1])}"
         )
     if over is not None:
         words.append(f"repaired, an SSM of 12 layers is {over.text} over the Transformer at {LONG}")

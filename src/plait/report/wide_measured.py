@@ -21,6 +21,7 @@ from plait.paper.wide_models import (
     POSITIONS,
     WIDE,
     at,
+    authors_mamba,
     equal_size,
     laid_out,
     pair,
@@ -118,7 +119,8 @@ def means_over(found: Evidence, model: HybridConfig, lengths: Sequence[int]) -> 
 
 def named(model: HybridConfig, summary: Summary) -> str:
     """`hybrid, 90 M`."""
-    return f"{NAMES[model.pattern]}, {summary.cell.parameters / 1e6:.0f} M"
+    begun = ", begun as its authors'" if model == authors_mamba(WIDE) else ""
+    return f"{NAMES[model.pattern]}{begun}, {summary.cell.parameters / 1e6:.0f} M"
 
 
 NAMES: Mapping[str, str] = {

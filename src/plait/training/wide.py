@@ -38,8 +38,8 @@ class WideEnsemble(Ensemble):
     scan: Scan = staticmethod(selective_scan)
     """What SSM layers scan by; another may be put in its place before the first step."""
 
-    _mixers_on_gpu = False
-    """Whether mixers have products of their own on a GPU, where they have not been run yet: for benchmarks."""
+    _mixers_on_gpu = frozenset({"DeltaNet", "GDN", "KDA", "RWKV7"})
+    """Mixers whose products of their own were seen to be right on a GPU (`tests/gpu/test_wide_mixers.py`)."""
 
     def __init__(
         self,
@@ -63,10 +63,11 @@ class WideEnsemble(Ensemble):
         strange = [name for name in others if name not in MIXERS]
         if strange:
             words = "built-in layers, one after the other"
-        elif device.type == "cpu" or cls._mixers_on_gpu:
+        elif device.type == "cpu" or cls._mixers_on_gpu.issuperset(others):
             return
         else:
-            words, strange = f"SSM and TF layers on {device.type}", list(others)
+            strange = sorted(set(others) - cls._mixers_on_gpu)
+            words = f"SSM, TF, {', '.join(sorted(cls._mixers_on_gpu))} on {device.type}"
         raise ValueError(f"products in {products} are for {words}, and {strange[0]} computes by itself")
 
     def _drawn_on(self, device: torch.device | str) -> torch.device:

@@ -2,9 +2,12 @@
 
 Those are wide layers, whose products PyTorch does well, layers in other types than float32 (16-bit ones scan in
 float32), and long convolutions. Its backward pass can be differentiated once, and `torch.func` cannot see into it.
+A tile's lanes lie over channels and states (`tiled_kernels.py`); which cut is fastest, `benchmarks/gpu_scans.py` says.
 """
 # pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,14 +18,40 @@ from torch.autograd.function import once_differentiable
 from plait.kernels.selective_scan.reference import scan_rows
 from plait.native import gpu
 
-_STATES = 256
-"""States of a program's channels together: more channels spill, fewer add up fewer of their gradients at once."""
-_CHUNK = 4
-"""Positions between two stored states."""
 _MOST_STATES = 128
 """Past this a program's states do not fit its registers."""
 _INDICES = 2**31
 """Elements of one sequence that the kernels can address."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How the work is cut into programs; it changes sums' order at most.
+
+    Args:
+        forward, backward: states of a program's channels together: more spill, fewer take more shuffles for a sum.
+        chunk: positions between two stored states.
+        warps: of a program of each, forward and backward.
+    """
+
+    forward: int = 512
+    backward: int = 512
+    chunk: int = 4
+    warps: tuple[int, int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        for name, value in (("forward", self.forward), ("backward", self.backward), ("chunk", self.chunk)):
+            check_power_of_two(name, value)
+        for value in self.warps:
+            check_power_of_two("warps", value)
+
+
+def check_power_of_two(name: str, value: int) -> None:
+    """Raises:
+    ValueError: the value is none.
+    """
+    if value < 1 or value & (value - 1):
+        raise ValueError(f"{name} must be a power of two, got {value}")
 
 
 def usable(*tensors: Tensor) -> bool:
@@ -31,7 +60,8 @@ def usable(*tensors: Tensor) -> bool:
     These are all float32 or all float64, on the current CUDA device.
     """
     x, _, A = tensors[:3]
-    states, blocks = A.shape[-1], -(-x.shape[-1] // _channels(A.shape[-1]))
+    states = A.shape[-1]
+    blocks = -(-x.shape[-1] // _channels(states, Cut().backward))
     largest = x.shape[-2] * max(states * x.shape[-1], 2 * states * blocks)
     fits = states <= _MOST_STATES and largest < _INDICES
     return fits and gpu.usable(*tensors, dtypes=(torch.float32, torch.float64))
@@ -45,62 +75,74 @@ def selective_scan(
     B: Float[Tensor, "*batch time d_state"],
     C: Float[Tensor, "*batch time d_state"],
     D: Float[Tensor, "*members d_inner"] | None,
+    cut: Cut = Cut(),
 ) -> Float[Tensor, "*batch time d_inner"]:
-    """What `reference.selective_scan` gives, in float32 or float64."""
-    return scan_rows(_Scan.apply, x, dt=dt, A=A, B=B, C=C, D=D)
+    """What `reference.selective_scan` gives, in the type of `dt`: float32 or float64, as A and D; all on a GPU.
+
+    x, B and C may be of 16 bits.
+    """
+
+    def scan(*tensors: Tensor) -> Tensor:
+        return _Scan.apply(*tensors, cut)  # pyright: ignore[reportReturnType]
+
+    return scan_rows(scan, x, dt=dt, A=A, B=B, C=C, D=D)
 
 
 class _Scan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, cut: Cut) -> Tensor:
         import triton
 
-        from plait.kernels.selective_scan.gpu_kernels import scan_forward
+        from plait.kernels.common.gpu_tiles import by_rows
+        from plait.kernels.selective_scan.tiled_kernels import tiled_forward
 
-        x, dt, A, BC = (tensor.contiguous() for tensor in (x, dt, A, torch.cat((B, C), dim=-1)))
+        x, dt, B, C = x.contiguous(), dt.contiguous(), by_rows(B), by_rows(C)
+        rate = (A.mT * math.log2(math.e)).contiguous()
         rows, time, inner = x.shape
-        y = torch.empty_like(x)
-        kept = x.new_empty(rows, triton.cdiv(time, _CHUNK), A.shape[-1], inner)
-        ctx.save_for_backward(x, dt, A, BC, kept)
-        launch = _launch(A)
-        scan_forward[rows, triton.cdiv(inner, launch["CHANNELS"])](
-            x, dt, A, BC, y, kept, A.stride(0), rows // len(A), time, **launch
+        y = torch.empty_like(dt)
+        kept = dt.new_empty(rows, triton.cdiv(time, cut.chunk), *rate.shape[1:])
+        ctx.save_for_backward(x, dt, rate, B, C, kept)
+        ctx.cut = cut
+        launch = _launch(rate, cut, cut.forward, cut.warps[0])
+        tiled_forward[rows, triton.cdiv(inner, launch["CHANNELS"])](
+            x, dt, rate, B, C, y, kept, rows // len(rate), time, B.stride(1), C.stride(1), **launch
         )
         return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         import triton
 
-        from plait.kernels.common.gpu_tiles import sum_parts
-        from plait.kernels.selective_scan.gpu_kernels import scan_backward
+        from plait.kernels.selective_scan.tiled_kernels import tiled_backward
 
-        x, dt, A, BC, kept = ctx.saved_tensors
+        x, dt, rate, B, C, kept = ctx.saved_tensors
         rows, time, inner = x.shape
-        launch, batch = _launch(A), rows // len(A)
+        cut: Cut = ctx.cut
+        launch, batch = _launch(rate, cut, cut.backward, cut.warps[1]), rows // len(rate)
         blocks = triton.cdiv(inner, launch["CHANNELS"])
-        dx, ddt = torch.empty_like(x), torch.empty_like(x)
-        dA_parts, dA = x.new_empty(len(A), batch, A[0].numel()), torch.empty_like(A)
-        dBC = x.new_empty(rows, time, blocks, BC.shape[-1])
-        scan_backward[rows, blocks](
-            x, dt, A, BC, kept, dy.contiguous(), dx, ddt, dA_parts, dBC, A.stride(0), batch, time, **launch
-        )
-        sum_parts(dA_parts, dA.view(len(A), -1))
-        return dx, ddt, dA, *dBC.sum(2).chunk(2, dim=-1)
+        dx, ddt = torch.empty_like(x), torch.empty_like(dt)
+        dA = rate.new_empty(len(rate), batch, *rate.shape[1:])
+        dBC = dt.new_empty(rows, time, blocks, 2 * rate.shape[1])
+        tiled_backward[rows, blocks](
+            x, dt, rate, B, C, kept, dy.contiguous(), dx, ddt, dA, dBC, batch, time, B.stride(1), C.stride(1), **launch
+        )  # fmt: skip
+        dB, dC = dBC.sum(2).chunk(2, dim=-1)
+        return dx, ddt, dA.sum(1).mT, dB.to(B.dtype), dC.to(C.dtype), None
 
 
-def _channels(states: int) -> int:
+def _channels(states: int, together: int) -> int:
     """Of a program."""
-    return max(1, _STATES // (1 << (states - 1).bit_length()))
+    return max(1, together // (1 << (states - 1).bit_length()))
 
 
-def _launch(A: Tensor) -> dict[str, Any]:
+def _launch(rate: Tensor, cut: Cut, together: int, warps: int) -> dict[str, Any]:
     """What the kernels are compiled and started with."""
     from plait.kernels.common.gpu_tiles import padded
 
-    inner, states = A.shape[-2:]
+    states, inner = rate.shape[-2:]
+    channels = min(_channels(states, together), padded(inner, 1))
     return {
-        "INNER": inner, "N": states, "STATES": padded(states, 1), "CHANNELS": min(_channels(states), padded(inner, 1)),
-        "CHUNK": _CHUNK, "LOG": False, "num_warps": 1,
+        "INNER": inner, "N": states, "STATES": padded(states, 1), "CHANNELS": channels, "CHUNK": cut.chunk,
+        "num_warps": warps,
     }  # fmt: skip

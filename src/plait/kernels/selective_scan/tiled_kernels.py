@@ -1,4 +1,4 @@
-"""The kernels of `tiled.py`: a program walks along one sequence with the states of some channels in registers.
+"""The kernels of `gpu.py`: a program walks along one sequence with the states of some channels in registers.
 
 A program's tile `(STATES, CHANNELS)` has its lanes over both axes, so that sums over states and over channels take
 few shuffles each. All that is loaded and stored as such a tile lies with its channels next to each other, so one layout
