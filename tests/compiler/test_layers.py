@@ -65,3 +65,14 @@ def test_an_answer_over_tokens_that_hold_nothing_else_needs_no_gain() -> None:
     plan = plan_program(p, 6, only="TF", smallest=True)
     assert plan.layout.gain == 1.0
     assert verify(plan.build(), p, Checks(seq_len=6, exhaustive=True)).verified[0].total.wrong == 0
+
+
+def test_a_layer_that_has_nothing_to_say_is_a_layer() -> None:
+    """The answer is one token wherever there is one: nothing is read of what decides where."""
+    p = Program("abc")
+    p.bit = p.embed({"a": 0, "b": 1, "c": None})
+    p.before = p.previous(p.bit, 2)
+    p.some = p.table(lambda x, y: x == y, p.bit, p.before)
+    p.answer = p.table(lambda same: "a", p.some)
+    plan = plan_program(p, 6)
+    assert verify(plan.build(), p, Checks(seq_len=6, exhaustive=True)).verified[0].total.wrong == 0

@@ -102,7 +102,7 @@ class Layout(StreamPlan):
             d_model=d_model,
             window=windows,
             d_state=1,
-            d_inner=max((len(block.channels) for block in ssm), default=1),
+            d_inner=max((len(block.channels) for block in ssm), default=1) or 1,
             dt_rank=max((len(block.quantities) for block in ssm), default=1) or 1,
             d_conv=max((block.d_conv for block in ssm), default=1),
             rotary_fraction=pairs.fraction(d_model) if pairs.n_pairs else 0.0,

@@ -112,7 +112,12 @@ class SsmOp(ABC):
         self, writer: SsmWriter, stream: ProgramStream, feed: Feed
     ) -> list[tuple[int, Float[Tensor, " width"]]]:
         """The feed's channels, and what each contributes; the constant is one of them."""
-        found = [(writer.channel(w.row(stream), w.taps, bias=w.bias), w.out) for w in feed.wires]
+        rows: dict[tuple[int, float], Tensor] = {}
+        found: list[tuple[int, Float[Tensor, " width"]]] = []
+        for wire in feed.wires:  # the units of a staircase all read one row
+            key = id(wire.reads), wire.scale
+            rows[key] = row = rows[key] if key in rows else wire.row(stream)
+            found.append((writer.channel(row, wire.taps, bias=wire.bias), wire.out))
         if bool(feed.constant.any()):
             zero = torch.zeros(stream.residual.d_model, dtype=torch.float64)
             found.append((writer.channel(zero, {0: 1.0}, bias=SILU_ONE), feed.constant))

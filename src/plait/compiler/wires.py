@@ -101,8 +101,9 @@ def staircase_feed(stairs: Staircase, there: set[Statement], *, lag: int = 0) ->
         reads = [(bases.pop(), (stairs.scalars[0].column,))]
         for (_, distance), weight in zip(read, stairs.weights, strict=True):
             taps[distance + lag] = taps.get(distance + lag, 0.0) + weight
+    one_row = tuple(reads)
     wires = [
-        Wire(reads=tuple(reads), taps=taps, scale=stairs.slope, bias=bias, out=height / SETTLED)
+        Wire(reads=one_row, taps=taps, scale=stairs.slope, bias=bias, out=height / SETTLED)
         for bias, height in stairs.units()
     ]
     needs = tuple((base, (scalar.column,)) for (base, _), scalar in zip(read, stairs.scalars, strict=True))
