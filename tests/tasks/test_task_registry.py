@@ -48,6 +48,9 @@ class Silent:
 class Miscounted(Base):
     vocab_size = 5
 
+class Numbered(Base):
+    token_names = ("x", 3)
+
 class Picky(Base):
     def __init__(self, width=3): raise RuntimeError("no\\nwidth")
 
@@ -150,6 +153,7 @@ def test_an_own_task_that_is_refused():
     assert "unknown class or task 'number'" in refused("own_task_module:number")
     assert "lacks token_names, sample, targets" in refused("own_task_module:Silent")
     assert "got 5 and 2" in refused("own_task_module:Miscounted")
+    assert "token_names must be strings, got 3" in refused("own_task_module:Numbered")
     assert "needs the parameter must" in refused("own_task_module:Own")
     assert "known: must, sizes; nearest: sizes" in refused("own_task_module:Own", {"size": 1})
     assert "RuntimeError: no width" in refused("own_task_module:Picky")

@@ -201,6 +201,8 @@ def _check_members(name: str, task: Task) -> None:
             f"task {name} needs a vocab_size >= 1 and a tuple of as many token_names, "
             f"got {size!r} and {n_names}"
         )
+    if others := [token for token in names if not isinstance(token, str)]:
+        raise ValueError(f"task {name}: token_names must be strings, got {shortened(others[0])}")
 
 
 def _read(value: object) -> object:
