@@ -66,12 +66,15 @@ def _headline(found: Evidence, proportions: Evidence) -> str:
     run = lead_of(found, pair(*_RUN[:2]))
     mended = lead_of(found, pair(*_EQUAL[:2], separator=True, free=True))
     over_ssm = lead_of(found, pair(_EQUAL[0], _EQUAL[2], separator=True, free=True))
-    wide = [
-        f"{lead.text} over that {name}"
+    wide = {
+        name: lead
         for name, other in (("Transformer", _FULL_EQUAL[1]), ("SSM", _EQUAL[2]))
         if (lead := lead_of(found, pair(_FULL_EQUAL[0], other, separator=True, free=True, length=LONGEST)))
-    ]
-    far = f" (with a full window {' and '.join(wide)} at {LONGEST:,})" if wide else ""
+    }
+    chosen = mended is not None and mended.rates > 1
+    alone = ", the rate not chosen there" if chosen and any(lead.rates == 1 for lead in wide.values()) else ""
+    told = " and ".join(f"{lead.text} over that {name}" for name, lead in wide.items())
+    far = f" (with a full window {told} at {LONGEST:,}{alone})" if wide else ""
     table = shown_reading(proportions) or "what Table 1 shows is not trained yet"
     return f"**{_longer(run, mended, over_ssm)}{far}, {_elsewhere(proportions)}; {_right(run, mended)}, and {table}.**"
 
@@ -115,7 +118,10 @@ def _right(run: Lead | None, mended: Lead | None) -> str:
     if run is None or mended is None:
         return "whether the lead of Figure 8 is owed to the program's defects is open"
     if mended.sign <= 0:
-        return f"the paper's lead (as run {run.text}) is owed to the program's defects, without which none is certain"
+        return (
+            f"the paper's lead (as run {run.text}) is not certain once rows have separators, sizes are equal and each "
+            "model has the best of its learning rates"
+        )
     if mended.mean >= run.mean:
         return f"the paper is right, and without the program's defects more clearly than as run ({run.text})"
     lost = 1 - mended.mean / run.mean

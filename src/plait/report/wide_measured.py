@@ -35,10 +35,11 @@ UNTRAINED = Entry(text="-")
 
 @dataclass(frozen=True, kw_only=True)
 class Lead:
-    """One model less another: the difference, and the mean of each."""
+    """One model less another: the difference, the mean of each, and the fewest learning rates that one chose among."""
 
     difference: Difference
     means: tuple[float, float]
+    rates: int
 
     @property
     def mean(self) -> float:
@@ -63,7 +64,8 @@ def lead_of(found: Evidence, pair: Pair) -> Lead | None:
     if cells is None:
         return None
     first, second = (found.summary(cell).mean for cell in cells)
-    return Lead(difference=paired_difference(*cells), means=(first, second))
+    rates = min(len(cell.lrs) for cell in cells)
+    return Lead(difference=paired_difference(*cells), means=(first, second), rates=rates)
 
 
 def cell_of_model(
