@@ -22,12 +22,14 @@ LENGTHS = (100, 190, 1_600)
 
 
 @cache
-def rows_of(name: str, seeds: int) -> tuple[Experiment, pl.DataFrame, pl.DataFrame]:
-    """Made-up rows of some seeds at the released rate, of tests at `LENGTHS`."""
+def rows_of(
+    name: str, seeds: int, lrs: tuple[float, ...] = (wide.BASE_LR,)
+) -> tuple[Experiment, pl.DataFrame, pl.DataFrame]:
+    """Made-up rows of some seeds at some rates, of tests at `LENGTHS`."""
     experiment = FIGURES[name].experiment
     tests = tuple(test for test in experiment.evaluations if test.seq_len in LENGTHS)
     chosen = replace(experiment, evaluations=tests).where(
-        {"model.d_model": (wide.WIDE,), "train.lr": (wide.BASE_LR,), "train.seed": range(seeds)}
+        {"model.d_model": (wide.WIDE,), "train.lr": lrs, "train.seed": range(seeds)}
     )
     return chosen, *made_up_rows(chosen)
 
@@ -65,6 +67,20 @@ def answers() -> dict[tuple[int, int], str]:
     }
 
 
+def test_where_no_rate_was_chosen_is_told() -> None:
+    """Full windows at the released rate alone, window 20 at two."""
+    experiment, rows, measured = rows_of("fig8", 1, (wide.BASE_LR, wide.LRS[0]))
+    kept = rows.filter((pl.col("window") != "full") | (pl.col("lr") == wide.BASE_LR))
+    assert 0 < len(kept) < len(rows)
+    for there, told in ((rows, False), (kept, True)):
+        tests = measured.filter(pl.col("member").is_in(there["member"].implode()))
+        stored = StoredRows(rows=there, evaluations=tests)
+        found = Evidence(experiment=experiment, cells=stored.cells(experiment), stored=stored)
+        head = text(length_answer(found, nothing("tab1"))).split("\n")[0]
+        assert "with a full window" in head
+        assert ("the rate not chosen there" in head) is told
+
+
 def test_nothing_is_said_to_be_measured_without_rows() -> None:
     blocks = length_answer(nothing("fig8"), nothing("tab1"))
     said = text(blocks)
@@ -78,7 +94,7 @@ def test_the_first_sentence_follows_the_rows(answers: dict[tuple[int, int], str]
     heads = {key: said.split("\n")[0] for key, said in answers.items()}
     assert heads[1, 1].startswith("**Hybrids of 100 M keep more at longer lengths, at 190 tokens +")
     assert heads[1, -1].startswith("**Hybrids of 100 M keep less at longer lengths, at 190 tokens -")
-    assert "without which none is certain" in heads[1, -1]
+    assert "is not certain once rows have separators" in heads[1, -1]
     assert "(one seed)" in heads[1, 1]
     assert "(one seed)" not in heads[2, 1]
     assert heads[2, 1].count("[") >= 2
