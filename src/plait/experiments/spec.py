@@ -7,7 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from plait.checks import shortened, unknown
@@ -27,8 +27,8 @@ from plait.experiments.view import View
 from plait.layers.registry import layer_class
 from plait.tasks import task_to_json
 from plait.training.evaluation import Evaluation
-from plait.training.identity import member_id
-from plait.training.run import Run
+from plait.training.identity import member_ids
+from plait.training.run import Run, Train
 
 SWEPT = ("train.lr", "train.seed")
 """What may differ among the members of one ensemble."""
@@ -218,7 +218,7 @@ class Experiment:
 
     @cached_property
     def _members_of_cells(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(tuple(member_id(run) for run in cell) for cell in self._cells)
+        return tuple(member_ids(cell) for cell in self._cells)
 
     def _members(self, cell: tuple[Any, ...]) -> Iterator[Run]:
         """The runs of one choice of what is varied, if the slices admit them."""
@@ -234,7 +234,7 @@ class Experiment:
             if all(any(is_among(given, allowed) for allowed in level) for level in levels):
                 base = base or self._run(changes)
                 own = {path.split(".")[1]: value for path, value in given.items()}
-                run = replace(base, train=replace(base.train, **own))
+                run = replace(base, train=_swept(base.train, **own))
                 if self.setting.admits(run):
                     yield run
 
@@ -274,6 +274,12 @@ def _with_pattern(key: Key, values: Sequence[Any], pattern: str) -> Sequence[Any
 def paths_of(key: Key) -> tuple[str, ...]:
     """The paths that a key of `vary` sets: one, or several together."""
     return key if isinstance(key, tuple) else (key,)
+
+
+@lru_cache(maxsize=8192, typed=True)
+def _swept(train: Train, **own: Any) -> Train:
+    """`train` at a learning rate and seed: one value for all cells, which is checked and written out once."""
+    return replace(train, **own)
 
 
 def _check_values(key: Key, values: Sequence[Any]) -> None:

@@ -8,7 +8,7 @@ own task, layers and start weights is hashed with its name.
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from plait.checks import code_digest, neutral_fields
@@ -34,8 +34,18 @@ def canonical_json(value: Any) -> str:
 
 def member_id(run: Run, *, numerics: int = NUMERICS) -> str:
     """80 bits, in hexadecimal, of the hash of the run (learning rate and seed included)."""
-    inside = f'{parts_json(run)},"train":{_remembered_json(run.train)}'
+    return _identity(parts_json(run), run.train, numerics)
+
+
+def _identity(parts: str, train: Train, numerics: int) -> str:
+    inside = f'{parts},"train":{_remembered_json(train)}'
     return hashed(f'{{"numerics":{numerics},"run":{{{inside}}}}}')
+
+
+def member_ids(cell: Sequence[Run]) -> tuple[str, ...]:
+    """`member_id` of each of the runs, which differ in `train` alone."""
+    parts = parts_json(cell[0]) if cell else ""
+    return tuple(_identity(parts, run.train, NUMERICS) for run in cell)
 
 
 def parts_json(run: Run) -> str:
@@ -122,7 +132,7 @@ def _part_json(part: Any) -> str:
         return _remembered_json.__wrapped__(part)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=8192)
 def _remembered_json(part: Any) -> str:
     return "null" if part is None else canonical_json(identifying(part))
 
