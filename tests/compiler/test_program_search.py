@@ -12,7 +12,7 @@ from program_cases import example
 from plait.compiler import Program
 from plait.compiler.search import find_program
 from plait.random import TEST, Stream
-from plait.tasks import AssociativeRecall, Needle, SelectiveCopying, Targets, Task
+from plait.tasks import MQAR, AssociativeRecall, Needle, SelectiveCopying, Targets, Task
 from plait.tasks.base import SPECIALS
 
 
@@ -58,6 +58,16 @@ def test_a_program_is_found_from_the_targets(name: str) -> None:
     ours, theirs = found.program.targets(tokens), task.targets(tokens)
     assert bool((ours.scored & (ours.tokens == theirs.tokens))[theirs.scored].all())
     assert len(found.lines) <= 5
+
+
+def test_a_key_that_is_given_twice_tells_first_from_latest() -> None:
+    """The task's sampler gives each key once, and a class of one filler must not crowd out all second values."""
+    task = MQAR(keep="first")
+    found = find_program(task, seconds=10_000)
+    assert found is not None
+    assert "earliest" in found.source()
+    again = torch.tensor([[task.token_names.index(name) for name in ("k6", "v1", "k6", "v0", "k6")]])
+    assert int(found.program.targets(again).tokens[0, -1]) == int(task.targets(again).tokens[0, -1])
 
 
 def test_what_is_found_is_a_module_of_its_own(tmp_path: Path) -> None:

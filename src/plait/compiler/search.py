@@ -105,15 +105,16 @@ def _rows(task: Task, tokens: Tensor) -> _Rows:
 
 
 def _short(task: Task, tokens: tuple[str, ...], seed: int) -> list[Tensor]:
-    """Rows of the task, and rows of four tokens each, half of them of small classes: there more happens."""
+    """Rows of the task, and rows of four tokens each, where more happens: drawn evenly, and half from small classes."""
     drawn = task.sample(Stream(seed), batch=ROWS, seq_len=LENGTH)
     rare = [tokens.index(one) for _, members, _ in classes(tokens) if len(members) <= FEW for one in members]
     few = Stream(seed + 1).integers(len(tokens), (ROWS, FEW), draw=0)
+    chosen = Stream(seed + 1).integers(FEW, (ROWS, LENGTH), draw=2)
+    evenly = few.gather(1, chosen)
     if rare:
         picked = Stream(seed + 1).integers(len(rare), (ROWS, FEW // 2), draw=1)
         few[:, : FEW // 2] = torch.tensor(rare)[picked]
-    chosen = Stream(seed + 1).integers(FEW, (ROWS, LENGTH), draw=2)
-    return [drawn, few.gather(1, chosen)]
+    return [drawn, evenly, few.gather(1, chosen)]
 
 
 def _wrong(program: Program, rows: _Rows) -> _Rows | None:
