@@ -55,8 +55,12 @@ def test_losses_and_gradients(mixer: str, products: torch.dtype, tolerance: floa
     wanted = exact.learn(tokens, targets)
     loss = found.learn(tokens.to(DEVICE), (targets.tokens.to(DEVICE), targets.scored.to(DEVICE)))
     torch.testing.assert_close(loss.cpu().double(), wanted.double(), rtol=tolerance / 5, atol=0.0)
+    torch.testing.assert_close(found.parameters.cpu().double(), exact.parameters, rtol=1e-6, atol=1e-7)
     apart = found.gradients.cpu().double() - exact.gradients
-    assert float(apart.norm() / exact.gradients.norm()) < tolerance
+    off = {name: float(one.norm() / exact.gradients.norm()) for name, one in exact._split(apart).items()}
+    assert float(apart.norm() / exact.gradients.norm()) < tolerance, sorted(
+        off.items(), key=lambda one: -one[1]
+    )[:5]
 
 
 @pytest.mark.parametrize("mixer", ["GDN", "Mamba2"])
