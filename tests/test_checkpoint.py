@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from plait import HybridConfig, HybridLM, load
-from plait.files import write_whole
+from plait.files import UNSEALED, sealed, write_whole
 
 CONFIG = HybridConfig(13, pattern="SSM-TF", d_model=8, window=5)
 
@@ -55,6 +56,30 @@ def test_a_model_of_two_precisions_comes_back_as_it_was(tmp_path: Path):
     again = load(tmp_path)
     assert again.layers[0].get_parameter("norm.weight").dtype == torch.float32
     assert again.layers[1].get_parameter("mlp.dense_h_to_4h.weight").dtype == torch.bfloat16
+
+
+def test_equal_models_are_equal_files(tmp_path: Path):
+    """Twelve of each: the library draws the order of a file's metadata anew each time."""
+    files = []
+    for place in range(12):
+        HybridLM(CONFIG, 1).save(tmp_path / str(place))
+        files.append({path.name: path.read_bytes() for path in (tmp_path / str(place)).iterdir()})
+    assert all(found == files[0] for found in files)
+    assert b'"__metadata__":{"config":"' in files[0]["model.safetensors"][:40]
+
+
+def test_models_of_any_order_of_metadata_are_loaded(tmp_path: Path):
+    """As earlier versions wrote them, with their seals."""
+    model, orders = HybridLM(CONFIG, 1), set()
+    model.save(tmp_path)
+    path = tmp_path / "model.safetensors"
+    with safe_open(path, "pt") as file:
+        metadata = dict(file.metadata())
+    for _ in range(12):
+        path.write_bytes(sealed(save(model.state_dict(), metadata={**metadata, "seal": UNSEALED})))
+        assert torch.equal(load(tmp_path).embedding.weight, model.embedding.weight)
+        orders.add(path.read_bytes()[:40])
+    assert len(orders) > 1, "the library sorts metadata itself now"
 
 
 def test_saving_twice_replaces(tmp_path: Path):

@@ -127,7 +127,8 @@ def run_experiment(
 
     Raises:
         ValueError: a slice that leaves nothing, or what training refuses.
-        StoreError: the folder cannot be read or written, or holds a damaged shard; others are not done in time.
+        StoreError: the folder cannot be read, or cannot be written and lacks some of the members, or holds a damaged
+            shard; others are not done in time.
         Stopped: on Ctrl-C.
     """
     watch = watch or Unwatched()
@@ -145,11 +146,16 @@ def run_experiment(
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """An experiment, the store of its results, and the shards that make it."""
+    """An experiment, the store of its results, and the shards that make it.
+
+    Args:
+        written: whether the store can be written; if not, every shard is stored.
+    """
 
     experiment: Experiment
     store: Store
     shards: tuple[Shard, ...]
+    written: bool = True
 
     def notes(self) -> tuple[str, ...]:
         """What the user should know before it is trained."""
@@ -171,16 +177,23 @@ def jobs_of(
 
     Raises:
         ValueError: as `plan_for`.
-        StoreError: a folder that cannot be written.
+        StoreError: a folder that cannot be written, if anything of its experiment is not stored.
     """
     planned = [
         (experiment, folder, plan_for(experiment, device=device, max_members=max_members))
         for experiment, folder in asked
     ]
-    return tuple(
-        Job(experiment=experiment, store=Store.for_writing(folder), shards=shards)
-        for experiment, folder, shards in planned
-    )
+    return tuple(_job(experiment, folder, shards) for experiment, folder, shards in planned)
+
+
+def _job(experiment: Experiment, folder: str | os.PathLike[str], shards: tuple[Shard, ...]) -> Job:
+    try:
+        return Job(experiment=experiment, store=Store.for_writing(folder), shards=shards)
+    except StoreError:
+        job = Job(experiment=experiment, store=Store(folder), shards=shards, written=False)
+        if not job.store.folder.is_dir() or job.left():
+            raise
+        return job
 
 
 def train_all(
@@ -239,6 +252,9 @@ class _Work:
 
     def do(self, job: Job, shard: Shard) -> bool:
         """Sees to it that `shard` is stored; False, at once, if another process is at one of its members."""
+        if not job.written:
+            self.watch.finished(shard, None)
+            return True
         with job.store.claim(shard.members) as free:
             if not free:
                 return False

@@ -14,23 +14,21 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
-from safetensors.torch import save as serialise
 from torch import Tensor
 
 from plait.checks import cut, one_line
 from plait.checks.own_names import refuse_foreign
 from plait.files import (
-    UNSEALED,
     broken,
     opened,
     parse_json,
     read_bounded,
-    sealed,
     sweep_parts,
     write_together,
 )
 from plait.model.config import HybridConfig
 from plait.model.hybrid import HybridLM
+from plait.tensor_files import tensor_file
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -58,8 +56,7 @@ def save(model: HybridLM, folder: str | Path, *, beside: Mapping[str, bytes] | N
     sweep_parts(folder)
     config = (json.dumps(model.config.to_json(), indent=2) + "\n").encode()
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {"format": "pt", "seal": UNSEALED, _CONFIG_OF: _digest(config)}
-    weights = sealed(serialise(tensors, metadata=metadata))
+    weights = tensor_file(tensors, {"format": "pt", _CONFIG_OF: _digest(config)})
     files = {folder / name: data for name, data in (beside or {}).items()}
     write_together({**files, folder / WEIGHTS: weights, folder / CONFIG: config}, without=folder / CONFIG)
 

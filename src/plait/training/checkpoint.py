@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
-from safetensors.torch import save as serialise
 from torch import Tensor
 
 from plait.checks import check_integer, one_line
-from plait.files import UNSEALED, broken, read_bounded, sealed, write_whole
+from plait.files import broken, read_bounded, write_whole
+from plait.tensor_files import tensor_file
 
 _MOST_BESIDE = 2**20
 """Bytes of a checkpoint beside its tensors."""
@@ -68,8 +68,7 @@ def save_checkpoint(path: Path, progress: Progress, origin: Origin) -> None:
         OSError: the folder cannot be written, or the disk is full.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in progress.tensors().items()}
-    metadata = {"plait": json.dumps({"step": progress.step, **vars(origin)}), "seal": UNSEALED}
-    write_whole(path, sealed(serialise(tensors, metadata=metadata)))
+    write_whole(path, tensor_file(tensors, {"plait": json.dumps({"step": progress.step, **vars(origin)})}))
 
 
 def restore(path: Path, like: Progress, origin: Origin, *, steps: int) -> Progress | None:

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
-from safetensors.torch import save as serialise
 from torch import Tensor
 
 from plait.checks import check_integer, one_line
 from plait.files import UNSEALED, broken, read_bounded, sealed, write_whole
+from plait.tensor_files import tensor_file
 from plait.training.fsdp.processes import Processes
 
 FORMAT = 1
@@ -71,8 +71,8 @@ def save(folder: Path, parts: Rows, told: Told, processes: Processes) -> None:
         "step": told.step,
         "first_rows": {name: parts[name][0] for name in own},
     }
-    data = serialise(own, metadata={"plait": json.dumps(said), "seal": UNSEALED})
-    write_whole(here / _part(processes.rank, processes.count), sealed(data))
+    data = tensor_file(own, {"plait": json.dumps(said)})
+    write_whole(here / _part(processes.rank, processes.count), data)
     processes.wait()
     if processes.rank == 0:
         document = {"format": FORMAT, "processes": processes.count, **vars(told), "seal": UNSEALED}
