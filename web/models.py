@@ -24,10 +24,20 @@ EXAMPLES: dict[str, tuple[Task, int, str]] = {
 }
 """By name: the task, the longest sequence, and what is typed at first."""
 
+DAMAGED_FIRST: dict[str, tuple[str, int]] = {
+    "selective copying": ("layers.0.mixer.D", 0),
+    "decoding recall": ("layers.0.mixer.D", 3),
+    "associative recall, compiled": ("layers.1.attention.query_key_value.weight", 63),
+}
+"""By name: the weight that stands ready to be damaged, and which of its entries: one that every answer hangs on."""
+
 
 def models() -> list[dict[str, Any]]:
     """Everything that `hybrid.js` needs of each."""
-    return [described(name, task, seq_len, typed) for name, (task, seq_len, typed) in EXAMPLES.items()]
+    return [
+        described(name, task, seq_len, typed) | {"damaged_first": DAMAGED_FIRST[name]}
+        for name, (task, seq_len, typed) in EXAMPLES.items()
+    ]
 
 
 def described(name: str, task: Task, seq_len: int, typed: str) -> dict[str, Any]:

@@ -170,18 +170,20 @@ const Work = (() => {
     }).element);
   };
 
+  /** The entry that begins a choice: 0 times anything would stay 0. */
+  const loudest = (model, name) => Hybrid.argmax(flat(model.weights[name]).map(Math.abs));
+
   const drawWeights = () => {
     const model = original();
     const names = Object.keys(model.weights).filter((name) => flat(model.weights[name]).length > 0); // a layer may have no MLP
     if (!names.includes(view.weight)) {
-      view.weight = names[0];
-      view.index = 0;
+      [view.weight, view.index] = model.damaged_first;
       view.factor = 50;
     }
     const size = flat(model.weights[view.weight]).length;
     view.index = Math.min(view.index, size - 1);
     show(parts.weights,
-      choice({ id: "work-weight", name: "Weight", options: names.map((name) => [name, name]), value: view.weight, changed: (name) => { view.weight = name; view.index = 0; view.factor = 50; drawWeights(); draw(); } }).element,
+      choice({ id: "work-weight", name: "Weight", options: names.map((name) => [name, name]), value: view.weight, changed: (name) => { view.weight = name; view.index = loudest(model, name); view.factor = 50; drawWeights(); draw(); } }).element,
       slider({ id: "work-index", name: "Entry", most: size - 1, value: view.index, steps: (i) => i, words: (i) => `[${unravel(i, shape(model.weights[view.weight])).join(", ")}]`, changed: (i) => { view.index = i; draw(); } }).element,
       slider({ id: "work-factor", name: "Times", most: 100, value: view.factor, steps: (i) => i, words: (i) => ((i - 50) / 25 + 1).toFixed(2), changed: (i) => { view.factor = i; draw(); } }).element,
       make("button", { type: "button", onclick: () => { view.factor = 50; drawWeights(); draw(); } }, "Repair"));

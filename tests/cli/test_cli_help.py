@@ -35,6 +35,12 @@ def test_every_command_takes_json_and_device(name):
     assert {"--json", "--device"} <= options
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_usage_line_reads_well(plait, name):
+    usage = plait(name, "--help").stdout.split("\n\n")[0]
+    assert re.fullmatch(rf"Usage: .*{name} \[OPTIONS\]( ([A-Z]+|\[[A-Z]+\])(\.\.\.)?)*", usage)
+
+
 def test_version_and_bare_call(plait):
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", plait("--version").stdout)
     bare = plait()

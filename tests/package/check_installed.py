@@ -169,6 +169,7 @@ def as_fast(python: Path, work: Path, environment: dict[str, str]) -> None:
     """Model-steps a second there and here, in turns, until the best of each are alike."""
     here = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     rates: dict[str, list[float]] = {"installed": [], "editable": []}
+    ratio = 0.0
     with step("speed"):
         for _ in range(MOST_ROUNDS):
             rates["installed"].append(float(run([str(python), "-c", SPEED], cwd=work, env=environment)))

@@ -69,7 +69,9 @@ test("a student drags the number, breaks a weight with the mouse, and mends it",
   assert.equal(await own.locator("#work-text").inputValue(), "c a t 5' s 9' a b l e 9' x y z");
   await own.getByRole("button", { name: "position 12, token y" }).click();
   assert.match(await text(), /At position 12 it holds 9, looks 9 back/);
-  assert.doesNotMatch(await text(), /embedding\.weight\[0, 0\] is 0\./);
+  await own.locator("#work-weight").selectOption("embedding.weight");
+  await slide(own, "work-index", 0);
+  assert.match(await text(), /embedding\.weight\[0, 0\] is \d\.\d+e-13\./);
   await drag("work-factor", 0.5, 0);
   assert.match(await text(), /Right here; wrong at position \d+ of: /);
   await own.locator("#work-weight").selectOption("layers.0.mixer.D");
@@ -88,6 +90,28 @@ test("a student drags the number, breaks a weight with the mouse, and mends it",
       assert.doesNotMatch(await text(), /undefined|NaN/, weight);
     }
     if (await own.locator("#work-drag").count()) for (const end of [99, 0]) await slide(own, "work-drag", end);
+  }
+  await own.close();
+});
+
+test("the weight that stands ready breaks what is typed, and every weight begins at an entry that is not 0 if it has one", async () => {
+  const own = await open("#work");
+  const text = () => own.locator("#work").innerText();
+  for (const model of ["0", "1", "2"]) {
+    await own.locator("#work-model").selectOption(model);
+    assert.match(await text(), /\] is -?\d+(\.\d+)?\. Nothing is damaged/, "a number that reads as one");
+    for (const factor of [0, 25, 100]) {
+      await slide(own, "work-factor", factor);
+      assert.match(await text(), /First wrong answer in this row/, `model ${model}, at ${factor}`);
+    }
+    for (const weight of await own.locator("#work-weight option").allInnerTexts()) {
+      await own.locator("#work-weight").selectOption(weight);
+      const value = async () => Number((await text()).match(/\] is (\S+)\./)[1]);
+      const begins = await value();
+      await slide(own, "work-index", 0);
+      assert.ok(Math.abs(begins) >= Math.abs(await value()), weight);
+      assert.ok(begins !== 0 || await value() === 0, weight);
+    }
   }
   await own.close();
 });

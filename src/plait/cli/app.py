@@ -1,5 +1,6 @@
 """The commands by name."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ from plait.cli import (
     train,
     verify,
 )
-from plait.cli.errors import Commands
+from plait.cli.errors import Command, Commands
 from plait.cli.output import print_line
 
 
@@ -49,21 +50,22 @@ def options(
     """A laboratory for hybrid sequence models. `plait COMMAND --help` shows each command with an example."""
 
 
-app.command("tasks")(tasks.tasks_command)
-app.command("label")(tasks.label_command)
-app.command("train")(train.train_command)
-app.command("eval")(evaluate.evaluate)
-app.command()(constructions.build)
-app.command("verify")(verify.verify_command)
-app.command()(stream.stream)
-app.command("explain")(constructions.explain_command)
-app.command()(constructions.export)
-app.command("bounds")(theory.bounds_command)
-app.command("check")(theory.check_command)
-app.command("attack")(attack.attack_command)
-app.command()(memory.memory)
-app.command()(reproduce.reproduce)
-app.command()(results.results)
-app.command()(results.report)
-app.command()(bench.bench)
-app.command()(doctor.doctor)
+command = partial(app.command, cls=Command)
+command("tasks")(tasks.tasks_command)
+command("label")(tasks.label_command)
+command("train")(train.train_command)
+command("eval")(evaluate.evaluate)
+command()(constructions.build)
+command("verify")(verify.verify_command)
+command()(stream.stream)
+command("explain")(constructions.explain_command)
+command()(constructions.export)
+command("bounds")(theory.bounds_command)
+command("check")(theory.check_command)
+command("attack")(attack.attack_command)
+command()(memory.memory)
+command()(reproduce.reproduce)
+command()(results.results)
+command()(results.report)
+command()(bench.bench)
+command()(doctor.doctor)

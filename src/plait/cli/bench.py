@@ -16,9 +16,11 @@ from plait.cli.output import print_json, print_line
 
 def bench(
     name: Annotated[
-        str | None, typer.Argument(help="A program of benchmarks/; left out, all are listed.")
+        str | None, typer.Argument(metavar="NAME", help="A program of benchmarks/; left out, all are listed.")
     ] = None,
-    options: Annotated[list[str] | None, typer.Argument(help="The program's own, after --.")] = None,
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="ARG", help="The program's own, after --.")
+    ] = None,
     json: JsonFlag = False,
     device: Device = "auto",
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from plait.checks import cut, printable, unknown
 from plait.cli.entry import exit_code, interrupted_line
@@ -24,6 +24,13 @@ LONGEST = 2000
 """Characters of a line: what was given may be megabytes, and none of our own sentences is as long."""
 
 _PACKAGE = Path(__file__).parents[1]
+
+
+class Command(TyperCommand):
+    """A command whose usage line has what must be given as it stands, where typer puts braces around it."""
+
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
 
 class Commands(TyperGroup):

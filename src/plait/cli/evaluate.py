@@ -12,7 +12,7 @@ from plait.cli.values import parse_fields, parse_integers
 
 def evaluate(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR..", help="Saved models, each measured on the same sequences.")
+        list[Path], typer.Argument(metavar="DIR", help="Saved models, each measured on the same sequences.")
     ],
     task: TaskOption,
     param: Params = None,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def memory(
     configs: Annotated[
-        list[Path], typer.Argument(metavar="CONFIG..", help="A config.json, or a folder that holds one.")
+        list[Path], typer.Argument(metavar="CONFIG", help="A config.json, or a folder that holds one.")
     ],
     seq_len: Annotated[
         str,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def tasks_command(
     name: Annotated[
-        str | None, typer.Argument(help="The task to show; all of them if none is named.")
+        str | None, typer.Argument(metavar="TASK", help="The task to show; all of them if none is named.")
     ] = None,
     param: Params = None,
     seq_len: Annotated[int, typer.Option(help="Tokens of the example.")] = 24,
