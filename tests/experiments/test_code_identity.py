@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plait.checks import added_field, code_digest, neutral_fields, present_name, stored_name
+from plait.checks.own_names import MOVED
 from plait.experiments import member_id
 from plait.model import HybridConfig
 from plait.tasks import SelectiveCopying, parse_task, task_to_json
@@ -131,6 +132,14 @@ def test_what_moved_is_stored_under_its_old_name() -> None:
     assert stored_name("new.place:Thing", moved) == "old.place:Thing"
     assert present_name("old.place:Thing", moved) == "new.place:Thing"
     assert stored_name("else:Thing", moved) == present_name("else:Thing", moved) == "else:Thing"
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_every_older_place_leads_to_what_was_there(name: str) -> None:
+    module, _, inside = present_name(name).partition(":")
+    found = getattr(importlib.import_module(module), inside)
+    assert found.__module__ == module
+    assert present_name(stored_name(present_name(name))) == present_name(name)
 
 
 def test_an_alias_to_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

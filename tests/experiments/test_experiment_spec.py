@@ -122,6 +122,12 @@ def test_a_value_that_a_model_refuses_is_refused_by_the_model():
         experiment(vary={"model.d_model": (4, 0)}).expand()
 
 
+@pytest.mark.parametrize(("path", "value"), [("train.lr", [1e-3]), ("train.seed", {}), ("train.lr", ([],))])
+def test_a_value_without_a_hash_is_refused_as_any_other(path, value):
+    with pytest.raises(ValueError, match=f"^{path[6:]} must be .*, got "):
+        experiment(sweep={path: (value,)}).expand()
+
+
 class TestSlices:
     def test_a_slice_keeps_what_it_names(self):
         kept = experiment().where({"model.d_model": (8,), "train.seed": (1,)}).expand()

@@ -8,6 +8,7 @@ import torch
 from own_tasks import Echo, Hidden, LastTokens, Majority, Parity, Unless, WordsAmongBlanks
 
 from plait.advisor.bounds import bounds_of
+from plait.paper.shift import SkewedCopying
 from plait.tasks import (
     TASKS,
     AssociativeRecall,
@@ -16,6 +17,7 @@ from plait.tasks import (
     Needle,
     SelectiveCopying,
     Targets,
+    task_name,
 )
 from plait.theory import attention_reach, check, find_reach, find_state_bits
 from plait.theory.integers import log2_floor
@@ -241,6 +243,15 @@ def test_a_task_of_plait_without_a_rule_in_the_checker_is_bound_as_a_user_s_own(
     assert promoted == own
     assert check(promoted.certificate, task=Parity()).accepted
     assert "name it" in check(promoted.certificate).reason
+
+
+@pytest.mark.parametrize("search", [find_state_bits, find_reach])
+def test_a_task_that_rows_name_by_an_older_place_is_certified_by_its_own(search):
+    task = SkewedCopying(n_words=2, numbers=(1, 2))
+    assert task_name(task) != "plait.paper.shift:SkewedCopying"
+    certificate = search(task, seq_len=8, seconds=3).certificate
+    assert certificate["task"] == "plait.paper.shift:SkewedCopying"
+    assert check(certificate, task=task).accepted
 
 
 def test_inputs_too_long_for_the_checker_are_said_so():

@@ -135,10 +135,11 @@ MOVED: Mapping[str, str] = MappingProxyType(
     {
         "plait.experiments.paper.basin:sharp_recall": "plait.paper.basin:sharp_recall",
         "plait.experiments.paper.skewed_copying:SkewedCopying": "plait.paper.shift:SkewedCopying",
+        "plait.paper.skewed_copying:SkewedCopying": "plait.paper.shift:SkewedCopying",
         "plait.paper.begun_recall:BegunRecall": "plait.paper.wide_models:BegunRecall",
     }
 )
-"""Stored name -> where it is now, both as `module:name`."""
+"""Stored name -> where it is now, both as `module:name`; of several the first is the one that is stored."""
 
 
 def stored_name(name: str, moved: Mapping[str, str] = MOVED) -> str:

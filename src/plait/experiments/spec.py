@@ -234,7 +234,9 @@ class Experiment:
             if all(any(is_among(given, allowed) for allowed in level) for level in levels):
                 base = base or self._run(changes)
                 own = {path.split(".")[1]: value for path, value in given.items()}
-                run = replace(base, train=_swept(base.train, **own))
+                # What is no number, a list say, may have no hash, and is for `Train` to refuse.
+                changed = _swept if all(isinstance(value, int | float) for value in own.values()) else replace
+                run = replace(base, train=changed(base.train, **own))
                 if self.setting.admits(run):
                     yield run
 

@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from plait.checks import present_name
 from plait.tasks import task_to_json
 from plait.theory.checker.claim import ERROR_OVER
 from plait.theory.checker.effort import MOST_EXHAUSTIVE, MOST_WORK, content_steps
@@ -147,7 +148,9 @@ def described(task: object) -> dict[str, object]:
     assert isinstance(params, dict)
     name = str(document["task"])
     return {
-        "task": name if ":" in name or name in RULES else f"{own.__module__}:{own.__qualname__}",
+        "task": present_name(name)
+        if ":" in name or name in RULES
+        else f"{own.__module__}:{own.__qualname__}",
         "params": {key: value for key, value in params.items() if _is_json(value)},
     }
 
