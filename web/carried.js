@@ -78,7 +78,7 @@ const Carried = (() => {
           if (numbers.length && numbers.every(Number.isInteger)) set("numbers")(numbers);
           else show(parts.result, make("p", { class: "error" }, "numbers are integers with commas between them"));
         } });
-        const drag = slider({ id: "carried-numbers-count", name: "or 1 up to", most: 11, value: Math.min(11, Math.max(0, value.length - 1)), steps: (i) => i, words: (i) => String(i + 1), changed: (i) => {
+        const drag = slider({ id: "carried-numbers-count", name: "or all from 1 to", most: 11, value: Math.min(11, Math.max(0, value.length - 1)), steps: (i) => i, words: (i) => String(i + 1), changed: (i) => {
           input.value = NUMBERS[i].join(", ");
           set("numbers")(NUMBERS[i]);
         } });

@@ -35,7 +35,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     results = ["results.md", *_pages("results")]
     theory = ["theory.md", "theory-constructions.md", "attack.md", *_present("compiler.md")]
     config.nav = [
-        {"plait": "index.md"},
+        {"Overview": "index.md"},
         {"In your browser": "compute.md"},
         {"Tutorials": [f"tutorials/{name}.md" for name in TUTORIALS if _present(f"tutorials/{name}.md")]},
         {"How to": "how-to/index.md"},

@@ -31,16 +31,19 @@ const Size = (() => {
     if (view.configs.length === 0) {
       answers = [];
       draw();
+      drawTheory([], []);
       return;
     }
     const asked = view.configs.slice();
+    const stand = () => asked.length === view.configs.length && asked.every((config, i) => config === view.configs[i]);
     Promise.all(asked.map((config, i) => Python.ask(`size ${i}`, question(config)))).then((found) => {
+      if (!stand()) return; // removed while Python counted
       answers = asked.map((config, i) => ({ config, ...found[i] }));
       draw();
     });
     Promise.all(asked.map((config, i) => Python.ask(`ruled out ${i}`, {
       ask: "ruled out", config: config.values, seq_len: LENGTHS[view.length], items: ITEMS[view.items], budget: 2 ** 60,
-    }))).then((found) => drawTheory(asked, found));
+    }))).then((found) => { if (stand()) drawTheory(asked, found); });
   };
 
   const say = (text) => { parts.status.textContent = text; };
@@ -127,16 +130,21 @@ const Size = (() => {
     }));
   };
 
-  const drawTheory = (asked, found) => show(parts.theory, found.map((entry, i) => {
-    if (!entry.answer) return make("p", {}, `${asked[i].name}: ${entry.error}`);
+  const drawTheory = (asked, found) => {
+    parts.theoryHead.hidden = found.length === 0;
+    show(parts.theory, found.map((entry, i) => theoryOf(asked[i], entry)));
+  };
+
+  const theoryOf = (config, entry) => {
+    if (!entry.answer) return make("p", {}, `${config.name}: ${entry.error}`);
     const plan = entry.answer;
     const out = plan.candidates.filter((c) => !c.remains);
     const own = plan.candidates.find((c) => c.window === "own");
     const verdict = own === undefined || own.remains ? "is not ruled out" : `is ruled out (${own.exclusions.map((e) => e.bound).join(", ")})`;
     return make("div", {},
-      make("p", {}, `${asked[i].name}: to recall ${whole(plan.items)} words exactly, any model must carry ${bytes(plan.least_bytes)} from token to token. As it stands, the model ${verdict}; of ${plan.candidates.length} mixes of its layers, ${out.length} are ruled out.`),
+      make("p", {}, `${config.name}: to recall ${whole(plan.items)} words exactly, any model must carry ${bytes(plan.least_bytes)} from token to token. As it stands, the model ${verdict}; of ${plan.candidates.length} mixes of its layers, ${out.length} are ruled out.`),
       out.length ? make("details", {}, make("summary", {}, "Which"), make("ul", {}, out.slice(0, 40).map((c) => make("li", {}, `${c.pattern}, window ${c.window}: ${c.exclusions.map((e) => e.bound).join(", ")}`)))) : "");
-  }));
+  };
 
   const build = (root, { saved, onchange, link }) => {
     changed = onchange;
@@ -152,6 +160,7 @@ const Size = (() => {
     parts.configs = make("ul", { class: "configs", "aria-label": "Configs" });
     parts.errors = make("div", { role: "alert" });
     for (const name of ["result", "fits", "theory"]) parts[name] = make("div", { class: name });
+    parts.theoryHead = make("h3", { hidden: true }, "What theory rules out"); // nothing of nothing
     const paste = make("textarea", { id: "size-paste", rows: 4, spellcheck: "false", placeholder: "{\"model_type\": \"jamba\", ..}" });
     const files = make("input", { id: "size-files", type: "file", multiple: true, accept: ".json,application/json", onchange: () => { addFiles([...files.files]); files.value = ""; } });
     const drop = make("div", {
@@ -173,7 +182,7 @@ const Size = (() => {
       choice({ id: "size-cache", name: "Keys and values in", options: CACHES, value: view.cache, changed: set("cache") }).element,
       slider({ id: "size-items", name: "Words to recall exactly", most: 19, value: view.items, steps: (i) => i, words: (i) => whole(ITEMS[i]), changed: set("items") }).element);
     show(root, drop, parts.status, parts.configs, controls, link, parts.errors, parts.result, parts.fits,
-      make("h3", {}, "What theory rules out"), parts.theory);
+      parts.theoryHead, parts.theory);
     drawConfigs();
     update();
   };

@@ -38,6 +38,20 @@ test("a second config stands beside the first and can be removed", async () => {
   await page.waitForFunction(() => !document.querySelector("#size table").innerText.includes("pasted"));
 });
 
+test("what theory rules out has a heading where there is a config, and leaves with the last", async () => {
+  const own = await open("#size");
+  const heading = own.getByRole("heading", { name: "What theory rules out" });
+  assert.equal(await heading.count(), 0);
+  await python(own);
+  await own.getByRole("button", { name: "Example: jamba" }).click();
+  await settled(own, "jamba: to recall");
+  assert.equal(await heading.count(), 1);
+  await own.getByRole("button", { name: "Remove jamba" }).click();
+  await own.waitForFunction(() => !document.body.innerText.includes("jamba: to recall"));
+  assert.equal(await heading.count(), 0);
+  await own.close();
+});
+
 test("wrong files are one line, and nothing in them is executed or freezes", async () => {
   const files = page.locator("#size-files");
   const status = page.locator("#size .status");
