@@ -1,6 +1,8 @@
 import json
 import math
+import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -227,6 +229,18 @@ def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["accepted"] is False
     assert plait("check", file).stdout.startswith("refused: ")
+
+
+def test_a_pipe_into_which_nobody_writes_is_no_certificate(refused, monkeypatch):
+    monkeypatch.setattr("plait.theory.checker.document.PIPE_SECONDS", 0)
+    os.mkfifo("pipe")
+    writer = threading.Timer(
+        10, Path("pipe").write_text, ("late",)
+    )  # lest the program wait for it without end
+    writer.daemon = True
+    writer.start()
+    assert "pipe: a pipe into which nobody wrote for 0 seconds" in refused("check", "pipe")
+    writer.cancel()
 
 
 @pytest.mark.parametrize("change", [{"digest": None}, {"task": "neddle"}, {"codec": []}])

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import threading
+import time
 from fractions import Fraction
 
 import pytest
@@ -248,8 +249,24 @@ def test_a_pipe_is_waited_for_and_not_without_end(tmp_path, monkeypatch):
     writer.join()
     monkeypatch.setattr("plait.theory.checker.document.PIPE_SECONDS", 0)
     verdict = check_file(pipe)
-    assert verdict.reason == f"{pipe}: a pipe into which nothing was written for 0 seconds"
+    assert verdict.reason == "a pipe into which nobody wrote for 0 seconds"
     assert not verdict.readable
+
+
+def test_a_pipe_whose_writer_is_slow_is_waited_for(monkeypatch):
+    monkeypatch.setattr("plait.theory.checker.document.PIPE_SECONDS", 0)
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        time.sleep(0.3)
+        with os.fdopen(writing, "w") as file:
+            file.write(json.dumps(COPYING.certificate))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert check_file(f"/dev/fd/{reading}", seed=1).accepted
+    writer.join()
+    os.close(reading)
 
 
 def test_files(tmp_path):

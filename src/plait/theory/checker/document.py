@@ -21,7 +21,7 @@ MOST_DECIMALS = 1_000
 MOST_QUOTES = 1_000_000
 
 PIPE_SECONDS = 5
-"""How long a pipe into which nothing is written is waited for."""
+"""How long a pipe without a writer is waited for."""
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # nothing is ever tried a second way
 _OBJECT = re.compile(rb"(\xef\xbb\xbf)?[ \t\n\r]*\{")
@@ -53,13 +53,29 @@ def read_file(path: str | os.PathLike[str]) -> object:
 def _head(path: str | os.PathLike[str]) -> bytes:
     """What is read of a file; to open a pipe that has no writer would wait for one without end."""
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        begun = b""
         if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
-            if not select.select([file], [], [], PIPE_SECONDS)[0]:
-                raise NotACertificate(
-                    f"{os.fspath(path)}: a pipe into which nothing was written for {PIPE_SECONDS} seconds"
-                )
+            begun = _begun(file.fileno())
             os.set_blocking(file.fileno(), True)
-        return file.read(MOST_BYTES + 1)
+        return begun + file.read(MOST_BYTES + 1 - len(begun))
+
+
+def _begun(pipe: int) -> bytes:
+    """Wait until a pipe has something to read, or its writers are gone; what was read of it to see whether it has any.
+
+    Raises:
+        NotACertificate: nobody writes into it.
+    """
+    if select.select([pipe], [], [], PIPE_SECONDS)[0]:
+        return b""
+    try:
+        begun = os.read(pipe, 1)
+    except BlockingIOError:  # somebody does, and is slow
+        select.select([pipe], [], [])
+        return b""
+    if not begun:
+        raise NotACertificate(f"a pipe into which nobody wrote for {PIPE_SECONDS} seconds")
+    return begun
 
 
 def read_text(text: bytes | str) -> object:
