@@ -7,13 +7,14 @@ its own (metadata). There the writer puts `UNSEALED`, `sealed` sets the checksum
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import select
 import stat
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 MOST_JSON_BYTES = 16 * 2**20
 """Of a JSON file: Python needs up to thirty times as much for what is in it."""
@@ -98,21 +99,33 @@ def opened(path: Path) -> BinaryIO:
     """The file, open for reading; a pipe once something is in it, since to open one would wait for its writer.
 
     Raises:
-        ValueError: a pipe into which nothing is written for `PIPE_SECONDS`.
+        ValueError: a pipe into which nobody writes for `PIPE_SECONDS`.
         OSError: it cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    raw = _Watched(path, opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    file = io.BufferedReader(raw)
     try:
-        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            if not select.select([descriptor], [], [], PIPE_SECONDS)[0]:
-                raise ValueError(
-                    f"{path}: a pipe into which nothing was written for {PIPE_SECONDS:g} seconds"
-                )
-            os.set_blocking(descriptor, True)
-        return os.fdopen(descriptor, "rb")
+        if stat.S_ISFIFO(os.fstat(raw.fileno()).st_mode):
+            if not select.select([raw], [], [], PIPE_SECONDS)[0] and not file.peek(1):
+                if not raw.has_more:
+                    raise ValueError(f"{path}: a pipe into which nobody wrote for {PIPE_SECONDS:g} seconds")
+                select.select([raw], [], [])
+            os.set_blocking(raw.fileno(), True)
     except BaseException:
-        os.close(descriptor)
+        file.close()
         raise
+    return file
+
+
+class _Watched(io.FileIO):
+    """Whether somebody may write more where nothing could be read; at an end nobody does."""
+
+    has_more = False
+
+    def readinto(self, buffer: Any, /) -> int:
+        count = super().readinto(buffer)
+        self.has_more = count is None
+        return count
 
 
 def read_json(path: Path, *, most: int = MOST_JSON_BYTES) -> object:

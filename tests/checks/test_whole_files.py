@@ -181,13 +181,18 @@ def test_a_pipe_into_which_nobody_writes_ends(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("plait.files.PIPE_SECONDS", 0.2)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(ValueError, match="pipe into which nothing was written"):
+    with pytest.raises(ValueError, match="pipe into which nobody wrote"):
         read_bounded(pipe, most=10)
 
 
-def test_a_pipe_with_a_slow_writer_is_read_whole(tmp_path: Path):
+@pytest.mark.parametrize("seconds", [5.0, 0.02])
+def test_a_pipe_with_a_slow_writer_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+):
+    monkeypatch.setattr("plait.files.PIPE_SECONDS", seconds)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
+    kept = os.open(pipe, os.O_RDWR)  # there is a writer from the beginning
 
     def write() -> None:
         with pipe.open("wb", buffering=0) as file:
@@ -197,5 +202,6 @@ def test_a_pipe_with_a_slow_writer_is_read_whole(tmp_path: Path):
 
     writer = threading.Thread(target=write)
     writer.start()
+    threading.Timer(0.3, os.close, (kept,)).start()
     assert read_bounded(pipe, most=10) == b"123"
     writer.join()

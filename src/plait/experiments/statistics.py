@@ -47,7 +47,7 @@ class Summary:
 
 
 def summarise(cell: Cell, *, samples: int = SAMPLES) -> Summary:
-    """The seeds of a cell at its chosen learning rate; a seed that diverged counts as accuracy 0."""
+    """The seeds of a cell at its chosen learning rate; one that diverged counts with its frozen weights."""
     chosen = int(cell.rule.chosen(once(len(cell.seeds)))[0])
     accuracy = np.nan_to_num(cell.accuracy[chosen], nan=0.0)
     n_seeds = len(accuracy)
