@@ -258,6 +258,21 @@ def test_a_service_that_runs_is_used_as_it_is(
     assert (said, calls.read_text()) == ([], " \nget_server_list\n")
 
 
+def test_where_a_service_of_others_may_not_be_looked_for_one_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tmp_path / ("long" * 100) / "control"
+    with pytest.raises(
+        OSError, match="name too long"
+    ):  # as of a closed folder, which a test run as root may read
+        hidden.exists()
+    monkeypatch.setattr("plait.experiments.cards.RUNNING", hidden)
+    said, calls = list[str](), service(tmp_path, monkeypatch, "exit 0")
+    with shared_cards(said.append) as environment:
+        assert environment[PIPES]
+    assert (said, calls.read_text()) == ([], "-d \n \nquit\n")
+
+
 def test_without_the_service_processes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     calls = service(tmp_path, monkeypatch, "exit 1")

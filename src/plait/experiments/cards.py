@@ -234,7 +234,7 @@ def shared_cards(say: Callable[[str], None]) -> Generator[Mapping[str, str], Non
     One that runs already is used as it is; files of one that has ended are told, and left alone. Where it cannot be
     started, `say` is told, and processes take turns.
     """
-    if PIPES in os.environ or RUNNING.exists():
+    if PIPES in os.environ or os.access(RUNNING, os.F_OK):  # a folder of somebody else's may be closed to us
         if shutil.which(CONTROL) is None or not _control({}, said=ASKED, seconds=SECONDS_TO_START)[0]:
             yield {}
             return
