@@ -11,6 +11,7 @@ from plait.experiments import Cell, Difference, Interval
 from plait.experiments.cell import at_its_best
 from plait.findings.claims import Finding, Outcome, of_size, ordered, shown_by
 from plait.findings.evidence import Evidence, StoredRows
+from plait.findings.figure import StoredFigure
 from plait.findings.judges import (
     ahead,
     gap,
@@ -38,6 +39,7 @@ from plait.paper.lean import ratio_by_block
 from plait.paper.shapes import learned_from_random_weights
 from plait.report.comparisons import rates_table, seed_table, statistic_table
 from plait.report.questions import leaner_table
+from plait.report.verdict_table import count_lines
 from plait.report.wide_measured import Lead
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
@@ -119,10 +121,36 @@ def test_a_claim_of_an_order():
 def test_an_interval_that_is_shown_to_begin_at_zero_does_not_leave_it_out(low, above):
     assert above_zero(low) is above
     lead = Lead(
-        difference=Difference(mean=0.02, interval=Interval(low=low, high=0.05), seeds=8), means=(0.9, 0.88)
+        difference=Difference(mean=0.02, interval=Interval(low=low, high=0.05), seeds=8),
+        means="0.900 against 0.880",
+        rates=1,
     )
     turned = Difference(mean=-0.02, interval=Interval(low=-0.05, high=-low), seeds=8)
     assert (lead.sign, replace(lead, difference=turned).sign) == (int(above), -int(above))
+
+
+def test_a_difference_is_told_with_the_means_that_it_is_of():
+    """The other six seeds of the first would have it .035 above; the table's mean of all eight is another."""
+    every, two = (
+        cell("SSM-TF", 2_192, 0.8, luck=-LUCK),
+        cell("TF-TF", 2_180, 0.7, d_model=10).of_seeds((0, 1)),
+    )
+    judge = gap({PATTERN: "SSM-TF"}, {PATTERN: "TF-TF"}, size=0.1)
+    unequal, equal = judge(found(every, two)), judge(found(every.of_seeds((0, 1)), two))
+    assert unequal is not None
+    assert equal is not None
+    assert unequal.ours.startswith("+0.150 [")
+    assert unequal.ours.endswith("] (0.825 against 0.675, 2 shared seeds)")
+    assert equal.ours.endswith("] (0.825 against 0.675)")
+
+
+def test_claims_that_no_rule_judges_are_counted_as_such():
+    claim = replace(FIGURES["fig4"].claims[0], judge=lambda _: Finding(outcome=Outcome.OWN, ours="+0.1"))
+    figure = replace(FIGURES["fig4"], claims=(claim,))
+    one = StoredFigure(figure=figure, readings=((figure.readings[0], found(cell("SSM-TF", 2_192, 0.8))),))
+    assert count_lines([one])[0].endswith(
+        "of 1 claims 0 are reproduced, 0 in direction only, 0 are not; 1 is told without a verdict"
+    )
 
 
 class TestRatio:

@@ -92,20 +92,26 @@ def test_nothing_is_said_to_be_measured_without_rows() -> None:
 
 def test_the_first_sentence_follows_the_rows(answers: dict[tuple[int, int], str]) -> None:
     heads = {key: said.split("\n")[0] for key, said in answers.items()}
-    assert heads[1, 1].startswith("**Hybrids of 100 M keep more at longer lengths, at 190 tokens +")
-    assert heads[1, -1].startswith("**Hybrids of 100 M keep less at longer lengths, at 190 tokens -")
+    assert heads[1, 1].startswith("**Hybrids of 100 M keep more at longer lengths: at 190 tokens +")
+    assert heads[1, -1].startswith("**Hybrids of 100 M keep less at longer lengths: at 190 tokens -")
     assert "is not certain once rows have separators" in heads[1, -1]
     assert "(one seed)" in heads[1, 1]
     assert "(one seed)" not in heads[2, 1]
     assert heads[2, 1].count("[") >= 2
-    assert "they have more than that Transformer at 6 of 6 (+" in heads[2, 1]
-    assert "they have more than that Transformer at 0 of 6 (-" in heads[1, -1]
+    assert "they are above that Transformer at 6 of 6 (+" in heads[2, 1]
+    assert "they are above that Transformer at 0 of 6 (-" in heads[1, -1]
     full = heads[2, 1].split("with a full window ")[1].split(" at 1,600")[0]
     assert full.endswith("over that SSM")
     assert " over that Transformer and " in full
     for head in heads.values():
-        assert head.endswith("**")
-        assert ". " not in head, "one sentence"
+        assert head.endswith(".**")
+        sentences = head.split(". ")
+        assert len(sentences) == 3, "length, other proportions, whether the paper is right"
+        assert max(map(len, sentences)) < 280
+        assert all(sentence.strip("*")[0].isupper() for sentence in sentences)
+        assert head.count(";") <= 2, "one more clause where there is a full window, and Table 1"
+    assert "or by the number of a single seed" in heads[1, 1]
+    assert "or by the number of a single seed" not in heads[2, 1]
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

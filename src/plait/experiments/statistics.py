@@ -87,19 +87,37 @@ def paired_difference(first: Cell, second: Cell, *, samples: int = SAMPLES) -> D
     Raises:
         ValueError: no seed is shared.
     """
-    shared = [seed for seed in first.seeds if seed in second.seeds]
-    if not shared:
-        raise ValueError(
-            f"no seed is shared by {first.pattern} ({first.seeds}) and {second.pattern} ({second.seeds})"
-        )
-    cells = [cell.of_seeds(shared) for cell in (first, second)]
-    alone = once(len(shared))
-    mean = float(bootstrap_means(cells[0], alone)[0] - bootstrap_means(cells[1], alone)[0])
+    cells = _shared(first, second)
+    shared = cells[0].seeds
+    mean = float(np.subtract(*_means_of(cells)))
     if len(shared) < 2:
         return Difference(mean=mean, interval=None, seeds=1)
     taken = resampled(len(shared), samples=samples)
     differences = bootstrap_means(cells[0], taken) - bootstrap_means(cells[1], taken)
     return _difference(mean, differences, len(shared))
+
+
+def paired_means(first: Cell, second: Cell) -> tuple[float, float]:
+    """What `paired_difference` is the difference of: each mean over the seeds that both have.
+
+    Raises:
+        ValueError: no seed is shared.
+    """
+    return _means_of(_shared(first, second))
+
+
+def _shared(first: Cell, second: Cell) -> tuple[Cell, Cell]:
+    shared = [seed for seed in first.seeds if seed in second.seeds]
+    if not shared:
+        raise ValueError(
+            f"no seed is shared by {first.pattern} ({first.seeds}) and {second.pattern} ({second.seeds})"
+        )
+    return first.of_seeds(shared), second.of_seeds(shared)
+
+
+def _means_of(cells: tuple[Cell, Cell]) -> tuple[float, float]:
+    first, second = (float(bootstrap_means(cell, once(len(cell.seeds)))[0]) for cell in cells)
+    return first, second
 
 
 def change_of_difference(

@@ -9,6 +9,7 @@ import numpy as np
 
 from plait.experiments import Cell, Difference, headline_ratio, paired_difference
 from plait.experiments.ratio import accuracy_crossing
+from plait.experiments.statistics import paired_means
 from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered
 from plait.findings.evidence import Evidence
 from plait.findings.members import held_to, is_pure
@@ -182,9 +183,10 @@ def gap(first: Where, second: Where, *, size: float) -> Judge:
             return None
         low, high = difference.interval.low, difference.interval.high
         outcome = of_size(difference.mean, low, high + READING, size)
-        means = " against ".join(decimals(found.summary(cell).mean) for cell in cells)
         return Finding(
-            outcome=outcome, ours=f"{difference_text(difference)} ({means})", **training(found, cells)
+            outcome=outcome,
+            ours=f"{difference_text(difference)} ({means_text(*cells)})",
+            **training(found, cells),
         )
 
     return judge
@@ -261,16 +263,25 @@ def larger_windows_hurt(where: Where, *, narrow: int) -> Judge:
         same = ""
         if held is not None:
             same = f"; both at the rate of {narrow}: {difference_text(paired_difference(held, reference))}"
-        means = [decimals(found.summary(cell).mean) for cell in (reference, wide)]
         return Finding(
             outcome=outcome,
-            ours=f"window {widest} less {narrow}: {difference_text(own)} ({means[1]} against {means[0]}){same}",
+            ours=f"window {widest} less {narrow}: {difference_text(own)} ({means_text(wide, reference)}){same}",
             short=difference_text(own),
             rates=", ".join(f"window {w} {found.summary(windows[w]).lr:g}" for w in (narrow, widest)),
             trained=trained_values((wide, reference)),
         )
 
     return judge
+
+
+def means_text(first: Cell, second: Cell) -> str:
+    """`.973 against .423`, of the seeds that both have, so that their difference is what is told beside it.
+
+    How many these are is said where one has others too: a table tells the mean of all of its seeds.
+    """
+    shared = len(set(first.seeds) & set(second.seeds))
+    of = f", {shared} shared seed{'s'[: shared > 1]}" if set(first.seeds) != set(second.seeds) else ""
+    return f"{' against '.join(map(decimals, paired_means(first, second)))}{of}"
 
 
 def difference_text(difference: Difference) -> str:

@@ -10,9 +10,9 @@ from plait.experiments import Cell, paired_difference
 from plait.experiments.statistics import change_of_difference
 from plait.findings.claims import Finding, Judge, Outcome, of_size
 from plait.findings.evidence import Evidence
-from plait.findings.judges import READING, Where, difference_text, having, training
+from plait.findings.judges import READING, Where, difference_text, having, means_text, training
 from plait.findings.members import held_to
-from plait.findings.words import above_zero, bracketed, decimals, signed
+from plait.findings.words import above_zero, bracketed, signed
 
 Score = Literal["pooled", "sequences"]
 """The share of all tokens, or the mean over sequences of each one's, empty ones as right (as the program ran)."""
@@ -78,10 +78,9 @@ def lead(pair: Pair, *, size: float) -> Judge:
         if difference.interval is None:
             return None
         low, high = difference.interval.low, difference.interval.high
-        means = " against ".join(decimals(found.summary(cell).mean) for cell in cells)
         return Finding(
             outcome=of_size(difference.mean, low, high + READING, size),
-            ours=f"{difference_text(difference)} ({means})",
+            ours=f"{difference_text(difference)} ({means_text(*cells)})",
             **training(found, cells),
         )
 
@@ -141,8 +140,7 @@ def leads(pairs: Mapping[str, Pair]) -> Judge:
             if cells is None:
                 continue
             difference = paired_difference(*cells)
-            means = " against ".join(decimals(found.summary(cell).mean) for cell in cells)
-            words.append(f"{name} {difference_text(difference)} ({means})")
+            words.append(f"{name} {difference_text(difference)} ({means_text(*cells)})")
             short.append(f"{name} {signed(difference.mean)}")
             shown += cells
         if not words:

@@ -1,6 +1,8 @@
 """What Figure 8's rows say, in words and tables: longer rows, other proportions, positions of attention, layouts."""
 
 from plait.findings.evidence import Evidence
+from plait.findings.judges import difference_text
+from plait.findings.leads import Pair
 from plait.findings.words import decimals, signed
 from plait.model import HybridConfig
 from plait.paper.fig8 import LENGTHS
@@ -11,6 +13,7 @@ from plait.paper.wide_models import (
     MIDDLE,
     WIDE,
     as_run,
+    at,
     authors_mamba,
     equal_size,
     hybrid,
@@ -62,7 +65,7 @@ def length_answer(found: Evidence, proportions: Evidence) -> tuple[Block, ...]:
 
 
 def _headline(found: Evidence, proportions: Evidence) -> str:
-    """One sentence: length, other proportions, and whether the paper was right for the right reason."""
+    """A sentence each: length, other proportions, and whether the paper was right for the right reason."""
     run = lead_of(found, pair(*_RUN[:2]))
     mended = lead_of(found, pair(*_EQUAL[:2], separator=True, free=True))
     over_ssm = lead_of(found, pair(_EQUAL[0], _EQUAL[2], separator=True, free=True))
@@ -72,11 +75,13 @@ def _headline(found: Evidence, proportions: Evidence) -> str:
         if (lead := lead_of(found, pair(_FULL_EQUAL[0], other, separator=True, free=True, length=LONGEST)))
     }
     chosen = mended is not None and mended.rates > 1
-    alone = ", the rate not chosen there" if chosen and any(lead.rates == 1 for lead in wide.values()) else ""
+    alone = (
+        " (the rate not chosen there)" if chosen and any(lead.rates == 1 for lead in wide.values()) else ""
+    )
     told = " and ".join(f"{lead.text} over that {name}" for name, lead in wide.items())
-    far = f" (with a full window {told} at {LONGEST:,}{alone})" if wide else ""
+    far = f"; with a full window {told} at {LONGEST:,}{alone}" if wide else ""
     table = shown_reading(proportions) or "what Table 1 shows is not trained yet"
-    return f"**{_longer(run, mended, over_ssm)}{far}, {_elsewhere(proportions)}; {_right(run, mended)}, and {table}.**"
+    return f"**{_longer(run, mended, over_ssm)}{far}. {_elsewhere(proportions)}. {_right(run, mended)}; {table}.**"
 
 
 def _longer(run: Lead | None, mended: Lead | None, over_ssm: Lead | None) -> str:
@@ -88,21 +93,30 @@ def _longer(run: Lead | None, mended: Lead | None, over_ssm: Lead | None) -> str
     if mended is None:
         return f"{start}: at {LONG} tokens as run {judged.text} over a Transformer of 151 M"
     ssm = "" if over_ssm is None else f" and {over_ssm.text} over an SSM"
-    return f"{start}, at {LONG} tokens {mended.text} over a Transformer{ssm} of their size"
+    return f"{start}: at {LONG} tokens {mended.text} over a Transformer{ssm} of their size"
 
 
 def _elsewhere(found: Evidence) -> str:
     """Repaired models, trained at 0.2 and tested at each other proportion."""
-    counted = [
-        f"than that {name} at {sum(lead.sign > 0 for lead in leads)} of {len(leads)} "
-        f"({signed(min(lead.mean for lead in leads))} to {signed(max(lead.mean for lead in leads))}"
-        f"{', of some one seed alone' if any(lead.difference.seeds == 1 for lead in leads) else ''})"
+    over = {
+        name: leads
         for name, other in zip(("Transformer", "SSM"), _EQUAL[1:], strict=True)
         if (leads := _over_at_others(found, other))
-    ]
-    if not counted:
-        return "other proportions are not trained yet"
-    return f"and trained at 0.2, tested at other bit proportions, they have more {' and '.join(counted)}"
+    }
+    if not over:
+        return "Other proportions are not trained yet"
+    counted = " and ".join(
+        f"above that {name} at {sum(lead.sign > 0 for lead in leads)} of {len(leads)} "
+        f"({signed(min(lead.mean for lead in leads))} to {signed(max(lead.mean for lead in leads))})"
+        for name, leads in over.items()
+    )
+    alone = any(lead.difference.seeds == 1 for leads in over.values() for lead in leads)
+    by = (
+        "by intervals that leave 0 out, or by the number of a single seed"
+        if alone
+        else "by intervals that leave 0 out"
+    )
+    return f"Trained at 0.2 and tested at other bit proportions, they are {counted}, {by}"
 
 
 def _over_at_others(found: Evidence, other: HybridConfig) -> list[Lead]:
@@ -116,17 +130,17 @@ def _over_at_others(found: Evidence, other: HybridConfig) -> list[Lead]:
 
 def _right(run: Lead | None, mended: Lead | None) -> str:
     if run is None or mended is None:
-        return "whether the lead of Figure 8 is owed to the program's defects is open"
+        return "Whether the lead of Figure 8 is owed to the program's defects is open"
     if mended.sign <= 0:
         return (
-            f"the paper's lead (as run {run.text}) is not certain once rows have separators, sizes are equal and each "
+            f"The paper's lead (as run {run.text}) is not certain once rows have separators, sizes are equal and each "
             "model has the best of its learning rates"
         )
     if mended.mean >= run.mean:
-        return f"the paper is right, and without the program's defects more clearly than as run ({run.text})"
+        return f"The paper is right, and without the program's defects more clearly than as run ({run.text})"
     lost = 1 - mended.mean / run.mean
     return (
-        f"the paper is right in direction, but {lost:.0%} of its lead (as run {run.text}) are rows without separators "
+        f"The paper is right in direction, but {lost:.0%} of its lead (as run {run.text}) are rows without separators "
         "and a larger Transformer"
     )
 
@@ -195,11 +209,7 @@ def _told_lead(found: Evidence, length: int, what: str) -> str:
         "repaired, full window": pair(*_FULL_EQUAL[:2], separator=True, free=True, length=length),
     }
     leads = {name: lead_of(found, one) for name, one in kinds.items()}
-    words = [
-        f"{name} {lead.text} ({' against '.join(map(decimals, lead.means))})"
-        for name, lead in leads.items()
-        if lead
-    ]
+    words = [f"{name} {lead.text} ({lead.means})" for name, lead in leads.items() if lead]
     return f"At {length:,} tokens, {what}, the lead is: {'; '.join(words)}." if words else ""
 
 
@@ -217,11 +227,10 @@ def _recurrent(found: Evidence) -> str:
             f"{told(run[1])} at {LONGEST:,}, where the program logged {LOGGED['Mamba']} as its mean"
         )
     if begun[0] is not None and begun[1] is not None:
+        lower = run[0] is not None and run[0].accuracies.max() < begun[0].accuracies.min()
         words.append(
-            f"begun as its authors' it has {told(begun[0])} and {told(begun[1])}: that it falls so low is its initial "
-            "weights"
-            if run[0] is not None and run[0].accuracies.max() < begun[0].accuracies.min()
-            else f"begun as its authors' it has {told(begun[0])} and {told(begun[1])}"
+            f"begun as its authors' it has {told(begun[0])} and {told(begun[1])}"
+            f"{', so the weights that it begins with make it fall so low' if lower else ''}"
         )
     if over is not None:
         words.append(f"repaired, an SSM of 12 layers is {over.text} over the Transformer at {LONG}")
@@ -229,14 +238,20 @@ def _recurrent(found: Evidence) -> str:
 
 
 def _products(found: Evidence) -> str:
-    words: list[str] = []
-    for name, model in zip(LOGGED, _RUN, strict=True):
-        there = [
-            summary_of(found, model, separator=False, products=products)
-            for products in ("bfloat16", "float32")
-        ]
-        if there[0] is not None and there[1] is not None:
-            words.append(f"{name} {told(there[0])} against {told(there[1])}")
+    kinds = {
+        name: Pair(
+            first=at(model, separator=False, p_bit=0.2, length=LONG),
+            second=at(model, separator=False, p_bit=0.2, length=LONG, products="float32"),
+        )
+        for name, model in zip(LOGGED, _RUN, strict=True)
+    }
+    words = [
+        f"{name} {difference_text(lead.difference)} ({lead.means})"
+        for name, one in kinds.items()
+        if (lead := lead_of(found, one)) is not None
+    ]
     return (
-        f"Products in bfloat16 against float32 at {LONG} tokens, as run: {'; '.join(words)}." if words else ""
+        f"Products in bfloat16 less those in float32 at {LONG} tokens, as run: {'; '.join(words)}."
+        if words
+        else ""
     )

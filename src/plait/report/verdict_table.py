@@ -55,9 +55,11 @@ def count_lines(figures: Sequence[StoredFigure]) -> list[str]:
             f"of {len(asked)} claims {reproduced} {_are(reproduced)} reproduced, {direction} in direction only, "
             f"{missed} {_are(missed)} not"
         )
-        unsaid = outcomes.count(Outcome.OPEN)
+        unsaid, unjudged = outcomes.count(Outcome.OPEN), outcomes.count(Outcome.OWN)
+        words += f"; {unsaid} {_are(unsaid)} open" if unsaid else ""
+        words += f"; {unjudged} {_are(unjudged)} told without a verdict" if unjudged else ""
         before = f"{_titled(reading, figures)}: " if len(readings) > 1 else ""
-        lines.append(f"{before}{words}{f'; {unsaid} {_are(unsaid)} open' if unsaid else ''}")
+        lines.append(f"{before}{words}")
     waiting = sum(not by_reading for _, by_reading in claims)
     if waiting:
         lines.append(
@@ -181,8 +183,8 @@ def _are(count: int) -> str:
 def _said(finding: Finding | None, *, joined: bool) -> list[Entry]:
     verdict, ours = outcome_text(finding), _short(finding)
     if joined:
-        return [_entry(_cut(f"{verdict}: {ours}") if finding is not None else "-")]
-    return [_entry(ours), _entry(verdict)]
+        return [_entry(_cut(f"{verdict}: {ours}" if verdict else ours) if finding is not None else "-")]
+    return [_entry(ours), _entry(verdict or "none")]
 
 
 def _short(finding: Finding | None) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from plait.experiments import Cell, Summary, paired_difference
 from plait.experiments.statistics import Difference
 from plait.findings.evidence import Evidence
-from plait.findings.judges import difference_text
+from plait.findings.judges import difference_text, means_text
 from plait.findings.leads import Pair, Score
 from plait.findings.words import above_zero, bracketed, decimals
 from plait.model import HybridConfig
@@ -35,10 +35,10 @@ UNTRAINED = Entry(text="-")
 
 @dataclass(frozen=True, kw_only=True)
 class Lead:
-    """One model less another: the difference, the mean of each, and the fewest learning rates that one chose among."""
+    """One model less another: the difference, the means of both in words, and the fewest rates that one chose among."""
 
     difference: Difference
-    means: tuple[float, float]
+    means: str
     rates: int
 
     @property
@@ -63,9 +63,8 @@ def lead_of(found: Evidence, pair: Pair) -> Lead | None:
     cells = pair.cells(found)
     if cells is None:
         return None
-    first, second = (found.summary(cell).mean for cell in cells)
     rates = min(len(cell.lrs) for cell in cells)
-    return Lead(difference=paired_difference(*cells), means=(first, second), rates=rates)
+    return Lead(difference=paired_difference(*cells), means=means_text(*cells), rates=rates)
 
 
 def cell_of_model(
