@@ -1,5 +1,6 @@
 """`plait build`, `verify`, `stream` and others on programs: named wherever a task is, refused in a line."""
 
+import json
 import sys
 
 import pytest
@@ -77,6 +78,43 @@ def test_explain_names_lines_and_draws(plait, plait_json, refused, folder):
     assert "at least one token" in refused("explain", "model", "--tokens", " ")
     (folder / "model" / "construction.json").unlink()
     assert "construction.json: cannot be read" in refused("explain", "model", "--tokens", "a")
+
+
+FORMULA = "$\\frac{$\x1b[31m"
+
+
+def put(document, old, new):
+    """The document with every text `old` in it replaced."""
+    if isinstance(document, dict):
+        return {key: put(value, old, new) for key, value in document.items()}
+    if isinstance(document, list):
+        return [put(value, old, new) for value in document]
+    return new if document == old else document
+
+
+def test_texts_of_a_program_s_file_steer_neither_terminal_nor_picture(plait, refused, folder):
+    """Token names, values, names of signals and the lines that made them."""
+    plait("build", "own_programs:PROGRAM", "--seq-len", 6, "-o", "model")
+    path = folder / "model" / "construction.json"
+    document = json.loads(path.read_text())
+    asked = ("explain", "model", "--tokens", "b b", "-o", "pass.svg")
+    path.write_text(json.dumps(put(document, "a", FORMULA)))
+    done = plait(*asked)
+    assert (done.exit_code, done.stderr) == (0, "")
+    picture = (folder / "pass.svg").read_text()
+    assert r"$\frac{$\x1b[31m" in picture
+    assert "\x1b" not in done.stdout + picture
+    (folder / "pass.svg").unlink()
+    where = next(one["where"] for one in document["program"]["statements"] if one["name"] == "count_a")
+    path.write_text(json.dumps(put(document, where, "\x1b[2J" + 10**6 * "w")))
+    found = plait("explain", "model", "--tokens", "b b").stdout
+    assert "count_a (\\x1b[2Jwww" in found
+    assert len(found) < 10_000
+    for strange in (FORMULA, "n" * 10**6, "<b>", "count a"):
+        path.write_text(json.dumps(put(document, "count_a", strange)))
+        assert "a signal's name must be an identifier of at most 200 characters" in refused(*asked)
+    path.write_text(json.dumps(put(document, "a", "n" * 10**6)))
+    assert "a token's name has at most 200 characters, got 1,000,000" in refused(*asked)
 
 
 def test_a_program_is_searched_for_a_task(plait, refused, folder):

@@ -16,11 +16,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from plait.checks import shortened
 from plait.compiler.interpreter import columns, places
 from plait.compiler.language import Language
 from plait.compiler.lookups import Fetch
 from plait.compiler.signals import ANSWER, module_of_caller
-from plait.compiler.values import Value, index_in
+from plait.compiler.values import MOST_LETTERS, Value, index_in
 from plait.random import Stream
 from plait.tasks.base import MOST_WORDS, SPECIALS, BuiltInTask, Targets, letters_or_numbers
 
@@ -152,7 +153,9 @@ def _checked_names(tokens: Iterable[str]) -> tuple[str, ...]:
     names = tuple(tokens)
     for name in names:
         if not isinstance(name, str) or not name or any(letter.isspace() for letter in name):
-            raise ValueError(f"a token's name must be a text without spaces, got {name!r}")
+            raise ValueError(f"a token's name must be a text without spaces, got {shortened(name)}")
+        if len(name) > MOST_LETTERS:
+            raise ValueError(f"a token's name has at most {MOST_LETTERS} characters, got {len(name):,}")
     doubled = [name for place, name in enumerate(names) if name in names[:place] or name in SPECIALS]
     if doubled:
         raise ValueError(

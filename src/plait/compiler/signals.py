@@ -6,9 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from plait.checks import unknown
+from plait.checks import in_line, shortened, unknown
 from plait.compiler.statement import Statement
-from plait.compiler.values import MOST_NUMBER, MOST_VALUES
+from plait.compiler.values import MOST_LETTERS, MOST_NUMBER, MOST_VALUES
 
 MOST_STATEMENTS = 256
 ANSWER = "answer"
@@ -51,7 +51,7 @@ class Signals:
 
     def placed(self, statement: Statement, where: str) -> None:
         """Remember another line for a statement: of a program that was read from a file."""
-        self._labels[statement] = Label(self._labels[statement].name, where)
+        self._labels[statement] = Label(self._labels[statement].name, in_line(where, most=MOST_LETTERS))
 
     @property
     def signals(self) -> Mapping[str, Statement]:
@@ -68,6 +68,11 @@ class Signals:
             object.__setattr__(self, name, value)
             return
         where = line_of_caller()
+        if not name.isidentifier() or len(name) > MOST_LETTERS:
+            raise ValueError(
+                f"{where}: a signal's name must be an identifier of at most {MOST_LETTERS} characters, "
+                f"got {shortened(name)}"
+            )
         if not isinstance(value, Statement) or value not in self._labels:
             got = "a signal of another program" if isinstance(value, Statement) else type(value).__name__
             raise ValueError(f"{where}: p.{name} must be a signal of this program, got {got}")

@@ -9,6 +9,9 @@ Value: TypeAlias = str | int | bool | Fraction | tuple["Value", ...]
 MOST_VALUES = 2**16
 """Values of a signal, and entries of a table, at most."""
 
+MOST_LETTERS = 200
+"""Of a name, or of a text that is a value."""
+
 MOST_NUMBER = 2**53
 """Numbers up to here are told apart in float64."""
 
@@ -17,8 +20,12 @@ def check_value(value: object, what: str) -> Value:
     """The value itself, if signals may take it.
 
     Raises:
-        ValueError: another type.
+        ValueError: another type, or a text of more than `MOST_LETTERS`.
     """
+    if isinstance(value, str) and len(value) > MOST_LETTERS:
+        raise ValueError(
+            f"{what} gives a text of {len(value):,} characters, at most {MOST_LETTERS} are taken"
+        )
     if isinstance(value, str | int | Fraction):
         return value
     if isinstance(value, tuple):

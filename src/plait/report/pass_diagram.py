@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from plait.report.inside import Inside, Read
+from plait.report.svg_file import drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ def pass_diagram(seen: Inside, *, marks: Sequence[str] = ()) -> "Figure":
     from matplotlib.figure import Figure
 
     n, heights = len(seen.tokens), _heights(seen)
-    longest = max((len(read.label) for read in seen.signals), default=0)
+    longest = max((len(drawn(read.label)) for read in seen.signals), default=0)
     left = max(3.4, 0.14 * longest + 1.2)
     figure = Figure(
         figsize=(max(6.0, 0.55 * n + left - 1.6), 0.62 * (heights["answer"] + 2.2)), layout="constrained"
@@ -90,7 +91,7 @@ def _heights(seen: Inside) -> dict[str, float]:
 
 def _draw_signal(axes: "Axes", read: Read, height: float) -> None:
     """What is held at each position, faint where it is as before."""
-    axes.text(-0.8, -height, read.label, ha="right", va="center", fontsize=8)
+    axes.text(-0.8, -height, drawn(read.label), ha="right", va="center", fontsize=8)
     previous: str | None = None
     for place, value in enumerate(read.values):
         if value is not None:
@@ -125,6 +126,6 @@ def _draw_look(axes: "Axes", seen: Inside, number: int, heights: dict[str, float
 
 def _box(axes: "Axes", x: float, row: float, text: str, colour: str, *, faint: bool = False) -> None:
     axes.text(
-        x, -row, text, ha="center", va="center", fontsize=8, color="#999999" if faint else "#000000",
+        x, -row, drawn(text), ha="center", va="center", fontsize=8, color="#999999" if faint else "#000000",
         bbox={"boxstyle": "round,pad=0.25", "facecolor": colour, "edgecolor": "#dddddd" if faint else "#999999"},
     )  # fmt: skip

@@ -19,6 +19,7 @@ from plait.advisor.sheets import (
 )
 from plait.advisor.sizing import Curve, Sized
 from plait.report.document import Column, Entry, Lines, Picture, Report, Section, Table
+from plait.report.svg_file import drawn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,8 +53,7 @@ def sizes_plot(curves: Sequence[Curve]) -> "Figure":
         points = [(x, y / GIB) for x, y in curve.points if y]
         xs, ys = zip(*points, strict=True) if points else ((), ())
         line = "--" if curve.compared else "-"
-        # A dollar sign would begin a formula.
-        axes.plot(xs, ys, line, color=color, label=curve.name.replace("$", r"\$"))
+        axes.plot(xs, ys, line, color=color, label=drawn(curve.name))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     axes.set(xlabel="length (tokens)", ylabel="state and cache (GiB)")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from plait.checks import in_line
+
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
@@ -170,6 +172,14 @@ def _family(styles: Mapping[str, str]) -> str:
 
 _FLAT = r"(?:(?!</?g\b).)*"
 """What holds no group, in SVG."""
+
+LONGEST_DRAWN = 60
+
+
+def drawn(text: str) -> str:
+    """A text that was read, as matplotlib draws it letter for letter: no formula, no control character, cut."""
+    return in_line(text, most=LONGEST_DRAWN).replace("$", r"\$")
+
 
 _HOVER, _BETWEEN = "hover:", "\N{SYMBOL FOR UNIT SEPARATOR}"
 
