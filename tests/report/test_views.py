@@ -118,6 +118,9 @@ class TestPanels:
         shown = panels(experiment.views[0], found)
         (axes,) = panel_plot(shown[0]).axes
         assert axes.get_xscale() == "symlog"
+        first, last = axes.transAxes.inverted().transform(axes.transData.transform([[0, 0], [1, 0]]))[:, 0]
+        assert first == pytest.approx(1 - last)
+        assert 0.01 < first < 0.1, "as much room before the first mark as behind the last"
         assert [point.x for point in shown[0].lines[0].points][:3] == [0.0, 0.003, 0.01]
 
     def test_a_matrix_has_a_square_for_every_pair(self):

@@ -154,6 +154,9 @@ def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
         positive = [value for value in values if value > 0]
         if values[0] <= 0:
             axes.set_xscale("symlog", linthresh=positive[0], linscale=0.5)
+            axes.autoscale_view(
+                scaley=False
+            )  # else the ends are those of the linear axis, and cut the last mark
         elif values[-1] > NARROW * values[0]:
             axes.set_xscale("log")
     if panel.view.x != "parameters" and len(values) <= 12:
