@@ -77,9 +77,11 @@ def test_folders_that_are_refused(refused, store, tmp_path):
     "wrong",
     [
         ("--where", "typo=1"),
+        ("--where", "lr=x"),
         ("--by", "patern"),
         ("--columns", "acuracy"),
         ("--sql", "DROP TABLE members"),
+        ("--sql", "SELECT nope FROM members"),
         ("--sql", "SELECT 1", "--by", "seed"),
     ],
 )

@@ -41,6 +41,7 @@ KINDS = (
     Kind("copying/construction.json", ("stream", "copying")),
     Kind("recall/construction.json", ("stream", "recall")),
     Kind("program/construction.json", ("stream", "program")),
+    Kind("program/construction.json", ("explain", "program", "--tokens", "a b a", "-o", "pass.svg")),
     Kind("bits.json", ("check", "bits.json"), 2),
     Kind("rows.json", ("label", "selective-copying", "--tokens", "rows.json")),
     Kind("store/shard.parquet", ("results", "store", "--json"), 2),

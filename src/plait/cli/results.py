@@ -78,14 +78,10 @@ def results(
             raise ValueError("--sql takes the place of --where, --by and --columns")
         check_query(sql)
     check_columns([*conditions, *groups, *(() if columns == "all" else names)])
-    if pack:
-        Store.for_reading(folder).pack()
-    if into is not None:
-        added = Store.for_reading(folder).pack_into(Store.for_writing(into))
-        messages().print(f"{added} members added to {into}", highlight=False)
-    if sql is not None:
-        frame = query(folder, sql)
-    else:
+
+    def answer() -> "pl.DataFrame":
+        if sql is not None:
+            return query(folder, sql)
         frame = filtered(Store.for_reading(folder).read(), conditions)
         if (
             by is None and columns != "all"
@@ -93,9 +89,17 @@ def results(
             frame = frame.select(list(dict.fromkeys((*names, *ORDER))))
         frame = frame.sort(*ORDER)
         if by is not None:
-            frame = aggregated(frame, groups)
-        elif columns != "all":
-            frame = frame.select(names)
+            return aggregated(frame, groups)
+        return frame if columns == "all" else frame.select(names)
+
+    if pack or into is not None:
+        answer()  # a question that has no answer is refused before any file changes
+    if pack:
+        Store.for_reading(folder).pack()
+    if into is not None:
+        added = Store.for_reading(folder).pack_into(Store.for_writing(into))
+        messages().print(f"{added} members added to {into}", highlight=False)
+    frame = answer()
     if json:
         print_json(frame.to_dicts())
         return

@@ -19,6 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from plait.experiments.folder import StoreError
+from plait.experiments.parquet_pages import check_pages
 from plait.experiments.row_identity import wrong_identities
 from plait.experiments.schema import COLUMNS, OLDEST_VERSION, SCHEMA_VERSION, SINCE
 from plait.files import UNSEALED, broken, read_bounded, sealed
@@ -30,6 +31,9 @@ SEALED_SINCE = 4
 """The version of a file from which on it carries a checksum."""
 
 MOST_BYTES = 2**30
+
+MOST_UNPACKED = 2**31
+"""Bytes of all pages of a file."""
 
 _RATIOS = (("accuracy", "correct", "scored"), ("select_accuracy", "select_correct", "select_scored"))
 _ADVICE = "move it away, and the next run trains its members again"
@@ -64,6 +68,10 @@ def read_shard(path: Path, columns: Columns = COLUMNS, *, only: Names | None = N
     wrong_seal = broken(data)
     if wrong_seal:
         raise _damaged(path, "its checksum is not that of its bytes")
+    try:
+        check_pages(data, most=MOST_UNPACKED)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
     with _said_in_one_line(path):
         found = pl.read_parquet_schema(io.BytesIO(data))
         if "schema_version" not in found:
