@@ -4,7 +4,9 @@ A2 is tried on the kernels' own functions, compiled from their header, and on Py
 """
 
 import ctypes
+import math
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -108,6 +110,17 @@ def test_functions_err_by_five_units_in_the_last_place(
         units = error[matters] / np.abs(right[matters]) / UNITS[dtype]
         assert float(units.max()) <= FUNCTION, (engine, float(units.max()))
         assert float(error[~matters].max(initial=0.0)) <= 2.0**-99, engine
+
+
+def test_what_the_text_says_was_measured(compiled: ctypes.CDLL) -> None:
+    """The worst of all functions, softplus of the kernels, on every float32 of the stretch where it errs most."""
+    text = Path("docs/theory-constructions.md").read_text()
+    (said,) = re.findall(r"\(measured: at most (\d\.\d), of", text)
+    ends = np.array([-5.0, -4.5], dtype=np.float32).view(np.uint32)
+    z = torch.from_numpy(np.arange(ends[1], ends[0], dtype=np.uint32).view(np.float32))
+    found = functions(compiled, "softplus", z[: len(z) // 16 * 16])["kernels"].double()
+    right = torch.log1p(z[: len(found)].double().exp())
+    assert f"{math.ceil(10.0 * float(((found - right).abs() / right).max()) * 2.0**24) / 10.0:.1f}" == said
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
