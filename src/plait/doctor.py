@@ -176,7 +176,9 @@ def _optional() -> list[Diagnosis]:
             findings.append(Diagnosis(what=package, state="ok", detail=version(package)))
         except PackageNotFoundError:
             findings.append(Diagnosis(what=package, state="missing", detail=use))
-    writable = os.access(cache_folder() if cache_folder().exists() else cache_folder().parent, os.W_OK)
+    folders = (cache_folder(), *cache_folder().absolute().parents)
+    there = next(folder for folder in folders if folder.exists())  # what is missing below it can be made
+    writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     state = "ok" if writable else "wrong"
     detail = f"{cache_folder()}{'' if writable else ' cannot be written: PLAIT_CACHE names another'}"
     return [*findings, Diagnosis(what="cache folder", state=state, detail=detail)]

@@ -1,5 +1,6 @@
 """`plait doctor`: what it finds in a whole installation and in broken ones; completion and help of the shell."""
 
+import json
 import os
 import subprocess
 import sys
@@ -32,6 +33,17 @@ def test_without_a_compiler_it_says_what_to_install(plait, monkeypatch, tmp_path
     assert result.exit_code == 1
     for word in ("no-such-compiler", "apt install g++", "dnf install gcc-c++", "brew install gcc"):
         assert word in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize(("place", "state"), [("new/home/cache", "ok"), ("file/cache", "wrong")])
+def test_a_cache_folder_that_can_be_made_is_well(plait, monkeypatch, tmp_path, place, state):
+    """A new account has no folder of caches yet."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("PLAIT_CACHE", str(tmp_path / place))
+    found = json.loads(plait("doctor", "--seconds", "0", "--json").stdout)["findings"]
+    assert states(found)["cache folder"] == state
+    assert not (tmp_path / place).exists()
 
 
 def test_a_compiler_that_fails_is_tried_again(plait, monkeypatch, tmp_path):
