@@ -94,7 +94,7 @@ def test_the_first_sentence_follows_the_rows(answers: dict[tuple[int, int], str]
     heads = {key: said.split("\n")[0] for key, said in answers.items()}
     assert heads[1, 1].startswith("**Hybrids of 100 M keep more at longer lengths: at 190 tokens +")
     assert heads[1, -1].startswith("**Hybrids of 100 M keep less at longer lengths: at 190 tokens -")
-    assert "is not certain once rows have separators" in heads[1, -1]
+    assert "is none once rows have separators" in heads[1, -1]
     assert "(one seed)" in heads[1, 1]
     assert "(one seed)" not in heads[2, 1]
     assert heads[2, 1].count("[") >= 2

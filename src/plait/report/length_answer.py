@@ -132,10 +132,12 @@ def _right(run: Lead | None, mended: Lead | None) -> str:
     if run is None or mended is None:
         return "Whether the lead of Figure 8 is owed to the program's defects is open"
     if mended.sign <= 0:
-        return (
-            f"The paper's lead (as run {run.text}) is not certain once rows have separators, sizes are equal and each "
-            "model has the best of its learning rates"
+        left = "not certain" if mended.sign == 0 else "none"
+        rates = " and each model has the best of its learning rates" if mended.rates > 1 else ""
+        joined = (
+            "rows have separators, sizes are equal" if rates else "rows have separators and sizes are equal"
         )
+        return f"The paper's lead (as run {run.text}) is {left} once {joined}{rates}"
     if mended.mean >= run.mean:
         return f"The paper is right, and without the program's defects more clearly than as run ({run.text})"
     lost = 1 - mended.mean / run.mean
