@@ -10,6 +10,7 @@ same task. `make docs` writes the table of docs/compiler.md from that file.
 import argparse
 import importlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ SAME_TASK: dict[str, Task] = {
 
 def measured(name: str, before: dict[str, Any] | None, *, samples: int, seconds: float) -> dict[str, Any]:
     """One program's row; with no seconds to search, the bounds of the row before."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
     module = importlib.import_module(f"examples.programs.{name}")
     program: Program = module.PROGRAM
     plan = plan_program(program, LENGTH)
@@ -123,7 +126,7 @@ def _learned(task: Task | None) -> dict[str, Any] | None:
         pl.col("accuracy").mean(), pl.len().alias("members")
     )
     good = means.filter((pl.col("accuracy") >= LEARNED) & (pl.col("members") >= 3)).sort(
-        "parameters", "accuracy"
+        "parameters", "accuracy", descending=[False, True]
     )
     if good.is_empty():
         return None
