@@ -27,9 +27,7 @@ from plait.checks.values import in_line
 from plait.files import write_whole
 
 INSTALL = "a C++17 compiler comes with `apt install g++`, `dnf install gcc-c++` or `brew install gcc`"
-
 DAY = 86_400
-
 SECONDS = 600
 """For one source, at most."""
 
