@@ -109,6 +109,7 @@ def _changes(p_bit: float) -> dict[str, Pair]:
         f"tested at {other:g}": pair(*_RUN[:2], p_bit=p_bit, tested=other),
         "equal parameters": pair(*_EQUAL[:2], p_bit=p_bit),
         "full window": pair(hybrid(WIDE, window=None), transformer(WIDE, window=None), p_bit=p_bit),
+        "a separator and equal parameters": pair(*_EQUAL[:2], separator=True, p_bit=p_bit),
         "the best of three learning rates": replace(pair(*_RUN[:2], p_bit=p_bit, free=True), rates=3),
         "all but the window and the test": pair(*_EQUAL[:2], separator=True, p_bit=p_bit, free=True),
     }

@@ -4,6 +4,9 @@ The paper's table has 12-layer models, and one column of this matrix: what is te
 small figures, once with words of 5 bits, at the smallest width at which the hybrid learns them (Figure 5).
 """
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
@@ -78,45 +81,45 @@ def claims_of_table_1(n_bits: int) -> tuple[Claim, ...]:
     )
 
 
-PROPORTION = Figure(
-    readings=READINGS,
-    experiment=Experiment(
-        name="proportion",
-        question="Which model recalls at bit proportions that it was not trained at?",
-        base=Run(
-            task=DecodingRecall(n_bits=N_BITS),
-            model=HybridConfig(pattern="SSM-SSM-TF", d_model=24, window=None, init="paper"),
-            train=PROTOCOL,
+def _trained_at_each(
+    name: str, *, question: str, n_bits: int, d_model: int, quick: Mapping[str, Iterable[Any]]
+) -> Figure:
+    """Three layers trained at each proportion and tested at every one."""
+    return Figure(
+        readings=READINGS,
+        experiment=Experiment(
+            name=name,
+            question=question,
+            base=Run(
+                task=DecodingRecall(n_bits=n_bits),
+                model=HybridConfig(pattern="SSM-SSM-TF", d_model=d_model, window=None, init="paper"),
+                train=PROTOCOL,
+            ),
+            vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
+            sweep=SWEEP,
+            quick=(quick,),
+            evaluations=at_every_proportion(n_bits),
+            views=TRAINED_BY_TESTED,
         ),
-        vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
-        sweep=SWEEP,
-        quick=({"train.lr": (3.16e-3, 1e-2), "train.seed": range(5)},),
-        evaluations=at_every_proportion(N_BITS),
-        views=TRAINED_BY_TESTED,
-    ),
-    says=TABLE_1,
-    claims=claims_of_table_1(N_BITS),
-)
+        says=TABLE_1,
+        claims=claims_of_table_1(n_bits),
+    )
 
+
+PROPORTION = _trained_at_each(
+    "proportion",
+    question="Which model recalls at bit proportions that it was not trained at?",
+    n_bits=N_BITS,
+    d_model=24,
+    quick={"train.lr": (3.16e-3, 1e-2), "train.seed": range(5)},
+)
 
 MORE_BITS = 5
 
-PROPORTION5 = Figure(
-    readings=READINGS,
-    experiment=Experiment(
-        name="proportion5",
-        question="Which model recalls words of 5 bits at bit proportions that it was not trained at?",
-        base=Run(
-            task=DecodingRecall(n_bits=MORE_BITS),
-            model=HybridConfig(pattern="SSM-SSM-TF", d_model=96, window=None, init="paper"),
-            train=PROTOCOL,
-        ),
-        vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
-        sweep=SWEEP,
-        quick=({"task.p_bit": (0.3, 0.8), "train.lr": (1e-3, 3.16e-3), "train.seed": range(2)},),
-        evaluations=at_every_proportion(MORE_BITS),
-        views=TRAINED_BY_TESTED,
-    ),
-    says=TABLE_1,
-    claims=claims_of_table_1(MORE_BITS),
+PROPORTION5 = _trained_at_each(
+    "proportion5",
+    question="Which model recalls words of 5 bits at bit proportions that it was not trained at?",
+    n_bits=MORE_BITS,
+    d_model=96,
+    quick={"task.p_bit": (0.3, 0.8), "train.lr": (1e-3, 3.16e-3), "train.seed": range(2)},
 )
