@@ -4,9 +4,7 @@ The paper's table has 12-layer models, and one column of this matrix: what is te
 small figures, once with words of 5 bits, at the smallest width at which the hybrid learns them (Figure 5).
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
+from plait.experiments.fields import Where
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
@@ -81,9 +79,7 @@ def claims_of_table_1(n_bits: int) -> tuple[Claim, ...]:
     )
 
 
-def _trained_at_each(
-    name: str, *, question: str, n_bits: int, d_model: int, quick: Mapping[str, Iterable[Any]]
-) -> Figure:
+def _trained_at_each(name: str, *, question: str, n_bits: int, d_model: int, quick: Where) -> Figure:
     """Three layers trained at each proportion and tested at every one."""
     return Figure(
         readings=READINGS,
