@@ -26,8 +26,8 @@ import torch
 
 from gpu_engine import BATCH, TASK, TIME, WINDOW, seconds_a_step, trainer
 from plait import HybridConfig, Stream
-from plait.kernels.common import gpu_tilings
-from plait.kernels.common.gpu_tilings import Tiling
+from plait.kernels.common import gpu_tiles
+from plait.kernels.common.gpu_tiles import Tiling
 from plait.layers import MambaLayer, TransformerLayer
 from plait.random import TRAIN
 from plait.tasks import sample_labelled
@@ -160,12 +160,12 @@ def compile_all(wanted: list[tuple[int, str]]) -> None:
 @contextmanager
 def products(precision: str) -> Iterator[None]:
     """The package's own cuts with their products in another precision."""
-    own = {name: cut for name, cut in vars(gpu_tilings).items() if isinstance(cut, Tiling)}
-    vars(gpu_tilings).update({name: replace(cut, precision=precision) for name, cut in own.items()})
+    own = {name: cut for name, cut in vars(gpu_tiles).items() if isinstance(cut, Tiling)}
+    vars(gpu_tiles).update({name: replace(cut, precision=precision) for name, cut in own.items()})
     try:
         yield
     finally:
-        vars(gpu_tilings).update(own)
+        vars(gpu_tiles).update(own)
 
 
 def precision(options: argparse.Namespace) -> list[dict[str, Any]]:

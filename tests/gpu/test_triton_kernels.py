@@ -212,7 +212,7 @@ CUTS: tuple[dict[str, Any], ...] = (
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
 def test_every_cut_computes_the_same(make: type[nn.Module], cut: dict[str, Any]):
-    from plait.kernels.common.gpu_tilings import Tiling
+    from plait.kernels.common.gpu_tiles import Tiling
 
     layer, draw = layer_of(make, 8, {"window": 20}), draws(1)
     weights = weights_of(layer, 2)
@@ -232,7 +232,7 @@ def test_every_cut_computes_the_same(make: type[nn.Module], cut: dict[str, Any])
 @pytest.mark.parametrize("make", [MambaLayer, TransformerLayer])
 def test_products_of_fewer_bits(make: type[nn.Module]):
     """Off by about as many bits as they leave out, and by no more."""
-    from plait.kernels.common import gpu_tilings as tilings
+    from plait.kernels.common import gpu_tiles as tilings
 
     layer, draw = layer_of(make, 8, {"window": 20}), draws(1)
     weights = weights_of(layer, 2)

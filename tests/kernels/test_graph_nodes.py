@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from plait.kernels.graph import Draft, Graph, Signal, cpu, dispatch, reference
+from plait.kernels.graph import Draft, Graph, Signal, dispatch, reference
 from plait.kernels.graph.signals import Op
 
 WIDTH = 12
@@ -130,7 +130,7 @@ def test_compiled_equals_plain(name: str):
     for time in LENGTHS:
         hidden = inputs(2, 3, time)
         assert dispatch.usable(graph, own, hidden)
-        found, expected = cpu.run(graph, own, hidden), reference.forward(graph, own, hidden)
+        found, expected = dispatch.run_compiled(graph, own, hidden), reference.forward(graph, own, hidden)
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
         both = (torch.autograd.grad(y.sin().sum(), [hidden, *own]) for y in (found, expected))
         for ours, plain in zip(*both, strict=True):
@@ -156,7 +156,7 @@ def test_derivatives_are_true(name: str):
     graph = drawn(name)
     own = weights(graph, 1)
     hidden = inputs(1, 1, 5)
-    assert torch.autograd.gradcheck(lambda h, *w: cpu.run(graph, w, h), (hidden, *own))
+    assert torch.autograd.gradcheck(lambda h, *w: dispatch.run_compiled(graph, w, h), (hidden, *own))
 
 
 def test_members_lie_where_they_like():
@@ -166,7 +166,7 @@ def test_members_lie_where_they_like():
     flat = torch.cat([weight.flatten(1) for weight in own], dim=1)
     parts = flat.split([weight[0].numel() for weight in own], dim=1)
     views = [part.view(weight.shape) for part, weight in zip(parts, own, strict=True)]
-    assert torch.equal(cpu.run(graph, views, hidden), cpu.run(graph, own, hidden))
+    assert torch.equal(dispatch.run_compiled(graph, views, hidden), dispatch.run_compiled(graph, own, hidden))
 
 
 @pytest.mark.parametrize(

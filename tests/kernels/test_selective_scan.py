@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from plait.kernels.mamba.chunk import _scan_from
-from plait.kernels.selective_scan import cpu, gpu, reference
+from plait.kernels.mamba.wide import _scan_from
 from plait.kernels.selective_scan import dispatch as chosen
+from plait.kernels.selective_scan import gpu, reference
 from plait.native import library
 
 pytestmark = pytest.mark.skipif(not library.available(), reason="no C++ compiler")
@@ -44,7 +44,7 @@ def relative_error(got: Tensor, wanted: Tensor) -> float:
 def test_equals_the_reference_forward_and_backward(dtype: torch.dtype, time: int, d_state: int) -> None:
     inputs = scan_inputs(time, dtype=dtype, d_state=d_state)
     x = inputs.pop("x")
-    outputs = [scan(x, **inputs) for scan in (reference.selective_scan, cpu.selective_scan)]
+    outputs = [scan(x, **inputs) for scan in (reference.selective_scan, chosen.compiled_scan)]
     weights = torch.randn_like(outputs[0])
     wanted, got = (torch.autograd.grad((y * weights).sum(), [x, *inputs.values()]) for y in outputs)
     assert relative_error(outputs[1], outputs[0]) < TOLERANCE[dtype]
@@ -61,7 +61,7 @@ def test_gradcheck_in_float64() -> None:
 
     def scan(*tensors: Tensor) -> Tensor:
         named = dict(zip(names, tensors, strict=True))
-        return cpu.selective_scan(named.pop("x"), **named)
+        return chosen.compiled_scan(named.pop("x"), **named)
 
     assert torch.autograd.gradcheck(scan, tuple(inputs.values()), fast_mode=False)
 
@@ -72,7 +72,7 @@ def test_members_may_have_several_batch_axes() -> None:
         inputs["x"], **{name: inputs[name] for name in ["dt", "A", "B", "C", "D"]}
     )
     axes = {name: t.unsqueeze(2) if name not in "AD" else t for name, t in inputs.items()}
-    for scan in (reference.selective_scan, cpu.selective_scan):
+    for scan in (reference.selective_scan, chosen.compiled_scan):
         got = scan(axes["x"], **{name: axes[name] for name in ["dt", "A", "B", "C", "D"]})
         assert relative_error(got.squeeze(2), wanted) < 1e-12
 
@@ -82,15 +82,16 @@ def test_each_tensor_goes_to_the_scan_that_can_take_it(monkeypatch: pytest.Monke
     inputs = scan_inputs(5, dtype=torch.float32)
     x, rest = inputs["x"], {name: inputs[name] for name in ["dt", "A", "B", "C", "D"]}
     asked: list[str] = []
-    for name, module in (("cpu", cpu), ("gpu", gpu), ("reference", reference)):
-        monkeypatch.setattr(module, "selective_scan", lambda x, name=name, **_: asked.append(name) or x)
+    for name, module in (("compiled_scan", chosen), ("gpu", gpu), ("reference", reference)):
+        attribute = name if module is chosen else "selective_scan"
+        monkeypatch.setattr(module, attribute, lambda x, name=name, **_: asked.append(name) or x)
     chosen.selective_scan(x, **rest)
     monkeypatch.setattr(chosen.call, "usable", lambda *_: False)
     chosen.selective_scan(x, **rest)
     monkeypatch.setattr(gpu, "usable", lambda *tensors: len(tensors) == 6)
     chosen.selective_scan(x, **rest)
     chosen.selective_scan(x[:, :, :0], **rest)
-    assert asked == ["cpu", "reference", "gpu", "reference"]
+    assert asked == ["compiled_scan", "reference", "gpu", "reference"]
 
 
 def test_what_the_gpu_scan_takes() -> None:
@@ -107,9 +108,9 @@ def test_goes_on_from_a_state_as_from_the_tokens_before(dtype: torch.dtype, d_st
     given = {name: tensor.detach() for name, tensor in scan_inputs(50, dtype=dtype, d_state=d_state).items()}
     x, dt, B, C = (given[name][0] for name in ("x", "dt", "B", "C"))
     A, start = given["A"][0], torch.zeros(3, 5, d_state, dtype=dtype)
-    whole, last = cpu.scan_from(start, x, dt=dt, A=A, B=B, C=C)
-    assert torch.equal(whole, cpu.selective_scan(x, dt=dt, A=A, B=B, C=C, D=None))
-    for scan, tolerance in ((cpu.scan_from, 0.0), (_scan_from, TOLERANCE[dtype])):
+    whole, last = chosen.scan_from(start, x, dt=dt, A=A, B=B, C=C)
+    assert torch.equal(whole, chosen.compiled_scan(x, dt=dt, A=A, B=B, C=C, D=None))
+    for scan, tolerance in ((chosen.scan_from, 0.0), (_scan_from, TOLERANCE[dtype])):
         state, parts = start, []
         for first, end in ((0, 7), (7, 8), (8, 50)):
             piece = [tensor[:, first:end] for tensor in (x, dt, B, C)]
@@ -126,7 +127,7 @@ def test_takes_strided_inputs() -> None:
         for name, tensor in inputs.items()
     }
     assert not strided["x"].is_contiguous()
-    got = cpu.selective_scan(strided.pop("x"), **strided)
+    got = chosen.compiled_scan(strided.pop("x"), **strided)
     wanted = reference.selective_scan(inputs.pop("x"), **inputs)
     assert relative_error(got, wanted) < 1e-12
 
@@ -138,5 +139,5 @@ def test_carries_a_value_over_ten_thousand_steps_unchanged() -> None:
     dt = torch.zeros_like(x)
     dt[0, 0, 0] = 1.0
     ones = torch.ones(1, 1, time, 1)
-    y = cpu.selective_scan(x, dt=dt, A=-torch.ones(1, 1, 1), B=ones, C=ones, D=torch.zeros(1, 1))
+    y = chosen.compiled_scan(x, dt=dt, A=-torch.ones(1, 1, 1), B=ones, C=ones, D=torch.zeros(1, 1))
     assert torch.equal(y, torch.full_like(y, 0.7))

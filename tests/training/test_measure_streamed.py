@@ -5,7 +5,7 @@ import torch
 
 from plait import HybridConfig
 from plait.constructions import selective_copying
-from plait.kernels.mamba import chunk
+from plait.kernels.mamba import wide as chunk
 from plait.model import HybridLM
 from plait.model.chunked import ChunkedModel
 from plait.random import Stream

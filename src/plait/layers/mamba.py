@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from plait.kernels.common import stream as streams
-from plait.kernels.common.call import with_members
+from plait.kernels.common.call import Batch, steps_usable, with_members
 from plait.kernels.common.plain import wide
 from plait.kernels.mamba import MambaWeights, mamba_advance, mamba_layer, reference, usable
 from plait.layers.initial import fill_linear, fill_uniform
@@ -97,10 +96,10 @@ class MambaLayer(nn.Module):
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
         weights = self.weights()
-        if not streams.usable(hidden, weights):
+        if not steps_usable(hidden, weights):
             return self.reference_step(hidden, state)
         before = state["ssm_state"], state["conv_tail"]
-        batch = streams.Batch(len(hidden), 1, tiled=False)
+        batch = Batch(len(hidden), 1, tiled=False)
         hidden, after = mamba_advance(hidden, before, weights, batch=batch, eps=self.spec.norm_eps)
         return hidden, {"ssm_state": after[0], "conv_tail": after[1]}
 

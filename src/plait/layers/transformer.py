@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from plait.kernels.common import stream as streams
-from plait.kernels.common.call import with_members
+from plait.kernels.common.call import Batch, steps_usable, with_members
 from plait.kernels.dropout import Drops
 from plait.kernels.dropout import usable as droppable
 from plait.kernels.neox import Heads, NeoXWeights, neox_advance, neox_layer, reference, usable
@@ -103,12 +102,12 @@ class TransformerLayer(nn.Module):
         self, hidden: Float[Tensor, "*members batch d_model"], state: State
     ) -> tuple[Float[Tensor, "*members batch d_model"], State]:
         weights, spec, cache = self.weights(), self.spec, state["kv_cache"]
-        if not spec.relative or spec.biased or not streams.usable(hidden, weights):
+        if not spec.relative or spec.biased or not steps_usable(hidden, weights):
             return self.reference_step(hidden, state)
         held = cache.shape[-2]
         turn = rope.distances(held + 1, d_rotary=spec.d_rotary, base=spec.rotary_base, dtype=hidden.dtype)
         heads = Heads(spec.n_heads, spec.window, spec.d_turning, *turn)
-        batch = streams.Batch(len(hidden), 1, tiled=False)
+        batch = Batch(len(hidden), 1, tiled=False)
         found = neox_advance(hidden, (cache, held), weights, heads, batch=batch, eps=spec.norm_eps)
         return found.hidden, {"kv_cache": found.cache}
 

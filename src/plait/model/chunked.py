@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from plait.kernels.common.plain import linear
-from plait.kernels.mamba.chunk import ChunkState, empty_state, mamba_chunk
+from plait.kernels.mamba.wide import ChunkState, empty_state, mamba_chunk
 from plait.kernels.neox import wide as neox
 from plait.layers import MambaLayer, TransformerLayer
 from plait.model.hybrid import HybridLM

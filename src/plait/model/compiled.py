@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.kernels.common import call
-from plait.kernels.common.stream import Batch
+from plait.kernels.common.call import Batch
 from plait.kernels.head import Answers, stream_embed, stream_head
 from plait.kernels.mamba import MambaWeights, mamba_advance
 from plait.kernels.neox import Heads, NeoXWeights, neox_advance

@@ -1,4 +1,4 @@
-"""AdamW of many members: `dispatch.py` chooses among `reference.py`, `cpu.py` and `gpu.py`."""
+"""AdamW of many members: `dispatch.py` calls C++, `gpu.py` or `reference.py`."""
 
 from plait.kernels.adamw.dispatch import adamw
 from plait.kernels.adamw.reference import AdamWRule

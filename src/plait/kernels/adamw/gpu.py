@@ -1,4 +1,4 @@
-"""AdamW over flat parameters on a GPU; what `cpu.py` is on the CPU.
+"""AdamW over flat parameters on a GPU; what `cpu.cpp` is on the CPU.
 
 A small member is a program's work. A large one is cut into parts: their squares first, then the member's rates from all
 of them, then the update of each part by itself.

@@ -1,10 +1,15 @@
-"""How the kernels call the compiled library: functions by type, shapes, pointers and strides of contiguous tensors."""
+"""How the kernels call the compiled library: functions by type, shapes, pointers and strides of contiguous tensors.
+
+Sequences that go on from a state: hidden states and states are rows with the batch axis first, as a layer's `step` has
+them, or tiles of sixteen sequences, one a lane: `(tiles, time, d_model, 16)` and `(tiles, features, 16)`. Lanes past
+the last sequence repeat it. What a lane computes depends on its own sequence alone, bit for bit, and has no gradients.
+"""
 
 import ctypes
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -103,3 +108,31 @@ def split_gradients(packed: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
         summed = summed + packed[:, group]
     parts = summed.split(weight_sizes(weights), dim=1)
     return [part.view(weight.shape) for part, weight in zip(parts, weights, strict=True)]
+
+
+LANES = 16
+
+
+def tiles(batch: int) -> int:
+    """How many tiles hold `batch` sequences."""
+    return -(-batch // LANES)
+
+
+class Batch(NamedTuple):
+    """`size` sequences, `time` tokens of each; `tiled` says how they lie."""
+
+    size: int
+    time: int
+    tiled: bool
+
+    def features(self, *shape: int) -> tuple[int, ...]:
+        """The shape of a state of these features."""
+        count = 1
+        for extent in shape:
+            count *= extent
+        return (tiles(self.size), count, LANES) if self.tiled else (self.size, *shape)
+
+
+def steps_usable(hidden: Tensor, weights: tuple[Tensor, ...]) -> bool:
+    """Whether the compiled step can take a single model's layer: on the CPU, float32 or float64, no gradients."""
+    return not torch.is_grad_enabled() and weights[0].ndim == 1 and usable(hidden, *weights)

@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.dropout import cpu, reference
+from plait.kernels.dropout import reference
 from plait.kernels.dropout.reference import Drops
 from plait.native import gpu as device
+from plait.native.library import INTEGER, POINTER, REAL
 
 
 def usable(hidden: Tensor, drops: Drops) -> bool:
@@ -49,7 +50,7 @@ def _drop(hidden: Tensor, drops: Drops) -> Tensor:
         from plait.kernels.dropout import gpu
 
         return gpu.drop(hidden.contiguous(), drops)
-    return cpu.drop(hidden.contiguous(), drops)
+    return _drop_compiled(hidden.contiguous(), drops)
 
 
 class _Dropout(torch.autograd.Function):
@@ -62,3 +63,16 @@ class _Dropout(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
         return _drop(dout, ctx.drops), None
+
+
+_DROPOUT = call.Kernel("plait_dropout", (INTEGER, INTEGER, *(POINTER,) * 3, REAL, POINTER, INTEGER))
+
+
+def _drop_compiled(hidden: Tensor, drops: Drops) -> Tensor:
+    """`cpu.cpp`, of contiguous `hidden`."""
+    out = torch.empty_like(hidden)
+    _DROPOUT.of(hidden.dtype)(
+        len(hidden), hidden[0].numel(), hidden.data_ptr(), out.data_ptr(), drops.seeds.data_ptr(), 1.0 - drops.rate,
+        drops.numbers(), call.threads(),
+    )  # fmt: skip
+    return out

@@ -1,4 +1,4 @@
-"""Token mixers drawn as graphs: `draft.py` draws, `reference.py` runs them in PyTorch, `cpu.py` in compiled code."""
+"""Token mixers drawn as graphs: `draft.py` draws, `dispatch.py` runs them in C++, Triton or PyTorch."""
 
 from plait.kernels.graph.draft import Draft
 from plait.kernels.graph.drawn_signal import Signal

@@ -41,7 +41,7 @@ class Draft:
         return made
 
     def _can_lie_beside(self, part: Signal) -> bool:
-        """Whether it can lie where it is put: a whole that lies nowhere else yet (`plait.kernels.graph.cpu`)."""
+        """Whether it can lie where it is put: a whole that lies nowhere else yet (`plait.kernels.graph.dispatch`)."""
         own = self._views[part.index] == (part.index, 0)
         return own and part.index != 0 and part.index not in self._beside
 

@@ -9,7 +9,7 @@ namespace graph {
 
 constexpr int kInputs = 6, kNodeWeights = 2, kHeader = 4 + 2 * (kInputs + 1) + kNodeWeights;
 
-// One node, read from the numbers that cpu.py lays out.
+// One node, read from the numbers that dispatch.py lays out.
 struct Node {
   const int64_t* data;
   const double* all_reals;

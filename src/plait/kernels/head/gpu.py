@@ -1,4 +1,4 @@
-"""The head and the embedding on a GPU: what `cpu.py` is on the CPU, with the same arguments."""
+"""The head and the embedding on a GPU: what `cpu.cpp` is on the CPU, with the same arguments."""
 # pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 from typing import Any
@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.common.gpu_tiles import padded, sum_parts
-from plait.kernels.common.gpu_tilings import Tiling, tiling_for
-from plait.kernels.head import gpu_embedding, gpu_kernels
+from plait.kernels.common.gpu_tiles import Tiling, padded, sum_parts, tiling_for
+from plait.kernels.head import gpu_kernels
+from plait.kernels.head import gpu_kernels as gpu_embedding
 from plait.kernels.head.reference import Scores
 
 

@@ -1,7 +1,6 @@
-"""The Mamba-1 layer: `dispatch.py` chooses among `cpu.py` and `gpu.py`; `cpu.py` goes on from a state as well."""
+"""The Mamba-1 layer: `dispatch.py` calls C++ or `gpu.py`, from the start of sequences or on from a state."""
 
-from plait.kernels.mamba.cpu import mamba_advance
-from plait.kernels.mamba.dispatch import mamba_layer, usable
+from plait.kernels.mamba.dispatch import mamba_advance, mamba_layer, usable
 from plait.kernels.mamba.reference import MambaWeights
 
 __all__ = ["MambaWeights", "mamba_advance", "mamba_layer", "usable"]

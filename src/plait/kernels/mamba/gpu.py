@@ -1,4 +1,4 @@
-"""A whole Mamba-1 layer on a GPU, forward and backward: what `cpu.py` is on the CPU."""
+"""A whole Mamba-1 layer on a GPU, forward and backward: what `cpu.cpp` is on the CPU."""
 # pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 from typing import Any, NamedTuple
@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.common.gpu_tiles import padded, sum_parts
-from plait.kernels.common.gpu_tilings import Rows, Tiling, tiling_for
+from plait.kernels.common.gpu_tiles import Rows, Tiling, padded, sum_parts, tiling_for
 from plait.kernels.mamba import gpu_backward, gpu_forward
 from plait.kernels.mamba.reference import MambaWeights
 from plait.kernels.selective_scan.gpu_kernels import scan_backward, scan_forward

@@ -1,7 +1,6 @@
-"""The GPT-NeoX layer: `dispatch.py` chooses among `cpu.py` and `gpu.py`; `cpu.py` goes on from a state as well."""
+"""The GPT-NeoX layer: `dispatch.py` calls C++ or `gpu.py`, from the start of sequences or on from a state."""
 
-from plait.kernels.neox.cpu import Attended, neox_advance
-from plait.kernels.neox.dispatch import neox_layer, usable
+from plait.kernels.neox.dispatch import Attended, neox_advance, neox_layer, usable
 from plait.kernels.neox.reference import Heads, NeoXWeights
 
 __all__ = ["Attended", "Heads", "NeoXWeights", "neox_advance", "neox_layer", "usable"]

@@ -1,4 +1,4 @@
-"""A whole GPT-NeoX layer on a GPU, forward and backward: what `cpu.py` is on the CPU."""
+"""A whole GPT-NeoX layer on a GPU, forward and backward: what `cpu.cpp` is on the CPU."""
 # pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
 from typing import Any, NamedTuple
@@ -10,11 +10,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.common import call
-from plait.kernels.common.gpu_tiles import padded, sum_parts
-from plait.kernels.common.gpu_tilings import Rows, Tiling, tiling_for
+from plait.kernels.common.gpu_tiles import Rows, Tiling, padded, sum_parts, tiling_for
 from plait.kernels.dropout import Drops
-from plait.kernels.dropout import gpu_masks as masks
-from plait.kernels.neox import gpu_backward, gpu_forward
+from plait.kernels.dropout import gpu as masks
+from plait.kernels.neox import gpu_stages
 from plait.kernels.neox.gpu_attention import attend, attend_backward_keys, attend_backward_queries
 from plait.kernels.neox.reference import Heads, NeoXWeights
 
@@ -130,7 +129,7 @@ def _forward(cut: _Cut, hidden: Tensor, weights: NeoXWeights) -> tuple[Tensor, _
     tiling, strides = cut.tiling, [weight.stride(0) for weight in weights]
     norm1, norm1_bias, norm2, norm2_bias, qkv_weight, qkv_bias, *rest = weights
     qkv = hidden.new_empty(cut.members, cut.rows, 3 * cut.D)
-    gpu_forward.heads[cut.tiles(tiling.heads)](
+    gpu_stages.heads[cut.tiles(tiling.heads)](
         hidden, *cut.rotation, norm1, norm1_bias, qkv_weight, qkv_bias, qkv, *strides[:2], *strides[4:6], cut.rows,
         cut.time, cut.eps, **cut.model, **cut.turn, **tiling.launch(tiling.heads),
     )  # fmt: skip
@@ -140,7 +139,7 @@ def _forward(cut: _Cut, hidden: Tensor, weights: NeoXWeights) -> tuple[Tensor, _
         qkv, attended, lse, cut.time, cut.window, cut.scale, cut.batch, *cut.dropped(hidden), **cut.attention
     )
     out = torch.empty_like(hidden)
-    gpu_forward.combine[cut.tiles(tiling.combine)](
+    gpu_stages.combine[cut.tiles(tiling.combine)](
         hidden, attended, norm2, norm2_bias, *rest, out, *strides[2:4], *strides[6:], cut.rows, cut.eps,
         *cut.dropped(hidden, draws=1), **cut.model, **cut.mlp, **masks.switches(cut.drops),
         **tiling.launch(tiling.combine),
@@ -163,7 +162,7 @@ def _backward(
     parts = cut.members, tiling.parts
     packed = hidden.new_empty(*parts, total)
     dattended, dhidden, dqkv = torch.empty_like(hidden), torch.empty_like(hidden), torch.empty_like(qkv)
-    gpu_backward.combine_backward[parts](
+    gpu_stages.combine_backward[parts](
         hidden, attended, dout, norm2, norm2_bias, dense, up, up_bias, down, dattended, dhidden, packed,
         norm2.stride(0), norm2_bias.stride(0), dense.stride(0), up.stride(0), up_bias.stride(0), down.stride(0),
         cut.rows, total, at["norm2"], at["dense"], at["up"], cut.eps,
@@ -188,7 +187,7 @@ def _backward(
             *cut.dropped(hidden),
             **cut.attention,
         )
-    gpu_backward.heads_backward[parts](
+    gpu_stages.heads_backward[parts](
         hidden, dqkv, *cut.rotation, norm1, norm1_bias, qkv_weight, dhidden, packed, norm1.stride(0),
         norm1_bias.stride(0), qkv_weight.stride(0), cut.rows, cut.time, total, at["norm1"], at["qkv"], cut.eps,
         COLUMNS=_columns(3 * cut.D), **cut.model, **cut.turn, **tiling.launch(tiling.heads_backward),

@@ -14,7 +14,7 @@ import triton
 import triton.language as tl
 
 from plait.kernels.common.gpu_tiles import HOST_NUMBERS, load_lse, product, store_lse
-from plait.kernels.dropout.gpu_masks import factors
+from plait.kernels.dropout.gpu import factors
 
 
 @triton.jit

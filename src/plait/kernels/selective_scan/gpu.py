@@ -2,7 +2,7 @@
 
 Those are wide layers, whose products PyTorch does well, layers in other types than float32 (16-bit ones scan in
 float32), and long convolutions. Its backward pass can be differentiated once, and `torch.func` cannot see into it.
-A tile's lanes lie over channels and states (`tiled_kernels.py`); which cut is fastest, `benchmarks/gpu_scans.py` says.
+A tile's lanes lie over channels and states (`gpu_kernels.py`); which cut is fastest, `benchmarks/gpu_scans.py` says.
 """
 # pyright: standard, reportIncompatibleMethodOverride=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false
 
@@ -94,7 +94,7 @@ class _Scan(torch.autograd.Function):
         import triton
 
         from plait.kernels.common.gpu_tiles import by_rows
-        from plait.kernels.selective_scan.tiled_kernels import tiled_forward
+        from plait.kernels.selective_scan.gpu_kernels import tiled_forward
 
         x, dt, B, C = x.contiguous(), dt.contiguous(), by_rows(B), by_rows(C)
         rate = (A.mT * math.log2(math.e)).contiguous()
@@ -114,7 +114,7 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         import triton
 
-        from plait.kernels.selective_scan.tiled_kernels import tiled_backward
+        from plait.kernels.selective_scan.gpu_kernels import tiled_backward
 
         x, dt, rate, B, C, kept = ctx.saved_tensors
         rows, time, inner = x.shape

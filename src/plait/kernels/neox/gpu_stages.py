@@ -1,6 +1,14 @@
-"""Gradients of the stages in `gpu_forward.py`, packed as `gpu_backward.py` packs them."""
+"""The stages of a GPT-NeoX layer around its attention, each a kernel over tiles of tokens of one member.
+
+heads     qkv = query_key_value(LayerNorm(hidden)), queries and keys turned by their positions
+(attend)  attended
+combine   out = hidden + dense(attended) + MLP(LayerNorm(hidden))
+
+Then their gradients, packed as `gpu.py` packs them.
+"""
 # pyright: standard, reportPossiblyUnboundVariable=false, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
+import triton
 import triton.language as tl
 
 from plait.kernels.common.gpu_tiles import (
@@ -15,8 +23,112 @@ from plait.kernels.common.gpu_tiles import (
     silu_slope,
     store_rows,
 )  # fmt: skip
-from plait.kernels.dropout import gpu_masks as masks
-from plait.kernels.neox.gpu_forward import factors, partners
+from plait.kernels.dropout import gpu as masks
+
+
+@member_kernel
+def heads(
+    hidden, cos, sin, norm, norm_bias, weight, bias, qkv, norm_stride, norm_bias_stride, weight_stride, bias_stride,
+    rows, time, eps,
+    D: tl.constexpr, WIDTH: tl.constexpr, TURNED: tl.constexpr, D_PAD: tl.constexpr, ROWS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Queries and keys come out turned; a partner's value is a product with the partner's row of the weights."""
+    member = tl.program_id(0).to(tl.int64)
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+    f = tl.arange(0, D_PAD)
+    normal, _ = normalise(load_rows(hidden + member * rows * D, row, f, rows, D), f < D, D, eps)
+    normed = normal * load_vector(norm + member * norm_stride, f, D)[None, :]
+    normed += load_vector(norm_bias + member * norm_bias_stride, f, D)[None, :]
+    weight += member * weight_stride
+    bias += member * bias_stride
+    qkv += member * rows * 3 * D
+    inside = (row < rows)[:, None] & (f < D)[None, :]
+    for third in tl.static_range(3):
+        column = third * D + f
+        value = _product(normed, weight, bias, column, f, D, PRECISION)
+        # With one head the last third are the values, which nothing turns.
+        if TURNED > 0 and (third < 2 or WIDTH < D):
+            turned, partner = partners(column, TURNED // 2, WIDTH, TURNED)
+            cosine = factors(cos, row, column, inside & turned[None, :], time, 1.0, WIDTH)
+            sine = factors(sin, row, column, inside & turned[None, :], time, 0.0, WIDTH)
+            value = value * cosine + _product(normed, weight, bias, partner, f, D, PRECISION) * sine
+        tl.store(qkv + row[:, None] * (3 * D) + column[None, :], value, mask=inside)
+
+
+@triton.jit
+def _product(normed, weight, bias, column, f, D: tl.constexpr, PRECISION: tl.constexpr):
+    """The outputs `column` of a linear map."""
+    mask = (f < D)[:, None] & (f < D)[None, :]
+    matrix = tl.load(weight + column[None, :] * D + f[:, None], mask=mask, other=0.0)
+    shift = tl.load(bias + column, mask=f < D, other=0.0)
+    return product(normed, matrix, PRECISION) + shift[None, :]
+
+
+@triton.jit
+def partners(column, shift, WIDTH: tl.constexpr, TURNED: tl.constexpr):
+    """For columns of a row of (query, key, value) heads: whether they turn, and the one `shift` on in their circle."""
+    place = column % WIDTH
+    turned = (column // WIDTH % 3 < 2) & (place < TURNED)
+    return turned, column + tl.where(turned, (place + shift) % TURNED - place, 0)
+
+
+@triton.jit
+def factors(table, row, column, mask, time, other, WIDTH: tl.constexpr):
+    """What `table` (time, WIDTH) has for these columns at each row's position."""
+    at = (row % time)[:, None] * WIDTH + (column % WIDTH)[None, :]
+    return tl.load(table + at, mask=mask, other=other)
+
+
+@member_kernel
+def combine(
+    hidden, attended, norm, norm_bias, dense, dense_bias, up, up_bias, down, down_bias, out, norm_stride,
+    norm_bias_stride, dense_stride, dense_bias_stride, up_stride, up_bias_stride, down_stride, down_bias_stride,
+    rows, eps, seeds, clock, draw, step, purpose, limit, inverse,
+    D: tl.constexpr, U: tl.constexpr, D_PAD: tl.constexpr, U_PAD: tl.constexpr, ROWS: tl.constexpr,
+    PRECISION: tl.constexpr, DROP: tl.constexpr, HELD: tl.constexpr,
+):  # fmt: skip
+    """With DROP, what attention gives is dropped by `draw`, what the MLP gives by the next."""
+    member = tl.program_id(0).to(tl.int64)
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+    f, unit = tl.arange(0, D_PAD), tl.arange(0, U_PAD)
+    start = member * rows * D
+    x = load_rows(hidden + start, row, f, rows, D)
+    matrix = load_transposed(dense + member * dense_stride, f, f, D, D)
+    if DROP:
+        seed = tl.load(seeds + member)
+        if HELD:
+            step = tl.load(clock)
+        value = product(load_rows(attended + start, row, f, rows, D), matrix, PRECISION)
+        value += load_vector(dense_bias + member * dense_bias_stride, f, D)[None, :]
+        value = x + value * masks.factors(
+            seed, row * D, 0, draw, step, purpose, limit, inverse, D_PAD, D % 4 == 0
+        )
+        thought = (
+            tl.zeros([ROWS, D_PAD], tl.float32)
+            + load_vector(down_bias + member * down_bias_stride, f, D)[None, :]
+        )
+    else:
+        value = x + product(load_rows(attended + start, row, f, rows, D), matrix, PRECISION)
+        value += load_vector(dense_bias + member * dense_bias_stride, f, D)[None, :]
+        value += load_vector(down_bias + member * down_bias_stride, f, D)[None, :]
+    normal, _ = normalise(x, f < D, D, eps)
+    normed = normal * load_vector(norm + member * norm_stride, f, D)[None, :]
+    normed += load_vector(norm_bias + member * norm_bias_stride, f, D)[None, :]
+    if U > 0:
+        matrix = load_transposed(up + member * up_stride, unit, f, U, D)
+        raised = product(normed, matrix, PRECISION)
+        raised += load_vector(up_bias + member * up_bias_stride, unit, U)[None, :]
+        matrix = load_transposed(down + member * down_stride, f, unit, D, U)
+        if DROP:
+            thought += product(raised * sigmoid(raised), matrix, PRECISION)
+        else:
+            value += product(raised * sigmoid(raised), matrix, PRECISION)
+    if DROP:
+        value += thought * masks.factors(
+            seed, row * D, 0, draw + 1, step, purpose, limit, inverse, D_PAD, D % 4 == 0
+        )
+    store_rows(out + start, value, row, f, rows, D)
 
 
 @member_kernel
