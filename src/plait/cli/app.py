@@ -7,10 +7,8 @@ import typer
 
 from plait.cli import (
     attack,
-    bench,
     constructions,
-    doctor,
-    evaluate,
+    installation,
     memory,
     reproduce,
     results,
@@ -54,7 +52,7 @@ command = partial(app.command, cls=Command)
 command("tasks")(tasks.tasks_command)
 command("label")(tasks.label_command)
 command("train")(train.train_command)
-command("eval")(evaluate.evaluate)
+command("eval")(verify.evaluate)
 command()(constructions.build)
 command("verify")(verify.verify_command)
 command()(stream.stream)
@@ -67,5 +65,5 @@ command()(memory.memory)
 command()(reproduce.reproduce)
 command()(results.results)
 command()(results.report)
-command()(bench.bench)
-command()(doctor.doctor)
+command()(installation.bench)
+command()(installation.doctor)

@@ -72,7 +72,7 @@ def bounds_command(
     """
     from plait.advisor.automaton import automaton_of, depth_of, one_layer_of
     from plait.advisor.bounds import bounds_of, bounds_over
-    from plait.cli.automaton import print_automaton
+    from plait.cli.frontier_and_automaton import print_automaton
     from plait.tasks import parse_task
 
     check_device(device)
@@ -87,7 +87,7 @@ def bounds_command(
             raise ValueError(
                 "--frontier is for models without error, at one size: leave out --range and --error"
             )
-        from plait.cli.frontier import show_frontier
+        from plait.cli.frontier_and_automaton import show_frontier
         from plait.report.frontier import given_models
 
         show_frontier(
@@ -139,7 +139,7 @@ def _show_automaton(name: str, params: dict[str, Any], *, seq_len: int, seconds:
     ValueError: a task of which no automaton was found; the message says what was tried.
     """
     from plait.advisor.automaton import automaton_of
-    from plait.cli.automaton import print_automaton
+    from plait.cli.frontier_and_automaton import print_automaton
     from plait.tasks import parse_task
 
     task = parse_task(name, params)

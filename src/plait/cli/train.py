@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.cli.options import Device, JsonFlag, Params, TaskOption, Unchecked, Wait
+from plait.cli.options import (
+    SWEPT,
+    Device,
+    JsonFlag,
+    Params,
+    TaskOption,
+    Unchecked,
+    Wait,
+    layer_options,
+    make_run,
+    parse_window,
+    refuse_twice,
+)
 from plait.cli.output import messages, print_json, print_line, print_table
-from plait.cli.run_options import SWEPT, layer_options, make_run, parse_window, refuse_twice
 from plait.cli.values import parse_fields, parse_numbers, parse_seeds
 
 if TYPE_CHECKING:

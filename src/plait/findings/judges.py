@@ -1,4 +1,4 @@
-"""Judges: what turns an experiment's stored cells into a finding on a claim (see findings.py)."""
+"""Judges: what turns an experiment's stored cells into a finding on a claim (see claims.py)."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

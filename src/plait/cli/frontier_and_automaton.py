@@ -1,4 +1,4 @@
-"""`plait bounds --frontier`: bits of recurrent state against reach, and where models stand."""
+"""What `plait bounds` prints besides: the frontier and where models stand (`--frontier`), and the task's automaton."""
 
 import json as json_text
 from collections.abc import Sequence
@@ -9,10 +9,13 @@ from plait.cli.output import messages, plain_json, print_json, print_line, print
 from plait.cli.values import parse_integers
 
 if TYPE_CHECKING:
+    from plait.advisor.automaton import AutomatonFacts
     from plait.report.frontier import Known
     from plait.report.frontier_plot import Mark
     from plait.tasks import Task
     from plait.theory import FrontierPoint
+    from plait.theory.counting import Counting
+
 
 MOST_LINES = 20
 """Levels of the curve that a terminal shows."""
@@ -180,3 +183,43 @@ def _write(
             write_whole(path, f"{json_text.dumps(plain_json(point.bound.certificate))}\n".encode())
             files[id(point.bound)] = str(path)
     return files
+
+
+MOST_TOKENS = 12
+"""Tokens of a word that a line shows."""
+
+
+def print_automaton(task: "Task", facts: "AutomatonFacts") -> None:
+    """What it is, what it counts, and what that means for each kind of recurrence."""
+    if facts.counting is None:
+        print_line(f"automaton: none was found, so the task may not be finite-state: {facts.missing}")
+        return
+    print_line(f"automaton: {_sized(facts.counting)}")
+    for line in _counted(task, facts.counting):
+        print_line(f"automaton: {line}")
+    for said in facts.means:
+        print_line(f"{said.text} ({said.source})")
+
+
+def _sized(counting: "Counting") -> str:
+    kind = "aperiodic, it counts nothing modulo anything" if counting.aperiodic else "not aperiodic"
+    if counting.states is None:
+        return f"{kind} (docs/theory.md, Theorem 14.3)"
+    return (
+        f"{counting.states:,} states, {counting.elements:,} elements in its transition monoid, {kind}; "
+        f"found by asking: {counting.tried}"
+    )
+
+
+def _counted(task: "Task", counting: "Counting") -> list[str]:
+    lines = []
+    longest = max(counting.counted, key=lambda one: one.length, default=None)
+    for one in dict.fromkeys((*counting.counted[:1], *([longest] if longest else ()))):
+        behind = f" behind {_named(task, one.behind)}" if one.behind else ""
+        lines.append(f"the word {_named(task, one.word)}{behind} is counted modulo {one.length}")
+    return lines
+
+
+def _named(task: "Task", word: tuple[int, ...]) -> str:
+    names = [str(task.token_names[token]) for token in word[:MOST_TOKENS]]
+    return " ".join(names) + (f" .. ({len(word)} tokens)" if len(word) > MOST_TOKENS else "")
