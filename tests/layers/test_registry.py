@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from plait.layers import LAYERS, MambaLayer, layer_class
+from plait.layers.delta_rule import GDN
 from plait.layers.drawn import drawn
-from plait.layers.gdn import GDN
 from plait.layers.registry import MIXERS
 
 
@@ -22,7 +22,7 @@ def test_names():
     assert layer_class("SSM") is MambaLayer
     assert layer_class("plait.layers.mamba:MambaLayer") is MambaLayer
     assert set(LAYERS) == {"SSM", "TF", *MIXERS}
-    assert layer_class("GDN") is layer_class("plait.layers.gdn:GDN") is drawn(GDN)
+    assert layer_class("GDN") is layer_class("plait.layers.delta_rule:GDN") is drawn(GDN)
 
 
 @pytest.mark.parametrize(

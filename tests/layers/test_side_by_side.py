@@ -15,7 +15,7 @@ from plait.attack.twins import receptive_field
 from plait.layers import layer_class
 from plait.layers.contract import check_layer
 from plait.layers.parallel import ParallelLayer
-from plait.layers.sides import sides_of
+from plait.layers.spec import sides_of
 from plait.memory import count
 from plait.random import DROPOUT, INIT
 from plait.training.ensemble import Ensemble

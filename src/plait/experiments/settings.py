@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from plait.checks import unknown
-from plait.layers.sides import sides
+from plait.layers.spec import sides
 from plait.model import HybridConfig
 from plait.training.run import Run
 

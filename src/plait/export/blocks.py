@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from plait.export.mixers import TAKERS, mixer_block
 from plait.layers import LayerSpec
-from plait.layers.sides import is_side_by_side
+from plait.layers.spec import is_side_by_side
 from plait.model import HybridLM
 
 if TYPE_CHECKING:

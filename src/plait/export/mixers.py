@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from plait.kernels.common.plain import rms_norm
 from plait.layers import LayerSpec
-from plait.layers.gated_mlp import MLP
-from plait.layers.gdn import GDN
+from plait.layers.delta_rule import GDN
+from plait.layers.gated import MLP, ShortConv
 from plait.layers.keys import KeySizes
-from plait.layers.mamba2 import Mamba2
+from plait.layers.linear_attention import Mamba2
 from plait.layers.mixer import fewest_heads, read_options
-from plait.layers.short_conv import ShortConv
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,7 +67,7 @@ class _HfMixer(ModuleMixer):
                 check_integer(name, value, least=1)
 
     def build(self, spec: LayerSpec) -> nn.Module:
-        from plait.layers.hf_calls import Placed, Rotary, Unplaced
+        from plait.layers.module_layer import Placed, Rotary, Unplaced
 
         family = self.family
         given = {name: value for name, value in vars(self).items() if value is not None}

@@ -17,8 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from plait.layers.protocol import Layer, State
-from plait.layers.sides import APART, Side, joined, sides_of
-from plait.layers.spec import LayerSpec
+from plait.layers.spec import APART, LayerSpec, Side, joined, sides_of
 from plait.random import Stream
 
 

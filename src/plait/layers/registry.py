@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from plait.checks import resolve, shortened, unknown
 from plait.kernels.graph import Graph
 from plait.layers.mixer import Mixer, graph_with
-from plait.layers.sides import is_side_by_side, sides, sides_of
-from plait.layers.spec import LayerSpec, Options
+from plait.layers.spec import LayerSpec, Options, is_side_by_side, sides, sides_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,17 +20,17 @@ HF = "hf:"
 
 MIXERS: Mapping[str, str] = MappingProxyType(
     {
-        "Mamba2": "plait.layers.mamba2:Mamba2",
-        "GDN": "plait.layers.gdn:GDN",
-        "KDA": "plait.layers.kda:KDA",
-        "DeltaNet": "plait.layers.delta_net:DeltaNet",
-        "GLA": "plait.layers.gla:GLA",
-        "Retention": "plait.layers.retention:Retention",
-        "RWKV7": "plait.layers.rwkv7:RWKV7",
-        "MLSTM": "plait.layers.mlstm:MLSTM",
-        "RGLRU": "plait.layers.rglru:RGLRU",
-        "ShortConv": "plait.layers.short_conv:ShortConv",
-        "MLP": "plait.layers.gated_mlp:MLP",
+        "Mamba2": "plait.layers.linear_attention:Mamba2",
+        "GDN": "plait.layers.delta_rule:GDN",
+        "KDA": "plait.layers.delta_rule:KDA",
+        "DeltaNet": "plait.layers.delta_rule:DeltaNet",
+        "GLA": "plait.layers.linear_attention:GLA",
+        "Retention": "plait.layers.linear_attention:Retention",
+        "RWKV7": "plait.layers.delta_rule:RWKV7",
+        "MLSTM": "plait.layers.linear_attention:MLSTM",
+        "RGLRU": "plait.layers.gated:RGLRU",
+        "ShortConv": "plait.layers.gated:ShortConv",
+        "MLP": "plait.layers.gated:MLP",
         "Attention": "plait.layers.softmax:Attention",
     }
 )

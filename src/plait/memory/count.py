@@ -9,7 +9,7 @@ from plait.deferred import deferred
 from plait.kernels.graph.signals import Graph, Node, Op
 from plait.layers import LayerSpec, layer_class
 from plait.layers.registry import MIXERS, mixer_graph
-from plait.layers.sides import is_side_by_side, sides_of
+from plait.layers.spec import is_side_by_side, sides_of
 from plait.memory.architecture import Architecture
 from plait.memory.block import PLAIT, AnyLayer, Block, Cached, Layer, norm
 from plait.memory.formats import OWN

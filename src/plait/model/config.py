@@ -12,8 +12,7 @@ from plait.layers import LayerSpec
 from plait.layers.initial import INITS
 from plait.layers.registry import check_mixers, checked_options
 from plait.layers.rope import ODD, POSITIONS
-from plait.layers.sides import is_side_by_side, sides
-from plait.layers.spec import NONE, Options
+from plait.layers.spec import NONE, Options, is_side_by_side, sides
 from plait.model.pattern import expand_pattern, parts
 
 _LARGEST = 2**31 - 1

@@ -13,7 +13,7 @@ from functools import cache
 from plait.checks import cut, unknown
 from plait.layers import LAYERS
 from plait.layers.registry import HF
-from plait.layers.sides import MOST_SIDES, joined, sides
+from plait.layers.spec import MOST_SIDES, joined, sides
 
 MAX_LAYERS = 4096
 

@@ -8,8 +8,7 @@ import torch
 from plait.checks import one_line
 from plait.layers.contract import check_layer
 from plait.layers.registry import layer_class
-from plait.layers.sides import sides_of
-from plait.layers.spec import LayerSpec
+from plait.layers.spec import LayerSpec, sides_of
 from plait.model import HybridConfig, HybridLM
 from plait.random import Stream
 from plait.tasks.base import sample_labelled
