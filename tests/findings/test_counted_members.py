@@ -1,5 +1,6 @@
 """Members of no experiment: which cells they make, how these are told apart, and which plot shows them."""
 
+import sys
 from dataclasses import replace
 
 import polars as pl
@@ -9,6 +10,9 @@ from made_up_rows import made_up_rows
 from plait.experiments import Experiment
 from plait.findings.members import cells_of_members, view_of
 from plait.model import HybridConfig
+from plait.report.assemble import member_blocks
+from plait.report.comparisons import paired_table
+from plait.report.document import Table
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.training.run import Run, Train
 
@@ -64,9 +68,49 @@ def test_members_of_edited_code_stay_apart_and_lost_code_is_told():
     )
     cells, _ = cells_of_members(pl.concat([rows, edited]))
     assert [cell.settings.get("code") for cell in cells] == [None, "abcdef"]
-    gone = rows.with_columns(pl.lit('{"params":{},"task":"no_such_pkg:Task"}').alias("task_json"))
-    cells, lost = cells_of_members(gone)
-    assert (cells, len(lost)) == ((), len(rows))
+    for name in ("no-such-task", "no_such_pkg:"):
+        gone = rows.with_columns(pl.lit(f'{{"params":{{}},"task":"{name}"}}').alias("task_json"))
+        cells, lost = cells_of_members(gone)
+        assert (cells, len(lost)) == ((), len(rows))
+
+
+def test_members_of_a_users_own_code_are_told_by_name_and_nothing_is_imported(tmp_path, monkeypatch):
+    """The module is there, and would be found: reading a folder of results runs nobody's code."""
+    (tmp_path / "own_told.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    rows = rows_of({"model.d_model": (8, 4)})
+    own = pl.concat(
+        rows.with_columns(
+            pl.lit(f'{{"params":{{"lag":{lag},"numbers":[1,[2,3]]}},"task":"own_told:Echo"}}').alias(
+                "task_json"
+            ),
+            pl.lit(code).alias("code_json"),
+            pl.col("config_json").str.replace("SSM-TF", "own_told:Layer-TF", literal=True),
+            (pl.col("member") + f"{lag}{place}").alias("member"),
+        )
+        for lag in (1, 2)
+        for place, code in enumerate(('{"own_told:Echo":"aaaaaaaa"}', '{"own_told:Echo":"bbbbbbbb"}'))
+    )
+    cells, lost = cells_of_members(own)
+    assert lost.is_empty()
+    told = [(c.settings["model.d_model"], c.settings["task.lag"], c.settings["code"]) for c in cells]
+    assert sorted(told) == [(d, lag, code) for d in (4, 8) for lag in (1, 2) for code in ("aaaaaa", "bbbbbb")]
+    assert {cell.pattern for cell in cells} == {"own_told:Layer-TF"}
+    assert all(cell.members is not None and cell.members.shape == (2, 3) for cell in cells)
+    assert "own_told" not in sys.modules
+
+
+def test_two_patterns_of_a_kind_are_compared_seed_by_seed():
+    cells, _ = cells_of_members(rows_of({"model.pattern": ("TF", "SSM"), "model.d_model": (4, 8)}))
+    assert paired_table(cells) is None, "as for the paper's: a hybrid less a pure model"
+    table = paired_table(cells, of_a_kind=True)
+    assert [[entry.text for entry in row[:3]] for row in table.rows] == [
+        ["d4", "TF", "SSM"],
+        ["d8", "TF", "SSM"],
+    ]
+    assert "one pattern less another" in table.caption
+    tables = [block for block in member_blocks(cells) if isinstance(block, Table)]
+    assert table.caption in [one.caption for one in tables]
 
 
 def test_unfinished_seeds_are_counted_as_unused():

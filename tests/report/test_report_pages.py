@@ -373,7 +373,7 @@ class TestFolderReport:
         store = Store.for_writing(tmp_path)
         store.add(rows_of(short))
         report = folder_report(tmp_path)
-        assert [section.title for section in report.sections] == ["Other members"]
+        assert [section.title for section in report.sections] == ["Results"]
         store.add(rows_of(tiny))
         report = folder_report(tmp_path)
         assert [section.title for section in report.sections] == [

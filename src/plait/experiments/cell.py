@@ -23,8 +23,8 @@ else:
 
 Row = Mapping[str, Any]
 
-_TABLES = ("select", "accuracy", "diverged", "early", "eight", "by_sequence", "trained")
-"""Of a cell, `(n_lrs, n_seeds)`; the last four may be missing."""
+_TABLES = ("select", "accuracy", "diverged", "early", "eight", "by_sequence", "trained", "members")
+"""Of a cell, `(n_lrs, n_seeds)`; the last five may be missing."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +36,8 @@ class Cell:
     stored members of other seeds. A diverged member's accuracy is the one measured with its frozen weights: it counts
     like any other. `by` names the rule that chooses the rate; `early` is the mean training loss over the first steps,
     `eight` the accuracy on eight sequences as the released program scores them, and `by_sequence` that of all sequences
-    scored so (NaN where a row does not say, or is not there).
+    scored so (NaN where a row does not say, or is not there). `members` are the identities of the rows, empty where
+    none is.
     """
 
     run: Run
@@ -53,6 +54,7 @@ class Cell:
     eight: NDArray[np.float64] | None = None
     by_sequence: NDArray[np.float64] | None = None
     trained: NDArray[np.bool_] | None = None
+    members: NDArray[np.str_] | None = None
 
     @property
     def pattern(self) -> str:
@@ -189,6 +191,12 @@ def cell_of(
         eight=tabled(lambda row: _number(row, "eight_accuracy")),
         by_sequence=tabled(lambda row: _number(row, "sequence_accuracy")),
         trained=trained,
+        members=np.array(
+            [
+                [found[lr, seed].get("member", "") if (lr, seed) in found else "" for seed in seeds]
+                for lr in lrs
+            ]
+        ),
     ).settled()
 
 
@@ -240,8 +248,9 @@ def by_learning_rate(cell: Cell) -> tuple[Cell, ...]:
 
 
 def _widened(table: NDArray[Any], own: Sequence[int], seeds: Sequence[int]) -> NDArray[Any]:
-    """The table with a column for each of `seeds`; of those that it lacks, False or not a number."""
-    wide = np.full((len(table), len(seeds)), False if table.dtype == bool else math.nan, dtype=table.dtype)
+    """The table with a column for each of `seeds`; of those that it lacks, False, no name or not a number."""
+    absent = {"b": False, "U": ""}.get(table.dtype.kind, math.nan)
+    wide = np.full((len(table), len(seeds)), absent, dtype=table.dtype)
     wide[:, [seeds.index(seed) for seed in own]] = table
     return wide
 

@@ -8,8 +8,11 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from plait.checks.own_names import refuse_foreign
+from plait.checks.own_names import foreign_names, refuse_foreign
+from plait.experiments.named_task import named_task
 from plait.experiments.shards import Shard
+from plait.model import HybridConfig
+from plait.tasks import task_from_json
 from plait.training.evaluation import Evaluation, Measured
 from plait.training.identity import (
     NUMERICS,
@@ -21,6 +24,7 @@ from plait.training.identity import (
     stored_own_names,
 )
 from plait.training.run import Run, Train
+from plait.training.start import Start
 
 SCHEMA_VERSION = 5
 """Raised when a column is added, removed or changes its meaning; files from version 4 on carry a checksum."""
@@ -177,8 +181,33 @@ def run_of(row: Mapping[str, Any], *, trust_code: bool = False) -> Run:
         ValueError: code that is not trusted, a task that is not there any more, or what `Run` refuses.
     """
     parts = _parts(row["task_json"], row["config_json"], row["start_json"], trust_code)
+    return replace(parts, train=_train_of(row))
+
+
+def named_run(row: Mapping[str, Any]) -> Run:
+    """The run behind a stored row as it is told: a task of other packages by its name and parameters alone.
+
+    Nothing of theirs is imported, so such a run can be named and compared, not trained.
+
+    Raises:
+        ValueError: a task that is not there any more, or what `Run` refuses.
+    """
+    task, model = json.loads(row["task_json"]), json.loads(row["config_json"])
+    start = None if row["start_json"] is None else json.loads(row["start_json"])
+    if not foreign_names(stored_own_names(task, model, start)):
+        return run_of(row)
+    config = HybridConfig.from_json(model)
+    return Run(
+        task=named_task(task, config.vocab_size) if foreign_names([task["task"]]) else task_from_json(task),
+        model=config,
+        train=_train_of(row),
+        start=None if start is None else Start.from_json(start),
+    )
+
+
+def _train_of(row: Mapping[str, Any]) -> Train:
     given = {name: row[name] for name in TRAIN_COLUMNS if name not in SINCE or row.get(name) is not None}
-    return replace(parts, train=Train.from_json(given))
+    return Train.from_json(given)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from plait.training.engines import engine_for
-from plait.training.identity import canonical_json, member_id, parts_json, shard_id
+from plait.training.identity import canonical_json, identifying, member_id, parts_json, shard_id
 from plait.training.run import Run
 
 MAX_MEMBERS = 32
@@ -69,6 +69,15 @@ def cell_key(run: Run) -> str:
     """Equal for the members of one cell: the run without its learning rate and seed."""
     train = {name: value for name, value in vars(run.train).items() if name not in ("lr", "seed")}
     return f"{parts_json(run)}{canonical_json(train)}"
+
+
+def told_key(run: Run) -> str:
+    """The same for runs that are only told: what of a user's own is in it stands by its name, its code is not read."""
+    parts = [
+        canonical_json(identifying(part)) for part in (run.task, run.model, run.start) if part is not None
+    ]
+    train = {name: value for name, value in vars(run.train).items() if name not in ("lr", "seed")}
+    return "".join((*parts, canonical_json(train)))
 
 
 def cells_of(runs: Iterable[Run]) -> tuple[tuple[Run, ...], ...]:

@@ -15,8 +15,8 @@ import polars as pl
 from plait.experiments import Ratio, cell_label, headline_ratio, ratio_curve, value_text
 from plait.experiments.cell import Cell, cell_of
 from plait.experiments.fields import get_field, known_paths
-from plait.experiments.schema import run_of
-from plait.experiments.shards import cell_key
+from plait.experiments.schema import named_run
+from plait.experiments.shards import told_key
 from plait.experiments.view import View
 from plait.findings.series import value_of
 from plait.training.run import Run
@@ -34,17 +34,18 @@ _Group = list[tuple[Run, Mapping[str, Any]]]
 def cells_of_members(rows: pl.DataFrame) -> tuple[tuple[Cell, ...], pl.DataFrame]:
     """The rows as cells, smallest first within a task and pattern; and the rows of code that is not there any more.
 
-    A cell's settings are its pattern, its width, and whatever else differs among the cells.
+    A cell's settings are its pattern, its width, and whatever else differs among the cells. Tasks, layers and start
+    weights of other packages are told by their names and parameters; nothing of theirs is imported.
     """
     groups: dict[tuple[str, str | None], _Group] = {}
     lost: list[str] = []
     for row in rows.iter_rows(named=True):
         try:
-            run = run_of(row)
+            run = named_run(row)
         except (ValueError, TypeError):  # of code that is not there any more, or without its task
             lost.append(row["member"])
             continue
-        groups.setdefault((cell_key(run), row["code_json"]), []).append((run, row))
+        groups.setdefault((told_key(run), row["code_json"]), []).append((run, row))
     differing = _differing([group[0][0] for group in groups.values()])
     keys = [key for key, _ in groups]
     cells = [

@@ -165,7 +165,7 @@ def _cell_tables(cells: Sequence[Cell], *, view: View, shown: Sequence[Panel]) -
     for panel in shown if view.ratio else ():
         if (table := ratio_table(panel.cells, title=panel.title)) is not None:
             yield table
-    if (paired := paired_table(cells)) is not None:
+    if (paired := paired_table(cells, of_a_kind=True)) is not None:
         yield paired
     if (by_rate := rates_table(cells)) is not None:
         yield replace(by_rate, folded=True)

@@ -7,6 +7,7 @@ seed, with the pure models at their own rates or held to one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import permutations
 from types import MappingProxyType
 
 import numpy as np
@@ -40,27 +41,33 @@ _PAIRED = (
 )
 
 
-def paired_table(cells: Sequence[Cell]) -> Table | None:
-    """Each hybrid less each pure model in the same setting, seed by seed; None where no such pair is."""
+def paired_table(cells: Sequence[Cell], *, of_a_kind: bool = False) -> Table | None:
+    """Each hybrid less each pure model in the same setting, seed by seed; None where no such pair is.
+
+    Args:
+        of_a_kind: whether patterns that are all pure, or all hybrid, are compared with each other instead.
+    """
     settings: dict[str, list[Cell]] = {}
     for cell in cells:
         settings.setdefault(repr(_rest(cell)), []).append(cell)
-    rows = [
-        _paired_row(hybrid, pure)
-        for group in settings.values()
-        for hybrid in group
-        if not is_pure(hybrid)
-        for pure in group
-        if is_pure(pure) and set(pure.seeds) & set(hybrid.seeds)
-    ]
-    if not rows:
+    pairs = [pair for group in settings.values() for pair in permutations(group, 2) if _share_seeds(*pair)]
+    told = [(hybrid, pure) for hybrid, pure in pairs if is_pure(pure) and not is_pure(hybrid)]
+    words = "hybrid less pure"
+    if not told and of_a_kind:
+        told = [(one, other) for one, other in pairs if one.pattern > other.pattern]
+        words = "one pattern less another"
+    if not told:
         return None
     return Table(
-        caption="Differences in mean accuracy at the same width, hybrid less pure, over shared seeds",
+        caption=f"Differences in mean accuracy at the same width, {words}, over shared seeds",
         columns=_PAIRED,
-        rows=tuple(rows),
+        rows=tuple(_paired_row(one, other) for one, other in told),
         notes=("each model at its own learning rate; intervals by bootstrap over the shared seeds",),
     )
+
+
+def _share_seeds(one: Cell, other: Cell) -> bool:
+    return bool(set(one.seeds) & set(other.seeds))
 
 
 def matrix_table(panel: Panel) -> Table:

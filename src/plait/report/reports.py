@@ -1,6 +1,7 @@
 """Reports: of one figure, and of whatever a folder of results holds, with the training losses of its models."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,8 +20,8 @@ from plait.paper import catalogue
 from plait.report.assemble import figure_blocks, first_picture, member_blocks
 from plait.report.document import Column, Entry, Picture, Report, Section, Table
 from plait.report.origin import origin_sections, reproduce_commands
+from plait.report.styles import MOST_OF_A_PATTERN, pattern_styles
 from plait.report.verdict_table import summary_blocks
-from plait.training.identity import member_id
 from plait.training.result import loss_figure
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 MOST_CURVES = 8
-"""Of one picture; of more models each pattern's most accurate one is drawn."""
+"""Of one picture; of more models, or more of one pattern than there are dashes, each pattern has its best."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class MeanCurve:
     """The mean loss in nats over a cell's seeds at these steps."""
 
     label: str
+    pattern: str
     steps: tuple[int, ...]
     losses: tuple[float, ...]
 
@@ -47,13 +49,15 @@ def loss_picture(cells: Sequence[Cell], rows: pl.DataFrame, *, name: str) -> Pic
         return None
 
     def draw() -> "Drawing":
-        return loss_figure([(curve.label, curve.steps, curve.losses) for curve in curves])
+        told = [(curve.label, curve.steps, curve.losses) for curve in curves]
+        styles = pattern_styles((curve.label, curve.pattern) for curve in curves)
+        return loss_figure(told, {label: (style.color, style.dash) for label, style in styles.items()})
 
     def tell() -> str:
         ends = (f"{c.label} from {c.losses[0]:.3f} to {c.losses[-1]:.3f}" for c in curves)
         return f"Training loss in nats over {curves[0].steps[-1]:,} steps: {'; '.join(ends)}."
 
-    of = "each pattern's most accurate model" if len(cells) > MOST_CURVES else "each model"
+    of = "each model" if _fit(cells) else "each pattern's most accurate model"
     return Picture(
         caption=f"Training loss by steps of {of}, at its chosen learning rate, a mean over seeds",
         draw=draw,
@@ -63,8 +67,13 @@ def loss_picture(cells: Sequence[Cell], rows: pl.DataFrame, *, name: str) -> Pic
     )
 
 
+def _fit(cells: Sequence[Cell]) -> bool:
+    of_one = Counter(cell.pattern for cell in cells).values()
+    return len(cells) <= MOST_CURVES and max(of_one, default=0) <= MOST_OF_A_PATTERN
+
+
 def _told(cells: Sequence[Cell]) -> list[Cell]:
-    if len(cells) <= MOST_CURVES:
+    if _fit(cells):
         return list(cells)
     best: dict[str, Cell] = {}
     for cell in sorted(cells, key=lambda cell: summarise(cell).mean):
@@ -73,8 +82,9 @@ def _told(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _mean_curve(cell: Cell, rows: pl.DataFrame) -> MeanCurve | None:
-    lr, train = summarise(cell).lr, cell.run.train
-    members = [member_id(replace(cell.run, train=replace(train, lr=lr, seed=seed))) for seed in cell.seeds]
+    if cell.members is None:
+        return None
+    members = cell.members[summarise(cell).chosen].tolist()
     found = rows.filter(pl.col("member").is_in(members) & (pl.col("losses").list.len() > 0))
     curves = found.sort("member").unique("member", maintain_order=True).select("loss_steps", "losses").rows()
     steps = {tuple(steps) for steps, _ in curves}
@@ -82,7 +92,10 @@ def _mean_curve(cell: Cell, rows: pl.DataFrame) -> MeanCurve | None:
         return None
     losses = np.array([losses for _, losses in curves], dtype=float).mean(axis=0)
     return MeanCurve(
-        label=cell_label(cell.settings), steps=steps.pop(), losses=tuple(float(loss) for loss in losses)
+        label=cell_label(cell.settings),
+        pattern=cell.pattern,
+        steps=steps.pop(),
+        losses=tuple(float(loss) for loss in losses),
     )
 
 
@@ -138,7 +151,8 @@ def folder_report(folder: str | os.PathLike[str]) -> Report:
     for one in figures:
         sections += _figure_sections(one, folder=str(folder))
     if others := trained - accounted:
-        sections.append(_others(stored.rows.filter(pl.col("member").is_in(sorted(others)))))
+        rows = stored.rows.filter(pl.col("member").is_in(sorted(others)))
+        sections.append(_others(rows, title=OTHERS if figures else RESULTS))
     return Report(
         title="plait: results",
         question=f"What the folder {folder} holds: {len(trained):,} trained members.",
@@ -156,13 +170,13 @@ def _figure_sections(stored: StoredFigure, *, folder: str) -> list[Section]:
     return sections
 
 
-def _others(rows: pl.DataFrame) -> Section:
+def _others(rows: pl.DataFrame, *, title: str) -> Section:
     """What members of no figure say, as those of one are told; rows of lost code in a bare table."""
     cells, lost = cells_of_members(rows)
     tables = (_members_table(lost),) if len(lost) else ()
     losses = loss_picture(cells, rows, name="members-loss")
     blocks = (*(member_blocks(cells) if cells else ()), *([losses] if losses else ()), *tables)
-    return Section(title=OTHERS, blocks=blocks)
+    return Section(title=title, blocks=blocks)
 
 
 def _members_table(rows: pl.DataFrame) -> Table:

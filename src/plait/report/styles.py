@@ -70,6 +70,8 @@ _OTHERS = tuple(
     Style(color=color, marker=mark) for mark in (">", "P", "X", "*") for color in (SKY, ORANGE, BLACK)
 )
 _DASHES = (("-", "full"), ("--", "none"), (":", "left"), ("-.", "right"))
+MOST_OF_A_PATTERN = len(_DASHES)
+"""Lines of one pattern that can be told apart."""
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 
 
@@ -99,15 +101,20 @@ def line_styles(panel: Panel, patterns: Iterable[str] = ()) -> Mapping[str, Styl
     """
     if "model.pattern" not in panel.view.lines or panel.view.y is not None:
         return _shades([line.label for line in panel.lines])
+    styles = pattern_styles((line.label, pattern_of(line)) for line in panel.lines)
+    return {pattern: pattern_style(pattern) for pattern in patterns} | styles
+
+
+def pattern_styles(labelled: Iterable[tuple[str, str]]) -> dict[str, Style]:
+    """A style for each label of a pattern: of several of one pattern its colour and mark, dashes and fillings apart."""
     styles: dict[str, Style] = {}
     seen: dict[str, int] = {}
-    for line in panel.lines:
-        pattern = pattern_of(line)
+    for label, pattern in labelled:
         dash, fill = _DASHES[seen.get(pattern, 0) % len(_DASHES)]
         own = pattern_style(pattern)
-        styles[line.label] = replace(own, dash=dash, fill=fill) if pattern in seen else own
+        styles[label] = replace(own, dash=dash, fill=fill) if pattern in seen else own
         seen[pattern] = seen.get(pattern, 0) + 1
-    return styles | {pattern: pattern_style(pattern) for pattern in patterns if pattern not in styles}
+    return styles
 
 
 def pattern_of(line: Line) -> str:

@@ -1,6 +1,6 @@
 """What training gives: one record a member, its weights, and its losses by steps as a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -22,17 +22,35 @@ Curve = tuple[str, Sequence[int], Sequence[float]]
 """A label, steps, and the mean loss at each, in nats; curves of one label have one colour."""
 
 
-def loss_figure(curves: Sequence[Curve]) -> "Figure":
-    """The curves over the steps, losses that are not finite left out; the legend names each label once."""
+def loss_figure(curves: Sequence[Curve], styles: Mapping[str, tuple[str, str]] | None = None) -> "Figure":
+    """The curves over the steps, losses that are not finite left out; the legend names each label once.
+
+    Args:
+        styles: matplotlib's colour and line style of each label; without them labels go from dark to light.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.2, 4.0), layout="constrained")
     axes = figure.subplots()
     labels = list(dict.fromkeys(label for label, _, _ in curves))
+    shade, last = colormaps["viridis"], max(1, len(labels) - 1)
+    styles = styles or {
+        label: (to_hex(shade(0.88 * place / last)), "-") for place, label in enumerate(labels)
+    }
     for label, steps, losses in curves:
         first = label not in axes.get_legend_handles_labels()[1]
-        colour = f"C{labels.index(label) % 10}"
-        axes.plot(steps, losses, color=colour, alpha=0.8, linewidth=1.2, label=label if first else None)
+        color, dash = styles[label]
+        axes.plot(
+            steps,
+            losses,
+            color=color,
+            linestyle=dash,
+            alpha=0.8,
+            linewidth=1.2,
+            label=label if first else None,
+        )
     axes.set_xlabel("step")
     axes.set_ylabel("training loss (nats)")
     axes.set_ylim(bottom=0)
