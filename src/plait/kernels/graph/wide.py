@@ -64,4 +64,7 @@ class _WideRun(reference.GraphRun):
     def carrying(self, place: int, node: Node, inputs: list[Tensor | None]) -> Tensor:
         if node.op != Op.MATRIX_STATE or node.ints[3]:
             return super().carrying(place, node, inputs)
-        return products_together(matrix_vectors(node, inputs), products=self.products).flatten(-2)
+        vectors = matrix_vectors(node, inputs)
+        if node.inputs[2] == node.inputs[3]:
+            vectors = vectors._replace(f=vectors.w)
+        return products_together(vectors, products=self.products).flatten(-2)
