@@ -496,7 +496,7 @@ def test_every_claim_can_be_checked_by_its_command(name, claim):
     whole = find_experiment(name)
     fields = parse_choices("--only", list(claim.only))
     assert len((whole.where(fields) if fields else whole).expand()) > 0
-    assert claim.command(name).startswith(f"plait reproduce {name} --full")
+    assert FIGURES[name].command(*claim.options).startswith(f"plait reproduce {name} --full")
 
 
 WIDE = ("fig8", "tab1")

@@ -71,14 +71,10 @@ class Claim:
         """A question on which the paper says nothing."""
         return self.paper == "-"
 
-    def command(self, figure: str) -> str:
-        """What trains the rows that decide it, with every learning rate and seed.
-
-        Args:
-            figure: the name that `plait reproduce` knows the claim's figure by.
-        """
-        slices = "".join(f" --only {entry}" for entry in self.only)
-        return f"plait reproduce {figure} --full{slices}"
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What asks `plait reproduce` for the rows that decide it, with every learning rate and seed."""
+        return ("--full", *(word for entry in self.only for word in ("--only", entry)))
 
 
 NEGLIGIBLE = 0.005

@@ -8,11 +8,13 @@
 Such a value in any module is reproduced as `plait reproduce module:FIG`.
 """
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from plait.experiments import Experiment
+from plait.experiments.settings import SETTINGS
 from plait.experiments.spec import OUTLINE, Outline
 from plait.findings.claims import Claim
 from plait.findings.evidence import Evidence, StoredRows
@@ -32,6 +34,8 @@ class Figure:
         claims: what is claimed, each with what decides it.
         readings: the settings that the claims are read in, the experiment's own unless given. What is asked for
             without a setting is trained in the first one.
+        asked: the words after `plait reproduce` that ask for it, the name first, with every further pattern; its
+            experiment's name where none are given.
 
     Raises:
         ValueError: two claims of the same words.
@@ -44,6 +48,7 @@ class Figure:
     ratios: tuple[ReferenceRatio, ...] = ()
     claims: tuple[Claim, ...] = ()
     readings: tuple[Reading, ...] = (AS_TRAINED,)
+    asked: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         statements = [claim.statement for claim in self.claims]
@@ -58,6 +63,16 @@ class Figure:
     def default(self) -> Experiment:
         """The experiment as it is trained where no setting is asked for."""
         return self.readings[0].experiments(self.experiment)[0]
+
+    def command(self, *options: str) -> str:
+        """What asks for it on the command line, with these options, as a shell reads it."""
+        name, *more = self.asked or (self.name,)
+        return shlex.join(["plait", "reproduce", name, *options, *more])
+
+    def setting_options(self, form: Experiment) -> tuple[str, ...]:
+        """The option that asks for the setting of `form`; none for that which is trained unasked."""
+        unasked = form.setting == self.default.setting or form.setting not in SETTINGS.values()
+        return () if unasked else ("--setting", form.setting.name)
 
     def of(self, experiment: Experiment) -> "Figure":
         """The same of another form of the experiment, such as one with a further pattern."""

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -146,4 +146,5 @@ def ask(
     for option, values in (("--add-pattern", patterns), ("--only", only)):
         for value in values:
             words += [option, value]
-    return Request(figure=figure.of(whole), part=part, command=shlex.join(words))
+    asked = (name, *(word for pattern in patterns for word in ("--add-pattern", pattern)))
+    return Request(figure=replace(figure.of(whole), asked=asked), part=part, command=shlex.join(words))

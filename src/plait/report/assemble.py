@@ -58,7 +58,7 @@ def verdict_blocks(stored: StoredFigure) -> tuple[Verdicts, ...]:
             outcome=outcome_text(finding, own=claim.is_own),
             found=found_text(finding),
             reading=reading.title if several else "",
-            check=claim.command(stored.figure.name),
+            check=stored.figure.command(*claim.options, *stored.figure.setting_options(evidence.in_forms[0])),
         )
         for claim in stored.figure.claims
         for reading, evidence in stored.readings

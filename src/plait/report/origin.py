@@ -8,7 +8,6 @@ import polars as pl
 
 from plait.checks import in_line
 from plait.experiments import NUMERICS, SCHEMA_VERSION, Experiment, left_out
-from plait.experiments.settings import SETTINGS
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.figure import Figure
 from plait.findings.verdicts import protocol_lines
@@ -89,26 +88,13 @@ def reproduce_commands(
         full: whether all of the experiment is meant.
         folder: where they lie.
     """
-    end = [] if folder is None else [f"-o {folder}"]
+    end = () if folder is None else ("-o", folder)
     commands: list[str] = []
     for form in evidence.in_forms:
         quick = frozenset(chain.from_iterable(form.quick_form().members()))
         whole = full or not set(evidence.stored.own(form)["member"]) <= quick
-        words = [
-            "plait reproduce",
-            figure.name,
-            *(["--full"] if whole else []),
-            *_setting(figure, form),
-            *end,
-        ]
-        commands.append(" ".join(words))
+        commands.append(figure.command(*(("--full",) if whole else ()), *figure.setting_options(form), *end))
     return tuple(commands)
-
-
-def _setting(figure: Figure, form: Experiment) -> list[str]:
-    """The option that asks for the setting; nothing for that which is trained unasked."""
-    unasked = form.setting == figure.default.setting or form.setting not in SETTINGS.values()
-    return [] if unasked else [f"--setting {form.setting.name}"]
 
 
 def _missing(experiment: Experiment, stored: StoredRows) -> tuple[str, ...]:
