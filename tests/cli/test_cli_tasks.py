@@ -36,6 +36,13 @@ def test_one_task_is_shown_with_a_labelled_example(plait, plait_json, name):
     assert [word for line in lines for word in line] == names
 
 
+@pytest.mark.parametrize("separator", ["true", "false"])
+def test_a_task_of_longer_rows_is_shown_at_a_length_that_it_takes(plait_json, refused, separator):
+    packed = ("tasks", "plait.tasks.packed:Packed", "--param", f"separator={separator}")
+    assert len(plait_json(*packed)["example"]["tokens"]) == 96
+    assert "need rows of" in refused(*packed, "--seq-len", 24)
+
+
 def test_parameters_reach_the_task(plait_json):
     shown = plait_json(
         "tasks", "selective-copying", "--param", "numbers=[1,2]", "--param", "variant=adversarial"
@@ -105,7 +112,7 @@ def test_tokens_that_are_refused(refused, rows, said):
         (("tasks", "needle", "--seed", -1), "seed"),
         (("tasks", "needle", "--seed", 2**63), "seed"),
         (("tasks", "selective-copying", "--param", "numbers=[3,3]"), "distinct"),
-        (("tasks", "selective-copying", "--param", "numbers=[30]"), "exceed every number"),
+        (("tasks", "selective-copying", "--param", "numbers=[30]", "--seq-len", 24), "exceed every number"),
         (("tasks", "selective-copying", "--param", "p_number=1.5"), "[0, 1]"),
         (("tasks", "selective-copying", "--param", "p_number=NaN"), "[0, 1]"),
         (("tasks", "selective-copying", "--param", "p_number=word"), "[0, 1]"),

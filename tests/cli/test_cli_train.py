@@ -426,3 +426,7 @@ def test_one_model_over_the_processes_of_torchrun(plait_json, refused):
     assert (Path(document["members"][0]["model"]) / "model.safetensors").exists()
     assert plait_json("results", "kept", "--columns", "engine") == [{"engine": "fsdp on 1"}]
     assert plait_json(*small, "-o", "kept")["members"][0]["losses"] == document["members"][0]["losses"]
+
+
+def test_an_unknown_engine_is_told_all_that_there_are(refused):
+    assert "one of auto, ensemble, wide, fsdp, got 'fast'" in refused("train", "--engine", "fast")

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,10 @@ def tasks_command(
         str | None, typer.Argument(metavar="TASK", help="The task to show; all of them if none is named.")
     ] = None,
     param: Params = None,
-    seq_len: Annotated[int, typer.Option(help="Tokens of the example.")] = 24,
+    seq_len: Annotated[
+        int | None,
+        typer.Option(help="Tokens of the example; left out, 24, or as many more as the task needs."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the example.")] = 0,
     json: JsonFlag = False,
     device: Device = "auto",
@@ -46,7 +50,7 @@ def tasks_command(
         return
     task = parse_task(name, parse_fields("--param", param))
     document = _summary(name, task) | {"token_names": list(task.token_names)}
-    document |= {"example": _example(task, seq_len=seq_len, seed=seed, device=device)}
+    document |= {"example": _shown(task, seq_len, seed=seed, device=device)}
     if json:
         print_json(document)
     else:
@@ -117,6 +121,23 @@ def _summary(name: str, task: "Task") -> dict[str, Any]:
         "about": about.strip(),
         "composition": dataclasses.asdict(composition) if isinstance(composition, Composition) else None,
     }
+
+
+_EXAMPLE = 24
+"""Tokens of an example, where a task takes so few."""
+_DOUBLINGS = 4
+
+
+def _shown(task: "Task", seq_len: int | None, *, seed: int, device: str) -> dict[str, Any]:
+    """Raises:
+    ValueError: a length that the task refuses.
+    """
+    if seq_len is not None:
+        return _example(task, seq_len=seq_len, seed=seed, device=device)
+    for doubled in range(_DOUBLINGS):
+        with suppress(ValueError):
+            return _example(task, seq_len=_EXAMPLE << doubled, seed=seed, device=device)
+    return _example(task, seq_len=_EXAMPLE << _DOUBLINGS, seed=seed, device=device)
 
 
 def _example(task: "Task", *, seq_len: int, seed: int, device: str) -> dict[str, Any]:

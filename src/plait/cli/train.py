@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from plait.checks import check_choice
 from plait.cli.options import (
     SWEPT,
     Device,
@@ -171,8 +172,11 @@ def _passing_folder() -> Generator[Path]:
 
 def _is_parted(engine: str, members: "Sequence[Run]", log: list[str] | None) -> bool:
     """Raises:
-    ValueError: several members, or a log, of what several processes train together.
+    ValueError: an unknown engine; several members, or a log, of what several processes train together.
     """
+    from plait.training.engines import ENGINES
+
+    check_choice("engine", engine, (*ENGINES, "fsdp"))
     if engine != "fsdp":
         return False
     if len(members) > 1:
