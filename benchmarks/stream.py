@@ -21,7 +21,7 @@ import torch
 
 from plait.constructions import decoding_recall, selective_copying
 from plait.model import HybridLM
-from plait.model.streaming import StreamReader
+from plait.model.compiled import StreamReader
 from plait.tasks import DecodingRecall, SelectiveCopying
 
 COPYING, RECALL = SelectiveCopying(), DecodingRecall()

@@ -25,10 +25,9 @@ from plait.export import BlockStack
 from plait.model import HybridLM
 from plait.tasks import SelectiveCopying
 from plait.verify import Checks, Verified, verify
-from plait.verify.exhaustive import read_all, token_domain
+from plait.verify.exhaustive import read_all, single_threads, token_domain
 from plait.verify.reading import CompiledReader
 from plait.verify.verification import read_samples
-from plait.verify.workers import single_threads
 
 TASK = SelectiveCopying()
 LARGE = SelectiveCopying(n_words=2, numbers=(1, 2))

@@ -9,7 +9,7 @@ import torch
 from plait.cli.stream import Marker, SequenceReading, answer_words, answered
 from plait.constructions import selective_copying
 from plait.model import HybridConfig, HybridLM
-from plait.model.streaming import TOGETHER, StreamReader
+from plait.model.compiled import TOGETHER, StreamReader
 from plait.random import Stream
 from plait.tasks import SelectiveCopying
 

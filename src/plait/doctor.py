@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from plait.native import gpu, library
+from plait.native import library
 from plait.native.build import INSTALL, BuildError, built, cache_folder, compiler_command, compiler_version
 
 OPTIONAL = {
@@ -161,7 +161,7 @@ def _gpu() -> list[Diagnosis]:
     names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
     triton = (
         Diagnosis(what="Triton", state="ok", detail=version("triton"))
-        if gpu.has_triton()
+        if library.has_triton()
         else Diagnosis(
             what="Triton", state="wrong", detail="not installed, the GPU trains slowly: pip install triton"
         )

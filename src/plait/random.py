@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from plait.checks import check_integer
 from plait.deferred import deferred
-from plait.native import gpu
+from plait.native import library
 from plait.native.library import INTEGER, POINTER, Function
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ _COMPILED_PHILOX = Function("plait_philox", (POINTER, POINTER, *(INTEGER,) * 5))
 
 def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int | Tensor, int]) -> Tensor:
     """`(members, n)` words: in a compiled kernel where there is one, else integer tensor operations."""
-    if seeds.is_cuda and gpu.has_triton():
+    if seeds.is_cuda and library.has_triton():
         from plait.native.philox_gpu import philox_words
 
         return philox_words(seeds, n, tail)

@@ -114,7 +114,7 @@ def test_what_bounds_nothing_imports_no_theory(folder: Path, name: str) -> None:
 def test_results_are_read_with_polars_alone(tmp_path: Path) -> None:
     found = imported(tmp_path, "results", str(ROOT / "results"), "--limit", "2")
     assert found["heavy"] == ["polars"]
-    shown_while_training = ("plait.training.display", "plait.training.moment", "plait.training.logs")
+    shown_while_training = ("plait.training.watching", "plait.training.logs")
     assert [name for name in shown_while_training if name in found["names"]] == []
 
 

@@ -7,8 +7,8 @@ import polars as pl
 from plait.experiments import COLUMNS, Experiment
 from plait.experiments.schema import EVALUATION_COLUMNS, evaluation_rows, rows_of
 from plait.experiments.shards import Shard, plan_shards
-from plait.training.evaluation import Measured
 from plait.training.result import Member
+from plait.training.run import Measured
 
 VERSIONS = {"plait": "0.1.0", "torch": "2.13.0", "python": "3.11.7"}
 

@@ -10,7 +10,7 @@ from fake_training import FakeTrainer, small_experiment
 from plait.experiments import Store, StoreError, run_experiment
 from plait.experiments.schema import EVALUATION_COLUMNS, SINCE
 from plait.experiments.shard_files import read_shard, shard_bytes
-from plait.training.evaluation import Evaluation, Measured
+from plait.training.run import Evaluation, Measured
 
 FLIPS = 300
 

@@ -12,7 +12,7 @@ from fake_training import FakeTrainer, small_experiment
 
 from plait.experiments import Store, StoreError, run_experiment
 from plait.experiments.cards import CONTROL, PIPES, VISIBLE, card_environments, run_on_cards, shared_cards
-from plait.experiments.watch import Unwatched
+from plait.experiments.shards import Unwatched
 
 PATIENCE = 300.0
 """Seconds after which a test that waits for another process gives up."""

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from plait.cli import app
 from plait.experiments import Experiment, run_experiment
 from plait.experiments.schema import COLUMNS, run_of
+from plait.experiments.shards import Unwatched
 from plait.experiments.store import Store
-from plait.experiments.watch import Unwatched
 from plait.model import HybridConfig
 from plait.tasks import Needle
 from plait.training.run import Run, Train

@@ -17,7 +17,7 @@ from plait.experiments.shard_files import thinned
 from plait.paper import find_experiment
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.training import Evaluation
-from plait.training.evaluation import Measured
+from plait.training.run import Measured
 
 PLAIN = small_experiment(steps=8, widths=(4,), seeds=range(2))
 LENGTHS = tuple(Evaluation(seq_len=seq_len, sequences=8) for seq_len in (100, 200))

@@ -7,8 +7,7 @@ from plait.experiments import Experiment, Store
 from plait.experiments.forecast import MOST_TIMED, forecast
 from plait.model import HybridConfig
 from plait.tasks import SelectiveCopying
-from plait.training.evaluation import Evaluation
-from plait.training.run import Run, Train
+from plait.training.run import Evaluation, Run, Train
 
 WIDTHS = (4, 8, 12, 16, 20, 24, 40)
 

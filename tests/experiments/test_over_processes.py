@@ -8,8 +8,7 @@ import pytest
 from plait import HybridConfig
 from plait.experiments import Store, StoreError, over_processes
 from plait.experiments.over_processes import run_over_processes
-from plait.experiments.shards import Shard
-from plait.experiments.watch import Unwatched
+from plait.experiments.shards import Shard, Unwatched
 from plait.tasks import Needle
 from plait.training import Run, Train
 

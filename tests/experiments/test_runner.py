@@ -13,7 +13,7 @@ from rich.console import Console
 
 from plait.experiments import LiveProgress, Stopped, Store, plan_shards, run_experiment
 from plait.experiments.progress import Estimate
-from plait.training.display import duration
+from plait.training.watching import duration
 
 EXPERIMENT = small_experiment()
 PATIENCE = 600.0

@@ -6,7 +6,7 @@ from made_up import made_up_cell
 
 from plait.findings.beside_paper import beside
 from plait.findings.evidence import Evidence, StoredRows
-from plait.findings.reported import Reference
+from plait.findings.figure import Reference
 from plait.paper.fig4 import FIG4
 
 

@@ -11,7 +11,7 @@ from plait.experiments import Cell, summarise
 from plait.experiments.cell import at_its_best
 from plait.experiments.settings import AS_RUN, BARE, DROPPED
 from plait.findings.evidence import StoredRows
-from plait.findings.readings import AS_IT_WAS_RUN, AT_ITS_BEST, STEPS_KEPT, read
+from plait.findings.figure import AS_IT_WAS_RUN, AT_ITS_BEST, STEPS_KEPT, read
 from plait.model import HybridConfig
 from plait.paper import CATALOGUE
 from plait.tasks import SelectiveCopying

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plait.findings.together import all_right, few_false
+from plait.findings.claims import all_right, few_false
 
 
 def test_ten_claims_by_hand() -> None:

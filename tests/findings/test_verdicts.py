@@ -9,7 +9,18 @@ from made_up_rows import made_up_rows
 from plait.cli.values import parse_choices
 from plait.experiments import Cell, Difference, Interval
 from plait.experiments.cell import at_its_best
-from plait.findings.claims import Finding, Outcome, of_size, ordered, shown_by
+from plait.findings.claims import (
+    OPEN,
+    Finding,
+    Outcome,
+    found_text,
+    judged,
+    of_size,
+    ordered,
+    outcome_text,
+    protocol_lines,
+    shown_by,
+)
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.figure import StoredFigure
 from plait.findings.judges import (
@@ -22,7 +33,6 @@ from plait.findings.judges import (
     stays_below,
     trained_values,
 )
-from plait.findings.proportions import best_at_most_proportions, best_trained_at
 from plait.findings.trends import (
     alone_past,
     dips,
@@ -30,12 +40,12 @@ from plait.findings.trends import (
     fewer_is_better,
     no_trend,
 )
-from plait.findings.verdicts import OPEN, found_text, judged, outcome_text, protocol_lines
 from plait.findings.words import above_zero
 from plait.model import HybridConfig
 from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.paper.fig4 import PAPER_RATIO
 from plait.paper.lean import ratio_by_block
+from plait.paper.proportion import best_at_most_proportions, best_trained_at
 from plait.paper.shapes import learned_from_random_weights
 from plait.report.comparisons import rates_table, seed_table, statistic_table
 from plait.report.questions import leaner_table

@@ -24,7 +24,7 @@ from plait.kernels.selective_scan import gpu as scan_on_gpu
 from plait.kernels.selective_scan import reference
 from plait.layers import MambaLayer, TransformerLayer
 from plait.layers.parts import dropout
-from plait.native import gpu
+from plait.native import library
 from plait.random import DROPOUT
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -33,7 +33,7 @@ DEVICE = "cpu" if INTERPRETED else "cuda"
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(
-        not gpu.has_triton() or not (INTERPRETED or torch.cuda.is_available()),
+        not library.has_triton() or not (INTERPRETED or torch.cuda.is_available()),
         reason="needs Triton, and a CUDA device or TRITON_INTERPRET=1",
     ),
 ]

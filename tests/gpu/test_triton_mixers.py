@@ -18,7 +18,7 @@ from plait.kernels.graph import Graph, reference
 from plait.kernels.matrix_state.reference import Vectors, chunked
 from plait.layers import DrawnLayer, layer_class
 from plait.layers.registry import MIXERS
-from plait.native import gpu
+from plait.native import library
 from plait.tasks import MQAR
 from plait.training import Run, Train
 from plait.training.trainer import Trainer
@@ -30,7 +30,7 @@ LENGTHS = (9,) if INTERPRETED else (1, 65, 100)
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(
-        not gpu.has_triton() or not (INTERPRETED or torch.cuda.is_available()),
+        not library.has_triton() or not (INTERPRETED or torch.cuda.is_available()),
         reason="needs Triton, and a CUDA device or TRITON_INTERPRET=1",
     ),
 ]

@@ -15,8 +15,14 @@ import torch
 
 from plait.memory.huggingface import FAMILIES, read_config
 from plait.memory.huggingface.fields import Fields
-from plait.memory.huggingface.layer_types import RENAMED_WITHOUT_TRANSFORMERS, renamed_layer_types, table_in
-from plait.memory.huggingface.neutral import ACCEPTED, IGNORED, is_neutral
+from plait.memory.huggingface.vocabulary import (
+    ACCEPTED,
+    IGNORED,
+    RENAMED_WITHOUT_TRANSFORMERS,
+    is_neutral,
+    renamed_layer_types,
+    table_in,
+)
 
 NAMES = sorted(name for name, family in FAMILIES.items() if family.verified)
 EVERY = os.environ.get("PLAIT_EVERY_FIELD") == "1"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from plait.experiments import left_out, plan_shards
-from plait.findings.reported import nearest
+from plait.findings.figure import nearest
 from plait.model import HybridLM
 from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.tasks import SelectiveCopying

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from plait.experiments.settings import KEPT
-from plait.paper import program, protocol
+from plait.paper import protocol, protocol_small
 from plait.paper.protocol import FACTS, protocol_rows
 
 OTHERWISE = {
@@ -34,7 +34,7 @@ def test_every_fact_stands_in_the_table_with_its_source():
 
 def test_the_protocol_that_plait_had_before_is_noticed(monkeypatch):
     """Mamba's steps kept, dropout everywhere or nowhere, rotary dimensions in pairs."""
-    for place in (program, protocol):
+    for place in (protocol_small, protocol):
         monkeypatch.setattr(place, "AS_RUN", KEPT)
     noticed = {fact.what for fact in FACTS if not fact.agrees()} - OTHERWISE
     for words in (
@@ -51,7 +51,7 @@ def test_the_protocol_that_plait_had_before_is_noticed(monkeypatch):
 
 
 def test_dropout_elsewhere_is_noticed(monkeypatch):
-    for place in (program, protocol):
+    for place in (protocol_small, protocol):
         monkeypatch.setattr(place, "AS_RUN", replace(place.AS_RUN, dropout_at="all"))
     (fact,) = (fact for fact in FACTS if fact.what == "dropout")
     assert not fact.agrees()
@@ -59,7 +59,7 @@ def test_dropout_elsewhere_is_noticed(monkeypatch):
 
 
 def test_another_schedule_is_noticed(monkeypatch):
-    for place in (program, protocol):
+    for place in (protocol_small, protocol):
         monkeypatch.setattr(place, "PROTOCOL", replace(place.PROTOCOL, warmup=200))
     (fact,) = (fact for fact in FACTS if fact.what == "schedule")
     assert not fact.agrees()

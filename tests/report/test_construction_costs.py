@@ -5,9 +5,14 @@ import torch
 
 from plait.constructions import copying_plan, cost, smallest_plan, success_rate, tradeoff
 from plait.random import TEST, Stream
+from plait.report.construction_costs import (
+    growth_table,
+    reach_table,
+    right_at_the_end,
+    tradeoff_blocks,
+    unbeaten,
+)
 from plait.report.document import Picture, Table
-from plait.report.tradeoff import tradeoff_blocks, unbeaten
-from plait.report.window import growth_table, reach_table, right_at_the_end
 from plait.tasks import DecodingRecall, SelectiveCopying
 
 TASK = SelectiveCopying(n_words=6, numbers=(1, 3))

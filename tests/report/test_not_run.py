@@ -3,7 +3,7 @@
 from made_up_rows import made_up_rows
 
 from plait.findings.evidence import StoredRows
-from plait.findings.readings import read
+from plait.findings.figure import read
 from plait.paper import find_experiment
 from plait.report.origin import page_lines
 

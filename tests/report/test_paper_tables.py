@@ -5,7 +5,7 @@ from made_up_rows import made_up_rows
 
 from plait.experiments.settings import AS_RUN
 from plait.findings.evidence import Evidence, StoredRows
-from plait.findings.reported import Reference
+from plait.findings.figure import Reference
 from plait.paper import CATALOGUE
 from plait.report.document import Table
 from plait.report.paper_tables import beside_table

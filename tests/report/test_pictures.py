@@ -13,10 +13,10 @@ from plait.experiments import cells, evaluated_cells
 from plait.findings.members import ratios_by_pattern
 from plait.findings.series import panels
 from plait.paper import FIGURES
+from plait.report.construction_costs import tradeoff_plot
 from plait.report.plots import FAR, panel_plot
 from plait.report.ratio_plot import ratio_plot
 from plait.report.styles import SMALLEST_PURE, line_styles, pattern_style
-from plait.report.tradeoff import tradeoff_plot
 from plait.tasks import DecodingRecall, SelectiveCopying
 
 NAMES = ("headline", "fig4", "fig5", "fig6", "fig11", "fig12", "fig14", "length", "proportion", "lean")

@@ -9,8 +9,7 @@ from plait.model import HybridConfig, HybridLM
 from plait.paper import CATALOGUE
 from plait.report.constructed import DRAWN
 from plait.report.document import Table
-from plait.report.plots import panel_plot
-from plait.report.proved import (
+from plait.report.headline import (
     BOUNDS,
     PROVED,
     bounds_section,
@@ -18,6 +17,7 @@ from plait.report.proved import (
     proved_points,
     proved_section,
 )
+from plait.report.plots import panel_plot
 from plait.tasks import SelectiveCopying
 from plait.theory import attention_reach, ssm_state_bits
 

@@ -11,7 +11,7 @@ from plait.experiments.shard_files import shard_bytes
 from plait.paper import find_experiment
 from plait.report import folder_report, html_text, print_report, update_pages
 from plait.report.document import ClaimVerdict, Column, Entry, Lines, Report, Section, Table, Verdicts
-from plait.report.markdown import inert, markdown_text
+from plait.report.printed import inert, markdown_text
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>\n[end]: #\n[table: fig6 results]: #\n<!-- end --><!-- value: x -->"

@@ -12,10 +12,9 @@ from plait.findings.evidence import Evidence, StoredRows
 from plait.paper import FIGURES
 from plait.paper import wide_models as wide
 from plait.report.document import Lines, Table
-from plait.report.folder_results import FolderResults
 from plait.report.length_answer import length_answer
-from plait.report.markdown import markdown_text
-from plait.report.page_blocks import answer_blocks
+from plait.report.page_blocks import FolderResults, answer_blocks
+from plait.report.printed import markdown_text
 from plait.report.proportion_answer import proportion_answer
 
 LENGTHS = (100, 190, 1_600)

@@ -18,10 +18,10 @@ from plait.experiments.runner import plait_train
 from plait.experiments.saved_models import saving_train
 from plait.random import SELECT
 from plait.tasks import AssociativeRecall
-from plait.training import Display, Run, Train, display, log_to, logs, train
+from plait.training import Display, Run, Train, log_to, logs, train, watching
 from plait.training.evaluate import accuracy_counts
 from plait.training.identity import member_id
-from plait.training.moment import Moment
+from plait.training.watching import Moment
 
 RUN = Run(
     task=AssociativeRecall(n_words=4),
@@ -137,7 +137,7 @@ class Time:
 
     def __init__(self, monkeypatch, each):
         self.now, self.each = 0.0, each
-        monkeypatch.setattr(display.time, "monotonic", self.read)
+        monkeypatch.setattr(watching.time, "monotonic", self.read)
 
     def read(self):
         self.now += self.each
@@ -203,12 +203,12 @@ def test_a_notebook_s_curves_are_the_losses():
         run=RUN, members=(RUN.train,) * 2, step=20, steps=40, loss_steps=(1, 10, 20), seconds=1.0,
         curves=((2.0, 1.0, 0.5), (4.0, math.nan, 3.0)), steps_per_second=20.0, _measure=lambda _: (0.0, 0.0),
     )  # fmt: skip
-    first, second = ElementTree.fromstring(svg(display.loss_curves(moment, width=80, height=8))).iter(
+    first, second = ElementTree.fromstring(svg(watching.loss_curves(moment, width=80, height=8))).iter(
         "polyline"
     )
     assert first.get("points") == "2.0,4.0 20.0,6.0 40.0,7.0"
     assert second.get("points") == "2.0,0.0 40.0,2.0"
-    assert display.loss_curves(replace(moment, curves=((math.nan,) * 3,))) == ""
+    assert watching.loss_curves(replace(moment, curves=((math.nan,) * 3,))) == ""
 
 
 def test_nothing_is_shown_unless_asked_for(capsys):

@@ -18,7 +18,7 @@ from plait.theory.recurrent import table_state_bits
 from plait.theory.table import printed_row
 
 if TYPE_CHECKING:
-    from plait.memory.built import Cost
+    from plait.memory.report import BuiltCost
 
 WIDEST_REGISTER = 12
 """Bits of a register beyond which no layout is looked for; float32 carries eight (theory-constructions.md, 7.7)."""
@@ -42,7 +42,7 @@ class Proved:
     pattern: str
     proved: bool
     success: float
-    cost: "Cost"
+    cost: "BuiltCost"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,10 +147,10 @@ KEPT = Path(__file__).with_name("hybrids.json")
 @cache
 def kept_hybrids() -> Mapping[str, Proved]:
     """Those of the file, by `key_of`."""
-    from plait.memory.built import Cost
+    from plait.memory.report import BuiltCost
 
     document: Any = read_json(KEPT)
-    return {key: Proved(**row | {"cost": Cost(**row["cost"])}) for key, row in document.items()}
+    return {key: Proved(**row | {"cost": BuiltCost(**row["cost"])}) for key, row in document.items()}
 
 
 def key_of(task: Task, seq_len: int) -> str:

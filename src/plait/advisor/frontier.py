@@ -11,8 +11,7 @@ from fractions import Fraction
 from math import ceil
 
 from plait.memory import Architecture, architecture_of
-from plait.memory.block import AnyLayer, Block, Cached
-from plait.memory.side_by_side import SideBySide
+from plait.memory.block import AnyLayer, Block, Cached, SideBySide
 from plait.model import HybridConfig
 from plait.theory import FrontierPoint
 

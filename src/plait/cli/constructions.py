@@ -138,7 +138,7 @@ def _print_plan(plan: "Plan", folder: Path) -> None:
 
 def _print_layouts(rows: Sequence[Mapping[str, Any]]) -> None:
     """The layouts that no other beats, each with the precision that its proof needs."""
-    from plait.report.tradeoff import TYPES, unbeaten
+    from plait.report.construction_costs import TYPES, unbeaten
 
     columns = ("layout", "pattern", "width", "parameters", "logit_gap", "precision_bits", *TYPES)
     best = unbeaten(rows)
@@ -246,7 +246,7 @@ def explain_command(
         from plait.files import write_whole
         from plait.report import svg_text
         from plait.report.inside import inside
-        from plait.report.pass_diagram import pass_diagram
+        from plait.report.pass_drawings import pass_diagram
 
         write_whole(output, svg_text(pass_diagram(inside(model, row)), name="pass").encode())
         document |= {"picture": str(output)}

@@ -115,7 +115,7 @@ def train_and_report(places: Sequence[Place], training: Training, *, json: bool)
     """Each figure as soon as it is trained; where all are trained together, behind that."""
     from plait.experiments import Store
     from plait.report import Report, print_report
-    from plait.report.proved import headline_sections
+    from plait.report.headline import headline_sections
 
     documents: list[Mapping[str, Any]] = []
     together = (places,) if training.gpus is not None else tuple((place,) for place in places)
@@ -138,7 +138,7 @@ def train_and_report(places: Sequence[Place], training: Training, *, json: bool)
 def _reported(place: Place, *, json: bool) -> Mapping[str, Any]:
     """Write the figure's page, print it unless JSON is wanted, and give its document."""
     from plait.report import print_report, write_html
-    from plait.report.html import write_figures
+    from plait.report.printed import write_figures
 
     full, brief = _reports(place)
     page, figures = write_html(full, place.pages / REPORT), write_figures(full, place.pages)
@@ -155,10 +155,9 @@ def _reports(place: Place) -> "tuple[Report, Report]":
     """For the page, and for the terminal, which was told before training what is proved."""
     from plait.experiments import Store
     from plait.report import experiment_report
-    from plait.report.beside import beside_sections
     from plait.report.ceilings import ceiling_sections
     from plait.report.frontier import frontier_sections
-    from plait.report.proved import headline_sections
+    from plait.report.headline import beside_sections, headline_sections
 
     whole, store = place.asked.figure.experiment, Store(place.results)
     rows, evaluations = store.read(), store.read_evaluations()
@@ -184,7 +183,7 @@ def print_forecasts(places: Sequence[Place], *, device: str, json: bool) -> None
 
 def _forecast(place: Place, *, device: str, json: bool) -> Mapping[str, Any]:
     from plait.experiments.forecast import forecast
-    from plait.training.display import duration
+    from plait.training.watching import duration
 
     found = forecast(place.asked.part, place.results, device=device)
     counts = {"members": found.members, "stored": found.stored, "seconds": found.seconds}
@@ -203,7 +202,7 @@ def draw(name: str, folder: Path, *, json: bool) -> None:
     """The page of a construction: nothing is trained."""
     from plait.report import print_report, write_html
     from plait.report.constructed import construction_report
-    from plait.report.html import write_figures
+    from plait.report.printed import write_figures
 
     found = construction_report(name)
     page, figures = write_html(found, folder / REPORT), write_figures(found, folder)

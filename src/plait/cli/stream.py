@@ -20,7 +20,7 @@ from plait.cli.values import parse_fields
 
 if TYPE_CHECKING:
     from plait.model import HybridLM
-    from plait.model.streaming import Answer, StreamReader
+    from plait.model.compiled import Answer, StreamReader
     from plait.tasks.streamed import StreamedScores
 
 CHUNK_BYTES = 2**16
@@ -63,7 +63,7 @@ def stream(
     echo "a 5' b c d e f g" | plait stream my-model --task selective-copying
     """
     from plait.model import load
-    from plait.model.streaming import StreamReader
+    from plait.model.compiled import StreamReader
     from plait.tasks import parse_task
     from plait.tasks.streamed import StreamedScores
     from plait.training.machine import resolve_device

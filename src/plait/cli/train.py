@@ -229,7 +229,7 @@ def _trained(
     from plait.experiments import LiveProgress, run_experiment
     from plait.experiments.runner import plait_train
     from plait.experiments.saved_models import check_models, saving_train
-    from plait.training.moment import together
+    from plait.training.watching import together
 
     if save_models:
         check_models(folder, experiment.expand())

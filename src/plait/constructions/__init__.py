@@ -1,7 +1,7 @@
 """Hybrids whose weights are set by hand, each with its proof (docs/theory-constructions.md, section 6 and 7)."""
 
 from plait.constructions.copying import CopyingLayout
-from plait.constructions.cost import Cost, cost
+from plait.constructions.cost import cost
 from plait.constructions.explain import Explanation, explain
 from plait.constructions.files import describe, load, load_plan, plan_from_json, save
 from plait.constructions.lemmas import STATEMENTS, LemmaCheck, check_lemma, check_lemmas
@@ -21,7 +21,6 @@ from plait.constructions.trace import Trace, attention, logit_gaps, trace
 __all__ = [
     "STATEMENTS",
     "CopyingLayout",
-    "Cost",
     "Explanation",
     "LemmaCheck",
     "Margins",

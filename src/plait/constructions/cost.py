@@ -14,20 +14,20 @@ from plait.constructions.recall_long import LongRecallPlan
 from plait.constructions.recall_short import ShortRecallPlan
 from plait.kernels.common.plain import wide
 from plait.memory import count
-from plait.memory.built import Cost
+from plait.memory.report import BuiltCost
 
 
-def cost(plan: Plan, seq_len: int | None = None) -> Cost:
+def cost(plan: Plan, seq_len: int | None = None) -> BuiltCost:
     """The closed forms; `seq_len` None for any length beyond the windows."""
     return _closed_form(plan, seq_len)
 
 
 @singledispatch
-def _closed_form(plan: Plan, seq_len: int | None) -> Cost:
+def _closed_form(plan: Plan, seq_len: int | None) -> BuiltCost:
     config = plan.config()
     layers = list(zip(config.layers, config.layer_specs(), strict=True))
     held = count(config, seq_len or plan.seq_len, plan.dtype)
-    return Cost(
+    return BuiltCost(
         width=config.d_model,
         states_in_use=held.ssm_state,
         mlp_units=sum(spec.d_mlp for name, spec in layers if name == "TF"),
@@ -40,7 +40,7 @@ def _closed_form(plan: Plan, seq_len: int | None) -> Cost:
 
 
 @_closed_form.register
-def _(plan: CopyingPlan, seq_len: int | None) -> Cost:
+def _(plan: CopyingPlan, seq_len: int | None) -> BuiltCost:
     """d = 2 + b + 2F and 4F + 2 channels: a pair a control coordinate, the flag and the constant."""
     n_frequencies = plan.layout.n_frequencies
     return _cost(
@@ -56,13 +56,13 @@ def _(plan: CopyingPlan, seq_len: int | None) -> Cost:
 
 
 @_closed_form.register
-def _(plan: LinePlan, seq_len: int | None) -> Cost:
+def _(plan: LinePlan, seq_len: int | None) -> BuiltCost:
     held = (max(plan.task.numbers),)
     return _cost(plan, d=4, channels=1, in_use=1, taps=1, mlps=(0,), held=held, seq_len=seq_len)
 
 
 @_closed_form.register
-def _(plan: ShortRecallPlan, seq_len: int | None) -> Cost:
+def _(plan: ShortRecallPlan, seq_len: int | None) -> BuiltCost:
     """d = 3n + 3; two channels a signal of the previous token, one a decay, the flag and the constant."""
     n, decays = plan.register.width, len(plan.register.decays)
     return _cost(
@@ -78,7 +78,7 @@ def _(plan: ShortRecallPlan, seq_len: int | None) -> Cost:
 
 
 @_closed_form.register
-def _(plan: LongRecallPlan, seq_len: int | None) -> Cost:
+def _(plan: LongRecallPlan, seq_len: int | None) -> BuiltCost:
     """d = 3b + 4; a channel a decay, the flag and the constant; 2 (W - 1) units."""
     decays = len(plan.register.decays)
     return _cost(
@@ -103,7 +103,7 @@ def _cost(
     mlps: tuple[int, ...],
     held: tuple[int, ...],
     seq_len: int | None,
-) -> Cost:
+) -> BuiltCost:
     vocab_size = plan.config().vocab_size
     assert vocab_size is not None
     # A norm; of a channel in_proj 2d, out_proj d, taps and their bias, x_proj 3, dt_proj 2, A_log and D.
@@ -113,7 +113,7 @@ def _cost(
     kv_cache = 2 * d * sum(positions if seq_len is None else min(positions, seq_len) for positions in held)
     tail = channels * (taps - 1)
     stored, scanned = (torch.finfo(dtype).bits for dtype in (plan.dtype, wide(plan.dtype)))
-    return Cost(
+    return BuiltCost(
         width=d,
         states_in_use=in_use,
         mlp_units=sum(mlps),

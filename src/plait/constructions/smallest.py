@@ -164,7 +164,7 @@ LENGTHS = (50, 100, 1_000, 10_000, 100_000)
 def growth(dtype: torch.dtype = torch.float64) -> list[Mapping[str, Any]]:
     """Costs of the default layouts, one quantity varied at a time from the experiments' sizes.
 
-    Columns: construction, varied, value, then those of `Cost` at that length (100 tokens where it is not varied).
+    Columns: construction, varied, value, then those of `BuiltCost` at that length (100 tokens where it is not varied).
     """
     rows: list[Mapping[str, Any]] = []
     for varied, value, seq_len, plan in _plans(dtype):

@@ -36,8 +36,8 @@ from plait.experiments.runner import (
     rows_of_experiment,
     train_all,
 )
+from plait.experiments.shards import Unwatched, Watch
 from plait.experiments.spec import Experiment
-from plait.experiments.watch import Unwatched, Watch
 from plait.training.machine import resolve_device
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"

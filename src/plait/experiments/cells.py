@@ -13,8 +13,7 @@ from plait.experiments.fields import get_field
 from plait.experiments.schema import evaluation_id
 from plait.experiments.spec import Experiment
 from plait.tasks import task_to_json
-from plait.training.evaluation import Evaluation
-from plait.training.run import Run
+from plait.training.run import Evaluation, Run
 
 
 def cells(experiment: Experiment, rows: pl.DataFrame) -> tuple[Cell, ...]:

@@ -12,9 +12,8 @@ from plait.experiments.folder import CHECKPOINTS, StoreError, in_use
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, Stopped
 from plait.experiments.runner import POLL_SECONDS, keep, trained
 from plait.experiments.saved_models import check_models, model_folder
-from plait.experiments.shards import Shard
+from plait.experiments.shards import Shard, Unwatched, Watch
 from plait.experiments.store import Store
-from plait.experiments.watch import Unwatched, Watch
 from plait.training.run import Run
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from plait.experiments.fields import cell_label
 from plait.experiments.notes import settings_of, shards_said
 from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment
-from plait.training.display import duration
-from plait.training.moment import Moment
+from plait.training.watching import Moment, duration
 
 SECONDS_A_LINE, SECONDS_A_WAITING_LINE, SECONDS_A_LOOK = 10.0, 5.0, 2.0
 """Between the lines that say how far it is, where no terminal shows a bar; between two accuracies, where one does."""

@@ -16,15 +16,13 @@ import polars as pl
 from plait.experiments.folder import StoreError, writing
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, code_notes, shards_said, stopped
 from plait.experiments.schema import MeasurableShard, evaluation_rows, rows_of, wanted_evaluations
-from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan_shards
+from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, Unwatched, Watch, plan_shards
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
-from plait.experiments.watch import Unwatched, Watch
-from plait.training.evaluation import Evaluation
 from plait.training.identity import member_id
 from plait.training.machine import resolve_device
-from plait.training.moment import Callback
-from plait.training.run import Run
+from plait.training.run import Evaluation, Run
+from plait.training.watching import Callback
 
 
 @dataclass(frozen=True, kw_only=True)

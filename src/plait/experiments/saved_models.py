@@ -14,7 +14,7 @@ from plait.experiments.folder import MODELS, StoreError, in_use
 from plait.experiments.store import Store
 from plait.training import Result, Run, train
 from plait.training.identity import member_id
-from plait.training.moment import Callback
+from plait.training.watching import Callback
 
 
 def model_folder(folder: str | os.PathLike[str], member: str) -> Path:

@@ -13,7 +13,6 @@ from plait.experiments.named_task import named_task
 from plait.experiments.shards import Shard
 from plait.model import HybridConfig
 from plait.tasks import task_from_json
-from plait.training.evaluation import Evaluation, Measured
 from plait.training.identity import (
     NUMERICS,
     canonical_json,
@@ -23,7 +22,7 @@ from plait.training.identity import (
     member_id,
     stored_own_names,
 )
-from plait.training.run import Run, Train
+from plait.training.run import Evaluation, Measured, Run, Train
 from plait.training.start import Start
 
 SCHEMA_VERSION = 5

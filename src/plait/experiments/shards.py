@@ -1,14 +1,17 @@
 """Shards: what one ensemble trains in one go, and what is stored as one file.
 
 A shard is a rectangle, learning rates x seeds, of one cell. Cells are cut into shards before anything is
-known of what is stored, so that an interrupted sweep is cut the same way again and finds its checkpoints.
+known of what is stored, so that an interrupted sweep is cut the same way again and finds its checkpoints. Who looks on
+while an experiment is trained is told of each.
 """
 
 import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Protocol, TypeVar
+
+import polars as pl
 
 from plait.training.engines import engine_for
 from plait.training.identity import canonical_json, identifying, member_id, parts_json, shard_id
@@ -130,3 +133,36 @@ def _even_chunks(values: Sequence[_Value], most: int) -> list[Sequence[_Value]]:
     n_chunks = -(-len(values) // most)
     edges = [round(i * len(values) / n_chunks) for i in range(n_chunks + 1)]
     return [values[a:b] for a, b in itertools.pairwise(edges)]
+
+
+class Watch(Protocol):
+    """Is told how an experiment goes on."""
+
+    def planned(self, shards: Sequence[Shard]) -> None:
+        """These shards make the experiment."""
+
+    def noted(self, line: str) -> None:
+        """Something that the user should know before it is trained."""
+
+    def began(self, shard: Shard, part: Shard) -> None:
+        """A planned shard is being trained, or the part of it that is not stored yet."""
+
+    def advanced(self, steps: int, losses: Sequence[float]) -> None:
+        """So many model-steps of that part are made, in all its members together."""
+
+    def finished(self, shard: Shard, rows: pl.DataFrame | None) -> None:
+        """A planned shard is stored; `rows` are those trained now, None if it was stored before."""
+
+    def waiting(self, shards: int) -> None:
+        """What is left, so many shards, is in the hands of other processes."""
+
+
+class Unwatched:
+    """Says nothing."""
+
+    def planned(self, shards: Sequence[Shard]) -> None: ...
+    def noted(self, line: str) -> None: ...
+    def began(self, shard: Shard, part: Shard) -> None: ...
+    def advanced(self, steps: int, losses: Sequence[float]) -> None: ...
+    def finished(self, shard: Shard, rows: pl.DataFrame | None) -> None: ...
+    def waiting(self, shards: int) -> None: ...

@@ -26,9 +26,8 @@ from plait.experiments.settings import KEPT, Setting
 from plait.experiments.view import View
 from plait.layers.registry import layer_class
 from plait.tasks import task_to_json
-from plait.training.evaluation import Evaluation
 from plait.training.identity import member_ids
-from plait.training.run import Run, Train
+from plait.training.run import Evaluation, Run, Train
 
 SWEPT = ("train.lr", "train.seed")
 """What may differ among the members of one ensemble."""

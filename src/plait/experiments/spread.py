@@ -25,12 +25,11 @@ from plait.experiments.runner import (
     rows_of_experiment,
     trained,
 )
-from plait.experiments.shards import Shard
+from plait.experiments.shards import Shard, Unwatched, Watch
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
-from plait.experiments.watch import Unwatched, Watch
-from plait.training.evaluation import Evaluation
 from plait.training.machine import resolve_device
+from plait.training.run import Evaluation
 
 CONNECT_SECONDS = 10.0
 

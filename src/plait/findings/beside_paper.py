@@ -24,7 +24,7 @@ from plait.experiments.bootstrap import SAMPLES, Interval, interval_of
 from plait.experiments.ratio import ratio_samples
 from plait.experiments.settings import AS_RUN, BARE, DROPPED, KEPT, Setting
 from plait.findings.evidence import Evidence, StoredRows
-from plait.findings.reported import Reference
+from plait.findings.figure import Reference
 
 MEANT = 1.15
 """Sizes that differ by no larger factor are taken for the same."""

@@ -7,12 +7,22 @@
 A claim without a number (an order) is reproduced where every interval excludes the opposite and 0 itself, and in
 direction only where the means alone do; what is shown as 0.000 counts as 0. A claim about several patterns is in
 direction only where some of them show it. It is open where what decides it is not trained.
+
+Each verdict is judged at 95% by itself, so that of many claims without anything to them some would pass: `all_right`
+and `few_false` say which stay if all are to be right together, or few of them false. Sources: S. Holm, Scandinavian
+Journal of Statistics 6 (1979) 65-70; Y. Benjamini and Y. Hochberg, Journal of the Royal Statistical Society B 57
+(1995) 289-300, which also holds where the statistics lean the same way, as claims about one rival do.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeVar
 
+from plait.experiments import Cell, cell_label
+from plait.experiments.bootstrap import CONFIDENCE
 from plait.findings.evidence import Evidence
 from plait.findings.words import above_zero
 
@@ -100,3 +110,104 @@ def shown_by(outcomes: Sequence[Outcome]) -> Outcome:
     if all(outcome is Outcome.REPRODUCED for outcome in outcomes):
         return Outcome.REPRODUCED
     return Outcome.DIRECTION if Outcome.REPRODUCED in outcomes else Outcome.NOT
+
+
+OPEN = Outcome.OPEN.value
+
+MOST_LABELS = 6
+
+
+def protocol_lines(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """How many seeds, how many of them at every rate, and which rates each model has, models alike together."""
+    groups: dict[tuple[int, int, tuple[float, ...]], dict[str, None]] = {}
+    for cell in cells:
+        settings = {path: value for path, value in cell.settings.items() if not path.startswith("test.")}
+        trained = len(cell.seeds), len(cell.complete_seeds), cell.lrs
+        groups.setdefault(trained, {})[cell_label(settings)] = None
+    lines = []
+    for (n_seeds, n_complete, lrs), labels in groups.items():
+        few = f": {', '.join(labels)}" if len(groups) > 1 and len(labels) <= MOST_LABELS else ""
+        models = f"{len(labels)} model{'' if len(labels) == 1 else 's'}"
+        seeds = f"{n_seeds} seed{'' if n_seeds == 1 else 's'}"
+        seeds += f" ({n_complete} of them at every rate)" if n_complete < n_seeds else ""
+        lines.append(f"{models} with {seeds} at {_rates_text(lrs)}{few}")
+    return tuple(lines)
+
+
+def judged(claim: Claim, found: Evidence) -> Finding | None:
+    """The claim's finding, computed once for what is stored."""
+    if claim.statement not in found.remembered:
+        found.remembered[claim.statement] = claim.judge(found)
+    return found.remembered[claim.statement]
+
+
+def _rates_text(lrs: Sequence[float]) -> str:
+    """A rate stands once for every setting that has it."""
+    rates = tuple(dict.fromkeys(lrs))
+    settings = f", {len(lrs)} with those of each setting" if len(rates) < len(lrs) else ""
+    if len(rates) > 3:
+        return f"{len(rates)} learning rates from {rates[0]:g} to {rates[-1]:g}{settings}"
+    return f"learning rate{'' if len(rates) == 1 else 's'} {', '.join(f'{lr:g}' for lr in rates)}{settings}"
+
+
+def claim_text(claim: Claim) -> str:
+    """The claim with what others have, a sentence: `SSM-TF copies from .. on (paper 0.999; independent rerun ..).`"""
+    given = [f"paper {claim.paper}"] if claim.paper != "-" else []
+    given += [f"independent rerun {claim.rerun}"] if claim.rerun != "-" else []
+    beside = f" ({'; '.join(given)})" if given else ""
+    return f"{claim.statement}{beside}."
+
+
+def found_text(finding: Finding | None) -> str:
+    """Our numbers and what made them so, a sentence; that the rows are missing, where they are."""
+    if finding is None:
+        return "What decides it is not trained."
+    why = f": {finding.why}" if finding.why else ""
+    rates = f"; learning rates {finding.rates}" if finding.rates and re.search(r"\d", finding.rates) else ""
+    trained = f"; {finding.trained}" if finding.trained else ""
+    return f"Ours: {finding.ours}{why}{rates}{trained}."
+
+
+_ANSWERS = MappingProxyType(
+    {Outcome.REPRODUCED: "holds", Outcome.DIRECTION: "holds in part", Outcome.NOT: "does not hold"}
+)
+"""In part: in the means alone, or in some of several cases."""
+
+
+def outcome_text(finding: Finding | None, *, own: bool = False) -> str:
+    """The verdict in a word or a few; nothing where none is given.
+
+    Args:
+        own: on a statement of our own, where nothing is there to be reproduced: whether it holds.
+    """
+    if finding is None:
+        return OPEN
+    if finding.outcome is Outcome.OWN:
+        return ""
+    return _ANSWERS.get(finding.outcome, OPEN) if own else finding.outcome.value
+
+
+LEVEL = 1 - CONFIDENCE
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def all_right(p_values: Mapping[Name, float], *, level: float = LEVEL) -> tuple[Name, ...]:
+    """The claims that pass with a chance of at most `level` that any of them is false (Holm), least p first."""
+    kept: list[Name] = []
+    for place, (name, p) in enumerate(_ascending(p_values)):
+        if p > level / (len(p_values) - place):
+            break
+        kept.append(name)
+    return tuple(kept)
+
+
+def few_false(p_values: Mapping[Name, float], *, level: float = LEVEL) -> tuple[Name, ...]:
+    """The claims that pass with an expected share of at most `level` false ones (Benjamini and Hochberg)."""
+    ordered = _ascending(p_values)
+    passed = [place for place, (_, p) in enumerate(ordered) if p <= level * (place + 1) / len(ordered)]
+    return tuple(name for name, _ in ordered[: max(passed, default=-1) + 1])
+
+
+def _ascending(p_values: Mapping[Name, float]) -> list[tuple[Name, float]]:
+    return sorted(p_values.items(), key=lambda entry: entry[1])

@@ -5,21 +5,126 @@
         claims=(Claim(statement="MINE is above TF-TF", judge=ahead({PATTERN: "MINE"}, ({PATTERN: "TF-TF"},))),),
     )
 
-Such a value in any module is reproduced as `plait reproduce module:FIG`.
+Such a value in any module is reproduced as `plait reproduce module:FIG`. A reading of it takes the same claims in one
+setting of the experiment, or with each model in the one that suits it best.
 """
 
+import math
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+import numpy as np
+
+from plait.checks import unknown
 from plait.experiments import Experiment
-from plait.experiments.settings import SETTINGS
+from plait.experiments.cell import at_its_best
+from plait.experiments.ratio import accuracy_crossing
+from plait.experiments.settings import AS_RUN, BEST, KEPT, SETTINGS, Setting
 from plait.experiments.spec import OUTLINE, Outline
 from plait.findings.claims import Claim
 from plait.findings.evidence import Evidence, StoredRows
-from plait.findings.readings import AS_TRAINED, Reading, read
-from plait.findings.reported import Reference, ReferenceRatio
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Somebody's mean accuracy for one pattern; `interval` is a 95% interval where one was given."""
+
+    pattern: str
+    parameters: int
+    accuracy: float
+    source: str
+    interval: tuple[float, float] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceRatio:
+    """The smallest pure model whose mean reached `accuracy`, over the smallest hybrid, as reported.
+
+    Widths are not interpolated; a parameter count is None where only the ratio was given.
+    """
+
+    pure: str
+    accuracy: float
+    ratio: float
+    source: str
+    pure_parameters: int | None = None
+    hybrid_parameters: int | None = None
+
+
+def nearest(
+    references: Sequence[Reference], *, pattern: str, parameters: int, factor: float = 1.3
+) -> Reference | None:
+    """The reference of that pattern with the nearest parameter count, if within a factor of `factor`."""
+    of_pattern = [reference for reference in references if reference.pattern == pattern]
+    if not of_pattern:
+        return None
+    found = min(of_pattern, key=lambda reference: abs(math.log(reference.parameters / parameters)))
+    return found if abs(math.log(found.parameters / parameters)) <= math.log(factor) else None
+
+
+def ratio_between(
+    references: Sequence[Reference], accuracy: float, *, pure: Sequence[str], hybrid: str
+) -> float:
+    """Pure over hybrid parameters for an accuracy, read as ours are: linear in log parameters between the points."""
+    return min(_reaching(references, pattern, accuracy) for pattern in pure) / _reaching(
+        references, hybrid, accuracy
+    )
+
+
+def _reaching(references: Sequence[Reference], pattern: str, accuracy: float) -> float:
+    points = sorted((r.parameters, r.accuracy) for r in references if r.pattern == pattern)
+    found = accuracy_crossing([size for size, _ in points], np.array([mean for _, mean in points]), accuracy)
+    return found.low if found.low == found.high else math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Which of the trained models a claim is read from.
+
+    Args:
+        name: as in the name of a file.
+        title: a few words for a table's head.
+        settings: of the experiment; of several each model takes the one with the best mean on separate sequences.
+            Empty for the experiment's own.
+    """
+
+    name: str
+    title: str
+    settings: tuple[Setting, ...] = ()
+
+    def experiments(self, experiment: Experiment) -> tuple[Experiment, ...]:
+        """The experiment in each of the settings."""
+        return tuple(experiment.in_setting(setting) for setting in self.settings) or (experiment,)
+
+
+AS_TRAINED = Reading(name="trained", title="ours")
+AS_IT_WAS_RUN = Reading(name="as-run", title=AS_RUN.title, settings=(AS_RUN,))
+AT_ITS_BEST = Reading(name="best", title="each model at its best", settings=BEST)
+STEPS_KEPT = Reading(name="kept", title=KEPT.title, settings=(KEPT,))
+
+READINGS = (AS_IT_WAS_RUN, AT_ITS_BEST, STEPS_KEPT)
+
+
+def find_reading(name: str) -> Reading:
+    """Raises:
+    ValueError: no reading of that name; the message lists the known ones and the nearest.
+    """
+    known = {reading.name: reading for reading in (*READINGS, AS_TRAINED)}
+    if name not in known:
+        raise ValueError(unknown("reading", name, known))
+    return known[name]
+
+
+def read(experiment: Experiment, stored: StoredRows, reading: Reading = AS_TRAINED) -> Evidence:
+    """What is stored of the experiment in this reading."""
+    each = reading.experiments(experiment)
+    placed = [stored.placed(one) for one in each]
+    places = sorted(set().union(*placed))
+    cells = tuple(at_its_best([found[place] for found in placed if place in found]) for place in places)
+    return Evidence(experiment=each[0], forms=each, cells=cells, stored=stored)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Parts of a layer as numbers: what each stores, multiplies with every token, and remembers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 from plait.memory.formats import OWN, VLLM, Number, Storage, bits_of, whole_bytes
@@ -248,3 +248,28 @@ class Layer:
 def norm(d: int, n: int = 1, *, bias: bool = False) -> Block:
     """`n` RMSNorms of width `d`, or LayerNorms if they have a bias."""
     return Block(part="norm", weights=n * d * (2 if bias else 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideBySide:
+    """Attributes:
+    kind: the layer's name in the pattern.
+    sides: what stands side by side.
+    """
+
+    kind: str
+    sides: tuple[AnyLayer, ...]
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(
+            replace(block, side=place) for place, side in enumerate(self.sides) for block in side.blocks
+        )
+
+    def memory(self, index: int, *, cached: Cached, dtype: str) -> LayerMemory:
+        """The sums over the sides."""
+        held = [side.memory(index, cached=cached, dtype=dtype) for side in self.sides]
+        counts = [field.name for field in fields(LayerMemory) if field.name not in ("index", "kind")]
+        return LayerMemory(
+            index=index, kind=self.kind, **{name: sum(getattr(one, name) for one in held) for name in counts}
+        )

@@ -132,7 +132,7 @@ def plait_layer(name: str, spec: LayerSpec) -> AnyLayer:
 def _side_by_side(name: str, layers: tuple[AnyLayer, ...]) -> AnyLayer:
     """Layers that stand side by side: one layer of all their parts, where each has formulas."""
     if not all(isinstance(layer, Layer) for layer in layers):
-        from plait.memory.side_by_side import SideBySide
+        from plait.memory.block import SideBySide
 
         return SideBySide(kind=name, sides=layers)
     blocks = (replace(block, side=place) for place, layer in enumerate(layers) for block in layer.blocks)

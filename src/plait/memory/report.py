@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from plait.checks import check_integer, shortened
 from plait.memory.formats import PLAIN, Number, bits_of, long_name, whole_bytes
@@ -193,3 +194,31 @@ def _runs(layers: tuple[LayerMemory, ...]) -> list[tuple[int, int]]:
         else:
             runs.append((i, i))
     return runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltCost:
+    """Scalars of one model, and of its working memory for one sequence of `seq_len` tokens.
+
+    Args:
+        width: channels of the residual stream.
+        states_in_use: recurrent states that are ever written.
+        mlp_units: hidden units of all MLPs.
+        parameters: weights, the tied embedding once.
+        ssm_state: recurrent states held.
+        conv_tail: inputs that convolutions hold.
+        kv_cache: keys and values that attention holds.
+        state_bits: all of these in bits: recurrent states in float32 at least, the rest in the model's type.
+    """
+
+    width: int
+    states_in_use: int
+    mlp_units: int
+    parameters: int
+    ssm_state: int
+    conv_tail: int
+    kv_cache: int
+    state_bits: int
+
+    def to_json(self) -> Mapping[str, Any]:
+        return asdict(self)

@@ -1,5 +1,5 @@
 """The compiled part: one shared library, built on first use where a C++ compiler is at hand, and Triton's kernels."""
 
-from plait.native import gpu, library
+from plait.native import library
 
-__all__ = ["gpu", "library"]
+__all__ = ["library"]

@@ -1,15 +1,29 @@
-"""Load the C++ of this package, built on first use (`plait.native.build`).
+"""Load the C++ of this package, built on first use (`plait.native.build`), and whether Triton's kernels can be used.
 
-Nothing happens at import. Without a compiler `load()` returns None, says so once in one line, and callers take their
-plain PyTorch path. `PLAIT_NATIVE=0` in the environment turns the compiled part off.
+Nothing happens at import. Without a compiler `load_library()` returns None, says so once in one line, and callers take
+their plain PyTorch path. `PLAIT_NATIVE=0` in the environment turns the compiled part off. Triton, which compiles the
+GPU kernels, is imported by those kernels alone.
 """
+
+from __future__ import annotations
 
 import ctypes
 import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plait.deferred import deferred
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = deferred("torch")
+
 
 POINTER, INTEGER, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
@@ -88,3 +102,19 @@ def turned_off() -> bool:
 def available() -> bool:
     """Whether the compiled kernels can be used here (builds them if they are not built yet)."""
     return load_library() is not None
+
+
+@functools.cache
+def has_triton() -> bool:
+    """Whether Triton is installed (PyTorch's CUDA builds bring it)."""
+    return find_spec("triton") is not None
+
+
+def triton_takes(*tensors: Tensor, dtypes: tuple[torch.dtype, ...] | None = None) -> bool:
+    """Whether the Triton kernels can take these tensors: of one of these types (None: float32), all on
+    the current CUDA device."""
+    first = tensors[0]
+    if not (first.is_cuda and first.dtype in (dtypes or (torch.float32,)) and has_triton()):
+        return False
+    here = first.device.index in (None, torch.cuda.current_device())
+    return here and all(t.dtype == first.dtype and t.device == first.device for t in tensors)

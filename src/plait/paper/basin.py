@@ -16,9 +16,8 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
-from plait.findings.figure import Figure
+from plait.findings.figure import AS_TRAINED, Figure
 from plait.findings.judges import trained_values
-from plait.findings.readings import AS_TRAINED
 from plait.findings.trends import of_task
 from plait.findings.words import bracketed, decimals
 from plait.model import HybridConfig, HybridLM

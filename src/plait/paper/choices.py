@@ -9,10 +9,9 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
-from plait.findings.figure import Figure
+from plait.findings.figure import AS_TRAINED, Figure
 from plait.findings.judges import trained_values
 from plait.findings.members import setting_ratios
-from plait.findings.readings import AS_TRAINED
 from plait.findings.words import ratio_text, span_text
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall, SelectiveCopying, Task

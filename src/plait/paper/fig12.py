@@ -9,8 +9,7 @@ from typing import Any
 from plait.experiments.spec import Experiment, Key
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
-from plait.findings.readings import READINGS
+from plait.findings.figure import READINGS, Figure
 from plait.findings.trends import fewer_is_better, no_trend
 from plait.model import HybridConfig
 from plait.paper.grids import ATTENTION, COPYING_WINDOW, HYBRID, OTHER, PROTOCOL, QUICK_LRS, RECURRENT, SWEEP

@@ -3,9 +3,8 @@
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
+from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import PATTERN, ahead
-from plait.findings.readings import READINGS
 from plait.paper.grids import (
     ATTENTION,
     COPYING_WINDOW,

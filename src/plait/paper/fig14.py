@@ -6,9 +6,8 @@ The paper's axis begins at 0; a window of 1, which reads only the present, is th
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
+from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import larger_windows_hurt, model
-from plait.findings.readings import READINGS
 from plait.paper.grids import ATTENTION, HYBRID, OTHER, PROTOCOL, SWEEP, two_layers
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run

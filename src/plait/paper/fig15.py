@@ -5,8 +5,7 @@ The paper's axis begins at 0; a window of 1, which reads only the present, is th
 
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
-from plait.findings.figure import Figure
-from plait.findings.readings import READINGS
+from plait.findings.figure import READINGS, Figure
 from plait.paper.fig14 import worse_with_larger_windows
 from plait.paper.grids import PROTOCOL, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall

@@ -2,8 +2,7 @@
 
 from plait.experiments.spec import Experiment
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
-from plait.findings.readings import READINGS
+from plait.findings.figure import READINGS, Figure
 from plait.findings.trends import dips
 from plait.model import HybridConfig
 from plait.paper.fig12 import VARIED, VIEWS, WIDTH

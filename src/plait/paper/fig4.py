@@ -6,10 +6,8 @@ Pure models are also trained at widths beyond the paper's, where they reach what
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
+from plait.findings.figure import READINGS, Figure, Reference, ratio_between
 from plait.findings.judges import PATTERN, ahead, model, ratio, reaches
-from plait.findings.readings import READINGS
-from plait.findings.reported import Reference, ratio_between
 from plait.paper.grids import (
     ATTENTION,
     COPYING_WINDOW,

@@ -3,8 +3,7 @@
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
-from plait.findings.readings import READINGS
+from plait.findings.figure import READINGS, Figure
 from plait.findings.trends import alone_past
 from plait.model import HybridConfig
 from plait.paper.grids import PROTOCOL, SWEEP

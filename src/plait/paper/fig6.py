@@ -3,10 +3,8 @@
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
+from plait.findings.figure import READINGS, Figure, Reference, ReferenceRatio, ratio_between
 from plait.findings.judges import PATTERN, ahead, gap, model, ratio, reaches
-from plait.findings.readings import READINGS
-from plait.findings.reported import Reference, ReferenceRatio, ratio_between
 from plait.paper.grids import (
     ATTENTION,
     HYBRID,

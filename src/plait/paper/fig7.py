@@ -5,9 +5,8 @@ from dataclasses import replace
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
+from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import near_one, stays_below
-from plait.findings.readings import READINGS
 from plait.paper.grids import (
     ATTENTION,
     HYBRID,

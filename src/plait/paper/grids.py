@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from plait.findings.reported import Reference, ReferenceRatio
+from plait.findings.figure import Reference, ReferenceRatio
 from plait.model import HybridConfig
 from plait.training.run import Train
 

@@ -11,9 +11,8 @@ are nearest to the hybrid's 2,192 and to 12,000:
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
+from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import ahead, model
-from plait.findings.readings import READINGS
 from plait.model import HybridConfig
 from plait.paper.fig4 import PAPER_POINTS, RERUN_POINTS, RERUN_RATIOS
 from plait.paper.grids import LR_GRID, SEEDS

@@ -8,10 +8,9 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
-from plait.findings.figure import Figure
+from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import training
 from plait.findings.members import leaner_ratios
-from plait.findings.readings import READINGS
 from plait.findings.words import ratio_text, span_text
 from plait.paper.grids import PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall

@@ -7,8 +7,7 @@ rotary positions on a quarter of the head, or none (`rotary_fraction` 0); recall
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
-from plait.findings.readings import READINGS
+from plait.findings.figure import READINGS, Figure
 from plait.findings.trends import falls_to_the_floor, far_from_training
 from plait.model import HybridConfig
 from plait.paper.fig5 import THREE_LAYERS
@@ -23,8 +22,7 @@ from plait.paper.grids import (
     SWEEP,
 )
 from plait.tasks import DecodingRecall, MultiKeyRecall, SelectiveCopying, Task
-from plait.training.evaluation import Evaluation
-from plait.training.run import Run
+from plait.training.run import Evaluation, Run
 
 LENGTHS = (100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800)
 TESTED_TOKENS = 102_400

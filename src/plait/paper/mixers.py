@@ -12,14 +12,12 @@ from types import MappingProxyType
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
-from plait.findings.figure import Figure
-from plait.findings.readings import AS_TRAINED
+from plait.findings.figure import AS_TRAINED, Figure
 from plait.paper.grids import ATTENTION, COPYING_WINDOW, LR_GRID, PROTOCOL, RECALL_WINDOW, two_layers
 from plait.paper.length import LENGTHS, TESTED_TOKENS
 from plait.paper.mixer_claims import above_both, keeps_over_lengths
 from plait.tasks import MQAR, DecodingRecall, MultiKeyRecall, SelectiveCopying, Task
-from plait.training.evaluation import Evaluation
-from plait.training.run import Run
+from plait.training.run import Evaluation, Run
 
 MIXERS = (
     *("SSM", "Mamba2", "GDN", "KDA", "DeltaNet", "GLA", "Retention", "RWKV7", "MLSTM", "RGLRU"),

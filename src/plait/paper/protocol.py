@@ -13,9 +13,13 @@ from plait.paper.fig5 import FIG5
 from plait.paper.fig6 import FIG6
 from plait.paper.fig7 import FIG7
 from plait.paper.grids import LR_GRID, PROTOCOL
-from plait.paper.program import (
+from plait.paper.protocol_small import (
     BIASES,
+    BLOCK_FACTS,
     PARAMETERS,
+    PROGRAM,
+    TEXT,
+    Fact,
     agreeing_sizes,
     attention_window,
     dropout_acts,
@@ -27,7 +31,6 @@ from plait.paper.program import (
     program_config,
     rate_factor,
 )
-from plait.paper.protocol_blocks import BLOCK_FACTS, PROGRAM, TEXT, Fact
 from plait.paper.protocol_wide import WIDE_FACTS
 from plait.tasks import SelectiveCopying
 from plait.training.evaluate import EIGHT

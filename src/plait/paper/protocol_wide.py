@@ -5,7 +5,7 @@ from dataclasses import replace
 from plait.memory import count
 from plait.paper import wide_models as wide
 from plait.paper.fig8 import FIG8
-from plait.paper.protocol_blocks import PROGRAM, Fact
+from plait.paper.protocol_small import PROGRAM, Fact
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import PROTOCOL, WIDE, as_run, packed
 

@@ -3,8 +3,7 @@
 from plait.experiments.settings import DROPPED
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
-from plait.findings.figure import Figure
-from plait.findings.readings import AS_TRAINED
+from plait.findings.figure import AS_TRAINED, Figure
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.tasks.framed import Framed

@@ -14,9 +14,8 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
-from plait.findings.figure import Figure
+from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import training
-from plait.findings.readings import READINGS
 from plait.findings.words import bracketed
 from plait.model import HybridConfig
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, SWEEP

@@ -10,16 +10,14 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
-from plait.findings.figure import Figure
+from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import PATTERN, WIDTH, having, training
-from plait.findings.readings import READINGS
 from plait.findings.series import value_of
 from plait.findings.words import bracketed, decimals
 from plait.paper.grids import COPYING_WINDOW, PATTERNS, PROTOCOL, SWEEP, two_layers
 from plait.random import Stream
 from plait.tasks import SelectiveCopying
-from plait.training.evaluation import Evaluation
-from plait.training.run import Run
+from plait.training.run import Evaluation, Run
 
 
 @dataclass(frozen=True, kw_only=True)

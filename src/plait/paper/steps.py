@@ -6,8 +6,7 @@ The released program begins at bias 0; Mamba's own steps lie between 0.001 and 0
 
 from plait.experiments.spec import Experiment
 from plait.experiments.view import View
-from plait.findings.figure import Figure
-from plait.findings.readings import AS_TRAINED
+from plait.findings.figure import AS_TRAINED, Figure
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall, SelectiveCopying, Task
 from plait.training.run import Run

@@ -20,8 +20,7 @@ from plait.random import Stream
 from plait.tasks import DecodingRecall, Task
 from plait.tasks.base import Composition, Targets
 from plait.tasks.packed import Packed
-from plait.training.evaluation import Evaluation
-from plait.training.run import Run, Train
+from plait.training.run import Evaluation, Run, Train
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,17 +15,22 @@ from plait.report.document import (
     Table,
     Verdicts,
 )
-from plait.report.html import html_text, write_html
-from plait.report.markdown import markdown_table, markdown_text
 from plait.report.origin import LEFT_OUT, ORIGIN
 from plait.report.page import update_pages, updated_text
 from plait.report.plots import accuracy_panel, accuracy_plot, panel_alt, panel_plot
+from plait.report.printed import (
+    html_text,
+    markdown_table,
+    markdown_text,
+    print_report,
+    terminal_table,
+    write_html,
+)
 from plait.report.questions import rate_table, window_table
 from plait.report.ratio_plot import ratio_alt, ratio_plot
 from plait.report.reports import RESULTS, experiment_report, folder_report
 from plait.report.svg_file import svg_text
 from plait.report.tables import ratio_table, results_table
-from plait.report.terminal import print_report, terminal_table
 
 __all__ = [
     "LEFT_OUT",

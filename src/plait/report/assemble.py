@@ -8,17 +8,16 @@ from dataclasses import replace
 from functools import cache
 
 from plait.experiments import Cell, View, summarise
+from plait.findings.claims import claim_text, found_text, judged, outcome_text
 from plait.findings.evidence import Evidence
-from plait.findings.figure import Figure, StoredFigure
+from plait.findings.figure import Figure, Reading, StoredFigure
 from plait.findings.members import is_pure, ratios_by_pattern, view_of
-from plait.findings.readings import Reading
 from plait.findings.series import Panel, panels, telling
-from plait.findings.verdicts import claim_text, found_text, judged, outcome_text
 from plait.paper.grids import RERUN_SOURCE
 from plait.report.comparisons import matrix_table, paired_table, rates_table
 from plait.report.document import Block, ClaimVerdict, Lines, Picture, Table, Verdicts
+from plait.report.headline import proved_points
 from plait.report.plots import panel_alt, panel_plot, panel_summary
-from plait.report.proved import proved_points
 from plait.report.ratio_plot import ratio_alt, ratio_plot
 from plait.report.tables import ratio_table, results_table
 

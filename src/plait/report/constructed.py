@@ -9,12 +9,10 @@ import torch
 from plait import Stream
 from plait.checks.values import unknown
 from plait.constructions import Plan, check_lemmas, copying_plan, cost, recall_plan
+from plait.report.construction_costs import growth_table, reach_table, tradeoff_blocks
 from plait.report.document import Block, Column, Entry, Lines, Picture, Report, Section, Table
-from plait.report.heat_map import heat_map, heat_map_alt
 from plait.report.inside import inside
-from plait.report.pass_diagram import pass_diagram, pass_diagram_alt
-from plait.report.tradeoff import tradeoff_blocks
-from plait.report.window import growth_table, reach_table
+from plait.report.pass_drawings import heat_map, heat_map_alt, pass_diagram, pass_diagram_alt
 from plait.tasks import DecodingRecall, SelectiveCopying
 
 SEQ_LEN = 100

@@ -5,10 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from plait.experiments import Cell, Difference, Summary, paired_difference
-from plait.findings.claims import Outcome
+from plait.findings.claims import Outcome, all_right, few_false, judged
 from plait.findings.evidence import Evidence
-from plait.findings.together import all_right, few_false
-from plait.findings.verdicts import judged
 from plait.findings.words import above_zero, bracketed, signed
 from plait.memory import count
 from plait.paper.grids import ATTENTION, LR_GRID

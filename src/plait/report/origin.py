@@ -8,9 +8,9 @@ import polars as pl
 
 from plait.checks import in_line
 from plait.experiments import NUMERICS, SCHEMA_VERSION, Experiment, left_out
+from plait.findings.claims import protocol_lines
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.figure import Figure
-from plait.findings.verdicts import protocol_lines
 from plait.report.document import Lines, Section
 from plait.report.tables import sweep_notes
 

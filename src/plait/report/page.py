@@ -33,8 +33,7 @@ from plait.files import write_whole
 from plait.paper import FIGURES
 from plait.report.constructed import DRAWINGS, drawn_pictures
 from plait.report.document import Picture
-from plait.report.folder_results import FolderResults, stored_rows
-from plait.report.page_blocks import BLOCK, IMAGES, VALUE, MarkedPage, filled_in
+from plait.report.page_blocks import BLOCK, IMAGES, VALUE, FolderResults, MarkedPage, filled_in, stored_rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,30 +1,70 @@
-"""What stands between a page's markers (`plait.report.page`), from stored results."""
+"""What stands between a page's markers (`plait.report.page`), from the rows of a folder, read once."""
 
 import os
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 from plait.checks.values import unknown
-from plait.findings.evidence import Evidence
-from plait.findings.figure import StoredFigure
-from plait.findings.readings import AS_TRAINED, find_reading
-from plait.paper import find_figure
+from plait.experiments import Store
+from plait.findings.evidence import Evidence, StoredRows
+from plait.findings.figure import AS_TRAINED, Figure, StoredFigure, find_reading, read, stored_figures
+from plait.paper import FIGURES, find_figure
 from plait.report.assemble import figure_blocks, panel_pictures, picture_name
 from plait.report.ceilings import ceiling_blocks
 from plait.report.document import Block, Lines, Picture, Table
-from plait.report.folder_results import FolderResults
 from plait.report.length_answer import length_answer
-from plait.report.markdown import inert, markdown_table, markdown_text
 from plait.report.mixers_answer import mixers_answer
 from plait.report.origin import missing_lines, page_lines, reproduce_commands
 from plait.report.page_tables import OPEN_TABLES, TABLES, number_of
 from plait.report.paper_tables import contradicted_table, made_of_table, protocol_table
+from plait.report.printed import inert, markdown_table, markdown_text
 from plait.report.programs import programs_table, read_programs
 from plait.report.proportion_answer import proportion_answer
 from plait.report.verdict_table import Linked, summary_blocks
+
+
+def stored_rows(folder: str | os.PathLike[str]) -> StoredRows:
+    """Raises:
+    StoreError: a damaged shard; a folder that is missing or empty has no rows.
+    """
+    store = Store(folder)
+    return StoredRows(rows=store.read(), evaluations=store.read_evaluations())
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderResults:
+    """The figures of the catalogue, as far as a folder holds them."""
+
+    stored: StoredRows
+    known: dict[str, tuple[Figure, Evidence]] = field(default_factory=dict)
+    """What was read before, by `name@reading`."""
+
+    @cached_property
+    def figures(self) -> dict[str, StoredFigure]:
+        """Every figure, with the readings in which it was run."""
+        run = {one.figure.name: one for one in stored_figures(FIGURES.values(), self.stored)[0]}
+        return {
+            name: run.get(name) or StoredFigure(figure=figure, readings=())
+            for name, figure in FIGURES.items()
+        }
+
+    def of(self, name: str) -> tuple[Figure, Evidence]:
+        """A figure and what is stored of it, in the reading that `name@reading` asks for.
+
+        Raises:
+            ValueError: no such figure or reading.
+        """
+        if name not in self.known:
+            plain, _, reading = name.partition("@")
+            figure = find_figure(plain)
+            chosen = find_reading(reading) if reading else AS_TRAINED
+            self.known[name] = figure, read(figure.experiment, self.stored, chosen)
+        return self.known[name]
+
 
 NOTHING = "*not run yet*"
 

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 
 from plait.findings.beside_paper import CLOSE, Span, beside, taken_apart
 from plait.findings.evidence import Evidence
-from plait.findings.figure import Figure
+from plait.findings.figure import Figure, Reference
 from plait.findings.members import is_pure, ratios_by_pattern
-from plait.findings.reported import Reference
 from plait.findings.words import decimals, ratio_text, signed
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import packed

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from plait.experiments import Summary, View, field_name, value_text
-from plait.findings.reported import Reference
+from plait.findings.figure import Reference
 from plait.findings.series import Line, Panel, panels
 from plait.findings.words import decimals, point_text
 from plait.report.styles import Style, line_styles, pattern_style

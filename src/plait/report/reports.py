@@ -13,9 +13,8 @@ from plait.checks import in_line
 from plait.experiments import Cell, Store, StoreError, aggregated, summarise
 from plait.experiments.fields import cell_label
 from plait.findings.evidence import StoredRows
-from plait.findings.figure import Figure, StoredFigure, stored_figures
+from plait.findings.figure import AS_TRAINED, Figure, StoredFigure, read, stored_figures
 from plait.findings.members import cells_of_members
-from plait.findings.readings import AS_TRAINED, read
 from plait.paper import catalogue
 from plait.report.assemble import figure_blocks, first_picture, member_blocks
 from plait.report.document import Column, Entry, Picture, Report, Section, Table

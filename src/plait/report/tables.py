@@ -11,8 +11,8 @@ from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, value_
 from plait.experiments.bootstrap import FEW_SEEDS
 from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS
 from plait.findings.claims import NEGLIGIBLE
+from plait.findings.figure import Reference, ReferenceRatio, nearest
 from plait.findings.members import ratios_by_pattern
-from plait.findings.reported import Reference, ReferenceRatio, nearest
 from plait.findings.words import decimals, ratio_text, signed
 from plait.report.document import Column, Entry, Table
 

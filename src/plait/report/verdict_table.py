@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from plait.findings.claims import Claim, Finding, Outcome
-from plait.findings.figure import StoredFigure
-from plait.findings.readings import Reading
-from plait.findings.verdicts import judged, outcome_text
+from plait.findings.claims import Claim, Finding, Outcome, judged, outcome_text
+from plait.findings.figure import Reading, StoredFigure
 from plait.report.document import Block, Column, Entry, Lines, Picture, Table
 
 MOST_LETTERS = 160

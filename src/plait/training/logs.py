@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from plait.checks import unknown
 from plait.files import write_whole
 from plait.training.identity import member_id
-from plait.training.moment import Moment
+from plait.training.watching import Moment
 
 SECONDS_A_FILE = 1.0
 """Between two times that CSV files are written."""

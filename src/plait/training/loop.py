@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from plait.training.display import Display, in_notebook
 from plait.training.machine import resolve_device
-from plait.training.moment import Callback, Watch, together
 from plait.training.preflight import check_promises
 from plait.training.result import Result
 from plait.training.run import Run
 from plait.training.trainer import Trainer
+from plait.training.watching import Callback, Display, Watch, in_notebook, together
 
 
 def train(

@@ -10,8 +10,7 @@ from plait.model import HybridLM
 from plait.tasks.registry import task_name
 from plait.training.ensemble import Ensemble
 from plait.training.evaluate import answer_counts
-from plait.training.evaluation import PURPOSE, Evaluation, Measured
-from plait.training.run import Run
+from plait.training.run import PURPOSE, Evaluation, Measured, Run
 
 if TYPE_CHECKING:
     import polars as pl

@@ -25,10 +25,10 @@ from plait.training.engines import make_ensemble
 from plait.training.evaluate import answer_counts, eight_accuracy
 from plait.training.identity import NUMERICS, code_json
 from plait.training.machine import device_name, versions
-from plait.training.moment import Callback, Clock, Moment, Watch, asks_to_stop
 from plait.training.replay import Replay
 from plait.training.result import Member, Result
 from plait.training.run import Run, Train, learning_rate_factor
+from plait.training.watching import Callback, Clock, Moment, Watch, asks_to_stop
 
 _CURVE_POINTS = 100
 

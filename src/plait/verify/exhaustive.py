@@ -1,13 +1,18 @@
-"""Every input of a domain, at every position.
+"""Every input of a domain, at every position, in independent pieces of work side by side, one thread each.
 
 A causal model's answer at a position depends on the tokens up to it, so inputs that share a prefix share it: the
 inputs form a tree, and each of its nodes is computed once, from the state of the node above. The compiled stream
-gives the same bits either way. Where it cannot be used every input is read whole.
+gives the same bits either way. Where it cannot be used every input is read whole. What the threads run lets go of the
+interpreter's lock.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -18,7 +23,44 @@ from plait.tasks import DecodingRecall, Task, is_built_in
 from plait.verify.inputs import Domain, Labels, count_of_inputs, duration_text, labels, occurring_tokens
 from plait.verify.reading import CompiledReader, InputReader, ModelReading
 from plait.verify.tally import Positions, Tally
-from plait.verify.workers import in_order
+
+T = TypeVar("T")
+
+
+@contextmanager
+def single_threads() -> Generator[int, None, None]:
+    """PyTorch's and the kernels' own threads turned off inside; gives how many there were."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
+
+
+def in_order(jobs: Iterable[Callable[[], T]], *, threads: int) -> Iterator[T]:
+    """The results of the jobs in their order, `threads` of them at work; taken from the iterable as needed.
+
+    Operations on small tensors are slower on several threads than on one, and stall on a busy machine: so each
+    job has one thread for itself (see `single_threads`).
+    """
+    if threads == 1:
+        for job in jobs:
+            yield job()
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[T]] = deque()
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(job))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
 
 NODES = 4096
 """Prefixes that go on together."""

@@ -18,12 +18,11 @@ from plait.model.compiled import can_compile
 from plait.random import TEST, Stream
 from plait.tasks import Task
 from plait.verify.adversarial import suite
-from plait.verify.exhaustive import read_all, token_domain
+from plait.verify.exhaustive import in_order, read_all, single_threads, token_domain
 from plait.verify.inputs import labels, occurring_tokens, shortest
 from plait.verify.reading import CompiledReader, InputReader, ModelReading, ParallelReader, logit_leads
 from plait.verify.result import Checks, Claims, Counterexample, Verification, Verified
 from plait.verify.tally import Extreme, Positions, Tally
-from plait.verify.workers import in_order, single_threads
 
 TOKENS = 2**16
 """Tokens of one draw, unless a single sequence has more."""

@@ -12,8 +12,7 @@ from torch import Tensor
 from plait.kernels.adamw import reference
 from plait.kernels.adamw.reference import AdamWRule
 from plait.kernels.common import call
-from plait.native import gpu as device
-from plait.native.library import INTEGER, POINTER
+from plait.native.library import INTEGER, POINTER, triton_takes
 
 
 def adamw(
@@ -32,7 +31,7 @@ def adamw(
 
     A member whose gradient is not finite is not updated, and `active` turns false for it.
     """
-    if device.usable(parameters, gradients, *moments):
+    if triton_takes(parameters, gradients, *moments):
         from plait.kernels.adamw.gpu import adamw as update
     else:
         update = _compiled if call.usable(parameters, gradients, *moments) else reference.adamw

@@ -10,8 +10,7 @@ from torch.autograd.function import once_differentiable
 from plait.kernels.common import call
 from plait.kernels.dropout import reference
 from plait.kernels.dropout.reference import Drops
-from plait.native import gpu as device
-from plait.native.library import INTEGER, POINTER, REAL
+from plait.native.library import INTEGER, POINTER, REAL, triton_takes
 
 
 def usable(hidden: Tensor, drops: Drops) -> bool:
@@ -22,7 +21,7 @@ def usable(hidden: Tensor, drops: Drops) -> bool:
     if hidden.ndim == 0 or len(hidden) != len(stream.seed):
         return False
     if hidden.is_cuda:
-        return device.usable(hidden)
+        return triton_takes(hidden)
     return call.usable(hidden) and not isinstance(stream.step, Tensor)
 
 

@@ -18,15 +18,14 @@ from torch.autograd.function import once_differentiable
 from plait.kernels.common import call
 from plait.kernels.graph import reference
 from plait.kernels.graph.signals import ABSENT, Graph, Op
-from plait.native import gpu as device
-from plait.native.library import INTEGER, POINTER
+from plait.native.library import INTEGER, POINTER, triton_takes
 
 
 def usable(graph: Graph, weights: Sequence[Tensor], hidden: Tensor) -> bool:
     """Whether compiled code can take these tensors: their type, device and sizes."""
     if hidden.ndim not in (3, 4) or hidden.shape[-2] == 0:
         return False
-    if hidden.is_cuda and device.usable(hidden, *weights):
+    if hidden.is_cuda and triton_takes(hidden, *weights):
         from plait.kernels.graph import gpu
 
         return gpu.takes(graph, hidden.shape[-1])

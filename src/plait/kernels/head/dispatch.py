@@ -13,14 +13,13 @@ from torch.autograd.function import once_differentiable
 from plait.kernels.common import call
 from plait.kernels.common.call import LANES, tiles
 from plait.kernels.head.reference import Scores
-from plait.native import gpu as device
-from plait.native.library import INTEGER, POINTER, REAL
+from plait.native.library import INTEGER, POINTER, REAL, triton_takes
 
 
 def usable(embedding: Tensor) -> bool:
     """Whether `embed` and `head_loss` can take embeddings `(members, vocab, d_model)` like this one."""
     if embedding.is_cuda:
-        return embedding.shape[-1] <= call.WIDEST_ON_GPU and device.usable(embedding)
+        return embedding.shape[-1] <= call.WIDEST_ON_GPU and triton_takes(embedding)
     return call.usable(embedding)
 
 

@@ -13,8 +13,7 @@ from torch.autograd.function import once_differentiable
 from plait.kernels.common import call
 from plait.kernels.common.call import Batch
 from plait.kernels.mamba.reference import MambaWeights
-from plait.native import gpu as device
-from plait.native.library import INTEGER, POINTER, REAL
+from plait.native.library import INTEGER, POINTER, REAL, triton_takes
 
 MAX_CONV = 16
 """Longest convolution that the kernels read."""
@@ -27,7 +26,7 @@ def usable(hidden: Tensor, weights: MambaWeights) -> bool:
         return False
     if hidden.is_cuda:
         widest = max(hidden.shape[-1], d_inner, d_state)
-        return widest <= call.WIDEST_ON_GPU and device.usable(hidden, *weights)
+        return widest <= call.WIDEST_ON_GPU and triton_takes(hidden, *weights)
     return call.usable(hidden, *weights)
 
 

@@ -14,8 +14,7 @@ from plait.kernels.common import call
 from plait.kernels.common.call import Batch
 from plait.kernels.dropout import Drops
 from plait.kernels.neox.reference import Heads, NeoXWeights
-from plait.native import gpu as device
-from plait.native.library import INTEGER, POINTER, REAL
+from plait.native.library import INTEGER, POINTER, REAL, triton_takes
 
 
 def usable(hidden: Tensor, weights: NeoXWeights) -> bool:
@@ -24,7 +23,7 @@ def usable(hidden: Tensor, weights: NeoXWeights) -> bool:
         return False
     if hidden.is_cuda:
         widest = max(hidden.shape[-1], weights.d_mlp)
-        return widest <= call.WIDEST_ON_GPU and device.usable(hidden, *weights)
+        return widest <= call.WIDEST_ON_GPU and triton_takes(hidden, *weights)
     return call.usable(hidden, *weights)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from plait.kernels.selective_scan.reference import scan_rows
-from plait.native import gpu
+from plait.native.library import triton_takes
 
 _MOST_STATES = 128
 """Past this a program's states do not fit its registers."""
@@ -64,7 +64,7 @@ def usable(*tensors: Tensor) -> bool:
     blocks = -(-x.shape[-1] // _channels(states, Cut().backward))
     largest = x.shape[-2] * max(states * x.shape[-1], 2 * states * blocks)
     fits = states <= _MOST_STATES and largest < _INDICES
-    return fits and gpu.usable(*tensors, dtypes=(torch.float32, torch.float64))
+    return fits and triton_takes(*tensors, dtypes=(torch.float32, torch.float64))
 
 
 def selective_scan(

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from plait.memory.huggingface.blocks import Body
 from plait.memory.huggingface.fields import Fields
-from plait.memory.huggingface.neutral import ACCEPTED, IGNORED
+from plait.memory.huggingface.vocabulary import ACCEPTED, IGNORED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +233,7 @@ _ROWS: tuple[tuple[str, str, str, str], ...] = (
 """model_type, title, class, and the reader: its module in this package and its name there."""
 
 _BEYOND: tuple[tuple[str, str, str, str], ...] = (
-    ("rwkv7", "RWKV-7", "rwkv7.rwkv7", "arXiv 2503.14456, and the RWKV-7 of flash-linear-attention"),
+    ("rwkv7", "RWKV-7", "beyond_hybrids.rwkv7", "arXiv 2503.14456, and the RWKV-7 of flash-linear-attention"),
     ("mamba_ssm", "Mamba (mamba_ssm)", "mamba_ssm.mamba_ssm", "mamba_ssm 2.2, models/mixer_seq_simple.py"),
     ("minimax_text_01", "MiniMax-Text-01", "beyond_hybrids.minimax_text_01", "arXiv 2501.08313"),
     ("minimax_m1", "MiniMax-M1", "beyond_hybrids.minimax_text_01", "arXiv 2506.13585"),

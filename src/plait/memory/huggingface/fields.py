@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from plait.checks import shortened as shown
-from plait.memory.huggingface.layer_types import LAYER_TYPES, renamed_layer_types
-from plait.memory.huggingface.neutral import is_neutral
+from plait.memory.huggingface.vocabulary import LAYER_TYPES, is_neutral, renamed_layer_types
 
 MOST_LAYERS = 10_000
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from plait.checks import shortened
-from plait.memory.huggingface.neutral import is_neutral
+from plait.memory.huggingface.vocabulary import is_neutral
 
 NESTED = (
     "text_config", "llm_config", "language_config", "language_model_config", "thinker_config", "lm_config",

@@ -23,11 +23,11 @@ from plait.training.fsdp import checkpoint as files
 from plait.training.fsdp.model import PartedModel
 from plait.training.fsdp.processes import Processes
 from plait.training.identity import NUMERICS, code_json
-from plait.training.moment import Watch
 from plait.training.preflight import check_promises
 from plait.training.result import Result
 from plait.training.run import Run, learning_rate_factor
 from plait.training.trainer import Trainer
+from plait.training.watching import Watch
 
 ENGINE = "fsdp"
 
