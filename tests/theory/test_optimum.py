@@ -8,7 +8,6 @@ import pytest
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import accuracy_ceiling, accuracy_floor, best_accuracy, scored_positions
-from plait.theory.average.ceiling import _unnumbered
 from plait.theory.average.optimum import reached
 from plait.theory.average.rows import sampled_rows
 
@@ -148,32 +147,6 @@ def test_a_floor_is_what_its_model_is_right_at(slots, values):
                     among[answer] += chance * (not told)
         best = max(best, (right + sum(map(max, guessed.values()))) / scored)
     assert floor == pytest.approx(best)
-
-
-@pytest.mark.parametrize("numbers", [(1, 2), (1, 3), (2, 3)])
-def test_a_floor_without_the_number_is_what_its_model_is_right_at(numbers):
-    """One token in full of every m; words are answered with it where that is better than the best guess."""
-    task, seq_len, period = SelectiveCopying(n_words=2, numbers=numbers, p_number=0.4), 6, max(numbers)
-    rows, chances = rows_with_chances(task, seq_len)
-    right = 0.0
-    for place in range(seq_len):
-        held = next((n for n in numbers if n <= place and (place - n) % period == 0), None)
-        by_number, blind, told = {}, [0.0] * 4, 0.0
-        for row, chance in zip(rows, chances, strict=True):
-            answer = list(task.answers(row))[place]
-            if answer is None:
-                continue
-            if row[place] >= task.n_words:
-                by_number.setdefault(row[place], [0.0] * 4)[answer] += chance
-            else:
-                blind[answer] += chance
-                told += chance * (held is not None and answer == row[place - held])
-        right += max(told, *blind)
-        for number, wanted in by_number.items():
-            right += sum(wanted) if numbers[number - task.n_words] == held else max(wanted)
-    assert _unnumbered(task, seq_len, 1) == pytest.approx(right)
-    (floor,) = accuracy_floor(task, seq_len, [2])
-    assert floor >= right / sampled_rows(task, seq_len).scored - 1e-8
 
 
 def test_what_is_too_large_is_said_so():

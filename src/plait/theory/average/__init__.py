@@ -2,11 +2,11 @@
 
 from plait.theory.average.ceiling import (
     accuracy_ceiling,
-    accuracy_floor,
     bits_proved,
     ceiling_curve,
     scored_positions,
 )
+from plait.theory.average.floor import accuracy_floor
 from plait.theory.average.optimum import best_accuracy
 
 __all__ = [
