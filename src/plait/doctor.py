@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from plait.checks import counted
 from plait.native import library
 from plait.native.build import INSTALL, BuildError, built, cache_folder, compiler_command, compiler_version
 
@@ -123,7 +124,7 @@ def _torch() -> Diagnosis:
     import torch
 
     built_for = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
-    detail = f"{torch.__version__} for {built_for}, {torch.get_num_threads()} threads"
+    detail = f"{torch.__version__} for {built_for}, {counted(torch.get_num_threads(), 'thread')}"
     return Diagnosis(what="torch", state="ok", detail=detail)
 
 
@@ -187,7 +188,7 @@ def _optional() -> list[Diagnosis]:
 def _judged(speed: Speed) -> Diagnosis:
     measured = (
         f"{speed.model_steps:,.0f} model-steps/s with {MEMBERS} members at d_model {D_MODEL}: {speed.share:.1%} of the "
-        f"{speed.gflops:,.0f} GFLOP/s that matrix products make on {speed.threads} threads"
+        f"{speed.gflops:,.0f} GFLOP/s that matrix products make on {counted(speed.threads, 'thread')}"
     )
     if speed.share >= HEALTHY_SHARE:
         return Diagnosis(what="speed", state="ok", detail=measured)

@@ -1,8 +1,11 @@
 """Checked integers and shortened text."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from plait.checks import check_integer, shortened, unknown
+from plait.checks import are, check_integer, counted, shortened, unknown
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,21 @@ def test_what_is_shown_is_short_and_on_one_line():
     assert shortened("a") == "'a'"
     assert len(shortened(list(range(1000)))) == 60
     assert unknown("name", "y" * 10**6, ["a"]) == f"unknown name '{'y' * 57}...'; known: a"
+
+
+def test_counts_agree_with_their_nouns():
+    assert counted(1, "member") == "1 member"
+    assert counted(0, "member") == "0 members"
+    assert counted(118_560, "member") == "118,560 members"
+    assert counted(2, "query", "queries") == "2 queries"
+    assert counted(1, "query", "queries") == "1 query"
+    assert (counted(1.0, "bit"), counted(1.5, "bit")) == ("1 bit", "1.5 bits")
+    assert (are(1), are(0), are(2)) == ("is", "are", "are")
+
+
+def test_no_count_makes_its_own_plural():
+    """`1 members` comes from a plural that is written out, `counted` from one place that knows of one."""
+    package = Path(__file__).parents[2] / "src" / "plait"
+    own = re.compile(r"""[{( ]['"]s['"] if |else ['"]s['"]|['"]s['"]\[""")
+    found = [path.name for path in package.rglob("*.py") if own.search(path.read_text())]
+    assert found == []

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from plait.experiments import Store, member_id
@@ -24,6 +25,13 @@ NEEDED = (
 @pytest.fixture(scope="module")
 def store() -> Store:
     return Store.for_reading(RESULTS)
+
+
+def test_readers_of_parquet_take_the_rows_together_by_a_pattern(store: Store) -> None:
+    """As README and docs/how-to say: all files of one form, members and evaluations apart."""
+    assert pl.read_parquet(RESULTS / "*.parquet").height == len(store.read())
+    assert pl.read_parquet(RESULTS / "_evaluations" / "*.parquet").height == len(store.read_evaluations())
+    assert {path.parent.name for path in RESULTS.rglob("*.parquet")} == {"results", "_evaluations"}
 
 
 def test_every_stored_member_is_read_back_as_the_run_that_it_is(store: Store) -> None:

@@ -159,7 +159,7 @@ def test_claims_that_no_rule_judges_are_counted_as_such():
     figure = replace(FIGURES["fig4"], claims=(claim,))
     one = StoredFigure(figure=figure, readings=((figure.readings[0], found(cell("SSM-TF", 2_192, 0.8))),))
     assert count_lines([one])[0].endswith(
-        "of 1 claims 0 are reproduced, 0 in direction only, 0 are not; 1 is told without a verdict"
+        "of 1 claim 0 are reproduced, 0 in direction only, 0 are not; 1 is told without a verdict"
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from plait.advisor.capacities import Capacity
 from plait.advisor.sizing import LONGEST, AnyLength, Sized
+from plait.checks import counted
 from plait.memory import Crossing, MemoryReport
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def layers_sheet(report: MemoryReport) -> Sheet:
     """One length of one model, a row a run of like layers."""
     parts = (("parameters", Head(name="parameters", unit=SCALARS)), *_PARTS)
     rows = [(row["layers"], row["kind"], *(row[key] for key, _ in parts)) for row in report.rows()]
-    title = f"one sequence after {report.seq_len:,} tokens ({report.convention}, {report.phase})"
+    title = f"one sequence after {counted(report.seq_len, 'token')} ({report.convention}, {report.phase})"
     heads = (Head(name="layers"), Head(name="kind"), *(head for _, head in parts))
     return Sheet(title=title, heads=heads, rows=tuple(rows))
 
@@ -102,7 +103,7 @@ def totals_sheet(sized: Sequence[Sized]) -> Sheet:
     if fit is not None:
         heads += [Head(name="that fit", unit="sequences"), Head(name="longest that fits", unit=TOKENS)]
     budget = "" if fit is None else f"; into {fit.budget:,} bytes ({gibibytes(fit.budget):,.4g} GiB)"
-    title = f"weights and {first.batch:,} sequence{'s' * (first.batch > 1)}{budget}"
+    title = f"weights and {counted(first.batch, 'sequence')}{budget}"
     return Sheet(title=title, heads=tuple(heads), rows=tuple(rows))
 
 
@@ -148,7 +149,7 @@ def plan_sheet(plan: "MemoryPlan") -> Sheet:
     }  # fmt: skip
     rows = plan.rows()
     title = (
-        f"{plan.model}, {plan.dtype}: {plan.items:,} words recalled after {plan.seq_len:,} tokens "
+        f"{plan.model}, {plan.dtype}: {counted(plan.items, 'word')} recalled after {counted(plan.seq_len, 'token')} "
         f"within {plan.budget:,} bytes"
     )
     heads = tuple(Head(name=names.get(key, key), unit=units.get(key, "")) for key in rows[0])
@@ -195,7 +196,7 @@ def notes_of(one: Sized) -> tuple[str, ...]:
         if report.file_kv_bytes is not None:
             notes.append(
                 f"the file keeps keys and values in {float(report.file_kv_bits or 0):g} bits a scalar: "
-                f"{bytes_told(report.file_kv_bytes)} after {report.seq_len:,} tokens"
+                f"{bytes_told(report.file_kv_bytes)} after {counted(report.seq_len, 'token')}"
             )
     notes += [one.unknown] if one.unknown else []
     notes += () if one.crossing is None else one.crossing.notes
@@ -230,6 +231,6 @@ def _capacity_told(capacity: Capacity) -> str:
         return "all that it holds grows with the text: no bound on what it can recall"
     words, tokens = capacity.recall_items, capacity.list_tokens
     return (
-        f"what does not grow can recall at most {words:,} word{'s' * (words != 1)}, "
-        f"or a list of {tokens:,} token{'s' * (tokens != 1)}"
+        f"what does not grow can recall at most {counted(words, 'word')}, "
+        f"or a list of {counted(tokens, 'token')}"
     )

@@ -18,6 +18,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from plait.checks import counted
 from plait.layers import DrawnLayer, Layer, MambaLayer, TransformerLayer
 from plait.layers.parallel import ParallelLayer
 from plait.model import HybridLM
@@ -179,7 +180,7 @@ def receptive_field(model: HybridLM) -> Field:
         tokens += reach or 0
         windows += [] if reach is None else [str(reach + 1)]
     why = f"windows of {', '.join(windows)} tokens" if windows else "no layer reads but the present"
-    return Field(tokens=tokens, why=f"{why}: the output depends on the last {tokens} tokens")
+    return Field(tokens=tokens, why=f"{why}: the output depends on the last {counted(tokens, 'token')}")
 
 
 def _reach_of(layer: nn.Module) -> int | str | None:

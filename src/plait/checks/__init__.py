@@ -2,10 +2,12 @@ from plait.checks.added import added_field, neutral_fields
 from plait.checks.code import code_digest
 from plait.checks.own_names import is_own_name, one_line, present_name, resolve, stored_name
 from plait.checks.values import (
+    are,
     check_choice,
     check_integer,
     check_probability,
     check_seconds,
+    counted,
     cut,
     in_line,
     printable,
@@ -15,11 +17,13 @@ from plait.checks.values import (
 
 __all__ = [
     "added_field",
+    "are",
     "check_choice",
     "check_integer",
     "check_probability",
     "check_seconds",
     "code_digest",
+    "counted",
     "cut",
     "in_line",
     "is_own_name",

@@ -25,6 +25,17 @@ def cut(text: str, *, most: int = LONGEST_SHOWN) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def counted(n: float, noun: str, plural: str | None = None) -> str:
+    """`1 layer`, `1,024 layers`, `2 queries` with its own plural."""
+    number = f"{n:,}" if isinstance(n, int) else f"{n:g}"
+    return f"{number} {noun}" if n == 1 else f"{number} {plural or noun + 's'}"
+
+
+def are(n: int) -> str:
+    """The verb behind a count: `1 is`, `2 are`."""
+    return "is" if n == 1 else "are"
+
+
 def printable(text: str) -> str:
     """The text with control characters spelled out, so that no text that was read can steer a terminal.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from plait.checks import counted
 from plait.cli.options import Device, JsonFlag, Params, TaskOption, TrustCode
 from plait.cli.output import print_json, print_line, print_table, shown
 from plait.cli.values import parse_fields
@@ -94,8 +95,9 @@ def _print_windows(found: "WindowAttack", names: tuple[str, ...]) -> None:
 
 def _print_state(found: "StateAttack", seq_len: int) -> None:
     played = found.played
-    print_line(f"State: {found.content}, read in {found.prefix_length} tokens, then {found.queries} queries.")
-    how = "every content once" if played.every else f"{played.drawn:,} contents drawn"
+    read, queries = counted(found.prefix_length, "token"), counted(found.queries, "query", "queries")
+    print_line(f"State: {found.content}, read in {read}, then {queries}.")
+    how = "every content once" if played.every else f"{counted(played.drawn, 'content')} drawn"
     error = "no content had all its answers defined"
     if found.error is not None:
         low, high = (shown(limit) for limit in found.error_limits)

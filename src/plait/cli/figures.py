@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plait.checks import counted
 from plait.cli.entry import stop_after
 from plait.cli.output import messages, out, print_json, print_line, print_table
 
@@ -193,7 +194,7 @@ def _forecast(place: Place, *, device: str, json: bool) -> Mapping[str, Any]:
         left = found.members - found.stored
         time = f"about {duration(found.seconds)} on {found.device}" if left else "nothing to do"
         print_line(
-            f"{found.members:,} members, {found.stored:,} stored in {place.results}, {left:,} to train: {time}"
+            f"{counted(found.members, 'member')}, {found.stored:,} stored in {place.results}, {left:,} to train: {time}"
         )
     return {**counts, "device": found.device, "cells": found.cells}
 

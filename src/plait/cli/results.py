@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from plait.checks import counted
 from plait.cli.options import Device, JsonFlag, check_device
 from plait.cli.output import messages, out, print_json, print_line, print_table
 from plait.cli.values import parse_fields, parse_names
@@ -98,7 +99,7 @@ def results(
         Store.for_reading(folder).pack()
     if into is not None:
         added = Store.for_reading(folder).pack_into(Store.for_writing(into))
-        messages().print(f"{added} members added to {into}", highlight=False)
+        messages().print(f"{counted(added, 'member')} added to {into}", highlight=False)
     frame = answer()
     if json:
         print_json(frame.to_dicts())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.checks import check_choice
+from plait.checks import check_choice, counted
 from plait.cli.options import (
     SWEPT,
     Device,
@@ -279,11 +279,12 @@ def _print_rows(experiment: "Experiment", rows: "pl.DataFrame", folder: Path | N
     spread = "" if best.sd is None else f", standard deviation {best.sd:.4f}"
     threads = {row["threads"] for row in rows.iter_rows(named=True) if row["threads"] is not None}
     if threads:
+        several = " or ".join(map(str, sorted(threads)))
         print_line(
-            f"computed in PyTorch's operations on {' or '.join(map(str, sorted(threads)))} threads "
+            f"computed in PyTorch's operations on {several} thread{'s' * (threads != {1})} "
             "(OMP_NUM_THREADS): on another number the last bits differ"
         )
     print_line(
         f"learning rate {best.lr:g}, the best on separate sequences: mean accuracy {best.mean:.4f} "
-        f"over {best.seeds} seed{'s' if best.seeds > 1 else ''}{spread}"
+        f"over {counted(best.seeds, 'seed')}{spread}"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from plait.checks import counted
 from plait.cli.errors import CHECK_FAILED
 from plait.cli.options import Device, JsonFlag, Params, TaskOption, TrustCode
 from plait.cli.output import messages, plain_json, print_json, print_line, print_table
@@ -166,7 +167,7 @@ def _print_found(found: "Verification", checks: "Checks", origin: "Constructed |
     for tally in found.verified[0].tallies.values():
         if tally.last_defined is not None:
             print_line(
-                f"last position: {tally.last_defined:,} inputs with a target, {tally.last_undefined:,} without"
+                f"last position: {counted(tally.last_defined, 'input')} with a target, {tally.last_undefined:,} without"
             )
     if origin is not None and found.claims.logit_gap is not None:
         for one in found.verified:
@@ -181,8 +182,8 @@ def _print_found(found: "Verification", checks: "Checks", origin: "Constructed |
     for one in found.verified:
         if one.parallel.read:
             print_line(
-                f"{one.dtype}: {one.parallel.read:,} positions, the closest calls among them, read in the parallel "
-                f"pass too: leads within {one.difference:.1e} of the compiled stream's"
+                f"{one.dtype}: {counted(one.parallel.read, 'position')}, the closest calls among them, read in the "
+                f"parallel pass too: leads within {one.difference:.1e} of the compiled stream's"
             )
         if one.counterexample is not None:
             wrong = _named(one.counterexample, task)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from plait.checks import check_integer
+from plait.checks import check_integer, counted
 from plait.compiler.book import Book
 from plait.compiler.bounds import Bounds, bounds
 from plait.compiler.heads import Turns
@@ -222,7 +222,7 @@ class ProgramPlan(Plan):
 
     def describe(self) -> str:
         n = sum(len(layer.makes) for layer in self.layout.layers)
-        return f"a program of {n} statement{'s' if n > 1 else ''} in layers over {self.seq_len:,} tokens"
+        return f"a program of {counted(n, 'statement')} in layers over {counted(self.seq_len, 'token')}"
 
     def to_json(self) -> Mapping[str, Any]:
         return {

@@ -17,10 +17,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from plait.checks import counted
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
 from plait.constructions.plan import Gaze, Holding, Margins, everywhere
 from plait.constructions.recall_long_stream import PEEK, UNSETTLED, LongRecallStream
-from plait.constructions.recall_plan import BIT, FLAG, counted
+from plait.constructions.recall_plan import BIT, FLAG
 from plait.constructions.recall_rounding import long_allowances, long_noise
 from plait.constructions.residual import assemble
 from plait.constructions.rounding import Allowance, Rounding

@@ -184,8 +184,3 @@ class RecallPlan(GatheredPlan):
     def softening(self) -> float:
         """The largest of them."""
         return max(self.softenings)
-
-
-def counted(n: int, noun: str) -> str:
-    """`1 layer`, `3 layers`."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

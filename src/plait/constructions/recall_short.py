@@ -16,9 +16,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from plait.checks import counted
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
 from plait.constructions.plan import Gaze, Holding, Margins, everywhere
-from plait.constructions.recall_plan import BIT, FLAG, PREVIOUS, REGISTER, RecallPlan, counted
+from plait.constructions.recall_plan import BIT, FLAG, PREVIOUS, REGISTER, RecallPlan
 from plait.constructions.recall_rounding import short_allowances, short_noise
 from plait.constructions.residual import Residual, assemble
 from plait.constructions.rotary import Recency

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from plait.checks import are, counted
 from plait.experiments.fields import cell_label, get_field
 from plait.experiments.schema import run_of
 from plait.experiments.shards import Shard, cell_key
@@ -40,7 +41,7 @@ def code_notes(runs: Iterable[Run], store: Store) -> tuple[str, ...]:
     wanted = {member: wanted[member] for member in wanted.keys() - store.stored()}
     found = _old_members(store, set(wanted), {name for run in own for name in own_names(run)})
     for name, members in _edited(found, wanted).items():
-        count = f"these {members} members were" if members > 1 else "this member was"
+        count = f"these {members:,} members were" if members > 1 else "this member was"
         notes.append(f"{_kind(name, own)} {name} changed since {count} trained: trained anew")
     return tuple(notes)
 
@@ -105,8 +106,9 @@ def left_out(whole: Experiment, kept: Iterable[Run]) -> tuple[str, ...]:
         if text:
             cut.setdefault(text, []).append(cell_label(settings_of(whole, runs[0])))
     lines = [f"{_named(labels)}: {text}" for text, labels in cut.items()]
-    untrained = f"{n_all - n_kept:,} of the {n_all:,} members of the full experiment are not trained"
-    return (f"{untrained}, {n_kept:,} are", *lines)
+    n_left = n_all - n_kept
+    untrained = f"{n_left:,} of the {n_all:,} members of the full experiment {are(n_left)} not trained"
+    return (f"{untrained}, {n_kept:,} {are(n_kept)}", *lines)
 
 
 MOST_LETTERS = 600
@@ -118,7 +120,7 @@ def _named(labels: Sequence[str]) -> str:
     ends = itertools.accumulate(len(label) + 2 for label in labels)
     shown = max(1, sum(end <= MOST_LETTERS for end in ends))
     rest = len(labels) - shown
-    return ", ".join(labels[:shown]) + (f" and {rest} more model{'s'[: rest > 1]}" if rest else "")
+    return ", ".join(labels[:shown]) + (f" and {counted(rest, 'more model')}" if rest else "")
 
 
 def _by_cell(all_cells: Mapping[str, Sequence[Run]], kept: Iterable[Run]) -> dict[str, list[Run]]:
@@ -197,4 +199,4 @@ def saved(*kept: Kept, resumes: bool = True) -> bool:
 
 def shards_said(n: int) -> str:
     """`1 shard`, `3 shards`."""
-    return f"{n} shard{'' if n == 1 else 's'}"
+    return counted(n, "shard")

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
-from plait.checks import printable
+from plait.checks import counted, printable
 from plait.experiments.fields import cell_label
 from plait.experiments.notes import settings_of, shards_said
 from plait.experiments.shards import Shard, cell_key
@@ -217,4 +217,4 @@ def _outcome(rows: pl.DataFrame) -> str:
 
 
 def _members(n: int) -> str:
-    return f"{n} member{'' if n == 1 else 's'}"
+    return counted(n, "member")

@@ -108,6 +108,10 @@ def _check_version(path: Path, written: list[int | None], found: Columns, column
         raise StoreError(f"{str(path)!r} has not the columns of version {version}: {_ADVICE}")
 
 
+def _have(rows: int) -> str:
+    return f"{rows:,} of its rows {'has' if rows == 1 else 'have'}"
+
+
 def _check_rows(path: Path, data: bytes, frame: pl.DataFrame) -> None:
     """Of a file without a checksum."""
     digest = hashlib.sha256(data).digest()
@@ -117,9 +121,9 @@ def _check_rows(path: Path, data: bytes, frame: pl.DataFrame) -> None:
         if ratio in frame:
             expected = pl.when(pl.col(of) > 0).then(pl.col(right) / pl.col(of)).otherwise(0.0)
             if wrong := frame.filter(~pl.col(ratio).eq_missing(expected)).height:
-                raise _damaged(path, f"{wrong} of its rows have a {ratio} that is not {right} / {of}")
+                raise _damaged(path, f"{_have(wrong)} a {ratio} that is not {right} / {of}")
     if wrong := wrong_identities(frame):
-        raise _damaged(path, f"{wrong} of its rows have an identity that is not the hash of what they hold")
+        raise _damaged(path, f"{_have(wrong)} an identity that is not the hash of what they hold")
     _sound.add(digest)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import polars as pl
 
+from plait.checks import are, counted
 from plait.experiments.folder import CHECKPOINTS, EVALUATIONS, StoreError, both_places, claim, in_use, writing
 from plait.experiments.schema import COLUMNS, EVALUATION_COLUMNS
 from plait.experiments.shard_files import Columns, Names, read_shard, shard_bytes, thinned
@@ -278,13 +279,13 @@ def _each_once(frames: list[pl.DataFrame], columns: Columns, names: Names) -> pl
 
 def _two_numbers(rows: pl.DataFrame, name: str) -> str:
     """The first of the members that are stored with two numbers, and where each came from."""
-    member = rows[name].min()
+    member, n_members = rows[name].min(), rows[name].n_unique()
     each = rows.filter(pl.col(name) == member).unique("accuracy").sort("accuracy")
     said = " and ".join(
         f"{row['accuracy']:.6f} ({row['engine'] or 'an older plait'}, {row['device']})"
         for row in each.iter_rows(named=True)
     )
     return (
-        f"{rows[name].n_unique()} members are stored with two numbers, {member} with accuracies {said}: move one of "
-        "the files away"
+        f"{counted(n_members, 'member')} {are(n_members)} stored with two numbers, {member} with accuracies "
+        f"{said}: move one of the files away"
     )

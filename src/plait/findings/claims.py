@@ -21,6 +21,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
 
+from plait.checks import counted
 from plait.experiments import Cell, cell_label
 from plait.experiments.bootstrap import CONFIDENCE
 from plait.findings.evidence import Evidence
@@ -127,8 +128,8 @@ def protocol_lines(cells: Sequence[Cell]) -> tuple[str, ...]:
     lines = []
     for (n_seeds, n_complete, lrs), labels in groups.items():
         few = f": {', '.join(labels)}" if len(groups) > 1 and len(labels) <= MOST_LABELS else ""
-        models = f"{len(labels)} model{'' if len(labels) == 1 else 's'}"
-        seeds = f"{n_seeds} seed{'' if n_seeds == 1 else 's'}"
+        models = counted(len(labels), "model")
+        seeds = counted(n_seeds, "seed")
         seeds += f" ({n_complete} of them at every rate)" if n_complete < n_seeds else ""
         lines.append(f"{models} with {seeds} at {_rates_text(lrs)}{few}")
     return tuple(lines)
@@ -147,7 +148,8 @@ def _rates_text(lrs: Sequence[float]) -> str:
     settings = f", {len(lrs)} with those of each setting" if len(rates) < len(lrs) else ""
     if len(rates) > 3:
         return f"{len(rates)} learning rates from {rates[0]:g} to {rates[-1]:g}{settings}"
-    return f"learning rate{'' if len(rates) == 1 else 's'} {', '.join(f'{lr:g}' for lr in rates)}{settings}"
+    noun = "learning rate" if len(rates) == 1 else "learning rates"
+    return f"{noun} {', '.join(f'{lr:g}' for lr in rates)}{settings}"
 
 
 def claim_text(claim: Claim) -> str:

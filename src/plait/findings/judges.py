@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from plait.checks import counted
 from plait.experiments import Cell, Difference, headline_ratio, paired_difference
 from plait.experiments.ratio import accuracy_crossing
 from plait.experiments.statistics import paired_means
@@ -49,7 +50,7 @@ def trained_values(cells: Iterable[Cell]) -> str:
     texts = []
     for name, numbers in zip(("seed", "rate"), zip(*counts, strict=True), strict=True):
         low, high = min(numbers), max(numbers)
-        texts.append(f"{low} {name}{'' if low == 1 else 's'}" if low == high else f"{low}-{high} {name}s")
+        texts.append(counted(low, name) if low == high else f"{low}-{high} {name}s")
     return ", ".join(texts)
 
 
@@ -280,7 +281,7 @@ def means_text(first: Cell, second: Cell) -> str:
     How many these are is said where one has others too: a table tells the mean of all of its seeds.
     """
     shared = len(set(first.seeds) & set(second.seeds))
-    of = f", {shared} shared seed{'s'[: shared > 1]}" if set(first.seeds) != set(second.seeds) else ""
+    of = f", {counted(shared, 'shared seed')}" if set(first.seeds) != set(second.seeds) else ""
     return f"{' against '.join(map(decimals, paired_means(first, second)))}{of}"
 
 

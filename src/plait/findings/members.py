@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from plait.checks import counted
 from plait.experiments import Ratio, cell_label, headline_ratio, ratio_curve, value_text
 from plait.experiments.cell import Cell, cell_of
 from plait.experiments.fields import get_field, known_paths
@@ -177,7 +178,7 @@ def leaner_ratios(cells: Sequence[Cell], accuracy: float) -> list[tuple[str, str
 def _block_words(cell: Cell) -> str:
     """`TF-TF without MLP`, `SSM-TF with 1 state, Mamba's initial weights`: what `lean` varies beside widths."""
     states, init, mlp = (value_of(cell, f"model.{name}") for name in ("d_state", "init", "mlp_factor"))
-    words = [] if is_pure(cell) else [f"with {states} state{'s' if states != 1 else ''}"]
+    words = [] if is_pure(cell) else [f"with {counted(states, 'state')}"]
     words += ["Mamba's initial weights"] if init == "mamba" else []
     words += ["without MLP"] if mlp == 0 else []
     return f"{cell.pattern} {', '.join(words)}".strip()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from plait.checks import counted
 from plait.experiments import Ratio, Summary, cell_label, value_text
 from plait.findings.series import Line, Point
 
@@ -44,8 +45,7 @@ def point_text(line: Line, point: Point, x_label: str) -> str:
     where = "" if not x_label or x_label == "parameters" else f", {x_label} {value_text(point.x)}"
     named = f"{cell_label(cell.settings)}{where}, {cell.parameters:,} parameters"
     spread = f", {interval_text(summary)}" if summary.interval is not None else ""
-    plural = "" if summary.seeds == 1 else "s"
-    return f"{named}: {decimals(summary.mean)}{spread}, {summary.seeds} seed{plural}, learning rate {summary.lr:g}"
+    return f"{named}: {decimals(summary.mean)}{spread}, {counted(summary.seeds, 'seed')}, learning rate {summary.lr:g}"
 
 
 def ratio_text(ratio: Ratio) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from plait.advisor.capacities import ALPHA, ProvedBits, proved_by
+from plait.checks import counted
 from plait.experiments import Experiment, cell_label, cells, evaluated_cells, summarise
 from plait.findings.words import decimals
 from plait.memory import count
@@ -168,7 +169,7 @@ def _told(one: Learned) -> str:
     """What is known of a model, in a line."""
     return (
         f"{one.name}, {task_name(one.task)}, {one.seq_len} tokens: accuracy {decimals(one.proved.accuracy)}, "
-        f"uses at least {one.proved.bits:g} bits, holds {one.held:,}"
+        f"uses at least {counted(one.proved.bits, 'bit')}, holds {one.held:,}"
     )
 
 

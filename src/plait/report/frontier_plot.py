@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from plait.advisor.bounds import SizedBounds
 from plait.advisor.frontier import PlacedModel
+from plait.checks import counted
 from plait.report.styles import GREEN, VERMILION
 from plait.report.svg_file import hover
 from plait.theory import FrontierPoint, breakpoints
@@ -114,12 +115,12 @@ def _at(mark: Mark, last: int) -> tuple[int, int]:
 def mark_told(mark: Mark) -> str:
     """What is known of a model, in a line."""
     held = mark.place.held
-    reach = "no limit" if held.reach is None else f"{held.reach} tokens"
+    reach = "no limit" if held.reach is None else counted(held.reach, "token")
     verdict = "ruled out" if mark.place.ruled_out else "not ruled out"
     note = f", {mark.note}" if mark.note else ""
     return (
-        f"{mark.name}, {mark.kind}{note}: reach {reach}, {held.bits:,} bits, needs {float(mark.place.needed):,.3f}: "
-        f"{verdict}"
+        f"{mark.name}, {mark.kind}{note}: reach {reach}, {counted(held.bits, 'bit')}, needs "
+        f"{float(mark.place.needed):,.3f}: {verdict}"
     )
 
 

@@ -6,7 +6,7 @@ from itertools import chain
 
 import polars as pl
 
-from plait.checks import in_line
+from plait.checks import counted, in_line
 from plait.experiments import NUMERICS, SCHEMA_VERSION, Experiment, left_out
 from plait.findings.claims import protocol_lines
 from plait.findings.evidence import Evidence, StoredRows
@@ -73,10 +73,12 @@ def made_lines(evidence: Evidence) -> list[str]:
     measured = [found for form in forms if (found := stored.measured(form)) is not None]
     if not measured:
         n_diverged = rows["diverged_at"].is_not_null().sum()
-        return [f"{len(rows):,} trained members, {n_diverged:,} of them diverged; {_made_by(rows)}"]
+        return [f"{counted(len(rows), 'trained member')}, {n_diverged:,} of them diverged; {_made_by(rows)}"]
     # The measured weights were trained where they were measured, wherever the member's own row is from.
     tests = pl.concat(measured).unique(["member", "evaluation"], maintain_order=True)
-    return [f"{len(rows):,} trained members, measured {len(tests):,} times in all; {_made_by(tests)}"]
+    return [
+        f"{counted(len(rows), 'trained member')}, measured {counted(len(tests), 'time')} in all; {_made_by(tests)}"
+    ]
 
 
 def reproduce_commands(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
+from plait.checks import counted
 from plait.checks.values import unknown
 from plait.experiments import Store
 from plait.findings.evidence import Evidence, StoredRows
@@ -164,7 +165,9 @@ def _section(page: MarkedPage, name: str) -> tuple[Block, ...]:
     stored = page.results.figures[name]
     if not stored.readings:
         members = len(figure.default.expand())
-        return (Lines(lines=(f"*Not run yet: `plait reproduce {name} --full`, {members:,} members.*",)),)
+        return (
+            Lines(lines=(f"*Not run yet: `plait reproduce {name} --full`, {counted(members, 'member')}.*",)),
+        )
     several = len(stored.readings) > 1
     made: list[Block] = []
     for reading, evidence in stored.readings:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from plait.checks import counted
 from plait.report.inside import Inside, LayerStage, Read
 from plait.report.svg_file import drawn
 
@@ -162,7 +163,7 @@ def heat_map(seen: Inside) -> "Figure":
 def heat_map_alt(seen: Inside) -> str:
     """The heat map in words."""
     right = sum(a == t for a, t in zip(seen.answers, seen.targets, strict=True) if t is not None)
-    parts = "; ".join(f"{stage.title}: {len(stage.values)} signals" for stage in seen.stages)
+    parts = "; ".join(f"{stage.title}: {counted(len(stage.values), 'signal')}" for stage in seen.stages)
     return (
         f"Heat map of the residual stream over {len(seen.tokens)} positions ({parts}) and of the output: "
         f"{right} of {int(seen.scored.sum())} scored positions answered right."

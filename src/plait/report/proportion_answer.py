@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from plait.checks import counted
 from plait.experiments import Summary
 from plait.findings.beside_paper import CLOSE
 from plait.findings.evidence import Evidence
@@ -103,7 +104,7 @@ def _spread(seeds: Collection[int]) -> str:
     """`1 to 3 seeds`; `1 seed`."""
     if len(seeds) > 1:
         return f"{min(seeds)} to {max(seeds)} seeds"
-    return f"{max(seeds)} seed{'s'[: max(seeds) > 1]}"
+    return counted(max(seeds), "seed")
 
 
 def _both(
@@ -212,4 +213,4 @@ def _pairs_of(leads: Mapping[tuple[float, float], Lead]) -> str:
     """`12 pairs (trained at 0.2 and 0.9)`."""
     trained = [f"{p:g}" for p in sorted({p for p, _ in leads})]
     listed = trained[0] if len(trained) == 1 else f"{', '.join(trained[:-1])} and {trained[-1]}"
-    return f"{len(leads)} pair{'s'[: len(leads) > 1]} (trained at {listed})"
+    return f"{counted(len(leads), 'pair')} (trained at {listed})"

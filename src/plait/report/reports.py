@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from plait.checks import in_line
+from plait.checks import counted, in_line
 from plait.experiments import Cell, Store, StoreError, aggregated, summarise
 from plait.experiments.fields import cell_label
 from plait.findings.evidence import StoredRows
@@ -154,7 +154,7 @@ def folder_report(folder: str | os.PathLike[str]) -> Report:
         sections.append(_others(rows, title=OTHERS if figures else RESULTS))
     return Report(
         title="plait: results",
-        question=f"What the folder {folder} holds: {len(trained):,} trained members.",
+        question=f"What the folder {folder} holds: {counted(len(trained), 'trained member')}.",
         sections=tuple(sections),
     )
 

@@ -18,6 +18,7 @@ from plait.advisor.sheets import (
     weights_told,
 )
 from plait.advisor.sizing import Curve, Sized
+from plait.checks import counted
 from plait.report.document import Column, Entry, Lines, Picture, Report, Section, Table
 from plait.report.svg_file import drawn
 
@@ -35,7 +36,7 @@ def sizes_report(found: Sequence[Sized], curves: Sequence[Curve]) -> Report:
     overview.append(_table(lengths_sheet(found)))
     return Report(
         title="What models hold",
-        question=f"{first.batch:,} sequence{'s' * (first.batch > 1)}, counted from the config files alone",
+        question=f"{counted(first.batch, 'sequence')}, counted from the config files alone",
         sections=(
             Section(title="Sizes", blocks=(*overview, _picture(curves))),
             *(_model_section(one) for one in found),

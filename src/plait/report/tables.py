@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from plait.checks import are, counted
 from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, value_text
 from plait.experiments.bootstrap import FEW_SEEDS
 from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS
@@ -81,7 +82,8 @@ def sweep_notes(summaries: Sequence[Summary]) -> list[str]:
     if any(summary.seeds < FEW_SEEDS for summary in summaries):
         notes.append(f"intervals from fewer than {FEW_SEEDS} seeds are narrower than 95%")
     notes += dict.fromkeys(
-        f"{_trained_label(s.cell)}: {s.cell.unused} stored members are not used, their seeds lack the chosen rate"
+        f"{_trained_label(s.cell)}: {counted(s.cell.unused, 'stored member')} {are(s.cell.unused)} not used, "
+        f"{'its seed lacks' if s.cell.unused == 1 else 'their seeds lack'} the chosen rate"
         for s in summaries
         if s.cell.unused
     )
@@ -119,10 +121,11 @@ def _outvoted(summary: Summary) -> str:
         return ""
     here, there = (decimals(float(cell.select[row, by].mean())) for row in (chosen, best))
     at_it, at_best = (int(cell.was_trained[row].sum()) for row in (chosen, best))
+    choose, have = ("chooses", "it has") if len(by) == 1 else ("choose", "they have")
     return (
-        f"{_trained_label(cell)}: the {len(by)} seeds with every rate choose {summary.lr:g}, where they have {here} on "
-        f"separate sequences for {there} at {cell.lrs[best]:g}; here are all {at_it} seeds at {summary.lr:g}, and the "
-        f"{at_best} at {cell.lrs[best]:g} have {decimals(float(cell.means[best]))}"
+        f"{_trained_label(cell)}: the {counted(len(by), 'seed')} with every rate {choose} {summary.lr:g}, "
+        f"where {have} {here} on separate sequences for {there} at {cell.lrs[best]:g}; here are all {at_it} seeds at "
+        f"{summary.lr:g}, and the {at_best} at {cell.lrs[best]:g} have {decimals(float(cell.means[best]))}"
     )
 
 

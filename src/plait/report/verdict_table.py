@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from plait.checks import are, counted
 from plait.findings.claims import Claim, Finding, Outcome, judged, outcome_text
 from plait.findings.figure import Reading, StoredFigure
 from plait.report.document import Block, Column, Entry, Lines, Picture, Table
@@ -50,19 +51,17 @@ def count_lines(figures: Sequence[StoredFigure]) -> list[str]:
         outcomes = [Outcome.OPEN if finding is None else finding.outcome for finding in asked]
         reproduced, direction, missed = (outcomes.count(outcome) for outcome in COUNTED)
         words = (
-            f"of {len(asked)} claims {reproduced} {_are(reproduced)} reproduced, {direction} in direction only, "
-            f"{missed} {_are(missed)} not"
+            f"of {counted(len(asked), 'claim')} {reproduced} {are(reproduced)} reproduced, "
+            f"{direction} in direction only, {missed} {are(missed)} not"
         )
         unsaid, unjudged = outcomes.count(Outcome.OPEN), outcomes.count(Outcome.OWN)
-        words += f"; {unsaid} {_are(unsaid)} open" if unsaid else ""
-        words += f"; {unjudged} {_are(unjudged)} told without a verdict" if unjudged else ""
+        words += f"; {unsaid} {are(unsaid)} open" if unsaid else ""
+        words += f"; {unjudged} {are(unjudged)} told without a verdict" if unjudged else ""
         before = f"{_titled(reading, figures)}: " if len(readings) > 1 else ""
         lines.append(f"{before}{words}")
     waiting = sum(not by_reading for _, by_reading in claims)
     if waiting:
-        lines.append(
-            f"{waiting} claim{'' if waiting == 1 else 's'} {_are(waiting)} of figures that are not run yet"
-        )
+        lines.append(f"{counted(waiting, 'claim')} {are(waiting)} of figures that are not run yet")
     return lines
 
 
@@ -172,10 +171,6 @@ def _readings(figures: Iterable[StoredFigure]) -> list[Reading]:
         and not all(claim.is_own for claim in stored.figure.claims)
     }
     return [reading for _, reading in sorted(found.values(), key=lambda pair: pair[0])]
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 def _said(finding: Finding | None, *, joined: bool) -> list[Entry]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from plait.checks import counted
 from plait.deferred import deferred
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.automata.machine import Machine, minimise
@@ -174,7 +175,7 @@ def _of_groups(found: Sequence[GroupFacts]) -> list[Said]:
 
 
 def _layers(number: int) -> str:
-    return f"{number} layer" if number == 1 else f"{number} layers"
+    return counted(number, "layer")
 
 
 @dataclass(frozen=True, eq=False)

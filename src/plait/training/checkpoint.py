@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from torch import Tensor
 
-from plait.checks import check_integer, one_line
+from plait.checks import check_integer, counted, one_line
 from plait.files import broken, read_bounded, write_whole
 from plait.tensor_files import tensor_file
 
@@ -32,7 +32,7 @@ class Origin:
     threads: int | None
 
     def path(self) -> str:
-        return self.engine if self.threads is None else f"{self.engine} on {self.threads} threads"
+        return self.engine if self.threads is None else f"{self.engine} on {counted(self.threads, 'thread')}"
 
 
 @dataclass(kw_only=True)

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from plait.checks import check_choice
+from plait.checks import check_choice, counted
 from plait.deferred import deferred
 from plait.model.config import HybridConfig
 
@@ -94,7 +94,7 @@ def check_room(config: HybridConfig, members: int, *, itemsize: int, device: tor
         narrower = replace(narrower, d_model=half)
     raise ValueError(
         f"d_model {config.d_model} needs {wanted / 1e9:,.0f} GB for the weights, gradients and moments of "
-        f"{members} member{'s' if members > 1 else ''}, and {device} has {held / 1e9:,.0f} GB: "
+        f"{counted(members, 'member')}, and {device} has {held / 1e9:,.0f} GB: "
         f"d_model {narrower.d_model} would fit"
     )
 

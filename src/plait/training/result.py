@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from plait.checks import counted
 from plait.model import HybridLM
 from plait.tasks.registry import task_name
 from plait.training.ensemble import Ensemble
@@ -123,7 +124,7 @@ class Result:
         )
         return (
             f"<Result {task_name(self.run.task)} {self.run.model.pattern} d_model={self.run.model.d_model}: "
-            f"{len(self.members)} member{'' if len(self.members) == 1 else 's'} of {self.members[0].parameters:,} "
+            f"{counted(len(self.members), 'member')} of {self.members[0].parameters:,} "
             f"parameters, mean accuracy {mean:.3f} at lr {lr:g}{end}>"
         )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from plait.checks import counted
 from plait.kernels.adamw import AdamWRule, adamw
 from plait.layers import LAYERS
 from plait.layers.registry import MIXERS
@@ -137,10 +138,9 @@ class Trainer:
 
     def _what_fits(self) -> str:
         train, model, device = self.spec.train, self.spec.model, device_name(self.device)
-        begun = (
-            f"out of memory on {device}: {train.batch} sequences of {train.seq_len} tokens a step at d_model "
-        )
-        begun += f"{model.d_model}, {len(self.members)} members"
+        rows = f"{counted(train.batch, 'sequence')} of {counted(train.seq_len, 'token')} a step"
+        begun = f"out of memory on {device}: {rows} at d_model {model.d_model}, "
+        begun += counted(len(self.members), "member")
         batch = train.batch // 2
         while batch:
             stream = Stream(self.seeds, 0, TRAIN)
@@ -151,7 +151,7 @@ class Trainer:
             except torch.OutOfMemoryError:
                 batch //= 2
             else:
-                return f"{begun}; {batch} sequences a step would fit"
+                return f"{begun}; {counted(batch, 'sequence')} a step would fit"
         return f"{begun}; not even 1 sequence a step would fit: fewer members, or a narrower model"
 
     def _fresh(self) -> files.Progress:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from plait.checks import counted
 from plait.compiler import Program
 from plait.tasks import AssociativeRecall, BuiltInTask, DecodingRecall, SelectiveCopying, Targets, Task
 from plait.tasks.lookup import follow_latest
@@ -113,7 +114,7 @@ def count_of_inputs(domain: Domain) -> str:
     """The number in words that a reader can take in: exactly up to 10^15, then as a power of ten."""
     inputs = domain.inputs
     if inputs < 10**15:
-        return f"{inputs:,} inputs"
+        return counted(inputs, "input")
     text = str(inputs)
     return f"{text[0]}.{text[1]}e{len(text) - 1} inputs ({domain.n_tokens}^{domain.seq_len})"
 

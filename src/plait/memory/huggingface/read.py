@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from plait.checks import shortened
+from plait.checks import counted, shortened
 from plait.checks.values import unknown
 from plait.files import read_json
 from plait.memory.architecture import Architecture
@@ -158,7 +158,7 @@ def draft_notes(f: Fields, body: Body) -> tuple[str, ...]:
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         return ()
     return (
-        f"{count} draft layer{'s' if count > 1 else ''} (multi-token prediction) of the published file not "
+        f"{counted(count, 'draft layer')} (multi-token prediction) of the published file not "
         f"counted: about {_size(body):,} parameters each, if made as the last layer",
     )
 
