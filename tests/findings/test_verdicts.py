@@ -214,7 +214,7 @@ class TestOneModel:
         assert finding is not None
         assert missed is not None
         assert (finding.outcome, missed.outcome) == (Outcome.REPRODUCED, Outcome.NOT)
-        assert missed.why == "0% of the seeds pass .9, the best has 0.530"
+        assert missed.why == "0% of the seeds pass 0.9, the best has 0.530"
         assert judge(found(cell("TF-TF", 2_192, 0.97))) is None
 
     def test_near_one_and_below(self):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from matplotlib.figure import Figure as Plot
+from matplotlib.text import Text
 
 from plait.compiler.interpreter import columns
 from plait.constructions import copying_plan, decoding_recall, recall_plan, selective_copying, smallest
@@ -120,6 +121,23 @@ def test_others_take_both_diagrams_and_the_pages_show_them_as_they_are_drawn_now
         assert (IMAGES / f"{picture.name}.svg").read_text() == picture.svg(told=False), (
             "`make docs` draws it anew"
         )
+
+
+PAGE = 686
+"""Pixels of a column of text in docs/, to which a wider picture is shrunk."""
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_every_word_of_a_diagram_can_be_read_on_a_page(name: str):
+    blocks = [block for section in construction_report(name).sections for block in section.blocks]
+    pictures = [block for block in blocks if isinstance(block, Picture)]
+    assert len(pictures) >= 3
+    for picture in pictures:
+        plot = picture.draw()
+        plot.draw_without_rendering()
+        texts = [text for text in plot.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        pixels = min(text.get_fontsize() for text in texts) * 96 / 72
+        assert pixels * min(1.0, PAGE / (plot.get_figwidth() * 96)) >= 9, picture.name
 
 
 def test_what_cannot_be_drawn():

@@ -48,7 +48,11 @@ def test_the_first_screen_says_how_many_claims_hold_and_the_cells_are_short():
     first, *table = text[: text.index("## ")].split("\n| ")
     assert "](images/headline-as-run-0-0.svg)" in first
     assert "**An earlier version of this page was wrong.**" in first
-    made_of = text[text.index("[table: made-of]") : text.index("[summary: all]")]
+    counts, plot, wrong = (
+        text.index(w) for w in ("of 42 claims", "](images/headline", "**An earlier version")
+    )
+    assert max(counts, plot) < wrong, "on the first screen"
+    made_of = text[text.index("[table: made-of]") : text.index("[summary: claims]")]
     assert len(re.findall(r"\| x [\d.]+ \[", made_of)) == 12, "four choices of three ratios"
     assert re.search(
         r"- As it was run: of \d+ claims \d+ (is|are) reproduced, \d+ in direction only, \d+ (is|are) not",
@@ -96,8 +100,9 @@ def test_the_pages_with_other_results(made_up_folder):
         ("table: fig4 by-rate TF-TF", r"\| 0\.00316 \| 0\.01 \|"),
         ("table: fig4 beside", r"paper less ours"),
         ("table: protocol", r"\| released program \|"),
-        ("summary: all", r"of \d+ claims \d+ are reproduced"),
-        ("summary: all", r"\| \[SSM-TF copies .*\]\(results/fig4.md\) \| .* \| (not )?reproduced"),
+        ("summary: counts", r"of \d+ claims \d+ are reproduced"),
+        ("summary: claims", r"\| \[SSM-TF copies .*\]\(results/fig4.md\) \| .* \| .* \| (not )?reproduced"),
+        ("summary: claims", r"\| claim \| paper \| ours \| verdict \|"),
         (
             "section: fig4",
             r"(?s)\*\*(Not r|R)eproduced.*images/fig4-0-0\.svg.*<details>.*28 models with 3 seeds at.*"

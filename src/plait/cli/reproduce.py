@@ -37,7 +37,7 @@ def reproduce(
             metavar="NAME",
             help="Initial weights, dropout and choice of the rate of one protocol. as-run: the paper's released "
             "program, and how the paper's figures are trained unless another is asked for; bare: its initial weights, "
-            "no dropout; dropped: those with dropout .1 after the embedding; kept: Mamba's own step sizes kept. "
+            "no dropout; dropped: those with dropout 0.1 after the embedding; kept: Mamba's own step sizes kept. "
             "Each model at its best is the better of bare and dropped.",
         ),
     ] = None,

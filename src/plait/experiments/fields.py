@@ -5,7 +5,7 @@ A slice of an experiment is the runs that have some values of some fields.
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from plait.checks import in_line
@@ -155,7 +155,13 @@ def value_text(value: Any) -> str:
     return str(task_to_json(value)["task"]).rpartition(":")[2]
 
 
-def cell_label(settings: Mapping[str, Any]) -> str:
+def counted_text(value: Any) -> str:
+    """`value_text` as prose has it: an integer with its thousands apart."""
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if is_integer else value_text(value)
+
+
+def cell_label(settings: Mapping[str, Any], *, told: Callable[[Any], str] = value_text) -> str:
     """`SSM-TF d8`, `SSM-TF d8 window 20`: other fields than pattern and width carry their names.
 
     What belongs to an evaluation says so: `p_bit 0.1 test p_bit 0.9`.
@@ -165,5 +171,5 @@ def cell_label(settings: Mapping[str, Any]) -> str:
         prefix = "" if path in _UNNAMED else "d" if path == "model.d_model" else f"{path.split('.')[-1]} "
         if prefix and path.startswith("test."):
             prefix = f"test {prefix}"
-        words.append(f"{prefix}{value_text(value)}")
+        words.append(f"{prefix}{told(value)}")
     return " ".join(words) or "the base run"

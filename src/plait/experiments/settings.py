@@ -68,7 +68,7 @@ def has_odd_rotary(model: HybridConfig) -> bool:
 
 KEPT = Setting(name="kept", title="Mamba's steps kept", init="paper")
 BARE = Setting(name="bare", title="without dropout", init="released")
-DROPPED = Setting(name="dropped", title="dropout .1", init="released", dropout=0.1, dropout_at="embedding")
+DROPPED = Setting(name="dropped", title="dropout 0.1", init="released", dropout=0.1, dropout_at="embedding")
 AS_RUN = replace(DROPPED, name="as-run", title="as it was run", rotary_odd="released", seeds=11, rule="early")
 
 SETTINGS: Mapping[str, Setting] = MappingProxyType({s.name: s for s in (AS_RUN, BARE, DROPPED, KEPT)})

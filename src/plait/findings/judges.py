@@ -79,7 +79,7 @@ def reaches(where: Where, *, accuracy: float) -> Judge:
         heaps = ""
         if outcome is Outcome.NOT:
             best = found.best(cells[0])
-            heaps = f"{summary.above_90:.0%} of the seeds pass .9, the best has {decimals(best)}"
+            heaps = f"{summary.above_90:.0%} of the seeds pass 0.9, the best has {decimals(best)}"
         return Finding(
             outcome=outcome,
             ours=f"{bracketed(summary)} at {cells[0].parameters:,} parameters",

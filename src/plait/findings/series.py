@@ -14,7 +14,7 @@ from plait.experiments import (
     summarise,
     value_text,
 )
-from plait.experiments.fields import get_field, same
+from plait.experiments.fields import counted_text, get_field, same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,5 +135,6 @@ def _admits(view: View, cell: Cell) -> bool:
 
 
 def _title(view: View, cells: Sequence[Cell]) -> str:
-    named = cell_label({path: value_of(cells[0], path) for path in view.panels}) if view.panels else ""
+    values = {path: value_of(cells[0], path) for path in view.panels}
+    named = cell_label(values, told=counted_text) if view.panels else ""
     return ", ".join(text for text in (view.title, named) if text)

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 
 from plait.checks import counted
-from plait.experiments import Ratio, Summary, cell_label, value_text
+from plait.experiments import Ratio, Summary, cell_label
+from plait.experiments.fields import counted_text
 from plait.findings.series import Line, Point
 
 
@@ -42,7 +43,7 @@ def point_text(line: Line, point: Point, x_label: str) -> str:
     """A point as it is read out: what it is, its mean, interval, seeds and learning rate."""
     summary = point.summary
     cell = summary.cell
-    where = "" if not x_label or x_label == "parameters" else f", {x_label} {value_text(point.x)}"
+    where = "" if not x_label or x_label == "parameters" else f", {x_label} {counted_text(point.x)}"
     named = f"{cell_label(cell.settings)}{where}, {cell.parameters:,} parameters"
     spread = f", {interval_text(summary)}" if summary.interval is not None else ""
     return f"{named}: {decimals(summary.mean)}{spread}, {counted(summary.seeds, 'seed')}, learning rate {summary.lr:g}"

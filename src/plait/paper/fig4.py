@@ -47,7 +47,7 @@ RERUN_POINTS = (
         parameters=13_488,
         accuracy=0.866,
         source=RERUN_SOURCE,
-        note="seeds spread .13-1.0",
+        note="seeds spread 0.13-1.0",
     ),
 )
 RERUN_RATIOS = (

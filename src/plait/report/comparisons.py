@@ -23,6 +23,7 @@ from plait.experiments import (
     value_text,
 )
 from plait.experiments.bootstrap import Statistic
+from plait.experiments.fields import counted_text
 from plait.findings.members import held_to, is_pure
 from plait.findings.series import Panel
 from plait.findings.words import decimals, ratio_text
@@ -81,7 +82,7 @@ def matrix_table(panel: Panel) -> Table:
         key=lambda x: (not isinstance(x, int | float), x if isinstance(x, int | float) else str(x)),
     )
     columns = [Column(name="row", title="trained at" if panel.view.y is not None else "", numeric=by_row)]
-    columns += [Column(name=f"at_{value_text(x)}", title=value_text(x)) for x in xs]
+    columns += [Column(name=f"at_{value_text(x)}", title=counted_text(x)) for x in xs]
     rows = []
     for line, label in zip(panel.lines, labels, strict=True):
         there = {point.x: point.summary for point in line.points}

@@ -2,7 +2,8 @@
 
 Blocks stand between lines that CommonMark takes for link definitions and shows to nobody:
 
-    [summary: all]: #                       how many claims hold, and every claim with what our rows say to it
+    [summary: counts]: #                    how many claims hold, in each reading
+    [summary: claims]: #                    every claim with what our rows say to it, a table a reading
     [section: fig4]: #                      a figure: its verdicts, plots, tables, and how it was trained
     [table: fig4 results]: #                a table, of one of the kinds in `TABLES`
     [table: protocol]: #                    the released program's choices beside ours

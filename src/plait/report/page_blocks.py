@@ -25,7 +25,7 @@ from plait.report.paper_tables import contradicted_table, made_of_table, protoco
 from plait.report.printed import inert, markdown_table, markdown_text
 from plait.report.programs import programs_table, read_programs
 from plait.report.proportion_answer import proportion_answer
-from plait.report.verdict_table import Linked, summary_blocks
+from plait.report.verdict_table import Linked, claims_blocks, counts_block
 
 
 def stored_rows(folder: str | os.PathLike[str]) -> StoredRows:
@@ -130,7 +130,7 @@ def _block(match: re.Match[str], page: MarkedPage) -> str:
     if not words:
         raise ValueError(f"a {kind} needs the name of an experiment, got {begin}")
     if kind == "summary":
-        blocks = summary_blocks(tuple(page.results.figures.values()), linked=_linked(page))
+        blocks = _summary(page, words[0])
     elif kind == "section":
         blocks = _section(page, words[0])
     elif kind == "plots":
@@ -148,12 +148,17 @@ def _block(match: re.Match[str], page: MarkedPage) -> str:
     else:
         return f"{begin}\n\n{_table_text(page, words)}\n\n{end}"
     page.pictures.update({block.name: block for block in blocks if isinstance(block, Picture)})
-    shown = [
-        markdown_table(block, caption=False) if kind == "summary" and isinstance(block, Table)
-        else markdown_text(block, images=page.images)
-        for block in blocks
-    ]  # fmt: skip
+    shown = [markdown_text(block, images=page.images) for block in blocks]
     return "\n\n".join((begin, *(shown or [NOTHING]), end))
+
+
+def _summary(page: MarkedPage, part: str) -> tuple[Block, ...]:
+    figures = tuple(page.results.figures.values())
+    if part == "counts":
+        return (counts_block(figures),)
+    if part == "claims":
+        return claims_blocks(figures, linked=_linked(page))
+    raise ValueError(unknown("part of a summary", part, ("counts", "claims")))
 
 
 def _linked(page: MarkedPage) -> Linked:

@@ -26,6 +26,9 @@ ARC = "#0072B2"
 LEAST_DRAWN = 0.02
 """Weights below this are left out."""
 
+TEXT = 9.5
+"""Points: read also where a page of 690 pixels shrinks a diagram of some twenty positions."""
+
 
 def pass_diagram(seen: Inside, *, marks: Sequence[str] = ()) -> "Figure":
     """Args:
@@ -36,24 +39,29 @@ def pass_diagram(seen: Inside, *, marks: Sequence[str] = ()) -> "Figure":
 
     n, heights = len(seen.tokens), _heights(seen)
     longest = max((len(drawn(read.label)) for read in seen.signals), default=0)
-    left = max(3.4, 0.14 * longest + 1.2)
+    left = max(3.4, 0.185 * longest + 1.2)
     figure = Figure(
-        figsize=(max(6.0, 0.55 * n + left - 1.6), 0.62 * (heights["answer"] + 2.2)), layout="constrained"
+        figsize=(max(6.0, 0.45 * (n + left)), 0.62 * (heights["answer"] + 2.2)), layout="constrained"
     )
     axes = figure.subplots()
-    axes.text(-0.8, 1.0, "position", ha="right", va="center", fontsize=8)
-    axes.text(-0.8, 0.0, "token", ha="right", va="center", fontsize=8)
+    axes.text(-0.8, 1.0, "position", ha="right", va="center", fontsize=TEXT)
+    axes.text(-0.8, 0.0, "token", ha="right", va="center", fontsize=TEXT)
     for place, token in enumerate(seen.tokens):
-        axes.text(place, 1.0, f"{place}", ha="center", va="center", fontsize=7, color="#777777")
+        axes.text(place, 1.0, f"{place}", ha="center", va="center", fontsize=TEXT, color="#777777")
         _box(axes, place, 0.0, token, MARK if token in marks else TOKEN)
     for number, read in enumerate(seen.signals):
         _draw_signal(axes, read, heights[f"signal {number}"])
     for number, look in enumerate(seen.looks):
         _draw_look(axes, seen, number, heights)
         axes.text(
-            -0.8, -heights[f"look {number}"], f"layer {look.layer} looks", ha="right", va="center", fontsize=8
+            -0.8,
+            -heights[f"look {number}"],
+            f"layer {look.layer} looks",
+            ha="right",
+            va="center",
+            fontsize=TEXT,
         )
-    axes.text(-0.8, -heights["answer"], "answer", ha="right", va="center", fontsize=8)
+    axes.text(-0.8, -heights["answer"], "answer", ha="right", va="center", fontsize=TEXT)
     for place, (answer, target) in enumerate(zip(seen.answers, seen.targets, strict=True)):
         if target is not None:
             _box(axes, place, heights["answer"], answer, RIGHT if answer == target else WRONG)
@@ -96,7 +104,7 @@ def _heights(seen: Inside) -> dict[str, float]:
 
 def _draw_signal(axes: "Axes", read: Read, height: float) -> None:
     """What is held at each position, faint where it is as before."""
-    axes.text(-0.8, -height, drawn(read.label), ha="right", va="center", fontsize=8)
+    axes.text(-0.8, -height, drawn(read.label), ha="right", va="center", fontsize=TEXT)
     previous: str | None = None
     for place, value in enumerate(read.values):
         if value is not None:
@@ -126,12 +134,12 @@ def _draw_look(axes: "Axes", seen: Inside, number: int, heights: dict[str, float
                 },
             )  # fmt: skip
     for place, token in enumerate(seen.tokens):
-        axes.text(place, -low + 1.3, token, ha="center", va="center", fontsize=7, color="#777777")
+        axes.text(place, -low + 1.3, token, ha="center", va="center", fontsize=TEXT, color="#777777")
 
 
 def _box(axes: "Axes", x: float, row: float, text: str, colour: str, *, faint: bool = False) -> None:
     axes.text(
-        x, -row, drawn(text), ha="center", va="center", fontsize=8, color="#999999" if faint else "#000000",
+        x, -row, drawn(text), ha="center", va="center", fontsize=TEXT, color="#999999" if faint else "#000000",
         bbox={"boxstyle": "round,pad=0.25", "facecolor": colour, "edgecolor": "#dddddd" if faint else "#999999"},
     )  # fmt: skip
 
@@ -151,7 +159,7 @@ def heat_map(seen: Inside) -> "Figure":
 
     heights = [len(stage.values) for stage in seen.stages] + [max(8, seen.logits.shape[1] // 2)]
     total = sum(heights) * ROW_INCHES + (len(heights) + 0.6) * GAP_INCHES
-    figure = Figure(figsize=(9.6, total), layout="constrained")
+    figure = Figure(figsize=(7.2, total), layout="constrained")
     blocks = figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
     for axes, stage in zip(blocks, seen.stages, strict=False):
         _draw_stage(axes, stage)
@@ -182,7 +190,7 @@ def _draw_stage(axes: "Axes", stage: LayerStage) -> None:
     axes.imshow(
         torch.cat(blocks).numpy(), cmap=COLOURS, vmin=-1.0, vmax=1.0, aspect="auto", interpolation="nearest"
     )
-    axes.set_yticks(range(len(labels)), labels, fontsize=6)
+    axes.set_yticks(range(len(labels)), labels, fontsize=7)
     axes.set_title(stage.title, fontsize=9, loc="left")
     _bare(axes)
 
@@ -200,7 +208,7 @@ def _draw_output(axes: "Axes", seen: Inside) -> None:
         axes.scatter(wrong, best[wrong].numpy(), s=24, marker="x", color="#D55E00", label="answer, wrong")
     axes.set_yticks([])
     axes.set_title(
-        "what comes out: probability of every token (rows), dots where the largest is the target",
+        "what comes out: probability of every token, dots where the largest is the target",
         fontsize=9,
         loc="left",
     )

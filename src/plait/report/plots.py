@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from plait.experiments import Summary, View, field_name, value_text
+from plait.experiments.fields import counted_text
 from plait.findings.figure import Reference
 from plait.findings.series import Line, Panel, panels
 from plait.findings.words import decimals, point_text
@@ -88,8 +89,8 @@ def panel_alt(panel: Panel) -> str:
 def panel_summary(panel: Panel) -> str:
     """The panel in a sentence: each line's first and last mean."""
     ends = [
-        f"{line.label} from {decimals(line.points[0].summary.mean)} at {value_text(line.points[0].x)} "
-        f"to {decimals(line.points[-1].summary.mean)} at {value_text(line.points[-1].x)}"
+        f"{line.label} from {decimals(line.points[0].summary.mean)} at {counted_text(line.points[0].x)} "
+        f"to {decimals(line.points[-1].summary.mean)} at {counted_text(line.points[-1].x)}"
         for line in panel.lines
         if line.points
     ]

@@ -39,7 +39,7 @@ _NOTES = (
     "adversarial inputs among them; pure models: least state, and least sum of (window - 1), to be right on "
     "every input; ≥ was found by a search of seconds, and more may be needed; one kind alone: the same program "
     "built with --only, (c) where float32 carries it; learned by: the smallest hybrid in results/ with a mean accuracy "
-    "of at least .99, - where no member was trained on the same task",
+    "of at least 0.99, - where no member was trained on the same task",
 )
 
 
@@ -117,8 +117,7 @@ def _alone(one: Mapping[str, Any]) -> str:
 def _learned(learned: Mapping[str, Any] | None) -> str:
     if learned is None:
         return "-"
-    accuracy = f"{learned['accuracy']:.3f}".lstrip("0")
-    return f"{learned['pattern']}, {learned['parameters']:,} ({accuracy})"
+    return f"{learned['pattern']}, {learned['parameters']:,} ({learned['accuracy']:.3f})"
 
 
 def _count(number: int) -> Entry:

@@ -1,6 +1,7 @@
 """How many claims hold, and the table of all of them: claim, others', ours, verdict, each cell short."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from plait.checks import are, counted
 from plait.findings.claims import Claim, Finding, Outcome, judged, outcome_text
@@ -22,20 +23,38 @@ Linked = Callable[[str, str], str]
 def summary_blocks(
     figures: Sequence[StoredFigure], *, picture: Picture | None = None, linked: Linked | None = None
 ) -> tuple[Block, ...]:
-    """How many claims hold in each reading, the table of claims, and answers to questions of our own.
+    """How many claims hold in each reading, the tables of claims, and answers to questions of our own.
 
     Args:
         picture: the one that shows most of it.
         linked: what a claim reads like, with a link.
     """
-    read_often = [one for one in figures if len(one.figure.readings) > 1]
-    asked = (read_often, False), ([one for one in figures if one not in read_often], False), (figures, True)
-    tables = (claims_table(some, own=own, linked=linked) for some, own in asked)
     return (
-        Lines(lines=tuple(count_lines(figures)), listed=True),
+        counts_block(figures),
         *(() if picture is None else (picture,)),
-        *(table for table in tables if table.rows),
+        *claims_blocks(figures, linked=linked),
     )
+
+
+def counts_block(figures: Sequence[StoredFigure]) -> Lines:
+    """How many claims hold, a line a reading."""
+    return Lines(lines=tuple(count_lines(figures)), listed=True)
+
+
+def claims_blocks(figures: Sequence[StoredFigure], *, linked: Linked | None = None) -> tuple[Table, ...]:
+    """A table of claims for each reading, further ones folded; one of figures that are read once; one of our own."""
+    often = [one for one in figures if len(one.figure.readings) > 1]
+    once = [one for one in figures if one not in often]
+    by_reading = [
+        replace(
+            claims_table(often, reading=reading, linked=linked),
+            caption=f"Claims and verdicts, {reading.title}",
+            folded=place > 0,
+        )
+        for place, reading in enumerate(_readings(often))
+    ]
+    tables = (*by_reading, claims_table(once, linked=linked), claims_table(figures, own=True, linked=linked))
+    return tuple(table for table in tables if table.rows)
 
 
 def count_lines(figures: Sequence[StoredFigure]) -> list[str]:
@@ -73,44 +92,38 @@ def _titled(reading: Reading, figures: Sequence[StoredFigure]) -> str:
 
 
 def claims_table(
-    figures: Sequence[StoredFigure], *, own: bool = False, linked: Linked | None = None
+    figures: Sequence[StoredFigure],
+    *,
+    own: bool = False,
+    reading: Reading | None = None,
+    linked: Linked | None = None,
 ) -> Table:
-    """Every claim with what our rows say to it; a column a reading, where there are several.
+    """Every claim, others' number, ours, and the verdict.
 
     Args:
         own: questions of our own, which have no verdict, instead of claims of others.
+        reading: the one that is told, of the claims that are read in it; the first of each figure if none is given.
         linked: what a claim reads like, with a link.
     """
-    readings = _readings(figures)
-    several = len(readings) > 1
-    columns = [Column(name="claim", title="question" if own else "claim", numeric=False)]
-    columns += [] if own else [Column(name="paper", title="paper", numeric=False)]
-    if own:
-        columns.append(Column(name="ours", title="ours", numeric=False))
-    elif several:
-        columns += [Column(name=r.name.replace("-", "_"), title=r.title, numeric=False) for r in readings]
-    else:
-        columns += [Column(name=name, title=name, numeric=False) for name in ("ours", "verdict")]
+    names = ("question", "ours") if own else ("claim", "paper", "ours", "verdict")
     rows: list[tuple[Entry, ...]] = []
     titles = {reading.name: reading.title for one in figures for reading, _ in one.readings}
     many = [one for one in figures if own and _has_many_questions(one)]
     for name, claim, by_reading in _claims(one for one in figures if one not in many):
-        if claim.is_own != own:
+        if claim.is_own != own or (reading is not None and reading.name not in by_reading):
             continue
-        entries = [_entry(linked(name, claim.statement) if linked else claim.statement)]
+        words = _entry(linked(name, claim.statement) if linked else claim.statement)
         if own:
-            entries.append(_entry(_own_answer(by_reading, titles)))
-        else:
-            entries.append(_entry(_cut(claim.paper)))
-            for reading in readings:
-                entries += _said(by_reading.get(reading.name), joined=several)
-            if not readings:
-                entries += _said(None, joined=False)
-        rows.append(tuple(entries))
+            rows.append((words, _entry(_own_answer(by_reading, titles))))
+            continue
+        found = next(iter(by_reading.values()), None) if reading is None else by_reading[reading.name]
+        rows.append(
+            (words, _entry(_cut(claim.paper)), _entry(_short(found)), _entry(outcome_text(found) or "none"))
+        )
     rows += [_together(stored, linked) for stored in many]
     return Table(
         caption="Questions of our own" if own else "Claims and verdicts",
-        columns=tuple(columns),
+        columns=tuple(Column(name=name, title=name, numeric=False) for name in names),
         rows=tuple(rows),
     )
 
@@ -171,13 +184,6 @@ def _readings(figures: Iterable[StoredFigure]) -> list[Reading]:
         and not all(claim.is_own for claim in stored.figure.claims)
     }
     return [reading for _, reading in sorted(found.values(), key=lambda pair: pair[0])]
-
-
-def _said(finding: Finding | None, *, joined: bool) -> list[Entry]:
-    verdict, ours = outcome_text(finding), _short(finding)
-    if joined:
-        return [_entry(_cut(f"{verdict}: {ours}" if verdict else ours) if finding is not None else "-")]
-    return [_entry(ours), _entry(verdict or "none")]
 
 
 def _short(finding: Finding | None) -> str:
