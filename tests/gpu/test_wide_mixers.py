@@ -1,8 +1,8 @@
 """The mixers of wide models on a GPU, by all chunks together: what the same model computes on the CPU in float64.
 
 `WideEnsemble` takes on a GPU those that have passed here. Mamba2's gradient is 1.5% off there where its layers
-are compiled, and right where they are not, as they then run. By default Mamba2 alone has several heads at this width, so
-GDN and DeltaNet are also given four.
+are compiled, and right where they are not, as they then run. By default Mamba2 alone has several heads at this
+width, so GDN and DeltaNet are also given four.
 """
 
 import os

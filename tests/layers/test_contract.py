@@ -183,6 +183,23 @@ class OtherEachTime(Right):
         return super().forward(hidden) + torch.randn(1)
 
 
+class Shorter(Right):
+    def forward(self, hidden):
+        return super().forward(hidden)[..., :-1]
+
+
+class Doubled(Right):
+    """Gives float64 whatever it is given, which only shows in float32."""
+
+    def forward(self, hidden):
+        return super().forward(hidden).double()
+
+
+class Halved(Right):
+    def forward(self, hidden):
+        return super().forward(hidden).bfloat16()
+
+
 class Detached(Right):
     def forward(self, hidden):
         return super().forward(hidden.detach())
@@ -259,6 +276,9 @@ BROKEN = {
     "DrawsAConstant": "two layers with the same weights answer otherwise .*draws in features, and all randomness",
     "DrawsANumberBehindAGate": "two layers with the same weights answer otherwise .*constructor draws, and all",
     "OtherEachTime": "forward answers otherwise when it is asked again",
+    "Shorter": r"forward must keep the shape of what it is given",
+    "Doubled": r"forward must keep the type of what it is given, torch.float32, got torch.float64",
+    "Halved": r"forward must keep the type of what it is given, torch.float32, got torch.bfloat16",
     "Detached": "no gradient reaches its input",
     "Idle": "no gradient reaches idle",
     "FalseMembers": "with weights of two members it says otherwise than for each alone",

@@ -90,9 +90,9 @@ def test_what_can_start_is_counted():
     ("given", "said"),
     [
         (run(f"{__name__}:Unbuilt-TF"), "cannot be built: KeyError"),
-        (run(f"{__name__}:Failing-TF"), "fail on 4 tokens: RuntimeError"),
-        (run(f"{__name__}:Shortening-TF"), "logits of (1, 4, 2) are needed, got (1, 3, 2)"),
-        (run(f"{__name__}:Failing-TF", seq_len=2), "fail on 2 tokens"),
+        (run(f"{__name__}:Failing-TF"), "layer test_preflight:Failing cannot run on 5 tokens: RuntimeError"),
+        (run(f"{__name__}:Shortening-TF"), "layer test_preflight:Shortening: forward must keep the shape"),
+        (run(f"{__name__}:Failing-TF", seq_len=2), "cannot run on 2 tokens: RuntimeError"),
         (run("nowhere:Layer"), "nowhere"),
         (run(task=Dropping()), "shape (1, 1, 100)"),
         (run(task=Raising()), "gives no sequence: AttributeError"),

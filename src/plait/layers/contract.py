@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 from plait.checks import one_line, shortened
+from plait.layers.parts import fill_with_nan, unset_weights
 from plait.layers.protocol import State
 from plait.layers.registry import layer_class
 from plait.layers.spec import LayerSpec
@@ -54,9 +55,12 @@ def check_layer(name: str, spec: LayerSpec, *, seq_len: int) -> None:
         layer = _built(name, spec, torch.float64)
         _check_weights(said, layer)
         dtype = _dtype_that_runs(layer, spec)
-        layer, twin = (_built(name, spec, dtype) for _ in range(2))
-        for one in (layer, twin):
+        layer, twin, trained = (_built(name, spec, own) for own in (dtype, dtype, torch.float32))
+        for one in (layer, twin, trained):
             one.reset_parameters(Stream(0, 0, INIT))
+    single = _inputs(spec, min(_LENGTHS[0], seq_len), torch.float32)
+    with _fails(said, f"run on {single.shape[1]} tokens"), torch.no_grad():
+        _forward(trained, single)
     for disturbed in (False, True):
         if disturbed:
             _disturb(layer)
@@ -78,18 +82,6 @@ def check_layer(name: str, spec: LayerSpec, *, seq_len: int) -> None:
     if layer.members_axis:
         with _fails(said, "run with a members axis"), torch.no_grad():
             _check_members(said, layer, _inputs(spec, min(_LENGTHS[0], seq_len), dtype))
-
-
-def unset_weights(layer: nn.Module) -> list[str]:
-    """The parameters that hold a number that is not finite."""
-    return [name for name, p in layer.named_parameters() if not p.is_meta and not bool(p.isfinite().all())]
-
-
-def fill_with_nan(layer: nn.Module) -> None:
-    """So that a weight that is not given its value shows."""
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.fill_(float("nan"))
 
 
 def _built(name: str, spec: LayerSpec, dtype: torch.dtype) -> _Layer:
@@ -130,10 +122,10 @@ def _dtype_that_runs(layer: _Layer, spec: LayerSpec) -> torch.dtype:
     """float64, or float32 for a layer that has it written into it."""
     try:
         with torch.no_grad():
-            layer(_inputs(spec, 1, torch.float64))
+            found = layer(_inputs(spec, 1, torch.float64))
     except (Exception, SystemExit):  # what it is comes up again, and is said, with float32
         return torch.float32
-    return torch.float64
+    return torch.float32 if getattr(found, "dtype", None) == torch.float32 else torch.float64
 
 
 @torch.no_grad()
@@ -152,7 +144,13 @@ def _forward(layer: _Layer, hidden: Tensor) -> Tensor:
     found = layer(hidden)
     if not isinstance(found, Tensor) or found.shape != hidden.shape:
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(f"forward must keep the shape of what it is given, {tuple(hidden.shape)}, got {got}")
+        raise _BrokenError(
+            f"forward must keep the shape of what it is given, {tuple(hidden.shape)}, got {got}"
+        )
+    if found.dtype != hidden.dtype:
+        raise _BrokenError(
+            f"forward must keep the type of what it is given, {hidden.dtype}, got {found.dtype}"
+        )
     return found
 
 
@@ -286,14 +284,19 @@ def _gap(one: Tensor, other: Tensor, *, largest: Tensor | None = None) -> float:
     return gap if gap == gap else float("inf")
 
 
+class _BrokenError(ValueError):
+    """A promise that is not kept, said without the layer's name."""
+
+
 @contextmanager
 def _fails(said: str, what: str) -> Generator[None, None, None]:
     """Code of the user's own may fail in any way."""
     try:
         yield
-    except ValueError as error:
-        raise (
-            error if str(error).startswith(said) else ValueError(f"{said} cannot {what}: {one_line(error)}")
-        ) from error
     except (Exception, SystemExit) as error:
-        raise ValueError(f"{said} cannot {what}: {one_line(error)}") from error
+        if isinstance(error, ValueError) and str(error).startswith(said):
+            raise
+        broken = isinstance(error, _BrokenError)
+        raise ValueError(
+            f"{said}: {error}" if broken else f"{said} cannot {what}: {one_line(error)}"
+        ) from error

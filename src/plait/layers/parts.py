@@ -103,3 +103,15 @@ def dropout(
 def drops_of(rate: float, stream: Stream | None, draw: int) -> Drops | None:
     """None where nothing drops."""
     return None if stream is None or rate == 0.0 else Drops(rate, stream, draw)
+
+
+def unset_weights(layer: nn.Module) -> list[str]:
+    """The parameters that hold a number that is not finite."""
+    return [name for name, p in layer.named_parameters() if not p.is_meta and not bool(p.isfinite().all())]
+
+
+def fill_with_nan(layer: nn.Module) -> None:
+    """So that a weight that is not given its value shows."""
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.fill_(float("nan"))

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from plait.layers import Layer, State, layer_class
-from plait.layers.contract import fill_with_nan, unset_weights
 from plait.layers.initial import fill_normal, std_of
-from plait.layers.parts import LayerNorm, dropout, linear
+from plait.layers.parts import LayerNorm, dropout, fill_with_nan, linear, unset_weights
 from plait.model.config import HybridConfig
 from plait.random import INIT, Stream
 

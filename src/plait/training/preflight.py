@@ -38,6 +38,8 @@ def check_run(run: Run, *, unchecked: bool = False) -> int:
     with _one_line(f"{type(run.task).__name__} gives no sequence"):
         stream = Stream(torch.tensor([run.train.seed]))
         tokens, _ = sample_labelled(run.task, stream, batch=1, seq_len=run.train.seq_len)
+    if not unchecked:
+        check_promises(run)
     if any(":" in layer for layer in run.model.parts):
         tokens = tokens[0, :, :TRIED_TOKENS]
         with _one_line(f"the layers of {pattern} fail on {tokens.shape[1]} tokens"), torch.no_grad():
@@ -48,8 +50,6 @@ def check_run(run: Run, *, unchecked: bool = False) -> int:
                 f"the layers of {pattern} must keep the shape of what they are given: "
                 f"logits of {wanted} are needed, got {tuple(logits.shape)}"
             )
-    if not unchecked:
-        check_promises(run)
     return sum(parameter.numel() for parameter in model.parameters())
 
 
