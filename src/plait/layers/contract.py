@@ -297,6 +297,5 @@ def _fails(said: str, what: str) -> Generator[None, None, None]:
         if isinstance(error, ValueError) and str(error).startswith(said):
             raise
         broken = isinstance(error, _BrokenError)
-        raise ValueError(
-            f"{said}: {error}" if broken else f"{said} cannot {what}: {one_line(error)}"
-        ) from error
+        fault = f": {error}" if broken else f" cannot {what}: {one_line(error)}"
+        raise ValueError(said + fault) from error
