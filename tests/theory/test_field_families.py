@@ -1,6 +1,7 @@
 """Theorem 2.12: the tables are told apart by the task itself, the checker takes them, and the counts are those said."""
 
 import itertools
+import math
 from fractions import Fraction
 
 import pytest
@@ -18,9 +19,10 @@ from plait.tasks import (
     NoisyRecall,
     StringCopying,
 )
-from plait.theory import check, ssm_state_bits
+from plait.theory import check, frontier, ssm_state_bits
 from plait.theory.certificate import state_certificate
 from plait.theory.families.field import field_families
+from plait.theory.hybrid.tables import filled_tables, table_levels
 from plait.theory.recurrent import table_state_bits
 
 KEYS = {"n_keys": 2, "n_values": 3, "n_pairs": 1}
@@ -63,7 +65,51 @@ def test_the_theorem_s_counts(task, seq_len, count):
 @pytest.mark.parametrize(("task", "seq_len", "count"), [case for case in COUNTS if case[2]], ids=repr)
 def test_a_table_is_told_apart_by_every_suffix(task, seq_len, count):
     """The prefixes that the family writes, two by two, by the targets behind its suffixes."""
-    family = max(field_families(task, seq_len), key=lambda family: family.size)
+    told_apart(task, max(field_families(task, seq_len), key=lambda family: family.size), seq_len, count)
+
+
+FILLED = (
+    (StringCopying(n_words=3), 9, 4, 3**2),
+    (MatrixLookup(n_words=2, rows=2, columns=2), 14, 3, 2**4),
+    (MQAR(**KEYS), 9, 3, 3**2),
+    (MQAR(**KEYS, keep="first"), 8, 2, 3**2),
+    (MQAR(**KEYS), 8, 3, 3),
+    (FuzzyRecall(n_letters=2), 35, 2, 2**6),
+    (FuzzyRecall(n_letters=2), 35, 3, 2**5),
+    (Dyck(depth=3), 11, 4, 2**3),
+    (Dyck(depth=3), 11, 3, 2**3),
+    (Dyck(depth=3), 11, 5, 2**2),
+    (ModularCounting(modulus=5), 6, 4, 5),
+    (FlipCounting(least=1), 9, 4, 2),
+    (FlipCounting(least=3), 12, 4, 4),
+    (NoisyRecall(n_words=3, n_noise=2), 16, 4, None),
+)
+
+
+@pytest.mark.parametrize(("task", "seq_len", "reach", "count"), FILLED, ids=repr)
+def test_behind_its_filler_a_table_is_what_it_was(task, seq_len, reach, count):
+    """Theorem 11.5: told apart by the task itself, taken by the checker, and at least what the frontier says."""
+    (point,) = frontier(task, seq_len, reaches=[reach], seconds=0.05)
+    if count is None:
+        assert point.bits >= ssm_state_bits(AssociativeRecall(n_words=3), seq_len=seq_len - reach).value
+    else:
+        family = max(filled_tables(task, seq_len, reach), key=lambda family: family.size)
+        told_apart(task, family, seq_len, count)
+        assert point.bits >= Fraction(math.floor(1000 * math.log2(count)), 1000)
+    assert point.bound.certificate["reach"] >= reach
+    verdict = check(point.bound.certificate, seed=1)
+    assert verdict.accepted, verdict.reason
+
+
+def test_the_frontier_of_a_table_says_where_each_level_ends():
+    task = MQAR(**KEYS)
+    assert table_levels(task, 12, range(12)) == [6, 9]
+    bits = dict(frontier(task, 12, seconds=0.05))
+    assert {6, 9} <= set(bits)
+    assert bits[6] >= Fraction("3.169") > bits[9] >= Fraction("1.584")
+
+
+def told_apart(task, family, seq_len, count):
     codec = family.codec
     if codec["kind"] == "list":
         prefixes = codec["prefixes"]
@@ -76,8 +122,10 @@ def test_a_table_is_told_apart_by_every_suffix(task, seq_len, count):
     assert family.length <= seq_len
     answers = []
     for suffix in family.suffixes:
-        found = task.targets(torch.tensor([[*prefix, *suffix] for prefix in prefixes]))
-        answers.append(torch.where(found.scored, found.tokens, -1)[:, family.prefix_length :])
+        rows = torch.tensor([[*prefix, *family.filler, *suffix] for prefix in prefixes])
+        found = task.targets(rows)
+        answered = torch.where(found.scored, found.tokens, -1)
+        answers.append(answered[:, family.prefix_length + len(family.filler) :])
     told = torch.cat(answers, dim=1)
     assert len(prefixes) == count
     for one, other in itertools.combinations(told, 2):

@@ -8,6 +8,7 @@ import pytest
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, SelectiveCopying
 from plait.theory import Bound, frontier
 from plait.theory.hybrid import curve
+from plait.theory.hybrid.families import filled_families
 
 HUGE = 10**6
 MOST = 2 * curve.MOST_VALUES
@@ -46,7 +47,8 @@ def test_a_task_of_any_size_is_asked_a_bounded_number_of_values(task, monkeypatc
 
 def test_the_tasks_as_people_use_them_are_asked_at_every_reach():
     for task in (MultiKeyRecall(), AssociativeRecall(n_words=300), SelectiveCopying(), DecodingRecall()):
-        assert curve._spread_reaches(task, 100) == list(range(100))
+        families = filled_families(task, 100, 1)
+        assert curve._spread_reaches(families, 100) == list(range(100))
 
 
 def test_many_keys_of_few_words_write_no_family_of_all():

@@ -45,7 +45,7 @@ def show_frontier(
     reaches = None if reach is None else parse_integers("--reach", reach)
     if not has_frontier(task):
         messages().print(
-            f"no family of {asked['task']} is known: a search of {seconds:g} s, all reaches together, and a few "
+            f"no exact count of {asked['task']} is known: a search of {seconds:g} s, all reaches together, and a few "
             "seconds for the rest",
             soft_wrap=True,
         )
@@ -94,6 +94,10 @@ def _document(
     return {"frontier": listed, "models": models, "plot": written.get(0)}
 
 
+def _is_table(point: "FrontierPoint") -> bool:
+    return bool(point.bits) and not point.bound.found
+
+
 def _print(
     points: "Sequence[FrontierPoint]",
     marks: "Sequence[Mark]",
@@ -114,7 +118,8 @@ def _print(
     if len(shown) < len(steps):
         print_line(f"{len(steps) - len(shown)} more levels between these; --json lists all")
     if searched:
-        print_line("the task has no known family: found by search, so true, and better may exist")
+        proved = "proved is what a table needs, the rest was " * any(_is_table(step) for step in steps)
+        print_line(f"no exact count is known: {proved}found by search, so true, and better may exist")
         if any(not step.bits and step.bound.found for step in steps):
             print_line("nothing was found: that proves nothing, bits may well be needed there")
     if spread:

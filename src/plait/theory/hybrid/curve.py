@@ -14,6 +14,7 @@ from plait.theory.certificate import state_certificate
 from plait.theory.families.family import LONGEST, StateFamily
 from plait.theory.hybrid.closed_forms import frontier_factors, frontier_states
 from plait.theory.hybrid.families import FAMILIES, filled_families
+from plait.theory.hybrid.tables import filled_tables, table_levels
 from plait.theory.integers import log2_floor
 from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits, table_state_bits
 from plait.theory.states import state_factors
@@ -56,7 +57,7 @@ def frontier(
         task: a task of plait, or anything with `targets` and `vocab_size`.
         seq_len: tokens of an input.
         reaches: at which to bound; default: all up to `seq_len - 1`, or as many as are written out in `MOST_VALUES`;
-            for a task of one's own a few.
+            where is searched a few, and those at which a level of the task's tables ends.
         seconds: the budget of a search, all reaches together.
         seed: of a search's random choices.
 
@@ -69,8 +70,13 @@ def frontier(
     known = has_frontier(task)
     if isinstance(task, MultiKeyRecall):
         state_factors(task)  # refuses more keys than could ever matter, before any are counted
+    given = reaches is not None
     if reaches is None:
-        reaches = _spread_reaches(task, seq_len) if known else _searched_reaches(seq_len)
+        reaches = (
+            _spread_reaches(filled_families(task, seq_len, 1), seq_len)
+            if known
+            else _searched_reaches(task, seq_len)
+        )
     asked = sorted(set(reaches))
     for reach in asked:
         check_integer("reach", reach, least=0)
@@ -79,9 +85,11 @@ def frontier(
     from plait.theory.hybrid.search import find_filled_bits
 
     inside = [reach for reach in asked if reach < seq_len - 1]
-    found = find_filled_bits(task, seq_len, inside, seconds=seconds, seed=seed)
-    if 0 in inside and (table := _by_table(task, seq_len, found.get(0))):
-        found[0] = table
+    searched = inside if given else [reach for reach in _doubled(seq_len) if reach < seq_len - 1]
+    found = find_filled_bits(task, seq_len, searched, seconds=seconds, seed=seed)
+    for reach in inside:
+        if table := _by_table(task, seq_len, reach, found.get(reach)):
+            found[reach] = table
     points: list[FrontierPoint] = []
     best: Bound | None = None
     for reach in reversed(asked):
@@ -91,12 +99,28 @@ def frontier(
     return tuple(reversed(points))
 
 
-def _by_table(task: object, seq_len: int, found: Bound | None) -> Bound | None:
-    """What the task's table needs where nothing is in reach (Theorem 2.12), if that is more than what was found."""
-    table = table_state_bits(task, seq_len)
+def _by_table(task: object, seq_len: int, reach: int, found: Bound | None) -> Bound | None:
+    """What the task's table needs (Theorems 2.12 and 11.5), if that is more than what was found."""
+    table = _filled_table(task, seq_len, reach) if reach else table_state_bits(task, seq_len)
     if table is None or table.certificate is None or (found is not None and table.value <= found.value):
         return None
     return table
+
+
+def _filled_table(task: object, seq_len: int, reach: int) -> Bound | None:
+    usable = [family for family in filled_tables(task, seq_len, reach) if family.share >= LEAST_SHARE]
+    best = max(usable, key=lambda family: family.contents, default=None)
+    if best is None:
+        return None
+    certificate, certified = state_certificate(task, best, Fraction(0)) or (None, None)
+    return Bound(
+        quantity=QUANTITY,
+        value=log2_floor([(best.contents, 1)], parts=_PARTS),
+        confidence=best.confidence,
+        statement=filled_statement(best, seq_len),
+        certificate=certificate,
+        certified=certified,
+    )
 
 
 def breakpoints(points: Sequence[FrontierPoint]) -> list[FrontierPoint]:
@@ -113,32 +137,32 @@ def has_frontier(task: object) -> bool:
     return known_of(task, FAMILIES) is not None
 
 
-def _searched_reaches(seq_len: int) -> list[int]:
+def _searched_reaches(task: object, seq_len: int) -> list[int]:
+    """Those at which is searched, and where a level of the task's tables ends."""
+    spread = _spread_reaches(filled_tables(task, seq_len, 1), seq_len)
+    return sorted({*_doubled(seq_len), *table_levels(task, seq_len, spread)})
+
+
+def _doubled(seq_len: int) -> list[int]:
     if seq_len <= 4:
         return list(range(seq_len))
     doubled = [2**power for power in range(seq_len.bit_length()) if 2**power < seq_len - 2]
     return [0, *doubled, seq_len - 2, seq_len - 1]
 
 
-def _spread_reaches(task: object, seq_len: int) -> list[int]:
-    """All reaches, or evenly spread ones where the families of all would be more than is written out.
+def _spread_reaches(families: Iterable[StateFamily], seq_len: int) -> list[int]:
+    """All reaches, or evenly spread ones where the families of all would be more than is written out: those behind more
+    than the one token of filler given take no more numbers.
 
     What is needed at a reach is needed at all smaller ones, so fewer points are a lower curve, and as true.
     """
     inside = range(1, seq_len - 1)
-    most = max(_FEWEST, MOST_VALUES // max(1, _values_apiece(task, seq_len)))
+    apiece = sum(sum(map(len, family.suffixes)) + 4 * len(family.queries) for family in families)
+    most = max(_FEWEST, MOST_VALUES // max(1, apiece))
     if len(inside) <= most:
         return list(range(seq_len))
     spread = {inside[place * (len(inside) - 1) // (most - 1)] for place in range(most)}
     return sorted({0, *spread, seq_len - 1})
-
-
-def _values_apiece(task: object, seq_len: int) -> int:
-    """Numbers that the families behind one token of filler take to write out; behind more they take no more."""
-    return sum(
-        sum(map(len, family.suffixes)) + 4 * len(family.queries)
-        for family in filled_families(task, seq_len, 1)
-    )
 
 
 def _known_points(task: object, seq_len: int, asked: list[int]) -> tuple[FrontierPoint, ...]:

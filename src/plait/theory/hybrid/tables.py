@@ -1,0 +1,81 @@
+"""Tables behind a filler that changes nothing of them: the tasks that the field compares on.
+
+    k0 v3 k1 v1 | k0 k0 k0 | k0 k1        a key behind a key is given nothing, so the values are asked for as before
+
+Source: docs/theory.md, Theorem 11.5.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from plait.tasks import (
+    MQAR,
+    Dyck,
+    FlipCounting,
+    FuzzyRecall,
+    MatrixLookup,
+    ModularCounting,
+    NoisyRecall,
+    StringCopying,
+    known_of,
+)
+from plait.theory.families.family import MOST_LENGTH, StateFamily
+from plait.theory.families.field import MOST_FLIPS, field_families
+
+_FILLERS: Mapping[type, Callable[[Any], tuple[int, ...]]] = MappingProxyType(
+    {
+        MQAR: lambda task: (0,),  # a key
+        FuzzyRecall: lambda task: (task.n_letters,),  # a capital, which is no letter of a key
+        NoisyRecall: lambda task: (task.n_words,),  # noise
+        MatrixLookup: lambda task: (task.n_words + 1,),  # a row that is asked for
+        StringCopying: lambda task: (0,),  # the rest of the string
+        Dyck: lambda task: (0, 1),  # opened and closed
+        ModularCounting: lambda task: (0,),
+        FlipCounting: lambda task: (0,),
+    }
+)
+
+
+def filled_tables(task: object, seq_len: int, reach: int) -> tuple[StateFamily, ...]:
+    """The task's contents behind `reach >= 1` tokens of filler, or one more, that fit into `seq_len` tokens."""
+    of_task = known_of(task, _FILLERS)
+    if of_task is None or not 1 <= reach <= MOST_LENGTH or seq_len > MOST_LENGTH:
+        return ()
+    pattern = of_task(task)
+    filler = pattern * -(-reach // len(pattern))
+    room = seq_len - len(filler)
+    made = _flips(task, room) if isinstance(task, FlipCounting) else field_families(task, room)
+    return tuple(replace(family, filler=filler) for family in made)
+
+
+def table_levels(task: object, seq_len: int, reaches: Iterable[int]) -> list[int]:
+    """Those of the reaches up to which a level of the task's tables lasts."""
+    most, levels = 1, list[int]()
+    for reach in sorted(reaches, reverse=True):
+        contents = max((family.contents for family in filled_tables(task, seq_len, reach)), default=1)
+        if contents > most:
+            most = contents
+            levels.append(reach)
+    return levels[::-1]
+
+
+def _flips(task: FlipCounting, room: int) -> Iterator[StateFamily]:
+    """Up to `least` changes, the last bit being that of the filler; bits in turn ask how many."""
+    least = task.least
+    if least > MOST_FLIPS or room < 2 * least + 2:
+        return
+    yield StateFamily(
+        description=f"up to {least} changes",
+        size=least + 1,
+        prefix_length=least + 1,
+        suffixes=[[place % 2 for place in range(least + 1)]],
+        queries=[(0, position) for position in range(least + 1)],
+        codec={
+            "kind": "list",
+            "prefixes": [
+                [max(0, flips - place) % 2 for place in range(least + 1)] for flips in range(least + 1)
+            ],
+        },
+    )
