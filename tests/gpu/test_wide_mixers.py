@@ -1,7 +1,7 @@
 """The mixers of wide models on a GPU, by all chunks together: what the same model computes on the CPU in float64.
 
 `WideEnsemble` takes on a GPU those that have passed here. Mamba2's gradient is 1.5% off there where its layers
-are compiled, and right where they are not, as they then run. By default Mamba2 alone has several heads at this
+are compiled, and right where they are not, which is how they run. By default Mamba2 alone has several heads at this
 width, so GDN and DeltaNet are also given four.
 """
 

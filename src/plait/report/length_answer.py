@@ -1,5 +1,7 @@
 """What Figure 8's rows say, in words and tables: longer rows, other proportions, positions of attention, layouts."""
 
+from collections.abc import Sequence
+
 from plait.findings.evidence import Evidence
 from plait.findings.judges import difference_text
 from plait.findings.leads import Pair
@@ -97,7 +99,7 @@ def _longer(run: Lead | None, mended: Lead | None, over_ssm: Lead | None) -> str
 
 
 def _elsewhere(found: Evidence) -> str:
-    """Repaired models, trained at 0.2 and tested at each other proportion."""
+    """Repaired models, trained at each proportion and tested at each other one."""
     over = {
         name: leads
         for name, other in zip(("Transformer", "SSM"), _EQUAL[1:], strict=True)
@@ -105,9 +107,9 @@ def _elsewhere(found: Evidence) -> str:
     }
     if not over:
         return "Other proportions are not trained yet"
-    counted = " and ".join(
-        f"above that {name} at {sum(lead.sign > 0 for lead in leads)} of {len(leads)} "
-        f"({signed(min(lead.mean for lead in leads))} to {signed(max(lead.mean for lead in leads))})"
+    counted = ", and ".join(
+        f"above that {name} at {sum(lead.sign > 0 for lead in leads)} of {len(leads)} pairs and below at "
+        f"{sum(lead.sign < 0 for lead in leads)} ({_span(leads)})"
         for name, leads in over.items()
     )
     alone = any(lead.difference.seeds == 1 for leads in over.values() for lead in leads)
@@ -116,14 +118,20 @@ def _elsewhere(found: Evidence) -> str:
         if alone
         else "by intervals that leave 0 out"
     )
-    return f"Trained at 0.2 and tested at other bit proportions, they are {counted}, {by}"
+    return f"Trained at one bit proportion and tested at another, they are {counted}, {by}"
+
+
+def _span(leads: Sequence[Lead]) -> str:
+    means = [lead.mean for lead in leads]
+    return f"{signed(min(means))} to {signed(max(means))}"
 
 
 def _over_at_others(found: Evidence, other: HybridConfig) -> list[Lead]:
     pairs = (
-        pair(_EQUAL[0], other, separator=True, free=True, tested=p, length=MIDDLE)
-        for p in PROPORTIONS
-        if p != 0.2
+        pair(_EQUAL[0], other, separator=True, free=True, p_bit=trained, tested=tested, length=MIDDLE)
+        for trained in PROPORTIONS
+        for tested in PROPORTIONS
+        if tested != trained
     )
     return [lead for one in pairs if (lead := lead_of(found, one)) is not None]
 

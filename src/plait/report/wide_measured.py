@@ -95,7 +95,16 @@ def lead_entry(lead: Lead | None) -> Entry:
 
 def seeds_entry(summaries: Iterable[Summary | None]) -> Entry:
     """Fewest and most seeds of what is measured."""
-    counts = [one.seeds for one in summaries if one is not None]
+    return _counts_entry(one.seeds for one in summaries if one is not None)
+
+
+def rates_entry(summaries: Iterable[Summary | None]) -> Entry:
+    """Fewest and most learning rates that one was chosen among."""
+    return _counts_entry(len(one.cell.lrs) for one in summaries if one is not None)
+
+
+def _counts_entry(counts: Iterable[int]) -> Entry:
+    counts = list(counts)
     if not counts:
         return UNTRAINED
     low, high = min(counts), max(counts)
@@ -164,6 +173,7 @@ def positions_part(found: Evidence) -> tuple[Block, ...]:
                 *map(mean_entry, there),
                 *map(lead_entry, leads),
                 seeds_entry(there),
+                rates_entry(there),
             )
         )
     what = "**Positions of attention** (full window, separators, equal parameters, trained at 0.2)."
@@ -196,7 +206,8 @@ def layouts_part(found: Evidence) -> tuple[Block, ...]:
         for means, one in zip(kept, there, strict=True):
             means.update({} if one is None or pattern not in LAYOUTS else {pattern: one.mean})
         over = map(lead_entry, (None, None) if pattern == _FULL.pattern else leads)
-        rows.append((Entry(text=pattern, value=pattern), *map(mean_entry, there), *over, seeds_entry(there)))
+        counts = (seeds_entry(there), rates_entry(there))
+        rows.append((Entry(text=pattern, value=pattern), *map(mean_entry, there), *over, *counts))
     what = "**The hybrid's layout** (full window, separators, equal parameters, trained at 0.2)."
     best = [
         f"at {length:,} tokens {_most(means)} ({_listed(means)})"
@@ -208,6 +219,7 @@ def layouts_part(found: Evidence) -> tuple[Block, ...]:
     return _part(what + said, missing, _LAYOUTS, rows if any(kept) else ())
 
 
+_COUNTS = (Column(name="seeds", title="seeds"), Column(name="rates", title="rates tried"))
 _POSITIONS = (
     Column(name="positions", title="positions", numeric=False),
     *(
@@ -215,13 +227,13 @@ _POSITIONS = (
         for name in ("hybrid", "Transformer", "lead")
         for length in (LONG, LONGEST)
     ),
-    Column(name="seeds", title="seeds"),
+    *_COUNTS,
 )
 _LAYOUTS = (
     Column(name="layout", title="layout", numeric=False),
     *(Column(name=f"at_{length}", title=f"{length:,} tokens") for length in (LONG, LONGEST)),
     *(Column(name=f"over_{length}", title=f"over the Transformer, {length:,}") for length in (LONG, LONGEST)),
-    Column(name="seeds", title="seeds"),
+    *_COUNTS,
 )
 
 
@@ -229,6 +241,9 @@ def _part(
     text: str, missing: str, columns: tuple[Column, ...], rows: Sequence[tuple[Entry, ...]]
 ) -> tuple[Block, ...]:
     caption = columns[0].title
+    tried = {row[-1].text for row in rows}
+    if len(tried) > 1:
+        text += " Rows differ in how many rates one was chosen among: more of them favour a model."
     made = Table(caption=f"By {caption}", columns=columns, rows=tuple(rows))
     return (Lines(lines=(f"{text}{missing}",)), *((made,) if rows else ()))
 
