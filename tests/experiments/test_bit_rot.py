@@ -99,7 +99,7 @@ def test_rows_of_older_files_that_contradict_themselves(folder, tmp_path, column
     changed = pl.when(first).then(CHANGES[column]).otherwise(pl.col(column)).alias(column)
     copy.write_bytes(old(rows.with_columns(changed)))
     with pytest.raises(
-        StoreError, match=r"is damaged .*1 of its rows have an? (select_)?(accuracy|identity) that is not"
+        StoreError, match=r"is damaged .*1 of its rows has an? (select_)?(accuracy|identity) that is not"
     ):
         read_shard(copy)
 

@@ -14,7 +14,9 @@ from plait.checks.own_names import MOVED
 from plait.experiments import member_id
 from plait.model import HybridConfig
 from plait.tasks import SelectiveCopying, parse_task, task_to_json
-from plait.training.identity import unchecked_code
+from plait.tasks.framed import Framed
+from plait.tasks.packed import Packed
+from plait.training.identity import identifying, unchecked_code
 from plait.training.run import Run, Train
 
 LAYER = """
@@ -108,6 +110,21 @@ def test_an_added_field_changes_the_identity_exactly_where_it_is_not_neutral(dep
     assert left_out == {
         name for name, value in (("depth", depth == 1), ("fast", not fast), ("word", word == "none")) if value
     }
+
+
+@given(depth=st.integers(1, 3), word=st.sampled_from(("none", "some")))
+def test_an_added_field_of_a_task_within_a_task_is_left_out_likewise(depth, word) -> None:
+    """The tasks of rows frame and pack others, whose fields their members hold too."""
+    inner = Grown(depth=depth, word=word)
+    for outer in (Framed(task=inner), Packed(task=inner)):
+        found = identifying(outer)["params"]["task"]["params"]
+        told = {
+            name: getattr(inner, name)
+            for name in ("depth", "word")
+            if getattr(inner, name) != getattr(Grown, name)
+        }
+        assert found == task_to_json(SelectiveCopying())["params"] | told
+        assert task_to_json(outer)["params"]["task"]["params"]["fast"] is False, "it stands in the row"
 
 
 @given(

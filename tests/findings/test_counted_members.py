@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from made_up_rows import made_up_rows
 
-from plait.experiments import Experiment
+from plait.experiments import Experiment, value_text
+from plait.experiments.row_identity import wrong_identities
 from plait.findings.members import cells_of_members, view_of
 from plait.model import HybridConfig
 from plait.report.assemble import member_blocks
@@ -68,10 +69,9 @@ def test_members_of_edited_code_stay_apart_and_lost_code_is_told():
     )
     cells, _ = cells_of_members(pl.concat([rows, edited]))
     assert [cell.settings.get("code") for cell in cells] == [None, "abcdef"]
-    for name in ("no-such-task", "no_such_pkg:"):
-        gone = rows.with_columns(pl.lit(f'{{"params":{{}},"task":"{name}"}}').alias("task_json"))
-        cells, lost = cells_of_members(gone)
-        assert (cells, len(lost)) == ((), len(rows))
+    gone = rows.with_columns(pl.lit('{"params":{},"task":"no-such-task"}').alias("task_json"))
+    cells, lost = cells_of_members(gone)
+    assert (cells, len(lost)) == ((), len(rows))
 
 
 def test_members_of_a_users_own_code_are_told_by_name_and_nothing_is_imported(tmp_path, monkeypatch):
@@ -98,6 +98,20 @@ def test_members_of_a_users_own_code_are_told_by_name_and_nothing_is_imported(tm
     assert {cell.pattern for cell in cells} == {"own_told:Layer-TF"}
     assert all(cell.members is not None and cell.members.shape == (2, 3) for cell in cells)
     assert "own_told" not in sys.modules
+
+
+def test_a_task_within_a_task_is_not_imported_either(tmp_path, monkeypatch):
+    """Neither where rows are told, nor where a file without a checksum is held against its identities."""
+    (tmp_path / "own_inner.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    inner = '{"params":{"lag":1},"task":"own_inner:Echo"}'
+    rows = rows_of({"model.d_model": (8,)}).with_columns(
+        pl.lit(f'{{"params":{{"task":{inner}}},"task":"plait.tasks.framed:Framed"}}').alias("task_json")
+    )
+    (cell,), lost = cells_of_members(rows)
+    assert (value_text(cell.run.task), len(lost)) == ("Framed", 0)
+    assert wrong_identities(rows) == 0, "of another package: what its class says is not known"
+    assert "own_inner" not in sys.modules
 
 
 def test_two_patterns_of_a_kind_are_compared_seed_by_seed():

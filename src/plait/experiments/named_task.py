@@ -1,4 +1,4 @@
-"""A task of a user's own as stored rows name it: its parameters can be read and compared, its code is not imported."""
+"""A task as stored rows name it: its parameters can be read and compared, no code is imported."""
 
 import dataclasses
 import functools

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from plait.checks import neutral_fields
-from plait.checks.own_names import foreign_names
 from plait.experiments.schema import TRAIN_COLUMNS
 from plait.model import HybridConfig
-from plait.tasks import task_from_json
-from plait.training.identity import NUMERICS, canonical_json, hashed
+from plait.tasks import task_from_json, task_to_json
+from plait.training.identity import NUMERICS, canonical_json, foreign_tasks, hashed
 from plait.training.run import Train
 from plait.training.start import Start
 
@@ -95,12 +94,11 @@ def _text_of(row: dict[str, Any], rest: list[str]) -> _Text | None:
 
 @functools.lru_cache(maxsize=4096)
 def _task(text: str) -> tuple[dict[str, Any], bool]:
-    """A task's document as identities have it, and whether it is of another package."""
+    """A task's document as identities have it, and whether it or a task within it is of another package."""
     document: dict[str, Any] = json.loads(text)
-    if foreign_names([document["task"]]):
+    if foreign_tasks(document):
         return document, True
-    neutral = neutral_fields(task_from_json(document))
-    return document | {"params": {k: v for k, v in document["params"].items() if k not in neutral}}, False
+    return task_to_json(task_from_json(document), neutral=False), False
 
 
 def _identifying(kind: Any, document: dict[str, Any]) -> dict[str, Any]:

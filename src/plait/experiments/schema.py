@@ -17,6 +17,7 @@ from plait.training.identity import (
     NUMERICS,
     canonical_json,
     code_json,
+    foreign_tasks,
     hashed,
     identifying,
     member_id,
@@ -197,7 +198,7 @@ def named_run(row: Mapping[str, Any]) -> Run:
         return run_of(row)
     config = HybridConfig.from_json(model)
     return Run(
-        task=named_task(task, config.vocab_size) if foreign_names([task["task"]]) else task_from_json(task),
+        task=named_task(task, config.vocab_size) if foreign_tasks(task) else task_from_json(task),
         model=config,
         train=_train_of(row),
         start=None if start is None else Start.from_json(start),

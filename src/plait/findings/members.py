@@ -43,7 +43,12 @@ def cells_of_members(rows: pl.DataFrame) -> tuple[tuple[Cell, ...], pl.DataFrame
     for row in rows.iter_rows(named=True):
         try:
             run = named_run(row)
-        except (ValueError, TypeError):  # of code that is not there any more, or without its task
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+        ):  # of code that is not there any more, or without its task
             lost.append(row["member"])
             continue
         groups.setdefault((told_key(run), row["code_json"]), []).append((run, row))

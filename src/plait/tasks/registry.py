@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
-from plait.checks import one_line, resolve, shortened, stored_name, unknown
+from plait.checks import neutral_fields, one_line, resolve, shortened, stored_name, unknown
 from plait.tasks.associative_recall import AssociativeRecall
 from plait.tasks.base import BuiltInTask, Task
 from plait.tasks.decoding_recall import DecodingRecall
@@ -130,14 +130,18 @@ def task_name(task: Task) -> str:
     return stored_name(f"{task_class.__module__}:{task_class.__qualname__}")
 
 
-def task_to_json(task: Task) -> dict[str, object]:
+def task_to_json(task: Task, *, neutral: bool = True) -> dict[str, object]:
     """`{"task": name, "params": {...}}` with every parameter, defaults included, as plain JSON values.
+
+    Args:
+        neutral: whether added fields that hold their neutral value (`plait.checks.added_field`) stand there too, its
+            own and those of tasks among its parameters.
 
     Raises:
         ValueError: as `task_name`, or a class whose parameters cannot be read back from its attributes.
     """
     if (own := _naming(task)) is not None:
-        return {"task": own[0], "params": {name: _plain(value) for name, value in own[1].items()}}
+        return {"task": own[0], "params": {name: _plain(value, neutral) for name, value in own[1].items()}}
     names = [name for name, _ in _parameters(type(task))]
     lacking = [name for name in names if not hasattr(task, name)]
     if lacking:
@@ -145,7 +149,9 @@ def task_to_json(task: Task) -> dict[str, object]:
             f"to be stored, {type(task).__name__} must keep its parameters as attributes (a dataclass does), "
             f"got none named {', '.join(lacking)}"
         )
-    return {"task": task_name(task), "params": {name: _plain(getattr(task, name)) for name in names}}
+    left_out = frozenset() if neutral else neutral_fields(task)
+    params = {name: _plain(getattr(task, name), neutral) for name in names if name not in left_out}
+    return {"task": task_name(task), "params": params}
 
 
 def task_from_json(document: Mapping[str, object]) -> Task:
@@ -212,12 +218,14 @@ def _read(value: object) -> object:
     return tuple(_read(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, neutral: bool) -> object:
     if all(hasattr(value, member) for member in _MEMBERS):
-        return task_to_json(cast(Task, value))
+        return task_to_json(cast(Task, value), neutral=neutral)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+        left_out = frozenset() if neutral else neutral_fields(value)
+        names = [field.name for field in dataclasses.fields(value) if field.name not in left_out]
+        return {name: _plain(getattr(value, name), neutral) for name in names}
+    return [_plain(item, neutral) for item in value] if isinstance(value, list | tuple) else value
 
 
 Known = TypeVar("Known")

@@ -88,6 +88,12 @@ def stored_own_names(task: Any, model: Any, start: Any) -> tuple[str, ...]:
     found = {name for name in parts(model["pattern"]) if ":" in name}
     if start is not None:
         found.add(start["weights"])
+    return foreign_names(sorted({*found, *foreign_tasks(task)}))
+
+
+def foreign_tasks(task: Any) -> tuple[str, ...]:
+    """The names of tasks of other packages in a task's document and within it; nothing is imported."""
+    found: set[str] = set()
     _collect_tasks(task, found)
     return foreign_names(sorted(found))
 
@@ -110,14 +116,11 @@ def shard_id(members: Iterable[str]) -> str:
 
 
 def identifying(part: Any) -> dict[str, Any]:
-    """The part as JSON without added fields that hold what members had before these fields were."""
-    neutral = neutral_fields(part)
+    """The part as JSON without added fields that hold what members had before these fields were, at any depth."""
     if isinstance(part, _WITH_JSON):
+        neutral = neutral_fields(part)
         return {name: value for name, value in part.to_json().items() if name not in neutral}
-    document = task_to_json(part)
-    parameters = document["params"]
-    assert isinstance(parameters, dict)
-    return document | {"params": {name: value for name, value in parameters.items() if name not in neutral}}
+    return task_to_json(part, neutral=False)
 
 
 def hashed(text: str) -> str:
