@@ -62,11 +62,12 @@ def test_an_automaton_that_was_asked_for_and_is_not_there_is_a_mistake(plait, pl
     assert "stands alone" in refused("bounds", "needle", "--automaton", "--frontier")
 
 
-def test_what_is_published_about_hops_has_no_constants(plait, plait_json):
+def test_what_is_published_about_hops_speaks_at_no_size_in_use(plait, plait_json):
     said = plait_json("bounds", "k-hop-induction", "--param", "n_words=2", "--seq-len", 8, "--seconds", 1)[
         "depth"
     ]
-    assert "1 layers of full attention" in said
+    assert "1 layer of full attention" in said
+    assert "2^1,024 tokens" in said
     assert "no number is computed" in said
     assert hops_statement(1) is None
     assert "2^27 recurrent ones do not compose 3" in hops_statement(3)

@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from plait.tasks import AssociativeRecall
-from plait.theory.depth import attention_holds, composition_length_bits, one_attention_layer
+from plait.theory.depth import (
+    attention_holds,
+    composition_length_bits,
+    hybrid_length_bits,
+    one_attention_layer,
+)
 
 
 @pytest.mark.parametrize(("n_words", "seq_len"), [(3, 7), (4, 8), (2, 9), (5, 4)])
@@ -45,6 +50,9 @@ def test_published_bounds_speak_beyond_any_input():
     assert composition_length_bits(n_layers=1, n_heads=1, d_head=2, number_bits=1) == 16
     assert composition_length_bits(n_layers=1, n_heads=4, d_head=64, number_bits=16) == 192
     assert composition_length_bits(n_layers=2, n_heads=4, d_head=64, number_bits=16) == 3_072
+    assert hybrid_length_bits(hops=1, n_heads=1, d_head=2, number_bits=1) == 64
+    assert hybrid_length_bits(hops=2, n_heads=4, d_head=64, number_bits=16) == 12_288
+    assert hybrid_length_bits(hops=2, n_heads=1, d_head=2, number_bits=1) == 1_024
 
 
 def test_refused():
@@ -54,3 +62,7 @@ def test_refused():
         one_attention_layer(AssociativeRecall(), 0)
     with pytest.raises(ValueError, match="n_layers"):
         composition_length_bits(n_layers=0, n_heads=1, d_head=2, number_bits=1)
+    with pytest.raises(ValueError, match="hops"):
+        hybrid_length_bits(hops=0, n_heads=1, d_head=2, number_bits=1)
+    with pytest.raises(ValueError, match="d_head"):
+        hybrid_length_bits(hops=1, n_heads=1, d_head=0, number_bits=1)

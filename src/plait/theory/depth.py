@@ -7,8 +7,9 @@ Source: docs/theory.md, section 15.
 """
 
 from dataclasses import dataclass
+from math import prod
 
-from plait.checks import check_integer
+from plait.checks import check_integer, counted
 from plait.tasks import AssociativeRecall
 from plait.theory.integers import log2_ceil
 
@@ -51,11 +52,13 @@ def hops_statement(hops: int) -> str | None:
     """What is known of models that compose so many lookups; None for a single one, where Theorem 15.1 speaks."""
     if hops < 2:
         return None
+    smallest = hybrid_length_bits(hops=hops, n_heads=1, d_head=2, number_bits=1)
     return (
         f"depth: {hops} hops compose {hops} lookups. Published, for functions composed in sequence on long inputs: "
-        f"{hops - 1} layers of full attention among up to 2^{3 * hops**2} recurrent ones do not compose {hops} "
-        "(arXiv 2602.01763), and recurrent layers alone, at least three fewer than functions, need a width that grows "
-        "with the input (2604.14501). No constants are known to us, so no number is computed"
+        f"{counted(hops - 1, 'layer')} of full attention among up to 2^{3 * hops**2} recurrent ones do not compose {hops} "
+        f"(arXiv 2602.01763), from inputs of 2^{smallest:,} tokens on for one head of two bits, so at no size in use; "
+        "and recurrent layers alone, at least three fewer than functions, need a width that grows with the input "
+        "(2604.14501), by a constant that is not stated, so no number is computed"
     )
 
 
@@ -70,7 +73,21 @@ def composition_length_bits(*, n_layers: int, n_heads: int, d_head: int, number_
     Raises:
         ValueError: a size below 1.
     """
-    sizes = {"n_layers": n_layers, "n_heads": n_heads, "d_head": d_head, "number_bits": number_bits}
+    check_integer("n_layers", n_layers, least=1)
+    return _length_bits(16**n_layers, n_heads=n_heads, d_head=d_head, number_bits=number_bits)
+
+
+def hybrid_length_bits(*, hops: int, n_heads: int, d_head: int, number_bits: int) -> int:
+    """The same for hybrids with one layer of full attention fewer than hops (15.3).
+
+    Raises:
+        ValueError: a size below 1.
+    """
+    check_integer("hops", hops, least=1)
+    return _length_bits(4 * 16**hops, n_heads=n_heads, d_head=d_head, number_bits=number_bits)
+
+
+def _length_bits(power: int, **sizes: int) -> int:
     for name, size in sizes.items():
         check_integer(name, size, least=1)
-    return int(log2_ceil([(n_heads * d_head * number_bits, 16**n_layers)]))
+    return int(log2_ceil([(prod(sizes.values()), power)]))
