@@ -34,12 +34,12 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
-Word = TypeVar("Word", "Tensor", int)
+_Word = TypeVar("_Word", "Tensor", int)
 
 
 def philox4x32(
-    counter: Sequence[Word], key: Sequence[Word], *, rounds: int = 10, lanes: int = 1
-) -> tuple[Word, ...]:
+    counter: Sequence[_Word], key: Sequence[_Word], *, rounds: int = 10, lanes: int = 1
+) -> tuple[_Word, ...]:
     """Four 32-bit words for counters of four and keys of two: integers or int64 tensors below 2^32.
 
     Long integers may hold one word in each 64 bits; `lanes` then has a 1 in each, and no product leaves its lane.

@@ -12,7 +12,7 @@ from plait.experiments import progress as module
 
 
 def lines_of(tmp_path, monkeypatch, seconds):
-    monkeypatch.setattr(module, "SECONDS_A_LINE", seconds)
+    monkeypatch.setattr(module, "_SECONDS_A_LINE", seconds)
     monkeypatch.setattr(module, "SECONDS_A_WAITING_LINE", seconds)
     said = io.StringIO()
     experiment = small_experiment(steps=3, widths=(4,), seeds=range(2))
@@ -40,7 +40,7 @@ def test_the_accuracy_so_far_is_measured_now_and_then(monkeypatch):
         watch.saw(moment)
         watch.saw(moment)
         assert len(asked) == 1
-        monkeypatch.setattr(module, "SECONDS_A_LINE", 0.0)
+        monkeypatch.setattr(module, "_SECONDS_A_LINE", 0.0)
         watch.saw(moment)
         watch.advanced(8, [1.0, 2.0])
     assert len(asked) == 2

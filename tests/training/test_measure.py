@@ -27,7 +27,7 @@ def test_a_member_s_own_measurement_is_met(monkeypatch):
     run = Run(task=SelectiveCopying(), model=CONFIG, train=Train(steps=3, seq_len=30, test_sequences=70))
     result = train(run, seeds=(5, 6))
     for most in (2**16, 64, 7):
-        monkeypatch.setattr(module, "MOST_TOKENS", most)
+        monkeypatch.setattr(module, "_MOST_TOKENS", most)
         for index, member in enumerate(result.members):
             found = measure(result.model(index), run.task, sequences=70, seq_len=30, seed=member.seed)
             assert (found.correct, found.scored) == (member.correct, member.scored)

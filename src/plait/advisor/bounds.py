@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WIDEST_REGISTER = 12
 """Bits of a register beyond which no layout is looked for; float32 carries eight (theory-constructions.md, 7.7)."""
 
-SUCCESS = 0.99
+_SUCCESS = 0.99
 """What a hybrid for decoding recall must answer; its window follows from it."""
 
 
@@ -128,14 +128,14 @@ def looked_for(task: Task, seq_len: int) -> Proved | None:
     from plait.constructions import cost, smallest_plan
 
     try:
-        plan = smallest_plan(task, seq_len, success=SUCCESS)
+        plan = smallest_plan(task, seq_len, success=_SUCCESS)
     except ValueError:
         return None
     return Proved(
         layout=plan.name,
         pattern=plan.config().pattern,
         proved=plan.proved(),
-        success=1.0 if type(task) is SelectiveCopying else SUCCESS,
+        success=1.0 if type(task) is SelectiveCopying else _SUCCESS,
         cost=cost(plan, seq_len),
     )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 GIB = 1 << 30
 
-SCALARS, BYTES, TOKENS = "scalars", "bytes", "tokens"
+SCALARS, BYTES, _TOKENS = "scalars", "bytes", "tokens"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ _PARTS = (
 )
 
 _COSTS = (
-    ("seq_len", Head(name="length", unit=TOKENS)),
+    ("seq_len", Head(name="length", unit=_TOKENS)),
     ("matmul_flops", Head(name="products with weights", unit="operations")),
     ("attention_flops", Head(name="attention", unit="operations")),
     ("recurrence_flops", Head(name="recurrence", unit="operations")),
@@ -54,7 +54,7 @@ _COSTS = (
 )
 
 _MODEL = Head(name="model")
-_LENGTH = Head(name="length", unit=TOKENS)
+_LENGTH = Head(name="length", unit=_TOKENS)
 
 
 def gibibytes(n: int) -> float:
@@ -101,7 +101,7 @@ def totals_sheet(sized: Sequence[Sized]) -> Sheet:
     first = sized[0].reports[0]
     fit = sized[0].fit
     if fit is not None:
-        heads += [Head(name="that fit", unit="sequences"), Head(name="longest that fits", unit=TOKENS)]
+        heads += [Head(name="that fit", unit="sequences"), Head(name="longest that fits", unit=_TOKENS)]
     budget = "" if fit is None else f"; into {fit.budget:,} bytes ({gibibytes(fit.budget):,.4g} GiB)"
     title = f"weights and {counted(first.batch, 'sequence')}{budget}"
     return Sheet(title=title, heads=tuple(heads), rows=tuple(rows))
@@ -112,7 +112,7 @@ def models_sheet(sized: Sequence[Sized]) -> Sheet:
     heads = (
         _MODEL, Head(name="parameters", unit=SCALARS), Head(name="weights in"), Head(name="verified"),
         Head(name="held at once", unit=BYTES), Head(name="growth", unit="bytes a token"),
-        Head(name="less than full attention from", unit=TOKENS),
+        Head(name="less than full attention from", unit=_TOKENS),
     )  # fmt: skip
     rows: list[tuple[Any, ...]] = []
     for one in sized:
@@ -142,7 +142,7 @@ def plan_sheet(plan: "MemoryPlan") -> Sheet:
     """The mixes of a model's layers, a row each."""
     units = {
         "parameters": SCALARS, "state_bytes": BYTES, "flops_per_token": "operations", "bytes_per_token": BYTES,
-        "window": TOKENS,
+        "window": _TOKENS,
     }  # fmt: skip
     names = {
         "state_bytes": "held", "flops_per_token": "a token's work", "bytes_per_token": "a token moves"

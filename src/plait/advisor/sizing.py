@@ -232,7 +232,7 @@ def _fit(model: Architecture, asked: SizingRequest, budget: int) -> Fit:
     )
 
 
-SHORTEST, USUAL = 1 << 8, 1 << 17
+SHORTEST, _USUAL = 1 << 8, 1 << 17
 """Tokens at which a curve begins, and at which it ends where no longer length was asked for."""
 
 
@@ -273,6 +273,6 @@ def _curve(name: str, model: Architecture, asked: SizingRequest) -> Curve:
 
 
 def _lengths(until: int) -> Sequence[int]:
-    last = max(until, USUAL)
+    last = max(until, _USUAL)
     powers = range(SHORTEST.bit_length() - 1, (last - 1).bit_length())
     return (*(1 << power for power in powers), last)

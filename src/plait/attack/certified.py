@@ -111,7 +111,7 @@ def _check(wrong: int, trials: int, alpha: float) -> None:
         raise ValueError(f"alpha must be in (0, 1), got {alpha}")
 
 
-PARTS = 1000
+_PARTS = 1000
 """Bits are given down to thousandths, rounded down."""
 
 LIMITS = 7
@@ -170,7 +170,7 @@ def bits_query_by_query(size: int, errors: Sequence[Fraction], answers: int) -> 
     factors = [(size, root)]
     for error, times in Counter(errors).items():
         factors += _lost(int(error * root), root, times, answers)
-    return max(Fraction(0), log2_floor(factors, root=root, parts=PARTS))
+    return max(Fraction(0), log2_floor(factors, root=root, parts=_PARTS))
 
 
 def bits_of_average(size: int, queries: int, answers: int, error: Fraction) -> Fraction:
@@ -178,7 +178,7 @@ def bits_of_average(size: int, queries: int, answers: int, error: Fraction) -> F
     if error >= 1:
         return Fraction(0)
     game = Retrieval(size=size, queries=queries, answers=answers)
-    return log2_floor([(counting_states(game, error), 1)], parts=PARTS)
+    return log2_floor([(counting_states(game, error), 1)], parts=_PARTS)
 
 
 def _lost(wrong: int, root: int, times: int, answers: int) -> list[Factor]:
@@ -234,7 +234,7 @@ def _from_recovered(played: Played, alpha: Fraction) -> CertifiedBits:
     if not played.every:
         low = least_success_rate(played.recovered, played.drawn, alpha)
         high = 1 - least_success_rate(played.drawn - played.recovered, played.drawn, alpha)
-    bits = (log2_floor([(_share(played.size, part), 1)], parts=PARTS) for part in (low, rate, high))
+    bits = (log2_floor([(_share(played.size, part), 1)], parts=_PARTS) for part in (low, rate, high))
     return CertifiedBits(by="read back whole", **dict(zip(("low", "measured", "high"), bits, strict=True)))
 
 

@@ -110,7 +110,7 @@ def _asked_bits(family: StateFamily) -> float:
     return len(family.queries) * math.log2(len(family.answers))
 
 
-CONFIDENCE = Fraction(99, 100)
+_CONFIDENCE = Fraction(99, 100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ def attack_state(model: HybridLM, contents: Contents, *, samples: int = 1000, se
         state_scalars=longest.ssm_state + longest.conv_tail + longest.kv_cache,
         device=weight.device,
     )
-    bounds = certified_bits(played, answers=n_answers, confidence=CONFIDENCE)
+    bounds = certified_bits(played, answers=n_answers, confidence=_CONFIDENCE)
     return StateAttack(
         content=contents.what,
         prefix_length=game.prefix_length,
@@ -180,9 +180,9 @@ def attack_state(model: HybridLM, contents: Contents, *, samples: int = 1000, se
         answers=n_answers,
         played=played,
         error=mean_error(played),
-        error_limits=average_error_limits(played, (1 - CONFIDENCE) / LIMITS),
+        error_limits=average_error_limits(played, (1 - _CONFIDENCE) / LIMITS),
         bounds=bounds,
-        confidence=Fraction(1) if played.every else CONFIDENCE,
+        confidence=Fraction(1) if played.every else _CONFIDENCE,
         carried_bits=max(bound.low for bound in bounds),
         held={name: getattr(held, name) for name in ("ssm_state", "conv_tail", "kv_cache")},
         held_bits=8 * held.state_bytes,

@@ -20,7 +20,7 @@ from plait.theory.recurrent import table_state_bits
 MOST_CHARACTERS = 4 * 2**20
 """Of a question; a config file has some thousands."""
 
-MOST_TOKENS = 2**17
+_MOST_TOKENS = 2**17
 """Tokens that are labelled at once."""
 
 MOST_STATE_DIGITS = 400
@@ -28,7 +28,7 @@ MOST_STATE_DIGITS = 400
 MOST_REACHES = 400
 """Points of a frontier that are drawn at most."""
 
-EXAMPLE, MOST_SEEDS = 18, 20
+EXAMPLE, _MOST_SEEDS = 18, 20
 """Tokens of a row to begin with, and seeds that are tried for one."""
 
 SAME = 12
@@ -86,7 +86,7 @@ def tasks() -> list[dict[str, Any]]:
 
 def _example(task: Task) -> list[int]:
     """The first row of `EXAMPLE` tokens that a sampler draws, scored somewhere."""
-    drawn = (drawn_row(task, seed=seed, seq_len=EXAMPLE) for seed in range(MOST_SEEDS))
+    drawn = (drawn_row(task, seed=seed, seq_len=EXAMPLE) for seed in range(_MOST_SEEDS))
     rows = (row for row in drawn if row and any(target is not None for target in label_rows(task, [row])[0]))
     return next(rows, [0])
 
@@ -151,8 +151,8 @@ def label(task: str, rows: object, params: Mapping[str, Any] | None = None) -> l
         ValueError: an unknown task, rows that it cannot contain, or too many tokens.
     """
     n = sum(len(row) for row in rows if isinstance(row, list)) if isinstance(rows, list) else 0
-    if n > MOST_TOKENS:
-        raise ValueError(f"at most {MOST_TOKENS:,} tokens are labelled at once, got {n:,}")
+    if n > _MOST_TOKENS:
+        raise ValueError(f"at most {_MOST_TOKENS:,} tokens are labelled at once, got {n:,}")
     return label_rows(parse_task(_built_in(task), params), rows)
 
 

@@ -26,11 +26,11 @@ CACHE_BITS: Mapping[str, int] = {"float32": 32, "bfloat16": 16, "float16": 16, "
 CARDS = (24, 32, 48, 80, 96, 141, 192)
 """Memories of cards, in GB of 10^9 bytes."""
 
-COUNTS = (1, 2, 4, 8)
+_COUNTS = (1, 2, 4, 8)
 
 GIGA = 10**9
 
-MOST_LENGTH = 2**40
+_MOST_LENGTH = 2**40
 
 MOST_BATCH = 2**20
 
@@ -56,7 +56,7 @@ def size(
     Raises:
         ValueError: a config that its reader refuses, a length or batch out of range, an unknown type.
     """
-    check_integer("seq_len", seq_len, least=1, most=MOST_LENGTH)
+    check_integer("seq_len", seq_len, least=1, most=_MOST_LENGTH)
     check_integer("batch", batch, least=1, most=MOST_BATCH)
     weight_bits, cache_bits = _bits_of("weights", weights, WEIGHT_BITS), _bits_of("cache", cache, CACHE_BITS)
     model = model_of(config, generic=generic)
@@ -91,7 +91,7 @@ def ruled_out(
     Raises:
         ValueError: as `size` and `plait.advisor.plans`.
     """
-    check_integer("seq_len", seq_len, least=1, most=MOST_LENGTH)
+    check_integer("seq_len", seq_len, least=1, most=_MOST_LENGTH)
     return dict(
         plan(model_of(config, generic=generic), budget=budget, seq_len=seq_len, items=items).to_json()
     )
@@ -101,7 +101,7 @@ def fits(weight_bytes: int, sequence_bytes: int) -> list[dict[str, int]]:
     """For each card and count: sequences that fit beside the weights, which are split evenly over the cards."""
     rows: list[dict[str, int]] = []
     for gigabytes in CARDS:
-        for count in COUNTS:
+        for count in _COUNTS:
             room = count * gigabytes * GIGA - weight_bytes
             sequences = floor(Fraction(room, sequence_bytes)) if room > 0 and sequence_bytes else 0
             rows.append({"gigabytes": gigabytes, "cards": count, "sequences": sequences})

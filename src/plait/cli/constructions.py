@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from plait.constructions import Explanation
 
 
-DTYPES = ("float64", "float32", "bfloat16")
+_DTYPES = ("float64", "float32", "bfloat16")
 MOST_COMPARED = 10_000
 """Tokens of a vocabulary up to which all layouts are listed beside the smallest: larger ones take minutes."""
 
@@ -82,7 +82,7 @@ def build(
     from plait.training.machine import resolve_device
 
     resolve_device(device)
-    wanted, number = parse_task(task, parse_fields("--param", param)), parse_dtype(dtype, DTYPES)
+    wanted, number = parse_task(task, parse_fields("--param", param)), parse_dtype(dtype, _DTYPES)
     found = search_program(wanted, seq_len, seconds=seconds) if search else None
     wanted = wanted if found is None else found.program
     if isinstance(wanted, Program):

@@ -18,7 +18,7 @@ COLLECT_AFTER = 20_000
 Imports make many and free none: at Python's own 700, looking takes a fifteenth of a light command's time.
 """
 
-INTERRUPTED, TERMINATED, TIME_IS_UP, REFUSED = 130, 143, 124, 2
+INTERRUPTED, TERMINATED, TIME_IS_UP, _REFUSED = 130, 143, 124, 2
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -40,7 +40,7 @@ def main() -> None:
         sys.unraisablehook = _end_at_once_or_say
         if not _keep_streams():
             _say("cannot print: standard output is closed")
-            sys.exit(REFUSED)
+            sys.exit(_REFUSED)
         gc.set_threshold(COLLECT_AFTER)
         from plait.cli.app import app
 

@@ -18,9 +18,9 @@ from typer.core import TyperCommand, TyperGroup
 from plait.checks import cut, printable, unknown
 from plait.cli.entry import exit_code, interrupted_line
 
-CHECK_FAILED, REFUSED = 1, 2
+CHECK_FAILED, _REFUSED = 1, 2
 
-LONGEST = 2000
+_LONGEST = 2000
 """Characters of a line: what was given may be megabytes, and none of our own sentences is as long."""
 
 _PACKAGE = Path(__file__).parents[1]
@@ -52,7 +52,7 @@ class Commands(TyperGroup):
             sys.stdout.flush()
         except typer.Abort:
             _say("standard input has ended")
-            code = REFUSED
+            code = _REFUSED
         except typer.TyperException as error:
             _say(_usage_line(error))
             code = error.exit_code
@@ -62,7 +62,7 @@ class Commands(TyperGroup):
         except OSError as error:
             _say(f"cannot print: {error_line(error)}")
             _drop_output()
-            code = REFUSED
+            code = _REFUSED
         sys.exit(code or 0)
 
     def invoke(self, ctx: typer.Context) -> Any:
@@ -74,7 +74,7 @@ class Commands(TyperGroup):
             ):  # rich leaves by itself where nobody reads any more
                 raise typer.Exit(CHECK_FAILED) from None
             _say(f"code that is not plait's left the program (SystemExit: {left.code})")
-            raise typer.Exit(REFUSED) from None
+            raise typer.Exit(_REFUSED) from None
         except KeyboardInterrupt as stop:
             _say(interrupted_line(stop))
             raise typer.Exit(exit_code(stop)) from None
@@ -82,12 +82,12 @@ class Commands(TyperGroup):
             raise
         except (ValueError, OSError, MemoryError) as error:
             _say(error_line(error))
-            raise typer.Exit(REFUSED) from None
+            raise typer.Exit(_REFUSED) from None
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
             _say(f"not enough memory: {_folded(str(error))}")
-            raise typer.Exit(REFUSED) from None
+            raise typer.Exit(_REFUSED) from None
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
         """Every command with its whole first sentence."""
@@ -145,7 +145,7 @@ def _warnings_said() -> Generator[None, None, None]:
 
 def _say(line: str) -> None:
     with suppress(OSError, ValueError):  # nobody reads it
-        print(f"plait: {printable(cut(line, most=LONGEST))}", file=sys.stderr)
+        print(f"plait: {printable(cut(line, most=_LONGEST))}", file=sys.stderr)
 
 
 def _folded(text: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from plait.theory.counting import Counting
 
 
-MOST_LINES = 20
+_MOST_LINES = 20
 """Levels of the curve that a terminal shows."""
 
 
@@ -107,8 +107,8 @@ def _print(
     spread: bool,
 ) -> None:
     steps = _levels(points, asked["seq_len"])
-    kept = {round(i * (len(steps) - 1) / (MOST_LINES - 1)) for i in range(MOST_LINES)}
-    shown = steps if len(steps) <= MOST_LINES else [step for i, step in enumerate(steps) if i in kept]
+    kept = {round(i * (len(steps) - 1) / (_MOST_LINES - 1)) for i in range(_MOST_LINES)}
+    shown = steps if len(steps) <= _MOST_LINES else [step for i, step in enumerate(steps) if i in kept]
     title = f"{asked['task']}, {asked['seq_len']} tokens: bits that recurrent states need"
     print_table(
         title,
@@ -190,7 +190,7 @@ def _write(
     return files
 
 
-MOST_TOKENS = 12
+_MOST_TOKENS = 12
 """Tokens of a word that a line shows."""
 
 
@@ -226,5 +226,5 @@ def _counted(task: "Task", counting: "Counting") -> list[str]:
 
 
 def _named(task: "Task", word: tuple[int, ...]) -> str:
-    names = [str(task.token_names[token]) for token in word[:MOST_TOKENS]]
-    return " ".join(names) + (f" .. ({len(word)} tokens)" if len(word) > MOST_TOKENS else "")
+    names = [str(task.token_names[token]) for token in word[:_MOST_TOKENS]]
+    return " ".join(names) + (f" .. ({len(word)} tokens)" if len(word) > _MOST_TOKENS else "")

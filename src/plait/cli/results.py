@@ -13,7 +13,7 @@ from plait.cli.values import parse_fields, parse_names
 if TYPE_CHECKING:
     import polars as pl
 
-COLUMNS = (
+_COLUMNS = (
     "member",
     "task",
     "pattern",
@@ -73,7 +73,7 @@ def results(
 
     check_device(device)
     conditions = parse_fields("--where", where)
-    groups, names = parse_names(by, ()), parse_names(columns, COLUMNS)
+    groups, names = parse_names(by, ()), parse_names(columns, _COLUMNS)
     if sql is not None:
         if conditions or by is not None or columns is not None:
             raise ValueError("--sql takes the place of --where, --by and --columns")

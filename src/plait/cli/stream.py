@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 2**16
 LONGEST_WORD = 128
-MOST_LISTED = 64
+_MOST_LISTED = 64
 MOST_TOGETHER = 4096
 
 _PIECE = re.compile(r"\n|\S+(?=\s)|\S+$")
@@ -247,7 +247,7 @@ def _numbering(names: Sequence[str] | None, vocab_size: int) -> Callable[[str], 
         if names is None:
             raise ValueError(f"tokens must be integers of at least 0 (names need --task), got {word!r}")
         if word not in tokens:
-            raise ValueError(unknown("token", word, names[:MOST_LISTED]))
+            raise ValueError(unknown("token", word, names[:_MOST_LISTED]))
         return tokens[word]
 
     return number

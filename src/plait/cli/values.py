@@ -11,7 +11,7 @@ from plait.checks.values import shortened, unknown
 if TYPE_CHECKING:
     import torch
 
-MOST_SEEDS = 100_000
+_MOST_SEEDS = 100_000
 
 _WORD = re.compile(r"[A-Za-z(][\w.:*()|-]*")
 
@@ -54,7 +54,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """`0..7`, `3`, or `0..3,8,10..12`: both ends are included.
 
     Raises:
-        ValueError: anything else, or more than `MOST_SEEDS`.
+        ValueError: anything else, or more than `_MOST_SEEDS`.
     """
     seeds: list[int] = []
     for part in text.split(","):
@@ -63,8 +63,8 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         if not all(re.fullmatch(r"\s*\d{1,19}\s*", end) for end in ends) or int(ends[0]) > int(ends[1]):
             raise ValueError(f"seeds must read like 0..7 or 0,3,5 (integers of at least 0), got {text!r}")
         low, high = map(int, ends)
-        if high - low + len(seeds) >= MOST_SEEDS:
-            raise ValueError(f"at most {MOST_SEEDS} seeds can be asked for at once, got {text!r}")
+        if high - low + len(seeds) >= _MOST_SEEDS:
+            raise ValueError(f"at most {_MOST_SEEDS} seeds can be asked for at once, got {text!r}")
         seeds += range(low, high + 1)
     return tuple(seeds)
 

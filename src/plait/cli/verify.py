@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from plait.verify.result import Verified
 
 
-DTYPES = ("float64", "float32", "bfloat16")
-COUNTS = ("inputs", "checked", "right", "wrong", "undefined", "beyond")
-SAMPLES, SEQ_LEN = 100_000, 100
+_DTYPES = ("float64", "float32", "bfloat16")
+_COUNTS = ("inputs", "checked", "right", "wrong", "undefined", "beyond")
+_SAMPLES, _SEQ_LEN = 100_000, 100
 SECONDS_A_LINE = 30.0
 
-Told = Callable[[str, int, int], None]
+_Told = Callable[[str, int, int], None]
 """Hears the kind of check, and how many of how many inputs or positions are done."""
 
 
@@ -38,12 +38,12 @@ def verify_command(
     task: TaskOption,
     param: Params = None,
     seq_len: Annotated[
-        int | None, typer.Option(help=f"Tokens of an input: what it was built for, else {SEQ_LEN}.")
+        int | None, typer.Option(help=f"Tokens of an input: what it was built for, else {_SEQ_LEN}.")
     ] = None,
     exhaustive: Annotated[bool, typer.Option("--exhaustive", help="Every input of this length.")] = False,
     samples: Annotated[
         int | None,
-        typer.Option(metavar="N", help=f"Scored tokens to draw; {SAMPLES:,} if nothing else is asked."),
+        typer.Option(metavar="N", help=f"Scored tokens to draw; {_SAMPLES:,} if nothing else is asked."),
     ] = None,
     adversarial: Annotated[bool, typer.Option("--adversarial", help="Inputs made to break it.")] = False,
     dtype: Annotated[
@@ -75,8 +75,8 @@ def verify_command(
     model, origin = load_constructed(folder, trust_code=trust_code)
     check_vocabulary(model, wanted)
     claims = Claims() if origin is None else origin.claims_for(wanted)
-    length = seq_len if seq_len is not None else SEQ_LEN if origin is None else origin.plan.seq_len
-    drawn = samples if samples is not None else 0 if exhaustive or adversarial else SAMPLES
+    length = seq_len if seq_len is not None else _SEQ_LEN if origin is None else origin.plan.seq_len
+    drawn = samples if samples is not None else 0 if exhaustive or adversarial else _SAMPLES
     checks = Checks(
         seq_len=length,
         exhaustive=exhaustive,
@@ -85,7 +85,7 @@ def verify_command(
         seed=seed,
         most_inputs=MOST_INPUTS if most_inputs is None else most_inputs,
     )
-    dtypes = [parse_dtype(name, DTYPES) for name in dtype or ()]
+    dtypes = [parse_dtype(name, _DTYPES) for name in dtype or ()]
     with _progress() as told:
         found = verify_model(model, wanted, checks, dtypes=dtypes or None, claims=claims, progress=told)
     if json:
@@ -97,7 +97,7 @@ def verify_command(
 
 
 @contextmanager
-def _progress() -> Generator[Told, None, None]:
+def _progress() -> Generator[_Told, None, None]:
     """A bar on a terminal; elsewhere a line on stderr every half minute."""
     from rich.progress import Progress
 
@@ -110,7 +110,7 @@ def _progress() -> Generator[Told, None, None]:
         yield lambda kind, done, total: bar.update(line, description=kind, completed=done, total=total)
 
 
-def _lines() -> Told:
+def _lines() -> _Told:
     began = said = time.monotonic()
 
     def told(kind: str, done: int, total: int) -> None:
@@ -140,7 +140,7 @@ def _document(
         row = {"dtype": one.dtype, "passed": one.passed, "tallies": tallies, "counterexample": wrong}
         row |= {"parallel": one.parallel.read, "difference": one.difference, "seconds": one.seconds}
         if origin is not None and found.claims.logit_gap is not None:
-            row["proof"] = _covered(origin.plan, parse_dtype(one.dtype, DTYPES))
+            row["proof"] = _covered(origin.plan, parse_dtype(one.dtype, _DTYPES))
         verified.append(row)
     changed = None if origin is None else list(origin.changed)
     return {
@@ -160,9 +160,9 @@ def _print_found(found: "Verification", checks: "Checks", origin: "Constructed |
     for one in found.verified:
         for kind, tally in one.tallies.items():
             ends = [None if end is None else end.value for end in (tally.gap, tally.margin)]
-            rows.append([one.dtype, kind, *(getattr(tally, name) for name in COUNTS), *ends])
+            rows.append([one.dtype, kind, *(getattr(tally, name) for name in _COUNTS), *ends])
     rows += _proved(found.claims)
-    columns = ("dtype", "kind", *COUNTS, "logit gap", "attention margin")
+    columns = ("dtype", "kind", *_COUNTS, "logit gap", "attention margin")
     print_table(f"inputs of {checks.seq_len:,} tokens", columns, rows)
     for tally in found.verified[0].tallies.values():
         if tally.last_defined is not None:
@@ -171,7 +171,7 @@ def _print_found(found: "Verification", checks: "Checks", origin: "Constructed |
             )
     if origin is not None and found.claims.logit_gap is not None:
         for one in found.verified:
-            print_line(f"{one.dtype}: {_covered(origin.plan, parse_dtype(one.dtype, DTYPES))}")
+            print_line(f"{one.dtype}: {_covered(origin.plan, parse_dtype(one.dtype, _DTYPES))}")
     if origin is not None and origin.changed:
         print_line(f"changed since it was built, so nothing is proved of it: {', '.join(origin.changed)}")
     if origin is not None and checks.seq_len > origin.plan.seq_len:
@@ -225,7 +225,7 @@ def _covered(plan: "Plan", dtype: "torch.dtype") -> str:
 def _proved(claims: "Claims") -> list[list[Any]]:
     if claims.logit_gap is None and claims.attention is None:
         return []
-    return [["proved", "every input", *([None] * len(COUNTS)), claims.logit_gap, claims.attention]]
+    return [["proved", "every input", *([None] * len(_COUNTS)), claims.logit_gap, claims.attention]]
 
 
 def evaluate(

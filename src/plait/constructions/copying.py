@@ -28,7 +28,7 @@ from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig
 
-FLAG = 64.0
+_FLAG = 64.0
 """The flag's channel at numbers; at words it is silu(-64) = -64 e^-64, below any rounding beside it (Lemma 6.3)."""
 
 
@@ -169,13 +169,13 @@ class CopyingPlan(LookBackPlan):
         mamba.take_by(one, 1.0 / STEP)
         mamba.give_by(one, 1.0)
         # number: 64 at numbers, below any rounding at words; it alone decides the steps.
-        number = mamba.channel(FLAG * residual.rows("flag")[0])
+        number = mamba.channel(_FLAG * residual.rows("flag")[0])
         mamba.step_by(number, 1.0)
         for row in residual.rows("control"):
             # pair: silu(c) - silu(-c) = c, so the two channels together hold the control itself.
             for channel, direction in zip(mamba.pair(row), (row, -row), strict=True):
                 mamba.steps(
-                    channel, weight=(STEP - HOLD) / FLAG, bias=HOLD
+                    channel, weight=(STEP - HOLD) / _FLAG, bias=HOLD
                 )  # 128 resets, softplus(-128) holds
                 mamba.skip(channel, -1.0)  # held less own: the residual connection adds own again
                 mamba.write(channel, direction)

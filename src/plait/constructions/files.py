@@ -32,7 +32,7 @@ FIRST_SHORT: Mapping[str, Any] = MappingProxyType({"recency_reserve": 3.0})
 FIRST_LONG: Mapping[str, Any] = MappingProxyType({**FIRST_SHORT, "previous_gain": 64.0, "steps_from": 0})
 """What layouts of decoding recall were made with before their files said so."""
 
-LONGEST = 2**31
+_LONGEST = 2**31
 """Tokens of a sequence that a plan may name."""
 
 _MOST = {"base": 2**24, "n_frequencies": 64}
@@ -143,7 +143,7 @@ def plan_from_json(values: object) -> Plan:
             key: float(value) if key in _POSITIVE and value is not None else value
             for key, value in layout.items()
         }
-        seq_len = check_integer("seq_len", values["seq_len"], least=1, most=LONGEST)
+        seq_len = check_integer("seq_len", values["seq_len"], least=1, most=_LONGEST)
         common: dict[str, Any] = {"seq_len": seq_len, "dtype": type_named(values["dtype"])}
         if values["kind"] == CopyingPlan.kind:
             task = values["task"] | {"numbers": tuple(values["task"]["numbers"])}
@@ -154,7 +154,7 @@ def plan_from_json(values: object) -> Plan:
                 return sized(LinePlan(**common, **layout))
         if values["kind"] == "decoding-recall":
             common["task"] = DecodingRecall(**values["task"])
-            common["window"] = check_integer("window", values["window"], least=1, most=LONGEST)
+            common["window"] = check_integer("window", values["window"], least=1, most=_LONGEST)
             common["register"] = _register(layout.pop("register"), n_bits=common["task"].n_bits)
             layout = {**(FIRST_LONG if name == "long" else FIRST_SHORT), **layout}
             if name == "long":

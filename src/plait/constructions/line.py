@@ -29,7 +29,7 @@ from plait.constructions.rounding import Allowance, Rounding
 from plait.constructions.transformer_writer import TransformerWriter
 from plait.model import HybridConfig
 
-STEEPEST = 0.8
+_STEEPEST = 0.8
 """Largest angle to look by, from the middle, in quarter turns: tangents end at one. 0.8 of it, 72 degrees, is what the
 numbers 5..9 take in a window of 10, one turn (Lemma 6.7)."""
 
@@ -63,7 +63,7 @@ class LinePlan(LookBackPlan):
     @property
     def turns(self) -> Frequencies:
         """One turn in a window, or slower, so that all angles stay within the steepest."""
-        slowest = 4.0 * self.half_span / STEEPEST  # a turn is four quarters
+        slowest = 4.0 * self.half_span / _STEEPEST  # a turn is four quarters
         return frequencies(1, period=max(float(self.window), slowest))
 
     @property

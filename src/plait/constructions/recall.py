@@ -87,7 +87,7 @@ def two_numbers(n_bits: int) -> Register | None:
 
 PATTERNS = ("SSM-TF-TF", "SSM-TF")
 
-MOST_BITS = 18
+_MOST_BITS = 18
 """Registers of more bits are carried in no type (Lemma 7.4): they are refused before 2^bits levels are made."""
 
 
@@ -113,10 +113,10 @@ def recall_plans(
     Raises:
         ValueError: an unknown pattern, a register beyond every type, or what `recall_window` refuses.
     """
-    if task.n_bits > MOST_BITS:
+    if task.n_bits > _MOST_BITS:
         raise ValueError(
             f"decoding recall of {task.n_bits} bits: {type_name(dtype)} cannot carry it: the lead of a register's "
-            f"word falls as 4^-bits, and float64 has room for {MOST_BITS}; no type up to float64 would do"
+            f"word falls as 4^-bits, and float64 has room for {_MOST_BITS}; no type up to float64 would do"
         )
     window = recall_window(task, seq_len, success)
     if pattern == "SSM-TF":

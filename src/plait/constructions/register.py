@@ -215,7 +215,7 @@ def widest_gap_decay(n_bits: int) -> Register:
     return Register(n_bits=n_bits, decays=(decay,), maps=((1.0 - decay,),))
 
 
-MOST_BITS = 12
+_MOST_BITS = 12
 """Levels are listed for every word at every point of the grid: up to this many bits."""
 
 _APART = 0.06
@@ -238,18 +238,18 @@ def two_decays(decay: float, zero: float, n_bits: int) -> Register:
 
 @lru_cache(maxsize=64)
 def largest_lead(n_bits: int) -> Register | None:
-    """The one of the largest lead on the grid; None beyond `MOST_BITS`."""
+    """The one of the largest lead on the grid; None beyond `_MOST_BITS`."""
     return _best(n_bits, lambda register: register.lead)
 
 
 @lru_cache(maxsize=64)
 def largest_gap(n_bits: int) -> Register | None:
-    """The one of the widest gap between two words' numbers on the grid; None beyond `MOST_BITS`."""
+    """The one of the widest gap between two words' numbers on the grid; None beyond `_MOST_BITS`."""
     return _best(n_bits, lambda register: register.gap)
 
 
 def _best(n_bits: int, quality: Callable[[Register], float]) -> Register | None:
-    if not 2 <= n_bits <= MOST_BITS:
+    if not 2 <= n_bits <= _MOST_BITS:
         return None
     best, most = None, -math.inf
     for decay, zero in _grid(n_bits):

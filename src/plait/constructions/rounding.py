@@ -24,7 +24,7 @@ import torch
 UNITS = {torch.bfloat16: 2.0**-8, torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 """Unit roundoff of the types that constructions come in, coarsest first: half the step from 1 to the next number."""
 
-WIDE = 2.0**-24
+_WIDE = 2.0**-24
 """Unit roundoff of the type that 16-bit models compute norms, scans and sums in."""
 
 DOUBLE = 2.0**-53
@@ -90,7 +90,7 @@ class Rounding:
 
     @property
     def wide(self) -> float:
-        return min(self.unit, WIDE)
+        return min(self.unit, _WIDE)
 
     def many(self, n: float) -> float:
         """How many times one error those of n steps amount to."""

@@ -15,7 +15,7 @@ from plait.tasks import SelectiveCopying
 FREQUENCIES = (1, 2, 4, 8)
 """Numbers of rotary frequencies that layouts come with."""
 
-LARGEST_NUMBER = 2**20
+_LARGEST_NUMBER = 2**20
 
 
 def copying_plans(task: SelectiveCopying, seq_len: int, *, dtype: torch.dtype) -> list[Plan]:
@@ -25,10 +25,10 @@ def copying_plans(task: SelectiveCopying, seq_len: int, *, dtype: torch.dtype) -
         ValueError: a length below 1, or numbers too large for any rotary base.
     """
     check_integer("seq_len", seq_len, least=1)
-    if max(task.numbers) > LARGEST_NUMBER:
+    if max(task.numbers) > _LARGEST_NUMBER:
         raise ValueError(
             f"selective copying with numbers up to {max(task.numbers):,}: every distance of the window is compared for "
-            f"the margin, so numbers up to {LARGEST_NUMBER:,} are built"
+            f"the margin, so numbers up to {_LARGEST_NUMBER:,} are built"
         )
     points = max(task.n_words, len(task.numbers))
     bases = dict.fromkeys(least_base(points, digits) for digits in range(1, points.bit_length() + 1))

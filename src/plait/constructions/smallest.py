@@ -155,10 +155,10 @@ def chosen_plan(
     return copying_plan(task, seq_len, dtype=dtype)
 
 
-WORDS = (8, 26, 64, 256, 1024)
-LARGEST = (4, 9, 16, 64, 256)
-BITS = (1, 2, 3, 4, 5, 6, 8)
-LENGTHS = (50, 100, 1_000, 10_000, 100_000)
+_WORDS = (8, 26, 64, 256, 1024)
+_LARGEST = (4, 9, 16, 64, 256)
+_BITS = (1, 2, 3, 4, 5, 6, 8)
+_LENGTHS = (50, 100, 1_000, 10_000, 100_000)
 
 
 def growth(dtype: torch.dtype = torch.float64) -> list[Mapping[str, Any]]:
@@ -174,15 +174,15 @@ def growth(dtype: torch.dtype = torch.float64) -> list[Mapping[str, Any]]:
 
 
 def _plans(dtype: torch.dtype) -> Iterator[tuple[str, int, int, Plan]]:
-    for n_words in WORDS:
+    for n_words in _WORDS:
         task = SelectiveCopying(n_words=n_words)
         yield "words", n_words, 100, copying_plan(task, 100, dtype=dtype)
-    for largest in LARGEST:
+    for largest in _LARGEST:
         task = SelectiveCopying(numbers=tuple(range(1, largest + 1)))
         yield "numbers up to", largest, 100, copying_plan(task, 100, dtype=dtype)
-    for seq_len in LENGTHS:
+    for seq_len in _LENGTHS:
         yield "length", seq_len, seq_len, copying_plan(SelectiveCopying(), seq_len, dtype=dtype)
-    for n_bits in BITS:
+    for n_bits in _BITS:
         yield "bits", n_bits, 100, recall_plan(DecodingRecall(n_bits=n_bits), 100, dtype=dtype)
-    for seq_len in LENGTHS:
+    for seq_len in _LENGTHS:
         yield "length", seq_len, seq_len, recall_plan(DecodingRecall(), seq_len, dtype=dtype)

@@ -45,12 +45,12 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 MOST_PER_CARD = 48
 """Processes that NVIDIA's multi-process service takes on one card."""
 
-Asked = Sequence[tuple[Experiment, str | os.PathLike[str]]]
+_Asked = Sequence[tuple[Experiment, str | os.PathLike[str]]]
 """Experiments, each with the folder of its results; several may have one folder."""
 
 
 def run_on_cards(
-    asked: Asked,
+    asked: _Asked,
     *,
     cards: int,
     per_card: int = 1,
@@ -132,7 +132,7 @@ def card_environments(cards: int, device: str, *, per_card: int = 1) -> tuple[Ma
 
 
 def work(
-    asked: Asked,
+    asked: _Asked,
     how: Mapping[str, Any],
     environment: Mapping[str, str],
     said: "SimpleQueue[str]",
@@ -217,11 +217,11 @@ def _with_advice(line: str, per_card: int) -> str:
 
 
 CONTROL = "nvidia-cuda-mps-control"
-PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
+PIPES, _LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
 RUNNING = Path("/tmp/nvidia-mps/control")
 """What a service that somebody has started leaves where nothing else is said."""
 
-ASKED = "get_server_list\n"
+_ASKED = "get_server_list\n"
 """What a service that runs answers."""
 
 SECONDS_TO_START, SECONDS_TO_END = 20.0, 20.0
@@ -235,14 +235,14 @@ def shared_cards(say: Callable[[str], None]) -> Generator[Mapping[str, str], Non
     started, `say` is told, and processes take turns.
     """
     if PIPES in os.environ or os.access(RUNNING, os.F_OK):  # a folder of somebody else's may be closed to us
-        if shutil.which(CONTROL) is None or not _control({}, said=ASKED, seconds=SECONDS_TO_START)[0]:
+        if shutil.which(CONTROL) is None or not _control({}, said=_ASKED, seconds=SECONDS_TO_START)[0]:
             yield {}
             return
         say(
             f"{os.environ.get(PIPES, RUNNING.parent)} is of a service for sharing cards that has ended: not used"
         )
     with tempfile.TemporaryDirectory(prefix="plait-mps-", ignore_cleanup_errors=True) as folder:
-        own = {PIPES: folder, LOGS: folder}
+        own = {PIPES: folder, _LOGS: folder}
         if (fault := _started(own)) is not None:
             say(f"{fault}: processes on one card take turns")
             yield {}

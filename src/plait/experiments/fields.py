@@ -17,13 +17,13 @@ from plait.tasks.packed import Packed
 from plait.training.run import Run
 from plait.training.start import Start
 
-PARTS = ("task", "model", "train", "start")
+_PARTS = ("task", "model", "train", "start")
 
 
 def known_paths(run: Run) -> tuple[str, ...]:
     """Every path that `with_fields` can set: the parts, and the own fields of those that the run has."""
-    paths = list(PARTS)
-    for part in PARTS:
+    paths = list(_PARTS)
+    for part in _PARTS:
         value = getattr(run, part)
         fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
         paths += [f"{part}.{field.name}" for field in fields if field.init]
@@ -38,7 +38,7 @@ def check_path(run: Run, path: str) -> None:
     if path in known:
         return
     part = path.split(".", maxsplit=1)[0]
-    listed = [name for name in known if name.startswith(f"{part}.")] if part in PARTS else known
+    listed = [name for name in known if name.startswith(f"{part}.")] if part in _PARTS else known
     raise ValueError(unknown("field", path, listed))
 
 
@@ -49,7 +49,7 @@ def get_field(run: Run, path: str) -> Any:
         ValueError: the run has no such field.
     """
     part, _, name = path.partition(".")
-    inner = getattr(run, part, None) if part in PARTS else None
+    inner = getattr(run, part, None) if part in _PARTS else None
     if name and hasattr(inner, name):
         return getattr(inner, name)
     check_path(run, path)
@@ -63,8 +63,8 @@ def with_fields(run: Run, changes: Mapping[str, Any]) -> Run:
     """
     for path in changes:
         check_path(run, path)
-    parts = {part: changes.get(part, getattr(run, part)) for part in PARTS}
-    for part in PARTS:
+    parts = {part: changes.get(part, getattr(run, part)) for part in _PARTS}
+    for part in _PARTS:
         inner = {path.split(".")[1]: value for path, value in changes.items() if path.startswith(f"{part}.")}
         if part == "model" and parts["task"] is not run.task and "model" not in changes:
             inner.setdefault("vocab_size", None)
@@ -111,7 +111,7 @@ def is_among(given: Mapping[str, Any], allowed: Admitted) -> bool:
     return allowed is not None and all(given[path] in values for path, values in allowed.items())
 
 
-LONGEST = 200
+_LONGEST = 200
 """Characters of a value that are shown; an own task's fields hold what its author likes."""
 
 _UNNAMED = ("model.pattern", "model", "task", "start", "test.task")
@@ -148,7 +148,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, str | int | tuple) or value is None:
-        return "full" if value is None else in_line(str(value), most=LONGEST)
+        return "full" if value is None else in_line(str(value), most=_LONGEST)
     if isinstance(value, Packed):
         share = f" p_bit {value.task.p_bit:g}" if isinstance(value.task, DecodingRecall) else ""
         return f"packed {value.task.name}{share} {'with' if value.separator else 'without'} separator"

@@ -20,7 +20,7 @@ from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment
 from plait.training.watching import Moment, duration
 
-SECONDS_A_LINE, SECONDS_A_WAITING_LINE, SECONDS_A_LOOK = 10.0, 5.0, 2.0
+_SECONDS_A_LINE, SECONDS_A_WAITING_LINE, _SECONDS_A_LOOK = 10.0, 5.0, 2.0
 """Between the lines that say how far it is, where no terminal shows a bar; between two accuracies, where one does."""
 
 
@@ -157,7 +157,7 @@ class LiveProgress:
 
     def saw(self, moment: Moment) -> None:
         """A callback of training: from time to time the accuracy so far is measured, a mean over the members."""
-        every = SECONDS_A_LOOK if self._console.is_terminal else SECONDS_A_LINE
+        every = _SECONDS_A_LOOK if self._console.is_terminal else _SECONDS_A_LINE
         if time.monotonic() - self._looked >= every:
             self._looked = time.monotonic()
             self._accuracy = sum(found := moment.accuracies()) / len(found)
@@ -201,7 +201,7 @@ class LiveProgress:
             left=" · ".join(words),
         )
         if not self._console.is_terminal and time.monotonic() - self._said >= (
-            SECONDS_A_LINE if every is None else every
+            _SECONDS_A_LINE if every is None else every
         ):
             self._said = time.monotonic()
             self.noted(f"{self._doing} · {' · '.join(words)}")

@@ -124,10 +124,10 @@ def ratio_samples(
     return _ratios(_curves(pure, samples, None), _curves(hybrid, samples, None), accuracy)
 
 
-Curve = tuple[tuple[int, ...], NDArray[np.float64]]
+_Curve = tuple[tuple[int, ...], NDArray[np.float64]]
 
 
-def _curves(cells: Sequence[Cell], samples: int | None, statistic: Statistic | None) -> list[Curve]:
+def _curves(cells: Sequence[Cell], samples: int | None, statistic: Statistic | None) -> list[_Curve]:
     """By pattern: ascending parameters, and means of shape `(samples or 1, n_widths)`."""
     patterns: dict[str, list[Cell]] = {}
     for cell in sorted(cells, key=lambda cell: cell.parameters):
@@ -151,7 +151,7 @@ def _centres(cell: Cell, samples: int | None, statistic: Statistic | None) -> ND
 
 
 def _ratios(
-    pure: list[Curve], hybrid: list[Curve], accuracy: float
+    pure: list[_Curve], hybrid: list[_Curve], accuracy: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     pure_low, pure_high = _smallest(pure, accuracy)
     hybrid_low, hybrid_high = _smallest(hybrid, accuracy)
@@ -161,7 +161,7 @@ def _ratios(
     return low, high
 
 
-def _smallest(curves: list[Curve], accuracy: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _smallest(curves: list[_Curve], accuracy: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     lows, highs = zip(*(_crossings(parameters, means, accuracy) for parameters, means in curves), strict=True)
     return np.min(lows, axis=0), np.min(highs, axis=0)
 

@@ -30,7 +30,7 @@ Names = tuple[str, ...]
 SEALED_SINCE = 4
 """The version of a file from which on it carries a checksum."""
 
-MOST_BYTES = 2**30
+_MOST_BYTES = 2**30
 
 MOST_UNPACKED = 2**31
 """Bytes of all pages of a file."""
@@ -60,7 +60,7 @@ def read_shard(path: Path, columns: Columns = COLUMNS, *, only: Names | None = N
         FileNotFoundError: it is gone.
     """
     try:
-        data = read_bounded(path, most=MOST_BYTES)
+        data = read_bounded(path, most=_MOST_BYTES)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:

@@ -29,10 +29,10 @@ from plait.tasks import task_to_json
 from plait.training.identity import member_ids
 from plait.training.run import Evaluation, Run, Train
 
-SWEPT = ("train.lr", "train.seed")
+_SWEPT = ("train.lr", "train.seed")
 """What may differ among the members of one ensemble."""
 
-PATTERN = "model.pattern"
+_PATTERN = "model.pattern"
 
 Key = str | tuple[str, ...]
 Outline = tuple[str, str, int, int, int]
@@ -60,7 +60,7 @@ class Experiment:
 
     Raises:
         ValueError: a name that is no name of a folder, an unknown field (the nearest is named), a field varied
-            twice, no values, a repeated value, a tuple of the wrong length, or a sweep of anything but `SWEPT`.
+            twice, no values, a repeated value, a tuple of the wrong length, or a sweep of anything but `_SWEPT`.
     """
 
     name: str
@@ -87,9 +87,9 @@ class Experiment:
                     raise ValueError(f"experiment {self.name!r} sets {path} twice")
                 seen.add(path)
             _check_values(key, values)
-        if strangers := [path for path in self.sweep if path not in SWEPT]:
-            raise ValueError(f"sweep takes {' and '.join(SWEPT)}, got {strangers[0]}; put it under vary")
-        if swept := [path for path in SWEPT if path in seen and path not in self.sweep]:
+        if strangers := [path for path in self.sweep if path not in _SWEPT]:
+            raise ValueError(f"sweep takes {' and '.join(_SWEPT)}, got {strangers[0]}; put it under vary")
+        if swept := [path for path in _SWEPT if path in seen and path not in self.sweep]:
             raise ValueError(f"{swept[0]} makes the members of an ensemble: put it under sweep")
         if self.select != "train.lr":
             raise ValueError(f"select must be 'train.lr', got {self.select!r}")
@@ -189,19 +189,19 @@ class Experiment:
             ValueError: no pattern, a layer that is not there, a pattern that is there already, or an experiment that
                 varies no pattern.
         """
-        if pattern in self.values(PATTERN):
+        if pattern in self.values(_PATTERN):
             raise ValueError(f"experiment {self.name!r} has the pattern {pattern} already")
         vary = dict(self.vary)
         for key, values in self.vary.items():
-            if PATTERN in paths_of(key):
+            if _PATTERN in paths_of(key):
                 vary[key] = (*values, *_with_pattern(key, values, pattern))
         if vary == self.vary:
             raise ValueError(f"experiment {self.name!r} does not vary the pattern")
         quick = tuple(
-            {**where, PATTERN: (*where[PATTERN], pattern)} if PATTERN in where else where
+            {**where, _PATTERN: (*where[_PATTERN], pattern)} if _PATTERN in where else where
             for where in self.quick
         )
-        further = with_fields(self.base, {PATTERN: pattern, "model.window": None, "model.d_mlp": None})
+        further = with_fields(self.base, {_PATTERN: pattern, "model.window": None, "model.d_mlp": None})
         for layer in dict.fromkeys(further.model.layers):
             layer_class(layer)  # now, not after hours of training the others
         return replace(self, vary=vary, quick=quick)
@@ -226,7 +226,7 @@ class Experiment:
         if others := self._asked_besides(changes):
             base = self._run(changes)
             known = changes | {path: get_field(base, path) for path in others if path in known_paths(base)}
-        swept = [path for path in SWEPT if path in self.sweep]
+        swept = [path for path in _SWEPT if path in self.sweep]
         levels = [[admitted(where, known, self.sweep) for where in level] for level in self.slices]
         for values in itertools.product(*(self.sweep[path] for path in swept)):
             given = dict(zip(swept, values, strict=True))
@@ -268,7 +268,7 @@ class Experiment:
 def _with_pattern(key: Key, values: Sequence[Any], pattern: str) -> Sequence[Any]:
     if isinstance(key, str):
         return (pattern,)
-    place = key.index(PATTERN)
+    place = key.index(_PATTERN)
     return tuple(dict.fromkeys((*value[:place], pattern, *value[place + 1 :]) for value in values))
 
 

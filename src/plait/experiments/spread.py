@@ -35,7 +35,7 @@ CONNECT_SECONDS = 10.0
 
 _NO_RAY = "spreading over workers needs Ray: pip install 'plait[ray]'"
 
-LOCAL = "local"
+_LOCAL = "local"
 """The address of a cluster that is started on this machine, and ends with the experiment."""
 
 
@@ -43,7 +43,7 @@ def run_on_ray(
     experiment: Experiment,
     folder: str | os.PathLike[str],
     *,
-    address: str = LOCAL,
+    address: str = _LOCAL,
     train: TrainRun | None = None,
     device: str = "auto",
     max_members: int | None = None,
@@ -143,11 +143,11 @@ def _connect(address: str) -> ModuleType:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ValueError(_NO_RAY) from None
-    local = address == LOCAL
+    local = address == _LOCAL
     _check_reached(address)
     try:
         ray.init(
-            address=LOCAL if local else address,
+            address=_LOCAL if local else address,
             log_to_driver=False,
             include_dashboard=False if local else None,
             ignore_reinit_error=False,

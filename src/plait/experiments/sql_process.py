@@ -24,7 +24,7 @@ from plait.experiments.store import Store
 TABLE = "members"
 
 MOST_SECONDS = 60
-MOST_BYTES = 4 * 2**30
+_MOST_BYTES = 4 * 2**30
 """Of memory for a query, beside the rows."""
 
 _MOST_SQL = 10**6
@@ -60,7 +60,7 @@ def _end(code: int, seconds: float) -> str:
     if code in (-signal.SIGALRM, -signal.SIGXCPU, -signal.SIGKILL):
         return f"it takes longer than the {seconds:g} seconds that a query may take"
     if code == -signal.SIGABRT:
-        return f"it needs more than {MOST_BYTES / 2**30:.0f} GiB of memory"
+        return f"it needs more than {_MOST_BYTES / 2**30:.0f} GiB of memory"
     return f"it is too deep or too large (ended by {signal.Signals(-code).name})" if code < 0 else "no answer"
 
 
@@ -105,7 +105,7 @@ def _bound(seconds: float) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
     if pages:
-        most = pages * resource.getpagesize() + MOST_BYTES
+        most = pages * resource.getpagesize() + _MOST_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     spent = int(time.process_time())

@@ -23,8 +23,8 @@ from plait.tasks import DecodingRecall, SelectiveCopying
 if TYPE_CHECKING:
     from transformers import BambaForCausalLM
 
-N_FREQUENCIES = 6
-BASES = (2.0**0.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0, 10000.0)
+_N_FREQUENCIES = 6
+_BASES = (2.0**0.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0, 10000.0)
 RESET = 32.0
 """The step size of a write: exp(-32) of the old state stays."""
 
@@ -57,14 +57,14 @@ def bamba(plan: Plan) -> "BambaForCausalLM":
 
 def _copying(task: SelectiveCopying, seq_len: int) -> tuple[BambaWriter, int, int]:
     """Mamba-2 holds the angles of the latest number; attention looks back by them and copies flag and code."""
-    n, code = N_FREQUENCIES, DigitCode(n_points=max(task.n_words, len(task.numbers)), base=2)
+    n, code = _N_FREQUENCIES, DigitCode(n_points=max(task.n_words, len(task.numbers)), base=2)
     subspaces = (("flag", 1), ("code", code.width), ("number", 2 * n), ("held", 2 * n))
     pairs = BambaWriter(subspaces=subspaces, seq_len=seq_len, rotary_base=1.0).n_pairs
     margins = {
         base: rotary_margin(_turns(base, pairs)[:n], before=max(task.numbers), after=seq_len)
-        for base in BASES
+        for base in _BASES
     }
-    base = max(BASES, key=lambda base: margins[base])
+    base = max(_BASES, key=lambda base: margins[base])
     writer = BambaWriter(subspaces=subspaces, seq_len=seq_len, rotary_base=base)
     n_numbers = len(task.numbers)
     angles = torch.outer(

@@ -29,7 +29,7 @@ from plait.export.blocks import need_transformers
 if TYPE_CHECKING:
     from transformers import BambaForCausalLM
 
-Row = Float[Tensor, " d_model"]
+_Row = Float[Tensor, " d_model"]
 
 
 @dataclass(eq=False)
@@ -37,7 +37,7 @@ class _Block:
     """One layer of Bamba: a mixer or a head, and the units of its MLP."""
 
     mixer: SsmWriter | NeoxWriter | None
-    units: list[tuple[Row, Row]] = field(default_factory=list)
+    units: list[tuple[_Row, _Row]] = field(default_factory=list)
 
 
 def bamba_program(plan: ProgramPlan) -> "BambaForCausalLM":
@@ -133,7 +133,7 @@ def _model(layout: Layout, blocks: Sequence[_Block], plan: ProgramPlan) -> "Bamb
     return bamba_model(shape, tensors)
 
 
-def _undone(layout: Layout, signal: float = 1.0) -> Row:
+def _undone(layout: Layout, signal: float = 1.0) -> _Row:
     """Norm weights after which a signal of 1 measures `signal`."""
     d_model = layout.stream.residual.d_model
     return torch.full((d_model,), signal * EPS**0.5 / QUIET, dtype=torch.float64)
@@ -204,7 +204,7 @@ def _mixer(layout: Layout, writer: SsmWriter, *, width: int, taps: int) -> dict[
     }
 
 
-def _step_row(writer: SsmWriter, channel: Channel, one: Row) -> Row:
+def _step_row(writer: SsmWriter, channel: Channel, one: _Row) -> _Row:
     """The row that reads a channel's step before softplus: its gates' own rows, in place of their channels."""
     total = channel.step_bias * one
     for quantity, weight in channel.steps.items():

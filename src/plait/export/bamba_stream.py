@@ -19,8 +19,8 @@ from plait.compiler.statement import Statement
 from plait.constructions.residual import Residual
 from plait.constructions.rotary import Frequencies
 
-BASES = (2.0**0.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0, 10000.0)
-N_FREQUENCIES = 6
+_BASES = (2.0**0.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0, 10000.0)
+_N_FREQUENCIES = 6
 QUIET = 2.0**-30
 """What a signal of 1 measures in the stream."""
 
@@ -84,11 +84,11 @@ class BambaTurns(Turns):
     @cached_property
     def frequencies(self) -> Frequencies:
         pairs = self.d_model // 4
-        used = tuple(range(min(N_FREQUENCIES, pairs)))
+        used = tuple(range(min(_N_FREQUENCIES, pairs)))
         if any(isinstance(one, Match) for one in self.heads):
             slow = math.pi / (2.0 * max(2, self.seq_len))
             return Frequencies(base=slow ** (-pairs / (pairs - 1)), n_pairs=pairs, used=used)
-        tries = (Frequencies(base=base, n_pairs=pairs, used=used) for base in BASES)
+        tries = (Frequencies(base=base, n_pairs=pairs, used=used) for base in _BASES)
         return max(tries, key=lambda one: one.margin(range(-self._reach, self.seq_len + 1)))
 
     @property

@@ -24,7 +24,7 @@ from plait.constructions.mamba_writer import HOLD, SILU_ONE
 if TYPE_CHECKING:
     from transformers import BambaForCausalLM
 
-QUIET = 2.0**-30
+_QUIET = 2.0**-30
 """What a signal of 1 measures in the stream."""
 
 GATED_QUIET = 2.0**-32
@@ -32,7 +32,7 @@ GATED_QUIET = 2.0**-32
 
 EPS = 1e-5
 
-CHUNK = 16
+_CHUNK = 16
 """Positions that Mamba-2's parallel pass treats at once: sequences are padded to a multiple of it."""
 
 ONE = "one"
@@ -104,8 +104,8 @@ class BambaWriter:
         table[:n_tokens] = self.one
         for name, values in signals.items():
             table[:n_tokens] += values.double() @ self.rows(name)
-        self.tensors["model.embed_tokens.weight"] = self.tensors["lm_head.weight"] = QUIET * table
-        self.tensors["model.final_layernorm.weight"] = self._undone(1.0 / QUIET)
+        self.tensors["model.embed_tokens.weight"] = self.tensors["lm_head.weight"] = _QUIET * table
+        self.tensors["model.final_layernorm.weight"] = self._undone(1.0 / _QUIET)
 
     def mamba(self, layer: int, channels: Sequence[BambaChannel]) -> int:
         """The tensors of a mixer; gives its expansion, the channels over `d_model`, rounded up."""
@@ -137,7 +137,7 @@ class BambaWriter:
             f"{name}mamba.norm.weight": torch.full(
                 (width,), math.sqrt(EPS) / GATED_QUIET, dtype=torch.float64
             ),
-            f"{name}mamba.out_proj.weight": QUIET * torch.stack([c.writes for c in padded], dim=1),
+            f"{name}mamba.out_proj.weight": _QUIET * torch.stack([c.writes for c in padded], dim=1),
         }
         return expand
 
@@ -170,7 +170,7 @@ class BambaWriter:
             query[place], key[place] = scale * wanted, offered
         for place, row in enumerate(copies):
             value[place] = row
-            out[:, place] = QUIET * gain * row
+            out[:, place] = _QUIET * gain * row
         zero, name = torch.zeros(d, dtype=torch.float64), f"model.layers.{layer}."
         self.tensors |= {
             f"{name}input_layernorm.weight": self._undone(1.0),
@@ -181,12 +181,12 @@ class BambaWriter:
             f"{name}self_attn.v_proj.weight": value,
             f"{name}self_attn.v_proj.bias": zero.clone(),
             f"{name}self_attn.o_proj.weight": out,
-            f"{name}self_attn.o_proj.bias": zero.clone() if adds is None else QUIET * adds,
+            f"{name}self_attn.o_proj.bias": zero.clone() if adds is None else _QUIET * adds,
         }
 
     def _undone(self, signal: float) -> Float[Tensor, " d_model"]:
         """Norm weights after which a signal of 1 measures `signal`."""
-        return torch.full((self.d_model,), signal * math.sqrt(EPS) / QUIET, dtype=torch.float64)
+        return torch.full((self.d_model,), signal * math.sqrt(EPS) / _QUIET, dtype=torch.float64)
 
 
 def silu_inverse(value: float) -> float:
@@ -252,7 +252,7 @@ def bamba_model(shape: BambaShape, tensors: Mapping[str, Tensor]) -> "BambaForCa
         mamba_d_state=1,
         mamba_d_conv=shape.taps,
         mamba_expand=shape.expand,
-        mamba_chunk_size=CHUNK,
+        mamba_chunk_size=_CHUNK,
         bos_token_id=shape.vocab_size - 3,
         eos_token_id=shape.vocab_size - 2,
         pad_token_id=shape.vocab_size - 1,

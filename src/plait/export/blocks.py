@@ -179,7 +179,7 @@ def _rotary(spec: LayerSpec) -> Any:
     return GPTNeoXRotaryEmbedding(gpt_neox_config(spec))
 
 
-TOLERANCE = 1e-5
+_TOLERANCE = 1e-5
 """Of the largest logit in float32: what the whole model may be off by, tried on a row of every token."""
 
 _LAST_NORM = {
@@ -216,7 +216,7 @@ def gpt_neox(model: HybridLM) -> "GPTNeoXForCausalLM":
     """The model of TF layers as a GPTNeoXForCausalLM, its embedding held twice, as that class has it.
 
     Raises:
-        ValueError: its logits are off by more than `TOLERANCE`.
+        ValueError: its logits are off by more than `_TOLERANCE`.
     """
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
@@ -245,7 +245,7 @@ def gpt_neox(model: HybridLM) -> "GPTNeoXForCausalLM":
     tokens = torch.arange(min(table.shape[0], 256)).unsqueeze(0)
     ours, theirs = model.eval()(tokens), whole(tokens).logits
     gap = float((ours - theirs).abs().max() / ours.abs().max().clamp(min=1.0))
-    if not gap <= TOLERANCE and dtype in (torch.float32, torch.float64):
+    if not gap <= _TOLERANCE and dtype in (torch.float32, torch.float64):
         raise ValueError(
             f"GPTNeoXForCausalLM answers otherwise than the model, by {gap:.1e} of its largest logit"
         )

@@ -54,14 +54,14 @@ def trained_values(cells: Iterable[Cell]) -> str:
     return ", ".join(texts)
 
 
-class Training(TypedDict):
+class _Training(TypedDict):
     """How the models behind a finding were trained, as it takes it."""
 
     rates: str
     trained: str
 
 
-def training(found: Evidence, cells: Iterable[Cell]) -> Training:
+def training(found: Evidence, cells: Iterable[Cell]) -> _Training:
     cells = list(cells)
     return {"rates": rates(found, cells), "trained": trained_values(cells)}
 

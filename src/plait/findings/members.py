@@ -22,7 +22,7 @@ from plait.experiments.view import View
 from plait.findings.series import value_of
 from plait.training.run import Run
 
-PATTERN, WIDTH = "model.pattern", "model.d_model"
+_PATTERN, _WIDTH = "model.pattern", "model.d_model"
 UNTOLD = ("train.lr", "train.seed", "model.vocab_size", "model", "task", "train", "start")
 """What differs inside a cell, what follows from the task, and whole parts."""
 
@@ -65,7 +65,7 @@ def cells_of_members(rows: pl.DataFrame) -> tuple[tuple[Cell, ...], pl.DataFrame
 def view_of(cells: Sequence[Cell]) -> View:
     """The plot that shows the cells: against parameters where they differ in size, else against what differs."""
     others = [
-        path for path in dict.fromkeys(p for c in cells for p in c.settings) if path not in (PATTERN, WIDTH)
+        path for path in dict.fromkeys(p for c in cells for p in c.settings) if path not in (_PATTERN, _WIDTH)
     ]
     sizes = {(cell.pattern, cell.parameters) for cell in cells}
     kinds = {is_pure(cell) for cell in cells}
@@ -75,7 +75,7 @@ def view_of(cells: Sequence[Cell]) -> View:
     if numbers:
         first = numbers[0]
         return View(x=first, panels=tuple(path for path in others if path != first), log=False)
-    return View(x=PATTERN, lines=tuple(others) or (WIDTH,), log=False)
+    return View(x=_PATTERN, lines=tuple(others) or (_WIDTH,), log=False)
 
 
 def _differing(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def _differing(runs: Sequence[Run]) -> tuple[str, ...]:
 def _cell(group: _Group, differing: Iterable[str], code: str | None) -> Cell | None:
     run = group[0][0]
     known = known_paths(run)
-    settings = {path: get_field(run, path) for path in (PATTERN, WIDTH, *differing) if path in known}
+    settings = {path: get_field(run, path) for path in (_PATTERN, _WIDTH, *differing) if path in known}
     if code is not None:
         settings[CODE] = "".join(str(digest)[:6] for digest in json.loads(code).values())
     return cell_of(run, settings, {(one.train.lr, one.train.seed): row for one, row in group})
@@ -144,14 +144,14 @@ def held_to(cell: Cell, lrs: Sequence[float]) -> Cell | None:
 DECISIVE = {"selective-copying": 0.9, "multi-key-recall": 0.6}
 """The accuracy at which each task's verdict is read."""
 
-CHOICES = ("model.dropout", "model.init", "train.dtype")
+_CHOICES = ("model.dropout", "model.init", "train.dtype")
 
 
 def setting_ratios(cells: Sequence[Cell]) -> list[tuple[str, str, Ratio]]:
     """The headline ratio at the decisive accuracy, by task and by the setting of what `choices` varies."""
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
-        setting = cell_label({path: value_of(cell, path) for path in CHOICES})
+        setting = cell_label({path: value_of(cell, path) for path in _CHOICES})
         groups.setdefault((value_text(cell.run.task), setting), []).append(cell)
     found: list[tuple[str, str, Ratio]] = []
     for (task, setting), group in groups.items():

@@ -13,7 +13,7 @@ from plait.findings.series import value_of
 from plait.findings.words import above_zero, bracketed, decimals, signed
 from plait.tasks import is_built_in, task_name
 
-LENGTH, ROTARY = "test.seq_len", "model.rotary_fraction"
+_LENGTH, _ROTARY = "test.seq_len", "model.rotary_fraction"
 TRAINED_AT = 100
 
 
@@ -216,7 +216,7 @@ def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
         elif loss.mean >= learned / 10 and loss.interval is not None and above_zero(loss.interval.low):
             outcome = Outcome.DIRECTION
         words = [
-            f"{bracketed(found.summary(cell))} at {value_of(cell, LENGTH):,}" for cell in (near, far, last)
+            f"{bracketed(found.summary(cell))} at {value_of(cell, _LENGTH):,}" for cell in (near, far, last)
         ]
         return Finding(outcome=outcome, ours=f"{', '.join(words)} tokens", **training(found, [near]))
 
@@ -239,7 +239,7 @@ def _by_length(found: Evidence, task: str, pattern: str) -> dict[int, Cell]:
     """The cells of a pattern with rotary positions, by test length."""
     cells = [cell for cell in of_task(found, task) if cell.pattern == pattern]
     return {
-        value_of(cell, LENGTH): cell
+        value_of(cell, _LENGTH): cell
         for cell in cells
-        if value_of(cell, ROTARY) > 0 and value_of(cell, LENGTH)
+        if value_of(cell, _ROTARY) > 0 and value_of(cell, _LENGTH)
     }

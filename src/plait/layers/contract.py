@@ -20,13 +20,13 @@ from plait.layers.registry import layer_class
 from plait.layers.spec import LayerSpec
 from plait.random import INIT, Stream
 
-STATE_KINDS = ("ssm_state", "conv_tail", "kv_cache")
+_STATE_KINDS = ("ssm_state", "conv_tail", "kv_cache")
 """What `state_size` may name."""
 
 COUNTER_BYTES = 64
 """What integers in a state may take up beside the scalars that `state_size` says: a position, say."""
 
-TOLERANCE = 1e-4
+_TOLERANCE = 1e-4
 """Of the largest answer: how far two ways to one number may lie apart, for layers that compute in float32 inside."""
 
 _LENGTHS = (5, 67)
@@ -108,7 +108,7 @@ def _check_weights(said: str, layer: _Layer) -> None:
 @torch.no_grad()
 def _check_twin(said: str, layer: _Layer, twin: _Layer, hidden: Tensor) -> None:
     """Another layer of one spec and stream; what a constructor draws has no seed, so every process has its own."""
-    if (gap := _gap(_forward(twin, hidden), _forward(layer, hidden))) > TOLERANCE:
+    if (gap := _gap(_forward(twin, hidden), _forward(layer, hidden))) > _TOLERANCE:
         others = dict(twin.named_buffers())
         drawn = [name for name, value in layer.named_buffers() if not torch.equal(value, others[name])]
         why = f" in {', '.join(drawn[:4])}" if drawn else ""
@@ -157,11 +157,11 @@ def _forward(layer: _Layer, hidden: Tensor) -> Tensor:
 @torch.no_grad()
 def _check_answers(said: str, layer: _Layer, hidden: Tensor, whole: Tensor) -> None:
     """`whole` is what `forward` says to `hidden`."""
-    if (gap := _gap(_forward(layer, hidden), whole)) > TOLERANCE:
+    if (gap := _gap(_forward(layer, hidden), whole)) > _TOLERANCE:
         raise ValueError(
             f"{said}: forward answers otherwise when it is asked again (by {gap:.1e} of its largest answer)"
         )
-    if (gap := _gap(_forward(layer, hidden[:1]), whole[:1])) > TOLERANCE:
+    if (gap := _gap(_forward(layer, hidden[:1]), whole[:1])) > _TOLERANCE:
         raise ValueError(
             f"{said}: what it says of a sequence depends on the others of the batch (by {gap:.1e})"
         )
@@ -180,7 +180,7 @@ def _check_causality(said: str, layer: _Layer, hidden: Tensor, whole: Tensor) ->
         rows[row, cut:] = hidden[1, cut:]
     changed = _forward(layer, rows)
     for row, cut in enumerate(cuts):
-        if (gap := _gap(changed[row, :cut], whole[0, :cut], largest=whole)) > TOLERANCE:
+        if (gap := _gap(changed[row, :cut], whole[0, :cut], largest=whole)) > _TOLERANCE:
             raise ValueError(
                 f"{said}: forward reads the future: the answer at a position before {cut} changes (by {gap:.1e} of the "
                 f"largest) with what comes from position {cut} on"
@@ -199,7 +199,7 @@ def _check_step(said: str, layer: _Layer, hidden: Tensor, whole: Tensor) -> None
             )
         if position < 3 and any(not torch.equal(state[name], value) for name, value in before.items()):
             raise ValueError(f"{said}: step changes the state that it is given; it must give a new one")
-        if (gap := _gap(output, whole[:, position], largest=whole)) > TOLERANCE:
+        if (gap := _gap(output, whole[:, position], largest=whole)) > _TOLERANCE:
             raise ValueError(
                 f"{said}: step answers otherwise than forward at position {position} (by {gap:.1e} of the "
                 "largest answer)"
@@ -212,9 +212,9 @@ def _check_size(said: str, layer: _Layer, state: State, seq_len: int, *, batch: 
     sizes: Any = layer.state_size(seq_len)
     counts = _named(sizes)
     whole = all(isinstance(n, int) and n >= 0 for n in counts.values())
-    if not whole or not set(counts) <= set(STATE_KINDS):
+    if not whole or not set(counts) <= set(_STATE_KINDS):
         raise ValueError(
-            f"{said}: state_size must give counts under {', '.join(STATE_KINDS)}, got {shortened(sizes)}"
+            f"{said}: state_size must give counts under {', '.join(_STATE_KINDS)}, got {shortened(sizes)}"
         )
     for name, value in _tensors(state).items():
         if value.ndim == 0 or value.shape[0] != batch:
@@ -256,7 +256,7 @@ def _check_members(said: str, layer: _Layer, hidden: Tensor) -> None:
     together: Any = functional_call(layer, stacked, (rows,))
     for index, member in enumerate(members):
         alone: Any = functional_call(layer, member, (rows[index],))
-        if together.shape != rows.shape or _gap(together[index], alone) > TOLERANCE:
+        if together.shape != rows.shape or _gap(together[index], alone) > _TOLERANCE:
             raise ValueError(
                 f"{said}: with weights of two members it says otherwise than for each alone: members_axis = False runs "
                 "them in turn"

@@ -160,7 +160,7 @@ class KDA(Mixer):
         return y.linear("mixer.o_proj", spec.d_model, initial=start)
 
 
-SHARES = {"r": 0.2, "w": 0.9, "k": 0.7, "v": 0.7, "a": 0.9, "g": 0.2}
+_SHARES = {"r": 0.2, "w": 0.9, "k": 0.7, "v": 0.7, "a": 0.9, "g": 0.2}
 """How steeply channels differ in how much of the token before each reads at first."""
 
 
@@ -196,7 +196,7 @@ class RWKV7(Mixer):
         before = x.shift() - x
 
         def mixed(name: str) -> Signal:
-            return x + before * draft.parameter(f"mixer.x_{name}", (d,), initial=starts.powers(SHARES[name]))
+            return x + before * draft.parameter(f"mixer.x_{name}", (d,), initial=starts.powers(_SHARES[name]))
 
         def low(name: str, rank: float, inside: str) -> Signal:
             chosen = self.rank or max(1, min(round(rank / 32) * 32, d // 4))

@@ -13,7 +13,7 @@ from plait.layers.spec import LayerSpec
 
 Arguments: TypeAlias = dict[str, Any]
 
-PLAIN, PLACED, UNPLACED, ROTARY = "plain", "placed", "unplaced", "rotary"
+_PLAIN, PLACED, UNPLACED, ROTARY = "plain", "placed", "unplaced", "rotary"
 """How a mixer is called: with hidden states alone, with their places, with None for positions and mask, or with rotary
 angles and a mask."""
 
@@ -31,7 +31,7 @@ class Family:
     mixer: str
     prefix: str
     arguments: Callable[[LayerSpec], Arguments]
-    called: str = PLAIN
+    called: str = _PLAIN
     fixed: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -161,7 +161,7 @@ class Mamba2(Mixer):
         return y.linear("mixer.out_proj", spec.d_model, initial=starts.within(inner))
 
 
-CAP, EPS = 15.0, 1e-6
+CAP, _EPS = 15.0, 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +211,7 @@ class MLSTM(Mixer):
         read = draft.matrix_state(heads=heads, d_k=d_k, q=q * d_k**-0.5, w=k, v=values, log_a=log_a)
         sums = draft.concatenate(*(read.part(h * (d_v + 1) + d_v, 1) for h in range(heads)))
         y = draft.concatenate(*(read.part(h * (d_v + 1), d_v) for h in range(heads)))
-        y = y / (sums.abs().maximum(floor.exp()) + EPS).each(d_v)
-        y = y.layer_norm("mixer.multihead_norm", eps=EPS, groups=heads, initial=starts.constant(1.0))
+        y = y / (sums.abs().maximum(floor.exp()) + _EPS).each(d_v)
+        y = y.layer_norm("mixer.multihead_norm", eps=_EPS, groups=heads, initial=starts.constant(1.0))
         y = y * x.linear("mixer.ogate_preact", heads * d_v, initial=start).sigmoid()
         return y.linear("mixer.out_proj", d, initial=starts.normal(2 * d**-0.5))

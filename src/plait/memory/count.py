@@ -67,7 +67,7 @@ def operations(graph: Graph, node: Node) -> int:
             return 0
 
 
-STATE_KINDS = ("ssm_state", "conv_tail", "kv_cache")
+_STATE_KINDS = ("ssm_state", "conv_tail", "kv_cache")
 
 
 def count(config: HybridConfig, seq_len: int, dtype: object = "float32") -> MemoryReport:
@@ -197,8 +197,10 @@ class _OwnLayer:
         layer = cast("LayerModule", self._module())
         sizes = layer.state_size(cached.seq_len)
         for name, n in sizes.items():
-            if name not in STATE_KINDS:
-                raise ValueError(f"state_size of {self.kind} must use {', '.join(STATE_KINDS)}, got {name!r}")
+            if name not in _STATE_KINDS:
+                raise ValueError(
+                    f"state_size of {self.kind} must use {', '.join(_STATE_KINDS)}, got {name!r}"
+                )
             check_count(f"{name} of {self.kind}", n, least=0)
         held = layer.init_state(1, dtype=getattr(torch, dtype), device=torch.device("meta"))
         by_kind = {

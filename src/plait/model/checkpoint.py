@@ -30,7 +30,7 @@ from plait.model.config import HybridConfig
 from plait.model.hybrid import HybridLM
 from plait.tensor_files import tensor_file
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, _WEIGHTS = "config.json", "model.safetensors"
 
 MOST_CONFIG_BYTES = 2**20
 
@@ -58,7 +58,7 @@ def save(model: HybridLM, folder: str | Path, *, beside: Mapping[str, bytes] | N
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     weights = tensor_file(tensors, {"format": "pt", _CONFIG_OF: _digest(config)})
     files = {folder / name: data for name, data in (beside or {}).items()}
-    write_together({**files, folder / WEIGHTS: weights, folder / CONFIG: config}, without=folder / CONFIG)
+    write_together({**files, folder / _WEIGHTS: weights, folder / CONFIG: config}, without=folder / CONFIG)
 
 
 def load(folder: str | Path, *, trust_code: bool = False) -> HybridLM:
@@ -84,9 +84,9 @@ def load(folder: str | Path, *, trust_code: bool = False) -> HybridLM:
     except ValueError as error:
         raise ValueError(f"{folder / CONFIG}: {error}") from error
     try:
-        tensors, saved_with = _read_weights(folder / WEIGHTS, model.state_dict())
+        tensors, saved_with = _read_weights(folder / _WEIGHTS, model.state_dict())
     except ValueError as error:
-        raise ValueError(f"{folder / WEIGHTS}: {error}") from error
+        raise ValueError(f"{folder / _WEIGHTS}: {error}") from error
     if saved_with not in (None, _digest(text)):
         warnings.warn(f"{folder / CONFIG} was edited since its weights were saved", stacklevel=2)
     # Copied, because products may depend on where in memory a tensor begins: like the saved model's to the last bit.

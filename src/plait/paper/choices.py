@@ -31,10 +31,10 @@ _MODELS = (
     *((MultiKeyRecall(), RECALL_WINDOW, *size) for size in _RECALL),
 )
 
-PLAIN = (0.0, "paper", "float32")
-DROPOUT = (0.1, "paper", "float32")
-OTHERS = (
-    DROPOUT,
+_PLAIN = (0.0, "paper", "float32")
+_DROPOUT = (0.1, "paper", "float32")
+_OTHERS = (
+    _DROPOUT,
     (0.0, "mamba", "float32"),
     (0.0, "paper", "float64"),
     (0.0, "paper", "bfloat16"),
@@ -69,8 +69,8 @@ CHOICES = Figure(
                 *("model.dropout", "model.init", "train.dtype"),
                 *("task", "model.window", "model.pattern", "model.d_model"),
             ): (
-                *((*setting, *model) for setting in (PLAIN, *OTHERS) for model in _MODELS),
-                *((*DROPOUT, *_copier(*size)) for size in _WITH_DROPOUT),
+                *((*setting, *model) for setting in (_PLAIN, *_OTHERS) for model in _MODELS),
+                *((*_DROPOUT, *_copier(*size)) for size in _WITH_DROPOUT),
             ),
         },
         sweep=SWEEP,

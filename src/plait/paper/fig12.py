@@ -21,11 +21,11 @@ WIDTH, STATES = 12, 16
 WITH_HEADS = ("TF-TF", "TF-SSM", "SSM-TF")
 WITH_STATES = ("SSM-SSM", "TF-SSM", "SSM-TF")
 
-HEADS = tuple((pattern, n_heads, STATES) for pattern in WITH_HEADS for n_heads in (1, 2, 3, 4))
+_HEADS = tuple((pattern, n_heads, STATES) for pattern in WITH_HEADS for n_heads in (1, 2, 3, 4))
 STATE_SIZES = tuple((pattern, 1, d_state) for pattern in WITH_STATES for d_state in (1, 2, 4, 8, 12, STATES))
 
 VARIED: Mapping[Key, Sequence[Any]] = {
-    ("model.pattern", "model.n_heads", "model.d_state"): tuple(dict.fromkeys((*HEADS, *STATE_SIZES)))
+    ("model.pattern", "model.n_heads", "model.d_state"): tuple(dict.fromkeys((*_HEADS, *STATE_SIZES)))
 }
 
 VIEWS = (

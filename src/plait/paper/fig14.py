@@ -12,7 +12,7 @@ from plait.paper.grids import ATTENTION, HYBRID, OTHER, PROTOCOL, SWEEP, two_lay
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
-NARROW = 20
+_NARROW = 20
 
 
 def worse_with_larger_windows(does: str, *, widths: tuple[int, ...]) -> tuple[Claim, ...]:
@@ -25,8 +25,8 @@ def worse_with_larger_windows(does: str, *, widths: tuple[int, ...]) -> tuple[Cl
         Claim(
             statement=f"{pattern} {does} worse with larger windows (width {d_model})",
             paper=paper,
-            only=(f"model.pattern={pattern}", f"model.d_model={d_model}", f"model.window={NARROW},100"),
-            judge=larger_windows_hurt(model(pattern, d_model), narrow=NARROW),
+            only=(f"model.pattern={pattern}", f"model.d_model={d_model}", f"model.window={_NARROW},100"),
+            judge=larger_windows_hurt(model(pattern, d_model), narrow=_NARROW),
         )
         for pattern, paper in ((ATTENTION, "yes"), (HYBRID, "often"), (OTHER, "often"))
         for d_model in widths

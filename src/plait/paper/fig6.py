@@ -27,7 +27,7 @@ from plait.paper.grids import (
 from plait.tasks import MultiKeyRecall
 from plait.training.run import Run
 
-PAPER_POINTS = read_off(
+_PAPER_POINTS = read_off(
     "Figure 6",
     {
         "TF-TF": (0.124, 0.159, 0.230, 0.668),
@@ -36,7 +36,7 @@ PAPER_POINTS = read_off(
         "SSM-TF": (0.144, 0.512, 0.990, 0.989),
     },
 )
-RERUN_POINTS = (
+_RERUN_POINTS = (
     Reference(pattern="SSM-TF", parameters=3_684, accuracy=0.673, source=RERUN_SOURCE, interval=(0.45, 0.89)),
     Reference(pattern="TF-TF", parameters=7_100, accuracy=0.752, source=RERUN_SOURCE),
 )
@@ -44,7 +44,7 @@ RATIOS = (
     ReferenceRatio(pure="TF-TF", accuracy=0.6, ratio=6.0, source=f"{PAPER_SOURCE}, Figure 6"),
     rerun_ratio("TF-TF", 0.6, 1.93, pure_parameters=7_100, hybrid_parameters=3_684),
 )
-BETWEEN_POINTS = ratio_between(PAPER_POINTS, 0.6, pure=(ATTENTION,), hybrid=HYBRID)
+BETWEEN_POINTS = ratio_between(_PAPER_POINTS, 0.6, pure=(ATTENTION,), hybrid=HYBRID)
 """What the paper's six is when its points are read as ours are."""
 
 FIG6 = Figure(
@@ -59,8 +59,8 @@ FIG6 = Figure(
         views=(View(ratio=True),),
     ),
     says="Figure 6: SSM-TF has 60% with 6 times fewer parameters than TF-TF.",
-    paper=PAPER_POINTS,
-    rerun=RERUN_POINTS,
+    paper=_PAPER_POINTS,
+    rerun=_RERUN_POINTS,
     ratios=RATIOS,
     claims=(
         Claim(

@@ -37,14 +37,14 @@ from plait.paper.wide_models import (
 )
 
 LENGTHS = (*range(10, 200, 10), 400, 800, 1_600)
-PROPORTIONS = (0.2, 0.9)
+_PROPORTIONS = (0.2, 0.9)
 
 
 def _cells() -> tuple[tuple[Any, ...], ...]:
     """(task, model) of everything that is trained, at the paper's width and the small one."""
     found: list[tuple[float, bool, HybridConfig]] = []
     exact = [wide.cell(packed(0.2, separator=False), m, "float32") for m in as_run(WIDE)]
-    for p_bit in PROPORTIONS:
+    for p_bit in _PROPORTIONS:
         found += [(p_bit, False, m) for m in as_run(WIDE)]
         found += [(p_bit, True, m) for m in as_run(WIDE)]
         found += [(p_bit, False, m) for m in equal_size(WIDE)]
@@ -102,7 +102,7 @@ _FULL = equal_size(WIDE, window=None)
 
 
 def _changes(p_bit: float) -> dict[str, Pair]:
-    other = next(p for p in PROPORTIONS if p != p_bit)
+    other = next(p for p in _PROPORTIONS if p != p_bit)
     return {
         "a separator": pair(*_RUN[:2], separator=True, p_bit=p_bit),
         "scored as run": pair(*_RUN[:2], p_bit=p_bit, score="sequences"),
@@ -194,7 +194,7 @@ FIG8 = Figure(
         sweep={"train.lr": wide.LRS, "train.seed": range(5)},
         slices=(_slices(),),
         quick=({"model.d_model": (SMALL,), "train.lr": wide.SMALL_LRS, "train.seed": range(2)},),
-        evaluations=wide.tested_at(PROPORTIONS, LENGTHS),
+        evaluations=wide.tested_at(_PROPORTIONS, LENGTHS),
         views=_views(),
     ),
     says="Figure 8, about 100 M parameters: the hybrid is above the Transformer with rotary positions by 2 points "
@@ -242,7 +242,7 @@ FIG8 = Figure(
                 only=_WIDE,
                 judge=what_changes_do(pair(*_RUN[:2], p_bit=p_bit), _changes(p_bit)),
             )
-            for p_bit in PROPORTIONS
+            for p_bit in _PROPORTIONS
         ),
         Claim(
             statement="What 32 layers that begin as transformers' Mamba have over those that begin as its authors'",

@@ -58,16 +58,16 @@ RERUN_SOURCE = (
     "independent rerun: 8 CPU cores, learning rate picked from 3-4 values, 11 seeds, "
     "1,024-2,048 fresh test sequences a seed"
 )
-SIZES = (1_000, 2_000, 6_000, 12_000)
+_SIZES = (1_000, 2_000, 6_000, 12_000)
 """Parameters at which the paper's figures are read."""
 
 
 def read_off(name: str, columns: Mapping[str, Sequence[float]]) -> tuple[Reference, ...]:
-    """The paper's accuracies at `SIZES`, by pattern."""
+    """The paper's accuracies at `_SIZES`, by pattern."""
     return tuple(
         Reference(pattern=pattern, parameters=parameters, accuracy=accuracy, source=f"{PAPER_SOURCE}, {name}")
         for pattern, accuracies in columns.items()
-        for parameters, accuracy in zip(SIZES, accuracies, strict=True)
+        for parameters, accuracy in zip(_SIZES, accuracies, strict=True)
     )
 
 

@@ -19,13 +19,13 @@ from plait.paper.grids import LR_GRID, SEEDS
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run, Train
 
-HYBRID = ("SSM-TF", 8)
-PURE = (("TF-TF", 10), ("SSM-SSM", 6), ("TF-TF", 26), ("SSM-SSM", 22))
+_HYBRID = ("SSM-TF", 8)
+_PURE = (("TF-TF", 10), ("SSM-SSM", 6), ("TF-TF", 26), ("SSM-SSM", 22))
 
 # What the quick form trains: two learning rates about each architecture's best, in about six minutes on two cores.
 QUICK_SEEDS = range(4)
 QUICK = {
-    HYBRID: (1e-2, 3.16e-2),
+    _HYBRID: (1e-2, 3.16e-2),
     ("TF-TF", 10): (3.16e-2, 1e-1),
     ("SSM-SSM", 6): (1e-2, 3.16e-2),
     ("TF-TF", 26): (1e-3, 3.16e-3),
@@ -42,7 +42,7 @@ HEADLINE = Figure(
             model=HybridConfig(pattern="SSM-TF", d_model=8, window=20, init="paper"),
             train=Train(steps=4_000),
         ),
-        vary={("model.pattern", "model.d_model"): (HYBRID, *PURE)},
+        vary={("model.pattern", "model.d_model"): (_HYBRID, *_PURE)},
         sweep={"train.lr": LR_GRID, "train.seed": SEEDS},
         select="train.lr",
         quick=tuple(

@@ -23,7 +23,7 @@ OF_FIGURE_6 = (16, "paper", 2)
 """States, initial weights, and MLP units over the width."""
 
 HYBRIDS = (OF_FIGURE_6, (1, "paper", 2), (16, "mamba", 2), (1, "mamba", 2))
-TRANSFORMERS = (OF_FIGURE_6, (16, "paper", 0))
+_TRANSFORMERS = (OF_FIGURE_6, (16, "paper", 0))
 
 
 def ratio_by_block(found: Evidence) -> Finding | None:
@@ -48,7 +48,7 @@ LEAN = Figure(
         vary={
             ("model.pattern", "model.d_model", "model.d_state", "model.init", "model.mlp_factor"): (
                 *(("SSM-TF", width, *setting) for setting in HYBRIDS for width in HYBRID_WIDTHS),
-                *(("TF-TF", width, *setting) for setting in TRANSFORMERS for width in ATTENTION_WIDTHS),
+                *(("TF-TF", width, *setting) for setting in _TRANSFORMERS for width in ATTENTION_WIDTHS),
             )
         },
         sweep=SWEEP,

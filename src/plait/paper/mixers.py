@@ -23,7 +23,7 @@ MIXERS = (
     *("SSM", "Mamba2", "GDN", "KDA", "DeltaNet", "GLA", "Retention", "RWKV7", "MLSTM", "RGLRU"),
     "ShortConv",
 )
-SEEDS = range(16)
+_SEEDS = range(16)
 
 Widths = tuple[int, int, int]
 
@@ -55,7 +55,7 @@ _FEW: Mapping[str, tuple[Widths, Widths]] = {
 }
 """By mixer, widths of the three sizes alone, and beside attention in either order."""
 
-SIZES: Mapping[str, tuple[Widths, Mapping[str, tuple[Widths, Widths]]]] = MappingProxyType(
+_SIZES: Mapping[str, tuple[Widths, Mapping[str, tuple[Widths, Widths]]]] = MappingProxyType(
     {"many": ((11, 18, 26), _MANY), "few": ((12, 18, 27), _FEW)}
 )
 """Widths of attention alone and of mixers, for tasks of 34 or 36 tokens and for those of 11 or 13."""
@@ -73,7 +73,7 @@ TASKS: tuple[tuple[Task, int, str], ...] = (
 
 def widths(pattern: str, vocabulary: str) -> Widths:
     """Of a pattern at the three sizes."""
-    attention, mixers = SIZES[vocabulary]
+    attention, mixers = _SIZES[vocabulary]
     named = [name for name in pattern.split("-") if name != "TF"]
     return mixers[named[0]][2 - len(named)] if named else attention
 
@@ -97,7 +97,7 @@ def _models(patterns: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[tuple[Ta
 
 _FIELDS = ("task", "model.window", "model.pattern", "model.d_model")
 _BASE = Run(task=MQAR(), model=replace(two_layers(window=RECALL_WINDOW), pattern="GDN-TF"), train=PROTOCOL)
-_SWEEP = {"train.lr": LR_GRID, "train.seed": SEEDS}
+_SWEEP = {"train.lr": LR_GRID, "train.seed": _SEEDS}
 _QUICK_SWEEP = {"train.lr": (3.16e-3, 1e-2), "train.seed": range(2)}
 
 

@@ -23,11 +23,13 @@ from plait.paper.grids import PROTOCOL, SWEEP
 from plait.tasks import DecodingRecall
 from plait.training.run import Evaluation, Run
 
-COLUMN = 0.2
+_COLUMN = 0.2
 """The bit proportion at which Table 1 tests."""
 
 
-def best_at_most_proportions(pattern: str, *, tested: float = COLUMN, but: Sequence[float] = (0.9,)) -> Judge:
+def best_at_most_proportions(
+    pattern: str, *, tested: float = _COLUMN, but: Sequence[float] = (0.9,)
+) -> Judge:
     """At each training proportion but some, `pattern` is ahead of every other when tested at one proportion.
 
     In direction only where it is ahead at more of them than another pattern is ahead of it.
@@ -70,7 +72,7 @@ def best_at_most_proportions(pattern: str, *, tested: float = COLUMN, but: Seque
     return judge
 
 
-def best_trained_at(pattern: str, among: Sequence[float], *, tested: float = COLUMN) -> Judge:
+def best_trained_at(pattern: str, among: Sequence[float], *, tested: float = _COLUMN) -> Judge:
     """Tested at one proportion, `pattern` does best when trained at one of `among`."""
 
     def judge(found: Evidence) -> Finding | None:
@@ -108,8 +110,8 @@ def _by_training(found: Evidence, tested: float) -> dict[float, list[Cell]]:
     return dict(sorted(groups.items()))
 
 
-PROPORTIONS = (0.05, 0.1, 0.3, 0.5, 0.8, 0.9)
-N_BITS = 3
+_PROPORTIONS = (0.05, 0.1, 0.3, 0.5, 0.8, 0.9)
+_N_BITS = 3
 
 TRAINED_BY_TESTED = (
     View(
@@ -121,7 +123,7 @@ TRAINED_BY_TESTED = (
     ),
     View(
         x="task.p_bit",
-        where={"test.p_bit": (COLUMN,)},
+        where={"test.p_bit": (_COLUMN,)},
         log=False,
         title="Tested at 0.2, the paper's column",
     ),
@@ -133,7 +135,7 @@ def at_every_proportion(n_bits: int) -> tuple[Evaluation, ...]:
     """Tests at the proportions of training and at the paper's."""
     return tuple(
         Evaluation(task=DecodingRecall(n_bits=n_bits, p_bit=p_bit), sequences=512)
-        for p_bit in sorted((*PROPORTIONS, COLUMN))
+        for p_bit in sorted((*_PROPORTIONS, _COLUMN))
     )
 
 
@@ -179,7 +181,7 @@ def _trained_at_each(name: str, *, question: str, n_bits: int, d_model: int, qui
                 model=HybridConfig(pattern="SSM-SSM-TF", d_model=d_model, window=None, init="paper"),
                 train=PROTOCOL,
             ),
-            vary={"model.pattern": THREE_LAYERS, "task.p_bit": PROPORTIONS},
+            vary={"model.pattern": THREE_LAYERS, "task.p_bit": _PROPORTIONS},
             sweep=SWEEP,
             quick=(quick,),
             evaluations=at_every_proportion(n_bits),
@@ -193,7 +195,7 @@ def _trained_at_each(name: str, *, question: str, n_bits: int, d_model: int, qui
 PROPORTION = _trained_at_each(
     "proportion",
     question="Which model recalls at bit proportions that it was not trained at?",
-    n_bits=N_BITS,
+    n_bits=_N_BITS,
     d_model=24,
     quick={"train.lr": (3.16e-3, 1e-2), "train.seed": range(5)},
 )

@@ -29,7 +29,7 @@ def fresh_weights(name: str, d_model: int = 96) -> torch.Tensor:
     return model.get_parameter(name).detach()
 
 
-LINEAR = (
+_LINEAR = (
     "layers.0.mixer.in_proj.weight",
     "layers.0.mixer.x_proj.weight",
     "layers.0.mixer.dt_proj.weight",
@@ -50,8 +50,8 @@ BIASES = (
 
 
 def linear_deviations() -> list[float]:
-    """Standard deviations of the initial weights of the linear maps of `LINEAR`, step projection included."""
-    return [float(fresh_weights(name).std()) for name in LINEAR]
+    """Standard deviations of the initial weights of the linear maps of `_LINEAR`, step projection included."""
+    return [float(fresh_weights(name).std()) for name in _LINEAR]
 
 
 def first_step_size() -> float:

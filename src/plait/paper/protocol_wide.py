@@ -9,7 +9,7 @@ from plait.paper.protocol_small import PROGRAM, Fact
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import PROTOCOL, WIDE, as_run, packed
 
-LOGS = "released program, and what it logged"
+_LOGS = "released program, and what it logged"
 
 
 def _millions() -> list[float]:
@@ -33,7 +33,7 @@ WIDE_FACTS = (
     Fact(
         what="Figure 8 and Table 1: steps, rows and rate",
         program="2,000 steps of 8 rows of 200 tokens, 3e-4, the same optimiser and schedule",
-        source=LOGS,
+        source=_LOGS,
         ours=lambda: (
             f"{PROTOCOL.steps:,} of {PROTOCOL.batch} rows of {PROTOCOL.seq_len} tokens, {PROTOCOL.lr:g}, weight decay "
             f"{PROTOCOL.weight_decay:g}, clipped at {PROTOCOL.clip:g}, {PROTOCOL.warmup} steps up"
@@ -47,7 +47,7 @@ WIDE_FACTS = (
         what="Figure 8 and Table 1: models",
         program="width 1,024; SSM-TF six times with MLPs of 2 d, 90.4 M; 12 TF layers with MLPs of 4 d, 151 M; 32 "
         "Mamba layers of 16 states, 213 M (12 of 32 states were meant)",
-        source=LOGS,
+        source=_LOGS,
         ours=lambda: ", ".join(
             f"{m.pattern} {n:.1f} M" for m, n in zip(as_run(WIDE), _millions(), strict=True)
         ),
@@ -102,7 +102,7 @@ WIDE_FACTS = (
     Fact(
         what="Table 1: the proportion of bits in tests",
         program="that of training, whatever the label says",
-        source=LOGS,
+        source=_LOGS,
         ours=lambda: (
             f"each of {', '.join(f'{p:g}' for p in PROPORTIONS)}, that of training and 0.2 among them"
         ),

@@ -42,10 +42,10 @@ class SkewedCopying(SelectiveCopying):
         return torch.where(tokens >= self.n_words, tokens, words)
 
 
-PROPORTIONS = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9)
+_PROPORTIONS = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9)
 
 _TASKS = (
-    *(SelectiveCopying(p_number=p_number) for p_number in PROPORTIONS),
+    *(SelectiveCopying(p_number=p_number) for p_number in _PROPORTIONS),
     SelectiveCopying(variant="repetitive"),
     SelectiveCopying(variant="adversarial"),
     SkewedCopying(),

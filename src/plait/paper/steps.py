@@ -11,9 +11,9 @@ from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, tw
 from plait.tasks import MultiKeyRecall, SelectiveCopying, Task
 from plait.training.run import Run
 
-BIASES = (-7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-PATTERNS = ("SSM-TF", "TF-SSM", "SSM-SSM")
-TASKS: tuple[tuple[Task, int], ...] = (
+_BIASES = (-7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+_PATTERNS = ("SSM-TF", "TF-SSM", "SSM-SSM")
+_TASKS: tuple[tuple[Task, int], ...] = (
     (SelectiveCopying(), COPYING_WINDOW),
     (MultiKeyRecall(), RECALL_WINDOW),
 )
@@ -25,11 +25,11 @@ STEPS = Figure(
         question="What do initial step sizes do to what is learned?",
         base=Run(task=SelectiveCopying(), model=two_layers(window=COPYING_WINDOW), train=PROTOCOL),
         vary={
-            ("task", "model.window"): TASKS,
-            "model.pattern": PATTERNS,
+            ("task", "model.window"): _TASKS,
+            "model.pattern": _PATTERNS,
             "model.d_model": STEP_WIDTHS,
             ("model.init", "model.step_bias"): (
-                *(("released", bias) for bias in BIASES),
+                *(("released", bias) for bias in _BIASES),
                 ("paper", None),
             ),
         },

@@ -28,7 +28,7 @@ PRINTED = {
 }
 """The paper's table, by `IN_TABLE`."""
 
-LENGTHS = (*range(10, 200, 30), 400, 800, 1_600)
+_LENGTHS = (*range(10, 200, 30), 400, 800, 1_600)
 
 
 def _cells() -> tuple[tuple[Any, ...], ...]:
@@ -121,7 +121,7 @@ TAB1 = Figure(
                 "train.seed": range(2),
             },
         ),
-        evaluations=wide.tested_at(PROPORTIONS, LENGTHS),
+        evaluations=wide.tested_at(PROPORTIONS, _LENGTHS),
         views=tuple(_matrix(width, separator=s) for width in (WIDE, SMALL) for s in (False, True)),
     ),
     says="Table 1, 12 layers, said to be tested at 0.2, trained at 0.05 0.1 0.3 0.5 0.8 0.9: "

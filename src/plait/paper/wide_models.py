@@ -68,7 +68,7 @@ class BegunRecall(DecodingRecall):
 WIDE, SMALL = 1024, 32
 """The paper's width, and that of the quick forms."""
 
-HEADS = {WIDE: 16, SMALL: 2}
+_HEADS = {WIDE: 16, SMALL: 2}
 WINDOW = 20
 N_BITS = 4
 """The released program floors 26 words to 16."""
@@ -148,7 +148,7 @@ def equal_size(width: int, **more: Any) -> tuple[HybridConfig, ...]:
 def _model(width: int, pattern: str, **more: Any) -> HybridConfig:
     given = {"d_mlp": 2 * width, "d_inner": 2 * width, "window": WINDOW, **more}
     pattern = pattern if width == WIDE else SHORT[pattern]
-    return HybridConfig(pattern=pattern, d_model=width, n_heads=HEADS[width], **given)
+    return HybridConfig(pattern=pattern, d_model=width, n_heads=_HEADS[width], **given)
 
 
 BASE = Run(task=packed(0.2, separator=False), model=hybrid(WIDE), train=PROTOCOL)

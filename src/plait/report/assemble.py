@@ -21,7 +21,7 @@ from plait.report.plots import panel_alt, panel_plot, panel_summary
 from plait.report.ratio_plot import ratio_alt, ratio_plot
 from plait.report.tables import ratio_table, results_table
 
-MOST_ROWS = 30
+_MOST_ROWS = 30
 """Of a table that stands open; a longer one is folded."""
 
 RATIO_BRIEF = "Parameters of pure models over those of hybrids, by accuracy"
@@ -152,7 +152,7 @@ def _figure_tables(figure: Figure, evidence: Evidence, *, first: bool) -> Iterat
     patterns = {cell.pattern for cell in evidence.cells}
     paper, rerun = ([r for r in source if r.pattern in patterns] for source in (figure.paper, figure.rerun))
     results = results_table(summaries, paper=paper, rerun=rerun)
-    yield replace(results, folded=len(results.rows) > MOST_ROWS)
+    yield replace(results, folded=len(results.rows) > _MOST_ROWS)
     if (paired := paired_table(evidence.cells)) is not None:
         yield replace(paired, folded=True)
     if (by_rate := rates_table(evidence.cells)) is not None:

@@ -26,7 +26,7 @@ CEILINGS = "What accuracies prove"
 
 _STYLES = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "D"), ("#CC79A7", "^"))
 
-MOST_CURVES = len(_STYLES)
+_MOST_CURVES = len(_STYLES)
 
 FEWEST_ROWS = 512
 """Rows of a length, below which accuracies are known too roughly to prove much, and are left out."""
@@ -89,7 +89,7 @@ def ceiling_blocks(
     )
     picture = Picture(
         caption=f"{told_in}accuracy that a model of so many bits can reach at most, and learned pure SSMs at what they "
-        f"hold; at most {MOST_CURVES} tasks and lengths are drawn",
+        f"hold; at most {_MOST_CURVES} tasks and lengths are drawn",
         draw=lambda: ceiling_plot(learned),
         tell=lambda: ceiling_alt(learned),
         name=f"{name}-ceilings",
@@ -140,7 +140,7 @@ def ceiling_plot(found: list[Learned]) -> "Figure":
 
     figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
-    curves = list(dict.fromkeys((one.task, one.seq_len) for one in found))[:MOST_CURVES]
+    curves = list(dict.fromkeys((one.task, one.seq_len) for one in found))[:_MOST_CURVES]
     for (task, seq_len), (colour, mark) in zip(curves, _STYLES, strict=False):
         bits, ceilings = ceiling_curve(task, seq_len)
         name = task_name(task)

@@ -30,7 +30,7 @@ from plait.findings.words import decimals, ratio_text
 from plait.report.document import Column, Entry, Table
 from plait.report.tables import difference_entries
 
-PATTERN = "model.pattern"
+_PATTERN = "model.pattern"
 
 _PAIRED = (
     Column(name="setting", title="at", numeric=False),
@@ -110,7 +110,7 @@ def _is_number(text: str) -> bool:
 
 
 def _rest(cell: Cell) -> dict[str, object]:
-    return {path: value for path, value in cell.settings.items() if path != PATTERN}
+    return {path: value for path, value in cell.settings.items() if path != _PATTERN}
 
 
 def _paired_row(hybrid: Cell, pure: Cell) -> tuple[Entry, ...]:
@@ -129,7 +129,7 @@ def _mean_entry(mean: float) -> Entry:
     return Entry(text=decimals(mean), value=mean)
 
 
-BEST = "best seed"
+_BEST = "best seed"
 
 
 def _quantile(share: float) -> Statistic:
@@ -147,12 +147,12 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "mean": lambda n_seeds: np.full(n_seeds, 1 / n_seeds),
         "median": _quantile(0.5),
         "90th percentile": _quantile(0.9),
-        BEST: _quantile(1.0),
+        _BEST: _quantile(1.0),
     }
 )
 """The learning rate is chosen by the same statistic, on the separate sequences."""
 
-SHARES = (0.6, 0.9, 0.99)
+_SHARES = (0.6, 0.9, 0.99)
 
 
 def seed_table(summaries: Sequence[Summary], *, patterns: Sequence[str] = ()) -> Table | None:
@@ -164,12 +164,12 @@ def seed_table(summaries: Sequence[Summary], *, patterns: Sequence[str] = ()) ->
         return None
     columns = [Column(name="model", title="model", numeric=False), Column(name="parameters", title="params")]
     columns += [Column(name=name, title=name) for name in ("lr", "mean", "median", "worst", "best")]
-    columns += [Column(name=f"at_{share:g}", title=f"seeds >= {decimals(share, 2)}") for share in SHARES]
+    columns += [Column(name=f"at_{share:g}", title=f"seeds >= {decimals(share, 2)}") for share in _SHARES]
     rows = []
     for summary in shown:
         seeds = summary.accuracies
         figures = (summary.mean, float(np.median(seeds)), float(seeds.min()), float(seeds.max()))
-        counts = [int((seeds >= share).sum()) for share in SHARES]
+        counts = [int((seeds >= share).sum()) for share in _SHARES]
         rows.append(
             (
                 Entry(text=cell_label(summary.cell.settings), value=cell_label(summary.cell.settings)),
@@ -230,7 +230,7 @@ def statistic_table(
         entries = []
         for side in columns.values():
             (ratio,) = ratio_curve(side, hybrid, (accuracy,), statistic=statistic)
-            shown = replace(ratio, interval=None) if name == BEST else ratio
+            shown = replace(ratio, interval=None) if name == _BEST else ratio
             entries.append(Entry(text=ratio_text(shown), value={"low": ratio.low, "high": ratio.high}))
         rows.append((Entry(text=name, value=name), *entries))
     return Table(

@@ -15,7 +15,7 @@ from plait.report.inside import inside
 from plait.report.pass_drawings import heat_map, heat_map_alt, pass_diagram, pass_diagram_alt
 from plait.tasks import DecodingRecall, SelectiveCopying
 
-SEQ_LEN = 100
+_SEQ_LEN = 100
 
 DRAWN = "How the built models work"
 """Title of the section that other pages take."""
@@ -52,7 +52,7 @@ def _copying() -> Drawing:
     small = SelectiveCopying(n_words=6, numbers=(2, 3, 5))
     return Drawing(
         question="How does a Mamba block and an attention block copy selectively, with weights set by hand?",
-        plan=copying_plan(SelectiveCopying(), SEQ_LEN),
+        plan=copying_plan(SelectiveCopying(), _SEQ_LEN),
         small=copying_plan(small, 16),
         tokens="a b 3' c d e 2' f a b 5' c d e f",
         marks=tuple(f"{number}'" for number in small.numbers),
@@ -62,7 +62,7 @@ def _copying() -> Drawing:
 def _recall() -> Drawing:
     return Drawing(
         question="How do a Mamba block and two attention blocks decode a word and recall what followed it?",
-        plan=recall_plan(DecodingRecall(), SEQ_LEN, base=2),
+        plan=recall_plan(DecodingRecall(), _SEQ_LEN, base=2),
         small=recall_plan(DecodingRecall(n_bits=2), 14),
         tokens="w2 w1 1 w3 w2 w0 0 w2 w2 w3 1 1 w1 w0",
         marks=("0", "1"),
@@ -112,7 +112,7 @@ def drawings_section() -> Section:
 
 def _heat_map_blocks(name: str, plan: Plan) -> tuple[Block, ...]:
     seen = inside(plan.build(), _tokens(plan))
-    price = cost(plan, SEQ_LEN)
+    price = cost(plan, _SEQ_LEN)
     figure = Picture(
         caption=f"What goes in, what each subspace holds after every layer, and what comes out: {plan.describe()}",
         draw=lambda: heat_map(seen),
@@ -142,7 +142,7 @@ def _costs(name: str, plan: Plan) -> tuple[Section, ...]:
     """What the construction costs at the experiment's size, and how that grows."""
     task = plan.task
     sections = [
-        Section(title="Width against precision", blocks=tradeoff_blocks(task, SEQ_LEN, name=name)),
+        Section(title="Width against precision", blocks=tradeoff_blocks(task, _SEQ_LEN, name=name)),
         Section(title="How costs grow", blocks=(growth_table(plan.kind),)),
     ]
     if isinstance(task, DecodingRecall):
@@ -169,4 +169,4 @@ def _lemmas(plan: Plan) -> Table:
 
 
 def _tokens(plan: Plan) -> torch.Tensor:
-    return plan.task.sample(Stream(0), batch=1, seq_len=SEQ_LEN)[0]
+    return plan.task.sample(Stream(0), batch=1, seq_len=_SEQ_LEN)[0]

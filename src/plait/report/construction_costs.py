@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
 
-Rows = Sequence[Mapping[str, Any]]
+_Rows = Sequence[Mapping[str, Any]]
 
 TYPES: Mapping[str, int] = {"bfloat16": 8, "float32": 24, "float64": 53}
 """Significant bits."""
@@ -65,7 +65,7 @@ def tradeoff_blocks(task: Task, seq_len: int, *, name: str, success: float = 0.9
     return table, figure
 
 
-def unbeaten(rows: Rows) -> list[Mapping[str, Any]]:
+def unbeaten(rows: _Rows) -> list[Mapping[str, Any]]:
     """The layouts that no other beats in parameters and precision at once, the smallest first."""
     best: list[Mapping[str, Any]] = []
     for row in sorted(rows, key=lambda row: (row["parameters"], row["precision_bits"])):
@@ -74,7 +74,7 @@ def unbeaten(rows: Rows) -> list[Mapping[str, Any]]:
     return best
 
 
-def tradeoff_plot(rows: Rows) -> "Plot":
+def tradeoff_plot(rows: _Rows) -> "Plot":
     """Parameters (logarithmic) against bits, a mark a layout; those that none beats with their sizes."""
     from matplotlib.figure import Figure as Plot
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -119,7 +119,7 @@ def tradeoff_plot(rows: Rows) -> "Plot":
     return figure
 
 
-def tradeoff_alt(rows: Rows) -> str:
+def tradeoff_alt(rows: _Rows) -> str:
     """The plot in words: the layouts that no other beats."""
     return f"Parameters against bits of precision; none beats: {'; '.join(_told(row) for row in unbeaten(rows))}."
 
@@ -139,8 +139,8 @@ def _entry(value: Any) -> Entry:
 
 _SUCCESS = 0.99
 WINDOWS = (10, 25, 50, 100)
-SEQUENCES = 10_000
-TOKENS = 2**18
+_SEQUENCES = 10_000
+_TOKENS = 2**18
 """Tokens read at once."""
 
 _WINDOW_COLUMNS = (
@@ -154,7 +154,7 @@ _WINDOW_COLUMNS = (
 
 
 def reach_table(
-    task: DecodingRecall, *, windows: Sequence[int] = WINDOWS, sequences: int = SEQUENCES, seed: int = 0
+    task: DecodingRecall, *, windows: Sequence[int] = WINDOWS, sequences: int = _SEQUENCES, seed: int = 0
 ) -> Table:
     """Several windows and the smallest one that reaches 99%, each with a model built for it."""
     least = smallest_window(task, _SUCCESS)
@@ -175,7 +175,7 @@ def right_at_the_end(task: DecodingRecall, keys: int, *, sequences: int, seed: i
     reader = CompiledReader(model) if can_compile(model) else ParallelReader(model)
     right = done = 0
     while done < sequences:
-        batch = min(sequences - done, max(1, TOKENS // (keys + 1)))
+        batch = min(sequences - done, max(1, _TOKENS // (keys + 1)))
         tokens = task.sample(Stream(seed, done, TEST), batch=batch, seq_len=keys + 1)
         targets = task.targets(tokens)
         last = torch.zeros_like(targets.scored)

@@ -29,7 +29,7 @@ TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_
 
 RULED_OUT = "#D55E00"
 
-LINEAR = 0.3
+_LINEAR = 0.3
 """Width of the linear part of an axis, from 0 to 1, in decades."""
 
 
@@ -80,8 +80,8 @@ def frontier_plot(points: Sequence[FrontierPoint], marks: Sequence[Mark]) -> "Fi
             names, at, textcoords="offset points", xytext=(-5 if right else 5, 5), fontsize=7,
             horizontalalignment="right" if right else "left",
         )  # fmt: skip
-    axes.set_xscale("symlog", linthresh=1, linscale=LINEAR)
-    axes.set_yscale("symlog", linthresh=1, linscale=LINEAR)
+    axes.set_xscale("symlog", linthresh=1, linscale=_LINEAR)
+    axes.set_yscale("symlog", linthresh=1, linscale=_LINEAR)
     axes.set_xlim(0, last)
     shown = [tick for tick in TICKS if tick <= last]
     axes.set_xticks(shown, [f"{tick:,}" for tick in shown], minor=False)
@@ -101,7 +101,7 @@ def _placed_on(last: int) -> Callable[[int], float]:
     """Where a reach stands on the axis up to `last`, from 0 to 1."""
 
     def place(reach: int) -> float:
-        return reach * LINEAR if reach <= 1 else LINEAR + log10(reach)
+        return reach * _LINEAR if reach <= 1 else _LINEAR + log10(reach)
 
     return lambda reach: place(reach) / place(last)
 

@@ -21,7 +21,7 @@ from plait.verify import Checks, Claims, Tally, verify
 BESIDE = "Learned and built"
 """Title of the section."""
 
-SUCCESS = 0.99
+_SUCCESS = 0.99
 
 _BESIDE_COLUMNS = (
     Column(name="model", title="model", numeric=False),
@@ -32,7 +32,7 @@ _BESIDE_COLUMNS = (
     Column(name="times", title="x the smallest"),
 )
 
-Row = tuple[str, str, int, int, float | None]
+_Row = tuple[str, str, int, int, float | None]
 """Model, how it came about, parameters, bits carried from token to token, accuracy (None: every input)."""
 
 
@@ -41,12 +41,12 @@ def beside_sections(experiment: Experiment, rows: pl.DataFrame) -> tuple[Section
     if experiment.name != "headline":
         return ()
     found = sorted((*_built(experiment), *_learned(experiment, rows)), key=lambda row: row[2])
-    enough = [row for row in found if row[4] is None or row[4] >= SUCCESS]
+    enough = [row for row in found if row[4] is None or row[4] >= _SUCCESS]
     learned = [row for row in enough if row[4] is not None]
     note = f"state bits: carried from token to token in a sequence of {experiment.base.train.seq_len}"
     if learned:
         least = learned[0][2]
-        note += f"; learning takes {least:,} parameters to reach {SUCCESS}, {least / enough[0][2]:.1f} times as many"
+        note += f"; learning takes {least:,} parameters to reach {_SUCCESS}, {least / enough[0][2]:.1f} times as many"
     table = Table(
         caption="What the task costs",
         columns=_BESIDE_COLUMNS,
@@ -56,12 +56,12 @@ def beside_sections(experiment: Experiment, rows: pl.DataFrame) -> tuple[Section
     return (Section(title=BESIDE, blocks=(table,)),)
 
 
-def _built(experiment: Experiment) -> list[Row]:
+def _built(experiment: Experiment) -> list[_Row]:
     task, seq_len = experiment.base.task, experiment.base.train.seq_len
     if type(task) is not SelectiveCopying:
         return []
     plans = {plan.name: plan for plan in (smallest_plan(task, seq_len), copying_plan(task, seq_len))}
-    rows: list[Row] = []
+    rows: list[_Row] = []
     for name, plan in plans.items():
         price = cost(plan, seq_len)
         label = cell_label({"model.pattern": plan.config().pattern, "model.d_model": price.width})
@@ -69,8 +69,8 @@ def _built(experiment: Experiment) -> list[Row]:
     return rows
 
 
-def _learned(experiment: Experiment, rows: pl.DataFrame) -> list[Row]:
-    found: list[Row] = []
+def _learned(experiment: Experiment, rows: pl.DataFrame) -> list[_Row]:
+    found: list[_Row] = []
     for cell in cells(experiment, rows):
         held = count(cell.run.model, experiment.base.train.seq_len).state_bits
         mean = summarise(cell).mean
@@ -78,7 +78,7 @@ def _learned(experiment: Experiment, rows: pl.DataFrame) -> list[Row]:
     return found
 
 
-def _entries(row: Row, *, smallest: int) -> tuple[Entry, ...]:
+def _entries(row: _Row, *, smallest: int) -> tuple[Entry, ...]:
     model, how, parameters, state_bits, accuracy = row
     right = "every input" if accuracy is None else decimals(accuracy)
     return (
@@ -94,8 +94,8 @@ def _entries(row: Row, *, smallest: int) -> tuple[Entry, ...]:
 PROVED, BOUNDS = "Built and verified", "Bounds"
 """Titles of the sections."""
 
-SAMPLES = 100_000
-SMALL = (
+_SAMPLES = 100_000
+_SMALL = (
     (SelectiveCopying(n_words=2, numbers=(1, 2)), 5),
     (DecodingRecall(n_bits=1), 6),
 )
@@ -153,7 +153,7 @@ def proved_points(experiment: Experiment) -> tuple[Reference, ...]:
     )
 
 
-def proved_section(*, seq_len: int = 100, samples: int = SAMPLES) -> Section:
+def proved_section(*, seq_len: int = 100, samples: int = _SAMPLES) -> Section:
     """The smallest models that both constructions give, every input of a small domain read, and samples of the paper's.
 
     Args:
@@ -161,7 +161,7 @@ def proved_section(*, seq_len: int = 100, samples: int = SAMPLES) -> Section:
         samples: scored tokens.
     """
     rows = [
-        _checked(task, smallest_plan(task, length, success=1.0), exhaustive=length) for task, length in SMALL
+        _checked(task, smallest_plan(task, length, success=1.0), exhaustive=length) for task, length in _SMALL
     ]
     for task in (SelectiveCopying(), DecodingRecall()):
         rows.append(_checked(task, smallest_plan(task, seq_len), samples=samples))

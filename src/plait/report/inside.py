@@ -14,7 +14,7 @@ from plait.constructions.plan import Holding
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall, SelectiveCopying
 
-NOTHING = 1e-6
+_NOTHING = 1e-6
 """Subspaces whose signals never exceed this are not shown."""
 
 
@@ -116,7 +116,7 @@ def _stages(plan: Plan, hidden: list[Tensor]) -> Iterator[LayerStage]:
     titles = ["the embedding", *(f"after layer {place}, {name}" for place, name in enumerate(layers, 1))]
     for title, stream in zip(titles, hidden, strict=True):
         held = {name: plan.residual.read(stream, name) for name in plan.residual.names}
-        held = {name: signals for name, signals in held.items() if float(signals.abs().max()) > NOTHING}
+        held = {name: signals for name, signals in held.items() if float(signals.abs().max()) > _NOTHING}
         yield LayerStage(
             title=title,
             subspaces=tuple((name, signals.shape[1]) for name, signals in held.items()),

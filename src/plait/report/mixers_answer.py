@@ -24,15 +24,15 @@ CONCLUSION = (
 )
 NEED = "Does a delta rule need attention for recall at these state sizes?"
 
-SIZES = ("2,600", "6,200", "12,800")
-WORDS = {
+_SIZES = ("2,600", "6,200", "12,800")
+_WORDS = {
     "mqar": "MQAR",
     "multi-key-recall": "multi-key recall",
     "selective-copying": "selective copying",
     "decoding-recall": "recall with decoding",
 }
 RECALLS = ("mqar", "multi-key-recall", "decoding-recall")
-BITS = 32
+_BITS = 32
 """Of a scalar of state."""
 
 MOST_EDGES = 8
@@ -77,7 +77,7 @@ def _outcomes(found: Evidence) -> Outcomes:
 
 def _conclusion(outcomes: Outcomes) -> str:
     """`.. On MQAR for none, of 11; on multi-key recall for GDN, in the mean alone for RWKV7, of the 7 of 11 ..`"""
-    parts = [_of_task(WORDS[task], of_mixers) for task, of_mixers in outcomes.items()]
+    parts = [_of_task(_WORDS[task], of_mixers) for task, of_mixers in outcomes.items()]
     return f"{CONCLUSION} {_sentence(parts)}"
 
 
@@ -143,7 +143,7 @@ def _need(found: Evidence, pairs: Sequence[_Pair]) -> str:
             continue
         largest = max(pair.size for pair in own)
         own = [pair for pair in own if pair.size == largest]
-        parts.append(_need_of(found, WORDS[task_name(task)], own, SIZES[largest]))
+        parts.append(_need_of(found, _WORDS[task_name(task)], own, _SIZES[largest]))
     return f"{NEED} {_sentence(parts)}"
 
 
@@ -182,8 +182,8 @@ def _together(found: Evidence, outcomes: Outcomes) -> str:
             chance = chance_of_both(found, task, mixer, widths=lambda p, of=vocabulary: widths(p, of))
             if outcome is Outcome.OPEN or chance is None:
                 continue
-            chances[f"{mixer} on {WORDS[name]}"] = chance
-            yes += [f"{mixer} on {WORDS[name]}"] if outcome is Outcome.REPRODUCED else []
+            chances[f"{mixer} on {_WORDS[name]}"] = chance
+            yes += [f"{mixer} on {_WORDS[name]}"] if outcome is Outcome.REPRODUCED else []
     if len(chances) < 2 or not yes:
         return ""
     safe, likely = ([name for name in yes if name in passed(chances)] for passed in (all_right, few_false))
@@ -209,7 +209,7 @@ def _count(names: Sequence[str]) -> str:
 def _extent(found: Evidence) -> str:
     """How much is trained, and which models may have a better rate beyond those tried."""
     edge = [
-        f"{cell.pattern} of width {cell.run.model.d_model} on {WORDS[task_name(cell.run.task)]} at {lr:g}"
+        f"{cell.pattern} of width {cell.run.model.d_model} on {_WORDS[task_name(cell.run.task)]} at {lr:g}"
         for cell in found.cells
         for lr in [found.summary(cell).lr]
         if lr in (cell.lrs[0], cell.lrs[-1])
@@ -231,7 +231,7 @@ def _extent(found: Evidence) -> str:
 def _by_task(found: Evidence, outcomes: Outcomes) -> Table:
     """Each mixer's answer at each task, with the sizes that are trained."""
     columns = [Column(name="mixer", title="X-TF above X-X and TF-TF", numeric=False)]
-    columns += [Column(name=task.replace("-", "_"), title=WORDS[task], numeric=False) for task in outcomes]
+    columns += [Column(name=task.replace("-", "_"), title=_WORDS[task], numeric=False) for task in outcomes]
     rows: list[tuple[Entry, ...]] = []
     for mixer in MIXERS:
         entries = [Entry(text=mixer, value=mixer)]
@@ -239,7 +239,7 @@ def _by_task(found: Evidence, outcomes: Outcomes) -> Table:
             outcome = outcomes[task_name(task)][mixer]
             patterns = (f"{mixer}-TF", f"{mixer}-{mixer}", ATTENTION)
             trained = [set(by_size(found, task, p, widths(p, vocabulary))) for p in patterns]
-            sizes = [SIZES[size] for size in sorted(set.intersection(*trained))]
+            sizes = [_SIZES[size] for size in sorted(set.intersection(*trained))]
             where = f" (at {_listed(sizes)})" if sizes and outcome != Outcome.OPEN else ""
             entries.append(Entry(text=f"{_OUTCOMES[outcome]}{where}", value=outcome.value))
         rows.append(tuple(entries))
@@ -266,11 +266,11 @@ def _alone_and_before(found: Evidence, pairs: Sequence[_Pair]) -> Table:
     rows: list[tuple[Entry, ...]] = []
     for pair in pairs:
         held = count(pair.alone.run.model, pair.alone.run.train.seq_len)
-        bits = BITS * sum(layer.ssm_state for layer in held.layers)
+        bits = _BITS * sum(layer.ssm_state for layer in held.layers)
         interval = pair.more.interval
         between = "" if interval is None else f" [{signed(interval.low)}, {signed(interval.high)}]"
         texts = (
-            WORDS[task_name(pair.task)], pair.mixer, f"{pair.alone.parameters:,}", f"{bits:,}",
+            _WORDS[task_name(pair.task)], pair.mixer, f"{pair.alone.parameters:,}", f"{bits:,}",
             bracketed(found.summary(pair.alone)), bracketed(found.summary(pair.before)),
             f"{signed(pair.more.mean)}{between}",
         )  # fmt: skip

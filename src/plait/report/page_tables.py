@@ -76,9 +76,9 @@ def _apart(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table |
     return apart_table(found, float(accuracy), pure=patterns)
 
 
-Maker = Callable[[Figure, Evidence, Sequence[str]], Table | None]
+_Maker = Callable[[Figure, Evidence, Sequence[str]], Table | None]
 
-TABLES: Mapping[str, Maker] = MappingProxyType(
+TABLES: Mapping[str, _Maker] = MappingProxyType(
     {
         "results": _results,
         "all": _results,

@@ -104,10 +104,10 @@ def _figure() -> "tuple[Figure, Axes]":
     return figure, figure.subplots()
 
 
-Places = Mapping[object, float] | None
+_Places = Mapping[object, float] | None
 
 
-def _places(panel: Panel) -> Places:
+def _places(panel: Panel) -> _Places:
     """Where values that are no numbers lie along the axis; None where all are numbers."""
     values = [point.x for line in panel.lines for point in line.points]
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
@@ -115,7 +115,7 @@ def _places(panel: Panel) -> Places:
     return {value: float(place) for place, value in enumerate(dict.fromkeys(values))}
 
 
-def _draw_line(axes: "Axes", line: Line, style: Style, places: Places, *, apart: bool) -> None:
+def _draw_line(axes: "Axes", line: Line, style: Style, places: _Places, *, apart: bool) -> None:
     """Marks with their intervals, joined but where sizes lie far apart."""
     xs = [float(point.x) if places is None else places[point.x] for point in line.points]
     means = [point.summary.mean for point in line.points]
@@ -144,7 +144,7 @@ def _joined(points: list[tuple[float, float]], *, apart: bool) -> list[list[tupl
     return [part for part in parts if len(part) > 1]
 
 
-def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
+def _scale(axes: "Axes", panel: Panel, places: _Places) -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     if places is not None:
@@ -158,7 +158,7 @@ def _scale(axes: "Axes", panel: Panel, places: Places) -> None:
             axes.autoscale_view(
                 scaley=False
             )  # else the ends are those of the linear axis, and cut the last mark
-        elif values[-1] > NARROW * values[0]:
+        elif values[-1] > _NARROW * values[0]:
             axes.set_xscale("log")
     if panel.view.x != "parameters" and len(values) <= 12:
         axes.set_xticks(values, [f"{value:,g}" for value in values])
@@ -186,7 +186,7 @@ def _make_room(axes: "Axes") -> None:
             end = box.x1
 
 
-NARROW = 1.5
+_NARROW = 1.5
 """Sizes within such a factor stand on a linear axis: a logarithmic one has no round number between them."""
 
 SHORTENED = 100_000

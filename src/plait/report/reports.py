@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 
-MOST_CURVES = 8
+_MOST_CURVES = 8
 """Of one picture; of more models, or more of one pattern than there are dashes, each pattern has its best."""
 
 
@@ -68,7 +68,7 @@ def loss_picture(cells: Sequence[Cell], rows: pl.DataFrame, *, name: str) -> Pic
 
 def _fit(cells: Sequence[Cell]) -> bool:
     of_one = Counter(cell.pattern for cell in cells).values()
-    return len(cells) <= MOST_CURVES and max(of_one, default=0) <= MOST_OF_A_PATTERN
+    return len(cells) <= _MOST_CURVES and max(of_one, default=0) <= MOST_OF_A_PATTERN
 
 
 def _told(cells: Sequence[Cell]) -> list[Cell]:
@@ -77,7 +77,7 @@ def _told(cells: Sequence[Cell]) -> list[Cell]:
     best: dict[str, Cell] = {}
     for cell in sorted(cells, key=lambda cell: summarise(cell).mean):
         best[cell.pattern] = cell
-    return list(best.values())[:MOST_CURVES]
+    return list(best.values())[:_MOST_CURVES]
 
 
 def _mean_curve(cell: Cell, rows: pl.DataFrame) -> MeanCurve | None:
@@ -101,7 +101,7 @@ def _mean_curve(cell: Cell, rows: pl.DataFrame) -> MeanCurve | None:
 RESULTS = "Results"
 """Title of the first section; those of the others are in origin.py."""
 SUMMARY = "In short"
-OTHERS = "Other members"
+_OTHERS = "Other members"
 
 
 def experiment_report(
@@ -151,7 +151,7 @@ def folder_report(folder: str | os.PathLike[str]) -> Report:
         sections += _figure_sections(one, folder=str(folder))
     if others := trained - accounted:
         rows = stored.rows.filter(pl.col("member").is_in(sorted(others)))
-        sections.append(_others(rows, title=OTHERS if figures else RESULTS))
+        sections.append(_others(rows, title=_OTHERS if figures else RESULTS))
     return Report(
         title="plait: results",
         question=f"What the folder {folder} holds: {counted(len(trained), 'trained member')}.",

@@ -22,7 +22,7 @@ RATIO_ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 NEAR = 0.02
 """A learning rate whose mean is no further below the chosen one's is as good for most purposes."""
 
-RULES = MappingProxyType(
+_RULES = MappingProxyType(
     {
         "select": "the learning rate with the best mean on separate sequences, the smallest of equal ones",
         "early": f"the learning rate of the single run with the least mean training loss over its first "
@@ -59,7 +59,7 @@ def results_table(
     summaries = _by_width(summaries)
     rules = {s.cell.by for s in summaries} or {"select"}
     notes = [
-        f"accuracy on fresh test sequences at {' or '.join(RULES[rule] for rule in RULES if rule in rules)}; "
+        f"accuracy on fresh test sequences at {' or '.join(_RULES[rule] for rule in _RULES if rule in rules)}; "
         "95% intervals by bootstrap over seeds with the rate chosen in each sample; diverged members count "
         "with their frozen weights"
     ]

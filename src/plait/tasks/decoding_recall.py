@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 else:
     torch = deferred("torch")
 
-VARIANTS = ("interleaved", "last")
+_VARIANTS = ("interleaved", "last")
 
 _BIT_REGISTER = Function("plait_bit_register", (POINTER, POINTER, *(INTEGER,) * 4))
 
@@ -70,7 +70,7 @@ class DecodingRecall(BuiltInTask):
     def __post_init__(self) -> None:
         check_integer("n_bits", self.n_bits, least=1, most=20)
         object.__setattr__(self, "p_bit", check_probability("p_bit", self.p_bit))
-        check_choice("variant", self.variant, VARIANTS)
+        check_choice("variant", self.variant, _VARIANTS)
 
     @property
     def n_words(self) -> int:

@@ -29,7 +29,7 @@ else:
     torch = deferred("torch")
 
 
-MOST_HOPS = 1000
+_MOST_HOPS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class FollowBack(Lookup):
         checked = SelectiveCopying(n_words=self.n_words, numbers=self.numbers, p_number=self.p_number)
         object.__setattr__(self, "numbers", checked.numbers)
         object.__setattr__(self, "p_number", check_probability("p_number", self.p_number))
-        check_integer("hops", self.hops, least=1, most=MOST_HOPS)
+        check_integer("hops", self.hops, least=1, most=_MOST_HOPS)
 
     @property
     def can_be_cut(self) -> bool:

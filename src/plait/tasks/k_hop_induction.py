@@ -28,7 +28,7 @@ else:
     torch = deferred("torch")
 
 
-MOST_HOPS = 1000
+_MOST_HOPS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class KHopInduction(Lookup):
 
     def __post_init__(self) -> None:
         check_integer("n_words", self.n_words, least=1, most=MOST_WORDS)
-        check_integer("hops", self.hops, least=1, most=MOST_HOPS)
+        check_integer("hops", self.hops, least=1, most=_MOST_HOPS)
 
     @property
     def can_be_cut(self) -> bool:

@@ -26,7 +26,7 @@ else:
     torch = deferred("torch")
 
 
-MOST_LINES = 2**15
+_MOST_LINES = 2**15
 """Rows or columns of a matrix at most."""
 
 
@@ -58,8 +58,8 @@ class MatrixLookup(Lookup):
 
     def __post_init__(self) -> None:
         check_integer("n_words", self.n_words, least=1, most=MOST_WORDS)
-        check_integer("rows", self.rows, least=1, most=MOST_LINES)
-        check_integer("columns", self.columns, least=1, most=MOST_LINES)
+        check_integer("rows", self.rows, least=1, most=_MOST_LINES)
+        check_integer("columns", self.columns, least=1, most=_MOST_LINES)
 
     @property
     def ordinary_tokens(self) -> int:

@@ -28,9 +28,9 @@ else:
     torch = deferred("torch")
 
 KEEPS = ("latest", "first")
-VARIANTS = ("distinct", "repeated")
+_VARIANTS = ("distinct", "repeated")
 
-MOST_KEYS = 2**16
+_MOST_KEYS = 2**16
 """Distinct keys are the first of all keys in a drawn order, so that every row orders them all."""
 
 
@@ -69,13 +69,13 @@ class MQAR(BuiltInTask):
     variant: Literal["distinct", "repeated"] = "distinct"
 
     def __post_init__(self) -> None:
-        check_integer("n_keys", self.n_keys, least=1, most=MOST_KEYS)
+        check_integer("n_keys", self.n_keys, least=1, most=_MOST_KEYS)
         check_integer("n_values", self.n_values, least=1, most=MOST_WORDS)
         check_integer("n_fillers", self.n_fillers, least=1, most=MOST_WORDS)
         check_integer("n_pairs", self.n_pairs, least=1, most=2**30)
         object.__setattr__(self, "p_query", check_probability("p_query", self.p_query))
         check_choice("keep", self.keep, KEEPS)
-        check_choice("variant", self.variant, VARIANTS)
+        check_choice("variant", self.variant, _VARIANTS)
         if self.variant == "distinct" and self.n_pairs > self.n_keys:
             raise ValueError(f"n_pairs must be at most n_keys = {self.n_keys}, got {self.n_pairs}")
 

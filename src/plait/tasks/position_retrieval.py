@@ -27,7 +27,7 @@ else:
     torch = deferred("torch")
 
 
-MOST_LISTED = 2**16
+_MOST_LISTED = 2**16
 """Words at most: a list is the first of all words in a drawn order, so that every row orders them all."""
 
 
@@ -56,7 +56,7 @@ class PositionRetrieval(Lookup):
     n_positions: int = 8
 
     def __post_init__(self) -> None:
-        check_integer("n_words", self.n_words, least=1, most=MOST_LISTED)
+        check_integer("n_words", self.n_words, least=1, most=_MOST_LISTED)
         check_integer("n_positions", self.n_positions, least=1, most=self.n_words)
 
     @property

@@ -228,7 +228,7 @@ def _plain(value: object, neutral: bool) -> object:
     return [_plain(item, neutral) for item in value] if isinstance(value, list | tuple) else value
 
 
-Known = TypeVar("Known")
+_Known = TypeVar("_Known")
 
 
 def is_built_in(task: object) -> bool:
@@ -249,6 +249,6 @@ def is_ours(task: object) -> bool:
     )
 
 
-def known_of(task: object, table: Mapping[type, Known]) -> Known | None:
+def known_of(task: object, table: Mapping[type, _Known]) -> _Known | None:
     """What the table holds for exactly the task's class; None where it holds nothing."""
     return next((known for task_class, known in table.items() if type(task) is task_class), None)

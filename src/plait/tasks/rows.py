@@ -17,7 +17,7 @@ else:
     torch = deferred("torch")
 
 
-def check_rows(task: Task, rows: object) -> list[list[int]]:
+def _check_rows(task: Task, rows: object) -> list[list[int]]:
     """The rows, if they can be tokens of `task`.
 
     Raises:
@@ -46,19 +46,19 @@ def rows_to_tokens(task: Task, rows: object) -> Int[Tensor, "batch time"]:
     """The rows as tokens of `task`.
 
     Raises:
-        ValueError: as `check_rows`.
+        ValueError: as `_check_rows`.
     """
-    return torch.tensor(check_rows(task, rows), dtype=torch.int64)
+    return torch.tensor(_check_rows(task, rows), dtype=torch.int64)
 
 
 def label_rows(task: Task, rows: object, *, device: torch.device | str = "cpu") -> list[list[int | None]]:
     """The target of every position, None where it is not scored.
 
     Raises:
-        ValueError: as `check_rows`, or tokens that rows of this task cannot hold.
+        ValueError: as `_check_rows`, or tokens that rows of this task cannot hold.
     """
     if is_defined(task) and str(device) == "cpu":
-        checked = check_rows(task, rows)
+        checked = _check_rows(task, rows)
         for row in checked:
             task.check_range(min(row), max(row))
         return [list(task.answers(row)) for row in checked]

@@ -41,7 +41,7 @@ RARE = 0.03
 TILE = 3
 """Words in the tile that the repetitive variant repeats."""
 
-VARIANTS = ("uniform", "adversarial", "repetitive")
+_VARIANTS = ("uniform", "adversarial", "repetitive")
 
 _COPY_BACK = Function("plait_copy_back", (*(POINTER,) * 4, INTEGER, INTEGER))
 
@@ -87,7 +87,7 @@ class SelectiveCopying(BuiltInTask):
             raise ValueError(f"numbers must be distinct, got {list(self.numbers)}")
         object.__setattr__(self, "numbers", tuple(self.numbers))
         object.__setattr__(self, "p_number", check_probability("p_number", self.p_number))
-        check_choice("variant", self.variant, VARIANTS)
+        check_choice("variant", self.variant, _VARIANTS)
 
     @property
     def can_be_cut(self) -> bool:

@@ -13,7 +13,7 @@ from plait.training.ensemble import Ensemble
 CHUNK = 64
 """Sequences drawn from one step of the evaluation stream. It is part of what decides the numbers."""
 
-MOST_TOKENS = 2**14
+_MOST_TOKENS = 2**14
 """Tokens of one member in one pass, unless a single sequence has more: bounds the memory of long sequences."""
 
 
@@ -48,7 +48,7 @@ def answer_counts(
     ensemble: Ensemble, task: Any, seeds: Tensor, *, sequences: int, seq_len: int, purpose: int
 ) -> AnswerCounts:
     """What every member gets right in `sequences` sequences of the stream `purpose`."""
-    together, rows = len(ensemble), max(1, MOST_TOKENS // seq_len)
+    together, rows = len(ensemble), max(1, _MOST_TOKENS // seq_len)
     if ensemble.parameters.device.type != "cpu":
         wider = max(1.0, ensemble.config.d_model / WIDTH_OF_MOST_TOKENS)
         most = int(MOST_TOKENS_ON_A_GPU / wider)

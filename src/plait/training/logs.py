@@ -40,12 +40,12 @@ def log_to(kind: str, folder: str | os.PathLike[str]) -> Log:
     Raises:
         ValueError: an unknown kind, or a library that is not installed.
     """
-    if kind not in LOGS:
-        raise ValueError(unknown("log", kind, LOGS))
+    if kind not in _LOGS:
+        raise ValueError(unknown("log", kind, _LOGS))
     package = _PACKAGES.get(kind)
     if package is not None and importlib.util.find_spec(package) is None:
         raise ValueError(f"--log {kind} needs the package {package}: pip install {package}")
-    return LOGS[kind](Path(folder))
+    return _LOGS[kind](Path(folder))
 
 
 class CsvLog:
@@ -139,7 +139,7 @@ def names_of(moment: Moment) -> tuple[str, ...]:
     return tuple(member_id(replace(moment.run, train=train)) for train in moment.members)
 
 
-LOGS: Mapping[str, Callable[[Path], Log]] = MappingProxyType(
+_LOGS: Mapping[str, Callable[[Path], Log]] = MappingProxyType(
     {"csv": CsvLog, "tensorboard": TensorBoardLog, "wandb": WandbLog}
 )
 _PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}

@@ -20,7 +20,7 @@ from plait.training.evaluate import CHUNK
 TOGETHER = 1024
 """Tokens of a sequence that go through compiled layers in one call."""
 
-WIDE_FROM, FEW = 128, 4
+_WIDE_FROM, _FEW = 128, 4
 """From this width so few sequences, which leave most of a compiled tile idle, go through PyTorch's products."""
 
 _LONG = 2**40
@@ -59,7 +59,7 @@ class StreamedAnswers:
     @torch.no_grad()
     def read(self, tokens: Int[Tensor, "batch time"]) -> Iterator[Int[Tensor, "batch some"]]:
         """The answers in pieces, the first at the beginning; several tokens a piece for SSM and TF on a CPU."""
-        wide = self._model.config.d_model >= WIDE_FROM and len(tokens) <= FEW
+        wide = self._model.config.d_model >= _WIDE_FROM and len(tokens) <= _FEW
         if self._chunked is not None and (wide or self._compiled is None):
             return self._in_chunks(self._chunked, tokens)
         return self._by_step(tokens) if self._compiled is None else self._in_parts(self._compiled, tokens)
@@ -93,7 +93,7 @@ class StreamedAnswers:
         self.state_bytes = max(self.state_bytes, held)
 
 
-MOST_TOKENS = 2**16
+_MOST_TOKENS = 2**16
 """Tokens of one forward pass, unless a single sequence has more."""
 
 
@@ -152,7 +152,7 @@ def measure(
     for index, first in enumerate(range(0, sequences, CHUNK)):
         stream = Stream(seeds, index, TEST)
         tokens, targets = sample_labelled(task, stream, batch=min(CHUNK, sequences - first), seq_len=seq_len)
-        rows = max(1, MOST_TOKENS // (min(seq_len, TOGETHER) if streamed else seq_len))
+        rows = max(1, _MOST_TOKENS // (min(seq_len, TOGETHER) if streamed else seq_len))
         for part in zip(*(tensor.split(rows, dim=1) for tensor in (tokens, *targets)), strict=True):
             if reader is not None:
                 correct += _streamed_correct(reader, part[0][0], part[1][0], part[2][0])

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-Curve = tuple[str, Sequence[int], Sequence[float]]
+_Curve = tuple[str, Sequence[int], Sequence[float]]
 """A label, steps, and the mean loss at each, in nats; curves of one label have one colour."""
 
 
-def loss_figure(curves: Sequence[Curve], styles: Mapping[str, tuple[str, str]] | None = None) -> "Figure":
+def loss_figure(curves: Sequence[_Curve], styles: Mapping[str, tuple[str, str]] | None = None) -> "Figure":
     """The curves over the steps, losses that are not finite left out; the legend names each label once.
 
     Args:

@@ -17,10 +17,10 @@ from plait.random import TEST
 from plait.tasks import Task, task_from_json, task_to_json
 from plait.training.start import Start
 
-DTYPES = ("float32", "float64", "bfloat16")
+_DTYPES = ("float32", "float64", "bfloat16")
 """What a member's arithmetic can be done in."""
 
-PRODUCTS = ("float32", "bfloat16")
+_PRODUCTS = ("float32", "bfloat16")
 """What the products of a linear map can be taken in where all else is float32."""
 
 
@@ -39,8 +39,8 @@ class Train:
         clip: the gradient's norm is cut to this.
         test_sequences: fresh sequences behind the reported accuracy.
         select_sequences: separate fresh sequences, by which a learning rate is chosen.
-        dtype: one of `DTYPES`.
-        products: one of `PRODUCTS`; "bfloat16" takes products of float32 weights in 16 bits (by the wide engine), and
+        dtype: one of `_DTYPES`.
+        products: one of `_PRODUCTS`; "bfloat16" takes products of float32 weights in 16 bits (by the wide engine), and
             norms, softmax, scan and optimiser stay in float32. "float32" leaves products in `dtype`.
 
     Raises:
@@ -70,9 +70,9 @@ class Train:
         self._set("lr", _number("lr", self.lr, zero=False))
         self._set("weight_decay", _number("weight_decay", self.weight_decay, zero=True))
         self._set("clip", _number("clip", self.clip, zero=False))
-        if self.dtype not in DTYPES:
-            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
-        check_choice("products", self.products, PRODUCTS)
+        if self.dtype not in _DTYPES:
+            raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, got {self.dtype!r}")
+        check_choice("products", self.products, _PRODUCTS)
         if self.products != "float32" and self.dtype != "float32":
             raise ValueError(f"products in {self.products} are of float32 weights, got dtype {self.dtype}")
 

@@ -18,7 +18,7 @@ Watch = Callable[[int, int, list[float]], None]
 """Called now and then with (steps done, steps in all, each member's latest mean loss)."""
 
 
-SEQUENCES = 8
+_SEQUENCES = 8
 """Of the separate sequences, for the accuracy so far: forward passes of about a third of a step."""
 
 Measure = Callable[[int], tuple[float, ...]]
@@ -58,7 +58,7 @@ class Moment:
     def seconds_left(self) -> float:
         return (self.steps - self.step) / max(self.steps_per_second, 1e-9)
 
-    def accuracies(self, sequences: int = SEQUENCES) -> tuple[float, ...]:
+    def accuracies(self, sequences: int = _SEQUENCES) -> tuple[float, ...]:
         """Each member's share of right tokens so far, on the first of the sequences that choose learning rates.
 
         It is measured when it is asked for, which changes no number of the training. 0 where nothing is scored.
@@ -103,10 +103,10 @@ class Clock:
         return seconds, (step - self._first) / max(seconds, 1e-9)
 
 
-SECONDS_A_LINE, SECONDS_A_LOOK = 10.0, 1.0
+_SECONDS_A_LINE, _SECONDS_A_LOOK = 10.0, 1.0
 """Between two lines where nothing is written over, and between two looks where something is."""
 
-MOST_CURVES = 32
+_MOST_CURVES = 32
 """Members whose losses a notebook draws."""
 
 
@@ -133,7 +133,7 @@ class Display:
 
     def __call__(self, moment: Moment) -> None:
         over = moment.step == moment.steps
-        every = SECONDS_A_LOOK if self._notebook or self._terminal else SECONDS_A_LINE
+        every = _SECONDS_A_LOOK if self._notebook or self._terminal else _SECONDS_A_LINE
         written_over = self._notebook or self._terminal
         if time.monotonic() - self._said < every and not (over and written_over):
             return
@@ -164,7 +164,7 @@ def loss_curves(moment: Moment, *, width: int = 360, height: int = 90) -> str:
 
     Losses that are not finite are left out; nothing before two steps are known.
     """
-    shown = moment.curves[:MOST_CURVES]
+    shown = moment.curves[:_MOST_CURVES]
     finite = [loss for curve in shown for loss in curve if math.isfinite(loss)]
     if len(moment.loss_steps) < 2 or not finite:
         return ""

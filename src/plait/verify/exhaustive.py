@@ -68,11 +68,11 @@ NODES = 4096
 JOB_LEVELS = 3
 """Levels below a block that one job reads."""
 
-LARGEST_NUMBER = 1e300
+_LARGEST_NUMBER = 1e300
 
-Job = Callable[[], Tally]
+_Job = Callable[[], Tally]
 
-Progress = Callable[[int, int], None]
+_Progress = Callable[[int, int], None]
 """Told the inputs done and all of them, a few times a second at most."""
 
 
@@ -84,13 +84,13 @@ def read_all(
     window: int | None,
     most_inputs: int,
     threads: int = 1,
-    progress: Progress | None = None,
+    progress: _Progress | None = None,
 ) -> Tally:
     """Raises:
     ValueError: more inputs than `most_inputs`; the message says how many, and how long they would take.
     """
     if domain.inputs > most_inputs:
-        seconds = float(min(domain.inputs, LARGEST_NUMBER)) * _seconds_an_input(reader, task, domain)
+        seconds = float(min(domain.inputs, _LARGEST_NUMBER)) * _seconds_an_input(reader, task, domain)
         raise ValueError(
             f"every input of {domain.seq_len} tokens out of {domain.n_tokens} is {count_of_inputs(domain)}, about "
             f"{duration_text(seconds)} here; at most {most_inputs:,} are read unless more are asked for"
@@ -120,7 +120,7 @@ def _labels_are_causal(task: Task) -> bool:
     return is_built_in(task) and not (type(task) is DecodingRecall and task.variant == "last")
 
 
-def _one_by_one(reader: InputReader, task: Task, domain: Domain, window: int | None) -> Iterator[Job]:
+def _one_by_one(reader: InputReader, task: Task, domain: Domain, window: int | None) -> Iterator[_Job]:
     def read(tokens: Tensor) -> Tally:
         known = labels(task, tokens, window=window)
         reading = reader.read(tokens, known.targets, known.sources)
@@ -136,7 +136,7 @@ class _Tree:
     def __init__(self, reader: CompiledReader, task: Task, domain: Domain, window: int | None) -> None:
         self.reader, self.task, self.domain, self.window = reader, task, domain, window
 
-    def jobs(self) -> Iterator[Job]:
+    def jobs(self) -> Iterator[_Job]:
         """Short prefixes level by level; from the longest of them on depth first."""
         n_tokens, seq_len = self.domain.n_tokens, self.domain.seq_len
         depth = 1
@@ -149,7 +149,7 @@ class _Tree:
                 if length == depth < seq_len:
                     yield from self._jobs_below(block, state)
 
-    def _jobs_below(self, tokens: Tensor, state: CompiledState) -> Iterator[Job]:
+    def _jobs_below(self, tokens: Tensor, state: CompiledState) -> Iterator[_Job]:
         for token in range(self.domain.n_tokens):
             if self.domain.seq_len - tokens.shape[1] <= JOB_LEVELS:
                 yield partial(self._below, tokens, state, token)

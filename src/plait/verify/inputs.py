@@ -129,10 +129,10 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-MOST_EXHAUSTED = 2**14
+_MOST_EXHAUSTED = 2**14
 """Inputs of a length that are all tried."""
 
-MOST_TOKENS = 2**20
+_MOST_TOKENS = 2**20
 """Tokens of candidates that are tried together."""
 
 IsWrong = Callable[[Int[Tensor, "inputs time"]], Bool[Tensor, " inputs"]]
@@ -151,7 +151,7 @@ def shortest(wrong: Sequence[int], is_wrong: IsWrong, *, n_tokens: int) -> tuple
         n_tokens: tokens of the domain, from 0 on.
     """
     length = 1
-    while length < len(wrong) and n_tokens**length <= MOST_EXHAUSTED:
+    while length < len(wrong) and n_tokens**length <= _MOST_EXHAUSTED:
         rows = Domain(n_tokens=n_tokens, seq_len=length).rows(0, n_tokens**length)
         found = is_wrong(rows)
         if bool(found.any()):
@@ -195,7 +195,7 @@ def _plainer(token: int) -> list[int]:
 def _first(candidates: Iterator[list[int]], is_wrong: IsWrong, *, length: int) -> list[int] | None:
     if length < 1:
         return None
-    together = max(1, MOST_TOKENS // length)
+    together = max(1, _MOST_TOKENS // length)
     rows: list[list[int]] = []
     for candidate in candidates:
         rows.append(candidate)

@@ -24,7 +24,7 @@ from plait.verify.reading import CompiledReader, InputReader, ModelReading, Para
 from plait.verify.result import Checks, Claims, Counterexample, Verification, Verified
 from plait.verify.tally import Extreme, Positions, Tally
 
-TOKENS = 2**16
+_TOKENS = 2**16
 """Tokens of one draw, unless a single sequence has more."""
 
 
@@ -45,7 +45,7 @@ def read_samples(
     Raises:
         ValueError: what the task's sampler refuses, or a task without targets at this length.
     """
-    batch = max(1, TOKENS // seq_len)
+    batch = max(1, _TOKENS // seq_len)
 
     def draw(step: int) -> Tally:
         tokens = task.sample(Stream(seed, step, TEST), batch=batch, seq_len=seq_len)
@@ -69,7 +69,7 @@ def read_samples(
 COMPARED = 2**18
 """Positions of each kind of check that the parallel pass reads as well; of adversarial inputs all."""
 
-Progress = Callable[[str, int, int], None]
+_Progress = Callable[[str, int, int], None]
 """Told the kind of check, and how many of how many inputs or positions are done."""
 
 
@@ -84,7 +84,7 @@ class Session:
         *,
         window: int | None,
         threads: int,
-        progress: Progress | None,
+        progress: _Progress | None,
     ) -> None:
         self.threads = threads
         self.model, self.task, self.checks, self.window, self.progress = model, task, checks, window, progress
@@ -130,9 +130,9 @@ class Session:
             self._reader, self.task, seq_len=checks.seq_len, samples=checks.samples, seed=checks.seed,
             window=self.window, threads=self.threads, progress=self._told("samples"),
         )  # fmt: skip
-        for step in range(min(-(-found.read // TOKENS), COMPARED // TOKENS)):
+        for step in range(min(-(-found.read // _TOKENS), COMPARED // _TOKENS)):
             stream = Stream(checks.seed, step, TEST)
-            batch = max(1, TOKENS // checks.seq_len)
+            batch = max(1, _TOKENS // checks.seq_len)
             self._compare(self.task.sample(stream, batch=batch, seq_len=checks.seq_len))
         return found
 
@@ -206,7 +206,7 @@ def verify(
     *,
     dtypes: Sequence[torch.dtype] | None = None,
     claims: Claims | None = None,
-    progress: Progress | None = None,
+    progress: _Progress | None = None,
 ) -> Verification:
     """Reads the inputs that `checks` names, once in each type of number.
 

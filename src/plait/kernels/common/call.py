@@ -24,7 +24,7 @@ WIDEST_ON_GPU = 128
 
 _SUFFIX = {torch.float32: "float", torch.float64: "double"}
 
-Weights = TypeVar("Weights", bound=tuple[Tensor, ...])
+_Weights = TypeVar("_Weights", bound=tuple[Tensor, ...])
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def by_member(weight: Tensor) -> Tensor:
 
 
 def with_members(
-    layer: Callable[[Tensor, Weights], Tensor], hidden: Tensor, weights: Weights, single: bool
+    layer: Callable[[Tensor, _Weights], Tensor], hidden: Tensor, weights: _Weights, single: bool
 ) -> Tensor:
     """`layer` on a members axis of one where a single model comes without it."""
     if not single:

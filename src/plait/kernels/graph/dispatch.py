@@ -112,7 +112,7 @@ class _Graph(torch.autograd.Function):
         return None, dhidden, *call.split_gradients(packed, weights)
 
 
-INPUTS, WEIGHTS = 6, 2
+INPUTS, _WEIGHTS = 6, 2
 """How many a node has at most. In front of a node's own integers stand its op, how many integers and reals it has and
 where these begin, row and width of the output and of each input (-1 for none), and its weights."""
 
@@ -151,7 +151,7 @@ def layout(graph: Graph) -> ScratchLayout:
     reals: list[float] = []
     for node in graph.nodes:
         inputs = [*node.inputs, *[ABSENT] * (max(0, INPUTS - len(node.inputs)))]
-        weights = [*node.weights, *[ABSENT] * (WEIGHTS - len(node.weights))]
+        weights = [*node.weights, *[ABSENT] * (_WEIGHTS - len(node.weights))]
         if node.op == Op.CONCATENATE:
             continue
         spans = [number for signal in (node.output, *inputs) for number in where(signal)]

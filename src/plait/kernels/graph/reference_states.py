@@ -45,7 +45,7 @@ def shift(node: Node, inputs: Inputs, weights: list[Tensor], before: Tensor) -> 
     return columns[..., :-1, :], columns[..., -1:, :].clone()
 
 
-def matrix_state(node: Node, inputs: Inputs, weights: list[Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
+def _matrix_state(node: Node, inputs: Inputs, weights: list[Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
     vectors = matrix_vectors(node, inputs)
     found, after = chunked(vectors, state.to(vectors.v.dtype))
     return found.flatten(-2), after
@@ -83,7 +83,7 @@ def recurrence(node: Node, inputs: Inputs, weights: list[Tensor], state: Tensor)
     return b, b[..., -1, :].clone()
 
 
-def stabilise(node: Node, inputs: Inputs, weights: list[Tensor], top: Tensor) -> tuple[Tensor, Tensor]:
+def _stabilise(node: Node, inputs: Inputs, weights: list[Tensor], top: Tensor) -> tuple[Tensor, Tensor]:
     log_f, log_i = inputs
     assert log_f is not None
     assert log_i is not None
@@ -95,7 +95,7 @@ def stabilise(node: Node, inputs: Inputs, weights: list[Tensor], top: Tensor) ->
     return torch.cat((log_f + before - m, log_i - m, -m), dim=-1), tops[-1].clone()
 
 
-def attention(node: Node, inputs: Inputs, weights: list[Tensor], cache: Tensor) -> tuple[Tensor, Tensor]:
+def _attention(node: Node, inputs: Inputs, weights: list[Tensor], cache: Tensor) -> tuple[Tensor, Tensor]:
     """`cache` is `(*batch, tokens, 2 * kv_width)`: keys without their turn, then values."""
     heads, kv_heads, d_head, window, d_rotary, *reaches = node.ints
     base, *slopes = node.reals
@@ -145,8 +145,8 @@ def _turned(x: Tensor, places: Tensor, d_rotary: int, base: float) -> Tensor:
 OPERATIONS: Mapping[Op, Callable[[Node, Inputs, list[Tensor], Tensor], tuple[Tensor, Tensor]]] = {
     Op.CONVOLUTION: convolution,
     Op.SHIFT: shift,
-    Op.MATRIX_STATE: matrix_state,
+    Op.MATRIX_STATE: _matrix_state,
     Op.RECURRENCE: recurrence,
-    Op.STABILISE: stabilise,
-    Op.ATTENTION: attention,
+    Op.STABILISE: _stabilise,
+    Op.ATTENTION: _attention,
 }

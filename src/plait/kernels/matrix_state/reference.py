@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-CHUNK = 16
+_CHUNK = 16
 """Tokens of a chunk: pairs of them are held a key at a time."""
 
 
@@ -83,7 +83,7 @@ def step(
 
 
 def chunked(
-    vectors: Vectors, state: Float[Tensor, "*batch heads d_v d_k"], *, chunk: int = CHUNK
+    vectors: Vectors, state: Float[Tensor, "*batch heads d_v d_k"], *, chunk: int = _CHUNK
 ) -> tuple[Float[Tensor, "*batch time heads d_v"], Float[Tensor, "*batch heads d_v d_k"]]:
     """What `recurrent` gives, `chunk` tokens at a time.
 

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from plait.kernels.matrix_state.reference import Vectors
 
-CHUNK = 64
+_CHUNK = 64
 """Tokens of a chunk."""
 
 
 def products_together(
-    vectors: Vectors, *, chunk: int = CHUNK, products: torch.dtype | None = None
+    vectors: Vectors, *, chunk: int = _CHUNK, products: torch.dtype | None = None
 ) -> Float[Tensor, "batch time heads d_v"]:
     """All tokens' reads.
 

@@ -50,8 +50,8 @@ def heads(
         # With one head the last third are the values, which nothing turns.
         if TURNED > 0 and (third < 2 or WIDTH < D):
             turned, partner = partners(column, TURNED // 2, WIDTH, TURNED)
-            cosine = factors(cos, row, column, inside & turned[None, :], time, 1.0, WIDTH)
-            sine = factors(sin, row, column, inside & turned[None, :], time, 0.0, WIDTH)
+            cosine = _factors(cos, row, column, inside & turned[None, :], time, 1.0, WIDTH)
+            sine = _factors(sin, row, column, inside & turned[None, :], time, 0.0, WIDTH)
             value = value * cosine + _product(normed, weight, bias, partner, f, D, PRECISION) * sine
         tl.store(qkv + row[:, None] * (3 * D) + column[None, :], value, mask=inside)
 
@@ -74,7 +74,7 @@ def partners(column, shift, WIDTH: tl.constexpr, TURNED: tl.constexpr):
 
 
 @triton.jit
-def factors(table, row, column, mask, time, other, WIDTH: tl.constexpr):
+def _factors(table, row, column, mask, time, other, WIDTH: tl.constexpr):
     """What `table` (time, WIDTH) has for these columns at each row's position."""
     at = (row % time)[:, None] * WIDTH + (column % WIDTH)[None, :]
     return tl.load(table + at, mask=mask, other=other)
@@ -242,8 +242,8 @@ def heads_backward(
             if TURNED > 0:
                 turned, source = partners(column, TURNED - TURNED // 2, WIDTH, TURNED)
                 inside = (row < rows)[:, None] & (turned & (column < 3 * D))[None, :]
-                cosine = factors(cos, row, column, inside, time, 1.0, WIDTH)
-                sine = factors(sin, row, source, inside, time, 0.0, WIDTH)
+                cosine = _factors(cos, row, column, inside, time, 1.0, WIDTH)
+                sine = _factors(sin, row, source, inside, time, 0.0, WIDTH)
                 other = tl.load(dqkv + row[:, None] * (3 * D) + source[None, :], mask=inside, other=0.0)
                 value = value * cosine + other * sine
             by_weight += product(tl.trans(value), normed, PRECISION)

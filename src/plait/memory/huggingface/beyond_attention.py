@@ -134,13 +134,13 @@ def _named_layers(f: Fields, n: int) -> Callable[[int], bool]:
 
 
 USE_QKV_BIAS = Flag(False, ("use_qkv_bias",))
-USE_BIAS = Flag(False, ("use_bias",))
+_USE_BIAS = Flag(False, ("use_bias",))
 
 
 def bailing_moe(f: Fields) -> Body:
     """Ling and Ring: experts behind a router, norms of queries and keys, lightning attention in groups if it has."""
     d, n = f.integer("hidden_size", default=2048), f.n_layers(28)
-    qk_norm, bias = f.flag("use_qk_norm", default=False), USE_BIAS.of(f)
+    qk_norm, bias = f.flag("use_qk_norm", default=False), _USE_BIAS.of(f)
     plain = attention_of(f, d, n_heads=16, n_kv=4)
     plain = replace(plain, bias=USE_QKV_BIAS.of(f), out_bias=bias, extra=2 * plain.d_head if qk_norm else 0)
     group = f.optional("layer_group_size", default=None)

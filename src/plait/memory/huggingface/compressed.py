@@ -7,9 +7,9 @@ from plait.memory.huggingface.blocks import Body, Experts, decoder, mlp, only
 from plait.memory.huggingface.fields import Fields, shown
 from plait.memory.huggingface.latent_table import SCORES
 
-WINDOW, CSA, HCA = "sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"
-_BY_RATIO = {0: WINDOW, 4: CSA, 128: HCA}
-TABLES = "the first layers' tables of experts by token, 8 bytes an entry, are buffers and not counted"
+_WINDOW, CSA, HCA = "sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"
+_BY_RATIO = {0: _WINDOW, 4: CSA, 128: HCA}
+_TABLES = "the first layers' tables of experts by token, 8 bytes an entry, are buffers and not counted"
 
 
 def deepseek_v4(f: Fields) -> Body:
@@ -33,7 +33,7 @@ def deepseek_v4(f: Fields) -> Body:
     )
     rates = _rates(f)
     pools = {
-        WINDOW: (),
+        _WINDOW: (),
         CSA: (
             *_overlapping(d, width, rates[CSA], score=2 * heads * width),
             *_indexer(f, d, rank, rates[CSA]),
@@ -50,7 +50,7 @@ def deepseek_v4(f: Fields) -> Body:
     feed = _experts(f, d)
     # Where a window is all there is, the common cache keeps the one tensor as keys and as values.
     attends = {
-        kind: attention if kind != WINDOW else replace(attention, kv_per_token=2 * width) for kind in pools
+        kind: attention if kind != _WINDOW else replace(attention, kv_per_token=2 * width) for kind in pools
     }
     layers = tuple(
         Layer(kind=kind, blocks=(attends[kind], *pools[kind], *feed, mixed, mixed, norm(d, 2)))
@@ -58,7 +58,7 @@ def deepseek_v4(f: Fields) -> Body:
     )
     body = decoder(f, layers, d_model=d, vocab_size=129280)
     head = Block(part="norm", weights=streams**2 * d + streams + 1, matrices=streams**2 * d)
-    return replace(body, outside=(*body.outside, head), notes=(SCORES, TABLES))
+    return replace(body, outside=(*body.outside, head), notes=(SCORES, _TABLES))
 
 
 def _kinds(f: Fields, n: int) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def _inkling_experts(f: Fields, d: int) -> tuple[Block, ...]:
     return routed, replace(beside, weights=beside.weights + more + 1, matrices=beside.matrices + more)
 
 
-VISITS = "a layer that is visited again is listed once more for each visit: with a cache of its own, without weights"
+_VISITS = "a layer that is visited again is listed once more for each visit: with a cache of its own, without weights"
 
 
 def inkling2(f: Fields) -> Body:
@@ -178,7 +178,7 @@ def inkling2_loop(f: Fields) -> Body:
         for i, layer in enumerate(body.layers)
     )
     messages = norm(d, 4 * (last - first))
-    return replace(body, layers=(*layers, *again), outside=(*body.outside, messages), notes=(VISITS,))
+    return replace(body, layers=(*layers, *again), outside=(*body.outside, messages), notes=(_VISITS,))
 
 
 def _again(layer: Layer, gates: int, *, index: int) -> Layer:

@@ -96,7 +96,7 @@ def _stablelm_norms(f: Fields, d: int) -> int:
     return 2 * d * (1 if f.flag("use_parallel_residual", default=False) else 2) + each
 
 
-USE_BIAS = Flag(False, ("use_bias",))
+_USE_BIAS = Flag(False, ("use_bias",))
 
 
 APERTUS = Recipe(
@@ -145,7 +145,7 @@ EMU3 = Recipe(
 )  # fmt: skip
 ERNIE4_5 = Recipe(
     hidden_size=1024, num_hidden_layers=18, num_attention_heads=16, num_key_value_heads=2, head_dim=128,
-    intermediate_size=3072, vocab_size=103424, tied=True, bias=USE_BIAS, mlp_bias=USE_BIAS,
+    intermediate_size=3072, vocab_size=103424, tied=True, bias=_USE_BIAS, mlp_bias=_USE_BIAS,
 )  # fmt: skip
 EXAONE = Recipe(
     hidden_size=4096, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8, intermediate_size=14336,
@@ -271,7 +271,7 @@ GLM_OCR = Recipe(
 )  # fmt: skip
 PADDLEOCR_VL = Recipe(
     hidden_size=1024, num_hidden_layers=18, num_attention_heads=16, num_key_value_heads=2, head_dim=128,
-    intermediate_size=3072, vocab_size=103424, tied=True, bias=USE_BIAS, mlp_bias=USE_BIAS,
+    intermediate_size=3072, vocab_size=103424, tied=True, bias=_USE_BIAS, mlp_bias=_USE_BIAS,
 )  # fmt: skip
 HUNYUAN_VL = Recipe(
     hidden_size=4096, num_hidden_layers=32, num_attention_heads=32, intermediate_size=11008, vocab_size=290943,

@@ -12,7 +12,7 @@ from plait.memory.huggingface.vocabulary import LAYER_TYPES, is_neutral, renamed
 
 MOST_LAYERS = 10_000
 
-LARGEST = 1 << 40
+_LARGEST = 1 << 40
 """No size of a model is larger, and products of a few such numbers are still quickly computed."""
 
 
@@ -88,15 +88,15 @@ class Fields:
         """An integer of at least `least`; absent or null gives `default`. Later names are aliases.
 
         Raises:
-            ValueError: another type, too small, or above `LARGEST`.
+            ValueError: another type, too small, or above `_LARGEST`.
         """
         value = self.get(*names)
         if value is None:
             value = default
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self.refuse(f"{names[0]} must be an integer of at least {least}, got {shown(value)}")
-        if value > LARGEST:
-            raise self.refuse(f"{names[0]} must be at most {LARGEST}, got {shown(value)}")
+        if value > _LARGEST:
+            raise self.refuse(f"{names[0]} must be at most {_LARGEST}, got {shown(value)}")
         return value
 
     def renamed(self, *names: str, default: int, least: int = 1) -> int:
@@ -148,7 +148,9 @@ class Fields:
         if value is None:
             return None
         fits = isinstance(value, list) and len(value) == n
-        if not fits or not all(type(i) is int and least <= i <= LARGEST for i in cast("list[object]", value)):
+        if not fits or not all(
+            type(i) is int and least <= i <= _LARGEST for i in cast("list[object]", value)
+        ):
             wanted = f"an integer of at least {least} for each of {n} layers"
             raise self.refuse(f"{name} must list {wanted}, got {shown(value)}")
         return tuple(cast("list[int]", value))

@@ -17,7 +17,7 @@ from plait.memory.huggingface.fields import Fields, fields_by_layer, shown
 from plait.memory.huggingface.latent_table import INDEXED, SCORES, by_frequency, choosing
 from plait.memory.huggingface.recipe_experts import N_SHARED, ROUTED, ROUTED_ANY, Dense, Sparse, first_layers
 
-IGNORED = ("num_key_value_heads", "qk_head_dim", "index_topk", "mlp_bias")
+_IGNORED = ("num_key_value_heads", "qk_head_dim", "index_topk", "mlp_bias")
 
 
 def _sparse_rhythm(f: Fields, n: int) -> Dense:
@@ -35,7 +35,7 @@ def _sparse_rhythm(f: Fields, n: int) -> Dense:
 def axk2(f: Fields) -> Body:
     """AXK2ForCausalLM: queries and output gates come from one projection, norms are gated at rank gated_norm_rank."""
     d, n = f.integer("hidden_size", default=2048), f.n_layers(48)
-    f.ignore(*IGNORED, "head_dim")
+    f.ignore(*_IGNORED, "head_dim")
     kinds = f.layer_types(default_layers=n, default=lambda _: INDEXED)
     only(f, kinds, (INDEXED,))
     heads, rank = f.integer("num_attention_heads", default=32), f.integer("q_lora_rank", default=384)
@@ -82,7 +82,7 @@ _SLIDING = {
 def dots3_note(f: Fields) -> Body:
     """Dots3NoteForCausalLM: sliding layers have latent attention of other sizes, full ones an indexer."""
     d, n = f.integer("hidden_size", default=5120), f.n_layers(46)
-    f.ignore(*IGNORED, "head_dim")
+    f.ignore(*_IGNORED, "head_dim")
     dsa = f.get("use_dsa") is not False
     full = INDEXED if dsa else "full_attention"
     slides = f.flag("use_sliding_window", default=True)
@@ -185,7 +185,7 @@ def longcat_flash(f: Fields) -> Body:
 def mistral_large4(f: Fields) -> Body:
     """The language model of Mistral Large 4: full queries, layers without positions, caches shared among layers."""
     d, n = f.integer("hidden_size", default=6144), f.n_layers(72)
-    f.ignore(*IGNORED, "head_dim")
+    f.ignore(*_IGNORED, "head_dim")
     kinds = f.layer_types(default_layers=n, default=lambda _: INDEXED)
     only(f, kinds, (INDEXED,))
     step = f.integer("no_rope_layer_interval", default=4)

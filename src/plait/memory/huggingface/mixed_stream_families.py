@@ -19,10 +19,10 @@ from plait.memory.huggingface.linear_families import (
 )
 from plait.memory.huggingface.mixers import kimi_delta
 
-SCORES = (
+_SCORES = (
     "scores are counted for every visible token, as the class computes them, not for the indexed ones alone"
 )
-POSITIONS = "24 bytes a token of position numbers, which the first indexed layer keeps, are not counted"
+_POSITIONS = "24 bytes a token of position numbers, which the first indexed layer keeps, are not counted"
 
 _MOST_TABLES = 1024
 _LARGEST_TABLE = 10**9
@@ -51,7 +51,7 @@ def qwen4_exp(f: Fields) -> Body:
         _mixed_streams(f, d, streams, injects=False),
         Block(part="unembedding", weights=0 if tied else table, matrices=table),
     )
-    return Body(d_model=d, vocab_size=vocab_size, layers=layers, outside=outside, notes=(SCORES, POSITIONS))
+    return Body(d_model=d, vocab_size=vocab_size, layers=layers, outside=outside, notes=(_SCORES, _POSITIONS))
 
 
 def _kind(f: Fields) -> Callable[[int], str]:
@@ -145,7 +145,7 @@ def glm5_next(f: Fields) -> Body:
         else layer
         for layer, chooses in zip(layers, _choosing(f, n), strict=True)
     )
-    return replace(decoder(f, layers, d_model=d, vocab_size=154880), notes=(SCORES,))
+    return replace(decoder(f, layers, d_model=d, vocab_size=154880), notes=(_SCORES,))
 
 
 def _choosing(f: Fields, n: int) -> list[bool]:

@@ -19,7 +19,7 @@ from plait.memory.huggingface.blocks import (
 from plait.memory.huggingface.fields import MOST_LAYERS, Fields, shown
 from plait.memory.huggingface.recipe_experts import first_layers
 
-VISITS = "a layer that is visited again is listed once more for each visit: with a cache of its own, without weights"
+_VISITS = "a layer that is visited again is listed once more for each visit: with a cache of its own, without weights"
 
 
 def doge(f: Fields) -> Body:
@@ -140,7 +140,7 @@ def hrm_text(f: Fields) -> Body:
             )
     body = decoder(f, tuple(layers), d_model=d, vocab_size=151808)
     outside = tuple(b for b in body.outside if b.part != "norm")
-    return replace(body, outside=(*outside, norm(d)), notes=(VISITS,))
+    return replace(body, outside=(*outside, norm(d)), notes=(_VISITS,))
 
 
 def dory(f: Fields) -> Body:
@@ -180,7 +180,7 @@ def dory(f: Fields) -> Body:
     body = decoder(f, (*own, *again), d_model=d, vocab_size=131072)
     outside = tuple(b for b in body.outside if b.part != "norm")
     scale = Block(part="norm", weights=body.vocab_size)
-    return replace(body, outside=(*outside, scale), notes=(VISITS,) if again else ())
+    return replace(body, outside=(*outside, scale), notes=(_VISITS,) if again else ())
 
 
 def _dory_layer(f: Fields, d: int, kind: str) -> Layer:

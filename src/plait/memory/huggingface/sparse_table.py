@@ -21,7 +21,7 @@ from plait.memory.huggingface.recipe_experts import (
     sparse_step,
 )
 
-USE_BIAS = Flag(False, ("use_bias",))
+_USE_BIAS = Flag(False, ("use_bias",))
 
 
 def _ernie_dense(f: Fields, n: int) -> Callable[[int], bool]:
@@ -141,10 +141,10 @@ DOTS1 = Recipe(
 )  # fmt: skip
 ERNIE4_5_MOE = Recipe(
     hidden_size=2560, num_hidden_layers=28, num_attention_heads=20, num_key_value_heads=4, intermediate_size=12288,
-    vocab_size=103424, tied=True, bias=USE_BIAS, mlp_bias=USE_BIAS, head_bias=USE_BIAS,
+    vocab_size=103424, tied=True, bias=_USE_BIAS, mlp_bias=_USE_BIAS, head_bias=_USE_BIAS,
     experts=Sparse(
         experts=64, per_token=6, units=1536, names=("num_experts", "moe_num_experts"),
-        per_token_names=("num_experts_per_tok", "moe_k"), dense=_ernie_dense, extra=1, shared_bias=USE_BIAS,
+        per_token_names=("num_experts_per_tok", "moe_k"), dense=_ernie_dense, extra=1, shared_bias=_USE_BIAS,
         shared=Shared(count=2, count_names=("moe_num_shared_experts",)),
     ),
 )  # fmt: skip

@@ -25,7 +25,7 @@ from plait.files import UNSEALED, broken, read_bounded, sealed, write_whole
 from plait.tensor_files import tensor_file
 from plait.training.fsdp.processes import Processes
 
-FORMAT = 1
+_FORMAT = 1
 _COMPLETE, _STEP = "complete.json", "step-"
 _MOST_BESIDE = 2**20
 """Bytes of a file beside its tensors."""
@@ -75,7 +75,7 @@ def save(folder: Path, parts: Rows, told: Told, processes: Processes) -> None:
     write_whole(here / _part(processes.rank, processes.count), data)
     processes.wait()
     if processes.rank == 0:
-        document = {"format": FORMAT, "processes": processes.count, **vars(told), "seal": UNSEALED}
+        document = {"format": _FORMAT, "processes": processes.count, **vars(told), "seal": UNSEALED}
         write_whole(here / _COMPLETE, sealed(json.dumps(document).encode()))
         for old in _steps(folder):
             if old != here:
@@ -130,7 +130,7 @@ def _read_told(path: Path, steps: int) -> tuple[Told, int]:
         raise ValueError("its checksum is not that of its bytes")
     document: dict[str, Any] = json.loads(data)
     del document["seal"]
-    check_integer("format", document.pop("format"), least=FORMAT, most=FORMAT)
+    check_integer("format", document.pop("format"), least=_FORMAT, most=_FORMAT)
     count = check_integer("processes", document.pop("processes"), least=1, most=2**16)
     check_integer("step", document["step"], least=0, most=steps)
     return Told(**{**document, "losses": tuple(map(float, document["losses"]))}), count

@@ -15,7 +15,7 @@ from plait.random import TEST, Stream
 from plait.tasks import DecodingRecall, SelectiveCopying
 from plait.theory.families.decoding_recall import spelled_word
 
-MOST_ROWS = 4096
+_MOST_ROWS = 4096
 """Inputs of one case: of more, evenly many are left out."""
 
 ADVERSARIAL = 2**20
@@ -49,9 +49,9 @@ def fillers(seed: int, step: int, shape: tuple[int, ...], tokens: Sequence[int])
 
 
 def _thinned(rows: list[Sequence[int]]) -> list[Sequence[int]]:
-    if len(rows) <= MOST_ROWS:
+    if len(rows) <= _MOST_ROWS:
         return rows
-    return [rows[place * len(rows) // MOST_ROWS] for place in range(MOST_ROWS)]
+    return [rows[place * len(rows) // _MOST_ROWS] for place in range(_MOST_ROWS)]
 
 
 PAIRS_OF_WORDS = 8
@@ -128,7 +128,7 @@ def _shifted(task: SelectiveCopying, *, seq_len: int, seed: int) -> Iterator[Cas
 
 
 MOST_REGISTERS = 64
-RUN = 40
+_RUN = 40
 """Bits of a run: older ones weigh less than any rounding."""
 
 
@@ -162,7 +162,7 @@ def _registers(task: DecodingRecall) -> list[int]:
 def _after_runs(task: DecodingRecall, seed: int) -> Iterator[list[int]]:
     zero, one = task.n_words, task.n_words + 1
     chosen = _registers(task)
-    runs = ([zero] * RUN, [one] * RUN, [zero, one] * (RUN // 2), [one, zero] * (RUN // 2), [])
+    runs = ([zero] * _RUN, [one] * _RUN, [zero, one] * (_RUN // 2), [one, zero] * (_RUN // 2), [])
     fill = fillers(seed, 1, (len(chosen) * len(runs), task.n_words + 8), range(task.n_words)).tolist()
     for place, word in enumerate(chosen):
         for number, run in enumerate(runs):

@@ -43,8 +43,8 @@ def _any_task(n_tokens: int, *, seq_len: int, seed: int) -> Iterator[Case]:
 MOST_KINDS = 8
 """Kinds of tokens that patterns are made of: tokens that no embedding tells apart are of one kind."""
 
-MOST_PLACES = 48
-RUN = 24
+_MOST_PLACES = 48
+_RUN = 24
 
 
 def program_cases(program: Program, *, seq_len: int, seed: int) -> Iterator[Case]:
@@ -78,9 +78,9 @@ def _kinds(program: Program, statements: Sequence[Statement]) -> list[list[int]]
 
 def _places(seq_len: int) -> list[int]:
     """All places of a short sequence; of a long one both ends."""
-    if seq_len <= MOST_PLACES:
+    if seq_len <= _MOST_PLACES:
         return list(range(seq_len))
-    half = MOST_PLACES // 2
+    half = _MOST_PLACES // 2
     return [*range(half), *range(seq_len - half, seq_len)]
 
 
@@ -159,7 +159,7 @@ def _after_runs(statement: Register, seq_len: int) -> Iterator[list[int]]:
     words = range(min(2**statement.n_bits, 64))
     for word in words:
         spelled = [bits[word >> place & 1] for place in reversed(range(statement.n_bits))]
-        for run in ([], [bits[0]] * RUN, [bits[1]] * RUN, [bits[0], bits[1]] * (RUN // 2)):
+        for run in ([], [bits[0]] * _RUN, [bits[1]] * _RUN, [bits[0], bits[1]] * (_RUN // 2)):
             yield [*run, *spelled][-seq_len:]
 
 
