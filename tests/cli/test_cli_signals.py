@@ -66,7 +66,7 @@ def test_stopped_while_it_trains(tmp_path: Path, number: int):
     assert not list(tmp_path.rglob("*.part"))
 
 
-@pytest.mark.parametrize("module", ["plait.cli.app", "typer", "torch", "numpy", "plait.training.wide"])
+@pytest.mark.parametrize("module", ["plait.cli.commands", "typer", "torch", "numpy", "plait.training.wide"])
 def test_interrupted_while_it_imports(tmp_path: Path, module: str):
     """At the start, while PyTorch is loading and from within it, and by what the first step needs."""
     line = SMALL.replace("100000", "3")
@@ -189,7 +189,7 @@ def spread():
         for worker in workers:
             worker.terminate()
             worker.join()
-entry.sys.modules["plait.cli.app"] = types.SimpleNamespace(app=spread)
+entry.sys.modules["plait.cli.commands"] = types.SimpleNamespace(app=spread)
 entry.main()
 """
 """`plait` as it is while other processes work for it and a module is imported that takes its time."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from plait.cli.app import app
+from plait.cli.commands import app
 from plait.random import Stream
 from plait.tasks import (
     DecodingRecall,

@@ -6,7 +6,7 @@ from plait.cli.entry import main
 from plait.deferred import on_first_use
 
 if TYPE_CHECKING:
-    from plait.cli.app import app
+    from plait.cli.commands import app
 
 __all__ = ["app", "main"]
 

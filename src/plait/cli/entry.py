@@ -42,7 +42,7 @@ def main() -> None:
             _say("cannot print: standard output is closed")
             sys.exit(_REFUSED)
         gc.set_threshold(COLLECT_AFTER)
-        from plait.cli.app import app
+        from plait.cli.commands import app
 
         app()
     except KeyboardInterrupt as stop:
