@@ -59,6 +59,7 @@ def test_a_log_beside_the_results(plait_json, refused, tmp_path):
     assert len(Store.for_reading(tmp_path / "r").read()) == 2
     assert "--log csv needs a folder to write into: -o DIR" in refused("train", *SMALL, "--log", "csv")
     assert "once" in refused("train", *SMALL, "-o", "s", "--log", "csv", "--log", "csv")
+    assert "once" in refused("train", *SMALL, "-o", "s", "--log", "csv,csv")
     assert "known: csv, tensorboard, wandb" in refused("train", *SMALL, "-o", "s", "--log", "stdout")
     assert not (tmp_path / "s").exists()
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from plait.tasks import Targets
-from plait.tasks.contract import check_task
+from plait.tasks.contract import check_scored, check_task
 
 
 class Right:
@@ -110,3 +110,23 @@ def test_a_task_that_breaks_one(task):
     with pytest.raises(ValueError, match=f"^{task.__name__}:? {BROKEN[task]}") as told:
         check_task(task(), seq_len=20)
     assert "\n" not in str(told.value)
+
+
+class Silent(Right):
+    def targets(self, tokens):
+        return Targets(tokens, torch.zeros_like(tokens, dtype=torch.bool))
+
+
+class Rare(Right):
+    """A row of thirty or so has a target, at its end."""
+
+    def targets(self, tokens):
+        scored = torch.zeros_like(tokens, dtype=torch.bool)
+        scored[..., -1] = (tokens[..., 0] == 3) & (tokens[..., 1] < 2)
+        return Targets(tokens, scored)
+
+
+def test_a_task_that_scores_nothing():
+    check_scored(Rare(), seq_len=20)
+    with pytest.raises(ValueError, match=r"^Silent: nothing is scored in 256 rows of 20 tokens$"):
+        check_scored(Silent(), seq_len=20)

@@ -115,6 +115,17 @@ class Foretelling(OwnTask):
         return Targets(tokens.roll(-1, -1), torch.ones_like(tokens, dtype=torch.bool))
 
 
+class Unscored(OwnTask):
+    def targets(self, tokens):
+        return Targets(tokens, torch.zeros_like(tokens, dtype=torch.bool))
+
+
+def test_a_task_that_scores_nothing_is_not_trained():
+    with pytest.raises(ValueError, match="Unscored: nothing is scored"):
+        check_run(run(task=Unscored()))
+    assert check_run(run(task=Unscored()), unchecked=True) > 0
+
+
 @pytest.mark.parametrize("given", [run(f"{__name__}:Peeking-TF"), run(task=Foretelling())])
 def test_promises_are_tried_before_anything_is_trained(given):
     """By the command line's check, and by training from Python."""

@@ -82,7 +82,7 @@ def train_command(
         list[str] | None,
         typer.Option(
             metavar="KIND",
-            help="csv, tensorboard or wandb: loss and accuracy while training, in DIR/_log; also several.",
+            help="csv, tensorboard or wandb: loss and accuracy while training, in DIR/_log; several as csv,wandb.",
         ),
     ] = None,
     unchecked: Unchecked = False,
@@ -208,6 +208,7 @@ def _logs(kinds: list[str], folder: Path | None) -> "list[Log]":
     from plait.experiments.folder import LOG
     from plait.training.logs import log_to
 
+    kinds = [kind for given in kinds for kind in given.split(",")]
     if len(set(kinds)) < len(kinds):
         raise ValueError(f"each --log may be given once, got {', '.join(kinds)}")
     logs = [log_to(kind, (folder or Path()) / LOG / kind) for kind in kinds]

@@ -296,6 +296,5 @@ def _fails(said: str, what: str) -> Generator[None, None, None]:
     except (Exception, SystemExit) as error:
         if isinstance(error, ValueError) and str(error).startswith(said):
             raise
-        broken = isinstance(error, _BrokenError)
-        fault = f": {error}" if broken else f" cannot {what}: {one_line(error)}"
+        fault = f": {error}" if isinstance(error, _BrokenError) else f" cannot {what}: {one_line(error)}"
         raise ValueError(said + fault) from error

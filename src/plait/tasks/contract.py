@@ -8,6 +8,8 @@ from plait.random import TRAIN, Stream
 from plait.tasks.base import Targets, Task, sample_labelled
 
 _ROWS = 4
+_MANY = 256
+"""Rows that are looked through before a task is said to score nothing."""
 
 
 def check_task(task: Task, *, seq_len: int, seed: int = 0) -> None:
@@ -41,8 +43,17 @@ def check_task(task: Task, *, seq_len: int, seed: int = 0) -> None:
         _check_causality(said, task, tokens[0], Targets(found.tokens[0], found.scored[0]))
 
 
-def _drawn(task: Task, seeds: list[int], seq_len: int) -> tuple[Tensor, Targets]:
-    return sample_labelled(task, Stream(torch.tensor(seeds), 0, TRAIN), batch=_ROWS, seq_len=seq_len)
+def check_scored(task: Task, *, seq_len: int, seed: int = 0) -> None:
+    """Raises:
+    ValueError: a task that scores nothing, from which there is nothing to learn.
+    """
+    _, found = _drawn(task, [seed], seq_len, rows=_MANY)
+    if not bool(found.scored.any()):
+        raise ValueError(f"{type(task).__name__}: nothing is scored in {_MANY} rows of {seq_len} tokens")
+
+
+def _drawn(task: Task, seeds: list[int], seq_len: int, *, rows: int = _ROWS) -> tuple[Tensor, Targets]:
+    return sample_labelled(task, Stream(torch.tensor(seeds), 0, TRAIN), batch=rows, seq_len=seq_len)
 
 
 def _check_causality(said: str, task: Task, tokens: Tensor, found: Targets) -> None:

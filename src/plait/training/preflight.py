@@ -12,7 +12,7 @@ from plait.layers.spec import LayerSpec, sides_of
 from plait.model import HybridConfig, HybridLM
 from plait.random import Stream
 from plait.tasks.base import sample_labelled
-from plait.tasks.contract import check_task
+from plait.tasks.contract import check_scored, check_task
 from plait.tasks.registry import is_ours
 from plait.training.run import Run
 
@@ -82,7 +82,8 @@ def check_promises(run: Run) -> None:
     if not is_ours(run.task):
         key = (run.task, run.train.seq_len) if isinstance(run.task, Hashable) else None
         if key is None or key not in _checked:
-            check_task(run.task, seq_len=run.train.seq_len, seed=run.train.seed)
+            for check in (check_task, check_scored):
+                check(run.task, seq_len=run.train.seq_len, seed=run.train.seed)
             _checked.add(key)
 
 
