@@ -8,7 +8,7 @@
 import json
 from dataclasses import asdict
 
-from plait.advisor.bounds import KEPT, key_of, looked_for
+from plait.advisor.bounds import KEPT_HYBRIDS, key_of, looked_for
 from plait.files import write_whole
 from plait.tasks import DecodingRecall, SelectiveCopying, Task
 
@@ -28,4 +28,4 @@ def kept() -> dict[str, dict[str, object]]:
 
 
 if __name__ == "__main__":
-    write_whole(KEPT, (json.dumps(kept(), indent=1) + "\n").encode())
+    write_whole(KEPT_HYBRIDS, (json.dumps(kept(), indent=1) + "\n").encode())

@@ -144,7 +144,7 @@ class Plain:
 
 def ours(config: HybridConfig, batch: int, time_: int, scan: Scan | None = None) -> Trainer:
     """After some steps; with another scan, if one is given."""
-    protocol = replace(wide.PROTOCOL, batch=batch, seq_len=time_)
+    protocol = replace(wide.WIDE_PROTOCOL, batch=batch, seq_len=time_)
     trainer = Trainer(
         Run(task=wide.packed(0.2, separator=False), model=config, train=protocol), device=DEVICE
     )

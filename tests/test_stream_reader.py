@@ -9,7 +9,7 @@ import torch
 from plait.cli.stream import Marker, SequenceReading, answer_words, answered
 from plait.constructions import selective_copying
 from plait.model import HybridConfig, HybridLM
-from plait.model.compiled import TOGETHER, StreamReader
+from plait.model.compiled import TOKENS_TOGETHER, StreamReader
 from plait.random import Stream
 from plait.tasks import SelectiveCopying
 
@@ -38,7 +38,7 @@ def test_together_one_by_one_and_in_the_parallel_pass(dtype: torch.dtype):
 
 def test_more_tokens_than_go_together():
     model = selective_copying(TASK, 100)
-    tokens = TASK.sample(Stream(0), batch=1, seq_len=3 * TOGETHER + 7)[0]
+    tokens = TASK.sample(Stream(0), batch=1, seq_len=3 * TOKENS_TOGETHER + 7)[0]
     answers = [answer.token for answer in StreamReader(model).read_all(tokens.tolist())]
     targets, scored = TASK.targets(tokens)
     assert torch.equal(torch.tensor(answers)[scored], targets[scored])

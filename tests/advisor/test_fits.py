@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plait.advisor.sizing import LONGEST, AnyLength, longest_in, sequences_in
+from plait.advisor.sizing import LONGEST_COUNTED, AnyLength, longest_in, sequences_in
 from plait.memory import Storage, read_config
 
 FIXTURES = Path(__file__).parents[1] / "memory/fixtures"
@@ -32,7 +32,7 @@ def test_one_more_does_not_fit(name: str, storage: Storage) -> None:
     if isinstance(length, AnyLength):
         assert name == "mamba2"
     else:
-        assert 300 <= length < LONGEST
+        assert 300 <= length < LONGEST_COUNTED
         after = model.memory(length + 1, batch=3, dtype="bfloat16", storage=storage).total_bytes
         assert after is not None
         assert after > budget
@@ -42,10 +42,10 @@ def test_any_length_is_told_from_the_longest_looked_for() -> None:
     state, cache = (read_config(FIXTURES / f"{name}.json") for name in ("mamba2", "llama"))
     assert isinstance(longest_in(state, 1 << 40, dtype="float32"), AnyLength)
     assert longest_in(state, 1, dtype="float32") == 0
-    beyond = cache.memory(LONGEST, dtype="float32").total_bytes
+    beyond = cache.memory(LONGEST_COUNTED, dtype="float32").total_bytes
     assert beyond is not None
-    assert longest_in(cache, beyond, dtype="float32") == LONGEST
-    assert longest_in(cache, beyond - 1, dtype="float32") == LONGEST - 1
+    assert longest_in(cache, beyond, dtype="float32") == LONGEST_COUNTED
+    assert longest_in(cache, beyond - 1, dtype="float32") == LONGEST_COUNTED - 1
 
 
 def test_weights_alone_may_be_too_much() -> None:

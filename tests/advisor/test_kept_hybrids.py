@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from plait.advisor.bounds import KEPT, kept_hybrids, key_of, looked_for, proved_hybrid
+from plait.advisor.bounds import KEPT_HYBRIDS, kept_hybrids, key_of, looked_for, proved_hybrid
 from plait.tasks import DecodingRecall, SelectiveCopying, task_from_json
 
 
@@ -18,7 +18,7 @@ def test_what_is_kept_is_what_is_found(key: str) -> None:
     found = looked_for(task, seq_len)
     assert found is not None
     # Through JSON and back: `python benchmarks/hybrids.py` writes the file again.
-    assert json.loads(KEPT.read_text())[key] == json.loads(json.dumps(asdict(found)))
+    assert json.loads(KEPT_HYBRIDS.read_text())[key] == json.loads(json.dumps(asdict(found)))
     assert proved_hybrid(task, seq_len) == found
 
 

@@ -4,7 +4,7 @@ from math import comb, prod
 
 import pytest
 
-from plait.attack.certified import GRID, average_limits, count_limits
+from plait.attack.certified import SCORE_GRID, average_limits, count_limits
 from plait.theory.confidence import least_success_rate
 
 
@@ -16,7 +16,7 @@ def test_counts_have_the_exact_limits_to_the_safe_side(wrong, trials, alpha):
     low, high = count_limits(wrong, trials, float(alpha))
     exact_low = least_success_rate(wrong, trials, alpha)
     exact_high = 1 - least_success_rate(trials - wrong, trials, alpha)
-    step = Fraction(1, GRID)
+    step = Fraction(1, SCORE_GRID)
     assert exact_low - 2 * step <= low <= exact_low
     assert exact_high <= high <= exact_high + 2 * step
 

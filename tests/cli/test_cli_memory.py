@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from plait.cli.memory import HEIGHT, WIDTH
+from plait.cli.memory import HEIGHT, PLOT_WIDTH
 from plait.cli.values import parse_bytes, parse_lengths
 from plait.memory import Storage, read_config
 
@@ -187,8 +187,8 @@ def test_a_plot_on_the_terminal(plait):
     lines = plait("memory", JAMBA, "--plot").stdout.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("held against length"))
     grid = [line.split("|", 1)[1] for line in lines[start + 1 : start + 1 + HEIGHT]]
-    assert all(len(row) <= WIDTH for row in grid)
-    columns = [[row.ljust(WIDTH)[x] for row in grid] for x in range(WIDTH)]
+    assert all(len(row) <= PLOT_WIDTH for row in grid)
+    columns = [[row.ljust(PLOT_WIDTH)[x] for row in grid] for x in range(PLOT_WIDTH)]
     assert columns[-1].index("b") < columns[-1].index("a")
     assert {letter for column in columns for letter in column} == {" ", "a", "b"}
     assert all({"a", "b"} & set(column) for column in columns)

@@ -1,7 +1,7 @@
 """What is left out is said in lines that a reader can take in."""
 
 from plait.experiments import left_out
-from plait.experiments.notes import MOST_LETTERS
+from plait.experiments.notes import MOST_NOTE_LETTERS
 from plait.paper import CATALOGUE
 
 
@@ -9,7 +9,7 @@ def test_long_lists_of_models_are_cut_and_counted() -> None:
     whole = CATALOGUE["tab1"]
     first, *lines = left_out(whole, whole.quick_form().expand())
     assert "members of the full experiment are not trained" in first
-    assert all(len(line) < MOST_LETTERS + 300 for line in lines)
+    assert all(len(line) < MOST_NOTE_LETTERS + 300 for line in lines)
     (cut,) = (line for line in lines if line.endswith(" more models: not run"))
     n_cells = sum(len(runs) > 0 for runs in whole.expand_cells())
     n_kept = len({id(runs) for runs in whole.quick_form().expand_cells()})

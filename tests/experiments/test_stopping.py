@@ -76,7 +76,7 @@ def test_several_processes_say_the_same(tmp_path, monkeypatch):
     def interrupted(run, those, *, checkpoint, **_keywords):
         for step in written:
             told = parted.Told(identity="a", step=step, losses=(), loss_sum=0.0, diverged_at=-1)
-            parted.save(checkpoint, {}, told, those)
+            parted.save_parts(checkpoint, {}, told, those)
         raise KeyboardInterrupt
 
     those = SimpleNamespace(rank=0, count=1, anywhere=bool, wait=lambda: None)

@@ -10,7 +10,7 @@ from plait.cli.values import parse_choices
 from plait.experiments import Cell, Difference, Interval
 from plait.experiments.cell import at_its_best
 from plait.findings.claims import (
-    OPEN,
+    OPEN_TEXT,
     Finding,
     Outcome,
     found_text,
@@ -523,7 +523,7 @@ def test_every_claim_is_decided_by_rows_of_its_experiment(name):
     for claim in FIGURES[name].claims:
         finding = judged(claim, there)
         assert finding is not None
-        assert outcome_text(finding) != OPEN or "open" in finding.why
+        assert outcome_text(finding) != OPEN_TEXT or "open" in finding.why
         assert found_text(finding).startswith("Ours: ")
         assert finding.trained == "2 seeds, 1 rate"
         assert judged(claim, nothing) is None

@@ -13,7 +13,7 @@ from plait.checks.own_names import foreign_names
 from plait.layers import layer_class
 from plait.layers.contract import check_layer
 from plait.layers.hf import check_family
-from plait.layers.hf_families import FAMILIES
+from plait.layers.hf_families import MIXER_FAMILIES
 from plait.memory import count
 from plait.random import INIT
 
@@ -24,7 +24,7 @@ def config(name: str, **changes: Any) -> HybridConfig:
     return HybridConfig(7, pattern=f"hf:{name}-TF", d_model=8, **{"window": 6} | changes)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", MIXER_FAMILIES)
 def test_every_family_is_causal_finite_and_begins_by_the_seed(name: str):
     layer: Any = layer_class(f"hf:{name}")(config(name).layer_specs()[0])
     layer.reset_parameters(Stream(3, 0, INIT))

@@ -11,7 +11,16 @@ from plait.findings.claims import Outcome
 from plait.findings.evidence import Evidence, StoredRows
 from plait.memory import count
 from plait.model import HybridConfig
-from plait.paper.mixers import BEFORE, BEHIND, MIXERS, MIXERS_FIGURE, PURE, TASKS, WITHIN, widths
+from plait.paper.mixers import (
+    BEFORE,
+    BEHIND,
+    MIXERS_FIGURE,
+    PURE,
+    STUDIED_MIXERS,
+    STUDIED_TASKS,
+    WITHIN,
+    widths,
+)
 
 
 @functools.cache
@@ -25,7 +34,7 @@ def parameters(pattern: str, d_model: int, vocab_size: int) -> int:
 
 
 def test_parameters_are_equal() -> None:
-    for task, _, vocabulary in TASKS:
+    for task, _, vocabulary in STUDIED_TASKS:
         for size, within in enumerate(WITHIN):
             sizes = [
                 parameters(pattern, widths(pattern, vocabulary)[size], task.vocab_size)
@@ -37,11 +46,11 @@ def test_parameters_are_equal() -> None:
 
 def test_each_mixer_alone_and_in_both_orders_at_every_task() -> None:
     cells = [runs[0] for runs in MIXERS_FIGURE.experiment.expand_cells()]
-    for task, window, vocabulary in TASKS:
+    for task, window, vocabulary in STUDIED_TASKS:
         own = [run for run in cells if run.task == task]
         assert {run.model.window for run in own} == {window}
         assert {run.model.pattern for run in own} == {"TF-TF", *PURE, *BEFORE, *BEHIND}
-        assert len(own) == 3 * (1 + 3 * len(MIXERS))
+        assert len(own) == 3 * (1 + 3 * len(STUDIED_MIXERS))
         assert (task.vocab_size > 30) == (vocabulary == "many")
 
 

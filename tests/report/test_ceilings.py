@@ -6,13 +6,13 @@ import re
 import pytest
 from made_up_rows import made_up_rows
 
-from plait.advisor.capacities import ALPHA, proved_by
+from plait.advisor.capacities import CAPACITY_ALPHA, proved_by
 from plait.experiments import cells, summarise
 from plait.memory import count
 from plait.paper import find_experiment
 from plait.report import updated_text
 from plait.report.ceilings import ceiling_sections
-from plait.report.page_blocks import NOTHING
+from plait.report.page_blocks import NOT_RUN_YET
 from plait.tasks import Needle, SelectiveCopying
 from plait.theory import accuracy_ceiling, bits_proved, scored_positions
 
@@ -46,7 +46,7 @@ def test_a_page_shows_the_pure_ssms_that_were_run(made_up_folder, tmp_path):
     assert text.count("-ceilings.svg)") == 1
     pure = [cell for cell in find_experiment("fig6").expand_cells() if cell[0].model.pattern == "SSM-SSM"]
     assert len(re.findall(r"^\| SSM-SSM d\d+ \|", text, re.MULTILINE)) == len(pure) > 0
-    assert NOTHING in updated_text("[ceilings: fig6]: #\n[end]: #", tmp_path / "none")
+    assert NOT_RUN_YET in updated_text("[ceilings: fig6]: #\n[end]: #", tmp_path / "none")
 
 
 def test_no_pure_ssm_no_section(rows):
@@ -57,7 +57,7 @@ def test_no_pure_ssm_no_section(rows):
 def test_the_margin_is_hoeffding_s_on_rows():
     task, scored = SelectiveCopying(), scored_positions(SelectiveCopying(), 100)
     proved = proved_by(task, 100, 0.9, rows=1024, scored=scored)
-    off = 100 / scored * math.sqrt(math.log(2 / ALPHA) / 2048)
+    off = 100 / scored * math.sqrt(math.log(2 / CAPACITY_ALPHA) / 2048)
     assert proved.margin == pytest.approx(off / (1 - off))
     assert proved.bits == bits_proved(task, 100, 0.9 - proved.margin)
     (ceiling,) = accuracy_ceiling(task, 100, [proved.bits])

@@ -5,7 +5,7 @@ import pytest
 from made_up_rows import made_up_rows
 
 from plait.findings.evidence import Evidence, StoredRows
-from plait.paper.mixers import MIXERS, MIXERS_FIGURE, TASKS, widths
+from plait.paper.mixers import MIXERS_FIGURE, STUDIED_MIXERS, STUDIED_TASKS, widths
 from plait.report.document import Lines, Table
 from plait.report.mixers_answer import CONCLUSION, NEED, mixers_answer
 
@@ -14,7 +14,7 @@ SEEDS = range(4)
 
 def evidence(wanted: dict[tuple[str, str], float]) -> Evidence:
     """Of the middle size, by task and pattern the accuracy of every seed, a little apart from seed to seed."""
-    vocabularies = {task.name: vocabulary for task, _, vocabulary in TASKS}
+    vocabularies = {task.name: vocabulary for task, _, vocabulary in STUDIED_TASKS}
     parts = [
         {
             "task": (task,), "model.pattern": (pattern,), "train.lr": (1e-2,), "train.seed": SEEDS,
@@ -71,7 +71,7 @@ def test_partial_rows_are_said_to_be_partial():
         "are ends of what was tried, so that a rate beyond may be better, and change what is said of them."
     )
     assert {row[0].text: [entry.text for entry in row[1:]] for row in by_task.rows} == {
-        mixer: ["open"] * 4 for mixer in MIXERS
+        mixer: ["open"] * 4 for mixer in STUDIED_MIXERS
     } | {
         "SSM": ["open", "open", "no (at 6,200)", "open"],
         "GDN": ["yes (at 6,200)", "open", "open", "open"],
@@ -99,11 +99,14 @@ def test_whether_a_delta_rule_needs_attention(alone: float, before: float, said:
 
 def test_every_mixer_and_nothing():
     every = {("decoding-recall", "TF-TF"): 0.5}
-    for mixer in MIXERS:
+    for mixer in STUDIED_MIXERS:
         every |= three("decoding-recall", mixer, 0.4, 0.6)
     (first, _, together, third), _ = told(every)
     assert "11 of them yes. Judged together, 11 stay (SSM on recall with decoding, " in together
     assert " and 15 more are ends of what was tried" in third
-    assert f"on recall with decoding for {', '.join(MIXERS[:-1])} and {MIXERS[-1]}, of 11." in first
+    assert (
+        f"on recall with decoding for {', '.join(STUDIED_MIXERS[:-1])} and {STUDIED_MIXERS[-1]}, of 11."
+        in first
+    )
     nothing = Evidence(experiment=MIXERS_FIGURE.experiment, cells=(), stored=StoredRows(rows=pl.DataFrame()))
     assert mixers_answer(nothing) == ()

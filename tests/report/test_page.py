@@ -11,8 +11,8 @@ from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.report import markdown_table, update_pages, updated_text
 from plait.report.document import Column, Entry, Table
 from plait.report.page import written_pages
-from plait.report.page_blocks import NOTHING
-from plait.report.verdict_table import MOST_LETTERS
+from plait.report.page_blocks import NOT_RUN_YET
+from plait.report.verdict_table import MOST_CELL_LETTERS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -60,7 +60,7 @@ def test_the_first_screen_says_how_many_claims_hold_and_the_cells_are_short():
     )
     for row in table:
         for entry in row.split("\n")[0].strip().strip("|").split(" | "):
-            assert len(re.sub(r"\]\([^)]*\)", "", entry)) <= MOST_LETTERS + 2
+            assert len(re.sub(r"\]\([^)]*\)", "", entry)) <= MOST_CELL_LETTERS + 2
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -94,7 +94,7 @@ def test_the_pages_with_other_results(made_up_folder):
         ("table: fig6 rates 0.5", r"accuracy 0\.5"),
         ("table: proportion grid 0 1", r"\| 0\.9 \|"),
         ("table: fig4 all", r"seeds >= 0\.99"),
-        ("table: fig7 results", re.escape(NOTHING)),
+        ("table: fig7 results", re.escape(NOT_RUN_YET)),
         ("table: fig4 statistics TF-TF 0.6 0.01", r"TF-TF at 0\.01"),
         ("table: fig4 seeds SSM-TF", r"\| 3 of 3 \|"),
         ("table: fig4 by-rate TF-TF", r"\| 0\.00316 \| 0\.01 \|"),
@@ -127,8 +127,8 @@ def test_each_kind_of_marker(made_up_folder, marker, shown):
     [
         ('fig4 results lr "TF-TF d16"', r"0\.01"),
         ('fig4 ratio TF-TF "0.6"', r"[\d.>= ]+ \[[\d., ]+\]"),
-        ('fig4 results mean "TF-TF d17"', re.escape(NOTHING)),
-        ('fig4@as-run results mean "TF-TF d16"', re.escape(NOTHING)),
+        ('fig4 results mean "TF-TF d17"', re.escape(NOT_RUN_YET)),
+        ('fig4@as-run results mean "TF-TF d16"', re.escape(NOT_RUN_YET)),
     ],
 )
 def test_a_number_in_a_line(made_up_folder, marker, shown):

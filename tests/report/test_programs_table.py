@@ -9,7 +9,7 @@ import pytest
 from plait.experiments import StoreError
 from plait.report import update_pages
 from plait.report.page import written_pages
-from plait.report.page_blocks import NOTHING
+from plait.report.page_blocks import NOT_RUN_YET
 from plait.report.programs import FILE, digest, programs_table, read_programs
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_a_page_without_the_rows_says_so_and_leaves_the_plots_of_others(tmp_path
     plot.write_text("<svg/>")
     page.write_text("[table: programs]: #\n[end]: #\n")
     assert update_pages([page], tmp_path) == (page,)
-    assert NOTHING in page.read_text()
+    assert NOT_RUN_YET in page.read_text()
     assert plot.exists()
 
 

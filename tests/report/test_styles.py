@@ -7,13 +7,13 @@ from matplotlib.colors import to_hex
 
 from plait.experiments import cells
 from plait.paper import find_experiment
-from plait.paper.mixers import MIXERS
+from plait.paper.mixers import STUDIED_MIXERS
 from plait.report.reports import loss_picture
 from plait.report.styles import pattern_style
 
 
 def test_each_mixer_looks_like_no_other_in_any_arrangement() -> None:
-    patterns = ["TF-TF", *(p for m in MIXERS for p in (f"{m}-TF", f"{m}-{m}", f"TF-{m}"))]
+    patterns = ["TF-TF", *(p for m in STUDIED_MIXERS for p in (f"{m}-TF", f"{m}-{m}", f"TF-{m}"))]
     looks = {(s.color, s.marker, s.fill) for s in map(pattern_style, patterns)}
     assert len(looks) == len(patterns) == 34
 

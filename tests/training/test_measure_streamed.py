@@ -35,7 +35,9 @@ MODELS = {
 @pytest.mark.parametrize("seq_len", [10, 16, 45])
 @pytest.mark.parametrize("name", MODELS)
 def test_the_counts_are_those_of_whole_sequences(monkeypatch, name, seq_len):
-    monkeypatch.setattr("plait.training.measure.TOGETHER", 16)  # so that states are carried between parts
+    monkeypatch.setattr(
+        "plait.training.measure.SEQUENCES_TOGETHER", 16
+    )  # so that states are carried between parts
     model = MODELS[name]()
     sequences = 3 if name.startswith("wide") else 70
     whole = measure(model, TASK, sequences=sequences, seq_len=seq_len)

@@ -140,7 +140,7 @@ def looked_for(task: Task, seq_len: int) -> Proved | None:
     )
 
 
-KEPT = Path(__file__).with_name("hybrids.json")
+KEPT_HYBRIDS = Path(__file__).with_name("hybrids.json")
 """Written by `benchmarks/hybrids.py`; a test holds it against `looked_for`."""
 
 
@@ -149,7 +149,7 @@ def kept_hybrids() -> Mapping[str, Proved]:
     """Those of the file, by `key_of`."""
     from plait.memory.report import BuiltCost
 
-    document: Any = read_json(KEPT)
+    document: Any = read_json(KEPT_HYBRIDS)
     return {key: Proved(**row | {"cost": BuiltCost(**row["cost"])}) for key, row in document.items()}
 
 

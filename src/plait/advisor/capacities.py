@@ -115,7 +115,7 @@ def capacity(model: HybridConfig | Architecture, *, dtype: object = None, storag
     )
 
 
-ALPHA = 1e-3
+CAPACITY_ALPHA = 1e-3
 """Chance that the margin is too small."""
 
 
@@ -146,7 +146,7 @@ def proved_by(task: object, seq_len: int, accuracy: float, *, rows: int, scored:
 
     # For a row, right answers less the true accuracy times the scored ones: of mean 0, in an interval of seq_len. And
     # the scored ones alone may be fewer than on average. Each is off with half of ALPHA.
-    off = seq_len / max(scored, 1.0) * math.sqrt(math.log(2 / ALPHA) / (2 * max(rows, 1)))
+    off = seq_len / max(scored, 1.0) * math.sqrt(math.log(2 / CAPACITY_ALPHA) / (2 * max(rows, 1)))
     margin = off / (1 - off) if off < 1 else 1.0
     return ProvedBits(
         accuracy=accuracy,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plait.advisor.capacities import Capacity
-from plait.advisor.sizing import LONGEST, AnyLength, Sized
+from plait.advisor.sizing import LONGEST_COUNTED, AnyLength, Sized
 from plait.checks import counted
 from plait.memory import Crossing, MemoryReport
 
@@ -164,7 +164,7 @@ def without_names(sheet: Sheet) -> Sheet:
 def _longest_told(longest: int | AnyLength | None) -> int | str | None:
     if isinstance(longest, AnyLength):
         return "any length"
-    return f"{longest:,} or more" if longest == LONGEST else longest
+    return f"{longest:,} or more" if longest == LONGEST_COUNTED else longest
 
 
 def _gib(n: int | None) -> float | int | None:

@@ -20,7 +20,7 @@ from plait.memory import (
 from plait.memory.formats import OWN
 from plait.model import HybridConfig
 
-LONGEST = 1 << 40
+LONGEST_COUNTED = 1 << 40
 """Tokens beyond which no length is looked for."""
 
 
@@ -54,11 +54,11 @@ def longest_in(
     phase: str = "decode",
     storage: Storage = OWN,
 ) -> int | AnyLength | None:
-    """The greatest length (tokens) at which `batch` sequences fit beside the weights, `LONGEST` at most.
+    """The greatest length (tokens) at which `batch` sequences fit beside the weights, `LONGEST_COUNTED` at most.
 
-    `ANY_LENGTH` where they fit at `LONGEST` and hold no more at twice as many tokens, 0 where not one token fits, None
-    where the weights' bytes are not known. What is held may shrink a little where a compressed cache closes a pool: the
-    length found is then one that fits, and the next does not.
+    `ANY_LENGTH` where they fit at `LONGEST_COUNTED` and hold no more at twice as many tokens, 0 where not one token
+    fits, None where the weights' bytes are not known. What is held may shrink a little where a compressed cache closes
+    a pool: the length found is then one that fits, and the next does not.
 
     Raises:
         ValueError: a budget below 1 byte; as `Architecture.memory`.
@@ -74,8 +74,8 @@ def longest_in(
         held = total(length)
         return held is not None and held <= budget
 
-    if fits(LONGEST):
-        return ANY_LENGTH if total(2 * LONGEST) == total(LONGEST) else LONGEST
+    if fits(LONGEST_COUNTED):
+        return ANY_LENGTH if total(2 * LONGEST_COUNTED) == total(LONGEST_COUNTED) else LONGEST_COUNTED
     low, high = 0, 1
     while fits(high):
         low, high = high, 2 * high
@@ -114,7 +114,7 @@ class Fit:
         budget: bytes.
         sequences: of each length that was asked for; None where the weights' bytes are not known.
         longest: tokens that each sequence of the batch can have; None where they are not known.
-            `LONGEST` stands for itself and more.
+            `LONGEST_COUNTED` stands for itself and more.
     """
 
     budget: int

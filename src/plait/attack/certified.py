@@ -28,7 +28,7 @@ from plait.theory.confidence import least_success_rate
 from plait.theory.integers import Factor, log2_floor
 from plait.theory.repaired import Retrieval, counting_states
 
-GRID = 1 << 24
+SCORE_GRID = 1 << 24
 
 _ALLOWANCE = 1e-6
 """Relative, of a tail; float64 errs by less than 1e-8 up to a million trials."""
@@ -54,13 +54,13 @@ def count_limits(wrong: int, trials: int, alpha: float) -> Limits:
         counts = np.arange(successes, trials + 1)
 
         def unlikely(point: int) -> bool:
-            rate = point / GRID
+            rate = point / SCORE_GRID
             terms = choose[successes:] + counts * math.log(rate) + (trials - counts) * math.log1p(-rate)
             return float(np.exp(terms).sum()) <= alpha * (1 - _ALLOWANCE)
 
         return _last(unlikely)
 
-    return Fraction(least(wrong), GRID), 1 - Fraction(least(trials - wrong), GRID)
+    return Fraction(least(wrong), SCORE_GRID), 1 - Fraction(least(trials - wrong), SCORE_GRID)
 
 
 def average_limits(mean: Fraction, trials: int, alpha: float) -> Limits:
@@ -80,10 +80,10 @@ def average_limits(mean: Fraction, trials: int, alpha: float) -> Limits:
         if value == 0:
             return 0
         return _last(
-            lambda point: point / GRID < value and _divergence(value, point / GRID) >= needed,
+            lambda point: point / SCORE_GRID < value and _divergence(value, point / SCORE_GRID) >= needed,
         )
 
-    return Fraction(least(float(mean)), GRID), 1 - Fraction(least(float(1 - mean)), GRID)
+    return Fraction(least(float(mean)), SCORE_GRID), 1 - Fraction(least(float(1 - mean)), SCORE_GRID)
 
 
 def _divergence(a: float, b: float) -> float:
@@ -94,7 +94,7 @@ def _divergence(a: float, b: float) -> float:
 
 def _last(holds: Callable[[int], bool]) -> int:
     """The greatest point in [0, GRID) up to which `holds` is true; 0 is taken for granted."""
-    low, high = 0, GRID
+    low, high = 0, SCORE_GRID
     while high - low > 1:
         middle = (low + high) // 2
         if holds(middle):

@@ -233,7 +233,7 @@ def _print_notes(found: "Sequence[Sized]") -> None:
         print_line(f"note{of}: {note}")
 
 
-WIDTH, HEIGHT = 64, 16
+PLOT_WIDTH, HEIGHT = 64, 16
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -250,17 +250,17 @@ def text_plot(curves: "Sequence[Curve]") -> list[str]:
     if not drawn:
         return ["nothing is held at any length"]
     xs, ys = ([point[axis] for point in drawn] for axis in (0, 1))
-    grid = [[" "] * WIDTH for _ in range(HEIGHT)]
+    grid = [[" "] * PLOT_WIDTH for _ in range(HEIGHT)]
     for letter, curve in zip(LETTERS, curves, strict=False):
         for x, y in _dense(curve):
             row = HEIGHT - 1 - round(_share(y, min(ys), max(ys)) * (HEIGHT - 1))
-            grid[row][round(_share(x, min(xs), max(xs)) * (WIDTH - 1))] = letter
+            grid[row][round(_share(x, min(xs), max(xs)) * (PLOT_WIDTH - 1))] = letter
     marks = {0: _amount(max(ys)), HEIGHT - 1: _amount(min(ys))}
     lines = ["held against length, both logarithmic"]
     lines += [f"{marks.get(i, ''):>12} |{''.join(row).rstrip()}" for i, row in enumerate(grid)]
     ends = f"{min(xs):,} tokens", f"{max(xs):,} tokens"
-    lines.append(f"{'':>12} +{'-' * WIDTH}")
-    lines.append(f"{'':>14}{ends[0]}{ends[1]:>{WIDTH - len(ends[0])}}")
+    lines.append(f"{'':>12} +{'-' * PLOT_WIDTH}")
+    lines.append(f"{'':>14}{ends[0]}{ends[1]:>{PLOT_WIDTH - len(ends[0])}}")
     lines += [f"{letter} {curve.name}" for letter, curve in zip(LETTERS, curves, strict=False)]
     return lines
 

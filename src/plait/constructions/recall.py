@@ -85,7 +85,7 @@ def two_numbers(n_bits: int) -> Register | None:
     return scaled(Register(n_bits=n_bits, decays=decays, maps=maps))
 
 
-PATTERNS = ("SSM-TF-TF", "SSM-TF")
+RECALL_PATTERNS = ("SSM-TF-TF", "SSM-TF")
 
 _MOST_BITS = 18
 """Registers of more bits are carried in no type (Lemma 7.4): they are refused before 2^bits levels are made."""
@@ -127,7 +127,7 @@ def recall_plans(
             if register is not None
         ]
     if pattern != "SSM-TF-TF":
-        raise ValueError(f"pattern must be one of {', '.join(PATTERNS)}, got {pattern!r}")
+        raise ValueError(f"pattern must be one of {', '.join(RECALL_PATTERNS)}, got {pattern!r}")
     bases = dict.fromkeys(least_base(task.n_words, digits) for digits in range(1, task.n_bits + 1))
     gaps = [widest_gap_decay(task.n_bits), largest_gap(task.n_bits)]
     return [

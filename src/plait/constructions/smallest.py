@@ -9,7 +9,7 @@ import torch
 
 from plait.constructions.cost import cost
 from plait.constructions.plan import Plan
-from plait.constructions.recall import PATTERNS, recall_plan, recall_plans
+from plait.constructions.recall import RECALL_PATTERNS, recall_plan, recall_plans
 from plait.constructions.rounding import UNITS, check_dtype, type_name
 from plait.constructions.selective import copying_plan, copying_plans
 from plait.model import HybridLM
@@ -33,7 +33,7 @@ def layouts(
     elif type(task) is DecodingRecall:
         plans = [
             plan
-            for pattern in PATTERNS
+            for pattern in RECALL_PATTERNS
             for plan in recall_plans(task, seq_len, success=success, pattern=pattern, dtype=dtype)
         ]
     else:

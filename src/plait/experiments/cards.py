@@ -36,7 +36,7 @@ from plait.experiments.runner import (
     rows_of_experiment,
     train_all,
 )
-from plait.experiments.shards import Unwatched, Watch
+from plait.experiments.shards import Onlooker, Unwatched
 from plait.experiments.spec import Experiment
 from plait.training.machine import resolve_device
 
@@ -57,7 +57,7 @@ def run_on_cards(
     train: TrainRun | None = None,
     device: str = "auto",
     max_members: int | None = None,
-    watch: Watch | None = None,
+    watch: Onlooker | None = None,
 ) -> tuple[pl.DataFrame, ...]:
     """`run_experiment` of each by `cards` times `per_card` processes; the rows are those of one process.
 
@@ -153,7 +153,7 @@ def work(
 
 
 def _look_on(
-    workers: Sequence[BaseProcess], jobs: Sequence[Job], said: "SimpleQueue[str]", watch: Watch
+    workers: Sequence[BaseProcess], jobs: Sequence[Job], said: "SimpleQueue[str]", watch: Onlooker
 ) -> list[str]:
     """Tell `watch` what is stored until the processes have ended; what they have said by then."""
     lines: list[str] = []
@@ -181,7 +181,7 @@ def _check_all_stored(
     workers: Sequence[BaseProcess],
     jobs: Sequence[Job],
     lines: Sequence[str],
-    watch: Watch,
+    watch: Onlooker,
     *,
     per_card: int,
 ) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     np = deferred("numpy")
 
-Row = Mapping[str, Any]
+StoredRow = Mapping[str, Any]
 
 _TABLES = ("select", "accuracy", "diverged", "early", "eight", "by_sequence", "trained", "members")
 """Of a cell, `(n_lrs, n_seeds)`; the last five may be missing."""
@@ -157,7 +157,7 @@ class Cell:
 def cell_of(
     run: Run,
     settings: Mapping[str, Any],
-    found: Mapping[tuple[float, int], Row],
+    found: Mapping[tuple[float, int], StoredRow],
     *,
     by: RuleName = "select",
 ) -> Cell | None:
@@ -172,7 +172,7 @@ def cell_of(
     if not found or not trained.all(axis=0).any():
         return None
 
-    def tabled(value: Callable[[Row], float], absent: float = math.nan) -> NDArray[np.float64]:
+    def tabled(value: Callable[[StoredRow], float], absent: float = math.nan) -> NDArray[np.float64]:
         return np.array(
             [[value(found[lr, seed]) if (lr, seed) in found else absent for seed in seeds] for lr in lrs]
         )
@@ -255,7 +255,7 @@ def _widened(table: NDArray[Any], own: Sequence[int], seeds: Sequence[int]) -> N
     return wide
 
 
-def _early_loss(row: Row) -> float:
+def _early_loss(row: StoredRow) -> float:
     """Mean training loss over the first `EARLY_STEPS` steps (nats); a curve has means since the step before."""
     steps, losses = row.get("loss_steps") or (), row.get("losses") or ()
     before = (0, *steps)
@@ -268,6 +268,6 @@ def _early_loss(row: Row) -> float:
     return sum(loss * weight for loss, weight in parts) / total if total else math.nan
 
 
-def _number(row: Row, name: str) -> float:
+def _number(row: StoredRow, name: str) -> float:
     value = row.get(name)
     return math.nan if value is None else float(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from plait.experiments.cell import Cell, Row, cell_of
+from plait.experiments.cell import Cell, StoredRow, cell_of
 from plait.experiments.fields import get_field
 from plait.experiments.schema import evaluation_id
 from plait.experiments.spec import Experiment
@@ -48,7 +48,7 @@ def placed_cells(
 
 
 def _evaluated(
-    experiment: Experiment, stored: Mapping[str, Row], evaluations: pl.DataFrame
+    experiment: Experiment, stored: Mapping[str, StoredRow], evaluations: pl.DataFrame
 ) -> Iterator[Cell | None]:
     measured: dict[str, dict[str, dict[str, float | None]]] = {}
     scores = [name for name in ("accuracy", "sequence_accuracy") if name in evaluations.columns]
@@ -85,7 +85,7 @@ def evaluation_settings(evaluations: Sequence[Evaluation]) -> tuple[dict[str, An
     return tuple({name: fields.get(name) for name in differing} for fields in given)
 
 
-def _by_member(rows: pl.DataFrame, experiment: Experiment) -> dict[str, Row]:
+def _by_member(rows: pl.DataFrame, experiment: Experiment) -> dict[str, StoredRow]:
     """The experiment's rows; loss curves only where the rule of its rates looks at them."""
     own = [member for cell in experiment.members() for member in cell]
     columns = ["member", "parameters", "select_accuracy", "accuracy", "eight_accuracy", "sequence_accuracy"]
@@ -96,7 +96,7 @@ def _by_member(rows: pl.DataFrame, experiment: Experiment) -> dict[str, Row]:
 
 
 def _cell(
-    experiment: Experiment, runs: tuple[Run, ...], members: tuple[str, ...], stored: Mapping[str, Row]
+    experiment: Experiment, runs: tuple[Run, ...], members: tuple[str, ...], stored: Mapping[str, StoredRow]
 ) -> Cell | None:
     pairs = zip(runs, members, strict=True)
     found = {(r.train.lr, r.train.seed): stored[member] for r, member in pairs if member in stored}

@@ -111,14 +111,14 @@ def left_out(whole: Experiment, kept: Iterable[Run]) -> tuple[str, ...]:
     return (f"{untrained}, {n_kept:,} {are(n_kept)}", *lines)
 
 
-MOST_LETTERS = 600
+MOST_NOTE_LETTERS = 600
 """Of the labels in one line; those beyond are counted."""
 
 
 def _named(labels: Sequence[str]) -> str:
     """`SSM-TF d8, TF-TF d12`; of more than find room the first ones, `.. and 57 more models`."""
     ends = itertools.accumulate(len(label) + 2 for label in labels)
-    shown = max(1, sum(end <= MOST_LETTERS for end in ends))
+    shown = max(1, sum(end <= MOST_NOTE_LETTERS for end in ends))
     rest = len(labels) - shown
     return ", ".join(labels[:shown]) + (f" and {counted(rest, 'more model')}" if rest else "")
 

@@ -12,7 +12,7 @@ from plait.experiments.folder import CHECKPOINTS, StoreError, in_use
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, Stopped
 from plait.experiments.runner import POLL_SECONDS, keep, trained
 from plait.experiments.saved_models import check_models, model_folder
-from plait.experiments.shards import Shard, Unwatched, Watch
+from plait.experiments.shards import Onlooker, Shard, Unwatched
 from plait.experiments.store import Store
 from plait.training.run import Run
 
@@ -25,7 +25,7 @@ def run_over_processes(
     folder: Path,
     *,
     device: str = "auto",
-    watch: Watch | None = None,
+    watch: Onlooker | None = None,
     unchecked: bool = False,
     resumable: bool = True,
     save_models: bool = False,
@@ -79,7 +79,7 @@ def _train(
     those: "Processes",
     how: Mapping[str, Any],
     *,
-    watch: Watch,
+    watch: Onlooker,
     save_models: bool,
 ) -> None:
     """`how` goes to `train_over_processes`."""
@@ -110,7 +110,7 @@ def _is_stored(folder: Path, shard: Shard, those: "Processes") -> bool:
 
 @contextmanager
 def _claimed(
-    folder: Path, shard: Shard, those: "Processes", *, watch: Watch, wait: float | None
+    folder: Path, shard: Shard, those: "Processes", *, watch: Onlooker, wait: float | None
 ) -> Generator[Store | None, None, None]:
     """The store, with the first process's claim of the model; None where another training has stored it meanwhile.
 

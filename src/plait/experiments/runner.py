@@ -16,7 +16,7 @@ import polars as pl
 from plait.experiments.folder import StoreError, writing
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, code_notes, shards_said, stopped
 from plait.experiments.schema import MeasurableShard, evaluation_rows, rows_of, wanted_evaluations
-from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, Unwatched, Watch, plan_shards
+from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Onlooker, Shard, Unwatched, plan_shards
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
 from plait.training.identity import member_id
@@ -112,7 +112,7 @@ def run_experiment(
     train: TrainRun | None = None,
     device: str = "auto",
     max_members: int | None = None,
-    watch: Watch | None = None,
+    watch: Onlooker | None = None,
     wait: float | None = None,
 ) -> pl.DataFrame:
     """The experiment's rows, sorted by identity, after training those that `folder` does not hold.
@@ -199,7 +199,7 @@ def train_all(
     *,
     train: TrainRun,
     device: str,
-    watch: Watch,
+    watch: Onlooker,
     wait: float | None = None,
 ) -> None:
     """See to it that these shards are stored, in this order but for those that other processes are at.
@@ -246,7 +246,7 @@ def rows_of_experiment(store: Store, experiment: Experiment) -> pl.DataFrame:
 class _Work:
     train: TrainRun
     device: str
-    watch: Watch
+    watch: Onlooker
 
     def do(self, job: Job, shard: Shard) -> bool:
         """Sees to it that `shard` is stored; False, at once, if another process is at one of its members."""

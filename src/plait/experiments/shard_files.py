@@ -25,7 +25,7 @@ from plait.experiments.schema import COLUMNS, OLDEST_VERSION, SCHEMA_VERSION, SI
 from plait.files import UNSEALED, broken, read_bounded, sealed
 
 Columns = dict[str, pl.DataType]
-Names = tuple[str, ...]
+TableNames = tuple[str, ...]
 
 SEALED_SINCE = 4
 """The version of a file from which on it carries a checksum."""
@@ -48,7 +48,7 @@ def shard_bytes(rows: pl.DataFrame) -> bytes:
     return sealed(content.getvalue())
 
 
-def read_shard(path: Path, columns: Columns = COLUMNS, *, only: Names | None = None) -> pl.DataFrame:
+def read_shard(path: Path, columns: Columns = COLUMNS, *, only: TableNames | None = None) -> pl.DataFrame:
     """One file's rows, after its checksum, version, columns and numbers were checked.
 
     Args:

@@ -135,7 +135,7 @@ def _even_chunks(values: Sequence[_Value], most: int) -> list[Sequence[_Value]]:
     return [values[a:b] for a, b in itertools.pairwise(edges)]
 
 
-class Watch(Protocol):
+class Onlooker(Protocol):
     """Is told how an experiment goes on."""
 
     def planned(self, shards: Sequence[Shard]) -> None:

@@ -25,7 +25,7 @@ from plait.experiments.runner import (
     rows_of_experiment,
     trained,
 )
-from plait.experiments.shards import Shard, Unwatched, Watch
+from plait.experiments.shards import Onlooker, Shard, Unwatched
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
 from plait.training.machine import resolve_device
@@ -47,7 +47,7 @@ def run_on_ray(
     train: TrainRun | None = None,
     device: str = "auto",
     max_members: int | None = None,
-    watch: Watch | None = None,
+    watch: Onlooker | None = None,
 ) -> pl.DataFrame:
     """`run_experiment` with every shard trained by some worker of the cluster, as many at once as it has room for.
 
@@ -101,7 +101,7 @@ class _Spread:
     """Tasks under way, and the shards whose parts they are."""
 
     def __init__(
-        self, ray: ModuleType, store: Store, watch: Watch, evaluations: tuple[Evaluation, ...]
+        self, ray: ModuleType, store: Store, watch: Onlooker, evaluations: tuple[Evaluation, ...]
     ) -> None:
         self.ray, self.store, self.watch, self.evaluations = ray, store, watch, evaluations
 

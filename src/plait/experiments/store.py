@@ -24,7 +24,7 @@ import polars as pl
 from plait.checks import are, counted
 from plait.experiments.folder import CHECKPOINTS, EVALUATIONS, StoreError, both_places, claim, in_use, writing
 from plait.experiments.schema import COLUMNS, EVALUATION_COLUMNS
-from plait.experiments.shard_files import Columns, Names, read_shard, shard_bytes, thinned
+from plait.experiments.shard_files import Columns, TableNames, read_shard, shard_bytes, thinned
 from plait.experiments.shards import Shard
 from plait.files import sweep_parts, write_whole
 from plait.training.identity import shard_id
@@ -52,7 +52,7 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self._known: dict[_Version, frozenset[tuple[str, ...]]] = {}
-        self._together: dict[Names, tuple[list[_Version], frozenset[Any]]] = {}
+        self._together: dict[TableNames, tuple[list[_Version], frozenset[Any]]] = {}
 
     @classmethod
     def for_writing(cls, folder: str | os.PathLike[str]) -> "Store":
@@ -115,7 +115,9 @@ class Store:
         """The stored pairs of a member's and an evaluation's identity."""
         return self._keys(self.evaluation_files, EVALUATION_COLUMNS, _EVALUATION)
 
-    def _keys(self, list_files: Callable[[], list[Path]], columns: Columns, names: Names) -> frozenset[Any]:
+    def _keys(
+        self, list_files: Callable[[], list[Path]], columns: Columns, names: TableNames
+    ) -> frozenset[Any]:
         """Of one column its values, of several the rows."""
         for _ in range(_LISTINGS):
             try:
@@ -131,7 +133,7 @@ class Store:
                 continue
         raise StoreError(f"the files of {str(self.folder)!r} come and go too fast to be read: try again")
 
-    def _keys_of(self, version: _Version, columns: Columns, names: Names) -> frozenset[tuple[str, ...]]:
+    def _keys_of(self, version: _Version, columns: Columns, names: TableNames) -> frozenset[tuple[str, ...]]:
         if version not in self._known:
             self._known[version] = frozenset(read_shard(version[0], columns, only=names).iter_rows())
         return self._known[version]
@@ -247,7 +249,7 @@ def _parquet_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
 
 
-def _read(list_files: Callable[[], list[Path]], columns: Columns, names: Names) -> pl.DataFrame:
+def _read(list_files: Callable[[], list[Path]], columns: Columns, names: TableNames) -> pl.DataFrame:
     """The rows of all files; those of which one was packed away meanwhile are listed again."""
     for _ in range(_LISTINGS):
         try:
@@ -258,7 +260,7 @@ def _read(list_files: Callable[[], list[Path]], columns: Columns, names: Names) 
     raise StoreError("the files of this folder come and go too fast to be read: try again")
 
 
-def _each_once(frames: list[pl.DataFrame], columns: Columns, names: Names) -> pl.DataFrame:
+def _each_once(frames: list[pl.DataFrame], columns: Columns, names: TableNames) -> pl.DataFrame:
     """Rows that are stored twice, as after a packing that was stopped, count once: the one with more of its curve.
 
     Raises:

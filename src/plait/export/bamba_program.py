@@ -22,7 +22,7 @@ from plait.compiler.schedule import SSM, TF, ScheduledLayer, Scheduler
 from plait.compiler.ssm_writer import Channel, SsmWriter
 from plait.compiler.tf_ops import NeoxWriter
 from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP
-from plait.export.bamba_stream import QUIET, BambaTurns, PlainResidual
+from plait.export.bamba_stream import BAMBA_QUIET, BambaTurns, PlainResidual
 from plait.export.bamba_writer import EPS, GATED_QUIET, BambaShape, bamba_model, silu_inverse
 from plait.export.blocks import need_transformers
 
@@ -136,7 +136,7 @@ def _model(layout: Layout, blocks: Sequence[_Block], plan: ProgramPlan) -> "Bamb
 def _undone(layout: Layout, signal: float = 1.0) -> _Row:
     """Norm weights after which a signal of 1 measures `signal`."""
     d_model = layout.stream.residual.d_model
-    return torch.full((d_model,), signal * EPS**0.5 / QUIET, dtype=torch.float64)
+    return torch.full((d_model,), signal * EPS**0.5 / BAMBA_QUIET, dtype=torch.float64)
 
 
 def _stem(layout: Layout, vocab_size: int) -> dict[str, Tensor]:
@@ -146,7 +146,7 @@ def _stem(layout: Layout, vocab_size: int) -> dict[str, Tensor]:
     return {
         "model.embed_tokens.weight": table,
         "lm_head.weight": table,
-        "model.final_layernorm.weight": _undone(layout, 1.0 / QUIET),
+        "model.final_layernorm.weight": _undone(layout, 1.0 / BAMBA_QUIET),
     }
 
 
@@ -222,7 +222,7 @@ def _attention(writer: NeoxWriter) -> dict[str, Tensor]:
     found = {
         "self_attn.o_proj.weight": tensors["attention.dense.weight"],
         "self_attn.o_proj.bias": tensors["attention.dense.bias"],
-        "input_layernorm.weight": torch.full_like(biases[0], EPS**0.5 / QUIET),
+        "input_layernorm.weight": torch.full_like(biases[0], EPS**0.5 / BAMBA_QUIET),
     }
     for name, weight, bias in zip("qkv", weights, biases, strict=True):
         found |= {f"self_attn.{name}_proj.weight": weight, f"self_attn.{name}_proj.bias": bias}

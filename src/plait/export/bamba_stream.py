@@ -21,7 +21,7 @@ from plait.constructions.rotary import Frequencies
 
 _BASES = (2.0**0.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0, 10000.0)
 _N_FREQUENCIES = 6
-QUIET = 2.0**-30
+BAMBA_QUIET = 2.0**-30
 """What a signal of 1 measures in the stream."""
 
 
@@ -37,7 +37,7 @@ class PlainResidual(Residual):
         width_at_least: of the stream, a multiple of 4.
     """
 
-    amplitude: float = QUIET
+    amplitude: float = BAMBA_QUIET
     bias: float = 1.0
     width_at_least: int = 8
 

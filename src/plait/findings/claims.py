@@ -113,7 +113,7 @@ def shown_by(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome.DIRECTION if Outcome.REPRODUCED in outcomes else Outcome.NOT
 
 
-OPEN = Outcome.OPEN.value
+OPEN_TEXT = Outcome.OPEN.value
 
 MOST_LABELS = 6
 
@@ -183,10 +183,10 @@ def outcome_text(finding: Finding | None, *, own: bool = False) -> str:
         own: on a statement of our own, where nothing is there to be reproduced: whether it holds.
     """
     if finding is None:
-        return OPEN
+        return OPEN_TEXT
     if finding.outcome is Outcome.OWN:
         return ""
-    return _ANSWERS.get(finding.outcome, OPEN) if own else finding.outcome.value
+    return _ANSWERS.get(finding.outcome, OPEN_TEXT) if own else finding.outcome.value
 
 
 LEVEL = 1 - CONFIDENCE

@@ -17,19 +17,19 @@ from plait.findings.members import held_to, is_pure
 from plait.findings.series import value_of
 from plait.findings.words import above_zero, bracketed, decimals, ratio_text, signed
 
-Where = Mapping[str, Any]
+Having = Mapping[str, Any]
 
 WIDTH, PATTERN = "model.d_model", "model.pattern"
 READING = 0.005
 """How far a number read off a figure may be wrong."""
 
 
-def model(pattern: str, d_model: int, **more: Any) -> Where:
+def model(pattern: str, d_model: int, **more: Any) -> Having:
     """The cells of one pattern and width."""
     return {PATTERN: pattern, WIDTH: d_model, **more}
 
 
-def having(cells: Iterable[Cell], where: Where) -> list[Cell]:
+def having(cells: Iterable[Cell], where: Having) -> list[Cell]:
     """The cells with these values of these fields, by parameters."""
     found = [cell for cell in cells if all(value_of(cell, path) == value for path, value in where.items())]
     return sorted(found, key=lambda cell: cell.parameters)
@@ -66,7 +66,7 @@ def training(found: Evidence, cells: Iterable[Cell]) -> _Training:
     return {"rates": rates(found, cells), "trained": trained_values(cells)}
 
 
-def reaches(where: Where, *, accuracy: float) -> Judge:
+def reaches(where: Having, *, accuracy: float) -> Judge:
     """One model has at least this mean accuracy."""
 
     def judge(found: Evidence) -> Finding | None:
@@ -140,7 +140,7 @@ def _first_measured(found: Evidence, cells: Sequence[Cell], accuracy: float) -> 
 
 
 def ahead(
-    first: Where, others: Sequence[Where], *, along: str | None = WIDTH, values: Sequence[Any] | None = None
+    first: Having, others: Sequence[Having], *, along: str | None = WIDTH, values: Sequence[Any] | None = None
 ) -> Judge:
     """`first` is above each of `others`, at every value of the field `along`; None compares cell with cell."""
 
@@ -172,7 +172,7 @@ def ahead(
     return judge
 
 
-def gap(first: Where, second: Where, *, size: float) -> Judge:
+def gap(first: Having, second: Having, *, size: float) -> Judge:
     """`first` is above `second` by `size`."""
 
     def judge(found: Evidence) -> Finding | None:
@@ -194,7 +194,7 @@ def gap(first: Where, second: Where, *, size: float) -> Judge:
 
 
 def near_one(
-    patterns: Sequence[str], *, enough: float = 0.95, most: float = 0.8, where: Where = MappingProxyType({})
+    patterns: Sequence[str], *, enough: float = 0.95, most: float = 0.8, where: Having = MappingProxyType({})
 ) -> Judge:
     """Each of these patterns has an interval from `enough` on somewhere.
 
@@ -227,7 +227,7 @@ def near_one(
 
 
 def stays_below(
-    pattern: str, *, accuracy: float, parameters: int, where: Where = MappingProxyType({})
+    pattern: str, *, accuracy: float, parameters: int, where: Having = MappingProxyType({})
 ) -> Judge:
     """No width of `pattern` up to so many parameters has `accuracy`; in direction only where means alone say so."""
 
@@ -247,7 +247,7 @@ def stays_below(
     return judge
 
 
-def larger_windows_hurt(where: Where, *, narrow: int) -> Judge:
+def larger_windows_hurt(where: Having, *, narrow: int) -> Judge:
     """The widest measured window is worse than `narrow`, each at its own learning rate."""
 
     def judge(found: Evidence) -> Finding | None:

@@ -10,7 +10,7 @@ from plait.experiments import Cell, paired_difference
 from plait.experiments.statistics import change_of_difference
 from plait.findings.claims import Finding, Judge, Outcome, of_size
 from plait.findings.evidence import Evidence
-from plait.findings.judges import READING, Where, difference_text, having, means_text, training
+from plait.findings.judges import READING, Having, difference_text, having, means_text, training
 from plait.findings.members import held_to
 from plait.findings.words import above_zero, bracketed, signed
 
@@ -19,7 +19,7 @@ Score = Literal["pooled", "sequences"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class ModelPair:
     """Two models and where they are measured.
 
     Args:
@@ -29,8 +29,8 @@ class Pair:
         score: what of the measurements is compared.
     """
 
-    first: Where
-    second: Where
+    first: Having
+    second: Having
     lrs: Sequence[float] = field(default=())
     rates: int = 1
     score: Score = "pooled"
@@ -67,7 +67,7 @@ class Pair:
         return found.remembered[name]
 
 
-def lead(pair: Pair, *, size: float) -> Judge:
+def lead(pair: ModelPair, *, size: float) -> Judge:
     """The first is above the second by `size`."""
 
     def judge(found: Evidence) -> Finding | None:
@@ -87,11 +87,11 @@ def lead(pair: Pair, *, size: float) -> Judge:
     return judge
 
 
-def lost(near: Where, far: Where, *, lrs: Sequence[float] = ()) -> Judge:
+def lost(near: Having, far: Having, *, lrs: Sequence[float] = ()) -> Judge:
     """One model, measured far from its training, has lost half of what it has near it; a tenth is the direction."""
 
     def judge(found: Evidence) -> Finding | None:
-        cells = Pair(first=near, second=far, lrs=lrs).cells(found)
+        cells = ModelPair(first=near, second=far, lrs=lrs).cells(found)
         if cells is None:
             return None
         loss, learned = paired_difference(*cells), found.summary(cells[0]).mean
@@ -104,7 +104,7 @@ def lost(near: Where, far: Where, *, lrs: Sequence[float] = ()) -> Judge:
     return judge
 
 
-def what_changes_do(before: Pair, changes: Mapping[str, Pair]) -> Judge:
+def what_changes_do(before: ModelPair, changes: Mapping[str, ModelPair]) -> Judge:
     """The lead of `before`, and how much larger each change alone makes it."""
 
     def judge(found: Evidence) -> Finding | None:
@@ -130,7 +130,7 @@ def what_changes_do(before: Pair, changes: Mapping[str, Pair]) -> Judge:
     return judge
 
 
-def leads(pairs: Mapping[str, Pair]) -> Judge:
+def leads(pairs: Mapping[str, ModelPair]) -> Judge:
     """Every lead that is measured, by name."""
 
     def judge(found: Evidence) -> Finding | None:

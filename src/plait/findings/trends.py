@@ -8,7 +8,7 @@ import numpy as np
 from plait.experiments import Cell, paired_difference
 from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered, shown_by
 from plait.findings.evidence import Evidence
-from plait.findings.judges import PATTERN, WIDTH, Where, difference_text, having, training
+from plait.findings.judges import PATTERN, WIDTH, Having, difference_text, having, training
 from plait.findings.series import value_of
 from plait.findings.words import above_zero, bracketed, decimals, signed
 from plait.tasks import is_built_in, task_name
@@ -55,7 +55,7 @@ def _low(found: Evidence, cell: Cell) -> float:
     return summary.mean if summary.interval is None else summary.interval.low
 
 
-def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
+def fewer_is_better(path: str, patterns: Sequence[str], where: Having) -> Judge:
     """For each pattern, the smallest value of `path` is above every larger one."""
 
     def judge(found: Evidence) -> Finding | None:
@@ -89,7 +89,7 @@ def fewer_is_better(path: str, patterns: Sequence[str], where: Where) -> Judge:
     return judge
 
 
-def dips(path: str, patterns: Sequence[str], where: Where, *, most: float = math.inf) -> Judge:
+def dips(path: str, patterns: Sequence[str], where: Having, *, most: float = math.inf) -> Judge:
     """For each pattern a value of `path` between its ends is below both ends, up to the value `most`."""
 
     def judge(found: Evidence) -> Finding | None:
@@ -124,7 +124,7 @@ def dips(path: str, patterns: Sequence[str], where: Where, *, most: float = math
 
 
 def no_trend(
-    path: str, patterns: Sequence[str], where: Where, *, within: float = 0.1, most: float = math.inf
+    path: str, patterns: Sequence[str], where: Having, *, within: float = 0.1, most: float = math.inf
 ) -> Judge:
     """For each pattern, the largest value of `path` is within so much of the smallest one, or not above it.
 
@@ -223,7 +223,7 @@ def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
     return judge
 
 
-def _along(found: Evidence, path: str, where: Where, *, most: float = math.inf) -> list[Cell]:
+def _along(found: Evidence, path: str, where: Having, *, most: float = math.inf) -> list[Cell]:
     """The cells with some values, in ascending order of the field `path` up to its value `most`."""
     cells = [cell for cell in having(found.cells, where) if value_of(cell, path) <= most]
     return sorted(cells, key=lambda cell: value_of(cell, path))

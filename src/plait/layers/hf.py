@@ -16,7 +16,7 @@ from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from plait.checks import check_integer, one_line, unknown
-from plait.layers.hf_families import FAMILIES, PLACED, ROTARY, UNPLACED, Family, probe
+from plait.layers.hf_families import MIXER_FAMILIES, PLACED, ROTARY, UNPLACED, Family, probe
 from plait.layers.mixer import ModuleMixer
 from plait.layers.registry import HF
 from plait.layers.spec import LayerSpec
@@ -32,12 +32,12 @@ def check_family(name: str) -> str:
         ValueError: transformers has no token mixer of that name that plait can run.
     """
     wanted = name.removeprefix(HF)
-    by_class = {family.mixer: model_type for model_type, family in FAMILIES.items()}
-    if wanted in FAMILIES:
+    by_class = {family.mixer: model_type for model_type, family in MIXER_FAMILIES.items()}
+    if wanted in MIXER_FAMILIES:
         return wanted
     if wanted not in by_class:
-        said = unknown("token mixer of transformers", wanted, FAMILIES)
-        raise ValueError(f"{said} (or the name of its class, as {FAMILIES['qwen3_next'].mixer})")
+        said = unknown("token mixer of transformers", wanted, MIXER_FAMILIES)
+        raise ValueError(f"{said} (or the name of its class, as {MIXER_FAMILIES['qwen3_next'].mixer})")
     return by_class[wanted]
 
 
@@ -98,7 +98,7 @@ class _HfMixer(ModuleMixer):
 
 @functools.cache
 def _mixer_of(model_type: str) -> type[ModuleMixer]:
-    family = FAMILIES[model_type]
+    family = MIXER_FAMILIES[model_type]
     options = [(option, Any, None) for option in family.arguments(probe())]
     return make_dataclass(
         HF + model_type,

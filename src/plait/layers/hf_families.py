@@ -131,7 +131,7 @@ _ONE_LINEAR = MappingProxyType(
 )
 _ATTENDING = MappingProxyType({"num_attention_heads": 1, "num_key_value_heads": 1})
 
-FAMILIES: Mapping[str, Family] = MappingProxyType(
+MIXER_FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         "mamba": Family(mixer="MambaMixer", prefix="Mamba", arguments=_mamba),
         "jamba": Family(

@@ -200,7 +200,7 @@ class MLSTM(Mixer):
         q, k = (x.linear(f"mixer.{name}", heads * d_k, initial=start) for name in "qk")
         v = x.linear("mixer.v", heads * d_v, initial=start)
 
-        def gate(name: str, bias: starts.Start) -> Signal:
+        def gate(name: str, bias: starts.FirstValues) -> Signal:
             return (x.linear(f"mixer.{name}", heads, initial=zeros, bias=bias) / CAP).tanh() * CAP
 
         log_i, f = gate("igate_preact", starts.constant(-10.0)), gate("fgate_preact", starts.even(3.0, 6.0))

@@ -53,7 +53,7 @@ def rotate(
     `turned` is twice the number of angles (also where it is None), or one less: then as the released program has it.
     """
     turned = 2 * turn.shape[-1] if turned is None else turned
-    return reference.rotate(vectors, turn.cos(), turn.sin(), turned)
+    return reference.rotate_by(vectors, turn.cos(), turn.sin(), turned)
 
 
 def distances(

@@ -15,9 +15,8 @@ from plait.checks.values import unknown
 from plait.kernels.graph import Signal
 from plait.layers import starts
 from plait.layers.mixer import Mixer, check_flags, check_sizes, divided
+from plait.layers.rope import POSITIONS
 from plait.layers.spec import LayerSpec
-
-_POSITIONS = ("rope", "none", "alibi", "hard-alibi")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +42,8 @@ class Attention(Mixer):
     def __post_init__(self) -> None:
         check_sizes(self, "heads", "kv_heads")
         check_flags(self, "output_gate", "qk_norm")
-        if self.positions not in _POSITIONS:
-            raise ValueError(unknown("positions", self.positions, _POSITIONS))
+        if self.positions not in POSITIONS:
+            raise ValueError(unknown("positions", self.positions, POSITIONS))
 
     def draw(self, x: Signal, spec: LayerSpec) -> Signal:
         heads = self.heads or spec.n_heads

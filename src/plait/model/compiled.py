@@ -181,7 +181,7 @@ def _transformer(layer: TransformerLayer) -> _Layer:
     return advance
 
 
-TOGETHER = 1024
+TOKENS_TOGETHER = 1024
 """Tokens that go through the compiled layers in one call."""
 
 
@@ -233,8 +233,8 @@ class StreamReader:
             if not 0 <= token < self.vocab_size:
                 raise ValueError(f"tokens must be in [0, {self.vocab_size}), got {token}")
         answers: list[Answer] = []
-        for first in range(0, len(tokens), TOGETHER):
-            part = tokens[first : first + TOGETHER]
+        for first in range(0, len(tokens), TOKENS_TOGETHER):
+            part = tokens[first : first + TOKENS_TOGETHER]
             answers += self._together(part) if self._compiled is not None else map(self._step, part)
         return answers
 

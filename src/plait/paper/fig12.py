@@ -16,7 +16,7 @@ from plait.paper.grids import ATTENTION, COPYING_WINDOW, HYBRID, OTHER, PROTOCOL
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
-WIDTH, STATES = 12, 16
+D_MODEL, STATES = 12, 16
 
 WITH_HEADS = ("TF-TF", "TF-SSM", "SSM-TF")
 WITH_STATES = ("SSM-SSM", "TF-SSM", "SSM-TF")
@@ -24,7 +24,7 @@ WITH_STATES = ("SSM-SSM", "TF-SSM", "SSM-TF")
 _HEADS = tuple((pattern, n_heads, STATES) for pattern in WITH_HEADS for n_heads in (1, 2, 3, 4))
 STATE_SIZES = tuple((pattern, 1, d_state) for pattern in WITH_STATES for d_state in (1, 2, 4, 8, 12, STATES))
 
-VARIED: Mapping[Key, Sequence[Any]] = {
+HEADS_AND_STATES: Mapping[Key, Sequence[Any]] = {
     ("model.pattern", "model.n_heads", "model.d_state"): tuple(dict.fromkeys((*_HEADS, *STATE_SIZES)))
 }
 
@@ -51,10 +51,10 @@ FIG12 = Figure(
         question="What do heads and states do to models of width 12 that copy selectively?",
         base=Run(
             task=SelectiveCopying(),
-            model=HybridConfig(pattern="SSM-TF", d_model=WIDTH, window=COPYING_WINDOW, init="paper"),
+            model=HybridConfig(pattern="SSM-TF", d_model=D_MODEL, window=COPYING_WINDOW, init="paper"),
             train=PROTOCOL,
         ),
-        vary=VARIED,
+        vary=HEADS_AND_STATES,
         sweep=SWEEP,
         quick=({"train.lr": QUICK_LRS, "train.seed": range(8)},),
         views=VIEWS,

@@ -5,7 +5,7 @@ from plait.findings.claims import Claim
 from plait.findings.figure import READINGS, Figure
 from plait.findings.trends import dips
 from plait.model import HybridConfig
-from plait.paper.fig12 import VARIED, VIEWS, WIDTH
+from plait.paper.fig12 import D_MODEL, HEADS_AND_STATES, VIEWS
 from plait.paper.grids import ATTENTION, HYBRID, OTHER, PROTOCOL, QUICK_LRS, RECALL_WINDOW, RECURRENT, SWEEP
 from plait.tasks import MultiKeyRecall
 from plait.training.run import Run
@@ -17,10 +17,10 @@ FIG16 = Figure(
         question="What do heads and states do to models of width 12 on multi-key recall?",
         base=Run(
             task=MultiKeyRecall(),
-            model=HybridConfig(pattern="SSM-TF", d_model=WIDTH, window=RECALL_WINDOW, init="paper"),
+            model=HybridConfig(pattern="SSM-TF", d_model=D_MODEL, window=RECALL_WINDOW, init="paper"),
             train=PROTOCOL,
         ),
-        vary=VARIED,
+        vary=HEADS_AND_STATES,
         sweep=SWEEP,
         quick=({"train.lr": QUICK_LRS, "train.seed": range(6)},),
         views=VIEWS,

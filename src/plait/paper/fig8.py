@@ -12,16 +12,16 @@ from plait.experiments.spec import Experiment
 from plait.experiments.view import View
 from plait.findings.claims import Claim
 from plait.findings.figure import Figure
-from plait.findings.leads import Pair, lead, leads, lost, what_changes_do
+from plait.findings.leads import ModelPair, lead, leads, lost, what_changes_do
+from plait.layers.rope import POSITIONS
 from plait.model import HybridConfig
 from plait.paper import wide_models as wide
 from plait.paper.wide_models import (
     LAYOUTS,
     LONG,
-    LONGEST,
-    POSITIONS,
     SMALL,
     WIDE,
+    WIDE_LONGEST,
     as_run,
     at,
     authors_mamba,
@@ -36,7 +36,7 @@ from plait.paper.wide_models import (
     with_positions,
 )
 
-LENGTHS = (*range(10, 200, 10), 400, 800, 1_600)
+FIG8_LENGTHS = (*range(10, 200, 10), 400, 800, 1_600)
 _PROPORTIONS = (0.2, 0.9)
 
 
@@ -84,10 +84,10 @@ def _repaired() -> tuple[HybridConfig, ...]:
     return (*equal_size(WIDE), *(hybrid(WIDE, p) for p in LAYOUTS[1:]))
 
 
-def _products() -> dict[str, Pair]:
+def _products() -> dict[str, ModelPair]:
     """Each model as run at the end of training and far from it, its products in 16 bits against those in 32."""
     return {
-        f"{model.pattern} at {length}": Pair(
+        f"{model.pattern} at {length}": ModelPair(
             first=at(model, separator=False, p_bit=0.2, length=length),
             second=at(model, separator=False, p_bit=0.2, length=length, products="float32"),
             lrs=(wide.BASE_LR,),
@@ -101,7 +101,7 @@ _RUN, _EQUAL = as_run(WIDE), equal_size(WIDE)
 _FULL = equal_size(WIDE, window=None)
 
 
-def _changes(p_bit: float) -> dict[str, Pair]:
+def _changes(p_bit: float) -> dict[str, ModelPair]:
     other = next(p for p in _PROPORTIONS if p != p_bit)
     return {
         "a separator": pair(*_RUN[:2], separator=True, p_bit=p_bit),
@@ -115,21 +115,21 @@ def _changes(p_bit: float) -> dict[str, Pair]:
     }
 
 
-def _positions() -> dict[str, Pair]:
+def _positions() -> dict[str, ModelPair]:
     return {
         f"{kind} at {length:,}": pair(*with_positions(kind), separator=True, free=True, length=length)
         for kind in POSITIONS
-        for length in (LONG, LONGEST)
+        for length in (LONG, WIDE_LONGEST)
     }
 
 
-def _layouts() -> dict[str, Pair]:
+def _layouts() -> dict[str, ModelPair]:
     return {
         f"{pattern} at {length:,}": pair(
             laid_out(pattern), _FULL[1], separator=True, free=True, length=length
         )
         for pattern in LAYOUTS
-        for length in (LONG, LONGEST)
+        for length in (LONG, WIDE_LONGEST)
     }
 
 
@@ -157,7 +157,7 @@ def _view(
         lines=lines,
         where={
             "task": (packed(0.2, separator=separator),),
-            "train.products": (wide.PRODUCTS[width],),
+            "train.products": (wide.WIDE_PRODUCTS[width],),
             "model.d_model": (width,),
             "test.p_bit": (0.2,),
             **{f"model.{name}": values for name, values in where.items()},
@@ -168,7 +168,7 @@ def _view(
 
 def _views() -> tuple[View, ...]:
     full = {"window": (None,), "what": "full window"}
-    both = (wide.HYBRID, wide.ATTENTION)
+    both = (wide.WIDE_HYBRID, wide.WIDE_ATTENTION)
     return (
         _view(WIDE, separator=False, lines=(*_SIZES, "model.window", "model.init")),
         _view(WIDE, separator=True, window=(wide.WINDOW,), what=f"window {wide.WINDOW}"),
@@ -190,11 +190,11 @@ FIG8 = Figure(
         name="fig8",
         question="Do hybrids of 100 M parameters keep more than others of what they learned, at longer lengths?",
         base=wide.BASE,
-        vary={wide.VARIED: _cells()},
+        vary={wide.WIDE_VARIED: _cells()},
         sweep={"train.lr": wide.LRS, "train.seed": range(5)},
         slices=(_slices(),),
         quick=({"model.d_model": (SMALL,), "train.lr": wide.SMALL_LRS, "train.seed": range(2)},),
-        evaluations=wide.tested_at(_PROPORTIONS, LENGTHS),
+        evaluations=wide.tested_at(_PROPORTIONS, FIG8_LENGTHS),
         views=_views(),
     ),
     says="Figure 8, about 100 M parameters: the hybrid is above the Transformer with rotary positions by 2 points "
@@ -225,10 +225,11 @@ FIG8 = Figure(
             judge=lead(pair(*_EQUAL[:2], separator=True, free=True), size=0.10),
         ),
         Claim(
-            statement=f"Repaired, full window, the hybrid is above a Transformer of its size at {LONGEST:,} tokens",
+            statement="Repaired, full window, the hybrid is above a Transformer of its size at "
+            f"{WIDE_LONGEST:,} tokens",
             paper=_BOTH,
             only=_WIDE,
-            judge=lead(pair(*_FULL[:2], separator=True, free=True, length=LONGEST), size=0.10),
+            judge=lead(pair(*_FULL[:2], separator=True, free=True, length=WIDE_LONGEST), size=0.10),
         ),
         Claim(
             statement="Repaired, an SSM of 12 layers falls to the floor soon after the training lengths",

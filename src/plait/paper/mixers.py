@@ -19,7 +19,7 @@ from plait.paper.mixer_claims import above_both, keeps_over_lengths
 from plait.tasks import MQAR, DecodingRecall, MultiKeyRecall, SelectiveCopying, Task
 from plait.training.run import Evaluation, Run
 
-MIXERS = (
+STUDIED_MIXERS = (
     *("SSM", "Mamba2", "GDN", "KDA", "DeltaNet", "GLA", "Retention", "RWKV7", "MLSTM", "RGLRU"),
     "ShortConv",
 )
@@ -63,7 +63,7 @@ _SIZES: Mapping[str, tuple[Widths, Mapping[str, tuple[Widths, Widths]]]] = Mappi
 WITHIN = (0.07, 0.045, 0.03)
 """How far a pattern's parameters lie at most from the middle of all, by size: about 2,600, 6,200 and 12,800."""
 
-TASKS: tuple[tuple[Task, int, str], ...] = (
+STUDIED_TASKS: tuple[tuple[Task, int, str], ...] = (
     (MQAR(), RECALL_WINDOW, "many"),
     (MultiKeyRecall(), RECALL_WINDOW, "few"),
     (SelectiveCopying(), COPYING_WINDOW, "many"),
@@ -82,14 +82,14 @@ def _hybrid(mixer: str) -> str:
     return f"{mixer}-TF"
 
 
-PURE = tuple(f"{mixer}-{mixer}" for mixer in MIXERS)
-BEFORE, BEHIND = tuple(map(_hybrid, MIXERS)), tuple(f"TF-{mixer}" for mixer in MIXERS)
+PURE = tuple(f"{mixer}-{mixer}" for mixer in STUDIED_MIXERS)
+BEFORE, BEHIND = tuple(map(_hybrid, STUDIED_MIXERS)), tuple(f"TF-{mixer}" for mixer in STUDIED_MIXERS)
 
 
 def _models(patterns: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[tuple[Task, int, str, int], ...]:
     return tuple(
         (task, window, pattern, widths(pattern, vocabulary)[size])
-        for task, window, vocabulary in TASKS
+        for task, window, vocabulary in STUDIED_TASKS
         for pattern in patterns
         for size in sizes
     )
@@ -116,7 +116,7 @@ MIXERS_FIGURE = Figure(
             {
                 "task": (MQAR(),),
                 "model.pattern": (pattern,),
-                "model.d_model": (widths(pattern, TASKS[0][2])[1],),
+                "model.d_model": (widths(pattern, STUDIED_TASKS[0][2])[1],),
                 **_QUICK_SWEEP,
             }
             for pattern in (ATTENTION, *PURE, *BEFORE, *BEHIND)
@@ -136,8 +136,8 @@ MIXERS_FIGURE = Figure(
             ),
             judge=above_both(task, mixer, widths=lambda pattern, of=vocabulary: widths(pattern, of)),
         )
-        for task, _, vocabulary in TASKS
-        for mixer in MIXERS
+        for task, _, vocabulary in STUDIED_TASKS
+        for mixer in STUDIED_MIXERS
     ),
     readings=(AS_TRAINED,),
 )
@@ -153,7 +153,7 @@ MIXERS_LENGTH = Figure(
             {
                 "task": (MQAR(),),
                 "model.pattern": (pattern,),
-                "model.d_model": (widths(pattern, TASKS[0][2])[1],),
+                "model.d_model": (widths(pattern, STUDIED_TASKS[0][2])[1],),
                 **_QUICK_SWEEP,
             }
             for pattern in (ATTENTION, *BEFORE)
@@ -167,9 +167,9 @@ MIXERS_LENGTH = Figure(
         Claim(
             statement=f"{_hybrid(mixer)} keeps at 12,800 tokens what it learned at 100",
             only=(f"model.pattern={_hybrid(mixer)}",),
-            judge=keeps_over_lengths([task for task, *_ in TASKS], _hybrid(mixer)),
+            judge=keeps_over_lengths([task for task, *_ in STUDIED_TASKS], _hybrid(mixer)),
         )
-        for mixer in MIXERS
+        for mixer in STUDIED_MIXERS
     ),
     readings=(AS_TRAINED,),
 )

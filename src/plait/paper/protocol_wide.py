@@ -7,7 +7,7 @@ from plait.paper import wide_models as wide
 from plait.paper.fig8 import FIG8
 from plait.paper.protocol_small import PROGRAM, Fact
 from plait.paper.tab1 import PROPORTIONS
-from plait.paper.wide_models import PROTOCOL, WIDE, as_run, packed
+from plait.paper.wide_models import WIDE, WIDE_PROTOCOL, as_run, packed
 
 _LOGS = "released program, and what it logged"
 
@@ -15,7 +15,7 @@ _LOGS = "released program, and what it logged"
 def _millions() -> list[float]:
     """Trainable parameters of hybrid, Transformer and Mamba."""
     sized = [replace(model, vocab_size=wide.BASE.task.vocab_size) for model in as_run(WIDE)]
-    return [count(model, PROTOCOL.seq_len).parameters / 1e6 for model in sized]
+    return [count(model, WIDE_PROTOCOL.seq_len).parameters / 1e6 for model in sized]
 
 
 def _task() -> str:
@@ -35,12 +35,14 @@ WIDE_FACTS = (
         program="2,000 steps of 8 rows of 200 tokens, 3e-4, the same optimiser and schedule",
         source=_LOGS,
         ours=lambda: (
-            f"{PROTOCOL.steps:,} of {PROTOCOL.batch} rows of {PROTOCOL.seq_len} tokens, {PROTOCOL.lr:g}, weight decay "
-            f"{PROTOCOL.weight_decay:g}, clipped at {PROTOCOL.clip:g}, {PROTOCOL.warmup} steps up"
+            f"{WIDE_PROTOCOL.steps:,} of {WIDE_PROTOCOL.batch} rows of {WIDE_PROTOCOL.seq_len} tokens, "
+            f"{WIDE_PROTOCOL.lr:g}, weight decay {WIDE_PROTOCOL.weight_decay:g}, clipped at {WIDE_PROTOCOL.clip:g}, "
+            f"{WIDE_PROTOCOL.warmup} steps up"
         ),
         agrees=lambda: (
-            (PROTOCOL.steps, PROTOCOL.batch, PROTOCOL.seq_len, PROTOCOL.lr) == (2_000, 8, 200, 3e-4)
-            and (PROTOCOL.weight_decay, PROTOCOL.clip, PROTOCOL.warmup) == (0.1, 1.0, 100)
+            (WIDE_PROTOCOL.steps, WIDE_PROTOCOL.batch, WIDE_PROTOCOL.seq_len, WIDE_PROTOCOL.lr)
+            == (2_000, 8, 200, 3e-4)
+            and (WIDE_PROTOCOL.weight_decay, WIDE_PROTOCOL.clip, WIDE_PROTOCOL.warmup) == (0.1, 1.0, 100)
         ),
     ),
     Fact(
@@ -93,8 +95,8 @@ WIDE_FACTS = (
         "right",
         source=PROGRAM,
         ours=lambda: (
-            f"{_tests()[0]}, {_tests()[1]}, .. {_tests()[-1]} tokens, {wide.TESTED_TOKENS:,} tokens a length; pooled, "
-            "and the program's mean beside it"
+            f"{_tests()[0]}, {_tests()[1]}, .. {_tests()[-1]} tokens, {wide.WIDE_TESTED_TOKENS:,} tokens a length; "
+            "pooled, and the program's mean beside it"
         ),
         agrees=lambda: False,
         note='pooled tokens are judged; "scored as run" names the other',
@@ -113,7 +115,7 @@ WIDE_FACTS = (
         what="Figure 8 and Table 1: numbers",
         program="float32",
         source=PROGRAM,
-        ours=lambda: f"products in {PROTOCOL.products}, the rest in float32",
+        ours=lambda: f"products in {WIDE_PROTOCOL.products}, the rest in float32",
         agrees=lambda: False,
         note="compared with float32 on the page of Figure 8",
     ),

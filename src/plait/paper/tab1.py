@@ -101,7 +101,7 @@ TAB1 = Figure(
         name="tab1",
         question="Do hybrids of 100 M parameters recall better at bit proportions that they were not trained at?",
         base=wide.BASE,
-        vary={wide.VARIED: _cells()},
+        vary={wide.WIDE_VARIED: _cells()},
         sweep={"train.lr": wide.LRS, "train.seed": range(5)},
         slices=(
             (
@@ -116,7 +116,9 @@ TAB1 = Figure(
             {
                 "task": tuple(packed(p, separator=s) for p in SMALL_PROPORTIONS for s in (False, True)),
                 "model.d_model": (SMALL,),
-                "model.pattern": tuple(wide.SHORT[p] for p in (wide.HYBRID, wide.ATTENTION, wide.RECURRENT)),
+                "model.pattern": tuple(
+                    wide.SHORT[p] for p in (wide.WIDE_HYBRID, wide.WIDE_ATTENTION, wide.WIDE_RECURRENT)
+                ),
                 "train.lr": wide.SMALL_LRS,
                 "train.seed": range(2),
             },

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from plait.findings.leads import Pair, Score
+from plait.findings.leads import ModelPair, Score
 from plait.model import HybridConfig
 from plait.random import Stream
 from plait.tasks import DecodingRecall, Task
@@ -73,31 +73,31 @@ WINDOW = 20
 N_BITS = 4
 """The released program floors 26 words to 16."""
 
-HYBRID, ATTENTION, DEEP, RECURRENT = "(SSM-TF)*6", "TF*12", "SSM*32", "SSM*12"
-SHORT = {HYBRID: "SSM-TF", ATTENTION: "TF-TF", DEEP: "SSM*4", RECURRENT: "SSM-SSM"}
+WIDE_HYBRID, WIDE_ATTENTION, DEEP, WIDE_RECURRENT = "(SSM-TF)*6", "TF*12", "SSM*32", "SSM*12"
+SHORT = {WIDE_HYBRID: "SSM-TF", WIDE_ATTENTION: "TF-TF", DEEP: "SSM*4", WIDE_RECURRENT: "SSM-SSM"}
 """What stands for them at the small width."""
 
 LATE, SINGLE, TURNED = "SSM*10-TF*2", "SSM*5-TF-SSM*6", "(TF-SSM)*6"
 
 EQUAL_MLP = {WIDE: 1_600, SMALL: 76}
-EQUAL_INNER = {RECURRENT: {WIDE: 2_304, SMALL: 60}, LATE: {WIDE: 2_240}, SINGLE: {WIDE: 2_304}}
+EQUAL_INNER = {WIDE_RECURRENT: {WIDE: 2_304, SMALL: 60}, LATE: {WIDE: 2_240}, SINGLE: {WIDE: 2_304}}
 """MLP units and SSM channels with which other models have the hybrid's parameters, within 1%."""
 
 BASE_LR = 3e-4
 LRS = (1e-4, BASE_LR, 1e-3, 3e-3)
 SMALL_LRS = LRS[2:]
-PRODUCTS = {WIDE: "bfloat16", SMALL: "float32"}
-PROTOCOL = Train(steps=2_000, batch=8, seq_len=200, lr=BASE_LR, products=PRODUCTS[WIDE])
+WIDE_PRODUCTS = {WIDE: "bfloat16", SMALL: "float32"}
+WIDE_PROTOCOL = Train(steps=2_000, batch=8, seq_len=200, lr=BASE_LR, products=WIDE_PRODUCTS[WIDE])
 
 TRAINING_LENGTHS = (10, 50)
-TESTED_TOKENS = 12_800
+WIDE_TESTED_TOKENS = 12_800
 """Of each member at each length."""
 
 _FIELDS = (
     *("pattern", "d_model", "n_heads", "d_mlp", "d_inner", "window", "positions", "init"),
     *("dropout", "dropout_at"),
 )
-VARIED = ("task", "train.products", *(f"model.{name}" for name in _FIELDS))
+WIDE_VARIED = ("task", "train.products", *(f"model.{name}" for name in _FIELDS))
 
 
 def packed(p_bit: float, *, separator: bool) -> Packed:
@@ -107,11 +107,11 @@ def packed(p_bit: float, *, separator: bool) -> Packed:
 
 
 def cell(task: Packed, model: HybridConfig, products: str | None = None) -> tuple[Any, ...]:
-    """A value of `VARIED`; products as models of its width have them where none are given."""
-    return (task, products or PRODUCTS[model.d_model], *attrgetter(*_FIELDS)(model))
+    """A value of `WIDE_VARIED`; products as models of its width have them where none are given."""
+    return (task, products or WIDE_PRODUCTS[model.d_model], *attrgetter(*_FIELDS)(model))
 
 
-def hybrid(width: int, pattern: str = HYBRID, **more: Any) -> HybridConfig:
+def hybrid(width: int, pattern: str = WIDE_HYBRID, **more: Any) -> HybridConfig:
     """Every linear map from normal(0, 0.02), Mamba's steps overwritten, dropout on the embedding, as released."""
     inner = EQUAL_INNER.get(pattern, {}).get(width, 2 * width)
     released = {"init": "released", "dropout": 0.1, "dropout_at": "embedding"}
@@ -120,13 +120,13 @@ def hybrid(width: int, pattern: str = HYBRID, **more: Any) -> HybridConfig:
 
 def transformer(width: int, *, equal: bool = False, **more: Any) -> HybridConfig:
     """MLP of 4 d_model, or one with which it has the hybrid's parameters; no dropout."""
-    return _model(width, ATTENTION, **{"d_mlp": EQUAL_MLP[width] if equal else 4 * width, **more})
+    return _model(width, WIDE_ATTENTION, **{"d_mlp": EQUAL_MLP[width] if equal else 4 * width, **more})
 
 
 def mamba(width: int, *, equal: bool = False) -> HybridConfig:
     """32 layers that begin as transformers' Mamba, or 12 with the hybrid's parameters that begin as its authors'."""
     if equal:
-        return _model(width, RECURRENT, init="mamba", d_inner=EQUAL_INNER[RECURRENT][width])
+        return _model(width, WIDE_RECURRENT, init="mamba", d_inner=EQUAL_INNER[WIDE_RECURRENT][width])
     return _model(width, DEEP, init="transformers")
 
 
@@ -151,7 +151,7 @@ def _model(width: int, pattern: str, **more: Any) -> HybridConfig:
     return HybridConfig(pattern=pattern, d_model=width, n_heads=_HEADS[width], **given)
 
 
-BASE = Run(task=packed(0.2, separator=False), model=hybrid(WIDE), train=PROTOCOL)
+BASE = Run(task=packed(0.2, separator=False), model=hybrid(WIDE), train=WIDE_PROTOCOL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,25 +167,24 @@ class OneExample(Evaluation):
 
 
 def tested_at(p_bits: Iterable[float], lengths: Iterable[int]) -> tuple[Evaluation, ...]:
-    """One example a row, at each bit proportion and length (tokens), `TESTED_TOKENS` tokens for each."""
+    """One example a row, at each bit proportion and length (tokens), `WIDE_TESTED_TOKENS` tokens for each."""
     lengths = tuple(lengths)
     return tuple(
         OneExample(
             task=DecodingRecall(n_bits=N_BITS, p_bit=p_bit),
             seq_len=length,
-            sequences=TESTED_TOKENS // length,
+            sequences=WIDE_TESTED_TOKENS // length,
         )
         for p_bit in p_bits
         for length in lengths
     )
 
 
-LONG, LONGEST = 190, 1_600
+LONG, WIDE_LONGEST = 190, 1_600
 MIDDLE = 100
 """The mean of the lengths 10, 20, .. 190."""
 
-POSITIONS = ("rope", "none", "alibi", "hard-alibi")
-LAYOUTS = (HYBRID, TURNED, LATE, SINGLE)
+LAYOUTS = (WIDE_HYBRID, TURNED, LATE, SINGLE)
 
 
 def fields_of(model: HybridConfig, *names: str) -> dict[str, Any]:
@@ -200,7 +199,7 @@ def at(
     p_bit: float,
     tested: float | None = None,
     length: int = LONG,
-    products: str = PRODUCTS[WIDE],
+    products: str = WIDE_PRODUCTS[WIDE],
 ) -> dict[str, Any]:
     """Where a model that was trained on packed rows is measured: in the form of rows that it was trained on."""
     return {
@@ -225,11 +224,11 @@ def pair(
     free: bool = False,
     score: Score = "pooled",
     **more: Any,
-) -> Pair:
+) -> ModelPair:
     """Two models trained alike, at the released rate unless `free`."""
     given = {"separator": separator, "p_bit": 0.2, **more}
     lrs = () if free else (BASE_LR,)
-    return Pair(first=at(first, **given), second=at(second, **given), lrs=lrs, score=score)
+    return ModelPair(first=at(first, **given), second=at(second, **given), lrs=lrs, score=score)
 
 
 def with_positions(kind: str) -> tuple[HybridConfig, ...]:

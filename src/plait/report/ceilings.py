@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from plait.advisor.capacities import ALPHA, ProvedBits, proved_by
+from plait.advisor.capacities import CAPACITY_ALPHA, ProvedBits, proved_by
 from plait.checks import counted
 from plait.experiments import Experiment, cell_label, cells, evaluated_cells, summarise
 from plait.findings.words import decimals
@@ -84,7 +84,7 @@ def ceiling_blocks(
         rows=tuple(_row(one) for one in learned),
         notes=(
             "accuracy: the mean over seeds; no models that carry fewer bits from token to token reach it, less what "
-            f"sampling may be off by, at confidence {1 - ALPHA:g}; 0: the bound says nothing there",
+            f"sampling may be off by, at confidence {1 - CAPACITY_ALPHA:g}; 0: the bound says nothing there",
         ),
     )
     picture = Picture(

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 from plait.findings.evidence import Evidence
 from plait.findings.judges import difference_text
-from plait.findings.leads import Pair
+from plait.findings.leads import ModelPair
 from plait.findings.words import decimals, signed
 from plait.model import HybridConfig
-from plait.paper.fig8 import LENGTHS
+from plait.paper.fig8 import FIG8_LENGTHS
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import (
     LONG,
-    LONGEST,
     MIDDLE,
     WIDE,
+    WIDE_LONGEST,
     as_run,
     at,
     authors_mamba,
@@ -40,8 +40,8 @@ from plait.report.wide_measured import (
 LOGGED = {"hybrid": "0.711 to 0.733", "Transformer": "0.606 to 0.647", "Mamba": "about 0.2"}
 """Means over the lengths 10, 20, .. 190 that the released program logged."""
 
-SHORT_LENGTHS = tuple(length for length in LENGTHS if length <= LONG)
-SHOWN = (10, MIDDLE, LONG, LONGEST)
+SHORT_LENGTHS = tuple(length for length in FIG8_LENGTHS if length <= LONG)
+SHOWN = (10, MIDDLE, LONG, WIDE_LONGEST)
 
 _RUN, _EQUAL = as_run(WIDE), equal_size(WIDE)
 _FULL, _FULL_EQUAL = (
@@ -74,14 +74,18 @@ def _headline(found: Evidence, proportions: Evidence) -> str:
     wide = {
         name: lead
         for name, other in (("Transformer", _FULL_EQUAL[1]), ("SSM", _EQUAL[2]))
-        if (lead := lead_of(found, pair(_FULL_EQUAL[0], other, separator=True, free=True, length=LONGEST)))
+        if (
+            lead := lead_of(
+                found, pair(_FULL_EQUAL[0], other, separator=True, free=True, length=WIDE_LONGEST)
+            )
+        )
     }
     chosen = mended is not None and mended.rates > 1
     alone = (
         " (the rate not chosen there)" if chosen and any(lead.rates == 1 for lead in wide.values()) else ""
     )
     told = " and ".join(f"{lead.text} over that {name}" for name, lead in wide.items())
-    far = f"; with a full window {told} at {LONGEST:,}{alone}" if wide else ""
+    far = f"; with a full window {told} at {WIDE_LONGEST:,}{alone}" if wide else ""
     table = shown_reading(proportions) or "what Table 1 shows is not trained yet"
     return f"**{_longer(run, mended, over_ssm)}{far}. {_elsewhere(proportions)}. {_right(run, mended)}; {table}.**"
 
@@ -204,7 +208,7 @@ def _sentences(found: Evidence) -> list[str]:
         f"Mean over the {len(SHORT_LENGTHS)} lengths as run and scored as run, by seed: {'; '.join(logged)}."
         if logged
         else "",
-        _told_lead(found, LONGEST, "32 times the longest example of training"),
+        _told_lead(found, WIDE_LONGEST, "32 times the longest example of training"),
         _recurrent(found),
         _products(found),
     ]
@@ -226,7 +230,7 @@ def _told_lead(found: Evidence, length: int, what: str) -> str:
 def _recurrent(found: Evidence) -> str:
     """The pure SSMs, which the paper has at the floor."""
     run, begun = (
-        [summary_of(found, model, separator=False, length=length) for length in (LONG, LONGEST)]
+        [summary_of(found, model, separator=False, length=length) for length in (LONG, WIDE_LONGEST)]
         for model in (_RUN[2], authors_mamba(WIDE))
     )
     over = lead_of(found, pair(_EQUAL[2], _EQUAL[1], separator=True, free=True))
@@ -234,7 +238,7 @@ def _recurrent(found: Evidence) -> str:
     if run[0] is not None and run[1] is not None:
         words.append(
             f"The Mamba of 32 layers as run, begun as that of transformers, has {told(run[0])} at {LONG} tokens and "
-            f"{told(run[1])} at {LONGEST:,}, where the program logged {LOGGED['Mamba']} as its mean"
+            f"{told(run[1])} at {WIDE_LONGEST:,}, where the program logged {LOGGED['Mamba']} as its mean"
         )
     if begun[0] is not None and begun[1] is not None:
         lower = run[0] is not None and run[0].accuracies.max() < begun[0].accuracies.min()
@@ -249,7 +253,7 @@ def _recurrent(found: Evidence) -> str:
 
 def _products(found: Evidence) -> str:
     kinds = {
-        name: Pair(
+        name: ModelPair(
             first=at(model, separator=False, p_bit=0.2, length=LONG),
             second=at(model, separator=False, p_bit=0.2, length=LONG, products="float32"),
         )

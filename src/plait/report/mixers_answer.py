@@ -11,7 +11,7 @@ from plait.findings.words import above_zero, bracketed, signed
 from plait.memory import count
 from plait.paper.grids import ATTENTION, LR_GRID
 from plait.paper.mixer_claims import ENOUGH, by_size, chance_of_both
-from plait.paper.mixers import MIXERS, MIXERS_FIGURE, TASKS, widths
+from plait.paper.mixers import MIXERS_FIGURE, STUDIED_MIXERS, STUDIED_TASKS, widths
 from plait.report.document import Block, Column, Entry, Lines, Table
 from plait.tasks import Task, task_name
 
@@ -67,7 +67,7 @@ Outcomes = dict[str, dict[str, Outcome]]
 
 
 def _outcomes(found: Evidence) -> Outcomes:
-    asked = itertools.product((task_name(task) for task, *_ in TASKS), MIXERS)
+    asked = itertools.product((task_name(task) for task, *_ in STUDIED_TASKS), STUDIED_MIXERS)
     outcomes: Outcomes = {}
     for (task, mixer), claim in zip(asked, MIXERS_FIGURE.claims, strict=True):
         finding = judged(claim, found)
@@ -114,7 +114,7 @@ class _Pair:
 
 
 def _pairs(found: Evidence) -> Iterable[_Pair]:
-    for (task, _, vocabulary), mixer in itertools.product(TASKS, DELTA):
+    for (task, _, vocabulary), mixer in itertools.product(STUDIED_TASKS, DELTA):
         if task_name(task) not in RECALLS:
             continue
         alone, before = (
@@ -137,7 +137,7 @@ def _pairs(found: Evidence) -> Iterable[_Pair]:
 def _need(found: Evidence, pairs: Sequence[_Pair]) -> str:
     """Task by task, at the largest size that is trained: what is found alone, and what attention adds to it."""
     parts: list[str] = []
-    for task, *_ in TASKS:
+    for task, *_ in STUDIED_TASKS:
         own = [pair for pair in pairs if pair.task == task]
         if not own:
             continue
@@ -173,7 +173,7 @@ def _unless_sure(summary: Summary) -> str:
 
 def _together(found: Evidence, outcomes: Outcomes) -> str:
     """Which of the claims that hold by themselves stay where all claims are judged at once."""
-    vocabularies = {task_name(task): (task, vocabulary) for task, _, vocabulary in TASKS}
+    vocabularies = {task_name(task): (task, vocabulary) for task, _, vocabulary in STUDIED_TASKS}
     chances: dict[str, float] = {}
     yes: list[str] = []
     for name, of_mixers in outcomes.items():
@@ -233,9 +233,9 @@ def _by_task(found: Evidence, outcomes: Outcomes) -> Table:
     columns = [Column(name="mixer", title="X-TF above X-X and TF-TF", numeric=False)]
     columns += [Column(name=task.replace("-", "_"), title=_WORDS[task], numeric=False) for task in outcomes]
     rows: list[tuple[Entry, ...]] = []
-    for mixer in MIXERS:
+    for mixer in STUDIED_MIXERS:
         entries = [Entry(text=mixer, value=mixer)]
-        for task, _, vocabulary in TASKS:
+        for task, _, vocabulary in STUDIED_TASKS:
             outcome = outcomes[task_name(task)][mixer]
             patterns = (f"{mixer}-TF", f"{mixer}-{mixer}", ATTENTION)
             trained = [set(by_size(found, task, p, widths(p, vocabulary))) for p in patterns]

@@ -67,7 +67,7 @@ class FolderResults:
         return self.known[name]
 
 
-NOTHING = "*not run yet*"
+NOT_RUN_YET = "*not run yet*"
 
 IMAGES = "images"
 
@@ -149,7 +149,7 @@ def _block(match: re.Match[str], page: MarkedPage) -> str:
         return f"{begin}\n\n{_table_text(page, words)}\n\n{end}"
     page.pictures.update({block.name: block for block in blocks if isinstance(block, Picture)})
     shown = [markdown_text(block, images=page.images) for block in blocks]
-    return "\n\n".join((begin, *(shown or [NOTHING]), end))
+    return "\n\n".join((begin, *(shown or [NOT_RUN_YET]), end))
 
 
 def _summary(page: MarkedPage, part: str) -> tuple[Block, ...]:
@@ -226,7 +226,7 @@ def _ceilings(page: MarkedPage, name: str) -> tuple[Block, ...]:
 def _table_text(page: MarkedPage, words: Sequence[str]) -> str:
     kind = words[1] if len(words) > 1 else ""
     table = _table(page, words)
-    return NOTHING if table is None else markdown_table(table, brief=kind != "all")
+    return NOT_RUN_YET if table is None else markdown_table(table, brief=kind != "all")
 
 
 def _table(page: MarkedPage, words: Sequence[str]) -> Table | None:
@@ -249,15 +249,15 @@ def _value(page: MarkedPage, words: Sequence[str]) -> str:
     *kind, column, row = words
     table = _table(page, kind)
     if table is None:
-        return NOTHING
+        return NOT_RUN_YET
     names = [known.name for known in table.columns]
     if column not in names and kind[1] in OPEN_TABLES:
-        return NOTHING
+        return NOT_RUN_YET
     if column not in names:
         raise ValueError(unknown(f"column of the table {' '.join(kind[1:])}", column, names))
     labels = [entries[0].text for entries in table.rows]
     if row not in labels:
-        return NOTHING
+        return NOT_RUN_YET
     return inert(table.rows[labels.index(row)][names.index(column)].text)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from plait.checks import counted
 from plait.report.inside import Inside, LayerStage, Read
-from plait.report.svg_file import drawn
+from plait.report.svg_file import drawn_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def pass_diagram(seen: Inside, *, marks: Sequence[str] = ()) -> "Figure":
     from matplotlib.figure import Figure
 
     n, heights = len(seen.tokens), _heights(seen)
-    longest = max((len(drawn(read.label)) for read in seen.signals), default=0)
+    longest = max((len(drawn_text(read.label)) for read in seen.signals), default=0)
     left = max(3.4, 0.185 * longest + 1.2)
     figure = Figure(
         figsize=(max(6.0, 0.45 * (n + left)), 0.62 * (heights["answer"] + 2.2)), layout="constrained"
@@ -104,7 +104,7 @@ def _heights(seen: Inside) -> dict[str, float]:
 
 def _draw_signal(axes: "Axes", read: Read, height: float) -> None:
     """What is held at each position, faint where it is as before."""
-    axes.text(-0.8, -height, drawn(read.label), ha="right", va="center", fontsize=TEXT)
+    axes.text(-0.8, -height, drawn_text(read.label), ha="right", va="center", fontsize=TEXT)
     previous: str | None = None
     for place, value in enumerate(read.values):
         if value is not None:
@@ -139,7 +139,7 @@ def _draw_look(axes: "Axes", seen: Inside, number: int, heights: dict[str, float
 
 def _box(axes: "Axes", x: float, row: float, text: str, colour: str, *, faint: bool = False) -> None:
     axes.text(
-        x, -row, drawn(text), ha="center", va="center", fontsize=TEXT, color="#999999" if faint else "#000000",
+        x, -row, drawn_text(text), ha="center", va="center", fontsize=TEXT, color="#999999" if faint else "#000000",
         bbox={"boxstyle": "round,pad=0.25", "facecolor": colour, "edgecolor": "#dddddd" if faint else "#999999"},
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from plait.advisor.sheets import (
 from plait.advisor.sizing import Curve, Sized
 from plait.checks import counted
 from plait.report.document import Column, Entry, Lines, Picture, Report, Section, Table
-from plait.report.svg_file import drawn
+from plait.report.svg_file import drawn_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def sizes_plot(curves: Sequence[Curve]) -> "Figure":
         points = [(x, y / GIB) for x, y in curve.points if y]
         xs, ys = zip(*points, strict=True) if points else ((), ())
         line = "--" if curve.compared else "-"
-        axes.plot(xs, ys, line, color=color, label=drawn(curve.name))
+        axes.plot(xs, ys, line, color=color, label=drawn_text(curve.name))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     axes.set(xlabel="length (tokens)", ylabel="state and cache (GiB)")

@@ -115,10 +115,10 @@ def _join(element: ElementTree.Element, *, lines: set[str]) -> None:
 
 def _ticks(root: ElementTree.Element, ids: Mapping[str, str]) -> None:
     """The ticks of an axis, each a straight mark in a group of its own, as one path."""
-    drawn = {child.get("id"): child for defs in root.iter(f"{{{_SVG}}}defs") for child in defs}
+    drawn_text = {child.get("id"): child for defs in root.iter(f"{{{_SVG}}}defs") for child in defs}
     straight = {
         name: match[1].lower()
-        for name, child in drawn.items()
+        for name, child in drawn_text.items()
         if (match := re.fullmatch(r"M0 0([VH]-?[\d.]+)", child.get("d", "")))
     }
     for parent in list(root.iter()):
@@ -176,7 +176,7 @@ _FLAT = r"(?:(?!</?g\b).)*"
 LONGEST_DRAWN = 60
 
 
-def drawn(text: str) -> str:
+def drawn_text(text: str) -> str:
     """A text that was read, as matplotlib draws it letter for letter: no formula, no control character, cut."""
     return in_line(text, most=LONGEST_DRAWN).replace("$", r"\$")
 

@@ -8,7 +8,7 @@ from plait.findings.claims import Claim, Finding, Outcome, judged, outcome_text
 from plait.findings.figure import Reading, StoredFigure
 from plait.report.document import Block, Column, Entry, Lines, Picture, Table
 
-MOST_LETTERS = 160
+MOST_CELL_LETTERS = 160
 """Of a cell."""
 
 MOST_QUESTIONS = 4
@@ -157,9 +157,9 @@ def _own_answer(by_reading: Mapping[str, Finding | None], titles: Mapping[str, s
 
 def _cut(text: str) -> str:
     """As much as a cell holds, whole words."""
-    if len(text) <= MOST_LETTERS:
+    if len(text) <= MOST_CELL_LETTERS:
         return text
-    return f"{text[: MOST_LETTERS - 3].rsplit(' ', maxsplit=1)[0]} .."
+    return f"{text[: MOST_CELL_LETTERS - 3].rsplit(' ', maxsplit=1)[0]} .."
 
 
 def _claims(

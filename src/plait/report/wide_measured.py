@@ -10,16 +10,16 @@ from plait.experiments import Cell, Summary, paired_difference
 from plait.experiments.statistics import Difference
 from plait.findings.evidence import Evidence
 from plait.findings.judges import difference_text, means_text
-from plait.findings.leads import Pair, Score
+from plait.findings.leads import ModelPair, Score
 from plait.findings.words import above_zero, bracketed, decimals
+from plait.layers.rope import POSITIONS
 from plait.model import HybridConfig
 from plait.paper import wide_models as wide
 from plait.paper.wide_models import (
     LAYOUTS,
     LONG,
-    LONGEST,
-    POSITIONS,
     WIDE,
+    WIDE_LONGEST,
     at,
     authors_mamba,
     equal_size,
@@ -58,7 +58,7 @@ class Lead:
         return int(above_zero(low)) - int(above_zero(-high))
 
 
-def lead_of(found: Evidence, pair: Pair) -> Lead | None:
+def lead_of(found: Evidence, pair: ModelPair) -> Lead | None:
     """None where one of the two is not measured, or they share no seed."""
     cells = pair.cells(found)
     if cells is None:
@@ -72,7 +72,7 @@ def cell_of_model(
 ) -> Cell | None:
     """The model where `where` says, as `wide_models.at` has it; None where it is not measured."""
     one = at(model, separator=separator, **{"p_bit": 0.2, **where})
-    cells = Pair(first=one, second=one, lrs=rates_of(separator=separator), score=score).cells(found)
+    cells = ModelPair(first=one, second=one, lrs=rates_of(separator=separator), score=score).cells(found)
     return None if cells is None else cells[0]
 
 
@@ -134,10 +134,10 @@ def named(model: HybridConfig, summary: Summary) -> str:
 
 
 NAMES: Mapping[str, str] = {
-    wide.HYBRID: "hybrid",
-    wide.ATTENTION: "Transformer",
+    wide.WIDE_HYBRID: "hybrid",
+    wide.WIDE_ATTENTION: "Transformer",
     wide.DEEP: "Mamba of 32 layers",
-    wide.RECURRENT: "SSM of 12 layers",
+    wide.WIDE_RECURRENT: "SSM of 12 layers",
 }
 
 
@@ -157,13 +157,13 @@ def positions_part(found: Evidence) -> tuple[Block, ...]:
         there = [
             summary_of(found, model, separator=True, length=length)
             for model in models
-            for length in (LONG, LONGEST)
+            for length in (LONG, WIDE_LONGEST)
         ]
         if all(one is None for one in there):
             continue
         leads = [
             lead_of(found, pair(*models, separator=True, free=True, length=length))
-            for length in (LONG, LONGEST)
+            for length in (LONG, WIDE_LONGEST)
         ]
         for means, far in zip(kept, there[1::2], strict=True):
             means.update({} if far is None else {kind: far.mean})
@@ -182,7 +182,9 @@ def positions_part(found: Evidence) -> tuple[Block, ...]:
         for name, means in zip(("hybrid", "Transformer"), kept, strict=True)
         if len(means) > 1
     ]
-    said = f" At {LONGEST:,} tokens {' and '.join(best)} keep{'s' * (len(best) == 1)} most." if best else ""
+    said = (
+        f" At {WIDE_LONGEST:,} tokens {' and '.join(best)} keep{'s' * (len(best) == 1)} most." if best else ""
+    )
     return _part(what + said, _missing(POSITIONS, [row[0].text for row in rows]), _POSITIONS, rows)
 
 
@@ -196,12 +198,12 @@ def layouts_part(found: Evidence) -> tuple[Block, ...]:
         _RECURRENT.pattern: _RECURRENT,
     }
     for pattern, model in models.items():
-        there = [summary_of(found, model, separator=True, length=length) for length in (LONG, LONGEST)]
+        there = [summary_of(found, model, separator=True, length=length) for length in (LONG, WIDE_LONGEST)]
         if all(one is None for one in there):
             continue
         leads = [
             lead_of(found, pair(model, _FULL, separator=True, free=True, length=length))
-            for length in (LONG, LONGEST)
+            for length in (LONG, WIDE_LONGEST)
         ]
         for means, one in zip(kept, there, strict=True):
             means.update({} if one is None or pattern not in LAYOUTS else {pattern: one.mean})
@@ -211,7 +213,7 @@ def layouts_part(found: Evidence) -> tuple[Block, ...]:
     what = "**The hybrid's layout** (full window, separators, equal parameters, trained at 0.2)."
     best = [
         f"at {length:,} tokens {_most(means)} ({_listed(means)})"
-        for length, means in zip((LONG, LONGEST), kept, strict=True)
+        for length, means in zip((LONG, WIDE_LONGEST), kept, strict=True)
         if len(means) > 1
     ]
     said = f" The layout that keeps most: {' and '.join(best)}." if best else ""
@@ -225,14 +227,17 @@ _POSITIONS = (
     *(
         Column(name=f"{name.lower()}_{length}", title=f"{name}, {length:,}")
         for name in ("hybrid", "Transformer", "lead")
-        for length in (LONG, LONGEST)
+        for length in (LONG, WIDE_LONGEST)
     ),
     *_COUNTS,
 )
 _LAYOUTS = (
     Column(name="layout", title="layout", numeric=False),
-    *(Column(name=f"at_{length}", title=f"{length:,} tokens") for length in (LONG, LONGEST)),
-    *(Column(name=f"over_{length}", title=f"over the Transformer, {length:,}") for length in (LONG, LONGEST)),
+    *(Column(name=f"at_{length}", title=f"{length:,} tokens") for length in (LONG, WIDE_LONGEST)),
+    *(
+        Column(name=f"over_{length}", title=f"over the Transformer, {length:,}")
+        for length in (LONG, WIDE_LONGEST)
+    ),
     *_COUNTS,
 )
 

@@ -17,7 +17,7 @@ from plait.random import TEST, Stream
 from plait.tasks.base import Task, sample_labelled
 from plait.training.evaluate import CHUNK
 
-TOGETHER = 1024
+SEQUENCES_TOGETHER = 1024
 """Tokens of a sequence that go through compiled layers in one call."""
 
 _WIDE_FROM, _FEW = 128, 4
@@ -66,14 +66,14 @@ class StreamedAnswers:
 
     def _in_chunks(self, model: ChunkedModel, tokens: Tensor) -> Iterator[Tensor]:
         state = model.start(len(tokens))
-        for part in tokens.split(TOGETHER, dim=1):
+        for part in tokens.split(SEQUENCES_TOGETHER, dim=1):
             logits, state = model.advance(part, state)
             self._saw(tensor for held in state for tensor in held)
             yield logits.argmax(-1)
 
     def _in_parts(self, model: CompiledModel, tokens: Tensor) -> Iterator[Tensor]:
         batch, state = len(tokens), model.start(len(tokens))
-        for part in tokens.split(TOGETHER, dim=1):
+        for part in tokens.split(SEQUENCES_TOGETHER, dim=1):
             read = model.advance(part.contiguous(), state)
             state = read.state
             self._saw(tensor for held in state for tensor in held.parts)
@@ -152,7 +152,7 @@ def measure(
     for index, first in enumerate(range(0, sequences, CHUNK)):
         stream = Stream(seeds, index, TEST)
         tokens, targets = sample_labelled(task, stream, batch=min(CHUNK, sequences - first), seq_len=seq_len)
-        rows = max(1, _MOST_TOKENS // (min(seq_len, TOGETHER) if streamed else seq_len))
+        rows = max(1, _MOST_TOKENS // (min(seq_len, SEQUENCES_TOGETHER) if streamed else seq_len))
         for part in zip(*(tensor.split(rows, dim=1) for tensor in (tokens, *targets)), strict=True):
             if reader is not None:
                 correct += _streamed_correct(reader, part[0][0], part[1][0], part[2][0])

@@ -253,7 +253,7 @@ def _product_weights(model: HybridLM, layer: nn.Module) -> dict[str, str]:
         drawn = layer.weights()
         return {str(place): names[id(drawn[place])] for place in graphs.product_weights(layer.graph)}
     if type(layer) is MambaLayer:
-        return {field: names[id(getattr(layer.weights(), field))] for field in mamba.PRODUCTS}
+        return {field: names[id(getattr(layer.weights(), field))] for field in mamba.MAMBA_PRODUCTS}
     if type(layer) is TransformerLayer:
-        return {field: names[id(getattr(layer.weights(), field))] for field in neox.PRODUCTS}
+        return {field: names[id(getattr(layer.weights(), field))] for field in neox.NEOX_PRODUCTS}
     return {}

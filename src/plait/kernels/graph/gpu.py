@@ -74,7 +74,7 @@ class _OnGpu(GraphRun):
         return operations.Spread.apply(weight.flatten(1), self.axes)  # type: ignore[no-any-return]
 
     def constant(self, numbers: tuple[float, ...]) -> Tensor:
-        return states.constant(numbers, self.dtype, self.signals[0].device)
+        return states.constant_signal(numbers, self.dtype, self.signals[0].device)
 
     def result(self, place: int, node: Node) -> Tensor:
         if node.op == Op.PARAMETER:

@@ -115,9 +115,9 @@ def _attention(node: Node, inputs: Inputs, weights: list[Tensor], cache: Tensor)
     scores = queries @ _turned(keys, places, d_rotary, base).mT * d_head**-0.5
     distance = places[held:, None] - places
     seeing = tuple(min(r or held + time, window or held + time) for r in reaches)
-    reach = constant(seeing, torch.int64, q.device)
+    reach = constant_signal(seeing, torch.int64, q.device)
     seen = (distance >= 0) & (distance < reach[:, None, None])
-    slope = constant(tuple(slopes), q.dtype, q.device)[:, None, None]
+    slope = constant_signal(tuple(slopes), q.dtype, q.device)[:, None, None]
     scores = (scores - slope * distance).masked_fill(~seen, float("-inf"))
     found = (scores.softmax(-1) @ values).transpose(-3, -2).flatten(-2)
     kept = cache if not window else cache[..., max(0, held + time - (window - 1)) :, :]
@@ -125,7 +125,7 @@ def _attention(node: Node, inputs: Inputs, weights: list[Tensor], cache: Tensor)
 
 
 @functools.cache
-def constant(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+def constant_signal(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Held on the device: a step that a CUDA graph captures may copy nothing from the host."""
     return torch.tensor(numbers, dtype=dtype, device=device)
 

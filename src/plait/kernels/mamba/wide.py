@@ -26,7 +26,7 @@ from plait.kernels.common.plain import causal_convolution, linear, product, rms_
 from plait.kernels.mamba.reference import MambaWeights
 from plait.kernels.selective_scan.dispatch import Scan, scan_from, selective_scan
 
-PRODUCTS = ("in_proj", "x_proj", "dt_proj", "dt_bias", "out_proj")
+MAMBA_PRODUCTS = ("in_proj", "x_proj", "dt_proj", "dt_bias", "out_proj")
 """Weights that are used in products alone, and may come in their type."""
 
 

@@ -105,7 +105,7 @@ def neox_layer(
     normed = layer_norm(hidden, weights.norm1, weights.norm1_bias, eps=eps)
     query, key, value = by_head(normed, weights, heads.count).chunk(3, dim=-1)
     cos, sin = heads.cos.T, heads.sin.T
-    query, key = (rotate(part, cos, sin, heads.turned) for part in (query, key))
+    query, key = (rotate_by(part, cos, sin, heads.turned) for part in (query, key))
     if drops is not None:
         shares = dropout(attention_weights(query, key, window=heads.window, positions=heads.positions), drops)
         mixed = shares.to(value.dtype) @ value
@@ -139,8 +139,8 @@ def neox_step(
     held = seen.reshape(*seen.shape[:-1], heads.count, 2 * d_head).transpose(-3, -2)
     key, value = held[..., :d_head], held[..., d_head:]
     cos, sin = heads.cos.T, heads.sin.T
-    query = rotate(projected[..., :d_head], cos[-1:], sin[-1:], heads.turned)
-    key = rotate(key, cos, sin, heads.turned)
+    query = rotate_by(projected[..., :d_head], cos[-1:], sin[-1:], heads.turned)
+    key = rotate_by(key, cos, sin, heads.turned)
     mixed = attend(query, key, value, window=None, positions=heads.positions)
     if heads.window is not None and seen.shape[-2] >= heads.window:
         seen = torch.cat((cache[..., 1:, :], entry), dim=-2) if heads.window > 1 else cache
@@ -161,7 +161,7 @@ def by_head(
     return projected.unflatten(-1, (count, projected.shape[-1] // count)).transpose(-3, -2)
 
 
-def rotate(
+def rotate_by(
     vectors: Float[Tensor, "*batch time d_head"],
     cos: Float[Tensor, "time half"],
     sin: Float[Tensor, "time half"],

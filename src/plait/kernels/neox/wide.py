@@ -11,9 +11,9 @@ from torch import Tensor
 from plait.kernels.common.compiled import fused
 from plait.kernels.common.plain import layer_norm, product, wide
 from plait.kernels.dropout import Drops, dropout
-from plait.kernels.neox.reference import Heads, NeoXWeights, attention_weights, bias, rotate
+from plait.kernels.neox.reference import Heads, NeoXWeights, attention_weights, bias, rotate_by
 
-PRODUCTS = ("qkv", "qkv_bias", "dense", "dense_bias", "up", "up_bias", "down", "down_bias")
+NEOX_PRODUCTS = ("qkv", "qkv_bias", "dense", "dense_bias", "up", "up_bias", "down", "down_bias")
 """Weights that are used in products alone, and may come in their type."""
 
 _TOGETHER = 1024
@@ -53,7 +53,7 @@ def _layer(
     query, key, value = by_head.chunk(3, dim=-1)
     cos, sin = heads.cos.T, heads.sin.T
     query, key = (
-        rotate(part.to(hidden.dtype), cos, sin, heads.turned).to(value.dtype) for part in (query, key)
+        rotate_by(part.to(hidden.dtype), cos, sin, heads.turned).to(value.dtype) for part in (query, key)
     )
     if drops is None:
         mixed = fused_attention(query, key, value, heads=heads)

@@ -29,7 +29,7 @@ def named_only(label: str) -> Packing:
     return Packing(label=label, bits=None, notes=(NOT_COUNTED.format(label=label),))
 
 
-def positive(config: Config, *names: str) -> Number | None:
+def positive_number(config: Config, *names: str) -> Number | None:
     """The first of these fields that is a positive integer."""
     for name in names:
         value = config.get(name)
@@ -38,7 +38,7 @@ def positive(config: Config, *names: str) -> Number | None:
     return None
 
 
-def listed(config: Config, *names: str) -> list[object]:
+def module_list(config: Config, *names: str) -> list[object]:
     """All entries of these fields that are lists."""
     return [entry for name in names if isinstance(value := config.get(name), list) for entry in value]
 
@@ -75,14 +75,14 @@ def unclear(names: Names) -> tuple[str, ...]:
 
 def by_layer(config: Config, layers: Config, otherwise: Packing | None, data: Config) -> Packing:
     """ModelOpt's MIXED_PRECISION: a format for each module that is named; the rest as the method has it, if any."""
-    listed: dict[Number, list[object]] = {}
+    module_list: dict[Number, list[object]] = {}
     for name, how in layers.items():
         algorithm = how.get("quant_algo") if isinstance(how, dict) else None
         bits = bits_by_name(str(algorithm))
         if bits is None:
             return named_only(f"quant_algo {shown(algorithm)}")
-        listed.setdefault(bits, []).append(name)
-    formats = [(bits, Names(names, data.get("model_type"))) for bits, names in listed.items()]
+        module_list.setdefault(bits, []).append(name)
+    formats = [(bits, Names(names, data.get("model_type"))) for bits, names in module_list.items()]
 
     def chosen(block: Block, index: int) -> Number | None:
         found = next((bits for bits, names in formats if names.match(block.part, index)), None)
@@ -97,11 +97,13 @@ def by_layer(config: Config, layers: Config, otherwise: Packing | None, data: Co
 def compressed(config: Config, data: Config) -> Packing:
     """config_groups: formats and the modules that they are for."""
     groups = config.get("config_groups")
-    spared = listed(config, "ignore", "exclude_modules", "exclude")
+    spared = module_list(config, "ignore", "exclude_modules", "exclude")
     label = str(config.get("format") or config.get("quant_algo") or config.get("quant_method"))
     if not isinstance(groups, dict) or not groups:
         return _algorithm(label, spared, data)
-    read = [(bits, listed(group, "targets")) for group in groups.values() if (bits := _group_bits(group))]
+    read = [
+        (bits, module_list(group, "targets")) for group in groups.values() if (bits := _group_bits(group))
+    ]
     if len(read) != len(groups):
         return named_only(label)
     everywhere = [bits for bits, targets in read if "Linear" in targets or not targets]
@@ -129,7 +131,7 @@ def _group_bits(group: object) -> Number | None:
     weights = group.get("weights") if isinstance(group, dict) else None
     if not isinstance(weights, dict):
         return None
-    bits, size = positive(weights, "num_bits"), positive(weights, "group_size")
+    bits, size = positive_number(weights, "num_bits"), positive_number(weights, "group_size")
     if bits is None:
         return None
     if weights.get("type") == "float" and size is not None:

@@ -20,9 +20,9 @@ from plait.memory.huggingface.packed_modules import (
     compressed,
     grouped,
     linear_maps,
-    listed,
+    module_list,
     named_only,
-    positive,
+    positive_number,
     unclear,
 )
 
@@ -61,7 +61,7 @@ def _with_cache(config: Config, packing: Packing) -> Packing:
     scheme, algorithm = config.get("kv_cache_scheme"), config.get("kv_cache_quant_algo")
     bits: Number | None = None
     if isinstance(scheme, dict):
-        bits = positive(scheme, "num_bits")
+        bits = positive_number(scheme, "num_bits")
     elif isinstance(scheme, str) or isinstance(algorithm, str):
         text = str(scheme or algorithm).lower()
         bits = 4 if "4" in text.replace("e4m3", "") else 8
@@ -80,7 +80,7 @@ def _fp8(config: Config, data: Config) -> Packing:
         for n in size:
             block *= int(n)
     bits = 8 + (Fraction(32, block) if block > 1 else 0)
-    spared = listed(config, "modules_to_not_convert", "ignored_layers")
+    spared = module_list(config, "modules_to_not_convert", "ignored_layers")
     expert_dtype = config.get("expert_dtype") or data.get("expert_dtype")
     if str(expert_dtype).lower() not in ("fp4", "mxfp4"):
         return linear_maps("fp8", bits, spared, data)
@@ -96,23 +96,23 @@ def _fp8(config: Config, data: Config) -> Packing:
 
 def _mxfp4(config: Config, data: Config) -> Packing:
     """Only experts are packed."""
-    spared = listed(config, "modules_to_not_convert")
+    spared = module_list(config, "modules_to_not_convert")
     return linear_maps("mxfp4", bits_of("mxfp4"), spared, data, parts=lambda block: block.part == "experts")
 
 
 def _gptq(config: Config, data: Config) -> Packing:
-    bits = positive(config, "bits", "w_bit")
+    bits = positive_number(config, "bits", "w_bit")
     if bits is None:
         return named_only(str(config.get("quant_method")))
-    group = positive(config, "group_size", "q_group_size")
+    group = positive_number(config, "group_size", "q_group_size")
     dynamic = (OVERRIDES,) if config.get("dynamic") or config.get("extra_config") else ()
     per_entry = grouped(bits, group, scale=16, zero=bits)
-    spared = listed(config, "modules_to_not_convert", "modules_to_not_quantize")
+    spared = module_list(config, "modules_to_not_convert", "modules_to_not_quantize")
     return linear_maps(f"{config.get('quant_method')}, {bits} bits", per_entry, spared, data, notes=dynamic)
 
 
 def _bitsandbytes(config: Config, data: Config) -> Packing:
-    spared = listed(config, "llm_int8_skip_modules")
+    spared = module_list(config, "llm_int8_skip_modules")
     if config.get("load_in_8bit") or config.get("_load_in_8bit"):
         return linear_maps("bitsandbytes, 8 bits", 8, spared, data)
     if not (config.get("load_in_4bit") or config.get("_load_in_4bit")):
@@ -124,7 +124,7 @@ def _bitsandbytes(config: Config, data: Config) -> Packing:
 
 def _mlx(config: Config) -> Packing:
     """MLX packs tables, answers and routers too; `affine` has a scale and a bias of 16 bits for a group."""
-    bits, group = positive(config, "bits"), positive(config, "group_size") or 64
+    bits, group = positive_number(config, "bits"), positive_number(config, "group_size") or 64
     if bits is None:
         return named_only("mlx")
     mode = str(config.get("mode") or "affine")
@@ -139,28 +139,30 @@ def _mlx(config: Config) -> Packing:
 
 
 def _eight(config: Config, data: Config) -> Packing:
-    return linear_maps(str(config.get("quant_method")), 8, listed(config, "modules_to_not_convert"), data)
+    return linear_maps(
+        str(config.get("quant_method")), 8, module_list(config, "modules_to_not_convert"), data
+    )
 
 
 def _quanto(config: Config, data: Config) -> Packing:
     bits = {"float8": 8, "int8": 8, "int4": 4, "int2": 2}.get(str(config.get("weights")))
     if bits is None:
         return named_only("quanto")
-    return linear_maps("quanto", bits, listed(config, "modules_to_not_convert"), data)
+    return linear_maps("quanto", bits, module_list(config, "modules_to_not_convert"), data)
 
 
 def _hqq(config: Config, data: Config) -> Packing:
     inner = config.get("quant_config")
     weights = inner.get("weight_quant_params") if isinstance(inner, dict) else None
-    bits = positive(weights, "nbits") if isinstance(weights, dict) else None
+    bits = positive_number(weights, "nbits") if isinstance(weights, dict) else None
     if not isinstance(weights, dict) or bits is None:
         return named_only("hqq")
-    per_entry = grouped(bits, positive(weights, "group_size"), scale=16, zero=16)
-    return linear_maps(f"hqq, {bits} bits", per_entry, listed(config, "skip_modules"), data)
+    per_entry = grouped(bits, positive_number(weights, "group_size"), scale=16, zero=16)
+    return linear_maps(f"hqq, {bits} bits", per_entry, module_list(config, "skip_modules"), data)
 
 
 def _bitnet(config: Config, data: Config) -> Packing:
-    return linear_maps("bitnet, 2 bits", 2, listed(config, "modules_to_not_convert"), data)
+    return linear_maps("bitnet, 2 bits", 2, module_list(config, "modules_to_not_convert"), data)
 
 
 _METHODS: dict[str, Callable[[Config, Config], Packing]] = {

@@ -50,11 +50,11 @@ class Told:
     diverged_at: int
 
 
-Rows = Mapping[str, tuple[int, Tensor]]
+SavedRows = Mapping[str, tuple[int, Tensor]]
 """By name, the first row that a part holds, and the part."""
 
 
-def save(folder: Path, parts: Rows, told: Told, processes: Processes) -> None:
+def save_parts(folder: Path, parts: SavedRows, told: Told, processes: Processes) -> None:
     """Write one checkpoint, and remove older ones once it is whole. All processes call it.
 
     Raises:
@@ -83,7 +83,7 @@ def save(folder: Path, parts: Rows, told: Told, processes: Processes) -> None:
     processes.wait()
 
 
-def restore(folder: Path, parts: Rows, *, identity: str, steps: int, most: int) -> Told | None:
+def restore_parts(folder: Path, parts: SavedRows, *, identity: str, steps: int, most: int) -> Told | None:
     """Fill `parts` from the latest whole checkpoint, of whatever number of processes; None where there is none.
 
     Args:
@@ -137,7 +137,7 @@ def _read_told(path: Path, steps: int) -> tuple[Told, int]:
 
 
 @torch.no_grad()
-def _fill(here: Path, parts: Rows, told: Told, *, count: int, most: int) -> None:
+def _fill(here: Path, parts: SavedRows, told: Told, *, count: int, most: int) -> None:
     """Every row of `parts` from whichever file has it.
 
     Raises:

@@ -64,7 +64,7 @@ def train_over_processes(
         if watch is not None and (trainer.step % trainer.interval == 0 or trainer.step == run.train.steps):
             watch(trainer.step, run.train.steps, [trainer.losses[-1]])
         if folder is not None and trainer.step % checkpoint_every == 0 and trainer.step < run.train.steps:
-            files.save(folder, trainer.parts(), trainer.told(), processes)
+            files.save_parts(folder, trainer.parts(), trainer.told(), processes)
     return trainer.result()
 
 
@@ -160,7 +160,7 @@ class PartedTrainer:
             group["lr"] = train.lr * learning_rate_factor(self.step, steps=train.steps, warmup=train.warmup)
         self.optimiser.step()
 
-    def parts(self) -> files.Rows:
+    def parts(self) -> files.SavedRows:
         """Weights and moments of this process, with the first row that each has."""
         count, rank = self.processes.count, self.processes.rank
         found: dict[str, tuple[int, Tensor]] = {}
@@ -200,7 +200,9 @@ class PartedTrainer:
         error, found, steps = None, None, self.run.train.steps
         most = 3 * sum(weight.numel() * weight.itemsize for weight in self.weights.values())
         try:
-            found = files.restore(folder, self.parts(), identity=self._identity(), steps=steps, most=most)
+            found = files.restore_parts(
+                folder, self.parts(), identity=self._identity(), steps=steps, most=most
+            )
         except ValueError as refused:
             error = refused
         if self.processes.anywhere(error is not None):
