@@ -49,7 +49,7 @@ from plait.paper.proportion import best_at_most_proportions, best_trained_at
 from plait.paper.shapes import learned_from_random_weights
 from plait.report.comparisons import rates_table, seed_table, statistic_table
 from plait.report.questions import leaner_table
-from plait.report.verdict_table import count_lines
+from plait.report.verdict_table import claims_blocks, count_lines
 from plait.report.wide_measured import Lead
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
@@ -161,6 +161,25 @@ def test_claims_that_no_rule_judges_are_counted_as_such():
     assert count_lines([one])[0].endswith(
         "of 1 claim 0 are reproduced, 0 in direction only, 0 are not; 1 is told without a verdict"
     )
+
+
+def test_a_table_a_reading_and_a_claim_that_waits_stands_in_the_first():
+    claim = replace(
+        FIGURES["fig4"].claims[0], judge=lambda _: Finding(outcome=Outcome.NOT, ours="0.1", short="0.1")
+    )
+    run, waiting = replace(FIGURES["fig4"], claims=(claim,)), FIGURES["fig6"]
+    evidence = found(cell("SSM-TF", 2_192, 0.8))
+    readings = tuple((reading, evidence) for reading in run.readings[:2])
+    first, second = claims_blocks(
+        [StoredFigure(figure=run, readings=readings), StoredFigure(figure=waiting, readings=())]
+    )
+    for table in (first, second):
+        assert [column.title for column in table.columns] == ["claim", "paper", "ours", "verdict"]
+        assert [entry.text for entry in table.rows[0][1:]] == ["0.999", "0.1", "not reproduced"]
+    assert (first.folded, second.folded) == (False, True)
+    others = [claim.statement for claim in waiting.claims if not claim.is_own]
+    assert [row[0].text for row in first.rows] == [claim.statement, *others]
+    assert len(second.rows) == 1
 
 
 class TestRatio:

@@ -45,9 +45,12 @@ def claims_blocks(figures: Sequence[StoredFigure], *, linked: Linked | None = No
     """A table of claims for each reading, further ones folded; one of figures that are read once; one of our own."""
     often = [one for one in figures if len(one.figure.readings) > 1]
     once = [one for one in figures if one not in often]
+    waiting = [one for one in often if not one.readings]
     by_reading = [
         replace(
-            claims_table(often, reading=reading, linked=linked),
+            claims_table(
+                [one for one in often if place == 0 or one not in waiting], reading=reading, linked=linked
+            ),
             caption=f"Claims and verdicts, {reading.title}",
             folded=place > 0,
         )
@@ -102,7 +105,8 @@ def claims_table(
 
     Args:
         own: questions of our own, which have no verdict, instead of claims of others.
-        reading: the one that is told, of the claims that are read in it; the first of each figure if none is given.
+        reading: the one that is told, of the claims that are read in it or in none yet; each figure's first one if
+            none is given.
         linked: what a claim reads like, with a link.
     """
     names = ("question", "ours") if own else ("claim", "paper", "ours", "verdict")
@@ -110,13 +114,13 @@ def claims_table(
     titles = {reading.name: reading.title for one in figures for reading, _ in one.readings}
     many = [one for one in figures if own and _has_many_questions(one)]
     for name, claim, by_reading in _claims(one for one in figures if one not in many):
-        if claim.is_own != own or (reading is not None and reading.name not in by_reading):
+        if claim.is_own != own or (reading and by_reading and reading.name not in by_reading):
             continue
         words = _entry(linked(name, claim.statement) if linked else claim.statement)
         if own:
             rows.append((words, _entry(_own_answer(by_reading, titles))))
             continue
-        found = next(iter(by_reading.values()), None) if reading is None else by_reading[reading.name]
+        found = next(iter(by_reading.values()), None) if reading is None else by_reading.get(reading.name)
         rows.append(
             (words, _entry(_cut(claim.paper)), _entry(_short(found)), _entry(outcome_text(found) or "none"))
         )
