@@ -3,6 +3,7 @@
 import sys
 from types import MappingProxyType
 
+import polars as pl
 import pytest
 from test_cli_reproduce import TINY
 
@@ -43,6 +44,30 @@ def test_a_layer_that_reads_the_future_is_refused_unless_unchecked(plait, refuse
     assert "own_ahead:Ahead: forward reads the future" in refused(*asked)
     assert "12" in plait(*asked, "--unchecked").stdout
     monkeypatch.delitem(sys.modules, "own_ahead")
+
+
+@pytest.mark.parametrize("how", [(), ("--gpus", 1)], ids=("alone", "over processes"))
+def test_few_seeds_choose_the_rate_of_the_others(plait, tmp_path, how):
+    asked = ("reproduce", "tiny", "--full", "-o", "out", "--device", "cpu", "--choosing-seeds", 1)
+    counted = plait(*asked, "--dry-run")
+    assert "8 members, 0 stored in out, 8 to train" in counted.stdout.replace("\n", " ")
+    done = plait(*asked, *how)
+    assert done.exit_code == 0, done.output
+    rows = Store(tmp_path / "out").read()
+    assert len(rows) == 8
+    for (_,), some in rows.group_by("pattern"):
+        best = some.filter(pl.col("seed") == 0).sort("select_accuracy", descending=True)["lr"][0]
+        assert set(some.filter(pl.col("seed") > 0)["lr"]) == {best}
+    page = (tmp_path / "out/report.html").read_text()
+    assert "plait reproduce tiny --full --choosing-seeds 1 -o out" in page
+    assert "8 to train" not in plait(*asked, "--dry-run").stdout
+
+
+def test_the_seeds_that_choose_are_at_least_one(refused, tmp_path):
+    assert "--choosing-seeds must be an integer of at least 1, got 0" in refused(
+        "reproduce", "tiny", "--choosing-seeds", 0, "-o", "out"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_waiting_is_not_for_processes_that_share_the_work(refused):

@@ -1,5 +1,7 @@
 """Forecasts: what is counted as stored, and how the time of what is not timed follows from what is."""
 
+from dataclasses import replace
+
 import pytest
 from made_up_rows import made_up_rows
 
@@ -51,3 +53,14 @@ def test_what_is_stored_costs_nothing_unless_a_test_elsewhere_is_missing(tmp_pat
     assert forecast(elsewhere, tmp_path, device="cpu", timed=lambda *_: 100.0).stored == 0
     nothing = forecast(part, tmp_path, device="cpu", timed=lambda *_: pytest.fail("nothing to time"))
     assert nothing.seconds == 0.0
+
+
+def test_a_wide_model_without_sizes_of_its_own_is_timed_by_a_narrow_one(tmp_path):
+    """Its MLP and SSM go with the width, and so do those of what stands for it."""
+    wide = experiment().where({"model.d_model": (40,)})
+    for given in ({}, {"d_mlp": 1_000}):
+        model = HybridConfig(pattern="SSM-TF", d_model=768, n_heads=8, window=20, **given)
+        one = replace(wide, base=replace(wide.base, model=model), vary={"model.window": (20,)}, slices=())
+        found = forecast(one, tmp_path / "none", device="cpu")
+        assert found.members == 6
+        assert 0 < found.seconds < float("inf")

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plait.checks import counted
+from plait.checks import check_integer, counted
 from plait.cli.entry import stop_after
 from plait.cli.output import messages, out, print_json, print_line, print_table
 
 if TYPE_CHECKING:
+    from plait.experiments import Experiment
     from plait.paper.catalogue import Request
     from plait.report import Report
 
@@ -18,18 +19,52 @@ REPORT = "report.html"
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A figure that was asked for, the folder of its results, and that of its page."""
+    """A figure that was asked for, the folder of its results, and that of its page.
+
+    Args:
+        choosing: the seeds that have every learning rate; None for all.
+    """
 
     asked: "Request"
     results: Path
     pages: Path
+    choosing: int | None = None
 
     @classmethod
-    def of(cls, asked: "Request", output: Path | None, *, alone: bool) -> "Place":
-        """Several figures have one `output` together."""
+    def of(
+        cls, asked: "Request", output: Path | None, *, alone: bool, choosing: int | None = None
+    ) -> "Place":
+        """Several figures have one `output` together.
+
+        Raises:
+            ValueError: no seed that chooses.
+        """
+        if choosing is not None:
+            check_integer("--choosing-seeds", choosing, least=1)
         results = output or Path("runs") / asked.figure.name
         pages = results if alone or output is None else results / asked.figure.name
-        return cls(asked=asked, results=results, pages=pages)
+        return cls(asked=asked, results=results, pages=pages, choosing=choosing)
+
+    @property
+    def command(self) -> str:
+        """What asks for it again."""
+        choosing = "" if self.choosing is None else f" --choosing-seeds {self.choosing}"
+        return f"{self.asked.command}{choosing} -o {self.results}"
+
+    def first(self) -> "Experiment":
+        """What is trained before a learning rate is chosen."""
+        from plait.experiments import choosing_part
+
+        return self.asked.part if self.choosing is None else choosing_part(self.asked.part, self.choosing)
+
+    def whole(self, *, guess: bool = False) -> "Experiment":
+        """All that is trained, once `first` is stored; `guess` as of `chosen_part`."""
+        from plait.experiments import Store, chosen_part
+
+        if self.choosing is None:
+            return self.asked.part
+        rows = Store(self.results).read()
+        return chosen_part(self.asked.part, rows, self.choosing, guess=guess)
 
 
 def check_apart(names: Sequence[str], places: Sequence[Place]) -> None:
@@ -86,10 +121,14 @@ class Training:
 
     def run(self, places: Sequence[Place]) -> None:
         """Train what is not stored, on GPUs all figures together, else one after the other."""
+        self._run([(place.first(), place.results) for place in places])
+        if chosen := [place for place in places if place.choosing is not None]:
+            self._run([(place.whole(), place.results) for place in chosen])
+
+    def _run(self, parts: "Sequence[tuple[Experiment, Path]]") -> None:
         from plait.experiments import LiveProgress, run_experiment
         from plait.experiments.runner import plait_train
 
-        parts = [(place.asked.part, place.results) for place in places]
         with LiveProgress([part for part, _ in parts], messages()) as watch:
             here = self.gpus is None and self.ray is None  # a terminal cannot be given to other processes
             trainer = plait_train(unchecked=self.unchecked, callback=watch.saw if here else None)
@@ -162,8 +201,7 @@ def _reports(place: Place) -> "tuple[Report, Report]":
 
     whole, store = place.asked.figure.experiment, Store(place.results)
     rows, evaluations = store.read(), store.read_evaluations()
-    command = f"{place.asked.command} -o {place.results}"
-    report = experiment_report(place.asked.figure, rows, evaluations=evaluations, commands=(command,))
+    report = experiment_report(place.asked.figure, rows, evaluations=evaluations, commands=(place.command,))
     after = [section.title for section in report.sections][1:]
     end = after[0] if after else None
     beside = (
@@ -186,7 +224,7 @@ def _forecast(place: Place, *, device: str, json: bool) -> Mapping[str, Any]:
     from plait.experiments.forecast import forecast
     from plait.training.watching import duration
 
-    found = forecast(place.asked.part, place.results, device=device)
+    found = forecast(place.whole(guess=True), place.results, device=device)
     counts = {"members": found.members, "stored": found.stored, "seconds": found.seconds}
     if not json:
         rows = [(cell.model, cell.members, cell.stored, duration(cell.seconds)) for cell in found.cells]

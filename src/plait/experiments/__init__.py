@@ -10,6 +10,7 @@ from plait.experiments.query import aggregated, filtered, query
 
 if TYPE_CHECKING:
     from plait.experiments.bootstrap import Interval
+    from plait.experiments.choosing import choosing_part, chosen_part, run_choosing
     from plait.experiments.fields import cell_label, field_name, value_text
     from plait.experiments.folder import StoreError
     from plait.experiments.notes import Stopped
@@ -45,6 +46,8 @@ __all__ = [
     "by_learning_rate",
     "cell_label",
     "cells",
+    "choosing_part",
+    "chosen_part",
     "evaluated_cells",
     "field_name",
     "filtered",
@@ -55,6 +58,7 @@ __all__ = [
     "plan_shards",
     "query",
     "ratio_curve",
+    "run_choosing",
     "run_experiment",
     "shard_id",
     "summarise",

@@ -135,7 +135,8 @@ def _narrowed(shard: Shard, device: torch.device) -> tuple[Shard, float]:
         return shard, 1.0
     heads = model.n_heads if _STAND_IN % model.n_heads == 0 else 1
     scale = _STAND_IN / model.d_model
-    sizes = {name: max(1, round(getattr(model, name) * scale)) for name in ("d_mlp", "d_inner")}
+    given = {name: getattr(model, name) for name in ("d_mlp", "d_inner")}  # others go with the width
+    sizes = {name: max(1, round(size * scale)) for name, size in given.items() if size is not None}
     small = replace(model, d_model=_STAND_IN, n_heads=heads, **sizes)
     one = replace(run, model=small, train=replace(run.train, batch=1))
     weights = [parameter_count(config) for config in (model, small)]

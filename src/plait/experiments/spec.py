@@ -135,9 +135,13 @@ class Experiment:
         Raises:
             ValueError: the slices leave nothing.
         """
-        if not self._cells:
+        if not self._asked:
             raise ValueError(f"the slice leaves no run of experiment {self.name!r}")
-        return self._cells
+        return tuple(runs for _, runs in self._asked)
+
+    def places(self) -> tuple[Mapping[str, Any], ...]:
+        """Of each of `expand_cells`, what is varied there by its path, as `where` takes it: before the setting."""
+        return tuple(changes for changes, _ in self._asked)
 
     def members(self) -> tuple[tuple[str, ...], ...]:
         """The identities of `expand_cells`, computed once."""
@@ -211,13 +215,13 @@ class Experiment:
         return {}
 
     @cached_property
-    def _cells(self) -> tuple[tuple[Run, ...], ...]:
-        cells = (tuple(self._members(cell)) for cell in itertools.product(*self.vary.values()))
-        return tuple(cell for cell in cells if cell)
+    def _asked(self) -> tuple[tuple[Mapping[str, Any], tuple[Run, ...]], ...]:
+        every = ((cell, tuple(self._members(cell))) for cell in itertools.product(*self.vary.values()))
+        return tuple((self._changes(cell), runs) for cell, runs in every if runs)
 
     @cached_property
     def _members_of_cells(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(member_ids(cell) for cell in self._cells)
+        return tuple(member_ids(runs) for _, runs in self._asked)
 
     def _members(self, cell: tuple[Any, ...]) -> Iterator[Run]:
         """The runs of one choice of what is varied, if the slices admit them."""
