@@ -34,6 +34,21 @@ def test_results_can_be_filtered_averaged_and_asked(plait_json, store):
     assert plait_json("results", "r", "--where", "diverged_at=null", "--columns", "seed")
 
 
+def test_members_of_edited_code_are_told_apart(plait, plait_json, store):
+    """Rows that would look the same otherwise, and means over both, are said."""
+    rows = Store(store).read()
+    codes = ('{"own:Layer":"aaaaaaaaaaaaaaaaaaaa"}', '{"own:Layer":"bbbbbbbbbbbbbbbbbbbb"}')
+    for place, code in enumerate(codes):
+        changed = rows.with_columns(
+            pl.lit(code).alias("code_json"), pl.col("member").str.replace("^.", str(place))
+        )
+        (store / f"edited{place}.parquet").write_bytes(shard_bytes(changed))
+    assert "code_json" in plait("results", "r").stdout
+    assert "code_json" not in plait("results", "r", "--columns", "seed,lr").stdout
+    assert "averaged together" in plait("results", "r", "--by", "lr").stderr
+    assert "averaged together" not in plait("results", "r", "--by", "lr,code_json").stderr
+
+
 def test_long_tables_say_what_they_leave_out(plait, store):
     result = plait("results", "r", "--limit", 3)
     assert "3 of 4 rows" in result.stderr

@@ -80,21 +80,28 @@ def results(
         check_query(sql)
     check_columns([*conditions, *groups, *(() if columns == "all" else names)])
 
-    def answer() -> "pl.DataFrame":
+    def answer(*, told: bool = True) -> "pl.DataFrame":
         if sql is not None:
             return query(folder, sql)
         frame = filtered(Store.for_reading(folder).read(), conditions)
+        edited = _of_edited_code(frame)
+        if told and edited and by is not None and "code_json" not in groups:
+            messages().print(
+                "members of code that was edited in between are averaged together; code_json in --by keeps them apart",
+                highlight=False,
+            )
         if (
             by is None and columns != "all"
         ):  # ordering loss curves along with the rest would take most of the time
-            frame = frame.select(list(dict.fromkeys((*names, *ORDER))))
+            frame = frame.select(list(dict.fromkeys((*names, *ORDER, "code_json"))))
         frame = frame.sort(*ORDER)
         if by is not None:
             return aggregated(frame, groups)
-        return frame if columns == "all" else frame.select(names)
+        shown = (*names, "code_json") if edited and columns is None else names
+        return frame if columns == "all" else frame.select(shown)
 
     if pack or into is not None:
-        answer()  # a question that has no answer is refused before any file changes
+        answer(told=False)  # a question that has no answer is refused before any file changes
     if pack:
         Store.for_reading(folder).pack()
     if into is not None:
@@ -105,6 +112,13 @@ def results(
         print_json(frame.to_dicts())
         return
     _print_frame(frame, limit)
+
+
+def _of_edited_code(frame: "pl.DataFrame") -> bool:
+    """Whether members that agree in all else were trained with several versions of a user's own code."""
+    alike = ("task_json", "config_json", "start_json", "lr", "seed", "steps", "batch", "seq_len")
+    own = frame.filter(frame["code_json"].is_not_null())
+    return len(own) > 0 and bool((own.group_by(alike).n_unique()["code_json"] > 1).any())
 
 
 def _print_frame(frame: "pl.DataFrame", limit: int) -> None:
