@@ -1,6 +1,7 @@
-"""Every committed page as CommonMark reads it: no word that stands in the source is lost, no markup left over."""
+"""Every committed page as CommonMark and GitHub read it: no word of the source is lost, no markup is left over."""
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,6 +11,15 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 COMMONMARK = MarkdownIt("commonmark").enable("table")
+
+
+def github(source: str) -> str:
+    """As GitHub renders it, but that HTML of the page itself is shown."""
+    cmarkgfm = pytest.importorskip("cmarkgfm", reason="pip install -e '.[dev]' is needed")
+    return cmarkgfm.github_flavored_markdown_to_html(source, options=cmarkgfm.cmark.Options.CMARK_OPT_UNSAFE)
+
+
+RENDERERS = {"CommonMark": COMMONMARK.render, "GitHub": github}
 
 
 class Shown(HTMLParser):
@@ -34,9 +44,9 @@ class Shown(HTMLParser):
         self.plain += [] if self.code else [data]
 
 
-def lost(source: str) -> list[str]:
+def lost(source: str, render: Callable[[str], str] = COMMONMARK.render) -> list[str]:
     """Words of the source that no reader of the page sees, and markup that one does."""
-    shown = Shown(COMMONMARK.render(source))
+    shown = Shown(render(source))
     text = re.sub(r"<!--.*?-->|^\[[^\]\n]*\]: #$|```\w*|</?\w+>", " ", source, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"\]\([^)\s]*\)", " ", text)
     seen = "".join(shown.words)
@@ -45,10 +55,11 @@ def lost(source: str) -> list[str]:
     return [word for word in words if word not in seen] + left
 
 
+@pytest.mark.parametrize("renderer", RENDERERS)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_no_text_is_lost(page):
+def test_no_text_is_lost(page, renderer):
     source = page.read_text()
-    assert lost(source) == []
+    assert lost(source, RENDERERS[renderer]) == []
     fenced = re.sub(r"^```.*?^```$", "", source, flags=re.DOTALL | re.MULTILINE)
     assert not re.search(r"^\s*<!--", fenced, re.MULTILINE), (
         "a line that begins with a comment is HTML throughout"
