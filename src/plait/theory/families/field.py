@@ -6,7 +6,7 @@
 Source: docs/theory.md, Theorem 2.12.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +23,9 @@ from plait.tasks import (
     known_of,
 )
 from plait.theory.families.family import StateFamily
+from plait.theory.families.field_lookups import LOOKUPS
 from plait.theory.families.followers import associative_families
+from plait.theory.families.slots import table_family
 
 MOST_FLIPS = 200
 """Counts beyond which no list of rows is written out."""
@@ -35,38 +37,10 @@ def field_families(task: object, seq_len: int) -> tuple[StateFamily, ...]:
     return () if made is None else tuple(family for family in made(task, seq_len) if family.size > 1)
 
 
-def _table(
-    description: str,
-    *,
-    base: Sequence[int],
-    slots: Sequence[int],
-    suffix: Sequence[int],
-    reads: Sequence[int],
-    values: Sequence[int],
-    answers: Sequence[int] | None = None,
-) -> StateFamily:
-    """Each slot of the base holds one of the values, and is read at its own position of the suffix."""
-    row = {"values": 0} if answers is None else {"values": 0, "answers": 1}
-    return StateFamily(
-        description=description,
-        size=len(values) ** len(slots),
-        prefix_length=len(base),
-        suffixes=[list(suffix)],
-        queries=[(0, position) for position in reads],
-        codec={
-            "kind": "slots",
-            "base": list(base),
-            "slots": [{"at": [at], "reads": [number], **row} for number, at in enumerate(slots)],
-        },
-        tables=[values] if answers is None else [values, answers],
-        answers=values if answers is None else answers,
-    )
-
-
 def _copying(task: StringCopying, seq_len: int) -> Iterator[StateFamily]:
     length = seq_len // 2
     if length:
-        yield _table(
+        yield table_family(
             f"a string of {length} words",
             base=[0] * length,
             slots=range(length),
@@ -85,7 +59,7 @@ def _matrix(task: MatrixLookup, seq_len: int) -> Iterator[StateFamily]:
     first_row, first_column = task.n_words + 1, task.n_words + 1 + task.rows
     base = ([*[0] * columns, task.n_words] * rows)[:-1]
     names = range(first_column, first_column + columns)
-    yield _table(
+    yield table_family(
         f"the entries of {rows} rows and {columns} columns",
         base=base,
         slots=[place for place in range(len(base)) if place % (columns + 1) < columns],
@@ -98,7 +72,7 @@ def _matrix(task: MatrixLookup, seq_len: int) -> Iterator[StateFamily]:
 def _mqar(task: MQAR, seq_len: int) -> Iterator[StateFamily]:
     keys = min(task.n_keys, seq_len // 3)
     if keys:
-        yield _table(
+        yield table_family(
             f"the values of {keys} keys",
             base=[token for key in range(keys) for token in (key, task.n_keys)],
             slots=range(1, 2 * keys, 2),
@@ -121,7 +95,7 @@ def _fuzzy(task: FuzzyRecall, seq_len: int) -> Iterator[StateFamily]:
         suffix += [n, *key]
         reads.append(len(suffix) - 1)
     if keys:
-        yield _table(
+        yield table_family(
             f"the values of {len(keys)} keys of one letter and two",
             base=base,
             slots=slots,
@@ -135,7 +109,7 @@ def _dyck(task: Dyck, seq_len: int) -> Iterator[StateFamily]:
     """An opening and a closing bracket come back to the depth where the innermost open one is asked for."""
     depth = min(task.depth, (seq_len - 1) // 2)
     if depth:
-        yield _table(
+        yield table_family(
             f"{depth} open brackets",
             base=[0] * depth,
             slots=range(depth - 1, -1, -1),
@@ -149,7 +123,7 @@ def _dyck(task: Dyck, seq_len: int) -> Iterator[StateFamily]:
 def _sum(task: ModularCounting, seq_len: int) -> Iterator[StateFamily]:
     if seq_len > 1:
         values = range(task.modulus)
-        yield _table("the sum so far", base=[0], slots=[0], suffix=[0], reads=[0], values=values)
+        yield table_family("the sum so far", base=[0], slots=[0], suffix=[0], reads=[0], values=values)
 
 
 def _flips(task: FlipCounting, seq_len: int) -> Iterator[StateFamily]:
@@ -185,5 +159,6 @@ _FAMILIES: Mapping[type, Callable[[Any, int], Iterator[StateFamily]]] = MappingP
         Dyck: _dyck,
         FlipCounting: _flips,
         ModularCounting: _sum,
+        **LOOKUPS,
     }
 )

@@ -229,3 +229,41 @@ def paths_family(
         queries=asked.queries,
         codec=codec,
     )
+
+
+def rooted_trees(
+    words: int, readers: Sequence[Sequence[int]], room: int, filler: list[int], *, exact_length: bool = False
+) -> Iterator[StateFamily]:
+    """All trees on the words with root 0, which is last, as far as they fit, behind a filler of that word or none.
+
+    Args:
+        words: how many there are.
+        readers: what reads the follower of each, at its end.
+        room: tokens for the text.
+        exact_length: the prefix takes the whole room.
+    """
+
+    def value(m: int) -> tuple[int, Fraction]:
+        return m ** max(0, m - 2), share_with_few_leaves(m - 1, 1, most=room - m + 1)
+
+    if room < 2:
+        return
+    m = best_word_count(words, room=room + 1, roots=0, value=value)
+    size, share = value(m)
+    if m < 3:
+        return
+    asked = Suffixes()
+    reads = [[asked.ask(readers[word])] if word else [] for word in range(m)]
+    yield StateFamily(
+        description=f"which of {m} words followed each of {m - 1} last, one known word being last: all such trees",
+        size=size,
+        prefix_length=room if exact_length else min(room, 2 * m - 2),
+        suffixes=asked.suffixes,
+        queries=asked.queries,
+        codec=trees_codec(
+            range(m), 1, reads, lead=0, length=room if exact_length else min(room, 2 * m - 2), root=0
+        ),
+        answers=range(m),
+        share=share,
+        filler=filler,
+    )

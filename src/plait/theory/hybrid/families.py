@@ -15,7 +15,7 @@ from typing import Any
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.families.decoding_recall import spelled_word
 from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
-from plait.theory.families.followers import paths_family, trees_codec
+from plait.theory.families.followers import paths_family, rooted_trees, trees_codec
 from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
 from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
 from plait.theory.hybrid.copying import copying_families
@@ -56,39 +56,8 @@ def _associative_recall(task: AssociativeRecall, room: int, reach: int) -> Itera
     """Trees whose root is the filler's word; or distinct words in a row, the filler's not among them."""
     words = min(task.n_words, MOST_KEYS)
     readers = [[word] for word in range(words)]
-    yield from _rooted_trees(words, readers, room - 1, [0] * reach)
+    yield from rooted_trees(words, readers, room - 1, [0] * reach)
     yield from _distinct_words(words, readers, room - 1, [0] * reach)
-
-
-def _rooted_trees(
-    words: int, readers: Sequence[Sequence[int]], room: int, filler: list[int], *, exact_length: bool = False
-) -> Iterator[StateFamily]:
-    """All trees on the words with root 0, as far as they fit; with `exact_length` the prefix takes the whole room."""
-
-    def value(m: int) -> tuple[int, Fraction]:
-        return m ** max(0, m - 2), share_with_few_leaves(m - 1, 1, most=room - m + 1)
-
-    if room < 2:
-        return
-    m = best_word_count(words, room=room + 1, roots=0, value=value)
-    size, share = value(m)
-    if m < 3:
-        return
-    asked = Suffixes()
-    reads = [[asked.ask(readers[word])] if word else [] for word in range(m)]
-    yield StateFamily(
-        description=f"which of {m} words followed each of {m - 1} last, the filler's word being last: all such trees",
-        size=size,
-        prefix_length=room if exact_length else min(room, 2 * m - 2),
-        suffixes=asked.suffixes,
-        queries=asked.queries,
-        codec=trees_codec(
-            range(m), 1, reads, lead=0, length=room if exact_length else min(room, 2 * m - 2), root=0
-        ),
-        answers=range(m),
-        share=share,
-        filler=filler,
-    )
 
 
 def _distinct_words(
@@ -161,7 +130,7 @@ def _decoding_recall(task: DecodingRecall, room: int, reach: int) -> Iterator[St
     words = min(task.n_words, MOST_KEYS)
     spelled = [spelled_word(task, word) for word in range(words)]
     if task.variant == "last":
-        yield from _rooted_trees(words, spelled, room - task.n_bits, [0] * reach, exact_length=True)
+        yield from rooted_trees(words, spelled, room - task.n_bits, [0] * reach, exact_length=True)
         return
     yield from _distinct_words(words, spelled, room - task.n_bits, [0] * reach)
     for filler in ([0] * reach, [task.n_words] * reach):

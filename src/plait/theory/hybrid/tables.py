@@ -14,15 +14,21 @@ from plait.tasks import (
     MQAR,
     Dyck,
     FlipCounting,
+    FollowBack,
     FuzzyRecall,
+    KHopInduction,
     MatrixLookup,
     ModularCounting,
+    NGramRetrieval,
     NoisyRecall,
+    PositionRetrieval,
+    SegmentedRecall,
     StringCopying,
     known_of,
 )
 from plait.theory.families.family import MOST_LENGTH, StateFamily
 from plait.theory.families.field import MOST_FLIPS, field_families
+from plait.theory.families.field_lookups import back_family
 
 _FILLERS: Mapping[type, Callable[[Any], tuple[int, ...]]] = MappingProxyType(
     {
@@ -34,6 +40,11 @@ _FILLERS: Mapping[type, Callable[[Any], tuple[int, ...]]] = MappingProxyType(
         Dyck: lambda task: (0, 1),  # opened and closed
         ModularCounting: lambda task: (0,),
         FlipCounting: lambda task: (0,),
+        FollowBack: lambda task: (0,),
+        KHopInduction: lambda task: (0,),  # the root of the trees
+        NGramRetrieval: lambda task: (task.n_words - 1,),  # no letter of a key
+        PositionRetrieval: lambda task: (0,),  # a word that was listed
+        SegmentedRecall: lambda task: (0,),  # a word that was followed
     }
 )
 
@@ -46,8 +57,13 @@ def filled_tables(task: object, seq_len: int, reach: int) -> tuple[StateFamily, 
     pattern = of_task(task)
     filler = pattern * -(-reach // len(pattern))
     room = seq_len - len(filler)
-    made = _flips(task, room) if isinstance(task, FlipCounting) else field_families(task, room)
-    return tuple(replace(family, filler=filler) for family in made)
+    if isinstance(task, FlipCounting):
+        made = _flips(task, room)
+    elif isinstance(task, FollowBack):
+        made = back_family(task, room, behind=len(filler))
+    else:
+        made = field_families(task, room)
+    return tuple(replace(family, filler=filler) for family in made if family.size > 1)
 
 
 def table_levels(task: object, seq_len: int, reaches: Iterable[int]) -> list[int]:
