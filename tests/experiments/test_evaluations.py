@@ -12,8 +12,11 @@ from made_up_rows import made_up_rows
 
 from plait.experiments import Store, StoreError, cells, evaluated_cells, run_experiment, summarise
 from plait.experiments.cells import evaluation_settings
+from plait.experiments.jobs import jobs_of
+from plait.experiments.runner import train_all
 from plait.experiments.schema import EVALUATION_COLUMNS, evaluation_id
 from plait.experiments.shard_files import thinned
+from plait.experiments.shards import Unwatched
 from plait.paper import find_experiment
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.training import Evaluation
@@ -70,6 +73,19 @@ def test_members_stored_without_an_evaluation_are_trained_for_it_and_keep_their_
     more = replace(PLAIN, evaluations=(*LENGTHS, Evaluation(seq_len=400, sequences=8)))
     run_experiment(more, tmp_path, train=MeasuringTrainer())
     assert Store(tmp_path).read_evaluations()["seq_len"].unique().sort().to_list() == [100, 200, 400]
+
+
+def test_what_several_experiments_share_is_trained_once_and_measured_for_all(tmp_path):
+    short, long = (replace(PLAIN, name=f"at{one.seq_len}", evaluations=(one,)) for one in LENGTHS)
+    wider = replace(long, vary={**long.vary, "model.d_model": (4, 8)})
+    jobs = jobs_of([(short, tmp_path), (wider, tmp_path)], device="cpu", max_members=2)
+    todo = [(job, shard) for job in jobs for shard in job.shards]
+    log = tmp_path / "log"
+    train_all(todo, train=MeasuringTrainer(log=log), device="cpu", watch=Unwatched())
+    assert calls(log) == len(jobs[1].shards), "those of the first are among those of the second"
+    measured = Store(tmp_path).read_evaluations()
+    assert measured.group_by("member").len()["len"].sort().to_list() == [1] * 8 + [2] * 8
+    assert [job.left() for job in jobs] == [0, 0]
 
 
 def test_an_evaluation_is_told_by_task_length_and_sequences():

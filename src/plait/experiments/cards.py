@@ -26,12 +26,11 @@ import torch
 
 from plait.checks import check_integer, one_line
 from plait.experiments.folder import StoreError
+from plait.experiments.jobs import Job, jobs_of
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, saved, shards_said, stopped
 from plait.experiments.runner import (
     POLL_SECONDS,
-    Job,
     TrainRun,
-    jobs_of,
     plait_train,
     rows_of_experiment,
     train_all,

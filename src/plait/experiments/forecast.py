@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from plait.experiments.fields import cell_label
+from plait.experiments.jobs import missing, plan_for
 from plait.experiments.notes import settings_of
-from plait.experiments.runner import missing, plan_for
 from plait.experiments.shards import Shard, cell_key
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store

@@ -6,7 +6,7 @@ What of a shard is to be trained, and how it is stored, is the same whoever trai
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,13 +14,13 @@ from typing import Protocol
 import polars as pl
 
 from plait.experiments.folder import StoreError, writing
-from plait.experiments.notes import BEGINS_ANEW, GOES_ON, code_notes, shards_said, stopped
-from plait.experiments.schema import MeasurableShard, evaluation_rows, rows_of, wanted_evaluations
-from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Onlooker, Shard, Unwatched, plan_shards
+from plait.experiments.jobs import Job, jobs_of, missing
+from plait.experiments.notes import BEGINS_ANEW, GOES_ON, shards_said, stopped
+from plait.experiments.schema import MeasurableShard, evaluation_rows, rows_of
+from plait.experiments.shards import Onlooker, Shard, Unwatched
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
 from plait.training.identity import member_id
-from plait.training.machine import resolve_device
 from plait.training.run import Evaluation, Run
 from plait.training.watching import Callback
 
@@ -53,22 +53,6 @@ def trained(
         )
     elsewhere = evaluation_rows(part, result, evaluations) if evaluations else None
     return Trained(rows=rows_of(part, result), evaluations=elsewhere)
-
-
-def missing(store: Store, shard: Shard, evaluations: Sequence[Evaluation]) -> tuple[Shard, ...]:
-    """The parts of a shard whose members are not stored with every evaluation that is asked for."""
-    stored = store.stored()
-    if not evaluations:
-        return shard.without(stored)
-    evaluated = store.evaluated()
-    pairs = zip(shard.members, shard.runs, strict=True)
-    return shard.without(
-        frozenset(
-            member
-            for member, run in pairs
-            if member in stored and wanted_evaluations(run, evaluations) <= evaluated
-        )
-    )
 
 
 def keep(store: Store, part: Shard, found: Trained) -> None:
@@ -142,58 +126,6 @@ def run_experiment(
     return rows_of_experiment(job.store, experiment)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """An experiment, the store of its results, and the shards that make it.
-
-    Args:
-        written: whether the store can be written; if not, every shard is stored.
-    """
-
-    experiment: Experiment
-    store: Store
-    shards: tuple[Shard, ...]
-    written: bool = True
-
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know before it is trained."""
-        return tuple(code_notes((run for shard in self.shards for run in shard.runs), self.store))
-
-    @property
-    def kept(self) -> tuple[Store, tuple[Shard, ...]]:
-        return self.store, self.shards
-
-    def left(self) -> int:
-        """How many shards are not stored whole."""
-        return sum(1 for shard in self.shards if missing(self.store, shard, self.experiment.evaluations))
-
-
-def jobs_of(
-    asked: Iterable[tuple[Experiment, str | os.PathLike[str]]], *, device: str, max_members: int | None
-) -> tuple[Job, ...]:
-    """Experiments, each with the folder of its results; several may have one folder.
-
-    Raises:
-        ValueError: as `plan_for`.
-        StoreError: a folder that cannot be written, if anything of its experiment is not stored.
-    """
-    planned = [
-        (experiment, folder, plan_for(experiment, device=device, max_members=max_members))
-        for experiment, folder in asked
-    ]
-    return tuple(_job(experiment, folder, shards) for experiment, folder, shards in planned)
-
-
-def _job(experiment: Experiment, folder: str | os.PathLike[str], shards: tuple[Shard, ...]) -> Job:
-    try:
-        return Job(experiment=experiment, store=Store.for_writing(folder), shards=shards)
-    except StoreError:
-        job = Job(experiment=experiment, store=Store(folder), shards=shards, written=False)
-        if not job.store.folder.is_dir() or job.left():
-            raise
-        return job
-
-
 def train_all(
     todo: Sequence[tuple[Job, Shard]],
     *,
@@ -222,18 +154,6 @@ def train_all(
         watch.waiting(len(left))
         time.sleep(POLL_SECONDS)
         left = [pair for pair in left if not work.do(*pair)]
-
-
-def plan_for(experiment: Experiment, *, device: str, max_members: int | None) -> tuple[Shard, ...]:
-    """The experiment's shards, of what suits the device unless `max_members` is given.
-
-    Raises:
-        ValueError: a slice that leaves nothing, or a device that is not there.
-    """
-    if max_members is None:
-        on_gpu = resolve_device(device).type == "cuda"
-        max_members = MAX_MEMBERS_ON_GPU if on_gpu else MAX_MEMBERS
-    return plan_shards(experiment.expand(), max_members=max_members)
 
 
 def rows_of_experiment(store: Store, experiment: Experiment) -> pl.DataFrame:
@@ -277,7 +197,7 @@ class _Work:
                 progress=progress,
                 checkpoint=job.store.checkpoint(part),
             )
-        found = trained(part, result, job.experiment.evaluations)
+        found = trained(part, result, job.evaluations(part))
         keep(job.store, part, found)
         return found.rows
 

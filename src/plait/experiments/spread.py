@@ -14,14 +14,13 @@ from typing import Any
 import polars as pl
 
 from plait.experiments.folder import StoreError
+from plait.experiments.jobs import missing, plan_for
 from plait.experiments.notes import code_notes, stopped
 from plait.experiments.runner import (
     Trained,
     TrainRun,
     keep,
-    missing,
     plait_train,
-    plan_for,
     rows_of_experiment,
     trained,
 )
