@@ -64,3 +64,24 @@ def test_of_more_curves_of_a_pattern_than_dashes_one_is_drawn() -> None:
     assert len(picture.draw().axes[0].get_lines()) == 1
     assert "each pattern's most accurate model" in picture.caption
     assert "of each model" in loss_picture(found[:4], rows, name="any").caption
+
+
+def test_the_legend_of_loss_curves_tells_what_differs_and_stays_inside() -> None:
+    """Tasks and models of many words: what they have in common is left out, the rest goes over several lines."""
+    experiment = find_experiment("tab1").quick_form().where({"train.lr": (1e-3,), "train.seed": (0,)})
+    rows, _ = made_up_rows(experiment)
+    picture = loss_picture(cells(experiment, rows), rows, name="any")
+    assert picture is not None
+    figure = picture.draw()
+    figure.draw_without_rendering()
+    legend = figure.axes[0].get_legend()
+    told = [text.get_text() for text in legend.get_texts()]
+    assert {text.replace("\n", " ").split(" d32")[0].split()[-1] for text in told} == {
+        "SSM-TF",
+        "TF-TF",
+        "SSM-SSM",
+    }
+    assert all("d_mlp" in text.replace("\n", " ") and "n_heads" not in text for text in told)
+    inside, whole = legend.get_window_extent(), figure.bbox
+    assert inside.x0 >= whole.x0
+    assert inside.x1 <= whole.x1

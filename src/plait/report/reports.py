@@ -2,9 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -43,7 +43,13 @@ class MeanCurve:
 
 def loss_picture(cells: Sequence[Cell], rows: pl.DataFrame, *, name: str) -> Picture | None:
     """The loss curves of the cells, from their stored rows; None where no row has a curve."""
-    curves = [curve for cell in _told(cells) if (curve := _mean_curve(cell, rows)) is not None]
+    told = _told(cells)
+    named = _differing([cell.settings for cell in told])
+    curves = [
+        curve
+        for cell in told
+        if (curve := _mean_curve(cell, rows, {path: cell.settings.get(path) for path in named})) is not None
+    ]
     if not curves:
         return None
 
@@ -80,7 +86,19 @@ def _told(cells: Sequence[Cell]) -> list[Cell]:
     return list(best.values())[:_MOST_CURVES]
 
 
-def _mean_curve(cell: Cell, rows: pl.DataFrame) -> MeanCurve | None:
+def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Pattern and width, and what else the models do not have in common."""
+    paths = dict.fromkeys(path for one in settings for path in one)
+    return [
+        path
+        for path in paths
+        if path in ("model.pattern", "model.d_model")
+        or any(one.get(path) != settings[0].get(path) for one in settings)
+    ]
+
+
+def _mean_curve(cell: Cell, rows: pl.DataFrame, named: Mapping[str, Any]) -> MeanCurve | None:
+    """`named` are the settings that its label tells."""
     if cell.members is None:
         return None
     members = cell.members[summarise(cell).chosen].tolist()
@@ -91,7 +109,7 @@ def _mean_curve(cell: Cell, rows: pl.DataFrame) -> MeanCurve | None:
         return None
     losses = np.array([losses for _, losses in curves], dtype=float).mean(axis=0)
     return MeanCurve(
-        label=cell_label(cell.settings),
+        label=cell_label(named),
         pattern=cell.pattern,
         steps=steps.pop(),
         losses=tuple(float(loss) for loss in losses),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,6 +23,10 @@ _Curve = tuple[str, Sequence[int], Sequence[float]]
 """A label, steps, and the mean loss at each, in nats; curves of one label have one colour."""
 
 
+_LEGEND = 64
+"""Letters of a line of the legend, which is as wide as the plot."""
+
+
 def loss_figure(curves: Sequence[_Curve], styles: Mapping[str, tuple[str, str]] | None = None) -> "Figure":
     """The curves over the steps, losses that are not finite left out; the legend names each label once.
 
@@ -40,7 +45,7 @@ def loss_figure(curves: Sequence[_Curve], styles: Mapping[str, tuple[str, str]] 
         label: (to_hex(shade(0.88 * place / last)), "-") for place, label in enumerate(labels)
     }
     for label, steps, losses in curves:
-        first = label not in axes.get_legend_handles_labels()[1]
+        first = fill(label, _LEGEND) not in axes.get_legend_handles_labels()[1]
         color, dash = styles[label]
         axes.plot(
             steps,
@@ -49,7 +54,7 @@ def loss_figure(curves: Sequence[_Curve], styles: Mapping[str, tuple[str, str]] 
             linestyle=dash,
             alpha=0.8,
             linewidth=1.2,
-            label=label if first else None,
+            label=fill(label, _LEGEND) if first else None,
         )
     axes.set_xlabel("step")
     axes.set_ylabel("training loss (nats)")
