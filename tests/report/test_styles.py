@@ -8,6 +8,9 @@ from matplotlib.colors import to_hex
 from plait.experiments import cells
 from plait.paper import find_experiment
 from plait.paper.mixers import STUDIED_MIXERS
+from plait.report.ceilings import ceiling_sections
+from plait.report.document import Picture
+from plait.report.frontier import frontier_sections
 from plait.report.reports import loss_picture
 from plait.report.styles import pattern_style
 
@@ -85,3 +88,22 @@ def test_the_legend_of_loss_curves_tells_what_differs_and_stays_inside() -> None
     inside, whole = legend.get_window_extent(), figure.bbox
     assert inside.x0 >= whole.x0
     assert inside.x1 <= whole.x1
+
+
+def drawn_looks(figure) -> dict[str, tuple[str, str]]:
+    """Colour and mark of every label of a plot."""
+    lines = [line for axes in figure.axes for line in axes.get_lines()]
+    return {line.get_label(): (to_hex(line.get_color()), line.get_marker()) for line in lines}
+
+
+def test_frontier_and_ceilings_have_the_looks_of_their_patterns() -> None:
+    experiment = find_experiment("headline").where({"train.lr": (1e-2,), "train.seed": (0, 1)})
+    rows, _ = made_up_rows(experiment)
+    sections = (*frontier_sections(experiment, rows), *ceiling_sections(experiment, rows))
+    pictures = [block for one in sections for block in one.blocks if isinstance(block, Picture)]
+    assert len(pictures) == 2
+    for picture, patterns in zip(pictures, (("TF-TF", "SSM-SSM", "SSM-TF"), ("SSM-SSM",)), strict=True):
+        looks = drawn_looks(picture.draw())
+        for pattern in patterns:
+            style = pattern_style(pattern)
+            assert looks[pattern] == (style.color.lower(), style.marker)

@@ -12,6 +12,7 @@ from plait.experiments import Experiment, cell_label, cells, evaluated_cells, su
 from plait.findings.words import decimals
 from plait.memory import count
 from plait.report.document import Block, Column, Entry, Picture, Section, Table
+from plait.report.styles import pattern_style
 from plait.report.svg_file import hover
 from plait.tasks import Task, task_name
 from plait.theory import ceiling_curve, scored_positions
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 CEILINGS = "What accuracies prove"
 """Title of the section."""
 
-_STYLES = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "D"), ("#CC79A7", "^"))
+_DASHES = ("-", "--", "-.", ":")
+"""Of the curves, one a task and length; colours are the models' patterns'."""
 
-_MOST_CURVES = len(_STYLES)
+_MOST_CURVES = len(_DASHES)
 
 FEWEST_ROWS = 512
 """Rows of a length, below which accuracies are known too roughly to prove much, and are left out."""
@@ -47,6 +49,7 @@ class Learned:
     """A learned model without attention, what its accuracy proves, and what it holds."""
 
     name: str
+    pattern: str
     task: Task
     seq_len: int
     proved: ProvedBits
@@ -127,6 +130,7 @@ def _learned(measured: Iterable[tuple["Cell", int, int]]) -> Iterable[Learned]:
             name=cell_label(
                 {"model.pattern": cell.run.model.pattern, "model.d_model": cell.run.model.d_model}
             ),
+            pattern=cell.run.model.pattern,
             task=cell.run.task,
             seq_len=seq_len,
             proved=proved,
@@ -141,20 +145,24 @@ def ceiling_plot(found: list[Learned]) -> "Figure":
     figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
     curves = list(dict.fromkeys((one.task, one.seq_len) for one in found))[:_MOST_CURVES]
-    for (task, seq_len), (colour, mark) in zip(curves, _STYLES, strict=False):
+    named: set[str] = set()
+    for (task, seq_len), dash in zip(curves, _DASHES, strict=False):
         bits, ceilings = ceiling_curve(task, seq_len)
-        name = task_name(task)
-        axes.plot(bits, ceilings, color=colour, linewidth=1.6, label=f"{name}, {seq_len} tokens: at most")
+        label = f"{task_name(task)}, {seq_len:,} tokens: at most"
+        axes.plot(bits, ceilings, color="#444444", linewidth=1.6, linestyle=dash, label=label)
         for one in found:
             if (one.task, one.seq_len) != (task, seq_len):
                 continue
+            style = pattern_style(one.pattern)
             axes.plot(
-                [max(one.proved.bits, 0.3), one.held], [one.proved.accuracy] * 2, color=colour, linewidth=0.6,
-                linestyle=":",
+                [max(one.proved.bits, 0.3), one.held], [one.proved.accuracy] * 2, color=style.color,
+                linewidth=0.6, linestyle=dash,
             )  # fmt: skip
             (point,) = axes.plot(
-                [one.held], [one.proved.accuracy], color=colour, marker=mark, linestyle="none"
-            )
+                [one.held], [one.proved.accuracy], color=style.color, marker=style.marker, linestyle="none",
+                label=None if one.pattern in named else one.pattern,
+            )  # fmt: skip
+            named.add(one.pattern)
             hover(point, _told(one))
     axes.set_xscale("log", base=2)
     axes.set_ylim(0, 1.02)

@@ -36,7 +36,7 @@ class Known:
     """A model to be put beside a curve.
 
     Args:
-        kind: a key of `frontier_plot.KINDS`.
+        kind: what it is and how it came about, as `pure, learned`.
         note: what is known of it.
     """
 
@@ -84,6 +84,7 @@ def marks_beside(points: Sequence[FrontierPoint], known: Iterable[Known], *, seq
             name=one.name,
             kind=one.kind,
             place=placed(points, held_by(one.model, seq_len=seq_len)),
+            pattern=one.model.pattern if isinstance(one.model, HybridConfig) else "",
             note=one.note,
         )
         for one in known

@@ -1,14 +1,16 @@
 """The frontier drawn: bits of recurrent state against reach, forbidden below the curve, with models as marks on it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from plait.advisor.bounds import SizedBounds
 from plait.advisor.frontier import PlacedModel
 from plait.checks import counted
-from plait.report.styles import GREEN, VERMILION
+from plait.report.plots import STAR
+from plait.report.styles import GREEN, VERMILION, pattern_style
 from plait.report.svg_file import hover
 from plait.theory import FrontierPoint, breakpoints
 
@@ -16,18 +18,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-KINDS = {
-    "built": ("*", "#009E73"),
-    "hybrid, learned": ("o", "#0072B2"),
-    "pure, learned": ("s", "#E69F00"),
-    "given": ("D", "#CC79A7"),
-}
-"""Mark and colour of what a model is and how it came about."""
+BUILT = "built"
+"""The kind of models whose weights are set by hand and proved."""
 
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 """Reaches that have a number."""
 
-RULED_OUT = "#D55E00"
+NEEDED, GREY = "#444444", "#8C8C8C"
+RULED_OUT = "ruled out"
+CROSS: Mapping[str, Any] = MappingProxyType(
+    {"color": "black", "marker": "x", "markersize": 12, "linestyle": "none"}
+)
 
 _LINEAR = 0.3
 """Width of the linear part of an axis, from 0 to 1, in decades."""
@@ -38,13 +39,15 @@ class Mark:
     """A model on the plot.
 
     Args:
-        kind: a key of KINDS.
+        kind: what it is and how it came about, as `pure, learned`.
+        pattern: of its layers, which gives it its look; none for a model of others.
         note: what is said of it beside its name.
     """
 
     name: str
     kind: str
     place: PlacedModel
+    pattern: str = ""
     note: str = ""
 
 
@@ -56,22 +59,20 @@ def frontier_plot(points: Sequence[FrontierPoint], marks: Sequence[Mark]) -> "Fi
     axes = figure.subplots()
     last = max(points[-1].reach, 1)
     reaches, bits = [point.reach for point in points], [float(point.bits) for point in points]
-    axes.fill_between(reaches, bits, step="pre", color="#D55E00", alpha=0.12, linewidth=0)
-    axes.step(reaches, bits, where="pre", color="#D55E00", linewidth=1.6, label="needed at least")
-    for kind, (shape, colour) in KINDS.items():
-        some = [mark for mark in marks if mark.kind == kind]
-        if some:
-            axes.plot([], [], linestyle="none", marker=shape, color=colour, markersize=7, label=kind)
-        for mark in some:
-            (line,) = axes.plot(
-                *_at(mark, last), linestyle="none", marker=shape, markersize=7,
-                color=RULED_OUT if mark.place.ruled_out else colour, clip_on=False, zorder=3,
-            )  # fmt: skip
-            hover(line, mark_told(mark))
-    if any(mark.place.ruled_out for mark in marks):
-        axes.plot(
-            [], [], linestyle="none", marker="s", color=RULED_OUT, markersize=7, label="ruled out, any mark"
+    axes.fill_between(reaches, bits, step="pre", color=NEEDED, alpha=0.12, linewidth=0)
+    axes.step(reaches, bits, where="pre", color=NEEDED, linewidth=1.6, label="needed at least")
+    named: set[str] = set()
+    for mark in marks:
+        label, look = _look(mark)
+        (line,) = axes.plot(
+            *_at(mark, last), **look, clip_on=False, zorder=3, label=None if label in named else label
         )
+        named.add(label)
+        hover(line, mark_told(mark))
+    for mark in (mark for mark in marks if mark.place.ruled_out):
+        label = None if RULED_OUT in named else RULED_OUT
+        axes.plot(*_at(mark, last), **CROSS, clip_on=False, zorder=4, label=label)
+        named.add(RULED_OUT)
     share = _placed_on(last)
     for at in dict.fromkeys(_at(mark, last) for mark in marks):
         names = ", ".join(mark.name for mark in marks if _at(mark, last) == at)
@@ -95,6 +96,17 @@ def frontier_plot(points: Sequence[FrontierPoint], marks: Sequence[Mark]) -> "Fi
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")
     return figure
+
+
+def _look(mark: Mark) -> tuple[str, dict[str, Any]]:
+    """What the legend calls a mark, and how it is drawn: as its pattern is in every picture, a star if it is built."""
+    if mark.kind == BUILT:
+        return "built and proved", {**STAR, "markersize": 11}
+    if not mark.pattern:
+        return mark.kind, {"color": GREY, "marker": "D", "markersize": 7, "linestyle": "none"}
+    style = pattern_style(mark.pattern)
+    look = {"color": style.color, "marker": style.marker, "fillstyle": style.fill, "markersize": 7}
+    return mark.pattern, {**look, "linestyle": "none"}
 
 
 def _placed_on(last: int) -> Callable[[int], float]:

@@ -57,6 +57,7 @@ def loss_figure(curves: Sequence[_Curve], styles: Mapping[str, tuple[str, str]] 
             label=fill(label, _LEGEND) if first else None,
         )
     axes.set_xlabel("step")
+    axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
     axes.set_ylabel("training loss (nats)")
     axes.set_ylim(bottom=0)
     axes.grid(visible=True, alpha=0.2)
