@@ -5,10 +5,18 @@ from itertools import pairwise
 
 import pytest
 
-from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, SelectiveCopying
+from plait.tasks import (
+    AssociativeRecall,
+    DecodingRecall,
+    KHopInduction,
+    MultiKeyRecall,
+    SegmentedRecall,
+    SelectiveCopying,
+)
 from plait.theory import Bound, frontier
 from plait.theory.hybrid import curve
 from plait.theory.hybrid.families import filled_families
+from plait.theory.hybrid.tables import filled_tables
 
 HUGE = 10**6
 MOST = 2 * curve.MOST_VALUES
@@ -54,3 +62,9 @@ def test_the_tasks_as_people_use_them_are_asked_at_every_reach():
 def test_many_keys_of_few_words_write_no_family_of_all():
     (point,) = frontier(MultiKeyRecall(n_words=2, key_length=20), 100, reaches=[50])
     assert point.bits == 0
+
+
+def test_tables_of_tables_are_asked_at_fewer_reaches():
+    """Each word of segmented recall has a table of its own; and hops of many words need few of them to be read."""
+    assert len(frontier(SegmentedRecall(n_words=400), 1_200, seconds=0.01)) < 40
+    assert len(filled_tables(KHopInduction(n_words=5_000), 100, 10)[0].queries) < 100

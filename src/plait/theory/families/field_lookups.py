@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from plait.tasks import FollowBack, KHopInduction, NGramRetrieval, PositionRetrieval, SegmentedRecall
-from plait.theory.families.family import StateFamily
+from plait.theory.families.family import MOST_KEYS, StateFamily
 from plait.theory.families.followers import rooted_trees
 from plait.theory.families.slots import table_family
 
@@ -48,8 +48,11 @@ def _hops(task: KHopInduction, seq_len: int) -> Iterator[StateFamily]:
     in the prefix."""
     if task.n_words <= task.hops:
         return
-    readers = [hop_reader(task, word) for word in range(task.n_words)]
-    yield from rooted_trees(task.n_words, readers, seq_len - len(readers[1]), [])
+    words = min(task.n_words, max(seq_len, task.hops + 1), MOST_KEYS)  # more do not fit
+    room = seq_len - 2 * task.hops + 1
+    if room >= 2:
+        readers = [hop_reader(task, word) for word in range(words)]
+        yield from rooted_trees(words, readers, room, [])
 
 
 def hop_reader(task: KHopInduction, word: int) -> list[int]:
@@ -59,7 +62,7 @@ def hop_reader(task: KHopInduction, word: int) -> list[int]:
     z x z      from the last z to x, and from there
     z x y z y  from the last y to z, from there to x, and from there
     """
-    helpers = [other for other in range(task.n_words) if other != word][: task.hops - 1]
+    helpers = [other for other in range(task.hops) if other != word][: task.hops - 1]
     if not helpers:
         return [word]
     text = [helpers[0], word]

@@ -157,7 +157,9 @@ def _spread_reaches(families: Iterable[StateFamily], seq_len: int) -> list[int]:
     What is needed at a reach is needed at all smaller ones, so fewer points are a lower curve, and as true.
     """
     inside = range(1, seq_len - 1)
-    apiece = sum(sum(map(len, family.suffixes)) + 4 * len(family.queries) for family in families)
+    apiece = sum(
+        sum(map(len, [*family.suffixes, *family.tables])) + 4 * len(family.queries) for family in families
+    )
     most = max(_FEWEST, MOST_VALUES // max(1, apiece))
     if len(inside) <= most:
         return list(range(seq_len))
