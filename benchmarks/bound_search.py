@@ -19,7 +19,7 @@ import torch
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, Targets
 from plait.theory import find_state_bits
 from plait.theory.automata import Machine, minimise
-from plait.theory.integers import log2_floor
+from plait.theory.exact_numbers import log2_floor
 from plait.theory.states import state_factors
 
 

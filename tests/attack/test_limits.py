@@ -5,7 +5,7 @@ from math import comb, prod
 import pytest
 
 from plait.attack.certified import SCORE_GRID, average_limits, count_limits
-from plait.theory.confidence import least_success_rate
+from plait.theory.exact_numbers import least_success_rate
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from plait.tasks import AssociativeRecall, Needle, SelectiveCopying, parse_task
 from plait.theory import frontier, frontier_states, sealed
-from plait.theory.integers import log2_floor
+from plait.theory.exact_numbers import log2_floor
 
 BASES = [
     (SelectiveCopying(n_words=2, numbers=(1, 2)), 1),

@@ -11,7 +11,7 @@ from theory_cases import SMALL_TASKS, all_rows, in_domain
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import Retrieval, counting_states, fano_bits, state_count
 from plait.theory.automata import Machine, compose, minimise, reachable, task_machine
-from plait.theory.integers import log2_floor
+from plait.theory.exact_numbers import log2_floor
 
 
 @pytest.mark.parametrize("task", SMALL_TASKS, ids=repr)

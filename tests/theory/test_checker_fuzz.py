@@ -23,7 +23,7 @@ from plait.theory import (
     sealed,
     ssm_state_bits,
 )
-from plait.theory.integers import log2_floor
+from plait.theory.exact_numbers import log2_floor
 from plait.theory.states import state_factors
 
 CHANGES = 10_000

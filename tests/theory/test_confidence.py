@@ -13,8 +13,7 @@ from plait.theory.checker.arithmetic import (
     floor_log2_thousandths,
     states_at_error,
 )
-from plait.theory.confidence import least_success_rate
-from plait.theory.integers import log2_floor
+from plait.theory.exact_numbers import least_success_rate, log2_floor
 from plait.theory.repaired import Retrieval, counting_states
 
 ALPHAS = st.sampled_from([Fraction(1, 20), Fraction(1, 1000), Fraction(1, 2**40)])

@@ -10,7 +10,7 @@ from plait.tasks import AssociativeRecall, MultiKeyRecall, Needle
 from plait.theory import check, open_game, sealed, ssm_state_bits
 from plait.theory.certificate import states_needed
 from plait.theory.checker.claim import ERROR_OVER
-from plait.theory.confidence import ALPHA, least_success_rate
+from plait.theory.exact_numbers import ALPHA, least_success_rate
 from plait.theory.families import families
 
 WORDS, OTHERS = 16, 3_984

@@ -9,8 +9,9 @@ from theory_cases import PAPER_TASKS, SMALL_TASKS
 from plait.random import Stream
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import check, open_game, ssm_state_bits, state_count
+from plait.theory.exact_numbers import log2_floor
 from plait.theory.families import families
-from plait.theory.families.walks import (
+from plait.theory.families.trees import (
     KEPT,
     counted_lengths,
     random_tree,
@@ -18,7 +19,6 @@ from plait.theory.families.walks import (
     walk_length,
     worst_walk,
 )
-from plait.theory.integers import log2_floor
 
 LENGTHS = (None, 8, 12, 20, 40, 100)
 

@@ -15,8 +15,8 @@ from plait.theory import attention_reach, check, frontier, frontier_states, seal
 from plait.theory.certificate import state_certificate
 from plait.theory.checker.claim import read_claim
 from plait.theory.checker.document import plain
+from plait.theory.exact_numbers import log2_floor
 from plait.theory.hybrid.families import filled_families
-from plait.theory.integers import log2_floor
 from plait.theory.recurrent import table_state_bits
 
 

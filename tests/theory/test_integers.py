@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plait.theory.integers import exact_fraction, log2_ceil, log2_floor
+from plait.theory.exact_numbers import exact_fraction, log2_ceil, log2_floor
 
 FACTORS = st.lists(st.tuples(st.integers(1, 60), st.integers(-9, 9)), min_size=1, max_size=4)
 

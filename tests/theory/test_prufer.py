@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from plait.theory.checker.codecs.prufer import (
+from plait.theory.checker.codecs.forests import (
     forest_at,
     forest_count,
     forest_index,
@@ -12,8 +12,8 @@ from plait.theory.checker.codecs.prufer import (
     tree_count,
     tree_index,
 )
-from plait.theory.families.leaves import forest_count as count_of_the_maker
-from plait.theory.families.leaves import share_with_few_leaves
+from plait.theory.families.trees import forest_count as count_of_the_maker
+from plait.theory.families.trees import share_with_few_leaves
 
 
 @pytest.mark.parametrize(("n", "k"), [(1, 2), (2, 1), (3, 1), (4, 1), (5, 1), (2, 2), (3, 2), (2, 3)])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plait.theory.integers import log2_ceil, log2_floor
+from plait.theory.exact_numbers import log2_ceil, log2_floor
 from plait.theory.repaired import Retrieval, all_right_states, counting_states, fano_bits, fano_bits_ceil
 
 GAMES = st.tuples(st.integers(1, 5), st.integers(2, 4)).flatmap(

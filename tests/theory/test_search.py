@@ -20,7 +20,7 @@ from plait.tasks import (
     task_name,
 )
 from plait.theory import attention_reach, check, find_reach, find_state_bits
-from plait.theory.integers import log2_floor
+from plait.theory.exact_numbers import log2_floor
 from plait.theory.search.oracle import UNDEFINED, Oracle
 from plait.theory.search.readers import find_readings, followers
 from plait.theory.states import state_factors

@@ -9,16 +9,16 @@ from test_average import rows_with_chances
 
 from plait.tasks import SelectiveCopying
 from plait.theory import accuracy_ceiling, best_accuracy
-from plait.theory.average.copying import copying_scored
-from plait.theory.average.optimum import reached
-from plait.theory.average.rows import sampled_rows
-from plait.theory.average.tails import guessed
-from plait.theory.average.undecided import (
+from plait.theory.average.copying import (
     before_number_shares,
     before_number_weights,
+    copying_scored,
     older_number_weights,
     undecided_right,
 )
+from plait.theory.average.optimum import reached
+from plait.theory.average.rows import sampled_rows
+from plait.theory.average.tails import guessed
 
 SMALL = [
     (SelectiveCopying(n_words=2, numbers=(1,), p_number=0.4), 6),

@@ -12,8 +12,8 @@ from plait.checks import check_seconds
 from plait.files import read_json
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task_name, task_to_json
 from plait.theory import BoundRow, bounds_table
+from plait.theory.exact_numbers import exact_fraction
 from plait.theory.families import has_family
-from plait.theory.integers import exact_fraction
 from plait.theory.recurrent import table_state_bits
 from plait.theory.table import printed_row
 

@@ -14,7 +14,7 @@ from plait.memory.block import Layer
 from plait.memory.formats import OWN, Storage, bits_of
 from plait.memory.report import check_count
 from plait.model import HybridConfig
-from plait.theory.integers import log2_ceil
+from plait.theory.exact_numbers import log2_ceil
 
 SCOPE = "proved for exact recall of worst-case content; no prediction of perplexity"
 GROWS = "layers with full attention add a cache that grows with the length; the figures are for what does not grow"

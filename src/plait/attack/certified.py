@@ -24,8 +24,7 @@ from fractions import Fraction
 import numpy as np
 
 from plait.attack.play import Played
-from plait.theory.confidence import least_success_rate
-from plait.theory.integers import Factor, log2_floor
+from plait.theory.exact_numbers import Factor, least_success_rate, log2_floor
 from plait.theory.repaired import Retrieval, counting_states
 
 SCORE_GRID = 1 << 24

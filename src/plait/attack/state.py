@@ -18,8 +18,8 @@ from plait.model import HybridLM
 from plait.tasks.base import Task
 from plait.theory import Game, open_game, ssm_state_bits
 from plait.theory.certificate import state_certificate
+from plait.theory.exact_numbers import log2_floor
 from plait.theory.families import StateFamily, families
-from plait.theory.integers import log2_floor
 from plait.theory.recurrent import LEAST_SHARE
 
 Certificate = Mapping[str, object] | str | bytes

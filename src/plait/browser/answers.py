@@ -12,9 +12,9 @@ from plait.tasks import TASKS, Task, parse_task, task_name, task_to_json
 from plait.tasks.plain import drawn_row
 from plait.tasks.rows import label_rows
 from plait.theory import BoundRow, bounds_table
+from plait.theory.exact_numbers import exact_fraction, log2_floor
 from plait.theory.families import has_family
 from plait.theory.hybrid.closed_forms import frontier_factors
-from plait.theory.integers import exact_fraction, log2_floor
 from plait.theory.recurrent import table_state_bits
 
 MOST_CHARACTERS = 4 * 2**20

@@ -6,20 +6,19 @@ from dataclasses import dataclass
 
 import torch
 
+from plait.compiler.error_rules import RULES, given
 from plait.compiler.flow import DIP, Flow
 from plait.compiler.given import Given
-from plait.compiler.keyed import Keyed
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import Fetch
+from plait.compiler.one_kind_alone import Keyed
 from plait.compiler.recurrent import Count, Hold, Lag, Since
 from plait.compiler.schedule import SSM, ScheduledLayer, read_through
 from plait.compiler.ssm_op import SsmOp
-from plait.compiler.ssm_rules import RULES
 from plait.compiler.statement import Statement
 from plait.compiler.stream import base_of
 from plait.compiler.stream_plan import NORM_EPS
 from plait.compiler.tf_ops import TfOp
-from plait.compiler.tf_rules import given
 from plait.compiler.values import amounts_of
 from plait.constructions.rounding import FUNCTION, Allowance, Rounding
 

@@ -8,9 +8,8 @@ that is *not its value*, a count beyond its range or a register with older bits 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from plait.compiler.alone import is_mixed_at_the_start
-from plait.compiler.keyed import Keyed
 from plait.compiler.lookups import AtDistance, Fetch, Latest, Match, Previous
+from plait.compiler.one_kind_alone import Keyed, is_mixed_at_the_start
 from plait.compiler.pointwise import Product, Table
 from plait.compiler.recurrent import Count, Hold, Lag, Register
 from plait.compiler.signals import Label

@@ -8,9 +8,17 @@ from plait.compiler.automata import Maker, automaton, turning
 from plait.compiler.lookups import AtDistance, Earliest, Latest, Match, Mean, Previous, mean_ends
 from plait.compiler.pointwise import Product, Table, Token
 from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
-from plait.compiler.signals import Signals, listed, refusal
+from plait.compiler.signals import (
+    MISSING,
+    Function,
+    Missing,
+    Signals,
+    entries_of,
+    listed,
+    refusal,
+    with_nothing,
+)
 from plait.compiler.statement import Statement
-from plait.compiler.tables import MISSING, Function, Missing, entries_of, with_nothing
 from plait.compiler.values import MOST_VALUES, Value, amounts_of, check_value, domain_of
 
 MOST_BITS = 16

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from plait.compiler.keyed import Keyed
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import AtDistance, Fetch, Match, Mean, Previous
+from plait.compiler.one_kind_alone import Keyed
 from plait.compiler.pointwise import Product, Table
 from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
 from plait.compiler.schedule import SSM, TF

@@ -9,9 +9,9 @@ import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from plait.compiler.keyed import Keyed
 from plait.compiler.lookups import Fetch, Mean
 from plait.compiler.lower import Lowered
+from plait.compiler.one_kind_alone import Keyed
 from plait.compiler.pointwise import Product, Table, Token
 from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
 from plait.compiler.statement import Statement, ancestors

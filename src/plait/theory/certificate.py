@@ -19,9 +19,8 @@ from plait.tasks import task_to_json
 from plait.theory.checker.claim import ERROR_OVER
 from plait.theory.checker.effort import MOST_EXHAUSTIVE, MOST_WORK, content_steps
 from plait.theory.checker.rules import RULES
-from plait.theory.confidence import ALPHA, least_success_rate
+from plait.theory.exact_numbers import ALPHA, least_success_rate, log2_floor
 from plait.theory.families.family import StateFamily
-from plait.theory.integers import log2_floor
 from plait.theory.repaired import Retrieval, counting_states
 
 MOST_TRIALS, FEWEST_TRIALS = 2000, 20

@@ -11,7 +11,7 @@ from math import prod
 
 from plait.checks import check_integer, counted
 from plait.tasks import AssociativeRecall
-from plait.theory.integers import log2_ceil
+from plait.theory.exact_numbers import log2_ceil
 
 
 @dataclass(frozen=True, kw_only=True)

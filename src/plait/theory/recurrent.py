@@ -8,9 +8,9 @@ from fractions import Fraction
 from plait.checks import check_integer
 from plait.theory.bound import Bound, PrintedTheorem
 from plait.theory.certificate import state_certificate, states_needed
+from plait.theory.exact_numbers import exact_fraction, log2_floor
 from plait.theory.families import StateFamily, families
 from plait.theory.families.field import field_families
-from plait.theory.integers import exact_fraction, log2_floor
 from plait.theory.repaired import check_error
 from plait.theory.states import state_count, state_factors
 

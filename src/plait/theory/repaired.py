@@ -9,7 +9,7 @@ original).
 from dataclasses import dataclass
 from fractions import Fraction
 
-from plait.theory.integers import Factor, log2_ceil, log2_floor
+from plait.theory.exact_numbers import Factor, log2_ceil, log2_floor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
-from plait.theory.integers import Factor
+from plait.theory.exact_numbers import Factor
 
 MOST_DIGITS = 10_000_000
 """Bits beyond which a number of states is kept as a product of powers only."""

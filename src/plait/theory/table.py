@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from plait.theory.bound import Bound, PrintedTheorem
-from plait.theory.integers import exact_fraction
+from plait.theory.exact_numbers import exact_fraction
 from plait.theory.reach import attention_reach
 from plait.theory.recurrent import printed_state_bits, ssm_state_bits
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from plait.deferred import on_first_use
 
 if TYPE_CHECKING:
-    from plait.theory.checker.opened import Game, open_game
-    from plait.theory.checker.verify import Verdict, check, check_file
+    from plait.theory.checker.verify import Game, Verdict, check, check_file, open_game
 
 __all__ = ["Game", "Verdict", "check", "check_file", "open_game"]
 

@@ -15,8 +15,7 @@ from fractions import Fraction
 from plait.theory.checker.codecs.base import MOST_LENGTH, Choices, Codec, Reader
 from plait.theory.checker.codecs.followers import Paths, Trees
 from plait.theory.checker.codecs.forests import Forests
-from plait.theory.checker.codecs.lists import Listed, Random
-from plait.theory.checker.codecs.slots import Slots, Union
+from plait.theory.checker.codecs.prefixes import Listed, Random, Slots, Union
 from plait.theory.checker.document import Refused
 from plait.theory.checker.game import Board
 from plait.theory.checker.own_task import OwnTask, name_of

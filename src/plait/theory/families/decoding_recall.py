@@ -13,7 +13,7 @@ from fractions import Fraction
 from plait.tasks import DecodingRecall
 from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
 from plait.theory.families.followers import distinct_words
-from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
+from plait.theory.families.trees import best_word_count, forest_count, share_with_few_leaves
 
 
 def decoding_families(task: DecodingRecall, seq_len: int | None) -> Iterator[StateFamily]:

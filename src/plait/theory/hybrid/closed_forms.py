@@ -17,7 +17,7 @@ from typing import Any
 
 from plait.checks import check_integer
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
-from plait.theory.integers import Factor
+from plait.theory.exact_numbers import Factor
 from plait.theory.states import MOST_DIGITS, state_factors
 
 

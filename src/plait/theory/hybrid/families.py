@@ -16,8 +16,15 @@ from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needl
 from plait.theory.families.decoding_recall import spelled_word
 from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
 from plait.theory.families.followers import paths_family, rooted_trees, trees_codec
-from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
-from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
+from plait.theory.families.trees import (
+    best_word_count,
+    forest_count,
+    path_factors,
+    share_that_fits,
+    share_with_few_leaves,
+    typical_walk,
+    worst_walk,
+)
 from plait.theory.hybrid.copying import copying_families
 
 

@@ -11,8 +11,8 @@ from time import monotonic
 from plait.checks import check_seconds
 from plait.theory.bound import Bound
 from plait.theory.families.family import StateFamily
+from plait.theory.search.found import best_bound, candidate_families, find_state_bits
 from plait.theory.search.oracle import Oracle
-from plait.theory.search.state_bits import best_bound, candidate_families, find_state_bits
 
 _TRIED = 4
 _TRIAL = 0.5

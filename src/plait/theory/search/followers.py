@@ -14,10 +14,17 @@ from fractions import Fraction
 
 import numpy as np
 
-from plait.theory.confidence import ALPHA, least_success_rate
+from plait.theory.exact_numbers import ALPHA, least_success_rate
 from plait.theory.families.family import StateFamily, Suffixes
-from plait.theory.families.leaves import best_word_count, forest_count, share_with_few_leaves
-from plait.theory.families.walks import path_factors, share_that_fits, typical_walk, worst_walk
+from plait.theory.families.trees import (
+    best_word_count,
+    forest_count,
+    path_factors,
+    share_that_fits,
+    share_with_few_leaves,
+    typical_walk,
+    worst_walk,
+)
 from plait.theory.search.oracle import UNDEFINED, Oracle
 from plait.theory.search.readers import KeyReading, find_readings, followers, keys_on
 

@@ -12,7 +12,7 @@ from itertools import count
 
 import numpy as np
 
-from plait.theory.confidence import ALPHA, least_success_rate
+from plait.theory.exact_numbers import ALPHA, least_success_rate
 from plait.theory.families.family import StateFamily
 from plait.theory.search.oracle import UNDEFINED, Oracle, asking_suffixes
 

@@ -11,7 +11,7 @@ Source: docs/theory.md, Theorems 4.4 and 4.5.
 
 from bisect import bisect_left
 
-from plait.theory.checker.codecs import prufer
+from plait.theory.checker.codecs import forests
 from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader, checked_size, long_steps
 from plait.theory.checker.document import Refused
 
@@ -67,7 +67,7 @@ class Trees(_Keyed):
         if root is not None:
             self.roots = [reader.listed([root], "root", below=self.n_keys, most=1)[0]]
         reader.done()
-        self.size = checked_size(len(self.roots) * prufer.tree_count(self.n, self.k))
+        self.size = checked_size(len(self.roots) * forests.tree_count(self.n, self.k))
 
     @property
     def work(self) -> int:
@@ -76,7 +76,7 @@ class Trees(_Keyed):
     def encode(self, index: int) -> list[int] | None:
         index, choice = divmod(index, len(self.roots))
         root = self.roots[choice]
-        text = self._walk(prufer.tree_at(index, self.n, self.k, root), root)
+        text = self._walk(forests.tree_at(index, self.n, self.k, root), root)
         padding = self.length - len(text)
         if padding < self.lead:
             return None
@@ -90,7 +90,7 @@ class Trees(_Keyed):
         if len(roots) != 1 or roots[0] not in self.roots:
             return None
         tree = [0 if letter is None else letter for letter in followers]
-        index = prufer.tree_index(tree, self.n, self.k, roots[0])
+        index = forests.tree_index(tree, self.n, self.k, roots[0])
         return None if index is None else self.roots.index(roots[0]) + len(self.roots) * index
 
     def _walk(self, followers: list[int], root: int) -> list[int]:
