@@ -19,7 +19,7 @@ OPTIONAL = {
 }
 """Package -> what it is for."""
 
-MEMBERS, D_MODEL = 8, 8
+MEMBERS, _D_MODEL = 8, 8
 
 FLOPS_A_MODEL_STEP = 16e6
 """Arithmetic of one model-step of SSM-TF at d_model 8, batch 8, length 100 (docs/log.md, roofline)."""
@@ -85,7 +85,7 @@ def measured_engine(*, seconds: float = 2.0) -> Speed:
 
     run = Run(
         task=SelectiveCopying(),
-        model=HybridConfig(pattern="SSM-TF", d_model=D_MODEL, window=20),
+        model=HybridConfig(pattern="SSM-TF", d_model=_D_MODEL, window=20),
         train=Train(steps=1_000_000, batch=8, seq_len=100),
     )
     trainer = Trainer(run, seeds=range(MEMBERS), device=torch.device("cpu"))
@@ -187,8 +187,8 @@ def _optional() -> list[Diagnosis]:
 
 def _judged(speed: Speed) -> Diagnosis:
     measured = (
-        f"{speed.model_steps:,.0f} model-steps/s with {MEMBERS} members at d_model {D_MODEL}: {speed.share:.1%} of the "
-        f"{speed.gflops:,.0f} GFLOP/s that matrix products make on {counted(speed.threads, 'thread')}"
+        f"{speed.model_steps:,.0f} model-steps/s with {MEMBERS} members at d_model {_D_MODEL}: {speed.share:.1%} of "
+        f"the {speed.gflops:,.0f} GFLOP/s that matrix products make on {counted(speed.threads, 'thread')}"
     )
     if speed.share >= HEALTHY_SHARE:
         return Diagnosis(what="speed", state="ok", detail=measured)

@@ -8,7 +8,7 @@ from plait.compiler.cascade import Cascade, Coordinates, Maps, Permuting, cascad
 from plait.compiler.statement import Statement
 from plait.compiler.values import Value, check_value
 
-MOST_STATES = 64
+_MOST_STATES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +65,8 @@ def automaton(
                 ) from error
             row.append(states.setdefault(check_value(found, "it"), len(states)))
         after.append(row)
-        if len(states) > MOST_STATES:
-            raise ValueError(f"it has more than {MOST_STATES} states")
+        if len(states) > _MOST_STATES:
+            raise ValueError(f"it has more than {_MOST_STATES} states")
     maps = tuple(tuple(row[letter] for row in after) for letter in range(len(letters)))
     return Automaton(states=tuple(states), letters=tuple(letters), maps=maps)
 

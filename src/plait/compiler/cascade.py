@@ -16,16 +16,16 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-State: TypeAlias = int
+_State: TypeAlias = int
 Letter: TypeAlias = int
 Coordinates: TypeAlias = tuple[int, ...]
-Maps: TypeAlias = tuple[tuple[State, ...], ...]
+Maps: TypeAlias = tuple[tuple[_State, ...], ...]
 """For each letter, the state after it for each state."""
 
-MOST_WORDS = 20_000
+_MOST_WORDS = 20_000
 """Different effects of words that are looked at."""
 
-MOST_LEVELS = 24
+_MOST_LEVELS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Cascade:
 
     levels: tuple[Level, ...]
     start: Coordinates
-    state: Mapping[Coordinates, State]
+    state: Mapping[Coordinates, _State]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,18 +62,18 @@ class Permuting:
     """A word of letters that moves some states in a circle."""
 
     word: tuple[Letter, ...]
-    circle: tuple[State, ...]
+    circle: tuple[_State, ...]
 
 
 def permuting_word(maps: Maps) -> Permuting | None:
     """The shortest word that moves states in a circle, if any does.
 
     Raises:
-        ValueError: more than `MOST_WORDS` different effects of words.
+        ValueError: more than `_MOST_WORDS` different effects of words.
     """
     n_states = len(maps[0])
     start = tuple(range(n_states))
-    words: dict[tuple[State, ...], tuple[Letter, ...]] = {start: ()}
+    words: dict[tuple[_State, ...], tuple[Letter, ...]] = {start: ()}
     waiting = deque([start])
     while waiting:
         effect = waiting.popleft()
@@ -84,12 +84,12 @@ def permuting_word(maps: Maps) -> Permuting | None:
             if after not in words:
                 words[after] = (*words[effect], letter)
                 waiting.append(after)
-                if len(words) > MOST_WORDS:
-                    raise ValueError(f"its words have more than {MOST_WORDS:,} different effects")
+                if len(words) > _MOST_WORDS:
+                    raise ValueError(f"its words have more than {_MOST_WORDS:,} different effects")
     return None
 
 
-def _circle(effect: Sequence[State]) -> tuple[State, ...]:
+def _circle(effect: Sequence[_State]) -> tuple[_State, ...]:
     """States that the effect moves in a circle of more than one; none if there is none."""
     for state in range(len(effect)):
         for _ in effect:
@@ -102,11 +102,11 @@ def _circle(effect: Sequence[State]) -> tuple[State, ...]:
     return ()
 
 
-def cascade(maps: Maps, start: State) -> Cascade:
+def cascade(maps: Maps, start: _State) -> Cascade:
     """The cascade of an automaton without permuting words.
 
     Raises:
-        ValueError: more than `MOST_LEVELS` levels.
+        ValueError: more than `_MOST_LEVELS` levels.
     """
     stage = _Stage(
         maps=maps,
@@ -116,8 +116,8 @@ def cascade(maps: Maps, start: State) -> Cascade:
     )
     levels: list[Level] = []
     while any(len(block) > 1 for block in stage.blocks.values()):
-        if len(levels) == MOST_LEVELS:
-            raise ValueError(f"it needs more than {MOST_LEVELS} levels of flip-flops")
+        if len(levels) == _MOST_LEVELS:
+            raise ValueError(f"it needs more than {_MOST_LEVELS} levels of flip-flops")
         level, stage = stage.next(start)
         levels.append(level)
     state = {coordinates: block[0] for coordinates, block in stage.blocks.items()}
@@ -130,10 +130,10 @@ class _Stage:
 
     maps: Maps
     start: Coordinates
-    blocks: Mapping[Coordinates, tuple[State, ...]]
+    blocks: Mapping[Coordinates, tuple[_State, ...]]
     moves: Mapping[tuple[Coordinates, Letter], Coordinates]
 
-    def next(self, start: State) -> tuple[Level, "_Stage"]:
+    def next(self, start: _State) -> tuple[Level, "_Stage"]:
         """One level more: the whole rest if letters leave or set it, a memory, or the missing element."""
         if (acts := self._rest()) is not None:
             first = self.blocks[self.start].index(start)
@@ -149,7 +149,7 @@ class _Stage:
         )
         return self._with(acts, first, lambda above, value: _without(numbered.blocks[above], value))
 
-    def image(self, above: Coordinates, letter: Letter) -> list[State]:
+    def image(self, above: Coordinates, letter: Letter) -> list[_State]:
         return [self.maps[letter][state] for state in self.blocks[above]]
 
     def is_move(self, above: Coordinates, letter: Letter) -> bool:
@@ -206,11 +206,11 @@ class _Stage:
         self,
         acts: Mapping[tuple[Coordinates, Letter], int | None],
         first: int,
-        block: Callable[[Coordinates, int], tuple[State, ...]],
+        block: Callable[[Coordinates, int], tuple[_State, ...]],
     ) -> tuple[Level, "_Stage"]:
         """The stage with one coordinate more, of what is reached from the start."""
         start: Coordinates = (*self.start, first)
-        blocks: dict[Coordinates, tuple[State, ...]] = {}
+        blocks: dict[Coordinates, tuple[_State, ...]] = {}
         moves: dict[tuple[Coordinates, Letter], Coordinates] = {}
         waiting: list[Coordinates] = [start]
         while waiting:
@@ -249,7 +249,7 @@ class _Stage:
     def _numbered(self) -> tuple["_Stage", set[Coordinates]]:
         """Blocks numbered along moves, and those that moves reach with different numberings."""
         reach = self._reach()
-        order: dict[Coordinates, tuple[State, ...]] = {}
+        order: dict[Coordinates, tuple[_State, ...]] = {}
         for one in sorted(self.blocks, key=lambda one: -len(reach[one])):
             if one in order:
                 continue
@@ -271,5 +271,5 @@ class _Stage:
         return numbered, clashes
 
 
-def _without(block: tuple[State, ...], place: int) -> tuple[State, ...]:
+def _without(block: tuple[_State, ...], place: int) -> tuple[_State, ...]:
     return block if len(block) == 1 else block[:place] + block[place + 1 :]

@@ -27,7 +27,7 @@ STEEPEST = 1.1
 DIP = 0.3
 """SiLU is nowhere below minus this."""
 
-UNSETTLED = 2.0**-30
+_UNSETTLED = 2.0**-30
 """What a staircase's steps may lack of 0 or 1, its number being off by all that it may be: 4 * 24 e^-24 / 32."""
 
 HOPELESS = 2.0**200
@@ -235,7 +235,7 @@ class Flow:
             near, most = long, max(far, stairs.reach)
         off += self.units(5.0) * stairs.reach + stairs.slack
         self.allow(f"the number that {what} reads", error=off, room=stairs.third / 4.0)
-        lacking, top = UNSETTLED * stairs.highest_step, float(stairs.points.norm(dim=-1).max())
+        lacking, top = _UNSETTLED * stairs.highest_step, float(stairs.points.norm(dim=-1).max())
         summed = (1.0 + self.wides(self.rounding.d_model + 1.0 + taps)) * (
             1.0 + self.units(min(taps, 1))
         ) - 1.0

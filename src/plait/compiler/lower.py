@@ -21,7 +21,7 @@ from plait.compiler.statement import Statement, ancestors
 from plait.compiler.values import Value, amounts_of, domain_of, index_in
 
 
-def reachable(statement: Statement, inputs: tuple[Statement, ...], seq_len: int | None) -> Statement:
+def _reachable(statement: Statement, inputs: tuple[Statement, ...], seq_len: int | None) -> Statement:
     """The statement of these inputs, which stand for its own and may take fewer values.
 
     Args:
@@ -125,7 +125,7 @@ class _Lowering:
         for statement in ancestors(answer):
             label = self.program.label(statement)
             inputs = tuple(now[signal] for signal in statement.inputs)
-            now[statement] = self.rewritten(reachable(statement, inputs, self.seq_len), label)
+            now[statement] = self.rewritten(_reachable(statement, inputs, self.seq_len), label)
         last = now[answer]
         if isinstance(last, Token) or (isinstance(last, Table) and last.of_token):
             # No layer makes it: a convolution's present tap carries it to the answer.

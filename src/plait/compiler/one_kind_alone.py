@@ -64,9 +64,9 @@ def _called(statement: Statement, label: Label) -> str:
     return f"{label.name or statement.kind} ({label.where})"
 
 
-FLAG = (False, True)
+_FLAG = (False, True)
 
-MOST_KEYS = 1024
+_MOST_KEYS = 1024
 """Values for each of which a layer holds something."""
 
 
@@ -134,9 +134,9 @@ def without_attention(statement: Statement, label: Label, rewritten: Rewritten) 
         raise ValueError(f"{called}: states do not forget a match by its age (last=)")
     asked = set(itertools.product(*(query.domain for query in statement.queries)))
     n_keys = math.prod(len(key.domain) for key in statement.keys)
-    if n_keys > MOST_KEYS:
+    if n_keys > _MOST_KEYS:
         raise ValueError(
-            f"{called}: without attention a state is held for each of {n_keys:,} keys, at most {MOST_KEYS:,} are"
+            f"{called}: without attention a state is held for each of {n_keys:,} keys, at most {_MOST_KEYS:,} are"
         )
     keys = [key for key in itertools.product(*(key.domain for key in statement.keys)) if key in asked]
     gates: list[Statement] = []
@@ -156,7 +156,7 @@ def _here(statement: Match, key: tuple[Value, ...], label: Label, rewritten: Rew
     if len(signals) == 1 and isinstance(signals[0], Lag):
         (inner,) = signals[0].inputs
         return rewritten(
-            replace(signals[0], inputs=(rewritten(_is((inner,), wanted), label),), domain=FLAG), label
+            replace(signals[0], inputs=(rewritten(_is((inner,), wanted), label),), domain=_FLAG), label
         )
     return rewritten(_is(signals, wanted), label)
 
@@ -182,4 +182,4 @@ def _query(
 
 def _is(signals: tuple[Statement, ...], wanted: tuple[Value, ...]) -> Table:
     entries = tuple(one == wanted for one in itertools.product(*(signal.domain for signal in signals)))
-    return Table(inputs=signals, domain=FLAG, entries=entries)
+    return Table(inputs=signals, domain=_FLAG, entries=entries)

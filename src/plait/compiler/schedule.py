@@ -18,7 +18,7 @@ from plait.compiler.statement import Statement, ancestors
 
 SSM, TF = "SSM", "TF"
 
-MOST_STATES = 20_000
+_MOST_STATES = 20_000
 """Sets of signals that the search for the fewest layers looks at."""
 
 
@@ -104,7 +104,7 @@ class Scheduler:
                             following.append(after)
                             if answer in after:
                                 return self._pruned(self._path(before, after))
-            states = following[: max(1, MOST_STATES // len(self.statements))]
+            states = following[: max(1, _MOST_STATES // len(self.statements))]
         raise ValueError(self._stuck(max(before, key=len)))
 
     def sources(self, signal: Statement, there: frozenset[Statement]) -> bool:

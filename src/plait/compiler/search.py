@@ -21,7 +21,7 @@ from plait.compiler.terms import Term, classes, embedded, of, token, written
 from plait.random import Stream
 from plait.tasks.base import SPECIALS, Task
 
-LENGTH, ROWS = 40, 256
+_LENGTH, _ROWS = 40, 256
 MOST_EXHAUSTED = 200_000
 FEW = 4
 """Tokens of a class up to which each one is a condition of its own."""
@@ -106,13 +106,13 @@ def _rows(task: Task, tokens: Tensor) -> _Rows:
 
 def _short(task: Task, tokens: tuple[str, ...], seed: int) -> list[Tensor]:
     """Rows of the task, and rows of four tokens each, where more happens: drawn evenly, and half from small classes."""
-    drawn = task.sample(Stream(seed), batch=ROWS, seq_len=LENGTH)
+    drawn = task.sample(Stream(seed), batch=_ROWS, seq_len=_LENGTH)
     rare = [tokens.index(one) for _, members, _ in classes(tokens) if len(members) <= FEW for one in members]
-    few = Stream(seed + 1).integers(len(tokens), (ROWS, FEW), draw=0)
-    chosen = Stream(seed + 1).integers(FEW, (ROWS, LENGTH), draw=2)
+    few = Stream(seed + 1).integers(len(tokens), (_ROWS, FEW), draw=0)
+    chosen = Stream(seed + 1).integers(FEW, (_ROWS, _LENGTH), draw=2)
     evenly = few.gather(1, chosen)
     if rare:
-        picked = Stream(seed + 1).integers(len(rare), (ROWS, FEW // 2), draw=1)
+        picked = Stream(seed + 1).integers(len(rare), (_ROWS, FEW // 2), draw=1)
         few[:, : FEW // 2] = torch.tensor(rare)[picked]
     return [drawn, evenly, few.gather(1, chosen)]
 
@@ -199,7 +199,7 @@ def _tables(tokens: tuple[str, ...], flags: list[Term], word: Term, rows: list[_
         uses=(word, before),
     )
     for flag in (*flags, changed):
-        counted = of("count", flag, named={"most": LENGTH})
+        counted = of("count", flag, named={"most": _LENGTH})
         table = _function_of(counted, tokens, rows)
         if table is None:
             continue

@@ -16,7 +16,7 @@ from torch import Tensor
 from plait.constructions.mamba_writer import HOLD, SILU_ONE, STEP
 from plait.constructions.residual import Residual
 
-Row = Float[Tensor, " d_model"]
+_Row = Float[Tensor, " d_model"]
 
 
 @dataclass(eq=False)
@@ -35,15 +35,15 @@ class Channel:
         writes: the direction along which the output is added.
     """
 
-    row: Row
+    row: _Row
     taps: Mapping[int, float]
     bias: float = 0.0
     steps: dict[int, float] = field(default_factory=dict)
     step_bias: float = HOLD
     rate: float = 1.0
     skip: float = 0.0
-    gate: Row | None = None
-    writes: Row | None = None
+    gate: _Row | None = None
+    writes: _Row | None = None
 
 
 @dataclass(eq=False)
@@ -62,7 +62,7 @@ class SsmWriter:
     _one: int | None = None
     holds: bool = False
 
-    def channel(self, row: Row, taps: Mapping[int, float], *, bias: float = 0.0) -> int:
+    def channel(self, row: _Row, taps: Mapping[int, float], *, bias: float = 0.0) -> int:
         """A channel of this value."""
         self.channels.append(Channel(row=row, taps=taps, bias=bias))
         return len(self.channels) - 1
@@ -86,13 +86,13 @@ class SsmWriter:
         self.one()
         self.holds = True
 
-    def add(self, channel: int, direction: Row) -> None:
+    def add(self, channel: int, direction: _Row) -> None:
         """The channel's output goes along `direction` too."""
         chosen = self.channels[channel]
         direction = direction * self.residual.amplitude
         chosen.writes = direction if chosen.writes is None else chosen.writes + direction
 
-    def take_out(self, row: Row) -> None:
+    def take_out(self, row: _Row) -> None:
         """Subtract what stands along `row`: by the skips of a pair that reads and writes it, or by a pair more."""
         for sign in (1.0, -1.0):
             found = next((one for one in self.channels if self._passes(one, sign * row)), None)
@@ -101,7 +101,7 @@ class SsmWriter:
                 found.writes = sign * row * self.residual.amplitude
             found.skip = -1.0
 
-    def _passes(self, channel: Channel, row: Row) -> bool:
+    def _passes(self, channel: Channel, row: _Row) -> bool:
         """Whether a channel reads along a row, and writes what its state holds there."""
         reads = dict(channel.taps) == {0: 1.0} and channel.bias == 0.0 and channel.gate is None
         if not reads or channel.writes is None or channel.skip != 0.0:

@@ -23,7 +23,7 @@ from plait.compiler.stream import Need, ProgramStream
 from plait.constructions.rotary import Frequencies
 from plait.constructions.transformer_writer import TransformerWriter
 
-Directions = Float[Tensor, "width d_model"]
+_Directions = Float[Tensor, "width d_model"]
 
 
 class NeoxWriter(TransformerWriter):
@@ -75,7 +75,7 @@ class TfOp(ABC):
     def needs(self) -> Iterator[Need]: ...
 
     @abstractmethod
-    def write(self, writer: NeoxWriter, stream: ProgramStream, into: Directions) -> None:
+    def write(self, writer: NeoxWriter, stream: ProgramStream, into: _Directions) -> None:
         """Its part of the layer; the k-th column goes along the k-th direction."""
 
     def need(self, statement: Statement, *columns: Points, clean: bool, what: str = "") -> Need:
@@ -99,7 +99,7 @@ class Steps(TfOp):
         for scalar in self.stairs.scalars:
             yield self.need(scalar.statement, scalar.column, clean=clean)
 
-    def write(self, writer: NeoxWriter, stream: ProgramStream, into: Directions) -> None:
+    def write(self, writer: NeoxWriter, stream: ProgramStream, into: _Directions) -> None:
         stairs = self.stairs
         row = torch.zeros(stream.residual.d_model, dtype=torch.float64)
         for scalar, weight in zip(stairs.scalars, stairs.weights, strict=True):
@@ -129,7 +129,7 @@ class Fetches(TfOp):
         """The rows that are copied."""
         return stream.rows(self.statement.inputs[0], self.columns)
 
-    def write(self, writer: NeoxWriter, stream: ProgramStream, into: Directions) -> None:
+    def write(self, writer: NeoxWriter, stream: ProgramStream, into: _Directions) -> None:
         raise AssertionError("heads are written together")
 
 
@@ -224,7 +224,7 @@ class Averages(TfOp):
     def look(self, writer: NeoxWriter, stream: ProgramStream) -> None:
         """Queries and keys are 0."""
 
-    def write(self, writer: NeoxWriter, stream: ProgramStream, into: Directions) -> None:
+    def write(self, writer: NeoxWriter, stream: ProgramStream, into: _Directions) -> None:
         raise AssertionError("heads are written together")
 
 

@@ -23,7 +23,7 @@ from plait.theory.exact_numbers import ALPHA, least_success_rate, log2_floor
 from plait.theory.families.family import StateFamily
 from plait.theory.repaired import Retrieval, counting_states
 
-MOST_TRIALS, FEWEST_TRIALS = 2000, 20
+_MOST_TRIALS, FEWEST_TRIALS = 2000, 20
 
 _STEP = 1000
 _WORK = MOST_WORK // 2
@@ -63,9 +63,9 @@ def state_certificate(
     except ValueError:
         return None
     if family.size <= MOST_EXHAUSTIVE and family.size * steps <= MOST_WORK:
-        share, confidence, trials = Fraction(family.contents, family.size), Fraction(1), MOST_TRIALS
+        share, confidence, trials = Fraction(family.contents, family.size), Fraction(1), _MOST_TRIALS
     else:
-        trials = max(FEWEST_TRIALS, min(MOST_TRIALS, _WORK // steps))
+        trials = max(FEWEST_TRIALS, min(_MOST_TRIALS, _WORK // steps))
         share = least_success_rate(_pessimistic(family.share, trials), trials, ALPHA)
         confidence = 1 - ALPHA
         if trials * steps > MOST_WORK:
@@ -97,7 +97,7 @@ def found_certificate(task: object, family: StateFamily, bits: Fraction) -> dict
         steps = content_steps(sealed(document), task=task if ":" in str(document["task"]) else None)
     except ValueError:  # random prefixes, or more than the checker reads: it says which
         return sealed(document)
-    trials = max(FEWEST_TRIALS, min(MOST_TRIALS, _WORK // (4 * steps)))  # a search checks several
+    trials = max(FEWEST_TRIALS, min(_MOST_TRIALS, _WORK // (4 * steps)))  # a search checks several
     return sealed({**document, "trials": trials})
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 
-LONGEST = 1 << 16
+_LONGEST = 1 << 16
 """Bits of precision at which a product that still straddles an integer is rounded to the safe side."""
 
 _FIRST_PRECISION = 256
@@ -83,7 +83,7 @@ def _log2_ends(factors: Iterable[Factor], root: int, parts: int) -> tuple[Fracti
             -(-(floor + shift + (not whole)) // root)
             for floor, whole in ((floor_low, whole_low), (floor_high, whole_high))
         ]
-        if (floors[0] == floors[1] and ceils[0] == ceils[1]) or precision >= LONGEST:
+        if (floors[0] == floors[1] and ceils[0] == ceils[1]) or precision >= _LONGEST:
             return Fraction(floors[0], parts), Fraction(ceils[1], parts)
         precision *= 2
 

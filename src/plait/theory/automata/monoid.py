@@ -22,7 +22,7 @@ else:
 
 Permutation = tuple[int, ...]
 
-MOST_CELLS = 2_000_000
+_MOST_CELLS = 2_000_000
 """Elements times states of a monoid that is written out."""
 
 MOST_ORDER = 2_000
@@ -74,7 +74,7 @@ class Monoid:
         return tuple(reversed(letters))
 
 
-def transition_monoid(table: np.ndarray, *, most_cells: int = MOST_CELLS) -> Monoid:
+def transition_monoid(table: np.ndarray, *, most_cells: int = _MOST_CELLS) -> Monoid:
     """Every map that a word makes, shortest words first; `table[letter][state]` is the next state.
 
     Raises:

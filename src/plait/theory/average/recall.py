@@ -21,7 +21,7 @@ from plait.theory.average.tails import covered, score_tails
 SPANS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Tokens before a cut that are tried as its part of the content."""
 
-EXACT, ROUNDED, LONGEST = 128, 32, 1_000
+EXACT, ROUNDED, _LONGEST = 128, 32, 1_000
 """Tokens of a row up to which each cut counts by itself; beyond, what is left of the row is rounded up; and at most."""
 
 
@@ -53,9 +53,9 @@ def recall_ceiling(
     Raises:
         ValueError: decoding recall with bits last, or rows that are too long.
     """
-    if seq_len > LONGEST:
+    if seq_len > _LONGEST:
         raise ValueError(
-            f"a ceiling is computed for rows of at most {LONGEST} tokens of recall, got {seq_len}"
+            f"a ceiling is computed for rows of at most {_LONGEST} tokens of recall, got {seq_len}"
         )
     states = 2.0 ** np.minimum(bits, 1000.0)
     best = np.ones(len(bits))

@@ -10,10 +10,10 @@ from functools import lru_cache
 
 import numpy as np
 
-MOST_LEVELS = 128
+_MOST_LEVELS = 128
 """Levels of a score that are told apart; more are rounded up."""
 
-GRID = 60
+_GRID = 60
 """Steps of the grid that weights are rounded up to, for the heaviest of them."""
 
 
@@ -24,7 +24,7 @@ def score_tails(weights: np.ndarray, chance: float) -> tuple[np.ndarray, float]:
         weights: of the places; at least one is positive.
         chance: of being right about each.
     """
-    step = float(weights.max()) / GRID
+    step = float(weights.max()) / _GRID
     units = np.ceil(weights / step - 1e-9).astype(int)
     mass = np.zeros(int(units.sum()) + 1)
     mass[0], top = 1.0, 0
@@ -104,7 +104,7 @@ def union(
 
 def few_levels(scores: np.ndarray) -> np.ndarray:
     """The scores, rounded up to a grid where they are many."""
-    if len(scores) <= MOST_LEVELS:
+    if len(scores) <= _MOST_LEVELS:
         return scores
-    step = scores.max() / MOST_LEVELS
+    step = scores.max() / _MOST_LEVELS
     return step * np.ceil(scores / step - 1e-9)

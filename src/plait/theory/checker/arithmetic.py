@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-GRID = 2**24
+_GRID = 2**24
 MOST_DISTANCES = 400
 """Distances that are tried beyond the first that counts: many more than it takes to pass the best."""
 
@@ -18,22 +18,22 @@ def floor_log2_thousandths(number: int) -> Fraction:
 
 def certain_share(good: int, trials: int, alpha: Fraction) -> Fraction:
     """The lower Clopper-Pearson limit: a true share below it makes `good` of `trials` less likely than alpha."""
-    low, high = 0, GRID
+    low, high = 0, _GRID
     while high > low + 1:
         middle = (low + high) // 2
-        if _at_least(good, trials, middle) * alpha.denominator <= alpha.numerator * GRID**trials:
+        if _at_least(good, trials, middle) * alpha.denominator <= alpha.numerator * _GRID**trials:
             low = middle
         else:
             high = middle
-    return Fraction(low, GRID)
+    return Fraction(low, _GRID)
 
 
 def _at_least(good: int, trials: int, p: int) -> int:
     """P(binomial >= good) times GRID^trials, for the success probability p / GRID; the shorter tail is summed."""
-    q = GRID - p
+    q = _GRID - p
     if good > trials // 2:
         return _first_terms(trials, trials - good, q, p) * p**good
-    return GRID**trials - (_first_terms(trials, good - 1, p, q) * q ** (trials - good + 1) if good else 0)
+    return _GRID**trials - (_first_terms(trials, good - 1, p, q) * q ** (trials - good + 1) if good else 0)
 
 
 def _first_terms(trials: int, last: int, one: int, other: int) -> int:

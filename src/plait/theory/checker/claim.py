@@ -24,7 +24,7 @@ from plait.theory.checker.rules import rule_of
 
 FORMAT, VERSION = "plait certificate", 1
 LEAST_CONFIDENCE = Fraction(999, 1000)
-MOST_TRIALS = 4_000
+_MOST_TRIALS = 4_000
 MOST_SUFFIXES = 20_000
 ERROR_OVER = "all contents that can be written and all queries"
 """What an error is an average of: every pair counts alike, whether the content comes back or not."""
@@ -102,7 +102,7 @@ def _state_claim(
         raise Refused(f"bits must be at least 0 and error in [0, 1), got {float(bits)} and {float(error)}")
     if error and reader.take("error_over") != ERROR_OVER:
         raise Refused(f"error_over must read {ERROR_OVER!r}")
-    trials = reader.integer("trials", least=1, most=MOST_TRIALS)
+    trials = reader.integer("trials", least=1, most=_MOST_TRIALS)
     tables, suffixes = _rows(reader, "tables"), _rows(reader, "suffixes")
     queries = _queries(reader, suffixes)
     answers, codec = reader.take("answers"), reader.take("codec")

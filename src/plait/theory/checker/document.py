@@ -14,7 +14,7 @@ from fractions import Fraction
 
 MOST_BYTES = 8 * 2**20
 MOST_DEPTH = 12
-MOST_VALUES = 1_000_000
+_MOST_VALUES = 1_000_000
 MOST_INTEGER = 2**40
 MOST_NUMBER_LENGTH = 40
 MOST_DECIMALS = 1_000
@@ -108,8 +108,8 @@ def read_text(text: bytes | str) -> object:
 def _check_shape(bare: bytes) -> None:
     """Values and depth of a text without its strings, before anything is made of it."""
     brackets = bare.translate(None, _NO_BRACKET)
-    if bare.count(b",") + brackets.count(b"[") + brackets.count(b"{") > MOST_VALUES:
-        raise Refused(f"a certificate has at most {MOST_VALUES} values, this one has more")
+    if bare.count(b",") + brackets.count(b"[") + brackets.count(b"{") > _MOST_VALUES:
+        raise Refused(f"a certificate has at most {_MOST_VALUES} values, this one has more")
     depth = 0
     for bracket in brackets:
         depth += 1 if bracket in b"[{" else -1
@@ -124,7 +124,7 @@ def plain(document: object) -> dict[str, object]:
         NotACertificate: no object.
         Refused: another type inside, too deep or too many values, a number without limits, no digest or a wrong one.
     """
-    left = [MOST_VALUES]
+    left = [_MOST_VALUES]
     copy = _plain(document, 1, left)
     if not isinstance(copy, dict):
         raise NotACertificate(f"a certificate is a JSON object, got {type(document).__name__}")
@@ -141,7 +141,7 @@ def _plain(value: object, depth: int, left: list[int]) -> object:
     if depth > MOST_DEPTH:
         raise Refused(f"a certificate is nested at most {MOST_DEPTH} deep, this one is deeper")
     if left[0] < 0:
-        raise Refused(f"a certificate has at most {MOST_VALUES} values, this one has more")
+        raise Refused(f"a certificate has at most {_MOST_VALUES} values, this one has more")
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

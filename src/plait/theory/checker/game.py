@@ -22,7 +22,7 @@ MOST_WORK = 150_000_000
 CHUNK = 100
 """Contents that are written and asked about together."""
 
-Lookup = Callable[[int], "int | None"]
+_Lookup = Callable[[int], "int | None"]
 """The answer to a query about one prefix, by the query's number."""
 
 
@@ -45,13 +45,13 @@ class Board:
             return self.rule.tables([[*prefix, *self.filler] for prefix in prefixes], self.suffixes, queries)
         return [list(map(self._lookup(self.rule, prefix), reads)) for prefix in prefixes]
 
-    def opened(self, prefixes: Sequence[list[int]]) -> list[Lookup]:
+    def opened(self, prefixes: Sequence[list[int]]) -> list[_Lookup]:
         """For each prefix its answers; a suffix is walked when it is first asked about, if the rule allows it."""
         if isinstance(self.rule, OwnTask):
             return [row.__getitem__ for row in self.tables(prefixes, range(len(self.queries)))]
         return [self._lookup(self.rule, prefix) for prefix in prefixes]
 
-    def _lookup(self, rule: Rule, prefix: list[int]) -> Lookup:
+    def _lookup(self, rule: Rule, prefix: list[int]) -> _Lookup:
         walk = rule.open([*prefix, *self.filler])
         walked: dict[int, list[int | None]] = {}
 
@@ -116,7 +116,7 @@ def play(board: Board, codec: Codec, indices: Iterable[int], *, answers: frozens
 def _comes_back(
     codec: Codec,
     index: int,
-    lookup: Lookup,
+    lookup: _Lookup,
     n_queries: int,
     answers: frozenset[int] | None,
 ) -> bool:

@@ -14,7 +14,7 @@ _TOKENS_PER_CALL = 200_000
 _CALL = 3_000
 """Steps that one call of a task takes, however little it is given."""
 
-Query = tuple[int, int]
+_Query = tuple[int, int]
 """Index of a suffix, position in it."""
 
 
@@ -55,7 +55,7 @@ class OwnTask:
         return sum(2 * some + _CALL * -(-some // _TOKENS_PER_CALL) for some in tokens)
 
     def tables(
-        self, prefixes: Sequence[Tokens], suffixes: Sequence[Tokens], queries: Sequence[Query]
+        self, prefixes: Sequence[Tokens], suffixes: Sequence[Tokens], queries: Sequence[_Query]
     ) -> list[list[int | None]]:
         """The answer to each query about each prefix (all of one length)."""
         answers: list[list[int | None]] = [[None] * len(queries) for _ in prefixes]

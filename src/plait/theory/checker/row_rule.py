@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from plait.theory.checker.document import Refused
 
-MOST_WORDS = 2**24
+_MOST_WORDS = 2**24
 
 
 def is_positive(value: object) -> bool:
@@ -18,14 +18,14 @@ def is_positive(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
 
 
-def positive(params: dict[str, Any], name: str, *, most: int = MOST_WORDS) -> int:
+def positive(params: dict[str, Any], name: str, *, most: int = _MOST_WORDS) -> int:
     """The parameter as an integer of at least 1.
 
     Raises:
         Refused: it is none, or above `most`.
     """
     if not is_positive(params[name]) or params[name] > most:
-        limit = "2^24" if most == MOST_WORDS else str(most)
+        limit = "2^24" if most == _MOST_WORDS else str(most)
         raise Refused(
             f"{name} must be an integer of at least 1 and at most {limit}, got {params[name]!r:.60}"
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-Query = tuple[int, int]
+_Query = tuple[int, int]
 """Number of a suffix, position in it."""
 
 MOST_KEYS = 5_000
@@ -39,7 +39,7 @@ class StateFamily:
     size: int
     prefix_length: int
     suffixes: Sequence[Sequence[int]]
-    queries: Sequence[Query]
+    queries: Sequence[_Query]
     codec: Mapping[str, object]
     tables: Sequence[Sequence[int]] = field(default=())
     answers: Sequence[int] | None = None
@@ -63,9 +63,9 @@ class Suffixes:
 
     def __init__(self) -> None:
         self.suffixes: list[list[int]] = []
-        self.queries: list[Query] = []
+        self.queries: list[_Query] = []
         self._suffix_number: dict[tuple[int, ...], int] = {}
-        self._query_number: dict[Query, int] = {}
+        self._query_number: dict[_Query, int] = {}
 
     def ask(self, suffix: Sequence[int], position: int | None = None) -> int:
         """The number of the query at a position of a suffix (default: its last)."""

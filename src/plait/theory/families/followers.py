@@ -86,7 +86,7 @@ def _is_first(key: Sequence[int], filler: Sequence[int]) -> bool:
     return True
 
 
-MOST_LISTED = 200
+_MOST_LISTED = 200
 _DRAWS = 8_000
 
 
@@ -94,7 +94,7 @@ def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFam
     """One text for each spanning in-tree that random texts of a fitting length show."""
     k = task.key_length
     keys = 2**k
-    if task.n_words != 2 or keys - 1 >= MOST_LISTED.bit_length():
+    if task.n_words != 2 or keys - 1 >= _MOST_LISTED.bit_length():
         return
     room = 8 * keys if seq_len is None else min(8 * keys, seq_len - 2 * k)
     if room <= k:

@@ -15,7 +15,7 @@ from plait.theory.search.oracle import UNDEFINED, Oracle
 Word = tuple[int, ...]
 
 MOST_STATES = 1_000
-MOST_LETTERS = 64
+_MOST_LETTERS = 64
 _SHORT_ROWS = 20_000
 _ROWS = 400
 _ROUNDS = 3
@@ -50,9 +50,9 @@ def find_automaton(oracle: Oracle, *, most_states: int = MOST_STATES) -> FoundAu
     Raises:
         NotFiniteStateError: more states or letters than may be, or no time left.
     """
-    if len(oracle.tokens) > MOST_LETTERS:
+    if len(oracle.tokens) > _MOST_LETTERS:
         raise NotFiniteStateError(
-            f"its {len(oracle.tokens)} tokens are more than the {MOST_LETTERS} that an automaton is looked for with"
+            f"its {len(oracle.tokens)} tokens are more than the {_MOST_LETTERS} that an automaton is looked for with"
         )
     learner = _Learner(oracle, most_states)
     quiet = 0

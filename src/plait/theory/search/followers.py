@@ -46,7 +46,7 @@ class SpelledValue:
         return {"spell": self.spell, "reads": reads, "answers": [suffix[-1] for suffix in self.suffixes]}
 
 
-NOTHING = (SpelledValue(spell=[], suffixes=[]),)
+_NOTHING = (SpelledValue(spell=[], suffixes=[]),)
 """The one value where nothing is spelled."""
 
 
@@ -58,16 +58,16 @@ def spelled_values(oracle: Oracle, reading: KeyReading, *, room: int) -> tuple[S
     """
     codes, keys = reading.codes, reading.letters.tolist()
     if codes is None or not 2 <= len(codes) <= _MOST_VALUES or room < 4 * len(codes[0]) + 2:
-        return NOTHING
+        return _NOTHING
     if any(token in keys for code in codes for token in code):
-        return NOTHING
+        return _NOTHING
     texts = oracle.rows(_TEXTS, min(_LENGTH, room - len(codes[0])))
     spelled = np.concatenate([np.concatenate([texts, np.tile(code, (_TEXTS, 1))], axis=1) for code in codes])
     suffixes = [[key, value] for key in keys for value in keys[:2]]
     answers = oracle.answers(spelled, np.array(suffixes))[:, :, -1]
     told = (answers == np.array(suffixes)[:, 1]).reshape(len(codes), _TEXTS, len(keys), 2).all(3)
     if not (told == np.eye(len(keys), dtype=bool)[:, None]).all():
-        return NOTHING
+        return _NOTHING
     return tuple(
         SpelledValue(spell=code, suffixes=[[key, value] for value in keys[:2]])
         for key, code in zip(keys, codes, strict=True)

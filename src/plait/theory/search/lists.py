@@ -8,7 +8,7 @@ import numpy as np
 from plait.theory.families.family import StateFamily
 from plait.theory.search.oracle import UNDEFINED, Oracle, asking_suffixes
 
-MOST_LISTED = 8_192
+_MOST_LISTED = 8_192
 _DRAWS = 4_000
 _MOST_DRAWN = 16_384
 _LONGEST = 64
@@ -97,7 +97,7 @@ def _of_rows(
     if not used:
         return None
     _, first = np.unique(classes, return_index=True)
-    return kept[first][:MOST_LISTED], columns[used]
+    return kept[first][:_MOST_LISTED], columns[used]
 
 
 def _used(suffixes: np.ndarray, columns: np.ndarray) -> tuple[list[list[int]], list[tuple[int, int]]]:

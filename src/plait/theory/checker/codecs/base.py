@@ -14,7 +14,7 @@ from typing import Protocol, overload
 from plait.theory.checker.document import Refused
 
 MOST_LENGTH = 20_000
-MOST_DIGITS = 200_000
+_MOST_DIGITS = 200_000
 """Bits of a codec's size."""
 
 MOST_CELLS = 2_000_000
@@ -72,10 +72,10 @@ def checked_size(size: int) -> int:
     """The number of contents, refused where it is too long for anything to be counted with.
 
     Raises:
-        Refused: a size of more than `MOST_DIGITS` bits.
+        Refused: a size of more than `_MOST_DIGITS` bits.
     """
-    if size.bit_length() > MOST_DIGITS:
-        raise Refused(f"contents of at most {MOST_DIGITS} bits, got {size.bit_length()}")
+    if size.bit_length() > _MOST_DIGITS:
+        raise Refused(f"contents of at most {_MOST_DIGITS} bits, got {size.bit_length()}")
     return size
 
 

@@ -15,25 +15,25 @@ from plait.theory.checker.codecs import forests
 from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reader, checked_size, long_steps
 from plait.theory.checker.document import Refused
 
-MOST_KEYS = 5_000
+_MOST_KEYS = 5_000
 
 
 class _Keyed(Codec):
     """Letters, keys of `k` of them as numbers in base n, and the queries that read each key's follower."""
 
     def __init__(self, reader: Reader) -> None:
-        self.letters = reader.tokens("letters", most=MOST_KEYS)
+        self.letters = reader.tokens("letters", most=_MOST_KEYS)
         self.number = {token: letter for letter, token in enumerate(self.letters)}
         self.n = len(self.letters)
         if not self.n or len(self.number) < self.n:
             raise Refused("letters must be one or more distinct tokens")
         self.k = reader.integer("key_length", least=1, most=12)
         self.n_keys = self.n**self.k
-        if self.n_keys > MOST_KEYS:
-            raise Refused(f"at most {MOST_KEYS} keys, got {self.n} letters to the power {self.k}")
+        if self.n_keys > _MOST_KEYS:
+            raise Refused(f"at most {_MOST_KEYS} keys, got {self.n} letters to the power {self.k}")
         self.lead = reader.integer("lead", least=0, most=MOST_LENGTH)
         self.reads = [
-            reader.listed(read, "reads", below=reader.n_queries, most=MOST_KEYS)
+            reader.listed(read, "reads", below=reader.n_queries, most=_MOST_KEYS)
             for read in reader.objects("reads")
         ]
         if len(self.reads) != self.n_keys:

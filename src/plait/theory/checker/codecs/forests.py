@@ -164,7 +164,7 @@ def tree_index(followers: Sequence[int], n: int, k: int, root: int) -> int | Non
     return index
 
 
-MOST_WORDS = 5_000
+_MOST_WORDS = 5_000
 
 
 class _Register:
@@ -183,7 +183,7 @@ class Forests(Codec):
     """Forest, register value, and whether a word waits (only if `waiting`), as texts of `length` tokens."""
 
     def __init__(self, reader: Reader) -> None:
-        self.words = reader.tokens("words", most=MOST_WORDS)
+        self.words = reader.tokens("words", most=_MOST_WORDS)
         self.sinks = reader.tokens("sinks", most=64)
         self.nodes = [*self.words, *self.sinks]
         self.node = {token: i for i, token in enumerate(self.nodes)}
@@ -200,8 +200,8 @@ class Forests(Codec):
             raise Refused("reads must be one or more queries for each word")
         registers = reader.objects("registers")
         self.registers = [_Register(reader.inner(fields, "a register value")) for fields in registers]
-        if not self.registers or len(self.registers) > MOST_WORDS:
-            raise Refused(f"registers must be 1 to {MOST_WORDS} values")
+        if not self.registers or len(self.registers) > _MOST_WORDS:
+            raise Refused(f"registers must be 1 to {_MOST_WORDS} values")
         reader.done()
         m, n = len(self.words), len(self.nodes)
         self.roots = list(range(m, n))
