@@ -70,11 +70,6 @@ def bounds_command(
     plait bounds my_task:DelayedCopy --seq-len 20 --seconds 5 -o certificates
     plait bounds needle --automaton
     """
-    from plait.advisor.automaton import automaton_of, depth_of, one_layer_of
-    from plait.advisor.bounds import bounds_of, bounds_over
-    from plait.cli.frontier_and_automaton import print_automaton
-    from plait.tasks import parse_task
-
     check_device(device)
     params = parse_fields("--param", param)
     if automaton:
@@ -89,6 +84,7 @@ def bounds_command(
             )
         from plait.cli.frontier_and_automaton import show_frontier
         from plait.report.frontier import given_models
+        from plait.tasks import parse_task
 
         show_frontier(
             parse_task(task, params),
@@ -103,35 +99,47 @@ def bounds_command(
     if reach is not None or model:
         raise ValueError("--reach and --model are for --frontier")
     asked = {"task": task, "seq_len": seq_len, "error": error}
-    if span is not None:
-        field, sizes = parse_span("--range", span)
-        rows = bounds_over(
-            task, params, field=field, sizes=sizes, seq_len=seq_len, error=error, seconds=seconds
-        )
-        picture = None if output is None else _write_plot(rows, field, output)
-        if json:
-            print_json({**asked, "field": field, "sizes": [_brief(row) for row in rows], "plot": picture})
-        else:
-            _print_sizes(rows, field, asked, picture)
+    if span is None:
+        _show_one_size(asked, params, seconds=seconds, output=output, json=json)
         return
-    parsed = parse_task(task, params)
-    found = bounds_of(parsed, seq_len=seq_len, error=error, seconds=seconds)
-    facts = automaton_of(parsed, seq_len=seq_len, seconds=seconds)
-    layer, depth = one_layer_of(parsed, seq_len), depth_of(parsed)
-    written = {} if output is None else _write_certificates(found.bounds, output, task)
+    from plait.advisor.bounds import bounds_over
+
+    field, sizes = parse_span("--range", span)
+    rows = bounds_over(task, params, field=field, sizes=sizes, seq_len=seq_len, error=error, seconds=seconds)
+    picture = None if output is None else _write_plot(rows, field, output)
+    if json:
+        print_json({**asked, "field": field, "sizes": [_brief(row) for row in rows], "plot": picture})
+    else:
+        _print_sizes(rows, field, asked, picture)
+
+
+def _show_one_size(
+    asked: dict[str, Any], params: dict[str, Any], *, seconds: float, output: Path | None, json: bool
+) -> None:
+    """The bounds of a task, its automaton and what one layer of attention must carry; certificates as files."""
+    from plait.advisor.automaton import automaton_of, depth_of, one_layer_of
+    from plait.advisor.bounds import bounds_of
+    from plait.cli.frontier_and_automaton import print_automaton
+    from plait.tasks import parse_task
+
+    task, seq_len = parse_task(asked["task"], params), asked["seq_len"]
+    found = bounds_of(task, seq_len=seq_len, error=asked["error"], seconds=seconds)
+    facts = automaton_of(task, seq_len=seq_len, seconds=seconds)
+    layer, depth = one_layer_of(task, seq_len), depth_of(task)
+    written = {} if output is None else _write_certificates(found.bounds, output, asked["task"])
     if json:
         listed = [plain_json(row) | {"file": written.get(index)} for index, row in enumerate(found.bounds)]
         said = {"automaton": facts, "one_layer": layer, "depth": depth}
         print_json({**asked, "bounds": listed, "hybrid": found.hybrid, **said})
-    else:
-        _print_bounds(found, asked)
-        print_automaton(parsed, facts)
-        if layer is not None:
-            print_line(f"{layer.statement} (docs/theory.md, Theorem 15.1)")
-        if depth is not None:
-            print_line(f"{depth} (docs/theory.md, section 15)")
-        for path in written.values():
-            print_line(f"certificate {path}")
+        return
+    _print_bounds(found, asked)
+    print_automaton(task, facts)
+    if layer is not None:
+        print_line(f"{layer.statement} (docs/theory.md, Theorem 15.1)")
+    if depth is not None:
+        print_line(f"{depth} (docs/theory.md, section 15)")
+    for path in written.values():
+        print_line(f"certificate {path}")
 
 
 def _show_automaton(name: str, params: dict[str, Any], *, seq_len: int, seconds: float, json: bool) -> None:
