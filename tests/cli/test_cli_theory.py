@@ -66,11 +66,11 @@ def test_what_is_published_about_hops_speaks_at_no_size_in_use(plait, plait_json
     said = plait_json("bounds", "k-hop-induction", "--param", "n_words=2", "--seq-len", 8, "--seconds", 1)[
         "depth"
     ]
-    assert "1 layer of full attention" in said
+    assert "no stack with 1 layer of full attention" in said
     assert "2^1,024 tokens" in said
     assert "no number is computed" in said
     assert hops_statement(1) is None
-    assert "2^27 recurrent ones do not compose 3" in hops_statement(3)
+    assert "2^27 recurrent ones composes 3" in hops_statement(3)
 
 
 def test_what_one_layer_of_attention_must_carry(plait, plait_json):

@@ -25,6 +25,7 @@ from plait.tasks import (
 )
 from plait.theory import check, frontier, ssm_state_bits
 from plait.theory.certificate import state_certificate
+from plait.theory.families import field_lookups
 from plait.theory.families.field import field_families
 from plait.theory.hybrid.tables import filled_tables, table_levels
 from plait.theory.recurrent import table_state_bits
@@ -185,6 +186,18 @@ def test_more_than_the_family_is_refused():
     (family,) = field_families(Dyck(), 100)
     document, _ = state_certificate(Dyck(depth=4), family, Fraction(0))
     assert not check(document, seed=1).accepted
+
+
+def test_of_n_grams_no_more_letters_are_tried_than_keys_fit(monkeypatch):
+    tried = []
+    monkeypatch.setattr(field_lookups, "log2", lambda words: tried.append(words) or math.log2(words))
+    (family,) = field_families(NGramRetrieval(n_words=2**24, n=1), 100)
+    assert (len(family.suffixes), len(tried) <= 100) == (49, True)
+
+
+def test_the_orders_of_words_are_listed_once_for_all_reaches():
+    near, far = (filled_tables(PositionRetrieval(), 100, reach)[0] for reach in (1, 50))
+    assert near.codec["prefixes"] is far.codec["prefixes"]
 
 
 def test_tasks_without_a_table():

@@ -56,7 +56,7 @@ def hops_statement(hops: int) -> str | None:
     layers = counted(hops - 1, "layer")
     return (
         f"depth: {hops} hops compose {hops} lookups. Published, for functions composed in sequence on long inputs: "
-        f"{layers} of full attention among up to 2^{3 * hops**2} recurrent ones do not compose {hops} (arXiv "
+        f"no stack with {layers} of full attention among up to 2^{3 * hops**2} recurrent ones composes {hops} (arXiv "
         f"2602.01763), from inputs of 2^{smallest:,} tokens on for one head of two bits, so at no size in use; and "
         "recurrent layers alone, at least three fewer than functions, need a width that grows with the input "
         "(2604.14501), by a constant that is not stated, so no number is computed"

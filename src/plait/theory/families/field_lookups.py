@@ -6,7 +6,8 @@
 Source: docs/theory.md, Theorem 2.12.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import permutations
 from math import log2
 from types import MappingProxyType
@@ -78,7 +79,7 @@ def _grams(task: NGramRetrieval, seq_len: int) -> Iterator[StateFamily]:
     def bits(letters: int) -> float:
         return min(most, letters**n) * n * log2(task.n_words - letters)
 
-    letters = max(range(1, task.n_words), key=bits, default=0)
+    letters = max(range(1, min(task.n_words, most + 1)), key=bits, default=0)  # more write no more keys
     if not letters or not bits(letters):
         return
     keys = [
@@ -110,12 +111,18 @@ def _positions(task: PositionRetrieval, seq_len: int) -> Iterator[StateFamily]:
     if words > 1:
         yield StateFamily(
             description=f"the order of {words} words",
-            size=len(orders := list(permutations(range(words)))),
+            size=len(orders := _orders(words)),
             prefix_length=words,
             suffixes=[[task.n_words, *range(words)]],
             queries=[(0, 1 + place) for place in range(words)],
-            codec={"kind": "list", "prefixes": [list(order) for order in orders]},
+            codec={"kind": "list", "prefixes": orders},
         )
+
+
+@lru_cache
+def _orders(words: int) -> Sequence[Sequence[int]]:
+    """The same at every reach."""
+    return [list(order) for order in permutations(range(words))]
 
 
 def _segments(task: SegmentedRecall, seq_len: int) -> Iterator[StateFamily]:
