@@ -112,6 +112,41 @@ def test_an_added_field_changes_the_identity_exactly_where_it_is_not_neutral(dep
     }
 
 
+NEUTRAL = st.one_of(
+    st.integers(-5, 5),
+    st.booleans(),
+    st.none(),
+    st.floats(-2.0, 2.0, allow_nan=False),
+    st.text("abc", max_size=3),
+)
+FIELDS = st.dictionaries(st.text("qxyz_", min_size=2, max_size=6), NEUTRAL, max_size=4)
+
+
+def grown(kind: type, fields: dict[str, object]) -> type:
+    """The class as it would stand had these fields been added to it."""
+    added = [(f"added_{name}", type(value), added_field(value)) for name, value in fields.items()]
+    found = dataclasses.make_dataclass(kind.__name__, added, bases=(kind,), frozen=True, kw_only=True)
+    found.__module__, found.__qualname__ = kind.__module__, kind.__qualname__
+    return found
+
+
+@given(task=FIELDS, model=FIELDS, train=FIELDS, other=NEUTRAL)
+def test_drawn_fields_that_classes_gain_leave_every_identity(task, model, train, other) -> None:
+    """Of task, model and protocol; a value other than the neutral one is another member."""
+    kinds = [
+        grown(kind, more) for kind, more in ((SelectiveCopying, task), (HybridConfig, model), (Train, train))
+    ]
+    model_of, train_of = kinds[1](d_model=8, window=20, init="paper"), kinds[2]()
+    assert member_id(Run(task=SelectiveCopying(), model=model_of, train=train_of)) == "48f272265941b51e9e2d"
+    run = Run(task=kinds[0](), model=model_of, train=train_of)
+    before = Run(task=grown(SelectiveCopying, {})(), model=HybridConfig(d_model=8, window=20, init="paper"))
+    assert member_id(run) == member_id(before), "no built-in name, as it is another class"
+    for name, value in train.items():
+        if other != value and isinstance(other, bool) == isinstance(value, bool):
+            changed = dataclasses.replace(run.train, **{f"added_{name}": other})
+            assert member_id(dataclasses.replace(run, train=changed)) != member_id(run)
+
+
 @given(depth=st.integers(1, 3), word=st.sampled_from(("none", "some")))
 def test_an_added_field_of_a_task_within_a_task_is_left_out_likewise(depth, word) -> None:
     """The tasks of rows frame and pack others, whose fields their members hold too."""
