@@ -60,6 +60,7 @@ def test_few_seeds_choose_the_rate_of_the_others(plait, tmp_path, how):
         assert set(some.filter(pl.col("seed") > 0)["lr"]) == {best}
     page = (tmp_path / "out/report.html").read_text()
     assert "plait reproduce tiny --full --choosing-seeds 1 -o out" in page
+    assert "plait reproduce tiny --full -o out trains the rest" in page, "where the others lie"
     assert "8 to train" not in plait(*asked, "--dry-run").stdout
 
 

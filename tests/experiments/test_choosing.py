@@ -1,6 +1,8 @@
 """Sweeps whose rate a few seeds choose: what is trained, and what is told of it."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -18,6 +20,7 @@ from plait.experiments import (
 from plait.experiments.settings import AS_RUN, DROPPED
 from plait.paper import wide_models as wide
 from plait.paper.fig8 import FIG8
+from plait.paper.headline import HEADLINE
 
 EXPERIMENT = small_experiment(seeds=range(6), lrs=(1e-3, 3e-3, 1e-2))
 """Six cells of 18 members."""
@@ -94,6 +97,16 @@ def test_initial_weights_that_the_setting_names_anew(tmp_path):
         EXPERIMENT, vary={"model.pattern": ("SSM-TF",), "model.init": ("paper", "mamba")}, setting=DROPPED
     )
     assert len(run_choosing(begun, tmp_path, seeds=2, train=FakeTrainer())) == 2 * 10
+
+
+def test_the_command_of_the_readme_trains_less_than_half():
+    said = (Path(__file__).parents[2] / "README.md").read_text()
+    (seeds,) = re.findall(
+        r"plait reproduce headline --full .*--choosing-seeds (\d+)   # under half of it", said
+    )
+    whole = HEADLINE.default
+    part = chosen_part(whole, pl.DataFrame(), int(seeds), guess=True)
+    assert 2 * len(part.expand()) < len(whole.expand())
 
 
 @pytest.mark.parametrize("seeds", [0, -1, True, 1.5])

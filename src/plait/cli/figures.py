@@ -201,7 +201,13 @@ def _reports(place: Place) -> "tuple[Report, Report]":
 
     whole, store = place.asked.figure.experiment, Store(place.results)
     rows, evaluations = store.read(), store.read_evaluations()
-    report = experiment_report(place.asked.figure, rows, evaluations=evaluations, commands=(place.command,))
+    report = experiment_report(
+        place.asked.figure,
+        rows,
+        evaluations=evaluations,
+        commands=(place.command,),
+        folder=str(place.results),
+    )
     after = [section.title for section in report.sections][1:]
     end = after[0] if after else None
     beside = (

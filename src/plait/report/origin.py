@@ -32,20 +32,27 @@ _COUNTED = re.compile(r" and (\d+) more models?$")
 
 
 def origin_sections(
-    figure: Figure, evidence: Evidence, commands: Sequence[str] = (), *, prefix: str = ""
+    figure: Figure,
+    evidence: Evidence,
+    commands: Sequence[str] = (),
+    *,
+    folder: str | None = None,
+    prefix: str = "",
 ) -> list[Section]:
     """What of the experiment is not stored, if anything, and where the rest comes from.
 
     Args:
         figure: whose rows they are.
         commands: what makes the rows; worked out where none are given.
+        folder: where they lie, and the rest will.
     """
     sections: list[Section] = []
     if missing := missing_lines(evidence):
-        more = f"{' and '.join(reproduce_commands(figure, evidence, full=True))} trains the rest"
+        of_all = reproduce_commands(figure, evidence, full=True, folder=folder)
+        more = f"{' and '.join(of_all)} {'trains' if len(of_all) == 1 else 'train'} the rest"
         sections.append(Section(title=prefix + LEFT_OUT, blocks=(Lines(lines=(*missing, more)),)))
     made = (*protocol_lines(evidence.cells), *made_lines(evidence), VERSIONS)
-    commands = tuple(commands) or reproduce_commands(figure, evidence)
+    commands = tuple(commands) or reproduce_commands(figure, evidence, folder=folder)
     blocks = (Lines(lines=made, listed=True), Lines(lines=commands, code=True))
     return [*sections, Section(title=prefix + ORIGIN, blocks=blocks)]
 

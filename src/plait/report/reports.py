@@ -18,7 +18,7 @@ from plait.findings.members import cells_of_members
 from plait.paper import catalogue
 from plait.report.assemble import figure_blocks, first_picture, member_blocks
 from plait.report.document import Column, Entry, Picture, Report, Section, Table
-from plait.report.origin import origin_sections, reproduce_commands
+from plait.report.origin import origin_sections
 from plait.report.styles import MOST_OF_A_PATTERN, pattern_styles
 from plait.report.verdict_table import summary_blocks
 from plait.training.result import loss_figure
@@ -128,6 +128,7 @@ def experiment_report(
     *,
     evaluations: pl.DataFrame | None = None,
     commands: Sequence[str] = (),
+    folder: str | None = None,
 ) -> Report:
     """Results, what of the whole experiment is not among `rows`, and where they come from.
 
@@ -136,6 +137,7 @@ def experiment_report(
         rows: stored members; those of other experiments are ignored.
         evaluations: members measured elsewhere, for experiments that ask for it.
         commands: what makes these results and this report again.
+        folder: where the rows lie.
 
     Raises:
         StoreError: no cell of the experiment has a seed with all its learning rates.
@@ -146,7 +148,7 @@ def experiment_report(
     stored = StoredFigure(figure=figure, readings=((AS_TRAINED, evidence),))
     losses = loss_picture(evidence.cells, rows, name=f"{figure.name}-loss")
     results = Section(title=RESULTS, blocks=(*figure_blocks(stored), *([losses] if losses else ())))
-    sections = (results, *origin_sections(figure, evidence, commands))
+    sections = (results, *origin_sections(figure, evidence, commands, folder=folder))
     return Report(title=f"plait: {figure.name}", question=figure.experiment.question, sections=sections)
 
 
@@ -181,9 +183,8 @@ def _figure_sections(stored: StoredFigure, *, folder: str) -> list[Section]:
     name, several = stored.figure.name, len(stored.readings) > 1
     sections = [Section(title=f"{name}: {RESULTS}", blocks=figure_blocks(stored))]
     for reading, evidence in stored.readings:
-        commands = reproduce_commands(stored.figure, evidence, folder=folder)
         prefix = f"{name}, {reading.title}: " if several else f"{name}: "
-        sections += origin_sections(stored.figure, evidence, commands, prefix=prefix)
+        sections += origin_sections(stored.figure, evidence, folder=folder, prefix=prefix)
     return sections
 
 
