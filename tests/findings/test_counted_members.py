@@ -13,7 +13,7 @@ from plait.findings.members import cells_of_members, view_of
 from plait.model import HybridConfig
 from plait.report.assemble import member_blocks
 from plait.report.comparisons import paired_table
-from plait.report.document import Table
+from plait.report.document import Picture, Table
 from plait.tasks import MultiKeyRecall, SelectiveCopying
 from plait.training.run import Run, Train
 
@@ -60,6 +60,37 @@ def test_a_field_that_one_of_the_tasks_lacks_names_the_others_alone():
     cells, _ = cells_of_members(rows)
     assert sorted(cell.settings["task.n_words"] for cell in cells) == [8, 8, 26]
     assert {type(cell.settings["task"]).__name__ for cell in cells} == {"SelectiveCopying", "MultiKeyRecall"}
+
+
+def test_tasks_of_different_fields_have_plots_of_their_own():
+    """Of each the one that it would have alone, and one table of all."""
+    tasks = (
+        MultiKeyRecall(),
+        MultiKeyRecall(key_length=1),
+        SelectiveCopying(),
+        SelectiveCopying(p_number=0.4),
+    )
+    cells, _ = cells_of_members(rows_of({"task": tasks, "model.d_model": (4, 8)}))
+    blocks = member_blocks(cells)
+    titles = [block.caption.split(":")[0] for block in blocks if isinstance(block, Picture)]
+    assert len(titles) == len(set(titles)) == 4
+    assert ["key_length" in title for title in titles] == [True, True, False, False]
+    assert ["p_number" in title for title in titles] == [False, False, True, True]
+    (table,) = [block for block in blocks if isinstance(block, Table) and block.caption == "Accuracy"]
+    assert len(table.rows) == 8
+
+
+def test_members_of_edited_code_stand_beside_others():
+    rows = rows_of({"model.d_model": (4, 8), "model.window": (5, 10)})
+    edited = rows.filter(pl.col("d_model") == 8).with_columns(
+        pl.lit('{"my:Task":"abcdef0123"}').alias("code_json"), (pl.col("member") + "x").alias("member")
+    )
+    cells, _ = cells_of_members(pl.concat([rows, edited]))
+    assert {"code" in cell.settings for cell in cells} == {True, False}
+    (table,) = [
+        block for block in member_blocks(cells) if isinstance(block, Table) and block.caption == "Accuracy"
+    ]
+    assert len(table.rows) == 6
 
 
 def test_members_of_edited_code_stay_apart_and_lost_code_is_told():

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
-from plait.experiments import Cell, View, summarise
+from plait.experiments import Cell, summarise
 from plait.findings.claims import claim_text, found_text, judged, outcome_text
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure, Reading, StoredFigure
@@ -67,13 +67,18 @@ def verdict_blocks(stored: StoredFigure) -> tuple[Verdicts, ...]:
 
 
 def member_blocks(cells: Sequence[Cell]) -> tuple[Block, ...]:
-    """The same for cells of no known figure: plots by what differs, chosen rates, intervals and differences."""
-    view = view_of(cells)
-    shown = telling(panels(view, cells))
+    """The same for cells of no known figure: plots by what differs, chosen rates, intervals and differences.
+
+    Cells that are told by different fields, as those of different tasks are, have plots of their own.
+    """
+    told_alike: dict[frozenset[str], list[Cell]] = {}
+    for cell in cells:
+        told_alike.setdefault(frozenset(cell.settings), []).append(cell)
+    shown = [panel for group in told_alike.values() for panel in telling(panels(view_of(group), group))]
     pictures = [
         block for number, panel in enumerate(shown) for block in panel_pictures(panel, f"members-{number}")
     ]
-    return (*pictures, *_cell_tables(cells, view=view, shown=shown))
+    return (*pictures, *_cell_tables(cells, shown=shown))
 
 
 def panel_pictures(
@@ -159,10 +164,10 @@ def _figure_tables(figure: Figure, evidence: Evidence, *, first: bool) -> Iterat
         yield replace(by_rate, folded=True)
 
 
-def _cell_tables(cells: Sequence[Cell], *, view: View, shown: Sequence[Panel]) -> Iterator[Table]:
+def _cell_tables(cells: Sequence[Cell], *, shown: Sequence[Panel]) -> Iterator[Table]:
     yield results_table([summarise(cell) for cell in cells])
-    for panel in shown if view.ratio else ():
-        if (table := ratio_table(panel.cells, title=panel.title)) is not None:
+    for panel in shown:
+        if panel.view.ratio and (table := ratio_table(panel.cells, title=panel.title)) is not None:
             yield table
     if (paired := paired_table(cells, of_a_kind=True)) is not None:
         yield paired
