@@ -69,7 +69,7 @@ def test_a_rate_is_chosen_where_sizes_are_equal_and_released_otherwise() -> None
     }
     hybrid, deep = (wide.cell(wide.packed(0.2, separator=True), m)[2:] for m in wide.as_run(wide.WIDE)[::2])
     assert found[True, hybrid] == set(wide.LRS)
-    assert found[False, hybrid] == set(wide.LRS[:3])
+    assert found[False, hybrid] == set(wide.TRIED)
     assert found[True, deep] == found[False, deep] == {wide.BASE_LR}
 
 
@@ -84,7 +84,7 @@ def test_tests_have_the_form_of_the_rows_of_training() -> None:
 def test_the_claims_are_decided_by_rows_and_open_without(figure: Figure, lengths: tuple[int, ...]) -> None:
     tests = [e for e in figure.experiment.evaluations if e.seq_len in lengths]
     experiment = replace(figure.experiment, evaluations=tuple(tests)).where(
-        {"model.d_model": (wide.WIDE,), "train.lr": wide.LRS[:3], "train.seed": range(2)}
+        {"model.d_model": (wide.WIDE,), "train.lr": wide.TRIED, "train.seed": range(2)}
     )
     stored = StoredRows(**dict(zip(("rows", "evaluations"), made_up_rows(experiment), strict=True)))
     there = Evidence(experiment=experiment, cells=stored.cells(experiment), stored=stored)

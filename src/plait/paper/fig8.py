@@ -70,7 +70,7 @@ def _slices() -> tuple[dict[str, Any], ...]:
         found += [{**rows, **wide_ones, "train.lr": (wide.BASE_LR,)} for rows in (bare, apart)]
         for model in as_run(WIDE)[:2]:
             own = {k: (v,) for k, v in fields_of(model, "pattern", "d_model", "d_mlp", "window").items()}
-            found.append({**bare, **wide_ones, **own, "train.lr": wide.LRS[:3]})
+            found.append({**bare, **wide_ones, **own, "train.lr": wide.TRIED})
         sizes = [
             {f"model.{n}": (getattr(m, n),) for n in ("pattern", "d_mlp", "d_inner")} for m in _repaired()
         ]

@@ -84,8 +84,11 @@ EQUAL_INNER = {WIDE_RECURRENT: {WIDE: 2_304, SMALL: 60}, LATE: {WIDE: 2_240}, SI
 """MLP units and SSM channels with which other models have the hybrid's parameters, within 1%."""
 
 BASE_LR = 3e-4
-LRS = (1e-4, BASE_LR, 1e-3, 3e-3)
-SMALL_LRS = LRS[2:]
+TRIED = (1e-4, BASE_LR, 1e-3)
+LRS = (3e-5, *TRIED, 3e-3)
+"""The rates that models are chosen among, and one below and one above for those that choose the lowest or highest."""
+
+SMALL_LRS = LRS[3:]
 WIDE_PRODUCTS = {WIDE: "bfloat16", SMALL: "float32"}
 WIDE_PROTOCOL = Train(steps=2_000, batch=8, seq_len=200, lr=BASE_LR, products=WIDE_PRODUCTS[WIDE])
 
