@@ -3,7 +3,8 @@
     prefixes   b a d c | a c        some places random, the others as in a base
     suffix     |  x x x              the answers at its positions are  b a d c: one column copies each place
 
-Random suffixes rarely hit what a task asks by, so those of one first token and a run of another are tried as well. A
+Random suffixes rarely hit what a task asks by, so those of one first token and a run of another are tried as well. So
+are prefixes that begin with one token that stays: a mark or a number may decide what comes out of all that follows. A
 token whose presence spoils other answers (a separator, a mark) is dropped from the values, one after the other, as
 long as the family gets no smaller by it. Source: docs/theory.md, 4.8.
 """
@@ -27,7 +28,8 @@ _BEST_COLUMNS = 3
 """For each place so many columns are looked at twice."""
 
 _MOST_SUFFIXES = 1_200
-_LEAST_RATE = 0.3
+_MOST_LEADS, _LEAD_SUFFIXES = 64, 8
+_LEAST_RATE, _LED_RATE = 0.3, 0.9
 _NOISE, _SURE = 0.02, 0.95
 _TRIES = 12
 _LEAP = 7_919
@@ -98,13 +100,17 @@ def _all_at_once(oracle: Oracle, cut: int, letters: np.ndarray) -> _Copied | Non
     width = min(oracle.seq_len - cut, cut + 4)
     suffixes = asking_suffixes(oracle, min(_MOST_SUFFIXES, max(24, _CELLS // (_TRIED[0] * width))), width)
     base = letters[oracle.integers(len(letters), (cut,))]
-    base = np.full(cut, base[0]) if oracle.integers(2, (1,))[0] else base
-    rates = _copy_rates(oracle, base, letters, suffixes, _TRIED[0])
+    kind = oracle.integers(5, (1,))[0]
+    base = base if kind < 2 else np.full(cut, base[0])
+    free = np.arange(cut) >= (kind == 4)
+    if kind == 4:
+        base[0], letters = _led(oracle, base, letters, width)
+    rates = _copy_rates(oracle, base, letters, suffixes, _TRIED[0], free)
     best = np.argsort(-rates, axis=1)[:, :_BEST_COLUMNS]
     suffixes = suffixes[np.unique(best[rates.max(1) >= _LEAST_RATE] // width)]
     if not len(suffixes):
         return None
-    rates = _copy_rates(oracle, base, letters, suffixes, _TRIED[1])
+    rates = _copy_rates(oracle, base, letters, suffixes, _TRIED[1], free)
     places = np.flatnonzero(rates.max(1) >= _LEAST_RATE)
     if not len(places):
         return None
@@ -112,14 +118,42 @@ def _all_at_once(oracle: Oracle, cut: int, letters: np.ndarray) -> _Copied | Non
     return _Copied(base=base, places=places, suffixes=suffixes, columns=columns, values=letters)
 
 
+def _led(oracle: Oracle, base: np.ndarray, letters: np.ndarray, width: int) -> tuple[int, np.ndarray]:
+    """The token that, first in every prefix, has most places copied by a few suffixes (a mark, a number, a mode), and
+    the letters that in one place leave the others copied."""
+    order = np.argsort(oracle.integers(2**20, (len(oracle.tokens),)), kind="stable")
+    suffixes, free = asking_suffixes(oracle, _LEAD_SUFFIXES, width), np.arange(len(base)) > 0
+    two = np.append(base[1:2], letters[oracle.integers(len(letters), (1,))])
+    best, places, columns = int(base[0]), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    for lead in oracle.tokens[order][:_MOST_LEADS].tolist():
+        rates = _copy_rates(oracle, np.array([lead, *base[1:]]), two, suffixes, _TRIED[0], free)
+        copied = np.flatnonzero(rates.max(1) >= _LED_RATE)
+        if len(copied) > len(places):
+            best, places, columns = lead, copied, rates.argmax(1)[copied]
+    if not len(places):
+        return best, letters
+    rows = two[oracle.integers(len(two), (len(letters) * _TRIES, len(base)))]
+    rows[:, 0] = best
+    at = places[oracle.integers(len(places), (len(rows),))]
+    rows[np.arange(len(rows)), at] = np.repeat(letters, _TRIES)
+    right = oracle.answers(rows, suffixes).reshape(len(rows), -1)[:, columns] == rows[:, places]
+    harmless = letters[right.mean(1).reshape(-1, _TRIES).mean(1) >= _LED_RATE]
+    return best, harmless if len(harmless) > 1 else letters
+
+
 def _copy_rates(
-    oracle: Oracle, base: np.ndarray, letters: np.ndarray, suffixes: np.ndarray, n_rows: int
+    oracle: Oracle,
+    base: np.ndarray,
+    letters: np.ndarray,
+    suffixes: np.ndarray,
+    n_rows: int,
+    free: np.ndarray,
 ) -> np.ndarray:
     """How often each column is the token at each place, `(place, column)`, where that is as in the base and where not:
     the lesser of both, so that a constant answer counts for nothing."""
     fresh = letters[oracle.integers(len(letters), (n_rows, len(base)))]
     kept = oracle.integers(4, fresh.shape) < oracle.integers(4, (n_rows, 1))
-    rows = np.where(kept, base, fresh)
+    rows = np.where(kept | ~free, base, fresh)
     answers = oracle.answers(rows, suffixes).reshape(n_rows, -1)
     rates = np.zeros((len(base), answers.shape[1]))
     for place, usual in enumerate(base):

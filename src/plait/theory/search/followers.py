@@ -25,6 +25,7 @@ from plait.theory.families.trees import (
     typical_walk,
     worst_walk,
 )
+from plait.theory.search.forms import find_formed
 from plait.theory.search.oracle import UNDEFINED, Oracle
 from plait.theory.search.readers import KeyReading, find_readings, followers, keys_on
 
@@ -83,8 +84,8 @@ _MOST_KEYS = 2_000
 
 def follower_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     """The families of every reading that is found, measured on random texts, as far as they fit into the length."""
-    for _ in range(_ROUNDS):
-        readings = find_readings(oracle)
+    for number in range(_ROUNDS):
+        readings = find_readings(oracle) or find_formed(oracle, number=number)
         for reading in readings:
             yield (_forests if reading.key_length == 1 else _trees)(oracle, reading)
             if len(oracle.filler):
@@ -109,6 +110,7 @@ def _forests(oracle: Oracle, reading: KeyReading) -> StateFamily | None:
         reading = reading.without(int(oracle.filler[0]))
     words = reading.letters
     sinks = np.setdiff1d(oracle.tokens, words)
+    sinks = sinks[sinks != (UNDEFINED if reading.mark is None else reading.mark)]
     n_sinks = len(sinks)
 
     def value(m: int) -> tuple[int, Fraction]:

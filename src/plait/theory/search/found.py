@@ -137,6 +137,9 @@ def _agreement(pair: np.ndarray) -> int:
 
 _LEAST_SHARE = Fraction(1, 50)
 _KEPT = 8
+_COPIES = 3
+"""Shares of the time for copied places, of which each round is short and ends in a family, to one for every other."""
+
 _SURELY_READ = Fraction(93, 100)
 """What all of a few hundred trials prove: nothing was seen to fail."""
 
@@ -171,7 +174,7 @@ def candidate_families(oracle: Oracle) -> list[StateFamily]:
         stage(oracle)
         for stage in (follower_candidates, listed_candidates, copied_candidates, slot_candidates)
     ]
-    used = dict.fromkeys(range(len(stages)), 0.0)
+    used, shares = dict.fromkeys(range(len(stages)), 0.0), (1, 1, _COPIES, 1)
     best: list[StateFamily] = []
     while used and oracle.left() > 0:
         number = min(used, key=lambda stage: used[stage])
@@ -181,7 +184,7 @@ def candidate_families(oracle: Oracle) -> list[StateFamily]:
         except StopIteration:
             del used[number]
             continue
-        used[number] += before - oracle.left()
+        used[number] += (before - oracle.left()) / shares[number]
         if family is not None and family.share >= _LEAST_SHARE and family.size > 1:
             family = replace(family, filler=oracle.filler.tolist())
             if not best or family.size * family.share > best[0].size * best[0].share:

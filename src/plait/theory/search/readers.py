@@ -15,6 +15,7 @@ from plait.theory.families.readers import fillers_of
 from plait.theory.search.oracle import UNDEFINED, Oracle
 
 MOST_KEY_LENGTH = 4
+MOST_KEYS_READ = 4_000
 _TEXTS = 400
 _RUN = 8
 _MOST_STRINGS = 600
@@ -27,12 +28,14 @@ class KeyReading:
 
     `readers[i]` are suffixes with different first tokens for key number i (in base `len(letters)`, first letter
     highest). `codes[i]`, where keys are spelled, is what spells key i and nothing more.
+    `mark`, where the suffixes hold one, is a token that no prefix may hold.
     """
 
     letters: np.ndarray
     key_length: int
     readers: list[list[list[int]]]
     codes: list[list[int]] | None = None
+    mark: int | None = None
 
     def without(self, token: int) -> "KeyReading":
         """The reading of the keys that do not hold this token."""
@@ -103,7 +106,7 @@ def _direct(oracle: Oracle, texts: np.ndarray, key_length: int) -> KeyReading | 
             for token in letters.tolist()
         ]
         letters = letters[np.array(rates) >= _SURE]
-    if not len(letters) or len(letters) ** key_length > 4_000:
+    if not len(letters) or len(letters) ** key_length > MOST_KEYS_READ:
         return None
     readers = []
     for key in product(range(len(letters)), repeat=key_length):
