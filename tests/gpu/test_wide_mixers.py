@@ -1,8 +1,8 @@
 """The mixers of wide models on a GPU, by all chunks together: what the same model computes on the CPU in float64.
 
-`WideEnsemble` takes on a GPU those that have passed here. Mamba2's gradient is 1.5% off there where its layers
-are compiled, and right where they are not, which is how they run. By default Mamba2 alone has several heads at this
-width, so GDN and DeltaNet are also given four.
+`WideEnsemble` takes on a GPU those that have passed here, and compiles those that passed compiled with several heads.
+Mamba2's gradient is 1.5% off where its layers are compiled, and right where they are not. By default Mamba2 alone has
+several heads at this width, so GDN and DeltaNet are also given four.
 """
 
 import os
@@ -28,6 +28,7 @@ pytestmark = [
 ]
 
 TASK = SelectiveCopying()
+MIXERS_HERE = ("GDN", "DeltaNet", "Mamba2", "KDA", "RWKV7")
 LENGTH = 150
 """Two chunks of 64 tokens and a part of one."""
 
@@ -44,13 +45,35 @@ def config(mixer: str, heads: int | None = None) -> HybridConfig:
     )
 
 
+MAMBA2_COMPILED = pytest.param(
+    "Mamba2",
+    True,
+    marks=pytest.mark.xfail(DEVICE == "cuda", reason="compiled, its gradient is 1.5% off on an H200"),
+)
+
+
 @pytest.mark.parametrize("heads", [None, 4], ids=("own heads", "4 heads"))
-@pytest.mark.parametrize("mixer", ["GDN", "DeltaNet", "Mamba2", "KDA", "RWKV7"])
+@pytest.mark.parametrize(
+    ("mixer", "compiled"),
+    [
+        *((mixer, False) for mixer in MIXERS_HERE),
+        *((m, True) for m in MIXERS_HERE if m != "Mamba2"),
+        MAMBA2_COMPILED,
+    ],
+)
 @pytest.mark.parametrize(
     ("products", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 0.05)], ids=("float32", "bfloat16")
 )
-def test_losses_and_gradients(mixer: str, products: torch.dtype, tolerance: float, heads: int | None) -> None:
+def test_losses_and_gradients(
+    mixer: str,
+    compiled: bool,
+    products: torch.dtype,
+    tolerance: float,
+    heads: int | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Gradients: norm of the difference over norm, which is what a step's direction hangs on."""
+    monkeypatch.setattr(WideEnsemble, "_uncompiled", frozenset() if compiled else frozenset(MIXERS))
     model = config(mixer, heads)
     tokens, targets = sample_labelled(TASK, Stream(torch.tensor([3]), 0, TEST), batch=4, seq_len=LENGTH)
     exact = WideEnsemble(model, [3], dtype=torch.float64)
