@@ -33,6 +33,9 @@ SIZES = {
 TOP = {"n_words": 256, "key_length": 6}
 """Of multi-key recall, its sliders at their ends."""
 
+BY_TABLE = ("mqar", "string-copying", "dyck", "flip-counting", "follow-back")
+"""Tasks whose bounds the page has from tables."""
+
 
 def questions() -> list[dict[str, Any]]:
     """Sizes of models, bounds, labels and mistakes."""
@@ -61,7 +64,7 @@ def questions() -> list[dict[str, Any]]:
             asked.append({"ask": "bounds", "task": task, "params": params, "seq_len": 80})
             asked.append({"ask": "bounds", "task": task, "params": params, "error": "0.01"})
     asked.append({"ask": "bounds", "task": "multi-key-recall", "params": TOP, "seq_len": 1024})
-    asked += [{"ask": "bounds", "task": task} for task in ("mqar", "string-copying", "dyck", "flip-counting")]
+    asked += [{"ask": "bounds", "task": task} for task in BY_TABLE]
     draw = random.Random(1)
     for task in TASKS:
         n = TASKS[task]().ordinary_tokens  # pyright: ignore[reportAttributeAccessIssue]
@@ -84,7 +87,7 @@ def mistakes() -> list[dict[str, Any]]:
         {"ask": "bounds", "task": "needle", "params": {"n_words": -1}},
         {"ask": "bounds", "task": "needle", "error": "2"},
         {"ask": "bounds", "task": "mqar", "error": "0.1"},
-        {"ask": "bounds", "task": "follow-back"},
+        {"ask": "bounds", "task": "follow-back", "error": "0.1"},
         {"ask": "label", "task": "needle", "rows": [[1, 2], [3]]},
         {"ask": "label", "task": "needle", "rows": [[0] * 200_000]},
         {"ask": "label", "task": "needle", "row": [[0]]},

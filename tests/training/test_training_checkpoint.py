@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 
+from plait.checks import counted
 from plait.files import UNSEALED, sealed
 from plait.layers import TransformerLayer
 from plait.model import HybridConfig
@@ -60,9 +61,8 @@ def test_another_number_of_threads_is_refused_where_it_matters(tmp_path: Path):
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
     try:
-        with pytest.raises(
-            ValueError, match=rf"as plain on {threads} threads, .* as plain on {threads + 1} threads"
-        ):
+        before, now = (counted(number, "thread") for number in (threads, threads + 1))
+        with pytest.raises(ValueError, match=rf"as plain on {before}, .* as plain on {now}"):
             resumed(tmp_path / "plain", plain)
         if resumed(tmp_path / "compiled", compiled).engine != "compiled":
             pytest.skip("no compiler")
