@@ -131,12 +131,12 @@ def reproduce(
         print_catalogue(json=json)
         return
     names = list(dict.fromkeys(names))
+    given = any(option is not None for option in (choosing_seeds, ray, gpus, per_gpu, minutes, wait))
+    given = given or full or add_pattern or only or setting or dry_run or unchecked
     for name in names:
-        refused = full or add_pattern or only or setting or dry_run or choosing_seeds is not None
-        if name in DRAWINGS and (len(names) > 1 or refused):
+        if name in DRAWINGS and (len(names) > 1 or given):
             raise ValueError(
-                f"{name} is drawn, not trained: ask for it alone, without --full, --add-pattern, --only, "
-                "--choosing-seeds, --setting and --dry-run"
+                f"{name} is drawn, not trained: ask for it alone, with no other options than -o, --device and --json"
             )
     if names[0] in DRAWINGS:
         draw(names[0], output or Path("runs") / names[0], json=json)
@@ -144,6 +144,7 @@ def reproduce(
     training = Training(
         ray=ray, gpus=gpus, per_gpu=per_gpu, minutes=minutes, unchecked=unchecked, wait=wait, device=device
     )
+    training.check()  # before any figure is read, which takes a while, and before a dry run foretells what cannot be
     places: list[Place] = []
     for name in names:
         asked = ask(
@@ -160,5 +161,4 @@ def reproduce(
     if dry_run:
         print_forecasts(places, device=device, json=json)
         return
-    training.check()
     train_and_report(places, training, json=json)
