@@ -73,11 +73,7 @@ def test_the_game_of_a_certificate_file(plait_json, saved_model):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--task", "needle"), "vocab_size"),
         (("--task", "neddle"), "nearest: needle"),
-        (("--task", "selective-copying", "--samples", 0), "samples"),
-        (("--task", "selective-copying", "--seq-len", 1), "seq_len"),
-        (("--task", "selective-copying", "--certificate", "absent"), "absent: No such file"),
         (("--task", "selective-copying", "--certificate", "windowed/config.json"), "certificate"),
         (("--task", "selective-copying", "--device", "tpu"), "device"),
         ((), "--task"),

@@ -23,6 +23,7 @@ from plait.layers import DrawnLayer, Layer, MambaLayer, TransformerLayer
 from plait.layers.parallel import ParallelLayer
 from plait.model import HybridLM
 from plait.tasks.base import Task
+from plait.tasks.rows import checked_targets
 from plait.theory.reach import Pair, agreement, has_reach, reach_inputs
 
 LOOKED = 10_000
@@ -120,7 +121,7 @@ def _reach(task: Task, seq_len: int) -> int:
 def _shown(model: HybridLM, task: Task, pair: Pair, field: int) -> Twins:
     agree = agreement(*pair)
     assert agree >= field
-    targets, scored = task.targets(torch.tensor(pair))
+    targets, scored = checked_targets(task, torch.tensor(pair))
     assert bool(scored[:, -1].all())
     assert targets[0, -1] != targets[1, -1]
     logits = [_last_logits(model, row) for row in pair]

@@ -6,6 +6,8 @@
 
 import os
 import sys
+import sysconfig
+import traceback
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from plait.checks import cut, printable, unknown
+from plait.checks import cut, one_line, printable, unknown
 from plait.cli.entry import exit_code, interrupted_line
 
 CHECK_FAILED, _REFUSED = 1, 2
@@ -24,6 +26,7 @@ _LONGEST = 2000
 """Characters of a line: what was given may be megabytes, and none of our own sentences is as long."""
 
 _PACKAGE = Path(__file__).parents[1]
+_LIBRARIES = {"site-packages", "dist-packages"}
 
 
 class Command(TyperCommand):
@@ -83,10 +86,13 @@ class Commands(TyperGroup):
         except (ValueError, OSError, MemoryError) as error:
             _say(error_line(error))
             raise typer.Exit(_REFUSED) from None
-        except RuntimeError as error:
-            if not _out_of_memory(error):
+        except Exception as error:
+            if isinstance(error, RuntimeError) and _out_of_memory(error):
+                _say(f"not enough memory: {_folded(str(error))}")
+            elif (place := _place_in_own_code(error)) is not None:
+                _say(f"code that is not plait's failed ({place}: {one_line(error)})")
+            else:
                 raise
-            _say(f"not enough memory: {_folded(str(error))}")
             raise typer.Exit(_REFUSED) from None
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
@@ -156,6 +162,16 @@ def _out_of_memory(error: RuntimeError) -> bool:
     """PyTorch tells so in the text alone."""
     text = str(error).lower()
     return "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
+
+
+def _place_in_own_code(error: Exception) -> str | None:
+    """The innermost line that belongs neither to plait nor to a library: the user's own; None without one."""
+    known = {_PACKAGE, Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("platstdlib"))}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_file() and not known & {*path.parents} and not _LIBRARIES & {*path.parts}:
+            return f"{path.name}, line {frame.lineno}"
+    return None
 
 
 def _drop_output() -> None:

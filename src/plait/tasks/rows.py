@@ -75,7 +75,7 @@ def checked_targets(task: Task, tokens: Tensor) -> Targets:
     """The task's targets; what a user's own task returned is checked.
 
     Raises:
-        ValueError: targets of another shape or type than two tensors like `tokens`.
+        ValueError: targets of another shape or type than two tensors like `tokens`, or outside of the vocabulary.
     """
     found = task.targets(tokens)
     if is_ours(task):
@@ -89,6 +89,9 @@ def checked_targets(task: Task, tokens: Tensor) -> Targets:
                 f"{name}: targets.{part} must be {dtype} of shape {tuple(tokens.shape)}, "
                 f"got {tensor.dtype} of {tuple(tensor.shape)}"
             )
+    outside = found[0][found[1] & ((found[0] < 0) | (found[0] >= task.vocab_size))]
+    if outside.numel():
+        raise ValueError(f"{name}: targets.tokens must be in [0, {task.vocab_size}), got {int(outside[0])}")
     return Targets(*found)
 
 

@@ -7,6 +7,7 @@ import torch
 
 from plait.tasks.base import Task
 from plait.tasks.decoding_recall import DecodingRecall
+from plait.tasks.rows import checked_targets
 
 MOST_TOKENS = 2**16
 """Tokens of one sequence that are kept to ask about: memory must not grow with the stream."""
@@ -39,7 +40,7 @@ class StreamedScores:
         if not tokens or not self._known or len(self._tokens) > MOST_TOKENS:
             return unknown
         try:
-            scored = self._task.targets(torch.tensor([self._tokens])).scored[0]
+            scored = checked_targets(self._task, torch.tensor([self._tokens])).scored[0]
         except ValueError:
             return unknown
         return [bool(each) for each in scored[-len(tokens) :].tolist()]

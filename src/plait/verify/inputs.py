@@ -12,6 +12,7 @@ from plait.checks import counted
 from plait.compiler import Program
 from plait.tasks import AssociativeRecall, BuiltInTask, DecodingRecall, SelectiveCopying, Targets, Task
 from plait.tasks.lookup import follow_latest
+from plait.tasks.rows import checked_targets
 
 
 def source_distances(
@@ -53,9 +54,9 @@ def labels(task: Task, tokens: Int[Tensor, "*batch time"], *, window: int | None
     """Targets of the tokens; with a window, those further back than it holds are set apart.
 
     Raises:
-        ValueError: a window of a task whose targets stand in no known place.
+        ValueError: as `checked_targets`, or a window of a task whose targets stand in no known place.
     """
-    targets = task.targets(tokens)
+    targets = checked_targets(task, tokens)
     sources = source_distances(task, tokens, targets)
     if window is None:
         return Labels(targets, None, sources)

@@ -17,6 +17,7 @@ from plait.model import HybridLM
 from plait.model.compiled import can_compile
 from plait.random import TEST, Stream
 from plait.tasks import Task
+from plait.tasks.rows import checked_targets
 from plait.verify.adversarial import suite
 from plait.verify.exhaustive import in_order, read_all, single_threads, token_domain
 from plait.verify.inputs import labels, occurring_tokens, shortest
@@ -184,7 +185,7 @@ class Session:
 
         tokens = shortest(wrong, is_wrong, n_tokens=occurring_tokens(self.task))
         row = torch.tensor([tokens], device=self.model.embedding.weight.device)
-        targets = self.task.targets(row)
+        targets = checked_targets(self.task, row)
         with torch.no_grad():
             logits = self.model(row)
         return Counterexample(
