@@ -232,7 +232,7 @@ reproduce headline --per-gpu 2  ->  --per-gpu says how many processes each GPU h
 reproduce headline --device cpu --gpus 1 --per-gpu 0  ->  per-gpu must be an integer in [1, 48], got 0
 reproduce headline --gpus 1 --ray local  ->  --gpus spreads over this machine and --ray over a cluster: take one of them
 reproduce headline --for 0  ->  --for takes minutes, above 0 and at most 525,600, got 0
-reproduce headline fig9  ->  fig9 is drawn, not trained: ask for it alone, without --full, --add-pattern, --only, --choosing-seeds, --setting and --dry-run
+reproduce headline fig9  ->  fig9 is drawn, not trained: ask for it alone, with no other options than -o, --device and --json
 reproduce headline --add-pattern TF-TF  ->  experiment 'headline' has the pattern TF-TF already
 reproduce headline --add-pattern nowhere:Layer-TF  ->  layer nowhere:Layer: importing nowhere failed: ModuleNotFoundError: No module named 'nowhere'
 reproduce headline --add-pattern json:JSONDecoder-TF  ->  layer json:JSONDecoder: unknown torch.nn.Module, Mixer or ModuleMixer class 'JSONDecoder'; known: none
