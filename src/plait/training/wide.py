@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from plait.kernels.common.plain import linear
 from plait.kernels.graph import wide as graphs
+from plait.kernels.graph.wide import OwnKernels
 from plait.kernels.head import Scores, plain_scores
 from plait.kernels.mamba import wide as mamba
 from plait.kernels.neox import wide as neox
@@ -37,6 +38,9 @@ class WideEnsemble(Ensemble):
 
     scan: Scan = staticmethod(selective_scan)
     """What SSM layers scan by; another may be put in its place before the first step."""
+
+    own: OwnKernels = graphs.PLAIN
+    """What mixers run in kernels of their own on a GPU; others may be put in its place before the first step."""
 
     _uncompiled = frozenset({"DeltaNet", "GDN", "Mamba2"})
     """Mixers that are not compiled: Mamba2's gradient is 1.5% off so on a GPU and right as it stands, and those of the
@@ -191,6 +195,7 @@ class WideEnsemble(Ensemble):
                 fuse=self._fuse and kind not in self._uncompiled,
                 rounded=rounded,
                 scan=self.scan,
+                own=self.own,
             )
         return linear(model.final_norm(hidden), model.embedding.weight)
 
@@ -209,6 +214,7 @@ def wide_layer(
     fuse: bool,
     rounded: Mapping[str, Tensor] = MappingProxyType({}),
     scan: Scan = selective_scan,
+    own: OwnKernels = graphs.PLAIN,
 ) -> Float[Tensor, "batch time d_model"]:
     """One layer of one member.
 
@@ -218,12 +224,14 @@ def wide_layer(
         fuse: whether it is compiled.
         rounded: what stands for weights of products, by field or place.
         scan: what SSM layers scan by.
+        own: what mixers run in kernels of their own, and whether SSM layers convolve so.
     """
     if type(layer) is MambaLayer:
         weights = layer.weights()._replace(**rounded)
         return mamba.mamba_layer(
-            hidden, weights, eps=layer.spec.norm_eps, products=products, fuse=fuse, scan=scan
-        )
+            hidden, weights, eps=layer.spec.norm_eps, products=products, fuse=fuse, scan=scan,
+            own_convolution=own.convolution,
+        )  # fmt: skip
     if type(layer) is TransformerLayer:
         spec = layer.spec
         return neox.neox_layer(
@@ -239,7 +247,7 @@ def wide_layer(
         drawn = layer.weights()
         for place, weight in rounded.items():
             drawn[int(place)] = weight
-        return graphs.forward(layer.graph, drawn, hidden, products=products, fuse=fuse)
+        return graphs.forward(layer.graph, drawn, hidden, products=products, fuse=fuse, own=own)
     if stream is not None and getattr(layer, "uses_dropout", False):
         assert isinstance(stream.seed, Tensor)
         return layer(hidden, Stream(int(stream.seed[0]), stream.step, stream.purpose))

@@ -25,6 +25,8 @@ from plait.kernels.common.compiled import fused
 from plait.kernels.common.plain import causal_convolution, linear, product, rms_norm, wide
 from plait.kernels.mamba.reference import MambaWeights
 from plait.kernels.selective_scan.dispatch import Scan, scan_from, selective_scan
+from plait.kernels.short_convolution import gpu as convolutions
+from plait.native.library import has_triton
 
 MAMBA_PRODUCTS = ("in_proj", "x_proj", "dt_proj", "dt_bias", "out_proj")
 """Weights that are used in products alone, and may come in their type."""
@@ -38,29 +40,38 @@ def mamba_layer(
     products: torch.dtype | None = None,
     fuse: bool = False,
     scan: Scan = selective_scan,
+    own_convolution: bool = False,
 ) -> Float[Tensor, "batch time d_model"]:
     """`hidden` plus what the block makes of it; the sum is of the type of `hidden`.
 
     Args:
         fuse: whether what is before and behind the scan is compiled.
         scan: what scans.
+        own_convolution: whether the convolution and its SiLU run in a kernel of their own, on a GPU.
     """
     before = fused(_before_scan) if fuse else _before_scan
     behind = fused(_behind_scan) if fuse else _behind_scan
-    x, gate, dt, A, B, C = before(hidden, weights, eps, products)
+    x, gate, dt, A, B, C = before(hidden, weights, eps, products, own_convolution and has_triton())
     y = scan(x, dt=dt, A=A, B=B, C=C, D=None)
     return behind(hidden, y, x, gate, weights.D, weights.out_proj, products)
 
 
 def _before_scan(
-    hidden: Tensor, weights: MambaWeights, eps: float, products: torch.dtype | None
+    hidden: Tensor,
+    weights: MambaWeights,
+    eps: float,
+    products: torch.dtype | None,
+    own_convolution: bool = False,
 ) -> tuple[Tensor, ...]:
     """The scan's x, the gate, and the scan's dt, A, B and C."""
     x, gate = product(rms_norm(hidden, weights.norm, eps=eps), weights.in_proj, None, products).chunk(
         2, dim=-1
     )
-    tail = x.new_zeros(*x.shape[:-2], weights.conv.shape[-1] - 1, x.shape[-1])
-    x = F.silu(causal_convolution(x, tail, weights.conv, weights.conv_bias))
+    if own_convolution and convolutions.usable(x, weights.conv):
+        x = convolutions.short_convolution(x, weights.conv, weights.conv_bias, silu=True)
+    else:
+        tail = x.new_zeros(*x.shape[:-2], weights.conv.shape[-1] - 1, x.shape[-1])
+        x = F.silu(causal_convolution(x, tail, weights.conv, weights.conv_bias))
     _, d_state, _, dt_rank = weights.widths
     dt, B, C = product(x, weights.x_proj, None, products).split((dt_rank, d_state, d_state), dim=-1)
     exact = wide(hidden.dtype)

@@ -1,0 +1,221 @@
+"""GDN-TF x 6 of width 1,024 at 64 x 256 tokens on one GPU: which of its parts run in kernels of their own.
+
+    python benchmarks/wide_gdn.py [--seconds 245] [--rounds 5] [--steps 10] [--only all ..]
+    python benchmarks/wide_gdn.py --device cpu   whether the program runs, at a tiny size and without such kernels
+
+Each contender is a process of its own. All compile at once, one pair of layers each, into a cache that they share;
+then one after the other builds its twelve layers from there and is measured alone: medians with their range, and where
+its time goes by kernels. Beside them others compare gradients of GDN with 4 and 8 heads on the device with those of the
+uncompiled layer in float32 products, as norm of the difference over norm: what is compiled may be off by 1e-3 in
+float32, and in bfloat16 by half as much again as the uncompiled one in bfloat16.
+"""
+
+import argparse
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from plait import HybridConfig
+from plait.kernels.common import compiled
+from plait.kernels.graph.wide import PLAIN, OwnKernels
+from plait.paper import wide_models as wide
+from plait.random import TEST, Stream
+from plait.tasks.base import sample_labelled
+from plait.training import Run
+from plait.training.trainer import Trainer
+from plait.training.wide import WideEnsemble
+
+CONVOLUTION = OwnKernels(convolution=True)
+ALL = OwnKernels(convolution=True, states=True, joined=True)
+CONTENDERS = {
+    "uncompiled": (False, PLAIN),
+    "compiled": (True, PLAIN),
+    "convolution": (True, CONVOLUTION),
+    "convolution, joined": (True, replace(CONVOLUTION, joined=True)),
+    "all": (True, ALL),
+    "all, uncompiled": (False, ALL),
+}
+GRADIENTS = {
+    f"{heads} heads, {name}": (heads, products, own)
+    for heads in (4, 8)
+    for name, products, own in (
+        ("float32", torch.float32, PLAIN),
+        ("bfloat16", torch.bfloat16, PLAIN),
+        ("bfloat16, own kernels", torch.bfloat16, ALL),
+    )
+}
+TASK = wide.packed(0.2, separator=False)
+WIDTH = {"cuda": 1024, "cpu": 32}
+TOKENS = {"cuda": (64, 256), "cpu": (2, 60)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, value in (("--rounds", 5), ("--steps", 10), ("--seconds", 245)):
+        parser.add_argument(name, type=int, default=value)
+    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--gradients", choices=GRADIENTS, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    warnings.simplefilter("default", UserWarning)
+    if given.device == "cpu":
+        compiled.BACKEND = "aot_eager"
+    if given.contender:
+        contend(given.contender, given)
+    elif given.gradients:
+        compare(*GRADIENTS[given.gradients], given.device)
+    else:
+        direct(given)
+
+
+def direct(given: argparse.Namespace) -> None:
+    ends = time.time() + given.seconds
+    where = torch.cuda.get_device_name() if given.device == "cuda" else "CPU, tiny: no measurement"
+    print(f"{where}, torch {torch.__version__}", flush=True)
+    with tempfile.TemporaryDirectory() as cache:
+        there = {"TORCHINDUCTOR_CACHE_DIR": f"{cache}/inductor", "TRITON_CACHE_DIR": f"{cache}/triton"}
+        own = {**os.environ, **there, "TORCHINDUCTOR_COMPILE_THREADS": "4"}
+        begun = [sys.executable, __file__, *sys.argv[1:]]
+
+        def start(option: str, name: str) -> subprocess.Popen[str]:
+            return subprocess.Popen(
+                [*begun, option, name], env=own, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+
+        contenders = {name: start("--contender", name) for name in given.only}
+        checks = {
+            n: start("--gradients", n) for n in (GRADIENTS if given.device == "cuda" else list(GRADIENTS)[:2])
+        }
+        try:
+            for name, process in contenders.items():
+                print(f"{name}: {_line(process)}", flush=True)
+            for name, process in checks.items():
+                try:
+                    process.wait(timeout=max(1.0, ends - 0.45 * given.seconds - time.time()))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                print(f"gradients, {name}: {_line(process)}", flush=True)
+            for name, process in contenders.items():
+                if time.time() > ends - 15:
+                    print(f"{name}: no time", flush=True)
+                    continue
+                print(f"{name}: {_line(process, tell=True)}", flush=True)
+                print(f"    {_line(process)}", flush=True)
+                process.wait()
+        finally:
+            for process in (*contenders.values(), *checks.values()):
+                process.kill()
+                process.communicate()
+
+
+def _line(process: "subprocess.Popen[str]", *, tell: bool = False) -> str:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    if tell and process.poll() is None:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return process.stdout.readline().strip() or "no answer (no time, or see above)"
+
+
+def contend(name: str, given: argparse.Namespace) -> None:
+    began = time.time()
+    trainer(name, given.device, pairs=1)
+    gc.collect()
+    if given.device == "cuda":
+        torch.cuda.empty_cache()
+    print(f"compiled a pair of layers in {time.time() - began:.0f} s", flush=True)
+    sys.stdin.readline()
+    began = time.time()
+    one = trainer(name, given.device, pairs=6 if given.device == "cuda" else 2)
+    made, times = time.time() - began, list[float]()
+    for _ in range(given.rounds):
+        _wait(given.device)
+        start = time.perf_counter()
+        for _ in range(given.steps):
+            one.step()
+        _wait(given.device)
+        times.append((time.perf_counter() - start) / given.steps * 1e3)
+    batch, length = TOKENS[given.device]
+    middle, gigabytes = statistics.median(times), torch.cuda.max_memory_allocated() / 1e9
+    print(
+        f"{middle:.2f} ms [{min(times):.2f}, {max(times):.2f}], {batch * length / middle * 1e3:,.0f} tokens/s; "
+        f"loss {float(one.state.loss_sum.mean()):.4f}, made in {made:.0f} s, {gigabytes:.1f} GB",
+        flush=True,
+    )
+    print(json.dumps(list(_profile(one)) if given.device == "cuda" else []), flush=True)
+
+
+def trainer(name: str, device: str, *, pairs: int) -> Trainer:
+    """After some steps, the last ones captured."""
+    fuse, own = CONTENDERS[name]
+    model = replace(wide.transformer(WIDTH[device]), pattern=f"(GDN-TF)*{pairs}", d_mlp=2 * WIDTH[device])
+    batch, length = TOKENS[device]
+    protocol = replace(wide.WIDE_PROTOCOL, batch=batch, seq_len=length)
+    one = Trainer(Run(task=TASK, model=model, train=protocol), device=torch.device(device))
+    assert isinstance(one.ensemble, WideEnsemble)
+    _switch(one.ensemble, fuse=fuse, own=own)
+    for _ in range(5 if device == "cuda" else 1):
+        one.step()
+    return one
+
+
+def _switch(ensemble: WideEnsemble, *, fuse: bool, own: OwnKernels) -> None:
+    ensemble.own = own
+    ensemble._uncompiled = frozenset() if fuse else frozenset({"GDN"})  # pyright: ignore[reportPrivateUsage]
+
+
+def _profile(one: Trainer) -> Iterator[tuple[float, int, str]]:
+    """Milliseconds and calls of a step's longest kernels."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as found:
+        one.step()
+        torch.cuda.synchronize()
+    for row in sorted(found.key_averages(), key=lambda row: -row.self_device_time_total)[:24]:
+        yield round(row.self_device_time_total / 1e3, 2), row.count, row.key[:90]
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def compare(heads: int, products: torch.dtype, own: OwnKernels, device: str) -> None:
+    model = HybridConfig(
+        TASK.vocab_size, pattern="GDN-TF", d_model=16 * heads if device == "cpu" else 128 * heads, n_heads=4,
+        options={"GDN": {"heads": heads}},
+    )  # fmt: skip
+    tokens, targets = sample_labelled(TASK, Stream(torch.tensor([3]), 0, TEST), batch=4, seq_len=150)
+    there = targets.tokens.to(device), targets.scored.to(device)
+
+    def gradients(products: torch.dtype, own: OwnKernels, fuse: bool) -> Tensor:
+        ensemble = WideEnsemble(model, [3], device=device, products=products)
+        _switch(ensemble, fuse=fuse, own=own)
+        ensemble.learn(tokens.to(device), there)
+        return ensemble.gradients.double()
+
+    exact = gradients(torch.float32, PLAIN, False)
+    cases = ((products, PLAIN, False), (products, own, False), (products, own, True))
+    plain, as_written, fused = (float((gradients(*case) - exact).norm() / exact.norm()) for case in cases)
+    allowed = 1e-3 if products == torch.float32 else 1.5 * plain
+    word = "right" if max(as_written, fused) <= allowed else "WRONG"
+    print(
+        f"{word}: compiled off by {fused:.1e}, as written {as_written:.1e}, by PyTorch's operations {plain:.1e}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
