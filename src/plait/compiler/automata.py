@@ -9,6 +9,7 @@ from plait.compiler.statement import Statement
 from plait.compiler.values import Value, check_value
 
 _MOST_STATES = 64
+"""Of an automaton given by a function; beyond them no cascade is looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ def bounds(layout: Layout, rounding: Rounding, seq_len: int) -> Bounds:
     row = _constant(layout, flow.sizes[token])
     logit = 2.0 * (rounding.read(flow.length) * row + flow.errors[token] * flow.sizes[token]) / layout.gain
     called = layout.lowered.called(layout.lowered.answer)
-    flow.allow(f"the code of {called}", error=code.chord * answer + logit, room=layout.lead / 4.0)
+    flow.allow(f"the code of {called}", error=code.chord * answer + logit, room=layout.lead / 4.0)  # 12.15
     return Bounds(
         errors=tuple(errors), blanks=tuple(blanks), lengths=tuple(lengths), allowances=tuple(flow.allowances),
         answer=answer,
@@ -93,7 +93,7 @@ def _after(layout: Layout, flow: Flow, layer: ScheduledLayer, found: Mapping[Sta
     stream, rounding, config = layout.stream, flow.rounding, layout.config
     answer = layout.lowered.answer
     n_terms = float(config.d_inner or 1) if layer.kind == SSM else float(rounding.d_model)
-    # Between layers: (3 u + (m + 2) v) W of what is added, (3 u + m v) H of the stream it is added to.
+    # 12.15, between layers: (3 u + (m + 2) v) W of what is added, and, below, (3 u + m v) H of the stream.
     spill = 0.0
     for statement, one in found.items():
         gain = max(1.0, layout.gain) if statement is answer else 1.0

@@ -26,6 +26,7 @@ _MOST_WORDS = 20_000
 """Different effects of words that are looked at."""
 
 _MOST_LEVELS = 24
+"""Each is a layer of its own at worst."""
 
 
 @dataclass(frozen=True, kw_only=True)

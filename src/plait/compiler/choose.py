@@ -16,6 +16,7 @@ from plait.constructions.plan import Plan
 from plait.constructions.rounding import check_dtype
 
 KEY_GAINS = (1.0, 8.0)
+"""Copied keys as quiet as all signals, or eight times as loud, where rounding beside a loud answer would drown them."""
 
 MORE_GAINS = (2.0, 3.0, 4.0)
 """Tried, with codes of other bases, where a type only carries the program."""
@@ -78,6 +79,7 @@ def _candidates(
 ) -> Iterator[ProgramPlan]:
     """Tables in either kind of layer, copied keys quiet or loud; with `smallest`, codes of every useful base."""
     n_tokens = program.ordinary_tokens
+    # Bits, and the tokens in one digit, in two and in three: more digits of a larger base are never narrower than bits.
     bases = (
         dict.fromkeys((2, *(least_base(n_tokens, digits) for digits in (1, 2, 3))))
         if smallest or more

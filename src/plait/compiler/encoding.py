@@ -42,6 +42,7 @@ class Code:
         """The least distance between two points; of a single one, sqrt 2 times its norm."""
         if len(self.points) < 2:
             return math.sqrt(2.0) * self.norm
+        # All pairs at once up to 4,096 points: 64 MB.
         return float(torch.pdist(self.points).min()) if len(self.points) <= 4096 else self._chord_by_digits()
 
     @cached_property
@@ -64,6 +65,7 @@ class Code:
         return torch.stack(rows)
 
     def _chord_by_digits(self) -> float:
+        # A thousand rows at a time, for memory; a point is nearer to itself than 1e-9, and no other to it.
         blocks = self.points.split(1024)
         least = (torch.cdist(block, self.points) for block in blocks)
         return min(float(d[d > 1e-9].min()) for d in least)
@@ -110,7 +112,7 @@ def narrowed(code: Code, values: Sequence[Value]) -> Code:
         moving = (points - points[0]).abs().amax(0) > 0.0
         whole = points[:, moving]
         norms = whole.norm(dim=-1)
-        if float(norms.max() - norms.min()) < 1e-9:
+        if float(norms.max() - norms.min()) < 1e-9:  # cosines and sines of digits, in float64
             points = whole
     return Code(values=tuple(values), points=points)
 
@@ -136,5 +138,7 @@ def spanned(basis: Points, wanted: Float[Tensor, "values columns"]) -> Float[Ten
     if basis.shape[-1] == 0:
         return None if bool(wanted.any()) else wanted.new_zeros(0, wanted.shape[-1])
     weights = torch.linalg.lstsq(basis, wanted, driver="gelsd").solution
+    # Rounding of the least squares in float64: what is smaller is nothing, and what remains beyond it no solution. The
+    # rules bound what is written, so that neither number is a step of a proof.
     exact = torch.where(weights.abs() < 1e-12, 0.0, weights)
     return exact if float((basis @ exact - wanted).abs().max()) < 1e-9 else None

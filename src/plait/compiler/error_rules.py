@@ -47,7 +47,7 @@ LEFT = 2.0**-36
 def _opened(flow: Flow, op: SsmOp, gate: Given) -> float:
     """The relative error of a step of 128, the gate being 64 up to its error."""
     what = f"the gate of {op.book.lowered.called(op.statement)}"
-    flow.allow(what, error=gate.summed / OPEN, room=0.125)
+    flow.allow(what, error=gate.summed / OPEN, room=0.125)  # 12.5: what HELD and CLOSED are for
     # 12.5: 2 q + 18 u: the step is 4 x - 128, where x is 64 (1 + q).
     return 2.0 * (gate.error + max(gate.leaks)) / OPEN + flow.units(8.0 + FUNCTION)
 
@@ -58,7 +58,7 @@ def carried(flow: Flow, step: float) -> float:
 
 
 def each(flow: Flow) -> float:
-    """That of each channel by itself: the products."""
+    """That of each channel by itself: (8) v and (2) u (Lemma 12.5)."""
     return (1.0 + flow.wides(8.0)) * (1.0 + flow.units(2.0)) - 1.0
 
 
@@ -114,7 +114,7 @@ def _summed(flow: Flow, op: SsmOp, amounts: Given, resets: list[Given]) -> Given
         step, drift, left = flow.units(4.0 * abs(SLOW) + FUNCTION), SLOW_STEP, LEFT
         # Decays are 1 to the last bit of float32; of float64 they are rounded, and so is what they leave.
         added = added if flow.unit > IDENTITY else flow.wides(3.0 * n)
-    # For all channels alike: the step and B; for each by itself, the products, and the sum so far at every addition.
+    # For all channels alike: the step and B; for each by itself, three products, and the sum so far at every addition.
     alike = (1.0 + step) * (1.0 + flow.one) - 1.0
     loud = max(amounts.loud)
     state = (

@@ -100,6 +100,7 @@ class Turns:
         """Of all pairs; `used` are those that tell distances apart."""
         if self._period is None and self._memory is None:
             steps = any(isinstance(one, Previous) for one in self.heads)
+            # The first pair turns by 1 at any base: 10,000 is that of RoPE.
             return Frequencies(base=10000.0, n_pairs=1 if steps else 0, used=())
         if self._memory is None:
             assert self._period is not None

@@ -216,6 +216,7 @@ class Language(Signals):
         self._amounts("mean", amounts)
         _positive("mean", "the number of positions", last)
         low, high = mean_ends(amounts)
+        # Sums over 1 .. last positions, before equal shares are told apart: listed up to sixteen times what may stay.
         if last * last * (high - low + 1) > 16 * MOST_VALUES:
             raise refusal("mean", f"over {last} positions it takes more values than {MOST_VALUES:,}")
         sums = (Fraction(total, n) for n in range(1, last + 1) for total in range(n * low, n * high + 1))

@@ -157,7 +157,7 @@ class Layout(StreamPlan):
                 taken += 2.0 * held * float(table[:, columns].norm(dim=-1).max())
         table = table[:, own]
         most = torch.zeros(())
-        for block in table.split(1024):
+        for block in table.split(1024):  # for memory
             product = block @ table.T
             low, high = product.amin(-1).clamp(max=0.0), product.amax(-1).clamp(min=0.0)
             most = torch.maximum(most, (high - low).max())

@@ -61,6 +61,7 @@ class ProgramPlan(Plan):
 
     def __post_init__(self) -> None:
         check_integer("seq_len", self.seq_len, least=1, most=LONGEST)
+        # What a file may ask for; every plan that is made has far less.
         check_integer("base", self.base, least=2, most=2**24)
         check_integer("n_frequencies", self.n_frequencies, least=1, most=64)
         if not set(self.kinds) <= {SSM, TF} or not self.kinds:
@@ -249,6 +250,7 @@ keys that differ a little look like keys at different places."""
 
 def misses(book: Book, layers: tuple[ScheduledLayer, ...], *, fine: bool = False) -> tuple[float, ...]:
     """The mass that may fall beside each head's place: little where others build on it."""
+    # 6.6: mu rho <= e/64 for the answer; a value that others build on may be off by a 128th of half its lead.
     last = book.tokens.chord / 64.0
     inner = FINE if fine else book.tokens.lead / 256.0
     exact: set[Statement] = set()

@@ -23,6 +23,8 @@ from plait.tasks.base import SPECIALS, Task
 
 _LENGTH, _ROWS = 40, 256
 MOST_EXHAUSTED = 200_000
+"""Length and number of the rows that candidates are tried on, and the most inputs that the one found is read on
+exhaustively: effort alone, for it is told with how it was tried."""
 FEW = 4
 """Tokens of a class up to which each one is a condition of its own."""
 
@@ -135,6 +137,7 @@ def _tried_on_more(
     checked = every = 0
     while n_tokens ** (every + 1) <= MOST_EXHAUSTED:
         every += 1
+    # Two thousand rows of the length asked for, of seeds that no candidate was tried on.
     batches = [task.sample(Stream(seed, step), batch=500, seq_len=seq_len) for step in range(1, 5)]
     if every > 1:
         domain = itertools.product(range(n_tokens), repeat=every)
@@ -163,6 +166,7 @@ def _candidates(tokens: tuple[str, ...], rows: list[_Rows]) -> Iterator[Term]:
         if len(members) <= FEW
         for place, one in enumerate(members)
     ]
+    # Further back a program would be longer than what is looked through.
     lags = [of("lag", word, named={"distance": n}) for n in (1, 2, 3)]
     lagged = [of("lag", flag) for flag in flags]
     yield from lags

@@ -16,6 +16,7 @@ from plait.compiler.statement import Statement
 from plait.compiler.values import MOST_LETTERS, MOST_NUMBER, MOST_VALUES, Value, check_value
 
 MOST_STATEMENTS = 256
+"""Of a program that a file may hold."""
 ANSWER = "answer"
 
 

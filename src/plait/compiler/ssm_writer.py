@@ -106,6 +106,7 @@ class SsmWriter:
         reads = dict(channel.taps) == {0: 1.0} and channel.bias == 0.0 and channel.gate is None
         if not reads or channel.writes is None or channel.skip != 0.0:
             return False
+        # The row itself, but for rounding in float64.
         written = channel.writes / self.residual.amplitude
         return torch.allclose(channel.row, row, atol=1e-12) and torch.allclose(written, row, atol=1e-12)
 

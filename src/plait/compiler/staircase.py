@@ -77,6 +77,7 @@ class Staircase:
     @cached_property
     def changes(self) -> Int[Tensor, " steps"]:
         """Levels whose points differ from those of the level below."""
+        # Points are written in float64: what differs by less is one point.
         return (self._all_heights.abs().sum(-1) > 1e-12).nonzero()[:, 0] + 1
 
     @cached_property
@@ -88,7 +89,7 @@ class Staircase:
     def third(self) -> float:
         """A third of the narrowest gap with a step in it."""
         gaps = self.levels[self.changes] - self.levels[self.changes - 1] - 2.0 * self.spread
-        return float(gaps.min()) / 3.0 if len(gaps) else 1.0
+        return float(gaps.min()) / 3.0 if len(gaps) else 1.0  # 12.3: settled, rising, settled
 
     @property
     def slope(self) -> float:
@@ -112,6 +113,7 @@ class Staircase:
     @cached_property
     def _grid(self) -> float:
         largest = self.slope * (self.reach + self.third) + 2.0 * SETTLED
+        # float32 carries 24 bits: below the least power of 2 that bounds them, biases are multiples of its 2^-23.
         return 2.0 ** (math.ceil(math.log2(largest)) - 23)
 
     @property
@@ -192,7 +194,7 @@ def _mixes(scalars: Sequence[Scalar]) -> Iterator[tuple[float, ...]]:
     slowest = [place for place in places if scalars[place].statement.edged]
     fastest = [place for place in places if scalars[place].spread and place not in slowest]
     others = [place for place in places if place not in (*slowest, *fastest)]
-    for middle in itertools.islice(itertools.permutations(others), 24):
+    for middle in itertools.islice(itertools.permutations(others), 24):  # all orders of four
         order = (*slowest, *middle, *fastest)
         weights, size = [1.0] * len(scalars), 1.0
         for place in reversed(order):
@@ -247,7 +249,7 @@ def _mixed(
     rounded = 0.0
     for row in itertools.product(*choices):
         total = math.fsum(value for value, _ in row)
-        level = round(total, 9)
+        level = round(total, 9)  # sums in another order are one level; by how much they differ is counted
         rounded = max(rounded, abs(total - level))
         index, missed = 0, False
         for (_, place), one, size in zip(row, scalars, sizes, strict=True):

@@ -26,6 +26,7 @@ from plait.compiler.tf_ops import TfOp, tf_op
 from plait.constructions.residual import QUIET, Residual
 
 NORM_EPS = 1e-5
+"""That of torch.nn.LayerNorm, beside which a quiet stream's variance is nothing (Lemma 6.1)."""
 
 
 def quiet_residual(subspaces: tuple[tuple[str, int], ...]) -> Residual:

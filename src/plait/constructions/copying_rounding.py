@@ -51,7 +51,7 @@ def digits_allowances(plan: "CopyingPlan", rounding: Rounding) -> tuple[Allowanc
             what="the copied code",
             error=chord * code + logit + rounding.kept(1.0) * chord**2 / 2.0,
             usual=USUAL_OF_COPIES,
-            room=chord**2 / 8.0,
+            room=chord**2 / 8.0,  # 6.6: what the signal leaves for rounding
         ),
     )
 
@@ -119,7 +119,7 @@ def line_allowances(plan: "LinePlan", rounding: Rounding) -> tuple[Allowance, ..
             what="the copied code",
             error=chord * code + logit + rounding.kept(1.0) * chord**2 / 2.0,
             usual=USUAL_OF_COPIES,
-            room=chord**2 / 8.0,
+            room=chord**2 / 8.0,  # 6.8: what the signal leaves for rounding
             certain=math.sqrt(2.0) * chord * softer,
         ),
     )

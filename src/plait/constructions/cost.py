@@ -35,7 +35,7 @@ def _closed_form(plan: Plan, seq_len: int | None) -> BuiltCost:
         ssm_state=held.ssm_state,
         conv_tail=held.conv_tail,
         kv_cache=held.kv_cache,
-        state_bits=8 * held.state_bytes,
+        state_bits=8 * held.state_bytes,  # of a byte
     )
 
 
@@ -58,6 +58,7 @@ def _(plan: CopyingPlan, seq_len: int | None) -> BuiltCost:
 @_closed_form.register
 def _(plan: LinePlan, seq_len: int | None) -> BuiltCost:
     held = (max(plan.task.numbers),)
+    # 6.8: two channels of the code, the control and the constant; one channel of an SSM.
     return _cost(plan, d=4, channels=1, in_use=1, taps=1, mlps=(0,), held=held, seq_len=seq_len)
 
 

@@ -68,7 +68,7 @@ class Explanation:
         return asdict(self)
 
     def text(self, *, digits: int = 3) -> str:
-        """A paragraph a position."""
+        """A paragraph a position, numbers with `digits` digits."""
         lines = [self.construction, *(f"  {name}: {what}" for name, what in self.legend.items())]
         for position in self.positions:
             target = "not scored" if position.target is None else f"target {position.target}"

@@ -36,6 +36,8 @@ _LONGEST = 2**31
 """Tokens of a sequence that a plan may name."""
 
 _MOST = {"base": 2**24, "n_frequencies": 64}
+"""As of programs' plans: more than any layout has."""
+
 _POSITIVE = (
     "amplitude",
     "norm_eps",
@@ -49,6 +51,7 @@ _OPTIONAL = ("previous_gain", "steps_from")
 _LARGEST = 2.0**100
 _MOST_CHANNELS = 64
 _LONGEST_MEMORY = 10**6
+"""Of a file's numbers, a register's channels and the bits that it remembers: far above every layout's."""
 
 PlanKind = TypeVar("PlanKind", bound=Plan)
 
@@ -180,7 +183,7 @@ def check_plan_sizes(layout: Mapping[str, object]) -> None:
         if name in _MOST:
             check_integer(name, value, least=1, most=_MOST[name])
         elif name == "steps_from":
-            check_integer(name, value, least=0, most=2**20)
+            check_integer(name, value, least=0, most=2**20)  # the place of a word
         elif name in _POSITIVE and not _is_number(value, above=0.0):
             raise ValueError(f"{name} must be a number above 0, got {shortened(value)}")
 

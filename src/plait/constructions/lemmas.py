@@ -157,6 +157,7 @@ def check_attention(model: HybridLM, plan: Plan, seen: Trace, tokens: Tensor) ->
         score = scores.gather(-1, target).squeeze(-1)
         lead = (score - scores.scatter(-1, target, float("-inf")).amax(-1))[gaze.known]
         unit = UNITS[plan.dtype]
+        # The mass as it is measured errs itself: an exponential, the sum and the quotient.
         for name, proved, values in (("margin", gaze.margin, lead), ("mass", gaze.mass - 8 * unit, mass)):
             checks.append(
                 LemmaCheck(

@@ -50,7 +50,7 @@ class LinePlan(LookBackPlan):
     @property
     def code(self) -> DigitCode:
         n_points = self.task.n_words + len(self.task.numbers)
-        return DigitCode(n_points=n_points, base=max(n_points, 3))
+        return DigitCode(n_points=n_points, base=max(n_points, 3))  # a circle: base 2 is a line
 
     @property
     def half_span(self) -> float:
@@ -74,7 +74,7 @@ class LinePlan(LookBackPlan):
         return HybridConfig(
             self.task.vocab_size,
             pattern="SSM-TF",
-            d_model=4,
+            d_model=4,  # 6.8: the code on a circle, the control, and the constant
             window=self.window,
             d_state=1,
             d_inner=1,

@@ -213,7 +213,7 @@ class Plan(ABC):
             rounding = Rounding(unit=2.0**-bits, d_model=self.residual.d_model)
             return tightest(self.allowances(rounding)).use <= 1.0
 
-        return bisect_left(range(65), True, lo=4, key=covered)
+        return bisect_left(range(65), True, lo=4, key=covered)  # no float has fewer bits than 4
 
     def check(self) -> None:
         """Refuses what the type cannot carry.

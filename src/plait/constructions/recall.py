@@ -75,6 +75,10 @@ _FOUND: dict[int, tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]] = {
     6: ((0.0244, 0.1043, 0.2435, 0.3453), ((-42.82, 79.86, -57.13, 20.20), (29.55, -69.53, 70.42, -30.50))),
     7: ((0.0356, 0.1298, 0.2670, 0.3619), ((-28.2, 68.2, -71.8, 31.8), (28.7, -70.8, 71.2, -29.2))),
 }
+"""Bits -> decays and maps of two numbers with a large lead, found by a search.
+
+The proof (Lemma 7.4) computes the lead of what is written here, and relies on nothing else.
+"""
 
 
 def two_numbers(n_bits: int) -> Register | None:
@@ -188,6 +192,8 @@ def loud_recall_plan(task: DecodingRecall, seq_len: int, *, success: float = 0.9
         base=least_base(task.n_words, 1),
         amplitude=1.0,
         register_gain=LOUD_REGISTER,
+        # 7.6: an eighth of the square of the chord, two thirds of recency for rounding, and keys at one gain for all
+        # codes: looser than what later plans take, and kept since stored members began there.
         reserve=0.125,
         recency_reserve=3.0,
         previous_gain=64.0,

@@ -58,7 +58,7 @@ class RecallPlan(GatheredPlan):
     task: DecodingRecall
     window: int
     amplitude: float = QUIET
-    norm_eps: float = 1e-5
+    norm_eps: float = 1e-5  # that of torch.nn.LayerNorm; a quiet stream is nothing beside it (Lemma 6.1)
     recency_reserve: float = RESERVE
 
     register: Register

@@ -38,13 +38,14 @@ def short_allowances(plan: "ShortRecallPlan", rounding: Rounding) -> tuple[Allow
     """What is kept for rounding in a short plan, margin by margin."""
     register, radius, n = plan.register, plan.radius, plan.register.width
     (own, _, last), noise, late = plan.lengths(), plan.noise(rounding), plan.reads(rounding)[1]
+    # 7.8; and levels are computed in float64 too, by fewer than 64 operations each.
     number = (noise[1, "register"] + late) / REGISTER + register.cancellation * 64.0 * DOUBLE
     # Where a key was placed, and by which weights it is read, is the same for all keys of a token: that moves
     # levels, and no two equal keys apart.
     placed = (noise[1, "previous level"] + late) / PREVIOUS
     content = (register.reach * n + 1.0) * plan.rereads(rounding)[1] / PREVIOUS
-    # 7.8: the score is n + 1 products, of numbers within their reach with levels, and of 1 with the
-    # height.
+    # 7.8: the score is n + 1 products, of numbers within their reach with levels, and of 1 with the height (at most
+    # 3/2 r^2, of bits); with recency's pair n + 3 terms, summed and scaled.
     size = n * register.reach * 2.0 * radius + 1.5 * radius**2
     content += size * (rounding.off(n + 5.0, stored=2.0) + rounding.spread(plan.softening))
     turned = rounding.turned(max(plan.seq_len, plan.window), plan.recency.turns.values[0], n + 3)
@@ -57,7 +58,7 @@ def short_allowances(plan: "ShortRecallPlan", rounding: Rounding) -> tuple[Allow
             - register.lead_with_error(number)
             + 2.0 * (1.0 + n * register.reach) * placed,
             usual=USUAL_OF_SCORES,
-            room=plan.lead / 8.0,
+            room=plan.lead / 8.0,  # 7.7: the sharpness is 8/7 of what exact arithmetic needs
         ),
         Allowance(
             what="the score of two equal keys",
@@ -70,7 +71,7 @@ def short_allowances(plan: "ShortRecallPlan", rounding: Rounding) -> tuple[Allow
             what="the copied level",
             error=plan.spacing * level + 2.0 * logit / plan.gain + rounding.kept(1.0) * plan.spacing**2 / 2.0,
             usual=USUAL_OF_COPIES,
-            room=plan.spacing**2 / 16.0,
+            room=plan.spacing**2 / 16.0,  # 7.7: what the signal leaves for rounding
         ),
     )
 
@@ -87,7 +88,7 @@ def long_noise(plan: "LongRecallPlan", rounding: Rounding) -> dict[tuple[int, st
     return {
         (1, "register"): plan.register_gain * number,
         (2, "previous flag"): previous, (2, "previous code"): previous, (2, "wanted code"): _wanted(plan, rounding),
-        (3, "flag"): copied, (3, "code"): copied,
+        (3, "flag"): copied, (3, "code"): copied,  # keys are layers, from 1
     }  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def long_allowances(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowan
     # Two equal keys: what stood before was read from two streams, and is read from two others.
     moved = again[1] + rounding.mass(0.0, 2) + (again[2] + leak) / plan.previous
     fixed = (noise[2, "previous code"] + late + leak) / plan.previous
-    # 7.8: the score is width + 1 products, together at most D + 1.
+    # 7.8: the score is width + 1 products, together at most D + 1; with recency's pair width + 3 terms.
     sizes = (digits + 1.0) * rounding.off(width + 6.0, stored=2.0)
     softer = (digits + 1.0) * sum(plan.softenings)
     norms = (digits + 1.0) * rounding.spread(plan.softening)
@@ -114,9 +115,9 @@ def long_allowances(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowan
             what="the register's number",
             error=(noise[1, "register"] + held) / plan.register_gain
             + rounding.weight
-            + plan.register.cancellation * 64.0 * DOUBLE,
+            + plan.register.cancellation * 64.0 * DOUBLE,  # levels are computed in float64
             usual=USUAL_OF_SCORES,
-            room=plan.gap / 6.0,
+            room=plan.gap / 6.0,  # 7.8: half of the way from a level to the steps beside it
         ),
         Allowance(
             what="the wanted code",
@@ -136,7 +137,7 @@ def long_allowances(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowan
             what="the copied code",
             error=chord * code + 2.0 * logit / plan.gain + rounding.kept(1.0) * chord**2 / 2.0,
             usual=USUAL_OF_COPIES,
-            room=chord**2 / 8.0,
+            room=chord**2 / 8.0,  # 7.6: what the signal leaves for rounding
         ),
     )
 
@@ -144,6 +145,7 @@ def long_allowances(plan: "LongRecallPlan", rounding: Rounding) -> tuple[Allowan
 def _summing(plan: "LongRecallPlan", rounding: Rounding) -> float:
     """The error of the sum over the steps passed: each adds and takes away up to 3 span / gap times its height, and
     one: two products and two sums."""
+    # 7.8: four roundings of 3 span/gap + 1 times the height.
     steps = rounding.many(plan.passed) * plan.heights
     return steps * (rounding.off(4.0, stored=2.0) * (3.0 * plan.span / plan.gap + 1.0) + rounding.weight)
 

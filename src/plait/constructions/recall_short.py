@@ -206,7 +206,7 @@ class ShortRecallPlan(RecallPlan):
 
     @property
     def largest(self) -> float:
-        """The largest signal of a token."""
+        """The largest signal of a token (7.4): of bits, level 2r and height 3/2 r^2."""
         return max(2.0 * self.radius, 1.5 * self.radius**2)
 
     def sizes(self) -> dict[str, float]:

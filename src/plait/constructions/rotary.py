@@ -16,6 +16,7 @@ import torch
 from plait.layers.rope import turning_dimensions
 
 LARGEST_BASE = 2.0**31 - 2.0
+"""Of a rotary base that a config may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ def frequencies(n: int, *, period: float) -> Frequencies:
     """
     slowest = 2.0 * math.pi / period
     n_pairs = max(n, 2)
+    # 6.4: pair n - 1 of n turns at base^(-(n - 1)/n); 1e-300 stands for a period beyond all floats.
     base = max(slowest, 1e-300) ** (-n_pairs / (n_pairs - 1))
     if not base < LARGEST_BASE:
         raise ValueError(f"distances up to {period:.0f} need a rotary base of {base:.3g}, above 2^31")

@@ -132,6 +132,7 @@ class Rounding:
 
         Where a variance is nothing beside epsilon, all norms divide by one number, to the last bit.
         """
+        # 6.9: an eighth of a unit moves no rounding of the variance and epsilon; else both norms, of d + 14 operations.
         return 0.0 if certain <= self.wide / 8.0 else 2.0 * self.off(self.d_model + 14.0)
 
     def read(self, length: float) -> float:
@@ -156,7 +157,7 @@ class Rounding:
         The same divisor, and the same weights, whose rounding shows what else the streams hold: what differs is the
         mean that is subtracted, three products of each channel, and the sum.
         """
-        # 6.9: ((d + 4) + u).
+        # 6.9: ((d + 4) + u): the mean, three products of each channel, and the sum.
         mean = 1.0 + self.off(self.d_model + 1.0)
         return (self.off(self.d_model + 4.0, stored=3.0) + self.weight * mean) * length
 

@@ -16,6 +16,7 @@ FREQUENCIES = (1, 2, 4, 8)
 """Numbers of rotary frequencies that layouts come with."""
 
 _LARGEST_NUMBER = 2**20
+"""Numbers above it are refused before any layout is computed: windows would have as many positions."""
 
 
 def copying_plans(task: SelectiveCopying, seq_len: int, *, dtype: torch.dtype) -> list[Plan]:

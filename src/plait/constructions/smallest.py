@@ -159,6 +159,7 @@ _WORDS = (8, 26, 64, 256, 1024)
 _LARGEST = (4, 9, 16, 64, 256)
 _BITS = (1, 2, 3, 4, 5, 6, 8)
 _LENGTHS = (50, 100, 1_000, 10_000, 100_000)
+"""What `growth` varies, around the experiments' 26 words, numbers to 9, 3 bits and 100 tokens."""
 
 
 def growth(dtype: torch.dtype = torch.float64) -> list[Mapping[str, Any]]:

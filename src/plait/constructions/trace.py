@@ -53,7 +53,7 @@ def attention(
     if not isinstance(block, TransformerLayer):
         raise ValueError(f"layer {layer} has no attention")
     head = block.attention.heads(block.input_layernorm(hidden))
-    query, key, _ = head.squeeze(-3).chunk(3, dim=-1)
+    query, key, _ = head.squeeze(-3).chunk(3, dim=-1)  # query, key and value
     turn = block.attention.turn(0, hidden.shape[-2], hidden.device)
     query, key = rope.rotate(query, turn), rope.rotate(key, turn)
     weights = attention_weights(query, key, window=block.spec.window)

@@ -138,7 +138,7 @@ class TransformerWriter:
         silu(a (y - t1)) - silu(a (y - t2)), which rises from 0 to a (t2 - t1) between t1 and t2: a third and
         two thirds of the way from `low` to `high`, `a` such that it has settled at either end.
         """
-        third = (high - low) / 3.0
+        third = (high - low) / 3.0  # 7.3: between two levels settled, rising, settled
         slope = SETTLED / third
         for sign, threshold in ((1.0, low + third), (-1.0, high - third)):
             self._units.append(

@@ -24,6 +24,7 @@ from plait.theory.families.family import StateFamily
 from plait.theory.repaired import Retrieval, counting_states
 
 _MOST_TRIALS, FEWEST_TRIALS = 2000, 20
+"""Contents that the checker draws where it cannot try all: as many as fit into half of its steps."""
 
 _STEP = 1000
 _WORK = MOST_WORK // 2

@@ -46,6 +46,7 @@ COMPLEX = "arXiv 2603.01959"
 REFLECTIONS = "arXiv 2411.12537"
 
 _MOST_TOLD_APART = 1_500
+"""States that are told apart in a table of pairs, by itself once more for every letter."""
 
 
 @dataclass(frozen=True, kw_only=True)

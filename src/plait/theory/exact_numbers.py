@@ -18,7 +18,9 @@ _LONGEST = 1 << 16
 """Bits of precision at which a product that still straddles an integer is rounded to the safe side."""
 
 _FIRST_PRECISION = 256
+"""Bits at first; where a product straddles an integer, twice as many."""
 _LONGEST_TEXT = 60
+"""Characters of a number that is read: a longer one could take minutes."""
 
 Factor = tuple[int, int]
 """A positive integer base and an integer exponent."""
@@ -159,6 +161,7 @@ def _bracket(successes: int, trials: int, alpha: Fraction) -> tuple[int, int]:
         return 0, top
     guess, step = _approximate(successes, trials, float(alpha)), 2
     low, high = max(0, guess - step), min(top, guess + step)
+    # Steps eight times as wide each: any factor ends, and exact arithmetic is asked a few times only.
     while low and not _tail_at_most(successes, trials, low, alpha):
         low, step = max(0, low - 8 * step), 8 * step
     while high < top and _tail_at_most(successes, trials, high, alpha):

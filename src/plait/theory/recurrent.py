@@ -15,6 +15,7 @@ from plait.theory.repaired import check_error
 from plait.theory.states import state_count, state_factors
 
 _PARTS = 1000
+"""Bits are told in thousandths."""
 _WHY = (
     "its assumption that the q answers tell all contents u apart means |Y|^q >= |U|, so m log|V| - q log|Y| "
     "<= 0: where the theorem applies it says nothing"

@@ -20,6 +20,7 @@ MOST_DIGITS = 10_000_000
 """Bits beyond which a number of states is kept as a product of powers only."""
 
 MOST_KEY_BITS = 60
+"""Of the number of keys; a state has bits for each, so that no model can have more."""
 
 
 def state_factors(task: object) -> tuple[Factor, ...]:
@@ -74,6 +75,7 @@ def _decoding(task: DecodingRecall) -> tuple[Factor, ...]:
     words = task.n_words
     if task.variant == "last":
         return ((words, words - 1),)
+    # Theorem 2.8.
     return ((2, task.n_bits), (words + 2, words - 2), (5 * words + 4, 1))
 
 

@@ -92,6 +92,7 @@ def reachable(machine: Machine, *, start: State = None, limit: int = 1_000_000) 
 
 
 _MOST_PAIRS = 2_000_000
+"""Pairs of states that are compared at a time, for memory."""
 
 Moves = dict[State, list[Any]]
 """Of every state, (next state, answer) on each symbol; None where it cannot come."""

@@ -17,6 +17,7 @@ Classes = frozenset[int]
 Window = tuple[int, ...]
 
 MOST_WINDOWS = 200_000
+"""Windows of all lengths that are told apart before the count is given up."""
 
 
 def window_states(least: Minimal, reach: int, *, limit: int = MOST_WINDOWS) -> list[int]:

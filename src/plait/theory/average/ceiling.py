@@ -94,7 +94,7 @@ def ceiling_curve(task: object, seq_len: int) -> tuple[tuple[float, ...], tuple[
     Raises:
         ValueError: as `accuracy_ceiling`.
     """
-    doublings = [2.0**power for power in range(4, 11)]
+    doublings = [2.0**power for power in range(4, 11)]  # 16 to 1,024 bits: as far as a float64 holds states
     ends = accuracy_ceiling(task, seq_len, doublings)
     last = next((end for end, ceiling in zip(doublings, ends, strict=True) if ceiling >= 1), doublings[-1])
     bits = np.arange(0, last + STEP, STEP)

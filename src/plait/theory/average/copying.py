@@ -27,6 +27,7 @@ MOST_OPEN_PLACES = 9
 """Tokens back up to which guesses are told apart one by one; beyond, this ceiling is not computed."""
 
 _OPEN_ROUNDS = 300
+"""Rounds of evening out: any shares give a ceiling, these nearly the lowest."""
 _RARE = 1e-4
 """A chance of no number yet, below which a cut counts as one far from the start, which allows no less."""
 
@@ -63,7 +64,7 @@ def before_number_shares(numbers: tuple[int, ...], p_number: float) -> np.ndarra
     place, distance = np.arange(1, far + 1), np.arange(far)
     shares = np.array([place[None, :] <= n - distance[:, None] for n in numbers], dtype=float)
     shares /= np.maximum(shares.sum(2, keepdims=True), 1)
-    for _ in range(_OPEN_ROUNDS):
+    for _ in range(_OPEN_ROUNDS):  # 1e-12 and 1e-300 stand for sums of nothing, by which nothing is divided
         shares /= np.sqrt(np.maximum((chances * shares).sum((0, 1)), 1e-12))
         shares /= np.maximum(shares.sum(2, keepdims=True), 1e-300)
     return shares
@@ -133,6 +134,7 @@ def _older_number(
     levels = np.concatenate(scores)
     counts = np.prod(np.where(numbered, float(len(task.numbers)), task.n_words), axis=1)
     heights, tops, covered = union(np.concatenate(masses), levels, counts, states)
+    # Levels that are equal but for rounding count as reached: more is covered, and the ceiling no lower.
     reachable = sum(
         mass[:, :1].sum() * (levels[end] >= tops - 1e-12) for mass, end in zip(masses, ends, strict=True)
     )
@@ -153,6 +155,7 @@ MOST_PLACES = 9
 """Tokens back up to which words and numbers are told apart in guesses; beyond, all count as the likelier of both."""
 
 _ROUNDS = 300
+"""As `_OPEN_ROUNDS`."""
 _NEVER = 1e-15
 """A chance of no number yet, from which on cuts count as alike."""
 
@@ -169,7 +172,7 @@ def copying_ceiling(task: SelectiveCopying, seq_len: int, bits: np.ndarray) -> n
         raise ValueError(
             f"a ceiling is known for the variant uniform of selective copying, got {task.variant}"
         )
-    states = 2.0 ** np.minimum(bits, 1000.0)
+    states = 2.0 ** np.minimum(bits, 1000.0)  # beyond, a float64 would overflow
     scored = copying_scored(task, seq_len)
     if not scored:
         return np.ones(len(bits))
@@ -189,6 +192,7 @@ def copying_scored(task: SelectiveCopying, seq_len: int) -> float:
 
 def _one_answer(task: SelectiveCopying, seq_len: int, states: np.ndarray) -> np.ndarray:
     """Of one answer alone: at each place, S states and the token there give at most S different ones."""
+    # 2^bits may round to below the integer that it is: a ceiling may not lose a state by that.
     counted = np.minimum(np.floor(states + 1e-9), task.ordinary_tokens).astype(int) - 1
     right, scored = np.zeros(len(states)), 0.0
     kept = 1 - task.p_number
@@ -283,7 +287,7 @@ def _equal_shares(numbers: tuple[int, ...]) -> np.ndarray:
 def _level_shares(numbers: tuple[int, ...]) -> np.ndarray:
     """Shares such that guesses at all places are worth about the same."""
     shares = _equal_shares(numbers)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS):  # 1e-12 stands for a sum of nothing
         shares = shares / np.sqrt(np.maximum(shares.sum(0), 1e-12))
         shares /= shares.sum(1, keepdims=True)
     return shares

@@ -28,6 +28,8 @@ def accuracy_floor(task: object, seq_len: int, bits: Sequence[float]) -> list[fl
     numbers = np.asarray(list(bits), dtype=float)
     if not (numbers >= 0).all():
         raise ValueError(f"bits must be at least 0, got {min(numbers.tolist())}")
+    # 2^bits may round to below the integer that it is; beyond 1,000 bits a float64 would overflow. What is reached is
+    # told a billionth lower, far more than rounding adds.
     states = np.floor(2.0 ** np.minimum(numbers, 1000.0) * (1 + 1e-12))
     enough = state_count(task)
     right_always = enough is not None and (states >= float(min(enough, 2**1000)))

@@ -51,7 +51,7 @@ def _numbered(task: SelectiveCopying, seq_len: int, states: np.ndarray) -> np.nd
     right = right[np.argsort(-right[:, -1], kind="stable")]
     best = np.full(len(states), blind)
     for full in range(period + 1):
-        left = states / len(task.numbers) / float(values) ** full
+        left = states / len(task.numbers) / float(values) ** full  # an integer up to rounding, hence 1e-12
         part = np.clip(np.floor(left * (1 + 1e-12)), 1, values).astype(int)
         kept = right[:full, -1].sum() + right[full + 1 :, 0].sum()
         kept = kept + (right[full, part - 1] if full < period else 0.0)
@@ -69,7 +69,7 @@ def _unnumbered(task: SelectiveCopying, seq_len: int, states: np.ndarray) -> np.
     """Without the number: some of every `m` tokens in full, and of some words the one that was read last."""
     best = np.zeros(len(states))
     for slots in range(max(task.numbers) + 1):
-        left = np.floor(states / float(task.ordinary_tokens) ** slots * (1 + 1e-12))
+        left = np.floor(states / float(task.ordinary_tokens) ** slots * (1 + 1e-12))  # as above
         by_words = [unnumbered_right(task, seq_len, slots, words) for words in range(1, task.n_words + 1)]
         reached = np.maximum.accumulate([0.0, *by_words])  # more words may be worse: the latest is younger
         best = np.maximum(best, reached[np.clip(left, 0, task.n_words).astype(int)])

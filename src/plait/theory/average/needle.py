@@ -26,6 +26,7 @@ def needle_ceiling(task: Needle, seq_len: int, bits: np.ndarray) -> np.ndarray:
         ValueError: a task that scores marker A, where a causal model can only guess, or rows of fewer than 3 tokens.
     """
     check_rows(task, seq_len)
+    # 2^bits may round to below the integer that it is; beyond 1,000 bits a float64 would overflow.
     states = np.floor(2.0 ** np.minimum(bits, 1000.0) * (1 + 1e-12))
     if is_exact(task, seq_len):
         return needle_reached(task, seq_len, states)

@@ -111,6 +111,8 @@ class _Search:
         for index in np.argsort(-bounds, kind="stable"):
             if right + bounds[index] <= self.most + _SLACK:
                 break
+            # Divisions that are equal but for rounding are one, followed again only where more was right before them:
+            # what either leaves out is far below `_SLACK`.
             key = np.round(np.array(sorted(divisions[index].tolist())), 11).tobytes()
             if self.seen[t + 1].get(key, -1.0) < right - 1e-12:
                 self.seen[t + 1][key] = right
@@ -181,7 +183,7 @@ def _together(tables: np.ndarray) -> np.ndarray:
     tables, sums = tables[sums > 0], sums[sums > 0]
     if not len(tables):
         return tables
-    shape = np.round(tables / sums[:, None, None], 12).reshape(len(tables), -1)
+    shape = np.round(tables / sums[:, None, None], 12).reshape(len(tables), -1)  # equal but for rounding
     _, first, which = np.unique(shape, axis=0, return_index=True, return_inverse=True)
     total = np.bincount(which.reshape(-1), weights=sums)
     return tables[first] * (total / sums[first])[:, None, None]
@@ -189,6 +191,7 @@ def _together(tables: np.ndarray) -> np.ndarray:
 
 _ROUNDS = 100
 _GAIN = 1e-13
+"""Rounds of a climb at most, and what counts as no gain: any model that is reached is one."""
 
 
 def reached(rows: SampledRows, states: int, *, tries: int, seed: int = 0) -> float:

@@ -57,7 +57,7 @@ def recall_ceiling(
         raise ValueError(
             f"a ceiling is computed for rows of at most {_LONGEST} tokens of recall, got {seq_len}"
         )
-    states = 2.0 ** np.minimum(bits, 1000.0)
+    states = 2.0 ** np.minimum(bits, 1000.0)  # beyond, a float64 would overflow
     best = np.ones(len(bits))
     for asked in _readings(task, seq_len):
         if asked.scored <= 0:
@@ -76,6 +76,7 @@ def word_answers(task: AssociativeRecall | MultiKeyRecall, seq_len: int, states:
     Reached by one state. The word itself is the target if it is the one before too; all others are alike.
     """
     n, first = task.n_words, int(isinstance(task, MultiKeyRecall))
+    # 2^bits may round to below the integer that it is: a ceiling may not lose a state by that.
     counted = np.minimum(np.floor(states + 1e-9), n).astype(int) - 1
     right, scored = np.zeros(len(states)), 0.0
     for t in range(first + 1, seq_len):

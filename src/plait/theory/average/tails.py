@@ -25,7 +25,7 @@ def score_tails(weights: np.ndarray, chance: float) -> tuple[np.ndarray, float]:
         chance: of being right about each.
     """
     step = float(weights.max()) / _GRID
-    units = np.ceil(weights / step - 1e-9).astype(int)
+    units = np.ceil(weights / step - 1e-9).astype(int)  # an integer that rounds up is not the next one
     mass = np.zeros(int(units.sum()) + 1)
     mass[0], top = 1.0, 0
     for unit in units.tolist():
@@ -107,4 +107,4 @@ def few_levels(scores: np.ndarray) -> np.ndarray:
     if len(scores) <= _MOST_LEVELS:
         return scores
     step = scores.max() / _MOST_LEVELS
-    return step * np.ceil(scores / step - 1e-9)
+    return step * np.ceil(scores / step - 1e-9)  # as in `score_tails`

@@ -19,6 +19,7 @@ MOST_INTEGER = 2**40
 MOST_NUMBER_LENGTH = 40
 MOST_DECIMALS = 1_000
 MOST_QUOTES = 1_000_000
+"""What a certificate may hold, so that any is read in bounded time and memory; none that is made comes near."""
 
 PIPE_SECONDS = 5
 """How long a pipe without a writer is waited for."""

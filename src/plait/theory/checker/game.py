@@ -16,8 +16,9 @@ from plait.theory.checker.own_task import OwnTask
 from plait.theory.checker.row_rule import RowRule, Rule
 
 MOST_EXHAUSTIVE = 10_000
+"""Contents up to which all are tried, none drawn."""
 MOST_WORK = 150_000_000
-"""Steps that one certificate may take."""
+"""Steps that one certificate may take, as `cost` and each codec's and rule's `work` count what loops of Python do."""
 
 CHUNK = 100
 """Contents that are written and asked about together."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from plait.theory.checker.document import Refused
 
 _MOST_WORDS = 2**24
+"""As tasks take them (`plait.tasks.base.MOST_WORDS`), written a second time; so are all limits of the rules."""
 
 
 def is_positive(value: object) -> bool:

@@ -40,6 +40,7 @@ def _forests(task: DecodingRecall, seq_len: int | None, *, states: bool) -> Iter
     room = MOST_LENGTH if seq_len is None else min(MOST_LENGTH, seq_len - read)
 
     def value(m: int) -> tuple[int, Fraction]:
+        # Roots are the two bits, and one of the m words where it waits (Theorem 2.8).
         settled, with_word = forest_count(m, 2), m * forest_count(m - 1, 3) if states else 0
         most = room - m - spelled
         few = settled * share_with_few_leaves(m, 2, most=most) + with_word * share_with_few_leaves(

@@ -70,7 +70,7 @@ def _matrix(task: MatrixLookup, seq_len: int) -> Iterator[StateFamily]:
 
 
 def _mqar(task: MQAR, seq_len: int) -> Iterator[StateFamily]:
-    keys = min(task.n_keys, seq_len // 3)
+    keys = min(task.n_keys, seq_len // 3)  # key and value, and the key again
     if keys:
         yield table_family(
             f"the values of {keys} keys",

@@ -127,7 +127,7 @@ def _orders(words: int) -> Sequence[Sequence[int]]:
 
 def _segments(task: SegmentedRecall, seq_len: int) -> Iterator[StateFamily]:
     """Behind each new word any of those said so far, which follow nothing first any more."""
-    words = min(task.n_words, seq_len // 3)
+    words = min(task.n_words, seq_len // 3)  # a word, what it follows, and the word again
     size = 1
     for word in range(words):
         size *= word + 1

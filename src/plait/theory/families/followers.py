@@ -30,6 +30,7 @@ from plait.theory.families.trees import (
 
 MOST_LISTED = 200
 _DRAWS = 8_000
+"""Trees that are listed one by one, and texts that are drawn to show them; fewer are a smaller family, and as true."""
 
 
 def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFamily]:
@@ -38,6 +39,7 @@ def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFam
     keys = 2**k
     if task.n_words != 2 or keys - 1 >= MOST_LISTED.bit_length():
         return
+    # Eight tokens a key: nearly every text of that length holds all keys.
     room = 8 * keys if seq_len is None else min(8 * keys, seq_len - 2 * k)
     if room <= k:
         return

@@ -11,6 +11,7 @@ from itertools import product
 from plait.theory.families.family import Suffixes
 
 _MOST_FILLERS = 5_000
+"""Fillers of one length beyond which longer ones are not tried."""
 
 
 def key_readers(

@@ -82,6 +82,7 @@ def _contents(size: int, share: Fraction) -> Fraction:
 
 
 MOST_SAMPLES = 400
+"""Trees that are drawn to see which share fits; fewer of many keys (`_samples`) are a lower share, and as true."""
 
 
 def worst_walk(n: int, k: int) -> int:
@@ -94,6 +95,7 @@ def worst_walk(n: int, k: int) -> int:
 def typical_walk(n: int, k: int) -> int:
     """Tokens that about half of the spanning in-trees of B(n, k) need: a leaf is a key that none of n others chose."""
     keys = n**k
+    # A quarter of a token more for each letter of a key: fitted to what is drawn, and only where a search begins.
     return k + keys - 1 + int(keys * (1 - 1 / n) ** n * (1 + 0.25 * (k - 1)))
 
 
@@ -169,6 +171,7 @@ def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fract
     size = products[rank]
     if size < 2:
         return [], Fraction(0), Fraction(1)
+    # The size rounded down to 20 bits and a power of 2, as factors below 2^31; indices from words of 32 bits.
     shift = max(0, size.bit_length() - 20)
     factors = [2**30] * (shift // 30) + [2 ** (shift % 30), size >> shift]
     size = (size >> shift) << shift
@@ -181,6 +184,7 @@ def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fract
 
 def _digits(n: int, k: int, steps: int, samples: range) -> Iterator[list[int]]:
     """For each of the samples so many random words."""
+    # 1009: a prime above every key length, so that no two (n, k) share a seed.
     words = plain_bits(n * 1009 + k, len(samples) * steps, step=1, start=samples.start * steps)
     return (words[at : at + steps] for at in range(0, len(words), steps))
 

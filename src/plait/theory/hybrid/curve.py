@@ -20,7 +20,9 @@ from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits, table_state_bits
 from plait.theory.states import state_factors
 
 _PARTS = 1000
+"""Bits are told in thousandths."""
 _FEWEST = 8
+"""Reaches that are computed however many numbers they take."""
 MOST_VALUES = 400_000
 """Numbers of all families of a frontier together, as many as the checker reads of a few certificates."""
 

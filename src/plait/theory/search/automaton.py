@@ -19,6 +19,7 @@ _MOST_LETTERS = 64
 _SHORT_ROWS = 20_000
 _ROWS = 400
 _ROUNDS = 3
+"""States, letters, and rows that a guess is tried on, in so many rounds: effort alone (`plait.theory.search`)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ _BEST_COLUMNS = 3
 """For each place so many columns are looked at twice."""
 
 _MOST_SUFFIXES = 1_200
+"""Suffixes of a round; the rows, rates and tries below are effort alone (`plait.theory.search`)."""
 _MOST_LEADS, _LEAD_SUFFIXES = 64, 8
 _LEAST_RATE, _LED_RATE = 0.3, 0.9
 _NOISE, _SURE = 0.02, 0.95

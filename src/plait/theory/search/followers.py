@@ -32,6 +32,7 @@ from plait.theory.search.readers import KeyReading, find_readings, followers, ke
 _TEXTS = 12
 _MOST_VALUES = 64
 _LENGTH = 24
+"""Texts that a value is tried in, values of a register, tokens of a text: effort alone (`plait.theory.search`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

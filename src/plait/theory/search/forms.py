@@ -23,6 +23,7 @@ _LONGEST_TEXT = 48
 _KEYS, _TEXTS, _LAST = 4, 12, 4
 _TRIED_PER_LETTER = 40
 _SURE = 0.95
+"""Chains, marks, texts and tries, and the share of texts where a form answers as planted (effort)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ _ROWS = 6_000
 _MOST_PAIRS = 40
 _MOST_TOKENS = 48
 _MOST_DIFFERING = 8
+"""Rows that are looked through, pairs that are widened, their tokens and differences (effort)."""
 
 
 def find_reach(task: object, seq_len: int, *, seconds: float = 20, seed: int = 0) -> Bound:

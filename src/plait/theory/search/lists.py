@@ -14,6 +14,7 @@ _MOST_DRAWN = 16_384
 _LONGEST = 64
 _TOKENS = 6_000_000
 _MOST_COLUMNS, _LEADING, _ORDERED = 400, 2, 128
+"""Prefixes, their length, the tokens of a round, and the queries that tell them apart (effort)."""
 
 
 def listed_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:

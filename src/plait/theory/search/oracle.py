@@ -14,6 +14,7 @@ UNDEFINED = -1
 _TOKENS_PER_CALL = 4_000_000
 _PURPOSE = 0x5EA7C4
 _ROWS_ASKED_TWICE = 8
+"""Tokens that one call of a task is given, the purpose of its stream, and rows that show whether it is a function."""
 
 
 class Oracle:

@@ -20,6 +20,7 @@ _TEXTS = 400
 _RUN = 8
 _MOST_STRINGS = 600
 _SURE = 0.98
+"""Letters, keys, texts, runs, strings, and the share of texts where a reader is right (effort)."""
 
 
 @dataclass(frozen=True, kw_only=True)

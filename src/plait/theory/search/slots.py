@@ -22,6 +22,7 @@ _MOST_COLUMNS = 300
 _CHECKED, _PRUNED_BY = 300, 100
 _ROWS = 20_000
 _PLAIN_ROUNDS = 6
+"""Values, fills, queries, contents that are checked or pruned by, rows and rounds: effort (`plait.theory.search`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ class Codec(ABC):
 
 def long_steps(size: int) -> int:
     """Steps that dividing a number below `size` by a short one takes."""
-    return 3 + size.bit_length() // 1000
+    return 3 + size.bit_length() // 1000  # a step more for every thousand bits of the number
 
 
 def checked_size(size: int) -> int:

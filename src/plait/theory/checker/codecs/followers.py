@@ -16,6 +16,8 @@ from plait.theory.checker.codecs.base import MOST_LENGTH, AskQuery, Codec, Reade
 from plait.theory.checker.document import Refused
 
 _MOST_KEYS = 5_000
+"""No family has more keys (`MOST_KEYS` there). Steps (`work`) count what loops of Python
+do, to the larger side (tests/theory/test_checker_work.py)."""
 
 
 class _Keyed(Codec):

@@ -165,6 +165,8 @@ def tree_index(followers: Sequence[int], n: int, k: int, root: int) -> int | Non
 
 
 _MOST_WORDS = 5_000
+"""No family has more keys; a register's value has up to 64 tokens and reads. Steps (`work`) count what loops of Python
+do, to the larger side (tests/theory/test_checker_work.py)."""
 
 
 class _Register:

@@ -37,6 +37,8 @@ from plait.theory.checker.document import Refused
 
 MOST_ROWS = 8_192
 _MOST_PAIRS = 20_000_000
+"""Prefixes of a list, and pairs of them that are compared. Steps (`work`) count what loops of Python
+do, to the larger side (tests/theory/test_checker_work.py)."""
 
 
 class Listed(Codec):
