@@ -1,4 +1,4 @@
-// Sixteen lanes of float or double in the compiler's own vector types, and the few functions kernels need on them.
+// Sixteen lanes of float or double, and the few functions kernels need on them.
 //
 // All loops of the kernels run over lanes in an order fixed by the shapes alone, so that a member's numbers do
 // not depend on its neighbours or on the number of threads.
@@ -9,6 +9,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/common/halves.hpp"
+
 namespace plait {
 
 constexpr int kLanes = 16;
@@ -16,24 +18,34 @@ constexpr int kLanes = 16;
 inline int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
 template <class T>
-struct LanesOf {
-  typedef T type __attribute__((vector_size(kLanes * sizeof(T)), may_alias));
-  typedef T unaligned __attribute__((vector_size(kLanes * sizeof(T)), may_alias, aligned(alignof(T))));
-  using Integer = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-  typedef Integer integers __attribute__((vector_size(kLanes * sizeof(T)), may_alias));
-};
+using Lanes = Group<T, kLanes>;
 
-template <class T>
-using Lanes = typename LanesOf<T>::type;
+namespace detail {
+template <class T, int N>
+inline Group<T, N> loaded(const T* p) {
+  if constexpr (kSplit<T, N>)
+    return {loaded<T, N / 2>(p), loaded<T, N / 2>(p + N / 2)};
+  else
+    return *reinterpret_cast<const typename Vector<T, N>::unaligned*>(p);
+}
+
+template <class T, int N>
+inline void put(T* p, const Group<T, N>& v) {
+  if constexpr (kSplit<T, N>)
+    put<T, N / 2>(p, v.low), put<T, N / 2>(p + N / 2, v.high);
+  else
+    *reinterpret_cast<typename Vector<T, N>::unaligned*>(p) = v;
+}
+}  // namespace detail
 
 template <class T>
 inline Lanes<T> load(const T* p) {
-  return *reinterpret_cast<const typename LanesOf<T>::unaligned*>(p);
+  return detail::loaded<T, kLanes>(p);
 }
 
 template <class T>
-inline void store(T* p, Lanes<T> v) {
-  *reinterpret_cast<typename LanesOf<T>::unaligned*>(p) = v;
+inline void store(T* p, const Lanes<T>& v) {
+  detail::put<T, kLanes>(p, v);
 }
 
 // Nothing is copied from nothing, whose address may be null.
@@ -50,15 +62,14 @@ inline Lanes<T> spread(T value) {
 // e^x: x = n ln 2 + r, Taylor series of e^r, exact scaling by 2^n; 0 below the normal range, infinity above it.
 template <class T>
 inline Lanes<T> exp(Lanes<T> x) {
-  using Int = typename LanesOf<T>::integers;
   constexpr bool single = sizeof(T) == 4;
   constexpr T high = single ? T(88.72283) : T(709.782712893384);
   constexpr T low = single ? T(-87.33654) : T(-708.396418532264);
   constexpr T magic = single ? T(12582912.0) : T(6755399441055744.0);  // 1.5 * 2^mantissa bits: rounds to integer
   constexpr T ln2_high = single ? T(0.693359375) : T(6.93147180369123816490e-01);
   constexpr T ln2_low = single ? T(-2.12194440e-4) : T(1.90821492927058770002e-10);
-  const Lanes<T> clamped_above = x > high ? spread(high) : x;
-  const Lanes<T> clamped = clamped_above < low ? spread(low) : clamped_above;
+  const Lanes<T> clamped_above = choose(x > high, spread(high), x);
+  const Lanes<T> clamped = choose(clamped_above < low, spread(low), clamped_above);
   const Lanes<T> shifted = clamped * T(1.4426950408889634) + magic;
   const Lanes<T> n = shifted - magic;
   const Lanes<T> r = (clamped - n * ln2_high) - n * ln2_low;
@@ -68,16 +79,9 @@ inline Lanes<T> exp(Lanes<T> x) {
                                      T(1.0 / 39916800), T(1.0 / 479001600), T(1.0 / 6227020800)};
   Lanes<T> sum = spread(inverse_factorial[order]);
   for (int k = order - 1; k >= 0; --k) sum = sum * r + inverse_factorial[k];
-  constexpr int mantissa = single ? 23 : 52;
   // The last step of the exponent is a multiplication by 2, so that n = 128 (1024) does not overflow the field.
-  Int bits;
-  std::memcpy(&bits, &shifted, sizeof bits);
-  const Int scale_bits = (bits << mantissa) + (Int{} + (typename LanesOf<T>::Integer(single ? 126 : 1022) << mantissa));
-  Lanes<T> scale;
-  std::memcpy(&scale, &scale_bits, sizeof scale);
-  Lanes<T> result = sum * scale * T(2);
-  result = x < low ? Lanes<T>{} : result;
-  return x > high ? spread(std::numeric_limits<T>::infinity()) : result;
+  const Lanes<T> result = choose(x < low, Lanes<T>{}, sum * half_power_of_two<T>(shifted) * T(2));
+  return choose(x > high, spread(std::numeric_limits<T>::infinity()), result);
 }
 
 template <class T>
@@ -88,8 +92,8 @@ inline Lanes<T> sigmoid(Lanes<T> x) {
 // log(1 + e^x) as max(x, 0) + log1p(e^-|x|), the logarithm by the series of 2 artanh(u / (2 + u)).
 template <class T>
 inline Lanes<T> softplus(Lanes<T> x) {
-  const Lanes<T> positive = x > T(0) ? x : Lanes<T>{};
-  const Lanes<T> u = exp<T>(x > T(0) ? -x : x);
+  const Lanes<T> positive = choose(x > T(0), x, Lanes<T>{});
+  const Lanes<T> u = exp<T>(choose(x > T(0), -x, x));
   const Lanes<T> s = u / (u + T(2));
   const Lanes<T> square = s * s;
   constexpr int terms = sizeof(T) == 4 ? 8 : 18;
@@ -106,62 +110,21 @@ inline T total(Lanes<T> v) {
   return (a + c) + (b + d);
 }
 
-namespace detail {
-template <class T, int Step>
-inline Lanes<T> fold(Lanes<T> a, Lanes<T> b) {
-  // Lanes with bit `Step` clear hold a's pair sums, the others b's.
-  if constexpr (Step == 8)
-    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31) +
-           __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
-  if constexpr (Step == 4)
-    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 20, 21, 22, 23, 8, 9, 10, 11, 28, 29, 30, 31) +
-           __builtin_shufflevector(a, b, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 24, 25, 26, 27);
-  if constexpr (Step == 2)
-    return __builtin_shufflevector(a, b, 0, 1, 18, 19, 4, 5, 22, 23, 8, 9, 26, 27, 12, 13, 30, 31) +
-           __builtin_shufflevector(a, b, 2, 3, 16, 17, 6, 7, 20, 21, 10, 11, 24, 25, 14, 15, 28, 29);
-  if constexpr (Step == 1)
-    return __builtin_shufflevector(a, b, 0, 17, 2, 19, 4, 21, 6, 23, 8, 25, 10, 27, 12, 29, 14, 31) +
-           __builtin_shufflevector(a, b, 1, 16, 3, 18, 5, 20, 7, 22, 9, 24, 11, 26, 13, 28, 15, 30);
-}
-}  // namespace detail
-
 // Lane i of the result is the sum of the lanes of v[i].
 template <class T>
 inline Lanes<T> totals(const Lanes<T> v[kLanes]) {
   Lanes<T> a[8], b[4], c[2];
-  for (int i = 0; i < 8; ++i) a[i] = detail::fold<T, 8>(v[i], v[i + 8]);
-  for (int i = 0; i < 4; ++i) b[i] = detail::fold<T, 4>(a[i], a[i + 4]);
-  for (int i = 0; i < 2; ++i) c[i] = detail::fold<T, 2>(b[i], b[i + 2]);
-  return detail::fold<T, 1>(c[0], c[1]);
+  for (int i = 0; i < 8; ++i) a[i] = detail::fold<T, kLanes, 8>(v[i], v[i + 8]);
+  for (int i = 0; i < 4; ++i) b[i] = detail::fold<T, kLanes, 4>(a[i], a[i + 4]);
+  for (int i = 0; i < 2; ++i) c[i] = detail::fold<T, kLanes, 2>(b[i], b[i + 2]);
+  return detail::fold<T, kLanes, 1>(c[0], c[1]);
 }
 
 namespace detail {
-// Exchanges the lanes of `a` with bit `Step` set for those of `b` with it clear.
-template <class T, int Step>
-inline void exchange(Lanes<T>& a, Lanes<T>& b) {
-  const Lanes<T> x = a, y = b;
-  if constexpr (Step == 8) {
-    a = __builtin_shufflevector(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
-    b = __builtin_shufflevector(x, y, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-  }
-  if constexpr (Step == 4) {
-    a = __builtin_shufflevector(x, y, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
-    b = __builtin_shufflevector(x, y, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
-  }
-  if constexpr (Step == 2) {
-    a = __builtin_shufflevector(x, y, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-    b = __builtin_shufflevector(x, y, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-  }
-  if constexpr (Step == 1) {
-    a = __builtin_shufflevector(x, y, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
-    b = __builtin_shufflevector(x, y, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
-  }
-}
-
 template <class T, int Step>
 inline void exchange_all(Lanes<T> v[kLanes]) {
   for (int i = 0; i < kLanes; ++i)
-    if (!(i & Step)) exchange<T, Step>(v[i], v[i + Step]);
+    if (!(i & Step)) exchange<T, kLanes, Step>(v[i], v[i + Step]);
 }
 }  // namespace detail
 

@@ -73,7 +73,7 @@ inline void weigh(Signal<T> q, Signal<T> k, int64_t width, T slope, int64_t at, 
   Lanes<T> top = load(p), sum{};
   for (int64_t j = 1; j < count; ++j) {
     const Lanes<T> score = load(p + j * stride);
-    top = score > top ? score : top;
+    top = choose(score > top, score, top);
   }
   for (int64_t j = 0; j < count; ++j) {
     const Lanes<T> weight = exp<T>(load(p + j * stride) - top);

@@ -40,8 +40,8 @@ struct Tanh {
 
 template <class T>
 struct Relu {
-  static Lanes<T> value(Lanes<T> x) { return x > T(0) ? x : Lanes<T>{}; }
-  static Lanes<T> slope(Lanes<T> x, Lanes<T>) { return x > T(0) ? spread(T(1)) : Lanes<T>{}; }
+  static Lanes<T> value(Lanes<T> x) { return choose(x > T(0), x, Lanes<T>{}); }
+  static Lanes<T> slope(Lanes<T> x, Lanes<T>) { return choose(x > T(0), spread(T(1)), Lanes<T>{}); }
 };
 
 template <class T>
@@ -56,9 +56,9 @@ struct Gelu {  // x sigmoid(2 z), z = sqrt(2 / pi) (x + 0.044715 x^3)
 
 template <class T>
 struct Abs {
-  static Lanes<T> value(Lanes<T> x) { return x < T(0) ? -x : x; }
+  static Lanes<T> value(Lanes<T> x) { return choose(x < T(0), -x, x); }
   static Lanes<T> slope(Lanes<T> x, Lanes<T>) {
-    return x > T(0) ? spread(T(1)) : (x < T(0) ? spread(T(-1)) : Lanes<T>{});
+    return choose(x > T(0), spread(T(1)), choose(x < T(0), spread(T(-1)), Lanes<T>{}));
   }
 };
 
@@ -89,7 +89,7 @@ inline void root(const Row<T>& r, const Node& n, bool back) {
   const T* dy = r.derivative(n.row()).data;
   blocks(n.width(), r.lanes, [&](int64_t at) {
     const Lanes<T> twice = T(2) * load(y + at), least = spread(T(1) / steepest);
-    store(dx + at, load(dx + at) + load(dy + at) / (twice > least ? twice : least));
+    store(dx + at, load(dx + at) + load(dy + at) / choose(twice > least, twice, least));
   });
 }
 
@@ -115,7 +115,7 @@ inline void binary_forward(const Row<T>& r, const Node& n) {
     case kAdd: return each([](Lanes<T> p, Lanes<T> q) { return p + q; });
     case kSubtract: return each([](Lanes<T> p, Lanes<T> q) { return p - q; });
     case kMultiply: return each([](Lanes<T> p, Lanes<T> q) { return p * q; });
-    case kMaximum: return each([](Lanes<T> p, Lanes<T> q) { return p > q ? p : q; });
+    case kMaximum: return each([](Lanes<T> p, Lanes<T> q) { return choose(p > q, p, q); });
   }
   for (int64_t f = 0; f < n.width(); ++f)  // quotients, where what lies past the end may be 0 / 0
     for (int64_t at = 0; at < r.lanes; at += kLanes) {
@@ -143,8 +143,8 @@ inline void binary_backward(const Row<T>& r, const Node& n) {
       return each([&](Lanes<T> d, int64_t at) { return d * load(b + at); },
                   [&](Lanes<T> d, int64_t at) { return d * load(a + at); });
     case kMaximum:
-      return each([&](Lanes<T> d, int64_t at) { return load(a + at) > load(b + at) ? d : Lanes<T>{}; },
-                  [&](Lanes<T> d, int64_t at) { return load(a + at) > load(b + at) ? Lanes<T>{} : d; });
+      return each([&](Lanes<T> d, int64_t at) { return choose(load(a + at) > load(b + at), d, Lanes<T>{}); },
+                  [&](Lanes<T> d, int64_t at) { return choose(load(a + at) > load(b + at), Lanes<T>{}, d); });
   }
   auto quotient = [&](Lanes<T> d, int64_t at) {
     Lanes<T> found = d / load(b + at);

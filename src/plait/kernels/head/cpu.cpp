@@ -50,7 +50,7 @@ Score<T> cross_entropy(const Shape& s, Row<T>& row, const int64_t* targets, cons
     Lanes<T> top = load(row.logits[0] + at), picked{}, sum{};
     for (int64_t v = 1; v < s.vocab; ++v) {
       const Lanes<T> logit = load(row.logits[v] + at);
-      top = logit > top ? logit : top;
+      top = choose(logit > top, logit, top);
     }
     const int64_t count = s.time - at < kLanes ? s.time - at : kLanes;
     for (int64_t i = 0; i < count; ++i)

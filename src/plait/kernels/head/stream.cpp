@@ -29,11 +29,11 @@ struct Best {
   Best(Signal<T> logits, int64_t vocab)
       : top(load(logits[0])), second(spread(-std::numeric_limits<T>::infinity())), place{}, nothing(top * T(0)) {
     for (int64_t v = 1; v < vocab; ++v) {
-      const Lanes<T> logit = load(logits[v]), lesser = logit > top ? top : logit;
+      const Lanes<T> logit = load(logits[v]), lesser = choose(logit > top, top, logit);
       nothing += logit * T(0);
-      second = lesser > second ? lesser : second;
-      place = logit > top ? spread(T(v)) : place;
-      top = logit > top ? logit : top;
+      second = choose(lesser > second, lesser, second);
+      place = choose(logit > top, spread(T(v)), place);
+      top = choose(logit > top, logit, top);
     }
   }
 };

@@ -57,9 +57,9 @@ inline Lanes<T> margin(const T* score, int64_t count, const int32_t* source, int
   Lanes<T> own = spread(-std::numeric_limits<T>::infinity()), others = own, place = spread(T(-1));
   for (int64_t i = 0; i < lanes; ++i) place[i] = T(source[i * stride]);
   for (int64_t j = 0; j < count; ++j) {
-    const Lanes<T> here = load(score + j * kLanes), rival = here > others ? here : others;
-    own = place == T(j) ? here : own;
-    others = place == T(j) ? others : rival;
+    const Lanes<T> here = load(score + j * kLanes), rival = choose(here > others, here, others);
+    own = choose(place == T(j), here, own);
+    others = choose(place == T(j), others, rival);
   }
   return own - others;
 }
@@ -69,7 +69,7 @@ inline void soften(T* score, int64_t count) {
   Lanes<T> top = load(score), sum{};
   for (int64_t j = 1; j < count; ++j) {
     const Lanes<T> here = load(score + j * kLanes);
-    top = here > top ? here : top;
+    top = choose(here > top, here, top);
   }
   for (int64_t j = 0; j < count; ++j) {
     const Lanes<T> weight = exp<T>(load(score + j * kLanes) - top);
@@ -128,7 +128,7 @@ Lanes<T> attend(const Shape& s, Rotation<T> r, const Room<T>& room, T* here, int
     if (j < count) scores<T, 1>(s, r, q, key, j, room.turned, room.score + j * kLanes);
     if (source) {
       const Lanes<T> lead = margin(room.score, count, source, s.time, lanes);
-      best = lead > best ? lead : best;
+      best = choose(lead > best, lead, best);
     }
     soften(room.score, count);
     mix(room.score, count, key + width * kLanes, s.entry(), width, room.attended.from(h * width));
