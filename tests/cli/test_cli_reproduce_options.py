@@ -1,15 +1,19 @@
 """An experiment over processes of this machine, and what is tried before it is trained."""
 
+import itertools
 import sys
+from dataclasses import replace
 from types import MappingProxyType
 
 import polars as pl
 import pytest
 from test_cli_reproduce import TINY
 
+import plait.training as plait_training
 from plait.experiments import Store
 from plait.findings.figure import Figure
 from plait.paper import catalogue
+from plait.training import Evaluation
 
 AHEAD = """
 from plait.layers import TransformerLayer
@@ -84,3 +88,33 @@ def test_pages_of_two_figures_of_one_name_are_not_written_over_each_other(refuse
         said = refused("reproduce", "tiny", "other", *more)
         assert f"tiny and other are both figures named {TINY.name!r}" in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", [(), ("--full", "--choosing-seeds", 1)], ids=("whole", "chosen"))
+def test_what_figures_share_is_trained_once_and_measured_for_all(plait, tmp_path, monkeypatch, how):
+    """The second figure also measures at another length, and its members are partly those of the first."""
+    longer = replace(
+        TINY,
+        name="longer",
+        vary={"model.pattern": ("SSM-TF", "SSM-SSM")},
+        evaluations=(Evaluation(seq_len=40, sequences=4),),
+    )
+    figures = {one.name: Figure(experiment=one) for one in (TINY, longer)}
+    monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType(figures))
+    trained: list[tuple[object, ...]] = []
+    train = plait_training.train
+
+    def counted(run, *, seeds, lrs, **rest):
+        trained.extend(itertools.product([run.model.pattern], seeds, lrs))
+        return train(run, seeds=seeds, lrs=lrs, **rest)
+
+    monkeypatch.setattr(plait_training, "train", counted)
+    asked = ("reproduce", "tiny", "longer", "-o", "r", "--device", "cpu", *how)
+    done = plait(*asked)
+    assert done.exit_code == 0, done.output
+    assert len(trained) == len(set(trained)) == 12
+    store = Store(tmp_path / "r")
+    of_longer = store.read().filter(pl.col("pattern") != "TF-TF")["member"]
+    assert sorted(store.read_evaluations()["member"]) == sorted(of_longer)
+    assert plait(*asked).exit_code == 0
+    assert len(trained) == 12

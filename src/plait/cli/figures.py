@@ -119,13 +119,17 @@ class Training:
                 f"--for takes minutes, above 0 and at most {MOST_MINUTES:,}, got {self.minutes:g}"
             )
 
-    def run(self, places: Sequence[Place]) -> None:
-        """Train what is not stored, on GPUs all figures together, else one after the other."""
-        self._run([(place.first(), place.results) for place in places])
-        if chosen := [place for place in places if place.choosing is not None]:
-            self._run([(place.whole(), place.results) for place in chosen])
+    def run(self, places: Sequence[Place], *, later: Sequence[Place] = ()) -> None:
+        """Train what is not stored, on GPUs all figures together, else one after the other.
 
-    def _run(self, parts: "Sequence[tuple[Experiment, Path]]") -> None:
+        Args:
+            later: figures that are trained after these: what they measure of members that are shared is measured now.
+        """
+        self._run([(place.first(), place.results) for place in places], later)
+        if chosen := [place for place in places if place.choosing is not None]:
+            self._run([(place.whole(), place.results) for place in chosen], later)
+
+    def _run(self, parts: "Sequence[tuple[Experiment, Path]]", later: Sequence[Place]) -> None:
         from plait.experiments import LiveProgress, run_experiment
         from plait.experiments.runner import plait_train
 
@@ -138,7 +142,12 @@ class Training:
 
                 run_on_cards(parts, cards=self.gpus, per_card=self.per_gpu or 1, **common)
                 return
-            for part, folder in parts:
+            # Rates that are chosen by what is stored so far have their further seeds measured, too.
+            folders = {folder for _, folder in parts}
+            beside = [place for place in later if place.results in folders]
+            wanted = [(part, place.results) for place in beside for part in (place.first(), place.whole())]
+            for number, (part, folder) in enumerate(parts):
+                common["beside"] = (*parts[number + 1 :], *wanted)
                 if self.ray is not None:
                     from plait.experiments.spread import run_on_ray
 
@@ -160,7 +169,7 @@ def train_and_report(places: Sequence[Place], training: Training, *, json: bool)
     documents: list[Mapping[str, Any]] = []
     together = (places,) if training.gpus is not None else tuple((place,) for place in places)
     with stop_after(training.minutes):
-        for some in together:
+        for number, some in enumerate(together):
             for place in some:
                 whole = place.asked.figure.experiment
                 Store.for_writing(place.results)
@@ -169,7 +178,7 @@ def train_and_report(places: Sequence[Place], training: Training, *, json: bool)
                     before = Report(title="plait: before training", question=whole.question, sections=known)
                     print_report(before, out())
                     print_line()
-            training.run(some)
+            training.run(some, later=[place for others in together[number + 1 :] for place in others])
             documents += [_reported(place, json=json) for place in some]
     if json:
         print_json(documents[0] if len(places) == 1 else documents)

@@ -26,7 +26,7 @@ import torch
 
 from plait.checks import check_integer, one_line
 from plait.experiments.folder import StoreError
-from plait.experiments.jobs import Job, jobs_of
+from plait.experiments.jobs import Asked, Job, jobs_of
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, saved, shards_said, stopped
 from plait.experiments.runner import (
     POLL_SECONDS,
@@ -36,7 +36,6 @@ from plait.experiments.runner import (
     train_all,
 )
 from plait.experiments.shards import Onlooker, Unwatched
-from plait.experiments.spec import Experiment
 from plait.training.machine import resolve_device
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -44,12 +43,9 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 MOST_PER_CARD = 48
 """Processes that NVIDIA's multi-process service takes on one card."""
 
-_Asked = Sequence[tuple[Experiment, str | os.PathLike[str]]]
-"""Experiments, each with the folder of its results; several may have one folder."""
-
 
 def run_on_cards(
-    asked: _Asked,
+    asked: Asked,
     *,
     cards: int,
     per_card: int = 1,
@@ -131,7 +127,7 @@ def card_environments(cards: int, device: str, *, per_card: int = 1) -> tuple[Ma
 
 
 def work(
-    asked: _Asked,
+    asked: Asked,
     how: Mapping[str, Any],
     environment: Mapping[str, str],
     said: "SimpleQueue[str]",

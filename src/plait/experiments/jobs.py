@@ -1,9 +1,10 @@
 """What is asked for: experiments with the stores of their results, cut into shards, and what of these is missing."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import TypeAlias
 
 from plait.experiments.folder import StoreError
 from plait.experiments.notes import code_notes
@@ -11,6 +12,7 @@ from plait.experiments.schema import wanted_evaluations
 from plait.experiments.shards import MAX_MEMBERS, MAX_MEMBERS_ON_GPU, Shard, plan_shards
 from plait.experiments.spec import Experiment
 from plait.experiments.store import Store
+from plait.training.identity import member_id
 from plait.training.machine import resolve_device
 from plait.training.run import Evaluation
 
@@ -21,7 +23,7 @@ class Job:
 
     Args:
         written: whether the store can be written; if not, every shard is stored.
-        elsewhere: what other jobs of the same store want measured of members that are theirs, too.
+        elsewhere: what other experiments of the same folder want measured of members that are theirs, too.
     """
 
     experiment: Experiment
@@ -35,7 +37,7 @@ class Job:
         return tuple(code_notes((run for shard in self.shards for run in shard.runs), self.store))
 
     def evaluations(self, part: Shard) -> tuple[Evaluation, ...]:
-        """Where to measure a part while its weights are at hand: its own places, and those of other jobs."""
+        """Where to measure a part while its weights are at hand: its own places, and those of other experiments."""
         others = (self.elsewhere.get(member, ()) for member in part.members)
         return tuple(dict.fromkeys(chain(self.experiment.evaluations, *others)))
 
@@ -48,10 +50,15 @@ class Job:
         return sum(1 for shard in self.shards if missing(self.store, shard, self.experiment.evaluations))
 
 
-def jobs_of(
-    asked: Iterable[tuple[Experiment, str | os.PathLike[str]]], *, device: str, max_members: int | None
-) -> tuple[Job, ...]:
-    """Experiments, each with the folder of its results; several may have one folder.
+Asked: TypeAlias = Sequence[tuple[Experiment, str | os.PathLike[str]]]
+"""Experiments, each with the folder of its results; several may have one folder."""
+
+
+def jobs_of(asked: Asked, *, device: str, max_members: int | None, beside: Asked = ()) -> tuple[Job, ...]:
+    """What makes the experiments that are asked for.
+
+    Args:
+        beside: experiments that are made later; what they want measured of members that are shared is measured now.
 
     Raises:
         ValueError: as `plan_for`.
@@ -62,17 +69,17 @@ def jobs_of(
         for experiment, folder in asked
     ]
     jobs = tuple(_job(experiment, folder, shards) for experiment, folder, shards in planned)
-    return tuple(replace(job, elsewhere=_elsewhere(job, jobs)) for job in jobs)
+    every = (*asked, *beside)
+    return tuple(replace(job, elsewhere=wanted_elsewhere(job.store, every)) for job in jobs)
 
 
-def _elsewhere(job: Job, jobs: Sequence[Job]) -> Mapping[str, tuple[Evaluation, ...]]:
-    """By member, what the others of `jobs` want measured."""
+def wanted_elsewhere(store: Store, asked: Asked) -> Mapping[str, tuple[Evaluation, ...]]:
+    """By member, what the experiments of that store want measured."""
     found: dict[str, tuple[Evaluation, ...]] = {}
-    others = [one for one in jobs if one is not job and one.store.folder == job.store.folder]
-    for other in others:
-        if other.experiment.evaluations:
-            for member in chain.from_iterable(shard.members for shard in other.shards):
-                found[member] = (*found.get(member, ()), *other.experiment.evaluations)
+    for experiment, folder in asked:
+        if experiment.evaluations and Store(folder).folder == store.folder:
+            for member in map(member_id, experiment.expand()):
+                found[member] = (*found.get(member, ()), *experiment.evaluations)
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import polars as pl
 
 from plait.experiments.folder import StoreError, writing
-from plait.experiments.jobs import Job, jobs_of, missing
+from plait.experiments.jobs import Asked, Job, jobs_of, missing
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, shards_said, stopped
 from plait.experiments.schema import MeasurableShard, evaluation_rows, rows_of
 from plait.experiments.shards import Onlooker, Shard, Unwatched
@@ -98,6 +98,7 @@ def run_experiment(
     max_members: int | None = None,
     watch: Onlooker | None = None,
     wait: float | None = None,
+    beside: Asked = (),
 ) -> pl.DataFrame:
     """The experiment's rows, sorted by identity, after training those that `folder` does not hold.
 
@@ -106,6 +107,8 @@ def run_experiment(
     Args:
         max_members: members of one ensemble; None for what suits the device. It changes no number.
         wait: seconds for what other processes are training, once all else is done; None for as long as it takes.
+        beside: experiments that are made later, each with its folder: what they want measured of members that are
+            trained now is measured now, so that these need not be trained again.
 
     Raises:
         ValueError: a slice that leaves nothing, or what training refuses.
@@ -114,7 +117,7 @@ def run_experiment(
         Stopped: on Ctrl-C.
     """
     watch = watch or Unwatched()
-    (job,) = jobs_of([(experiment, folder)], device=device, max_members=max_members)
+    (job,) = jobs_of([(experiment, folder)], device=device, max_members=max_members, beside=beside)
     watch.planned(job.shards)
     for line in job.notes():
         watch.noted(line)

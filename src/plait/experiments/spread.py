@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from plait.experiments.folder import StoreError
-from plait.experiments.jobs import missing, plan_for
+from plait.experiments.jobs import Asked, Job, missing, plan_for, wanted_elsewhere
 from plait.experiments.notes import code_notes, stopped
 from plait.experiments.runner import (
     Trained,
@@ -47,12 +47,14 @@ def run_on_ray(
     device: str = "auto",
     max_members: int | None = None,
     watch: Onlooker | None = None,
+    beside: Asked = (),
 ) -> pl.DataFrame:
     """`run_experiment` with every shard trained by some worker of the cluster, as many at once as it has room for.
 
     Args:
         address: of a running cluster, as Ray takes it, or "local".
         device: what the workers train on; on a GPU each shard takes a whole one.
+        beside: as in `run_experiment`.
 
     Raises:
         ValueError: no Ray, no cluster at the address, or as `run_experiment`.
@@ -72,7 +74,9 @@ def run_on_ray(
         with store.claim([member for shard in shards for member in shard.members]) as free:
             if not free:
                 raise StoreError(f"another process trains some of these members in {str(folder)!r}")
-            _Spread(ray, store, watch, experiment.evaluations).run(shards, train or plait_train(), device)
+            elsewhere = wanted_elsewhere(store, beside)
+            job = Job(experiment=experiment, store=store, shards=shards, elsewhere=elsewhere)
+            _Spread(ray, job, watch).run(train or plait_train(), device)
     except KeyboardInterrupt:
         raise stopped((store, shards), resumes=False) from None
     finally:
@@ -99,24 +103,22 @@ def train_part(part: Shard, train: TrainRun, device: str, evaluations: Sequence[
 class _Spread:
     """Tasks under way, and the shards whose parts they are."""
 
-    def __init__(
-        self, ray: ModuleType, store: Store, watch: Onlooker, evaluations: tuple[Evaluation, ...]
-    ) -> None:
-        self.ray, self.store, self.watch, self.evaluations = ray, store, watch, evaluations
+    def __init__(self, ray: ModuleType, job: Job, watch: Onlooker) -> None:
+        self.ray, self.job, self.store, self.watch = ray, job, job.store, watch
 
-    def run(self, shards: Sequence[Shard], train: TrainRun, device: str) -> None:
+    def run(self, train: TrainRun, device: str) -> None:
         n_gpus = 1 if resolve_device(device).type == "cuda" else 0
         task = self.ray.remote(num_cpus=1, num_gpus=n_gpus, max_retries=-1)(train_part)
         under_way: dict[Any, tuple[Shard, Shard]] = {}
         left: dict[str, list[pl.DataFrame]] = {}
         open_parts: dict[str, int] = {}
-        for shard in shards:
-            parts = missing(self.store, shard, self.evaluations)
+        for shard in self.job.shards:
+            parts = missing(self.store, shard, self.job.experiment.evaluations)
             left[shard.id], open_parts[shard.id] = [], len(parts)
             if not parts:
                 self.watch.finished(shard, None)
             for part in parts:
-                under_way[task.remote(part, train, device, self.evaluations)] = (shard, part)
+                under_way[task.remote(part, train, device, self.job.evaluations(part))] = (shard, part)
         while under_way:
             (done, *_), _ = self.ray.wait(list(under_way), num_returns=1)
             shard, part = under_way.pop(done)
