@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from plait.checks import check_seconds
 from plait.files import read_json
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, parse_task, task_name, task_to_json
-from plait.theory import BoundRow, bounds_table
+from plait.theory import Bound, BoundRow, bounds_table
 from plait.theory.exact_numbers import exact_fraction
 from plait.theory.families import has_family
-from plait.theory.recurrent import table_state_bits
 from plait.theory.table import printed_row
 
 if TYPE_CHECKING:
@@ -87,27 +86,39 @@ def bounds_of(
 
 
 def _searched(task: Task, seq_len: int, seconds: float) -> tuple[BoundRow, ...]:
-    from plait.theory.search import find_reach, find_state_bits
+    from plait.theory.search import best_state_bits, find_reach
 
-    state = find_state_bits(task, seq_len=seq_len, seconds=seconds)
-    written = table_state_bits(task, seq_len)
-    if written is not None and written.value >= state.value:
-        state = written
-    asked = (
-        ("pure SSM", "state over the cut", "bits", state),
-        (
-            "pure windowed attention",
-            "sum over layers of (window - 1)",
-            "tokens",
-            find_reach(task, seq_len, seconds=seconds),
+    state, other = best_state_bits(task, seq_len=seq_len, seconds=seconds)
+    reach = find_reach(task, seq_len, seconds=seconds)
+    rows = (
+        BoundRow(
+            model="pure SSM",
+            needs="state over the cut",
+            unit="bits",
+            value=state.value,
+            note=state.statement + _beside(state, other, seconds),
+            bound=state,
+        ),
+        BoundRow(
+            model="pure windowed attention",
+            needs="sum over layers of (window - 1)",
+            unit="tokens",
+            value=reach.value,
+            note=reach.statement,
+            bound=reach,
         ),
     )
-    rows = [
-        BoundRow(model=model, needs=needs, unit=unit, value=bound.value, note=bound.statement, bound=bound)
-        for model, needs, unit, bound in asked
-    ]
-    printed = asked[0][-1].printed
-    return (rows[0], *(() if printed is None else (printed_row(printed),)), *rows[1:])
+    return (rows[0], *(() if state.printed is None else (printed_row(state.printed),)), rows[1])
+
+
+def _beside(state: Bound, other: Bound | None, seconds: float) -> str:
+    """Which of the two the bound is, and what the other has."""
+    if other is None:
+        return ""
+    bits = f"{float(other.value):,.3f}".rstrip("0").rstrip(".")
+    if state.found:
+        return f" What is written down for this task has {bits} bits (docs/theory.md, Theorem 2.12)."
+    return f" Written down (docs/theory.md, Theorem 2.12); a search of {seconds:g} s found {bits} bits."
 
 
 def proved_hybrid(task: Task, seq_len: int) -> Proved | None:

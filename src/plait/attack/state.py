@@ -69,21 +69,23 @@ def certified_contents(task: Task, certificate: Certificate) -> Contents:
 
 
 def found_contents(task: Task, *, seq_len: int, seconds: float, seed: int) -> Contents | None:
-    """The contents that a search finds in a task of a user's own; None where it finds none that can be read back.
+    """The contents that a search finds in a task, or those written down for it if they are more; None where none can be
+    read back.
 
     Raises:
         ValueError: a budget that is not positive.
     """
-    from plait.theory.search import find_state_bits
+    from plait.theory.search import best_state_bits
 
-    bound = find_state_bits(task, seq_len=seq_len, seconds=seconds, seed=seed)
+    bound, _ = best_state_bits(task, seq_len=seq_len, seconds=seconds, seed=seed)
     codec = None if bound.certificate is None else bound.certificate["codec"]
     if not isinstance(codec, Mapping) or codec["kind"] == "random":
         return None
     assert bound.certificate is not None
     game = open_game(bound.certificate, task=task)
     answers = sorted(game.claim.answers or range(task.vocab_size))
-    return Contents(game=game, what="contents found by search", answers=answers, needed_bits=bound.value)
+    what = "contents found by search" if bound.found else "contents of a table"
+    return Contents(game=game, what=what, answers=answers, needed_bits=bound.value)
 
 
 def choose_family(task: Task, seq_len: int) -> StateFamily:

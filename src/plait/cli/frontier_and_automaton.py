@@ -167,7 +167,7 @@ def _by(point: "FrontierPoint", seq_len: int) -> str:
         return "nothing was found" if point.bound.found else "no family fits"
     if point.bound.confidence == 1:
         return "proved" if not point.bound.found else "found, every content tried"
-    return f"sampled, 1 - {float(1 - point.bound.confidence):.0g}"
+    return f"{'found, ' * point.bound.found}sampled, 1 - {float(1 - point.bound.confidence):.0g}"
 
 
 def _write(

@@ -13,7 +13,8 @@ from typing import Any
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.families.decoding_recall import decoding_families
 from plait.theory.families.family import StateFamily, Suffixes
-from plait.theory.families.followers import associative_families, multi_key_families
+from plait.theory.families.followers import associative_families
+from plait.theory.families.multi_key_recall import multi_key_families
 from plait.theory.families.selective_copying import selective_copying_families
 
 

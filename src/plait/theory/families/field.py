@@ -1,6 +1,6 @@
 """Tables that are written and read back: the tasks that the field compares on.
 
-    matrix lookup    a b ; c d | r0 c1 c2 r1 c1 c2        every entry chosen freely, then every cell asked for
+    matrix lookup    a b ; c d | r1 c0                    every entry chosen freely, then a cell asked for
     copying          b a d c   | sep . . .                every word chosen freely, then said again
 
 Source: docs/theory.md, Theorem 2.12.
@@ -25,7 +25,7 @@ from plait.tasks import (
 from plait.theory.families.family import StateFamily
 from plait.theory.families.field_lookups import LOOKUPS
 from plait.theory.families.followers import associative_families
-from plait.theory.families.slots import table_family
+from plait.theory.families.slots import asked_family, table_family
 
 MOST_FLIPS = 200
 """Counts beyond which no list of rows is written out."""
@@ -51,33 +51,33 @@ def _copying(task: StringCopying, seq_len: int) -> Iterator[StateFamily]:
 
 
 def _matrix(task: MatrixLookup, seq_len: int) -> Iterator[StateFamily]:
-    rows = min(task.rows, (seq_len + 1) // (2 * task.columns + 2))
-    columns = task.columns if rows else (seq_len - 1) // 2
+    """Whole rows as far as they fit, or else a part of one."""
+    rows = min(task.rows, (seq_len - 1) // (task.columns + 1))
+    columns = task.columns if rows else seq_len - 2
     rows = max(1, rows)
     if columns < 1:
         return
     first_row, first_column = task.n_words + 1, task.n_words + 1 + task.rows
     base = ([*[0] * columns, task.n_words] * rows)[:-1]
-    names = range(first_column, first_column + columns)
-    yield table_family(
+    yield asked_family(
         f"the entries of {rows} rows and {columns} columns",
         base=base,
         slots=[place for place in range(len(base)) if place % (columns + 1) < columns],
-        suffix=[token for row in range(rows) for token in (first_row + row, *names)],
-        reads=[place for place in range(rows * (columns + 1)) if place % (columns + 1)],
+        suffixes=[
+            [first_row + row, first_column + column] for row in range(rows) for column in range(columns)
+        ],
         values=range(task.n_words),
     )
 
 
 def _mqar(task: MQAR, seq_len: int) -> Iterator[StateFamily]:
-    keys = min(task.n_keys, seq_len // 3)  # key and value, and the key again
+    keys = min(task.n_keys, (seq_len - 1) // 2)  # each with its value, and one that is asked for
     if keys:
-        yield table_family(
+        yield asked_family(
             f"the values of {keys} keys",
             base=[token for key in range(keys) for token in (key, task.n_keys)],
             slots=range(1, 2 * keys, 2),
-            suffix=range(keys),
-            reads=range(keys),
+            suffixes=[[key] for key in range(keys)],
             values=range(task.n_keys, task.n_keys + task.n_values),
         )
 
@@ -85,22 +85,19 @@ def _mqar(task: MQAR, seq_len: int) -> Iterator[StateFamily]:
 def _fuzzy(task: FuzzyRecall, seq_len: int) -> Iterator[StateFamily]:
     """Keys of one letter first, two tokens to write and two to ask for; then keys of two, three and three."""
     n = task.n_letters
-    singles = min(n, max(0, seq_len - 1) // 4)
-    pairs = min(n * n, max(0, seq_len - 1 - 4 * singles) // 6)
+    singles = min(n, max(0, seq_len - 3) // 2)
+    pairs = min(n * n, max(0, seq_len - 4 - 2 * singles) // 3)
     keys = [(letter,) for letter in range(singles)] + [divmod(number, n) for number in range(pairs)]
-    base, suffix, slots, reads = [n], list[int](), list[int](), list[int]()
+    base, slots = [n], list[int]()
     for key in keys:
         base += [*key, n]
         slots.append(len(base) - 1)
-        suffix += [n, *key]
-        reads.append(len(suffix) - 1)
     if keys:
-        yield table_family(
+        yield asked_family(
             f"the values of {len(keys)} keys of one letter and two",
             base=base,
             slots=slots,
-            suffix=suffix,
-            reads=reads,
+            suffixes=[[n, *key] for key in keys],
             values=range(n, 2 * n),
         )
 
@@ -127,20 +124,28 @@ def _sum(task: ModularCounting, seq_len: int) -> Iterator[StateFamily]:
 
 
 def _flips(task: FlipCounting, seq_len: int) -> Iterator[StateFamily]:
-    """The last bit and how many changes are still to come, or that none is; bits in turn ask for both."""
+    """The last bit and how many changes are still to come, or that none is; bits in turn ask for both. On short rows
+    few changes are still to come."""
     least = task.least
-    if least > MOST_FLIPS or seq_len < 2 * least + 2:
+    written = least + (seq_len > 2 * least)
+    to_come = min(least, seq_len - written)
+    if least > MOST_FLIPS or to_come < 1:
         return
-    begun = [[max(0, place - least + flips) % 2 for place in range(least + 1)] for flips in range(least + 1)]
-    rows = [[(value + row[-1] + last) % 2 for value in row] for row in begun[:-1] for last in (0, 1)]
-    asked = [[(first + place) % 2 for place in range(least + 1)] for first in (0, 1)]
+    rows = [
+        [(first + max(0, place - written + 1 + flips)) % 2 for place in range(written)]
+        for flips in range(least - to_come, least)
+        for first in (0, 1)
+    ]
+    if written > least:
+        rows.append([place % 2 for place in range(written)])
+    asked = [[(first + place) % 2 for place in range(to_come)] for first in (0, 1)]
     yield StateFamily(
         description=f"the last bit and up to {least} changes",
-        size=len(rows) + 1,
-        prefix_length=least + 1,
+        size=len(rows),
+        prefix_length=written,
         suffixes=asked,
-        queries=[(suffix, position) for suffix in (0, 1) for position in range(least + 1)],
-        codec={"kind": "list", "prefixes": [*rows, begun[-1]]},
+        queries=[(suffix, position) for suffix in (0, 1) for position in range(to_come)],
+        codec={"kind": "list", "prefixes": rows},
     )
 
 

@@ -8,62 +8,109 @@ Source: docs/theory.md, Theorem 2.12.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import permutations
-from math import log2
+from itertools import accumulate, permutations
+from math import prod
 from types import MappingProxyType
 from typing import Any
 
 from plait.tasks import FollowBack, KHopInduction, NGramRetrieval, PositionRetrieval, SegmentedRecall
 from plait.theory.families.family import MOST_KEYS, StateFamily
-from plait.theory.families.followers import rooted_trees
-from plait.theory.families.slots import table_family
+from plait.theory.families.followers import distinct_behind, distinct_words, last_followers, rooted_trees
+from plait.theory.families.n_grams import gram_families
+from plait.theory.families.slots import asked_family
 
 _MOST_IN_ORDER = 7
 """Words all orders of which are listed."""
 
 
 def _back(task: FollowBack, seq_len: int) -> Iterator[StateFamily]:
-    yield from back_family(task, seq_len, behind=0)
+    yield from back_families(task, seq_len, behind=0)
 
 
-def back_family(task: FollowBack, seq_len: int, *, behind: int) -> Iterator[StateFamily]:
-    """Words behind the largest number, each said again where that number was followed so often; `behind` so many
-    words, `seq_len` being what prefix and suffix may take."""
-    far = max(task.numbers) * task.hops
-    words = min(far - behind, seq_len + behind - 1 - far)
-    if words >= 1:
-        number = task.n_words + task.numbers.index(max(task.numbers))
-        first = far - behind - words  # of the suffix, where the first word is said again
-        yield table_family(
-            f"{words} words",
-            base=[number, *[0] * words],
-            slots=range(1, words + 1),
-            suffix=[0] * (first + words),
-            reads=range(first, first + words),
-            values=range(task.n_words),
-        )
+def back_families(task: FollowBack, seq_len: int, *, behind: int) -> Iterator[StateFamily]:
+    """Words and the largest number behind that number; or any tokens within its reach.
+
+    `behind` so many words of filler, `seq_len` being what prefix and suffix may take.
+    """
+    largest = task.n_words + task.numbers.index(max(task.numbers))
+    kinds = (
+        (
+            [largest],
+            task.hops * max(task.numbers),
+            [*range(task.n_words), largest],
+            "words, or the largest number,",
+        ),
+        ([], max(task.numbers), range(task.ordinary_tokens), "tokens"),
+    )
+    for lead, furthest, values, what in kinds:
+        most = min(furthest - behind, seq_len - len(lead) - 1)
+        suffixes = [_back_reader(task, behind + back) for back in range(most, 0, -1)]  # from the furthest on
+        longest = [0, *accumulate((len(suffix) for suffix in reversed(suffixes)), max)]
+        kept = max((n for n in range(most + 1) if len(lead) + n + longest[n] <= seq_len), default=0)
+        if kept:
+            yield asked_family(
+                f"{kept} {what} one after the other",
+                base=[*lead, *[0] * kept],
+                slots=range(len(lead), len(lead) + kept),
+                suffixes=suffixes[most - kept :],
+                values=values,
+            )
+
+
+def _back_reader(task: FollowBack, back: int) -> list[int]:
+    """The suffix from whose end the hops lead to the token `back` places before the cut, the largest number being in
+    force before it.
+
+    a w w b w .. w     by b, the least number, to the last w before b; from there by a over the cut, a being the least
+                       number that reaches far enough, and on by the largest
+    """
+    inside, rest = divmod(back - 1, max(task.numbers))
+    over = min(number for number in task.numbers if number > rest)
+    landing, before = over - rest - 1, task.hops - inside - 1
+    names = {number: task.n_words + place for place, number in enumerate(task.numbers)}
+    least = min(task.numbers)
+    suffix = [names[over], *[0] * (landing + before * least)]
+    if before:
+        suffix[landing + 1] = names[least]
+    return suffix
 
 
 def _hops(task: KHopInduction, seq_len: int) -> Iterator[StateFamily]:
     """All trees of last followers: a word that was said in the suffix leads there, from there one hop to its follower
     in the prefix."""
-    if task.n_words <= task.hops:
-        return
-    words = min(task.n_words, max(seq_len, task.hops + 1), MOST_KEYS)  # more do not fit
     room = seq_len - 2 * task.hops + 1
-    if room >= 2:
-        readers = [hop_reader(task, word) for word in range(words)]
-        yield from rooted_trees(words, readers, room, [])
+    if task.n_words > task.hops and room >= 2:
+        yield from last_followers(_hop_readers(task, room), room=room)
 
 
-def hop_reader(task: KHopInduction, word: int) -> list[int]:
+def hop_families(task: KHopInduction, seq_len: int, *, behind: int) -> Iterator[StateFamily]:
+    """The same with a given root, which is the filler's word; or distinct words without it."""
+    room = seq_len - 2 * task.hops + 1
+    if task.n_words > task.hops and room >= 2:
+        readers = [suffixes[0] for suffixes in _hop_readers(task, room)]
+        yield from rooted_trees(len(readers), readers, room, [0] * behind)
+        yield from distinct_behind(len(readers), readers, room, [0] * behind)
+
+
+def _hop_readers(task: KHopInduction, room: int) -> list[list[list[int]]]:
+    """Of each word two suffixes that begin differently, for behind a word that was last comes what they begin with; one
+    hop answers that word itself."""
+    words = min(task.n_words, max(room, task.hops + 1), MOST_KEYS)  # more do not fit
+    several = (0, 1) if task.hops > 1 else (0,)
+    return [[hop_reader(task, word, turn) for turn in several] for word in range(words)]
+
+
+def hop_reader(task: KHopInduction, word: int, turn: int = 0) -> list[int]:
     """Words from whose last one `hops - 1` hops lead to `word`, in this suffix; the last hop leaves it.
 
     x          x asks itself: one hop
     z x z      from the last z to x, and from there
     z x y z y  from the last y to z, from there to x, and from there
+
+    Args:
+        turn: 1 for other words than those of 0.
     """
-    helpers = [other for other in range(task.hops) if other != word][: task.hops - 1]
+    helpers = [other for other in range(task.hops + 1) if other != word][turn : turn + task.hops - 1]
     if not helpers:
         return [word]
     text = [helpers[0], word]
@@ -72,49 +119,15 @@ def hop_reader(task: KHopInduction, word: int) -> list[int]:
     return [*text, helpers[-1]]
 
 
-def _grams(task: NGramRetrieval, seq_len: int) -> Iterator[StateFamily]:
-    """Keys of `n` letters out of some, each followed by `n` of the others; what is best is chosen."""
-    n, most = task.n, max(0, seq_len - 2 * task.n) // (2 * task.n)
-
-    def bits(letters: int) -> float:
-        return min(most, letters**n) * n * log2(task.n_words - letters)
-
-    letters = max(range(1, min(task.n_words, most + 1)), key=bits, default=0)  # more write no more keys
-    if not letters or not bits(letters):
-        return
-    keys = [
-        [number // letters**place % letters for place in range(n)] for number in range(min(most, letters**n))
-    ]
-    answers = range(letters, task.n_words)
-    yield StateFamily(
-        description=f"the {n} words behind each of {len(keys)} keys",
-        size=len(answers) ** (n * len(keys)),
-        prefix_length=2 * n * len(keys),
-        suffixes=[[task.n_words, *key, *[letters] * (n - 1)] for key in keys],
-        queries=[(number, n + place) for number in range(len(keys)) for place in range(n)],
-        codec={
-            "kind": "slots",
-            "base": [token for key in keys for token in (*key, *[letters] * n)],
-            "slots": [
-                {"at": [2 * n * number + n + place], "values": 0, "reads": [n * number + place]}
-                for number in range(len(keys))
-                for place in range(n)
-            ],
-        },
-        tables=[answers],
-        answers=answers,
-    )
-
-
 def _positions(task: PositionRetrieval, seq_len: int) -> Iterator[StateFamily]:
-    words = min(task.n_positions, _MOST_IN_ORDER, (seq_len - 1) // 2)
+    words = min(task.n_positions, _MOST_IN_ORDER, seq_len - 2)
     if words > 1:
         yield StateFamily(
             description=f"the order of {words} words",
             size=len(orders := _orders(words)),
             prefix_length=words,
-            suffixes=[[task.n_words, *range(words)]],
-            queries=[(0, 1 + place) for place in range(words)],
+            suffixes=[[task.n_words, word] for word in range(words)],
+            queries=[(word, 1) for word in range(words)],
             codec={"kind": "list", "prefixes": orders},
         )
 
@@ -126,17 +139,14 @@ def _orders(words: int) -> Sequence[Sequence[int]]:
 
 
 def _segments(task: SegmentedRecall, seq_len: int) -> Iterator[StateFamily]:
-    """Behind each new word any of those said so far, which follow nothing first any more."""
-    words = min(task.n_words, seq_len // 3)  # a word, what it follows, and the word again
-    size = 1
-    for word in range(words):
-        size *= word + 1
+    """Behind each new word any of those said so far, which follow nothing first any more; or distinct words."""
+    words = min(task.n_words, (seq_len - 1) // 2)  # each with what follows it, and one that is asked for
     yield StateFamily(
         description=f"what followed each of {words} words first",
-        size=size,
+        size=prod(range(1, words + 1)),
         prefix_length=2 * words,
-        suffixes=[range(words)],
-        queries=[(0, word) for word in range(words)],
+        suffixes=[[word] for word in range(words)],
+        queries=[(word, 0) for word in range(words)],
         codec={
             "kind": "slots",
             "base": [token for word in range(words) for token in (word, 0)],
@@ -145,13 +155,16 @@ def _segments(task: SegmentedRecall, seq_len: int) -> Iterator[StateFamily]:
         tables=[range(word + 1) for word in range(words)],
         answers=range(words),
     )
+    if words < task.n_words:
+        all_words = min(task.n_words, MOST_KEYS)
+        yield from distinct_words(all_words, [[word] for word in range(all_words)], room=seq_len - 1)
 
 
 LOOKUPS: Mapping[type, Callable[[Any, int], Iterator[StateFamily]]] = MappingProxyType(
     {
         FollowBack: _back,
         KHopInduction: _hops,
-        NGramRetrieval: _grams,
+        NGramRetrieval: gram_families,
         PositionRetrieval: _positions,
         SegmentedRecall: _segments,
     }

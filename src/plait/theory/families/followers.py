@@ -1,24 +1,17 @@
-"""Last followers as spanning in-trees and as paths, for associative recall and multi-key recall.
+"""Last followers as spanning in-trees and as paths.
 
     text     c  a  b  a  d          last followers: c -> a, b -> a, a -> d: a tree whose root is the last word, d
     reading  a                      d answers itself: the root
 
-With keys of k letters the tree spans the de Bruijn graph, and a key is read behind two different fillers z: the
-follower of the root, which was last, is z. Source: docs/theory.md, Theorems 2.6, 2.7, 4.4 and 4.5.
-
-With two words there are too few fillers to read the root's follower by itself, but few enough trees to list: a
-plain list of texts, one for each spanning in-tree.
+With keys of k letters the tree spans the de Bruijn graph. Source: docs/theory.md, Theorems 2.6, 2.7, 4.4 and 4.5.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
 
-from plait.random import plain_bits
-from plait.tasks import AssociativeRecall, MultiKeyRecall
+from plait.tasks import AssociativeRecall
 from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
-from plait.theory.families.readers import key_readers
 from plait.theory.families.trees import (
     best_word_count,
     path_factors,
@@ -27,53 +20,6 @@ from plait.theory.families.trees import (
     typical_walk,
     worst_walk,
 )
-
-MOST_LISTED = 200
-_DRAWS = 8_000
-"""Trees that are listed one by one, and texts that are drawn to show them; fewer are a smaller family, and as true."""
-
-
-def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFamily]:
-    """One text for each spanning in-tree that random texts of a fitting length show."""
-    k = task.key_length
-    keys = 2**k
-    if task.n_words != 2 or keys - 1 >= MOST_LISTED.bit_length():
-        return
-    # Eight tokens a key: nearly every text of that length holds all keys.
-    room = 8 * keys if seq_len is None else min(8 * keys, seq_len - 2 * k)
-    if room <= k:
-        return
-    chosen: dict[tuple[int, ...], list[int]] = {}
-    for number in range(_DRAWS):
-        text = plain_bits(k, room, purpose=11, start=number * room, below=2)
-        tree = _last_followers(text, k)
-        if -1 not in tree:
-            chosen.setdefault(tree, text)
-        if len(chosen) == 2 ** (keys - 1):  # all of them (docs/theory.md, Theorem 4.4)
-            break
-    if not chosen:
-        return
-    asked = Suffixes()
-    for suffix in product(range(2), repeat=2 * k):
-        for position in range(2 * k):
-            asked.ask(suffix[: position + 1])
-    yield StateFamily(
-        description=f"a text for each of {len(chosen)} trees of what followed the {keys} keys last",
-        size=len(chosen),
-        prefix_length=room,
-        suffixes=asked.suffixes,
-        queries=asked.queries,
-        codec={"kind": "list", "prefixes": list(chosen.values())},
-    )
-
-
-def _last_followers(text: list[int], k: int) -> tuple[int, ...]:
-    """The last key, and what followed each other key last (-1: it has not occurred where it counts)."""
-    windows = [int("".join(map(str, text[at : at + k])), 2) for at in range(len(text) - k + 1)]
-    last = dict(zip(windows[1:-1], text[k + 1 :], strict=False))
-    last[windows[-1]] = 0
-    return (windows[-1], *(last.get(key, -1) for key in range(2**k)))
-
 
 _FEW_KEYS = 30
 """Keys up to which paths of every length are looked at."""
@@ -85,6 +31,17 @@ def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterat
     words = min(task.n_words, MOST_KEYS)
     if room < 1 or (seq_len is None and words < task.n_words):
         return
+    yield from last_followers([[[word]] for word in range(words)], room=room)
+
+
+def last_followers(readers: Sequence[Sequence[Sequence[int]]], *, room: int) -> Iterator[StateFamily]:
+    """All rooted trees on as many words as fit into texts of `room` tokens, and texts of distinct words if not all do.
+
+    Args:
+        readers: of each word the suffixes whose last answer is what followed it last; of the word that was last they
+            answer differently, or the word itself.
+    """
+    words = len(readers)
 
     def value(m: int) -> tuple[int, Fraction]:
         return m ** (m - 1), share_with_few_leaves(m - 1, 1, most=room - m + 1)
@@ -92,7 +49,7 @@ def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterat
     m = best_word_count(words, room=room + 1, roots=0, value=value)
     size, share = value(m)
     asked = Suffixes()
-    reads = [[asked.ask([word])] for word in range(m)]
+    reads = [[asked.ask(suffix) for suffix in readers[word]] for word in range(m)]
     length = min(room, max(1, 2 * m - 2))
     yield StateFamily(
         description=f"which of {m} words followed each of them last: all rooted trees",
@@ -105,7 +62,7 @@ def associative_families(task: AssociativeRecall, seq_len: int | None) -> Iterat
         share=share,
     )
     if m < words:
-        yield from distinct_words(words, [[word] for word in range(words)], room=room)
+        yield from distinct_words(words, [suffixes[0] for suffixes in readers], room=room)
 
 
 def distinct_words(n_words: int, readers: Sequence[Sequence[int]], *, room: int) -> Iterator[StateFamily]:
@@ -120,35 +77,34 @@ def distinct_words(n_words: int, readers: Sequence[Sequence[int]], *, room: int)
     yield paths_family(what, range(n_words), 1, reads, asked, 0, steps, factors)
 
 
-def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFamily]:
-    """The families that fit into `seq_len` tokens (None: any length); keys are read behind a filler."""
-    k = task.key_length
-    room = MOST_LENGTH if seq_len is None else min(seq_len - k - 1, MOST_LENGTH)
-    writable = max((n for n in range(1, min(task.n_words, MOST_KEYS) + 1) if n**k <= MOST_KEYS), default=1)
-    if task.n_words == 2:
-        yield from listed_trees(task, seq_len)
-    if seq_len is None and writable < task.n_words:
-        return
-    typical = max((n for n in range(1, writable + 1) if 1 + typical_walk(n, k) <= room), default=1)
-    several = {max(2, typical - 1), typical, min(typical + 1, writable)} & set(range(2, writable + 1))
-    for n in {task.n_words} if seq_len is None else several:
-        for root in (None, 0):
-            yield from _spanning_trees(task, n, root=root, seq_len=seq_len)
-    if seq_len is not None and room > k + 1:
-        yield from _key_paths(task, writable, seq_len)
+def letters_that_fit(most: int, k: int, *, room: int) -> set[int]:
+    """Numbers of letters up to `most` around the one whose spanning in-trees typically take `room` tokens."""
+    typical = max((n for n in range(1, most + 1) if typical_walk(n, k) <= room), default=1)
+    return {max(2, typical - 1), typical, min(typical + 1, most)} & set(range(2, most + 1))
 
 
-def _spanning_trees(
-    task: MultiKeyRecall, n: int, *, root: int | None, seq_len: int | None
+def spanning_trees(
+    letters: Sequence[int],
+    k: int,
+    reading: tuple[Suffixes, list[list[int]]],
+    *,
+    room: int,
+    lead: int,
+    root: int | None,
+    n_words: int,
 ) -> Iterator[StateFamily]:
-    """Trees on n letters; with the root given, one query a key is enough and none is wasted."""
-    k = task.key_length
-    reading = key_readers(n, k, n_words=task.n_words, fillers=2 if root is None else 1, unread=root)
-    if reading is None:
-        return
+    """The spanning in-trees on these letters whose texts fit into `room` tokens.
+
+    Args:
+        reading: the queries, and for each key those that read what followed it.
+        lead: tokens before the text at least.
+        root: the key that is last, if that is given.
+        n_words: words that can be answers where any key may be last.
+    """
     asked, reads = reading
-    length = min(_room(asked, seq_len), 1 + worst_walk(n, k))
-    share, confidence = share_that_fits(n, k, most=length - 1, root=root)
+    n = len(letters)
+    length = min(room, lead + worst_walk(n, k))
+    share, confidence = share_that_fits(n, k, most=length - lead, root=root)
     if share == 0 or not asked.queries:
         return
     trees = n ** (n**k - k - 1)
@@ -159,35 +115,28 @@ def _spanning_trees(
         prefix_length=length,
         suffixes=asked.suffixes,
         queries=asked.queries,
-        codec=trees_codec(range(n), k, reads, lead=1, length=length, root=root),
-        answers=range(task.n_words) if root is None else range(n),
+        codec=trees_codec(letters, k, reads, lead=lead, length=length, root=root),
+        answers=range(n_words) if root is None else sorted(letters),
         share=share,
         confidence=confidence,
     )
 
 
-def _key_paths(task: MultiKeyRecall, n: int, seq_len: int) -> Iterator[StateFamily]:
-    """Paths on n letters that repeat no key; longer ones more often have no way on, so shorter ones may be more."""
-    k = task.key_length
-    reading = key_readers(n, k, n_words=task.n_words, fillers=1)
-    if reading is None:
-        return
+def key_paths(
+    letters: Sequence[int], k: int, reading: tuple[Suffixes, list[list[int]]], *, room: int, lead: int
+) -> Iterator[StateFamily]:
+    """Paths on these letters that repeat no key; where most keys are taken, longer ones more often have no way on, so
+    shorter ones may be more."""
     asked, reads = reading
-    most = min(_room(asked, seq_len) - k - 1, n**k - 1)
-    for steps in range(max(1, most - 2) if n**k > _FEW_KEYS else 1, most + 1):
-        factors, share, confidence = path_factors(n, k, steps)
+    keys = len(letters) ** k
+    most = min(room - k - lead, keys - 1)
+    fewest = 1 if keys <= _FEW_KEYS else most if 2 * most <= keys else most - 2
+    for steps in range(max(1, fewest), most + 1):
+        factors, share, confidence = path_factors(len(letters), k, steps)
         if share:
-            family = paths_family(
-                f"{steps} words, no key of {k} twice", range(n), k, reads, asked, 1, steps, factors
-            )
+            what = f"{steps} words, no key of {k} twice"
+            family = paths_family(what, letters, k, reads, asked, lead, steps, factors)
             yield replace(family, share=share, confidence=confidence)
-
-
-def _room(asked: Suffixes, seq_len: int | None) -> int:
-    """Tokens for the prefix."""
-    if seq_len is None:
-        return MOST_LENGTH
-    return min(MOST_LENGTH, seq_len - max(map(len, asked.suffixes), default=0))
 
 
 def trees_codec(
@@ -275,3 +224,19 @@ def rooted_trees(
         share=share,
         filler=filler,
     )
+
+
+def distinct_behind(
+    words: int, readers: Sequence[Sequence[int]], room: int, filler: list[int]
+) -> Iterator[StateFamily]:
+    """Texts of distinct words other than 0, the filler's, from a known first one on."""
+    steps = min(words - 1, room) - 1
+    if steps < 1:
+        return
+    asked = Suffixes()
+    reads = [[asked.ask(readers[word])] for word in range(1, words)]
+    factors = [words - 2 - i for i in range(steps)]
+    family = paths_family(
+        f"{steps + 1} distinct words in a row", range(1, words), 1, reads, asked, 0, steps, factors
+    )
+    yield replace(family, filler=filler)

@@ -7,7 +7,7 @@ Each task's filler leaves most of it to be told: a run of one word, or of one bi
 and 11.3.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
 from plait.theory.families.decoding_recall import spelled_word
 from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
-from plait.theory.families.followers import paths_family, rooted_trees, trees_codec
+from plait.theory.families.followers import distinct_behind, paths_family, rooted_trees, trees_codec
 from plait.theory.families.trees import (
     best_word_count,
     forest_count,
@@ -64,23 +64,7 @@ def _associative_recall(task: AssociativeRecall, room: int, reach: int) -> Itera
     words = min(task.n_words, MOST_KEYS)
     readers = [[word] for word in range(words)]
     yield from rooted_trees(words, readers, room - 1, [0] * reach)
-    yield from _distinct_words(words, readers, room - 1, [0] * reach)
-
-
-def _distinct_words(
-    words: int, readers: Sequence[Sequence[int]], room: int, filler: list[int]
-) -> Iterator[StateFamily]:
-    """Texts of distinct words other than 0, the filler's, from a known first one on."""
-    steps = min(words - 1, room) - 1
-    if steps < 1:
-        return
-    asked = Suffixes()
-    reads = [[asked.ask(readers[word])] for word in range(1, words)]
-    factors = [words - 2 - i for i in range(steps)]
-    family = paths_family(
-        f"{steps + 1} distinct words in a row", range(1, words), 1, reads, asked, 0, steps, factors
-    )
-    yield replace(family, filler=filler)
+    yield from distinct_behind(words, readers, room - 1, [0] * reach)
 
 
 def _multi_key_recall(task: MultiKeyRecall, room: int, reach: int) -> Iterator[StateFamily]:
@@ -139,7 +123,7 @@ def _decoding_recall(task: DecodingRecall, room: int, reach: int) -> Iterator[St
     if task.variant == "last":
         yield from rooted_trees(words, spelled, room - task.n_bits, [0] * reach, exact_length=True)
         return
-    yield from _distinct_words(words, spelled, room - task.n_bits, [0] * reach)
+    yield from distinct_behind(words, spelled, room - task.n_bits, [0] * reach)
     for filler in ([0] * reach, [task.n_words] * reach):
         for registers in (True, False):
             yield from _forests(task, room, filler, registers=registers)

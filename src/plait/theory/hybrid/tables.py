@@ -28,7 +28,8 @@ from plait.tasks import (
 )
 from plait.theory.families.family import MOST_LENGTH, StateFamily
 from plait.theory.families.field import MOST_FLIPS, field_families
-from plait.theory.families.field_lookups import back_family
+from plait.theory.families.field_lookups import back_families, hop_families
+from plait.theory.families.n_grams import gram_families, gram_filler
 
 _FILLERS: Mapping[type, Callable[[Any], tuple[int, ...]]] = MappingProxyType(
     {
@@ -42,7 +43,7 @@ _FILLERS: Mapping[type, Callable[[Any], tuple[int, ...]]] = MappingProxyType(
         FlipCounting: lambda task: (0,),
         FollowBack: lambda task: (0,),
         KHopInduction: lambda task: (0,),  # the root of the trees
-        NGramRetrieval: lambda task: (task.n_words - 1,),  # no letter of a key
+        NGramRetrieval: lambda task: (gram_filler(task),),
         PositionRetrieval: lambda task: (0,),  # a word that was listed
         SegmentedRecall: lambda task: (0,),  # a word that was followed
     }
@@ -60,7 +61,11 @@ def filled_tables(task: object, seq_len: int, reach: int) -> tuple[StateFamily, 
     if isinstance(task, FlipCounting):
         made = _flips(task, room)
     elif isinstance(task, FollowBack):
-        made = back_family(task, room, behind=len(filler))
+        made = back_families(task, room, behind=len(filler))
+    elif isinstance(task, KHopInduction):
+        made = hop_families(task, room, behind=len(filler))
+    elif isinstance(task, NGramRetrieval):
+        made = gram_families(task, room, behind=len(filler))
     else:
         made = field_families(task, room)
     return tuple(replace(family, filler=filler) for family in made if family.size > 1)
@@ -78,20 +83,23 @@ def table_levels(task: object, seq_len: int, reaches: Iterable[int]) -> list[int
 
 
 def _flips(task: FlipCounting, room: int) -> Iterator[StateFamily]:
-    """Up to `least` changes, the last bit being that of the filler; bits in turn ask how many."""
+    """Up to `least` changes, the last bit being that of the filler; bits in turn ask how many. On short rows few are
+    still to come."""
     least = task.least
-    if least > MOST_FLIPS or room < 2 * least + 2:
+    to_come = min(least, room - least - 1)
+    if least > MOST_FLIPS or to_come < 1:
         return
     yield StateFamily(
         description=f"up to {least} changes",
-        size=least + 1,
+        size=to_come + 1,
         prefix_length=least + 1,
-        suffixes=[[place % 2 for place in range(least + 1)]],
-        queries=[(0, position) for position in range(least + 1)],
+        suffixes=[[place % 2 for place in range(to_come)]],
+        queries=[(0, position) for position in range(to_come)],
         codec={
             "kind": "list",
             "prefixes": [
-                [max(0, flips - place) % 2 for place in range(least + 1)] for flips in range(least + 1)
+                [max(0, flips - place) % 2 for place in range(least + 1)]
+                for flips in range(least - to_come, least + 1)
             ],
         },
     )

@@ -6,6 +6,6 @@ contents, and checked by a certificate that does not know them.
 """
 
 from plait.theory.search.automaton import NotFiniteStateError, find_counting
-from plait.theory.search.found import find_reach, find_state_bits
+from plait.theory.search.found import best_state_bits, find_reach, find_state_bits
 
-__all__ = ["NotFiniteStateError", "find_counting", "find_reach", "find_state_bits"]
+__all__ = ["NotFiniteStateError", "best_state_bits", "find_counting", "find_reach", "find_state_bits"]

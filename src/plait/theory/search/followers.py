@@ -88,10 +88,13 @@ def follower_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     for number in range(_ROUNDS):
         readings = find_readings(oracle) or find_formed(oracle, number=number)
         for reading in readings:
-            yield (_forests if reading.key_length == 1 else _trees)(oracle, reading)
-            if len(oracle.filler):
-                reading = reading.without(int(oracle.filler[0]))
-            yield _paths(oracle, reading) if len(reading.letters) else None
+            inside = reading.without(int(oracle.filler[0])) if len(oracle.filler) else reading
+            made = [_forests if reading.key_length == 1 else _trees, _paths]
+            if reading.key_length > 1 and len(reading.letters) ** reading.key_length > oracle.seq_len:
+                made.reverse()  # trees on all keys do not fit: paths are more
+            for make in made:
+                given = inside if make is _paths else reading
+                yield make(oracle, given) if len(given.letters) else None
         if readings:
             return
         yield None

@@ -19,7 +19,7 @@ from plait.theory.bound import Bound, filled_statement
 from plait.theory.certificate import found_certificate, reach_certificate
 from plait.theory.checker import check
 from plait.theory.families.family import StateFamily
-from plait.theory.recurrent import printed_of
+from plait.theory.recurrent import printed_of, table_state_bits
 from plait.theory.search.copies import copied_candidates
 from plait.theory.search.followers import follower_candidates
 from plait.theory.search.lists import listed_candidates
@@ -167,6 +167,21 @@ def find_state_bits(task: object, *, seq_len: int = 100, seconds: float = 60, se
         found=True,
         statement=f"No family was found on inputs of {seq_len} tokens in the time given; that proves nothing.",
     )
+
+
+def best_state_bits(
+    task: object, *, seq_len: int = 100, seconds: float = 60, seed: int = 0
+) -> tuple[Bound, Bound | None]:
+    """The better bound of what is written down for the task (Theorem 2.12) and what a search finds, and the other one.
+
+    Raises:
+        ValueError: as `find_state_bits`.
+    """
+    found = find_state_bits(task, seq_len=seq_len, seconds=seconds, seed=seed)
+    written = table_state_bits(task, seq_len)
+    if written is not None and written.value >= found.value:
+        return written, found
+    return found, written
 
 
 def candidate_families(oracle: Oracle) -> list[StateFamily]:

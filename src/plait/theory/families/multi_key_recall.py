@@ -1,0 +1,98 @@
+"""Last followers of keys of several words, for multi-key recall.
+
+A key is read behind two different fillers z: the follower of the root, which was last, is z. With two words there are
+too few fillers to read the root's follower by itself, but few enough trees to list: a plain list of texts, one for each
+spanning in-tree. Source: docs/theory.md, Theorems 2.7, 4.4 and 4.5.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+
+from plait.random import plain_bits
+from plait.tasks import MultiKeyRecall
+from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
+from plait.theory.families.followers import key_paths, letters_that_fit, spanning_trees
+from plait.theory.families.readers import key_readers
+
+
+def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFamily]:
+    """The families that fit into `seq_len` tokens (None: any length); keys are read behind a filler."""
+    k = task.key_length
+    room = MOST_LENGTH if seq_len is None else min(seq_len - k - 1, MOST_LENGTH)
+    writable = max((n for n in range(1, min(task.n_words, MOST_KEYS) + 1) if n**k <= MOST_KEYS), default=1)
+    if task.n_words == 2:
+        yield from listed_trees(task, seq_len)
+    if seq_len is None and writable < task.n_words:
+        return
+    for n in {task.n_words} if seq_len is None else letters_that_fit(writable, k, room=room - 1):
+        for root in (None, 0):
+            yield from _spanning_trees(task, n, root=root, seq_len=seq_len)
+    if seq_len is not None and room > k + 1:
+        reading = key_readers(writable, k, n_words=task.n_words, fillers=1)
+        if reading is not None:
+            yield from key_paths(range(writable), k, reading, room=_room(reading[0], seq_len), lead=1)
+
+
+def _spanning_trees(
+    task: MultiKeyRecall, n: int, *, root: int | None, seq_len: int | None
+) -> Iterator[StateFamily]:
+    """Trees on n letters; with the root given, one query a key is enough and none is wasted."""
+    k = task.key_length
+    reading = key_readers(n, k, n_words=task.n_words, fillers=2 if root is None else 1, unread=root)
+    if reading is not None:
+        room = _room(reading[0], seq_len)
+        yield from spanning_trees(range(n), k, reading, room=room, lead=1, root=root, n_words=task.n_words)
+
+
+def _room(asked: Suffixes, seq_len: int | None) -> int:
+    """Tokens for the prefix."""
+    if seq_len is None:
+        return MOST_LENGTH
+    return min(MOST_LENGTH, seq_len - max(map(len, asked.suffixes), default=0))
+
+
+MOST_LISTED = 200
+_DRAWS = 8_000
+"""Trees that are listed one by one, and texts that are drawn to show them; fewer are a smaller family, and as true."""
+
+
+def listed_trees(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFamily]:
+    """One text for each spanning in-tree that random texts of a fitting length show."""
+    k = task.key_length
+    keys = 2**k
+    if task.n_words != 2 or keys - 1 >= MOST_LISTED.bit_length():
+        return
+    # Eight tokens a key: nearly every text of that length holds all keys.
+    room = 8 * keys if seq_len is None else min(8 * keys, seq_len - 2 * k)
+    if room <= k:
+        return
+    chosen: dict[tuple[int, ...], list[int]] = {}
+    for number in range(_DRAWS):
+        text = plain_bits(k, room, purpose=11, start=number * room, below=2)
+        tree = _last_followers(text, k)
+        if -1 not in tree:
+            chosen.setdefault(tree, text)
+        if len(chosen) == 2 ** (keys - 1):  # all of them (docs/theory.md, Theorem 4.4)
+            break
+    if not chosen:
+        return
+    asked = Suffixes()
+    for suffix in product(range(2), repeat=2 * k):
+        for position in range(2 * k):
+            asked.ask(suffix[: position + 1])
+    yield StateFamily(
+        description=f"a text for each of {len(chosen)} trees of what followed the {keys} keys last",
+        size=len(chosen),
+        prefix_length=room,
+        suffixes=asked.suffixes,
+        queries=asked.queries,
+        codec={"kind": "list", "prefixes": list(chosen.values())},
+    )
+
+
+def _last_followers(text: list[int], k: int) -> tuple[int, ...]:
+    """The last key, and what followed each other key last (-1: it has not occurred where it counts)."""
+    windows = [int("".join(map(str, text[at : at + k])), 2) for at in range(len(text) - k + 1)]
+    last = dict(zip(windows[1:-1], text[k + 1 :], strict=False))
+    last[windows[-1]] = 0
+    return (windows[-1], *(last.get(key, -1) for key in range(2**k)))
