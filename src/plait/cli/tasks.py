@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,10 +133,18 @@ def _shown(task: "Task", seq_len: int | None, *, seed: int, device: str) -> dict
     """
     if seq_len is not None:
         return _example(task, seq_len=seq_len, seed=seed, device=device)
-    for doubled in range(_DOUBLINGS):
-        with suppress(ValueError):
+    said: list[str] = []
+    for doubled in range(_DOUBLINGS + 1):
+        try:
             return _example(task, seq_len=_EXAMPLE << doubled, seed=seed, device=device)
-    return _example(task, seq_len=_EXAMPLE << _DOUBLINGS, seed=seed, device=device)
+        except ValueError as error:
+            said.append(str(error))
+    if said[0] == said[-1]:  # whatever the length
+        raise ValueError(said[0])
+    raise ValueError(
+        f"this task needs --seq-len: examples of {_EXAMPLE} to {_EXAMPLE << _DOUBLINGS} tokens were tried, of which the "
+        f"last says: {said[-1]}"
+    )
 
 
 def _example(task: "Task", *, seq_len: int, seed: int, device: str) -> dict[str, Any]:
