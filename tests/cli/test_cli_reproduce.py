@@ -121,7 +121,7 @@ class TestAFigureOfOnesOwn:
     def test_is_trained_judged_and_reported(self, plait, tmp_path):
         result = plait("reproduce", "my_pkg.my_figure:FIG", "--only", "model.d_model=4")
         assert result.exit_code == 0, result.output
-        assert "The paper: Somebody else has it so." in result.stdout
+        assert "Said before: Somebody else has it so." in result.stdout
         said = " ".join(result.stdout.split())
         assert re.search(
             r"(Holds|Holds in part|Does not hold): The hybrid is ahead\. Ours: differences from ", said

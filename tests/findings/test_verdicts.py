@@ -7,7 +7,7 @@ import pytest
 from made_up_rows import made_up_rows
 
 from plait.cli.values import parse_choices
-from plait.experiments import Cell, Difference, Interval
+from plait.experiments import Cell, Difference, Interval, Ratio
 from plait.experiments.cell import at_its_best
 from plait.findings.claims import (
     OPEN_TEXT,
@@ -40,7 +40,7 @@ from plait.findings.trends import (
     fewer_is_better,
     no_trend,
 )
-from plait.findings.words import above_zero
+from plait.findings.words import above_zero, ratio_text
 from plait.model import HybridConfig
 from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.paper.fig4 import PAPER_RATIO
@@ -104,6 +104,24 @@ def made_up_rows_of_nothing():
 )
 def test_a_claim_of_size_one(mean, low, high, outcome):
     assert of_size(mean, low, high, 1.0) is outcome
+
+
+@pytest.mark.parametrize(
+    ("low", "shown", "outcome"),
+    [
+        (0.996, "0.996", Outcome.DIRECTION),
+        (1.0, "1.000", Outcome.DIRECTION),
+        (1.0004, "1.000", Outcome.DIRECTION),
+        (1.0006, "1.001", Outcome.REPRODUCED),
+        (1.004, "1.004", Outcome.REPRODUCED),
+        (1.2, "1.20", Outcome.REPRODUCED),
+    ],
+)
+def test_a_ratio_that_is_shown_as_one_is_no_effect(low, shown, outcome):
+    """What is shown and what is judged are the same."""
+    ratio = Ratio(accuracy=0.5, low=1.5, high=1.5, interval=Interval(low=low, high=2.0), seeds=8)
+    assert ratio_text(ratio) == f"1.50 [{shown}, 2.00]"
+    assert of_size(ratio.low - 1, low - 1, 1.0, 1.0) is outcome
 
 
 def test_how_much_was_trained():
@@ -333,6 +351,15 @@ class TestDifferences:
         assert finding is not None
         assert finding.outcome is outcome
 
+    def test_a_fall_that_may_be_none_is_one_in_direction_only(self):
+        near, far = ({"test.seq_len": length, "task": "selective-copying"} for length in (100, 400))
+        for spread, outcome in ((0.1, Outcome.REPRODUCED), (0.8, Outcome.DIRECTION)):
+            seeds = spread * np.array([1, -1, 1, -1, 1, -1, 1, -1])
+            cells = [cell("SSM-SSM", 9, 0.9, **near), cell("SSM-SSM", 9, 0.4, luck=seeds, **far)]
+            finding = falls_to_the_floor("selective-copying", "SSM-SSM")(found(*cells))
+            assert finding is not None
+            assert finding.outcome is outcome
+
     @pytest.mark.parametrize(
         ("means", "outcome"),
         [
@@ -401,6 +428,16 @@ class TestDifferences:
             assert finding is not None
             assert finding.outcome is outcome
         assert judge(found(low)) is None
+
+    @pytest.mark.parametrize(("hybrid", "pure"), [(0.4, 0.0), (0.0, 0.5)])
+    def test_a_threshold_inside_an_interval_is_passed_in_direction_only(self, hybrid, pure):
+        judge = alone_past("SSM-TF", ("TF-TF",), over=0.5, below=0.4, widest=16)
+        seeds = np.array([1, -1, 1, -1, 1, -1, 1, -1])
+        for scale, outcome in ((0.0, Outcome.REPRODUCED), (1.0, Outcome.DIRECTION)):
+            mixed = cell("SSM-TF", 18, 0.6, d_model=16, luck=scale * hybrid * seeds)
+            finding = judge(found(mixed, cell("TF-TF", 18, 0.2, d_model=16, luck=scale * pure * seeds)))
+            assert finding is not None
+            assert finding.outcome is outcome
 
     def test_heads_and_states(self):
         heads = [

@@ -142,8 +142,8 @@ def _shown(task: "Task", seq_len: int | None, *, seed: int, device: str) -> dict
     if said[0] == said[-1]:  # whatever the length
         raise ValueError(said[0])
     raise ValueError(
-        f"this task needs --seq-len: examples of {_EXAMPLE} to {_EXAMPLE << _DOUBLINGS} tokens were tried, of which the "
-        f"last says: {said[-1]}"
+        f"this task needs --seq-len: examples of {_EXAMPLE} to {_EXAMPLE << _DOUBLINGS} tokens were tried, of which "
+        f"the last says: {said[-1]}"
     )
 
 

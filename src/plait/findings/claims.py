@@ -1,7 +1,8 @@
 """Verdicts on claims: what somebody says, what our rows say to it, and which of three words that makes.
 
-- reproduced: our 95% interval holds the claim's number or lies beyond it, in the claim's sense;
-- reproduced in direction only: our mean has the claim's sign, but our interval has not its size or not only its sign;
+- reproduced: our 95% interval holds the claim's number or lies beyond it, in the claim's sense, and leaves no effect
+  out (a difference of 0, a ratio of 1);
+- reproduced in direction only: our mean has the claim's sign, but our interval has not its size, or holds no effect;
 - not reproduced: neither.
 
 A claim without a number (an order) is reproduced where every interval excludes the opposite and 0 itself, and in

@@ -132,7 +132,7 @@ class Figure:
     """One question in one place.
 
     Args:
-        says: what the paper says of it, in our words, a sentence; empty where it says nothing.
+        says: what the paper, or whoever said something before, says of it, in our words, a sentence; may be empty.
         paper: accuracies that the paper gives, hollow marks in plots.
         rerun: those of an independent rerun, crosses in plots.
         ratios: pure over hybrid parameters that others give.
@@ -163,6 +163,11 @@ class Figure:
     @property
     def name(self) -> str:
         return self.experiment.name
+
+    @property
+    def has_paper(self) -> bool:
+        """Whether it is held against somebody's numbers, and not against statements of one's own alone."""
+        return bool(self.paper or self.ratios) or any(not claim.is_own for claim in self.claims)
 
     @property
     def default(self) -> Experiment:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from plait.experiments import Cell, paired_difference
-from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered, shown_by
+from plait.findings.claims import NEGLIGIBLE, Finding, Judge, Outcome, of_size, ordered, shown_by
 from plait.findings.evidence import Evidence
 from plait.findings.judges import PATTERN, WIDTH, Having, difference_text, having, training
 from plait.findings.series import value_of
@@ -20,6 +20,7 @@ TRAINED_AT = 100
 def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, widest: int) -> Judge:
     """Up to the width `widest`, `hybrid` passes `over` somewhere, and none of `pure` passes `below` anywhere.
 
+    With their intervals at the best width of each; in direction only where the hybrid is above the others by its mean.
     Open as long as one of them is not trained at `widest`, unless a pure model's interval is past `below` before.
     """
 
@@ -33,7 +34,7 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, w
         means = {pattern: found.summary(cell).mean for pattern, cell in best.items()}
         highest = max(means[pattern] for pattern in pure)
         outcome = Outcome.DIRECTION if means[hybrid] > highest else Outcome.NOT
-        if means[hybrid] > over and highest <= below:
+        if _low(found, best[hybrid]) > over and all(_high(found, best[name]) <= below for name in pure):
             outcome = Outcome.REPRODUCED
         complete = all(having(found.cells, {PATTERN: pattern, WIDTH: widest}) for pattern in (hybrid, *pure))
         if not complete and not any(_low(found, best[pattern]) > below for pattern in pure):
@@ -53,6 +54,12 @@ def _low(found: Evidence, cell: Cell) -> float:
     """The lower end of a mean's interval, or the mean of a single seed."""
     summary = found.summary(cell)
     return summary.mean if summary.interval is None else summary.interval.low
+
+
+def _high(found: Evidence, cell: Cell) -> float:
+    """The upper end, likewise."""
+    summary = found.summary(cell)
+    return summary.mean if summary.interval is None else summary.interval.high
 
 
 def fewer_is_better(path: str, patterns: Sequence[str], where: Having) -> Judge:
@@ -200,7 +207,7 @@ def far_from_training(task: str, first: str, second: str, *, size: float) -> Jud
 def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
     """At `times` the training length more than half of what was learned is gone.
 
-    In direction only where a tenth is gone.
+    In direction only where a tenth is gone, or where it is not certain that anything is.
     """
 
     def judge(found: Evidence) -> Finding | None:
@@ -210,11 +217,10 @@ def falls_to_the_floor(task: str, pattern: str, *, times: int = 4) -> Judge:
         near, far, last = line[TRAINED_AT], line[TRAINED_AT * times], line[max(line)]
         learned = found.summary(near).mean
         loss = paired_difference(near, far)
-        outcome = Outcome.NOT
-        if found.summary(far).mean <= learned / 2:
-            outcome = Outcome.REPRODUCED
-        elif loss.mean >= learned / 10 and loss.interval is not None and above_zero(loss.interval.low):
-            outcome = Outcome.DIRECTION
+        half = found.summary(far).mean <= learned / 2
+        outcome = Outcome.DIRECTION if half and loss.mean >= NEGLIGIBLE else Outcome.NOT
+        if loss.interval is not None and above_zero(loss.interval.low) and loss.mean >= learned / 10:
+            outcome = Outcome.REPRODUCED if half else Outcome.DIRECTION
         words = [
             f"{bracketed(found.summary(cell))} at {value_of(cell, _LENGTH):,}" for cell in (near, far, last)
         ]

@@ -49,14 +49,20 @@ def point_text(line: Line, point: Point, x_label: str) -> str:
     return f"{named}: {decimals(summary.mean)}{spread}, {counted(summary.seeds, 'seed')}, learning rate {summary.lr:g}"
 
 
+def times_text(factor: float) -> str:
+    """`2.46`; beside 1, which is no effect, with the decimals that verdicts count: `1.003`, `0.996`, `1.000`."""
+    text = f"{factor:.2f}"
+    return f"{factor:.3f}" if text == "1.00" else text
+
+
 def ratio_text(ratio: Ratio) -> str:
     """`5.21 [4.80, 5.66]`; a bound begins with >= or <=; `-` where neither side got there."""
     if ratio.low == ratio.high:
-        text = f"{ratio.low:.2f}"
+        text = times_text(ratio.low)
     elif ratio.low > 0:
-        text = f">= {ratio.low:.2f}"
+        text = f">= {times_text(ratio.low)}"
     elif math.isfinite(ratio.high):
-        text = f"<= {ratio.high:.2f}"
+        text = f"<= {times_text(ratio.high)}"
     else:
         return "-"
     if ratio.interval is None:
@@ -71,4 +77,4 @@ def span_text(ratios: Sequence[Ratio]) -> str:
 
 
 def _end(value: float, unbounded: str) -> str:
-    return f"{value:.2f}" if math.isfinite(value) and value > 0 else unbounded
+    return times_text(value) if math.isfinite(value) and value > 0 else unbounded

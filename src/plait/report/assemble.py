@@ -34,8 +34,9 @@ RATIO_CAPTION = (
 def figure_blocks(stored: StoredFigure) -> tuple[Block, ...]:
     """What is said of a figure: its answer, then its tables, of each reading that was run."""
     figure, readings = stored.figure, stored.readings
+    who = "The paper" if figure.has_paper else "Said before"
     return (
-        *([Lines(lines=(f"The paper: {figure.says}",))] if figure.says else []),
+        *([Lines(lines=(f"{who}: {figure.says}",))] if figure.says else []),
         *verdict_blocks(stored),
         *(block for one in readings for block in _pictures(figure, *one, several=len(readings) > 1)),
         *(block for place, one in enumerate(readings) for block in _tables(stored, *one, first=place == 0)),

@@ -7,7 +7,7 @@ from plait.findings.beside_paper import CLOSE, Span, beside, taken_apart
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure, Reference
 from plait.findings.members import is_pure, ratios_by_pattern
-from plait.findings.words import decimals, ratio_text, signed
+from plait.findings.words import decimals, ratio_text, signed, times_text
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import packed
 from plait.report.document import Column, Entry, Table
@@ -169,11 +169,12 @@ def protocol_table() -> Table:
 
 
 def _span(span: Span) -> Entry:
-    text = f"{span.low:.2f}" if span.low == span.high else f">= {span.low:.2f}"
+    text = times_text(span.low) if span.low == span.high else f">= {times_text(span.low)}"
     if math.isfinite(span.high) and span.low != span.high:
-        text = f"{span.low:.2f} to {span.high:.2f}"
-    high = f"{span.interval.high:.2f}" if math.isfinite(span.interval.high) else ".."
-    return Entry(text=f"{text} [{span.interval.low:.2f}, {high}]", value={"low": span.low, "high": span.high})
+        text = f"{times_text(span.low)} to {times_text(span.high)}"
+    high = times_text(span.interval.high) if math.isfinite(span.interval.high) else ".."
+    interval = f"[{times_text(span.interval.low)}, {high}]"
+    return Entry(text=f"{text} {interval}", value={"low": span.low, "high": span.high})
 
 
 def _times(span: Span) -> Entry:
