@@ -121,6 +121,8 @@ def _empty_cache(model: nn.Module) -> tuple[str, object]:
 
 
 def _held(model: nn.Module, cache: object) -> Iterator[Held]:
+    if cache is None:  # a class that keeps nothing: `families.py` says so of its family
+        return
     if isinstance(cache, list):  # RWKV: one tensor a kind of state, layers along the last axis
         for i, tensor in enumerate(cache):
             yield Held(None, CONV if i < 2 else RECURRENT, tensor)

@@ -142,7 +142,7 @@ def test_parameters_that_were_published(name: str) -> None:
 
 def test_every_such_family_is_tried() -> None:
     tried = {read_config(config).model_type for config, _ in PUBLISHED.values()}
-    beyond = {name for name, family in FAMILIES.items() if not family.verified}
+    beyond = {name for name, family in FAMILIES.items() if not family.tested}
     same = {"bailing_moe_v2": "bailing_moe"}
     assert {same.get(name, name) for name in beyond} == tried
     assert all(FAMILIES[name].source for name in beyond)

@@ -7,7 +7,7 @@ from plait.memory import known_model_types
 
 ENCODER = "an encoder with a causal mask: published files are encoders', which keep no cache"
 BESIDE_ENCODER = "the decoder of an encoder-decoder: its cache also holds what the encoder made of the input"
-NO_CACHE = "it keeps no cache of keys and values: none at all, hash buckets, or memories of hidden states"
+NO_CACHE = "it keeps no cache of keys and values: hash buckets, memories of hidden states, or nothing"
 OTHER_STREAMS = (
     "it does not read one sequence of tokens: several streams, patches of bytes, pictures in every layer"
 )
@@ -20,7 +20,7 @@ EXPLAINED: dict[str, str] = {
         "rembert roberta roberta-prelayernorm roc_bert roformer xlm-roberta xlm-roberta-xl xmod",
         BESIDE_ENCODER: "bart bigbird_pegasus blenderbot blenderbot-small marian mbart mvp pegasus plbart "
         "prophetnet trocr whisper",
-        NO_CACHE: "openai-gpt reformer xlm xlnet",
+        NO_CACHE: "reformer xlm xlnet",
         OTHER_STREAMS: "blt cpmant git mllama moshi musicgen musicgen_melody",
         NEEDS_TARGET: "gemma4_assistant gemma4_unified_assistant",
     }.items()

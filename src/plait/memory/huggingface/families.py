@@ -20,6 +20,7 @@ class ConfigFamily:
             unembedding; "" where `transformers` has no class.
         reader: "module.name" of what reads fields to layers, imported when a file of the family is read.
         source: where the definition stands, if it is not a class of `transformers`.
+        cached: whether that class keeps something from token to token, which what is counted can be compared with.
     """
 
     model_type: str
@@ -27,6 +28,7 @@ class ConfigFamily:
     class_name: str
     reader: str
     source: str = ""
+    cached: bool = True
 
     @property
     def read(self) -> Callable[[Fields], Body]:
@@ -35,9 +37,14 @@ class ConfigFamily:
         return getattr(import_module(f"plait.memory.huggingface.{module}"), name)
 
     @property
-    def verified(self) -> bool:
-        """Its formulas are tested against a class of `transformers`."""
+    def tested(self) -> bool:
+        """Its parameters are tested against a class of `transformers`."""
         return bool(self.class_name)
+
+    @property
+    def verified(self) -> bool:
+        """All its formulas are: the state's, too."""
+        return self.tested and self.cached
 
     def fields(self, data: Mapping[str, object]) -> Fields:
         """The file's fields under this family's names."""
@@ -232,6 +239,12 @@ _ROWS: tuple[tuple[str, str, str, str], ...] = (
 )
 """model_type, title, class, and the reader: its module in this package and its name there."""
 
+_WITHOUT_CACHE: tuple[tuple[str, str, str, str], ...] = (
+    ("openai-gpt", "GPT", "OpenAIGPTLMHeadModel", "older_families.openai_gpt"),
+)
+"""The same, of classes that keep no cache: each token is computed from all before it. What keys and values would take
+is counted, and compared with nothing."""
+
 _BEYOND: tuple[tuple[str, str, str, str], ...] = (
     ("rwkv7", "RWKV-7", "beyond_hybrids.rwkv7", "arXiv 2503.14456, and the RWKV-7 of flash-linear-attention"),
     ("mamba_ssm", "Mamba (mamba_ssm)", "mamba_ssm.mamba_ssm", "mamba_ssm 2.2, models/mixer_seq_simple.py"),
@@ -254,8 +267,11 @@ _BEYOND: tuple[tuple[str, str, str, str], ...] = (
 """Those of which `transformers` has no class: model_type, title, reader, and where the definition stands."""
 
 FAMILIES: dict[str, ConfigFamily] = {
-    model_type: ConfigFamily(model_type=model_type, title=title, class_name=class_name, reader=reader)
-    for model_type, title, class_name, reader in _ROWS
+    model_type: ConfigFamily(
+        model_type=model_type, title=title, class_name=class_name, reader=reader, cached=rows is _ROWS
+    )
+    for rows in (_ROWS, _WITHOUT_CACHE)
+    for model_type, title, class_name, reader in rows
 } | {
     model_type: ConfigFamily(model_type=model_type, title=title, class_name="", reader=reader, source=source)
     for model_type, title, reader, source in _BEYOND

@@ -93,6 +93,17 @@ def gpt2(f: Fields) -> Body:
     ).body(f)  # fmt: skip
 
 
+def openai_gpt(f: Fields) -> Body:
+    """OpenAIGPTLMHeadModel: norms behind the parts of a layer, none before the answer."""
+    d = f.integer("n_embd", "hidden_size", default=768)
+    return Classic(
+        d=d, n_layers=f.integer("n_layer", "num_hidden_layers", default=12),
+        n_heads=f.integer("n_head", "num_attention_heads", default=12), units=4 * d,
+        vocab_size=f.integer("vocab_size", default=40478), tied=_tied(f, True), last_norm=False,
+        positions=f.integer("n_positions", "max_position_embeddings", default=512),
+    ).body(f)  # fmt: skip
+
+
 def gpt_bigcode(f: Fields) -> Body:
     """GPTBigCodeForCausalLM: one head of keys and values with multi_query."""
     _no_cross_attention(f)

@@ -127,7 +127,7 @@ _BFLOAT16_NAMES = """
 """
 _BFLOAT16 = frozenset(_BFLOAT16_NAMES.split())
 _FLOAT16 = frozenset(("gpt_neox", "opt", "phi", "codegen"))
-_FLOAT32 = frozenset(("mamba", "gpt2", "gpt_neo", "biogpt"))
+_FLOAT32 = frozenset(("mamba", "gpt2", "gpt_neo", "biogpt", "openai-gpt"))
 
 
 def published_dtype(model_type: str) -> str | None:
@@ -174,6 +174,10 @@ TEXT_ONLY = "only the language model within the file is counted, without the oth
 UNREAD = "not read, so the figures may be wrong: {names}"
 BY_CLASS = "the model type {name} is not known: read as {read}, the class that the file names"
 NO_CLASS = "counted from a published definition, not compared with a class: {source}"
+NO_CACHE = (
+    "parameters are those of {name}, which keeps no cache and computes each token from all before it: the state is "
+    "what a cache of keys and values would take, not compared with a class"
+)
 ASSUMED_DTYPE = "the file names no dtype: {dtype} is taken, that of the published checkpoints"
 MOST_NAMES = 12
 QUANTIZED_BESIDE = "hf_quant_config.json"
@@ -229,8 +233,12 @@ def _doubts(family: ConfigFamily | None, unread: tuple[str, ...], others: tuple[
     """Why the figures are not those of a tested class."""
     listed = ", ".join(shortened(name)[1:-1] for name in unread[:MOST_NAMES])
     more = f" and {len(unread) - MOST_NAMES} more" if len(unread) > MOST_NAMES else ""
-    source = () if family is None or family.verified else (NO_CLASS.format(source=family.source),)
-    return (*source, *others, *((UNREAD.format(names=listed + more),) if unread else ()))
+    untested: tuple[str, ...] = ()
+    if family is not None and not family.tested:
+        untested = (NO_CLASS.format(source=family.source),)
+    elif family is not None and not family.cached:
+        untested = (NO_CACHE.format(name=family.class_name),)
+    return (*untested, *others, *((UNREAD.format(names=listed + more),) if unread else ()))
 
 
 def _unknown(model_type: str) -> str:

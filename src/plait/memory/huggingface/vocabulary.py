@@ -146,6 +146,7 @@ IGNORED: dict[str, str] = {
     "muse_glimmer_text": "qk_scale_factor output_multiplier",
     "nemotron_h": "expand moe_shared_expert_overlap n_shared_experts time_step_rank",
     "olmo_hybrid": "linear_a_log_max linear_allow_neg_eigval linear_dt_max linear_dt_min",
+    "openai-gpt": "afn",
     "qwen3_5_moe_text": "intermediate_size",
     "qwen3_moe": "max_window_layers",
     "qwen4_exp_text": "indexer_budget seed split_ngram_parts number_of_conv_states indexer_kv_heads",
