@@ -11,7 +11,7 @@ from plait import Stream, load
 from plait.cli.stream import Marker, answer_words
 from plait.constructions import decoding_recall, save
 from plait.tasks import DecodingRecall, SelectiveCopying
-from plait.tasks.streamed import StreamedScores
+from plait.tasks.rows import StreamedScores
 
 NAMES = SelectiveCopying().token_names
 ROWS = ([0, 26, 5, 7, 30, 1, 1, 2, 3, 27, 4], [28, 0, 1], [6, 6, 29, 6])
@@ -113,7 +113,7 @@ class TestScored:
         assert StreamedScores(task).read(row) == every.targets(torch.tensor([row])).scored[0].tolist()
 
     def test_memory_does_not_grow(self, monkeypatch):
-        monkeypatch.setattr("plait.tasks.streamed.MOST_TOKENS", 10)
+        monkeypatch.setattr("plait.tasks.rows.MOST_TOKENS", 10)
         scores = StreamedScores(SelectiveCopying())
         assert scores.read([0] * 10) == [False] * 10
         assert scores.read([0] * 1000) == [None] * 1000

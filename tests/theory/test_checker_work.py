@@ -13,7 +13,7 @@ from slow_files import slow_certificate
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.theory import certificate, check, check_file, sealed, ssm_state_bits
-from plait.theory.checker import arithmetic, effort, game, verify
+from plait.theory.checker import arithmetic, game, verify
 from plait.theory.families import families
 
 SECONDS, MEGABYTES = 20, 500
@@ -44,7 +44,7 @@ HEAD = {
 def lowered(monkeypatch):
     """A lower limit of steps; what makes certificates asks for no more than it."""
     limit = game.MOST_WORK // SHARE
-    for module in (game, verify, effort, certificate):
+    for module in (game, verify, certificate):
         monkeypatch.setattr(module, "MOST_WORK", limit)
     monkeypatch.setattr(certificate, "_WORK", limit // 2)
     return limit

@@ -21,7 +21,7 @@ from plait.cli.values import parse_fields
 if TYPE_CHECKING:
     from plait.model import HybridLM
     from plait.model.compiled import Answer, StreamReader
-    from plait.tasks.streamed import StreamedScores
+    from plait.tasks.rows import StreamedScores
 
 CHUNK_BYTES = 2**16
 LONGEST_WORD = 128
@@ -65,7 +65,7 @@ def stream(
     from plait.model import load
     from plait.model.compiled import StreamReader
     from plait.tasks import parse_task
-    from plait.tasks.streamed import StreamedScores
+    from plait.tasks.rows import StreamedScores
     from plait.training.machine import resolve_device
 
     place = resolve_device(device)

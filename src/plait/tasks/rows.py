@@ -1,12 +1,15 @@
-"""Token rows as plain JSON: a list of lists of integers in, the same shape out."""
+"""Token rows as plain JSON, lists of integers in and the same shape out; and sequences whose tokens come one by one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from plait.checks import shortened
 from plait.deferred import deferred
 from plait.tasks.base import BuiltInTask, Targets, Task
+from plait.tasks.decoding_recall import DecodingRecall
 from plait.tasks.registry import is_ours
 
 if TYPE_CHECKING:
@@ -99,3 +102,40 @@ def targets_to_rows(targets: Targets) -> list[list[int | None]]:
     """Plain lists, None where nothing is scored."""
     pairs = zip(targets.tokens.tolist(), targets.scored.tolist(), strict=True)
     return [[token if scored else None for token, scored in zip(*row, strict=True)] for row in pairs]
+
+
+MOST_TOKENS = 2**16
+"""Tokens of one sequence that are kept to ask about: memory must not grow with the stream."""
+
+
+class StreamedScores:
+    """One sequence, fed as its tokens come.
+
+    The end of a stream is not known, so a variant that scores the last position alone is asked as if each were.
+    """
+
+    def __init__(self, task: Task) -> None:
+        if isinstance(task, DecodingRecall) and type(task) is DecodingRecall and task.variant == "last":
+            task = replace(task, variant="interleaved")
+        self._task = task
+        self._known = not hasattr(task, "sample_labelled")  # whose targets are not read from tokens
+        self.restart()
+
+    def restart(self) -> None:
+        """The next token is the first of a new sequence."""
+        self._tokens: list[int] = []
+
+    def read(self, tokens: Sequence[int]) -> list[bool | None]:
+        """Whether each of the next tokens has a target.
+
+        None where that is not known: beyond `MOST_TOKENS`, or in a sequence that the task refuses.
+        """
+        unknown: list[bool | None] = [None] * len(tokens)
+        self._tokens += tokens[: MOST_TOKENS + 1 - len(self._tokens)]
+        if not tokens or not self._known or len(self._tokens) > MOST_TOKENS:
+            return unknown
+        try:
+            scored = checked_targets(self._task, torch.tensor([self._tokens])).scored[0]
+        except ValueError:
+            return unknown
+        return [bool(each) for each in scored[-len(tokens) :].tolist()]

@@ -16,8 +16,8 @@ from fractions import Fraction
 
 from plait.checks import present_name
 from plait.tasks import task_to_json
-from plait.theory.checker.claim import ERROR_OVER
-from plait.theory.checker.effort import MOST_EXHAUSTIVE, MOST_WORK, content_steps
+from plait.theory.checker.claim import ERROR_OVER, content_steps
+from plait.theory.checker.game import MOST_EXHAUSTIVE, MOST_WORK
 from plait.theory.checker.rules import RULES
 from plait.theory.exact_numbers import ALPHA, least_success_rate, log2_floor
 from plait.theory.families.family import StateFamily

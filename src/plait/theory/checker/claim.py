@@ -8,7 +8,7 @@
 Whatever is not exactly as it should be is refused with the reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ from plait.theory.checker.codecs.base import MOST_LENGTH, Choices, Codec, Reader
 from plait.theory.checker.codecs.followers import Paths, Trees
 from plait.theory.checker.codecs.forests import Forests
 from plait.theory.checker.codecs.prefixes import Listed, Random, Slots, Union
-from plait.theory.checker.document import Refused
+from plait.theory.checker.document import Refused, plain
 from plait.theory.checker.game import Board
 from plait.theory.checker.own_task import OwnTask, name_of
 from plait.theory.checker.row_rule import Rule
@@ -197,3 +197,18 @@ def _number(reader: Reader, name: str) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, int | Fraction):
         raise Refused(f"{name} must be a number, got {value!r:.60}")
     return Fraction(value)
+
+
+def content_steps(certificate: Mapping[str, object], *, task: object = None) -> int:
+    """Steps that writing, asking about and reading one content takes at most; makers ask for no more than is done.
+
+    Raises:
+        ValueError: a certificate that is refused as it stands, or that has no contents.
+    """
+    try:
+        claim = read_claim(plain(certificate), task)
+    except Refused as refused:
+        raise ValueError(str(refused)) from refused
+    if not isinstance(claim, StateClaim) or not isinstance(claim.codec, Codec):
+        raise ValueError("a certificate without contents")
+    return claim.board.cost_of(claim.codec)
