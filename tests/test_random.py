@@ -87,7 +87,9 @@ def quantile_in_floats(p):
 
 def compiled_words(seed, n, tail):
     """Words of the compiled path for a key of 64 bits, also those beyond `Stream`'s seeds."""
-    compiled = library.Function("plait_philox", (library.POINTER,) * 2 + (library.INTEGER,) * 5).find()
+    compiled = library.CompiledFunction(
+        "plait_philox", (library.POINTER,) * 2 + (library.INTEGER,) * 5
+    ).find()
     if compiled is None:
         pytest.skip("no compiled library here")
     words = torch.empty(n, dtype=torch.int64)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from plait.checks import check_integer
 from plait.deferred import deferred
 from plait.native import library
-from plait.native.library import INTEGER, POINTER, Function
+from plait.native.library import INTEGER, POINTER, CompiledFunction
 
 if TYPE_CHECKING:
     import torch
@@ -179,7 +179,7 @@ class Stream:
         return normal_quantile(self.uniform(shape, draw=draw))
 
 
-_COMPILED_PHILOX = Function("plait_philox", (POINTER, POINTER, *(INTEGER,) * 5))
+_COMPILED_PHILOX = CompiledFunction("plait_philox", (POINTER, POINTER, *(INTEGER,) * 5))
 
 
 def _philox_words(seeds: Tensor, n: int, tail: tuple[int, int | Tensor, int]) -> Tensor:

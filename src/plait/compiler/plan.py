@@ -24,12 +24,12 @@ from plait.compiler.schedule import SSM, TF, ScheduledLayer, Scheduler
 from plait.compiler.statement import Statement
 from plait.compiler.stream_plan import NORM_EPS
 from plait.compiler.tf_ops import ByMatch
-from plait.constructions.plan import Factor, Gaze, Holding, Margins, Plan
+from plait.constructions.plan import Gaze, Holding, Margins, NormFactor, Plan
 from plait.constructions.residual import Residual
 from plait.constructions.rounding import Allowance, Rounding
 from plait.model import HybridConfig
 
-LONGEST = 2**20
+_LONGEST = 2**20
 """Tokens of a sequence, at most."""
 
 
@@ -60,7 +60,7 @@ class ProgramPlan(Plan):
     fine: bool = False
 
     def __post_init__(self) -> None:
-        check_integer("seq_len", self.seq_len, least=1, most=LONGEST)
+        check_integer("seq_len", self.seq_len, least=1, most=_LONGEST)
         # What a file may ask for; every plan that is made has far less.
         check_integer("base", self.base, least=2, most=2**24)
         check_integer("n_frequencies", self.n_frequencies, least=1, most=64)
@@ -145,7 +145,7 @@ class ProgramPlan(Plan):
         # 12.9: rounding leaves a third of the margin.
         return look.sharpness * look.margin / 3.0, 1.0 / (1.0 + miss)
 
-    def factors(self) -> tuple[Factor, ...]:
+    def factors(self) -> tuple[NormFactor, ...]:
         """Lemma 6.1: all norms are quiet; weights assume that nothing is in the stream."""
         assumed, factors = self.layout.factors, []
         for index, layer in enumerate(self.layout.layers):
@@ -154,7 +154,7 @@ class ProgramPlan(Plan):
             most = self.residual.rms_factor if rms else self.residual.layer_factor
             low = most(self.squares()[index], eps=NORM_EPS) / factor
             name = "norm" if rms else "input_layernorm"
-            factors.append(Factor(layer=index + 1, norm=name, assumed=factor, high=1.0, low=low))
+            factors.append(NormFactor(layer=index + 1, norm=name, assumed=factor, high=1.0, low=low))
         return tuple(factors)
 
     def squares(self) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ from plait.constructions.codes import DigitCode
 from plait.constructions.copying_rounding import digits_allowances, digits_noise
 from plait.constructions.looking_back import RESERVE, LookBackPlan
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
-from plait.constructions.plan import Factor, Holding, Margins, everywhere
+from plait.constructions.plan import Holding, Margins, NormFactor, everywhere
 from plait.constructions.residual import Residual
 from plait.constructions.rotary import Frequencies, frequencies
 from plait.constructions.rounding import Allowance, Rounding
@@ -210,11 +210,11 @@ class CopyingPlan(LookBackPlan):
             logit_gap=self.final_gain * self.layout.amplitude * last * gain * signal,
         )
 
-    def factors(self) -> tuple[Factor, ...]:
+    def factors(self) -> tuple[NormFactor, ...]:
         first, second = self.assumed
         return (
-            Factor(layer=1, norm="norm", assumed=first, low=1.0, high=1.0),
-            Factor(layer=2, norm="input_layernorm", assumed=second, low=1.0, high=self.louder),
+            NormFactor(layer=1, norm="norm", assumed=first, low=1.0, high=1.0),
+            NormFactor(layer=2, norm="input_layernorm", assumed=second, low=1.0, high=self.louder),
         )
 
     def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:

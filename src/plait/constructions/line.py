@@ -22,7 +22,7 @@ from plait.constructions.codes import DigitCode
 from plait.constructions.copying_rounding import line_allowances, line_noise
 from plait.constructions.looking_back import RESERVE, LookBackPlan
 from plait.constructions.mamba_writer import HOLD, LIFT, STEP, MambaWriter
-from plait.constructions.plan import Factor, Holding, Margins, everywhere
+from plait.constructions.plan import Holding, Margins, NormFactor, everywhere
 from plait.constructions.residual import QUIET, Residual
 from plait.constructions.rotary import Frequencies, frequencies
 from plait.constructions.rounding import Allowance, Rounding
@@ -202,17 +202,17 @@ class LinePlan(LookBackPlan):
             logit_gap=self.final_gain * self.amplitude * last * gain * signal,
         )
 
-    def factors(self) -> tuple[Factor, ...]:
+    def factors(self) -> tuple[NormFactor, ...]:
         eps, (first, second) = self.config().norm_eps, self.assumed
         return (
-            Factor(
+            NormFactor(
                 layer=1,
                 norm="norm",
                 assumed=first,
                 high=1.0,
                 low=self.residual.rms_factor(self.squares()[0], eps=eps) / first,
             ),
-            Factor(
+            NormFactor(
                 layer=2,
                 norm="input_layernorm",
                 assumed=second,

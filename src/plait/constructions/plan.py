@@ -73,7 +73,7 @@ class Gaze:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Factor:
+class NormFactor:
     """What the norm before `layer` multiplies signals by, over what the weights take it for (Lemma 6.1)."""
 
     layer: int
@@ -137,7 +137,7 @@ class Plan(ABC):
     def margins(self) -> Margins: ...
 
     @abstractmethod
-    def factors(self) -> tuple[Factor, ...]: ...
+    def factors(self) -> tuple[NormFactor, ...]: ...
 
     @abstractmethod
     def holdings(self, tokens: Int[Tensor, "*batch time"]) -> tuple[Holding, ...]:

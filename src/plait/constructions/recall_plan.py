@@ -11,7 +11,7 @@ from torch import Tensor
 
 from plait.constructions.looking_back import GatheredPlan
 from plait.constructions.mamba_writer import SILU_ONE
-from plait.constructions.plan import Factor, Gaze, Holding, everywhere
+from plait.constructions.plan import Gaze, Holding, NormFactor, everywhere
 from plait.constructions.register import Register
 from plait.constructions.residual import QUIET
 from plait.constructions.rotary import RESERVE, Recency
@@ -145,7 +145,7 @@ class RecallPlan(GatheredPlan):
     def least_squares(self) -> tuple[float, ...]:
         """The least sum of squared signals that each norm before a layer sees."""
 
-    def factors(self) -> tuple[Factor, ...]:
+    def factors(self) -> tuple[NormFactor, ...]:
         """Lemma 6.1: between the quietest and the loudest that a norm sees; weights assume the quietest."""
         residual, eps, factors = self.residual, self.norm_eps, []
         for layer, (least, most) in enumerate(
@@ -155,7 +155,7 @@ class RecallPlan(GatheredPlan):
             assumed = factor(least, eps=eps)
             name = "norm" if layer == 1 else "input_layernorm"
             low = factor(most, eps=eps) / assumed
-            factors.append(Factor(layer=layer, norm=name, assumed=assumed, high=1.0, low=low))
+            factors.append(NormFactor(layer=layer, norm=name, assumed=assumed, high=1.0, low=low))
         return tuple(factors)
 
     def number_error(self, rounding: Rounding, *, flag: float, value: float) -> float:

@@ -29,7 +29,7 @@ POINTER, INTEGER, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
 
 @dataclass(frozen=True)
-class Function:
+class CompiledFunction:
     """A function that the library exports, by its name and the types of its arguments; it returns nothing."""
 
     name: str

@@ -32,7 +32,7 @@ def _digits(base: int) -> HybridConfig:
 _LINE = LinePlan(task=_TASK, seq_len=PROTOCOL.seq_len).config()
 _SHAPE = _digits(2)
 
-BUILT = (_LINE, _digits(26), _digits(6), _SHAPE)
+_BUILT = (_LINE, _digits(26), _digits(6), _SHAPE)
 """One line, one circle, digits of base 6, digits of base 2: 269, 582, 822 and 954 parameters."""
 
 SET_BACK = (
@@ -61,7 +61,7 @@ def learned_from_random_weights(found: Evidence) -> Finding | None:
         return None
     learned = [cell for cell in cells if found.summary(cell).mean >= LEARNED]
     first = f"yes, from {learned[0].parameters:,} parameters on" if learned else "none to 0.99"
-    built = [_shape(model) for model in BUILT]
+    built = [_shape(model) for model in _BUILT]
     every = ", ".join(
         f"{bracketed(found.summary(cell))} at {cell.parameters:,}"
         f"{'' if _shape(cell.run.model) in built else ' (altered)'}"
@@ -83,7 +83,7 @@ SHAPES = Figure(
         base=Run(task=_TASK, model=_SHAPE, train=PROTOCOL),
         vary={
             tuple(f"model.{name}" for name in _FIELDS): tuple(
-                attrgetter(*_FIELDS)(config) for config in (*BUILT, *SET_BACK)
+                attrgetter(*_FIELDS)(config) for config in (*_BUILT, *SET_BACK)
             )
         },
         sweep=SWEEP,

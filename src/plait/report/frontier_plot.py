@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-BUILT = "built"
+_BUILT = "built"
 """The kind of models whose weights are set by hand and proved."""
 
 TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 """Reaches that have a number."""
 
-NEEDED, GREY = "#444444", "#8C8C8C"
+NEEDED, _GREY = "#444444", "#8C8C8C"
 RULED_OUT = "ruled out"
 CROSS: Mapping[str, Any] = MappingProxyType(
     {"color": "black", "marker": "x", "markersize": 12, "linestyle": "none"}
@@ -100,10 +100,10 @@ def frontier_plot(points: Sequence[FrontierPoint], marks: Sequence[Mark]) -> "Fi
 
 def _look(mark: Mark) -> tuple[str, dict[str, Any]]:
     """What the legend calls a mark, and how it is drawn: as its pattern is in every picture, a star if it is built."""
-    if mark.kind == BUILT:
+    if mark.kind == _BUILT:
         return "built and proved", {**STAR, "markersize": 11}
     if not mark.pattern:
-        return mark.kind, {"color": GREY, "marker": "D", "markersize": 7, "linestyle": "none"}
+        return mark.kind, {"color": _GREY, "marker": "D", "markersize": 7, "linestyle": "none"}
     style = pattern_style(mark.pattern)
     look = {"color": style.color, "marker": style.marker, "fillstyle": style.fill, "markersize": 7}
     return mark.pattern, {**look, "linestyle": "none"}

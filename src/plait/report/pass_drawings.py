@@ -26,7 +26,7 @@ ARC = "#0072B2"
 LEAST_DRAWN = 0.02
 """Weights below this are left out."""
 
-TEXT = 9.5
+_TEXT = 9.5
 """Points: read also where a page of 690 pixels shrinks a diagram of some twenty positions."""
 
 
@@ -44,10 +44,10 @@ def pass_diagram(seen: Inside, *, marks: Sequence[str] = ()) -> "Figure":
         figsize=(max(6.0, 0.45 * (n + left)), 0.62 * (heights["answer"] + 2.2)), layout="constrained"
     )
     axes = figure.subplots()
-    axes.text(-0.8, 1.0, "position", ha="right", va="center", fontsize=TEXT)
-    axes.text(-0.8, 0.0, "token", ha="right", va="center", fontsize=TEXT)
+    axes.text(-0.8, 1.0, "position", ha="right", va="center", fontsize=_TEXT)
+    axes.text(-0.8, 0.0, "token", ha="right", va="center", fontsize=_TEXT)
     for place, token in enumerate(seen.tokens):
-        axes.text(place, 1.0, f"{place}", ha="center", va="center", fontsize=TEXT, color="#777777")
+        axes.text(place, 1.0, f"{place}", ha="center", va="center", fontsize=_TEXT, color="#777777")
         _box(axes, place, 0.0, token, MARK if token in marks else TOKEN)
     for number, read in enumerate(seen.signals):
         _draw_signal(axes, read, heights[f"signal {number}"])
@@ -59,9 +59,9 @@ def pass_diagram(seen: Inside, *, marks: Sequence[str] = ()) -> "Figure":
             f"layer {look.layer} looks",
             ha="right",
             va="center",
-            fontsize=TEXT,
+            fontsize=_TEXT,
         )
-    axes.text(-0.8, -heights["answer"], "answer", ha="right", va="center", fontsize=TEXT)
+    axes.text(-0.8, -heights["answer"], "answer", ha="right", va="center", fontsize=_TEXT)
     for place, (answer, target) in enumerate(zip(seen.answers, seen.targets, strict=True)):
         if target is not None:
             _box(axes, place, heights["answer"], answer, RIGHT if answer == target else WRONG)
@@ -104,7 +104,7 @@ def _heights(seen: Inside) -> dict[str, float]:
 
 def _draw_signal(axes: "Axes", read: Read, height: float) -> None:
     """What is held at each position, faint where it is as before."""
-    axes.text(-0.8, -height, drawn_text(read.label), ha="right", va="center", fontsize=TEXT)
+    axes.text(-0.8, -height, drawn_text(read.label), ha="right", va="center", fontsize=_TEXT)
     previous: str | None = None
     for place, value in enumerate(read.values):
         if value is not None:
@@ -134,12 +134,12 @@ def _draw_look(axes: "Axes", seen: Inside, number: int, heights: dict[str, float
                 },
             )  # fmt: skip
     for place, token in enumerate(seen.tokens):
-        axes.text(place, -low + 1.3, token, ha="center", va="center", fontsize=TEXT, color="#777777")
+        axes.text(place, -low + 1.3, token, ha="center", va="center", fontsize=_TEXT, color="#777777")
 
 
 def _box(axes: "Axes", x: float, row: float, text: str, colour: str, *, faint: bool = False) -> None:
     axes.text(
-        x, -row, drawn_text(text), ha="center", va="center", fontsize=TEXT, color="#999999" if faint else "#000000",
+        x, -row, drawn_text(text), ha="center", va="center", fontsize=_TEXT, color="#999999" if faint else "#000000",
         bbox={"boxstyle": "round,pad=0.25", "facecolor": colour, "edgecolor": "#dddddd" if faint else "#999999"},
     )  # fmt: skip
 

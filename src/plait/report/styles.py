@@ -13,7 +13,7 @@ from plait.findings.series import Line, Panel
 
 BLUE, VERMILION, PINK, GREEN = "#0072B2", "#D55E00", "#CC79A7", "#009E73"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
-PURPLE, GREY = "#7B52AB", "#8C8C8C"
+PURPLE, _GREY = "#7B52AB", "#8C8C8C"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +56,12 @@ _MIXERS: Mapping[str, Style] = MappingProxyType(
         "GDN": Style(color=ORANGE, marker=">"),
         "KDA": Style(color=BLACK, marker="P"),
         "DeltaNet": Style(color=PURPLE, marker="X"),
-        "GLA": Style(color=GREY, marker="*"),
+        "GLA": Style(color=_GREY, marker="*"),
         "Retention": Style(color=SKY, marker="p"),
         "RWKV7": Style(color=ORANGE, marker="D"),
         "MLSTM": Style(color=BLACK, marker="<"),
         "RGLRU": Style(color=PURPLE, marker="h"),
-        "ShortConv": Style(color=GREY, marker="d"),
+        "ShortConv": Style(color=_GREY, marker="d"),
     }
 )
 """Of today's mixers, before attention; alone they have hollow marks, behind it half-filled ones."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from plait.checks import check_choice, check_integer, check_probability
 from plait.deferred import deferred
-from plait.native.library import INTEGER, POINTER, Function
+from plait.native.library import INTEGER, POINTER, CompiledFunction
 from plait.random import Stream
 from plait.tasks.base import (
     SPECIALS,
@@ -36,7 +36,7 @@ else:
 
 _VARIANTS = ("interleaved", "last")
 
-_BIT_REGISTER = Function("plait_bit_register", (POINTER, POINTER, *(INTEGER,) * 4))
+_BIT_REGISTER = CompiledFunction("plait_bit_register", (POINTER, POINTER, *(INTEGER,) * 4))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from plait.deferred import deferred
-from plait.native.library import INTEGER, POINTER, Function
+from plait.native.library import INTEGER, POINTER, CompiledFunction
 from plait.tasks.base import BuiltInTask, Targets
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ else:
     torch = deferred("torch")
 
 
-_FOLLOW_LATEST = Function("plait_follow_latest", (*(POINTER,) * 7, *(INTEGER,) * 4))
+_FOLLOW_LATEST = CompiledFunction("plait_follow_latest", (*(POINTER,) * 7, *(INTEGER,) * 4))
 
 
 def follow_latest(

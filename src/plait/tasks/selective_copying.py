@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from plait.checks import check_choice, check_integer, check_probability
 from plait.deferred import deferred
-from plait.native.library import INTEGER, POINTER, Function
+from plait.native.library import INTEGER, POINTER, CompiledFunction
 from plait.random import Stream
 from plait.tasks.base import (
     MOST_WORDS,
@@ -43,7 +43,7 @@ TILE = 3
 
 _VARIANTS = ("uniform", "adversarial", "repetitive")
 
-_COPY_BACK = Function("plait_copy_back", (*(POINTER,) * 4, INTEGER, INTEGER))
+_COPY_BACK = CompiledFunction("plait_copy_back", (*(POINTER,) * 4, INTEGER, INTEGER))
 
 
 @dataclass(frozen=True, kw_only=True)

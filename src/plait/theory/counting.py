@@ -94,7 +94,7 @@ class Said:
     source: str
 
 
-Steps = Sequence[Sequence[tuple[int, int | None]]]
+_Steps = Sequence[Sequence[tuple[int, int | None]]]
 """`[state][letter]`: the next state, and the answer, None where none is due."""
 
 
@@ -124,7 +124,7 @@ def known_counting(task: object) -> Counting | None:
     return Counting(aperiodic=True)
 
 
-def counting_of_steps(steps: Steps, tokens: Sequence[int], *, tried: str | None = None) -> Counting:
+def counting_of_steps(steps: _Steps, tokens: Sequence[int], *, tried: str | None = None) -> Counting:
     """Of an automaton that begins in state 0.
 
     Raises:
@@ -223,7 +223,7 @@ class _Automaton:
     apart: np.ndarray
 
 
-def _least(steps: Steps) -> _Automaton:
+def _least(steps: _Steps) -> _Automaton:
     """Undefined answers are don't-cares where the least automaton is known, and answers like others where it is not."""
 
     def step(state: Any, letter: Any) -> tuple[int, int | None]:
@@ -238,7 +238,7 @@ def _least(steps: Steps) -> _Automaton:
     return _Automaton(np.array(moves).T, least.start, ~np.eye(least.n_states, dtype=bool))
 
 
-def _told_apart(steps: Steps) -> np.ndarray:
+def _told_apart(steps: _Steps) -> np.ndarray:
     n = len(steps)
     if n > _MOST_TOLD_APART:
         raise ValueError(f"{n:,} states are too many to tell apart two by two")

@@ -40,7 +40,7 @@ class Kernel:
         Raises:
             RuntimeError: the compiled library is not there.
         """
-        function = library.Function(f"{self.name}_{_SUFFIX[dtype]}", self.arguments).find()
+        function = library.CompiledFunction(f"{self.name}_{_SUFFIX[dtype]}", self.arguments).find()
         if function is None:
             raise RuntimeError(f"{self.name} needs the compiled kernels, and no C++ compiler was found")
         return function

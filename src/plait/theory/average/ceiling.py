@@ -26,7 +26,7 @@ from plait.theory.average.recall import recall_ceiling, recall_scored
 ALLOWANCE = 1e-9
 """Added to every ceiling, relatively; far above what rounding in float64 takes away in some hundred thousand steps."""
 
-STEP = 0.25
+_STEP = 0.25
 """Bits between the points of a curve."""
 
 _KNOWN: dict[type, tuple[Callable[[Any, int, np.ndarray], np.ndarray], Callable[[Any, int], float]]] = {
@@ -97,7 +97,7 @@ def ceiling_curve(task: object, seq_len: int) -> tuple[tuple[float, ...], tuple[
     doublings = [2.0**power for power in range(4, 11)]  # 16 to 1,024 bits: as far as a float64 holds states
     ends = accuracy_ceiling(task, seq_len, doublings)
     last = next((end for end, ceiling in zip(doublings, ends, strict=True) if ceiling >= 1), doublings[-1])
-    bits = np.arange(0, last + STEP, STEP)
+    bits = np.arange(0, last + _STEP, _STEP)
     ceilings = accuracy_ceiling(task, seq_len, bits.tolist())
     whole = next((place for place, ceiling in enumerate(ceilings) if ceiling >= 1), len(ceilings) - 1)
     return tuple(bits[: whole + 1].tolist()), tuple(ceilings[: whole + 1])
