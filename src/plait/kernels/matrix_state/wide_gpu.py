@@ -76,8 +76,9 @@ def _read(
     states, inverses = v.new_empty(_states(v, d_k)), v.new_empty(batch, heads, chunks, _CHUNK, _CHUNK)
     launch = _launch(v, d_k)
     invert[chunks, heads, batch](
-        e, w, log_a, inverses, time, heads, d_k, e.stride(1), w.stride(1), num_warps=warps[0], **launch
-    )
+        e, w, log_a, inverses, time, heads, d_k, e.stride(1), w.stride(1), LEVELS=_CHUNK.bit_length() - 1,
+        num_warps=warps[0], **launch,
+    )  # fmt: skip
     block = _block(d_v, values)
     walk[-(-d_v // block), heads, batch](
         q, w, e, v, log_a, inverses, y, u, states, time, heads, d_k, d_v,

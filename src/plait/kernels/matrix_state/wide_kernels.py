@@ -56,9 +56,13 @@ def _between(until, since, seen):
 @triton.jit
 def invert(
     e, w, log_a, out, time, heads, keys, e_row, w_row,
-    CHUNK: tl.constexpr, K_PAD: tl.constexpr, PRECISION: tl.constexpr,
+    CHUNK: tl.constexpr, LEVELS: tl.constexpr, K_PAD: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """X of every chunk, `(sequences, heads, chunks, CHUNK, CHUNK)`, row after row taken from those behind it."""
+    """X of every chunk, `(sequences, heads, chunks, CHUNK, CHUNK)`, CHUNK being 2^LEVELS.
+
+    Blocks on the diagonal double until one is all: that of [[A, 0], [C, B]] has -B^-1 C A^-1 in the place of C.
+    Products keep at least 21 bits.
+    """
     chunk, head, sequence = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
     i, k = tl.arange(0, CHUNK), tl.arange(0, K_PAD)
     t = chunk * CHUNK + i
@@ -69,10 +73,12 @@ def invert(
     below = i[:, None] > i[None, :]
     lower = _times(e_t, tl.trans(w_t), PRECISION) * _between(sums - own, sums, below)
     inverse = tl.where(i[:, None] == i[None, :], 1.0, 0.0)
-    for j in range(CHUNK - 1):
-        row = tl.sum(tl.where((i == j)[:, None], inverse, 0.0), axis=0)
-        column = tl.sum(tl.where((i == j)[None, :], lower, 0.0), axis=1)
-        inverse -= column[:, None] * row[None, :]
+    inverse -= tl.where((i[:, None] == i[None, :] + 1) & (i[None, :] % 2 == 0), lower, 0.0)
+    for level in tl.static_range(1, LEVELS):
+        block = i >> level
+        under = (block[:, None] == block[None, :] + 1) & (block[None, :] % 2 == 0)
+        product = _times(inverse, tl.where(under, lower, 0.0), "tf32x3")
+        inverse -= _times(product, inverse, "tf32x3")
     out += ((sequence * heads + head) * tl.num_programs(0) + chunk) * CHUNK * CHUNK
     tl.store(out + i[:, None] * CHUNK + i[None, :], inverse.to(out.dtype.element_ty))
 
