@@ -231,6 +231,35 @@ def test_the_table_of_ceilings():
         assert [f"{math.ceil(1000 * ceiling) / 1000:.3f}" for ceiling in ceilings] == values, name
 
 
+def test_how_far_ceiling_and_floor_are_apart():
+    """The numbers of 13.7 and of the pages, on the grid of quarter bits and over the tables of learned models."""
+    text = " ".join(
+        PAGES["theory.md"].partition("*How exact the ceilings")[2].partition("*Where it is")[0].split()
+    )
+    task, grid = SelectiveCopying(), [place / 4 for place in range(183)]
+    ceilings, floors = (
+        {n: bound(task, n, grid) for n in (100, 200)} for bound in (accuracy_ceiling, accuracy_floor)
+    )
+    apart = {
+        (ceilings[n][place] - floors[n][place], bits) for n in (100, 200) for place, bits in enumerate(grid)
+    }
+    assert f"are {_up(max(apart)[0])} apart at most, at {max(apart)[1]} bits" in text
+    assert {bits for width, bits in apart if width < 0.01} == {0, 0.25, 0.5, 0.75, 45.5}
+    more = []
+    for page in ("fig4", "length"):
+        told = (DOCS / "results" / f"{page}.md").read_text().partition("[ceilings: ")[2].partition("[end]")[0]
+        for row in re.findall(r"^\| SSM[^|]*\| selective-copying (.*) \|$", told, flags=re.MULTILINE):
+            _, tokens, accuracy, less, bits, _ = (cell.strip() for cell in f" {row}".split("|"))
+            reached = float(accuracy) - float(less)
+            enough = next(b for b, floor in zip(grid, floors[int(tokens)], strict=True) if floor >= reached)
+            more.append((enough - float(bits), enough, float(bits), reached))
+    widest, median = max(more), sorted(more)[len(more) // 2]
+    assert f"of the {len(more)} learned models" in text
+    assert f"at most {widest[0]} bits more" in text
+    assert f"({widest[1]} for {widest[2]:g}, accuracy {widest[3]:.3f})".replace("0.", ".") in text
+    assert f"{median[0]} more in the median" in text
+
+
 def test_the_tables_of_the_optimum():
     """Floors rounded down, ceilings up, the best to the nearest."""
     page = PAGES["theory.md"]

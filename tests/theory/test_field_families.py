@@ -66,6 +66,8 @@ COUNTS = (
     (KHopInduction(n_words=3, hops=1), 8, 3**2),
     (NGramRetrieval(n_words=4, n=1), 9, 4**3),
     (NGramRetrieval(n_words=3, n=1), 7, 3**2),
+    (NGramRetrieval(n_words=5, n=2), 8, 5**2),
+    (KHopInduction(n_words=6), 6, 5 * 4),
     (NGramRetrieval(n_words=2, n=2), 20, 2**3),
     (NGramRetrieval(n_words=2, n=3), 40, 2**7),
     (PositionRetrieval(n_words=4, n_positions=3), 5, 6),

@@ -80,22 +80,22 @@ def _hops(task: KHopInduction, seq_len: int) -> Iterator[StateFamily]:
     in the prefix."""
     room = seq_len - 2 * task.hops + 1
     if task.n_words > task.hops and room >= 2:
-        yield from last_followers(_hop_readers(task, room), room=room)
+        yield from last_followers(_hop_readers(task), room=room)
 
 
 def hop_families(task: KHopInduction, seq_len: int, *, behind: int) -> Iterator[StateFamily]:
     """The same with a given root, which is the filler's word; or distinct words without it."""
     room = seq_len - 2 * task.hops + 1
     if task.n_words > task.hops and room >= 2:
-        readers = [suffixes[0] for suffixes in _hop_readers(task, room)]
+        readers = [suffixes[0] for suffixes in _hop_readers(task)]
         yield from rooted_trees(len(readers), readers, room, [0] * behind)
         yield from distinct_behind(len(readers), readers, room, [0] * behind)
 
 
-def _hop_readers(task: KHopInduction, room: int) -> list[list[list[int]]]:
+def _hop_readers(task: KHopInduction) -> list[list[list[int]]]:
     """Of each word two suffixes that begin differently, for behind a word that was last comes what they begin with; one
     hop answers that word itself."""
-    words = min(task.n_words, max(room, task.hops + 1), MOST_KEYS)  # more do not fit
+    words = min(task.n_words, MOST_KEYS)
     several = (0, 1) if task.hops > 1 else (0,)
     return [[hop_reader(task, word, turn) for turn in several] for word in range(words)]
 

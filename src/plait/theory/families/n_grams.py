@@ -33,7 +33,7 @@ def gram_families(task: NGramRetrieval, seq_len: int, *, behind: int = 0) -> Ite
     if n == 1:
         yield from _single_words(task, seq_len, behind=behind)
     if n > 1 or not behind:
-        yield from _written_keys(task, seq_len)
+        yield from _written_keys(task, seq_len, behind=behind)
     if n == 1 or n > _LONGEST_KEY or words == 1:
         return
     letters = [words - 1, *range(words - 1)] if behind else [*range(words)]
@@ -91,7 +91,7 @@ def _single_words(task: NGramRetrieval, seq_len: int, *, behind: int) -> Iterato
         )
 
 
-def _written_keys(task: NGramRetrieval, seq_len: int) -> Iterator[StateFamily]:
+def _written_keys(task: NGramRetrieval, seq_len: int, *, behind: int) -> Iterator[StateFamily]:
     """Keys of `n` letters out of some, each followed by `n` of the others; what is best is chosen."""
     n, most = task.n, max(0, seq_len - 2 * task.n) // (2 * task.n)
 
@@ -104,7 +104,8 @@ def _written_keys(task: NGramRetrieval, seq_len: int) -> Iterator[StateFamily]:
     keys = [
         [number // letters**place % letters for place in range(n)] for number in range(min(most, letters**n))
     ]
-    answers = range(letters, task.n_words)
+    alone = len(keys) == 1 and not behind  # then no other key can come in between
+    answers = range(0 if alone else letters, task.n_words)
     yield StateFamily(
         description=f"the {n} words behind each of {len(keys)} keys",
         size=len(answers) ** (n * len(keys)),
