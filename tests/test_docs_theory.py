@@ -256,7 +256,7 @@ def test_how_far_ceiling_and_floor_are_apart():
     widest, median = max(more), sorted(more)[len(more) // 2]
     assert f"of the {len(more)} learned models" in text
     assert f"at most {widest[0]} bits more" in text
-    assert f"({widest[1]} for {widest[2]:g}, accuracy {widest[3]:.3f})".replace("0.", ".") in text
+    assert f"({widest[1]} for {widest[2]:g}, accuracy {widest[3]:.3f})" in text
     assert f"{median[0]} more in the median" in text
 
 
