@@ -46,6 +46,7 @@ CONTENDERS = {
     "all": (True, ALL),
     "all, uncompiled": (False, ALL),
 }
+USUAL = [name for name in CONTENDERS if name != "convolution, joined"]
 GRADIENTS = {
     f"{heads} heads, {name}": (heads, products, own)
     for heads in (4, 8)
@@ -66,7 +67,7 @@ def main() -> None:
     )
     for name, value in (("--rounds", 5), ("--steps", 10), ("--seconds", 245)):
         parser.add_argument(name, type=int, default=value)
-    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=USUAL)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--gradients", choices=GRADIENTS, help=argparse.SUPPRESS)
@@ -88,7 +89,7 @@ def direct(given: argparse.Namespace) -> None:
     print(f"{where}, torch {torch.__version__}", flush=True)
     with tempfile.TemporaryDirectory() as cache:
         there = {"TORCHINDUCTOR_CACHE_DIR": f"{cache}/inductor", "TRITON_CACHE_DIR": f"{cache}/triton"}
-        own = {**os.environ, **there, "TORCHINDUCTOR_COMPILE_THREADS": "4"}
+        own = {**os.environ, **there, "TORCHINDUCTOR_COMPILE_THREADS": "3"}
         begun = [sys.executable, __file__, *sys.argv[1:]]
 
         def start(option: str, name: str) -> subprocess.Popen[str]:
