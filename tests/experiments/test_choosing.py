@@ -1,12 +1,14 @@
 """Sweeps whose rate a few seeds choose: what is trained, and what is told of it."""
 
+import math
+import random
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
-from fake_training import FakeTrainer, small_experiment
+from fake_training import FakeMember, FakeResult, FakeTrainer, small_experiment
 
 from plait.experiments import (
     Store,
@@ -73,12 +75,39 @@ def test_nothing_is_chosen_before_all_that_choose_are_stored(tmp_path):
 
 
 def test_the_rule_of_early_losses_chooses_where_it_is_the_settings(tmp_path):
-    early = replace(EXPERIMENT, setting=AS_RUN)
-    rows = run_choosing(early, tmp_path, seeds=2, train=FakeTrainer())
+    """The least single run of two at each of nine rates, over the first 1,000 of 4,000 steps, told at twenty points."""
+    rates = [round(10 ** (-4 + place / 2), 6) for place in range(9)]
+    early = replace(small_experiment(seeds=range(4), lrs=rates), setting=AS_RUN)
+    rows = run_choosing(early, tmp_path, seeds=2, train=_twenty_points)
+    chosen = set()
     for some in by_cell(rows).values():
-        losses = [sum(curve) / len(curve) for curve in some["losses"]]
-        few = some.with_columns(early=pl.Series(losses)).filter(pl.col("seed") < 2)
-        assert set(some.filter(pl.col("seed") >= 2)["lr"]) == {few.sort("early")["lr"][0]}
+        least, rate = math.inf, rates[0]
+        for lr in rates:
+            for (curve,) in (
+                some.filter((pl.col("lr") == lr) & (pl.col("seed") < 2)).select("losses").iter_rows()
+            ):
+                mean = sum(curve[:5]) / 5
+                least, rate = (mean, lr) if mean < least else (least, rate)
+        assert set(some.filter(pl.col("seed") >= 2)["lr"]) == {rate}
+        chosen.add(rate)
+    assert len(chosen) > 2, "the models differ in it"
+
+
+def _twenty_points(run, *, seeds, lrs, device, progress, checkpoint):
+    """Curves of few values, so that runs tie; some end in no numbers. Later points would choose otherwise."""
+    members = []
+    for lr in lrs:
+        for seed in seeds:
+            drawn = random.Random(f"{run.model.pattern} {run.model.d_model} {lr:g} {seed}")
+            curve = [drawn.choice([1.0, 1.25, 1.5]) for _ in range(5)] + [drawn.random() for _ in range(15)]
+            lost = drawn.choice([20, 20, 20, 3])
+            curve = [loss if at < lost else math.nan for at, loss in enumerate(curve)]
+            steps = tuple(range(200, 4_001, 200))
+            member = FakeMember(
+                lr, seed, accuracy=0.5, select_accuracy=0.5, losses=tuple(curve), loss_steps=steps
+            )
+            members.append(member)
+    return FakeResult(tuple(members))
 
 
 def test_models_of_one_rate_have_all_their_seeds(tmp_path):

@@ -75,6 +75,60 @@ def test_runs_at_the_chosen_rate_alone_are_told():
     assert found.interval.low < found.mean < found.interval.high
 
 
+RATES = tuple(CATALOGUE["fig4"].sweep["train.lr"])
+Curves = dict[tuple[float, int], list[float | None]]
+"""By rate and seed, twenty points of 200 steps."""
+
+
+def rate_of_the_rule(curves: Curves) -> float:
+    """As the released program has it: of two single runs at each rate the one with the least mean over 1,000 steps."""
+    best, chosen = math.inf, RATES[0]
+    for lr in RATES:
+        for seed in range(2):
+            first = curves[lr, seed][:5]
+            if None in first or any(math.isnan(loss) for loss in first if loss is not None):
+                continue
+            mean = sum(loss for loss in first if loss is not None) / 5
+            if mean < best:  # of equal ones the first, which has the smaller rate
+                best, chosen = mean, lr
+    return chosen
+
+
+@pytest.mark.parametrize("case", range(40))
+def test_the_rule_of_nine_rates_and_two_runs_word_by_word(case):
+    """With ties (losses are of a few values), missing points and losses that are no numbers, and other seeds beside."""
+    drawn = np.random.default_rng(case)
+    values = [0.5, 1.0, 1.5, 2.0, math.nan, None] if case % 2 else [0.25, 0.5, 0.75, 1.0]
+    shares = [0.31, 0.31, 0.31, 0.03, 0.02, 0.02] if case % 2 else None
+    curves: Curves = {
+        (lr, seed): [values[at] for at in drawn.choice(len(values), size=20, p=shares)]
+        for lr in RATES
+        for seed in range(4)
+    }
+    experiment = CATALOGUE["fig4"].where(
+        {"model.pattern": ("SSM-TF",), "model.d_model": (8,), "train.seed": range(4)}
+    )
+    rows, _ = made_up_rows(experiment.in_setting(AS_RUN))
+    assert len(rows) == len(RATES) * 4 == 36
+    rows = rows.with_columns(
+        loss_steps=pl.Series([list(range(200, 4_001, 200))] * len(rows)),
+        losses=pl.Series(
+            [curves[key] for key in rows.select("lr", "seed").iter_rows()], dtype=pl.List(pl.Float64())
+        ),
+    )
+    (cell,) = cells(experiment.in_setting(AS_RUN), rows)
+    assert summarise(cell, samples=2).lr == rate_of_the_rule(curves)
+
+
+def test_the_rule_that_the_test_above_reads_is_the_rule():
+    """The least single run, not the least mean of two, and the smaller rate of two that tie."""
+    flat: Curves = {(lr, seed): [2.0] * 20 for lr in RATES for seed in range(2)}
+    assert rate_of_the_rule(flat) == RATES[0]
+    assert rate_of_the_rule({**flat, (RATES[7], 1): [1.0] * 5 + [9.0] * 15}) == RATES[7]
+    assert rate_of_the_rule({**flat, (RATES[7], 1): [0.0] * 4 + [None] + [0.0] * 15}) == RATES[0]
+    assert rate_of_the_rule({**flat, (RATES[3], 0): [1.0] * 20, (RATES[5], 1): [1.0] * 20}) == RATES[3]
+
+
 def test_a_loss_that_is_no_number_is_never_least():
     assert LeastEarlyLoss(np.array([[math.nan, math.nan], [9.0, 9.0]])).chosen(once(2)).tolist() == [1]
 

@@ -256,13 +256,16 @@ def _widened(table: NDArray[Any], own: Sequence[int], seeds: Sequence[int]) -> N
 
 
 def _early_loss(row: StoredRow) -> float:
-    """Mean training loss over the first `EARLY_STEPS` steps (nats); a curve has means since the step before."""
+    """Mean training loss over the first `EARLY_STEPS` steps (nats); a curve has means since the step before.
+
+    Not a number where one of these is not, or is missing.
+    """
     steps, losses = row.get("loss_steps") or (), row.get("losses") or ()
     before = (0, *steps)
     parts = [
-        (loss, step - last)
+        (math.nan if loss is None else loss, step - last)
         for loss, step, last in zip(losses, steps, before, strict=False)
-        if step <= EARLY_STEPS and loss is not None
+        if step <= EARLY_STEPS
     ]
     total = sum(weight for _, weight in parts)
     return sum(loss * weight for loss, weight in parts) / total if total else math.nan
