@@ -6,7 +6,9 @@ import pytest
 
 from plait.experiments.settings import KEPT
 from plait.paper import protocol, protocol_small
+from plait.paper.grids import LR_GRID
 from plait.paper.protocol import FACTS, protocol_rows
+from plait.tasks.base import Targets
 
 OTHERWISE = {
     "what a row holds",
@@ -56,6 +58,27 @@ def test_dropout_elsewhere_is_noticed(monkeypatch):
     (fact,) = (fact for fact in FACTS if fact.what == "dropout")
     assert not fact.agrees()
     assert fact.ours() == "0.1, elsewhere"
+
+
+def test_positions_that_are_read_or_scored_otherwise_are_noticed(monkeypatch):
+    reads, scored = (
+        next(fact for fact in FACTS if fact.what.startswith(w))
+        for w in ("what a position", "which positions")
+    )
+    assert reads.agrees()
+    window = protocol_small.program_config
+    monkeypatch.setattr(protocol_small, "program_config", lambda *a, **more: window("TF-TF", window=3))
+    assert not reads.agrees()
+    assert reads.ours() == "position 7 reads 3 to 7", "two layers of window 3"
+    every = protocol_small.MultiKeyRecall
+    monkeypatch.setattr(every, "targets", lambda self, tokens: Targets(tokens, tokens >= 0))
+    assert not scored.agrees()
+
+
+def test_another_grid_of_rates_is_noticed(monkeypatch):
+    (fact,) = (fact for fact in FACTS if fact.what == "learning rates")
+    monkeypatch.setattr(protocol, "LR_GRID", (*LR_GRID[:4], 2e-2, *LR_GRID[5:]))
+    assert not fact.agrees()
 
 
 def test_another_schedule_is_noticed(monkeypatch):

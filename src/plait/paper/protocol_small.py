@@ -12,7 +12,7 @@ from plait.model import HybridConfig, HybridLM
 from plait.paper.fig4 import FIG4
 from plait.paper.grids import PROTOCOL
 from plait.random import DROPOUT, Stream
-from plait.tasks import Needle
+from plait.tasks import DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 from plait.training.run import Run, learning_rate_factor
 
 
@@ -154,16 +154,38 @@ class Fact:
 def _kept_of_mamba() -> bool:
     """Whether decay rates, skips and norms begin with Mamba's and the usual values."""
     rates = fresh_weights("layers.0.mixer.A_log").exp()
-    ones = (
-        "layers.0.mixer.D",
-        "layers.0.norm.weight",
-        "layers.1.input_layernorm.weight",
-        "final_norm.weight",
-    )
+    norms = ("layers.1.input_layernorm", "layers.1.post_attention_layernorm", "final_norm")
+    ones = ("layers.0.mixer.D", "layers.0.norm.weight", *(f"{name}.weight" for name in norms))
     return bool(
         torch.allclose(rates, torch.arange(1, 17, dtype=rates.dtype).expand_as(rates))
         and all((fresh_weights(name) == 1).all() for name in ones)
+        and not any(fresh_weights(f"{name}.bias").any() for name in norms)
     )
+
+
+_QUERY = 7
+
+
+def read_at_a_query() -> tuple[int, int]:
+    """The first and the last position that moves a hybrid's logits at position 7 of 12, its window being wider."""
+    config = replace(program_config("SSM-TF", window=12), vocab_size=34, dropout=0.0)
+    model = HybridLM(config, seed=0, dtype=torch.float64)
+    tokens = torch.arange(12)
+    changed = tokens.repeat(12, 1)
+    changed[range(12), range(12)] = 33
+    with torch.no_grad():
+        moved = (model(changed)[:, _QUERY] != model(tokens.unsqueeze(0))[:, _QUERY]).any(-1).nonzero()
+    return int(moved.min()), int(moved.max())
+
+
+def scored_where_defined() -> bool:
+    """Whether the tasks score exactly the positions that their definitions, read token by token, give a target."""
+    for task in (SelectiveCopying(), MultiKeyRecall(), DecodingRecall()):
+        tokens = task.sample(Stream(0), batch=8, seq_len=100)
+        defined = [[answer is not None for answer in task.answers(row)] for row in tokens.tolist()]
+        if task.targets(tokens).scored.tolist() != defined:
+            return False
+    return True
 
 
 def _biases_of_mamba() -> list[str]:
@@ -201,6 +223,21 @@ def _tf_sizes() -> str:
 
 
 BLOCK_FACTS = (
+    Fact(
+        what="what a position reads",
+        program="itself and earlier tokens; its target stands at the same position",
+        source=TEXT,
+        ours=lambda: "position {} reads {} to {}".format(_QUERY, *read_at_a_query()),
+        agrees=lambda: read_at_a_query() == (0, _QUERY),
+    ),
+    Fact(
+        what="which positions are scored",
+        program="those that have a target; others are left out of loss and accuracy",
+        source=TEXT,
+        ours=lambda: "the same" if scored_where_defined() else "others",
+        agrees=scored_where_defined,
+        note="a needle's marker apart",
+    ),
     Fact(
         what="decay rates, skips and norms at the start",
         program="A from 1 to 16, D 1, norms 1 and 0",

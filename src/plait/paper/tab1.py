@@ -116,9 +116,7 @@ TAB1 = Figure(
             {
                 "task": tuple(packed(p, separator=s) for p in SMALL_PROPORTIONS for s in (False, True)),
                 "model.d_model": (SMALL,),
-                "model.pattern": tuple(
-                    wide.SHORT[p] for p in (wide.WIDE_HYBRID, wide.WIDE_ATTENTION, wide.WIDE_RECURRENT)
-                ),
+                "model.pattern": tuple(wide.SHORT[p] for p in (wide.WIDE_HYBRID, wide.WIDE_ATTENTION)),
                 "train.lr": wide.SMALL_LRS,
                 "train.seed": range(2),
             },
