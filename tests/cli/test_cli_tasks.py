@@ -43,6 +43,16 @@ def test_a_task_of_longer_rows_is_shown_at_a_length_that_it_takes(plait_json, re
     assert "need rows of" in refused(*packed, "--seq-len", 24)
 
 
+@pytest.mark.parametrize("name", ["plait.tasks.packed:Packed", "plait.tasks.framed:Framed"])
+def test_a_task_within_a_task_is_shown_as_a_parameter_takes_it(plait, plait_json, name):
+    line = next(
+        row for row in plait("tasks", name).stdout.splitlines() if row.startswith("parameters  task=")
+    )
+    inner = line.removeprefix("parameters  task=").split()[0]
+    assert json.loads(inner) == plait_json("tasks", name)["parameters"]["task"]
+    assert line in plait("tasks", name, "--param", f"task={inner}").stdout
+
+
 def test_parameters_reach_the_task(plait_json):
     shown = plait_json(
         "tasks", "selective-copying", "--param", "numbers=[1,2]", "--param", "variant=adversarial"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plait.cli.options import Device, JsonFlag, Params, TaskName, check_device
-from plait.cli.output import print_json, print_line
+from plait.cli.output import plain_json, print_json, print_line
 from plait.cli.values import parse_fields
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _place(task: "Task", device: str) -> Any:
 def _summary(name: str, task: "Task") -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     if dataclasses.is_dataclass(task):
-        parameters = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
+        parameters = {field.name: _parameter(getattr(task, field.name)) for field in dataclasses.fields(task)}
     from plait.tasks import Composition
 
     module = inspect.getmodule(type(task))
@@ -120,6 +120,14 @@ def _summary(name: str, task: "Task") -> dict[str, Any]:
         "about": about.strip(),
         "composition": dataclasses.asdict(composition) if isinstance(composition, Composition) else None,
     }
+
+
+def _parameter(value: Any) -> Any:
+    """As --param takes it, a task within a task by name and parameters."""
+    from plait.tasks import Task
+    from plait.tasks.registry import task_to_json
+
+    return task_to_json(value) if isinstance(value, Task) else value
 
 
 _EXAMPLE = 24
@@ -203,4 +211,4 @@ def _joined(value: Any) -> Any:
 def _json(value: Any) -> str:
     import json
 
-    return json.dumps(value, separators=(",", ":")) if not isinstance(value, str) else value
+    return value if isinstance(value, str) else json.dumps(plain_json(value), separators=(",", ":"))
