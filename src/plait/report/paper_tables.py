@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from plait.findings.beside_paper import CLOSE, Span, beside, taken_apart
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure, Reference
-from plait.findings.members import is_pure, ratios_by_pattern
+from plait.findings.members import ratios_by_pattern
 from plait.findings.words import decimals, ratio_text, signed, times_text
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import packed
@@ -134,7 +134,7 @@ def made_of_table(of: Callable[[str], tuple[Figure, Evidence]]) -> Table | None:
     for name, accuracy, pattern in MADE_OF:
         figure, evidence = of(name)
         stages = taken_apart(evidence.experiment, evidence.stored, accuracy, pure=(pattern,), hybrid="SSM-TF")
-        best = [cell for cell in of(f"{name}@best")[1].cells if cell.pattern == pattern or not is_pure(cell)]
+        best = [cell for cell in of(f"{name}@best")[1].cells if cell.pattern in (pattern, "SSM-TF")]
         curve = (ratios_by_pattern(best, (accuracy,)) or {}).get(pattern)
         if not stages or not curve:
             return None
