@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from plait.training import Run
+
 SMALL = (
     "--steps",
     2,
@@ -127,3 +129,29 @@ def test_without_transformers_one_line_says_how_to_get_it(refused: Any, monkeypa
     )
     said = refused("train", *SMALL, "--pattern", "hf:mamba2-TF")
     assert said == "plait: layer hf:mamba2 needs Hugging Face transformers: pip install 'plait[hf]'\n"
+
+
+def test_options_of_a_layer(plait_json):
+    found = plait_json(
+        "train", *SMALL, "--pattern", "GDN-TF", "--layer", "GDN.heads=2", "--layer", "GDN.d_k=3"
+    )
+    assert Run.from_json(found["run"]).model.options == {"GDN": {"heads": 2, "d_k": 3}}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--layer", "heads=2"), "--layer must read NAME.OPTION=JSON, such as GDN.heads=2, got 'heads'"),
+        (("--layer", "GDN.haeds=2"), "unknown option of layer GDN 'haeds'"),
+        (("--layer", "KDA.heads=2"), "options: unknown layer 'KDA'; known: GDN, TF"),
+        (
+            ("--layer", "GDN.heads=2", "--model", 'options={"GDN": {"heads": 2}}'),
+            "say the same: give one of them",
+        ),
+    ],
+)
+def test_refused_options_of_a_layer(plait, given, message):
+    result = plait("train", *SMALL, "--pattern", "GDN-TF", *given)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1

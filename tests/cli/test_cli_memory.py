@@ -3,16 +3,22 @@
 import html
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
+from plait import HybridConfig
+from plait.advisor import capacity, plan
 from plait.cli.memory import HEIGHT, PLOT_WIDTH
+from plait.cli.output import plain_json
 from plait.cli.values import parse_bytes, parse_lengths
-from plait.memory import Storage, read_config
+from plait.memory import Storage, count, crossing, read_config
+from plait.memory.configs import read_model
 
 FIXTURES = Path(__file__).parents[1] / "memory" / "fixtures"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 JAMBA, LLAMA, GPT_OSS = (FIXTURES / f"{name}.json" for name in ("jamba", "llama", "gpt_oss"))
 
 
@@ -218,3 +224,68 @@ def test_a_page_that_cannot_be_written(plait, tmp_path):
     assert done.exit_code == 2
     assert done.stderr.startswith("plait: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_memory_of_a_plait_model(plait, plait_json, saved_model):
+    found = plait_json("memory", saved_model, "--seq-len", "3,50", "--cost")
+    config = HybridConfig.parse((saved_model / "config.json").read_text())
+    for entry, seq_len in zip(found["lengths"], (3, 50), strict=True):
+        wanted = plain_json(count(config, seq_len).to_json())
+        assert {name: entry[name] for name in wanted} == wanted
+        assert entry["cost"]["seq_len"] == seq_len
+    assert f"{count(config, 50).parameters:,}" in plait("memory", saved_model).stdout
+
+
+def test_memory_of_a_hugging_face_config(plait, plait_json):
+    found = plait_json("memory", JAMBA, "--seq-len", 64, "--dtype", "bfloat16", "--batch", 3)
+    wanted = read_config(JAMBA).memory(64, batch=3, dtype="bfloat16")
+    assert found["lengths"] == [plain_json(wanted.to_json())]
+    assert (
+        f"{wanted.batch_bytes:,}"
+        in plait("memory", JAMBA, "--seq-len", "64,128", "--batch", 3, "--dtype", "bfloat16").stdout
+    )
+
+
+def test_memory_says_where_it_pays_and_what_it_can_recall(plait, plait_json):
+    found = plait_json("memory", JAMBA)
+    model = read_config(JAMBA)
+    assert found["crossing"] == plain_json(crossing(model).to_json())
+    assert found["capacity"] == plain_json(capacity(model).to_json())
+    text = plait("memory", JAMBA).stdout
+    assert f"{found['crossing']['length']:,} tokens on" in text
+    assert f"{found['capacity']['recall_items']:,} words" in text
+
+
+def test_memory_of_an_own_layer_has_no_limits(plait, plait_json, tmp_path):
+    shutil.copy(EXAMPLES / "my_layer.py", tmp_path)
+    config = {"pattern": "my_layer:GatedLinearAttention-TF", "d_model": 8, "vocab_size": 5}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert plait_json("memory", "config.json", "--trust-code")["capacity"] is None
+    assert "note: " in plait("memory", "config.json", "--trust-code").stdout
+
+
+def test_a_plan_says_what_theory_rules_out(plait, plait_json, saved_model):
+    args = ("--plan", "--budget", 2000, "--items", 20, "--seq-len", 60)
+    for config in (JAMBA, saved_model):
+        found = plait_json("memory", config, *args)
+        model = read_model(config)
+        assert found == plain_json(plan(model, budget=2000, items=20, seq_len=60).to_json())
+        text = plait("memory", config, *args).stdout
+        assert text.count("ruled out") == sum(not row["remains"] for row in found["candidates"])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[", "no JSON"),
+        ("[]", "JSON object"),
+        ("{}", "model_type"),
+        ('{"model_type": "lama"}', "nearest: llama"),
+        ('{"pattern": "SSM-TF", "d_model": 8}', "vocab_size"),
+        ('{"pattern": "SSM-TF", "d_modl": 8}', "nearest: d_model"),
+        ('{"pattern": "SSM-TF", "d_model": 8, "n_heads": 3, "vocab_size": 5}', "divisible"),
+    ],
+)
+def test_configs_that_are_refused(refused, tmp_path, content, said):
+    (tmp_path / "config.json").write_text(content)
+    assert said in refused("memory", "config.json")

@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from plait import HybridConfig
-from plait.advisor import capacity, plan
 from plait.cli.output import plain_json
 from plait.constructions import cost, smallest_plan
-from plait.memory import count, crossing, read_config
-from plait.memory.configs import read_model
 from plait.tasks import TASKS, DecodingRecall, SelectiveCopying, parse_task
 from plait.theory import bounds_table, frontier
 from plait.theory.depth import hops_statement
@@ -295,68 +291,3 @@ def test_what_holds_no_certificate_is_a_mistake(refused, tmp_path, content, said
 )
 def test_what_is_refused(refused, args, said):
     assert said in refused(*args)
-
-
-def test_memory_of_a_plait_model(plait, plait_json, saved_model):
-    found = plait_json("memory", saved_model, "--seq-len", "3,50", "--cost")
-    config = HybridConfig.parse((saved_model / "config.json").read_text())
-    for entry, seq_len in zip(found["lengths"], (3, 50), strict=True):
-        wanted = plain_json(count(config, seq_len).to_json())
-        assert {name: entry[name] for name in wanted} == wanted
-        assert entry["cost"]["seq_len"] == seq_len
-    assert f"{count(config, 50).parameters:,}" in plait("memory", saved_model).stdout
-
-
-def test_memory_of_a_hugging_face_config(plait, plait_json):
-    found = plait_json("memory", JAMBA, "--seq-len", 64, "--dtype", "bfloat16", "--batch", 3)
-    wanted = read_config(JAMBA).memory(64, batch=3, dtype="bfloat16")
-    assert found["lengths"] == [plain_json(wanted.to_json())]
-    assert (
-        f"{wanted.batch_bytes:,}"
-        in plait("memory", JAMBA, "--seq-len", "64,128", "--batch", 3, "--dtype", "bfloat16").stdout
-    )
-
-
-def test_memory_says_where_it_pays_and_what_it_can_recall(plait, plait_json):
-    found = plait_json("memory", JAMBA)
-    model = read_config(JAMBA)
-    assert found["crossing"] == plain_json(crossing(model).to_json())
-    assert found["capacity"] == plain_json(capacity(model).to_json())
-    text = plait("memory", JAMBA).stdout
-    assert f"{found['crossing']['length']:,} tokens on" in text
-    assert f"{found['capacity']['recall_items']:,} words" in text
-
-
-def test_memory_of_an_own_layer_has_no_limits(plait, plait_json, tmp_path):
-    shutil.copy(EXAMPLES / "my_layer.py", tmp_path)
-    config = {"pattern": "my_layer:GatedLinearAttention-TF", "d_model": 8, "vocab_size": 5}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert plait_json("memory", "config.json", "--trust-code")["capacity"] is None
-    assert "note: " in plait("memory", "config.json", "--trust-code").stdout
-
-
-def test_a_plan_says_what_theory_rules_out(plait, plait_json, saved_model):
-    args = ("--plan", "--budget", 2000, "--items", 20, "--seq-len", 60)
-    for config in (JAMBA, saved_model):
-        found = plait_json("memory", config, *args)
-        model = read_model(config)
-        assert found == plain_json(plan(model, budget=2000, items=20, seq_len=60).to_json())
-        text = plait("memory", config, *args).stdout
-        assert text.count("ruled out") == sum(not row["remains"] for row in found["candidates"])
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("[", "no JSON"),
-        ("[]", "JSON object"),
-        ("{}", "model_type"),
-        ('{"model_type": "lama"}', "nearest: llama"),
-        ('{"pattern": "SSM-TF", "d_model": 8}', "vocab_size"),
-        ('{"pattern": "SSM-TF", "d_modl": 8}', "nearest: d_model"),
-        ('{"pattern": "SSM-TF", "d_model": 8, "n_heads": 3, "vocab_size": 5}', "divisible"),
-    ],
-)
-def test_configs_that_are_refused(refused, tmp_path, content, said):
-    (tmp_path / "config.json").write_text(content)
-    assert said in refused("memory", "config.json")
