@@ -1,5 +1,6 @@
 """Exact confidence limits, the maker's and the checker's, against binomial sums in fractions."""
 
+import random
 from fractions import Fraction
 from math import comb
 
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plait.tasks import AssociativeRecall
+from plait.theory import check, ssm_state_bits
 from plait.theory.checker.arithmetic import (
     birthday_states,
     certain_share,
@@ -92,3 +95,10 @@ def test_birthday_bound_of_theory():
 def test_refused(successes, trials, alpha):
     with pytest.raises(ValueError, match="got"):
         least_success_rate(successes, trials, Fraction(alpha))
+
+
+def test_random_draws_are_the_checker_s_own():
+    certificate, state = ssm_state_bits(AssociativeRecall(n_words=8)).certificate, random.getstate()
+    verdicts = {check(certificate).bits for _ in range(3)}
+    assert random.getstate() == state, "the global generator is left alone"
+    assert len(verdicts) == 1, "all trials succeed, whatever is drawn"
