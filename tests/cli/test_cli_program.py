@@ -68,3 +68,11 @@ def test_a_mistake_in_a_process_of_its_own(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "plait: lr must be finite and above 0, got 0.0\n"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("module", ["plait", "plait.cli"])
+def test_the_package_is_the_program(module, tmp_path):
+    done = run([sys.executable, "-m", module, "tasks", "nedle"], tmp_path)
+    assert done.returncode == 2
+    assert "nearest: needle" in done.stderr
+    assert "Traceback" not in done.stderr
