@@ -64,7 +64,10 @@ def test_what_is_published_about_hops_speaks_at_no_size_in_use(plait, plait_json
     ]
     assert "no stack with 1 layer of full attention" in said
     assert "2^1,024 tokens" in said
-    assert "no number is computed" in said
+    assert "known to us from a summary" in said
+    assert "begins at four functions" in said
+    assert "recurrent layers alone, 2 or fewer, need a width" in hops_statement(5)
+    assert "no number is computed" in hops_statement(5)
     assert hops_statement(1) is None
     assert "2^27 recurrent ones composes 3" in hops_statement(3)
 
@@ -73,6 +76,8 @@ def test_what_one_layer_of_attention_must_carry(plait, plait_json):
     assert "one layer of attention alone" in plait("bounds", "associative-recall").stdout
     assert plait_json("bounds", "associative-recall")["one_layer"]["bits"] == 243
     assert plait_json("bounds", "needle")["one_layer"] is None
+    one_hop = ("bounds", "k-hop-induction", "--param", "hops=1", "--param", "n_words=32", "--seconds", 1)
+    assert plait_json(*one_hop)["one_layer"]["bits"] == 243
 
 
 @pytest.mark.parametrize("task", [SelectiveCopying(), DecodingRecall(n_bits=3)])

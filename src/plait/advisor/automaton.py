@@ -40,7 +40,9 @@ def automaton_of(task: object, *, seq_len: int, seconds: float = 20) -> Automato
 
 
 def one_layer_of(task: object, seq_len: int) -> OneLayer | None:
-    """What a single layer of attention carries at least; None where no bound is known."""
+    """What a single layer of attention carries at least; None where no bound is known; one hop is recall."""
+    if type(task) is KHopInduction and task.hops == 1:
+        task = AssociativeRecall(n_words=task.n_words)
     if type(task) is not AssociativeRecall or task.n_words < 2:
         return None
     return one_attention_layer(task, seq_len)

@@ -54,12 +54,18 @@ def hops_statement(hops: int) -> str | None:
         return None
     smallest = hybrid_length_bits(hops=hops, n_heads=1, d_head=2, number_bits=1)
     layers = counted(hops - 1, "layer")
+    if hops > 3:
+        recurrent = (
+            f"recurrent layers alone, {hops - 3} or fewer, need a width that grows with the input (2604.14501), by a "
+            "constant that is not stated, so no number is computed"
+        )
+    else:
+        recurrent = "what 2604.14501 says of recurrent layers alone begins at four functions"
     return (
         f"depth: {hops} hops compose {hops} lookups. Published, for functions composed in sequence on long inputs: "
         f"no stack with {layers} of full attention among up to 2^{3 * hops**2} recurrent ones composes {hops} (arXiv "
-        f"2602.01763), from inputs of 2^{smallest:,} tokens on for one head of two bits, so at no size in use; and "
-        "recurrent layers alone, at least three fewer than functions, need a width that grows with the input "
-        "(2604.14501), by a constant that is not stated, so no number is computed"
+        "2602.01763, whose condition on widths is known to us from a summary), from inputs of "
+        f"2^{smallest:,} tokens on for one head of two bits, so at no size in use; {recurrent}"
     )
 
 
