@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+import typer
 
 from plait.tasks import TASKS, AssociativeRecall, SelectiveCopying
 
@@ -150,3 +151,13 @@ def test_a_task_of_the_working_folder(plait, plait_json, refused, tmp_path):
     assert plait_json("tasks", "before_task:Before")["about"] == "Says the token before."
     assert "Targets" in refused("label", "before_task:Broken", "--tokens", "-", stdin="[[0,1,2]]")
     assert "got 3" in refused("label", "before_task:Before", "--tokens", "-", stdin="[[0,3]]")
+
+
+def test_what_fails_where_libraries_are_is_no_code_of_the_user_s(plait, refused, tmp_path, monkeypatch):
+    """As `pip install --target DIR` puts them; a defect keeps its traceback."""
+    (tmp_path / "kept_task.py").write_text(OWN_TASK.replace("return tokens\n", "raise KeyError(0)\n"))
+    asked = ("label", "kept_task:Broken", "--tokens", "-")
+    assert "kept_task.py, line 17: KeyError: 0" in refused(*asked, stdin="[[0,1,2]]")
+    monkeypatch.setattr(typer, "__file__", str(tmp_path / "typer" / "__init__.py"))
+    with pytest.raises(KeyError, match="0"):
+        plait(*asked, stdin="[[0,1,2]]")

@@ -167,6 +167,7 @@ def _out_of_memory(error: RuntimeError) -> bool:
 def _place_in_own_code(error: Exception) -> str | None:
     """The innermost line that belongs neither to plait nor to a library: the user's own; None without one."""
     known = {_PACKAGE, Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("platstdlib"))}
+    known.add(Path(typer.__file__).parents[1])  # where libraries are, whatever that folder is called
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         if path.is_file() and not known & {*path.parents} and not _LIBRARIES & {*path.parts}:

@@ -69,8 +69,9 @@ def jobs_of(asked: Asked, *, device: str, max_members: int | None, beside: Asked
         for experiment, folder in asked
     ]
     jobs = tuple(_job(experiment, folder, shards) for experiment, folder, shards in planned)
-    every = (*asked, *beside)
-    return tuple(replace(job, elsewhere=wanted_elsewhere(job.store, every)) for job in jobs)
+    stores = {job.store.folder: job.store for job in jobs}
+    wanted = {folder: wanted_elsewhere(store, (*asked, *beside)) for folder, store in stores.items()}
+    return tuple(replace(job, elsewhere=wanted[job.store.folder]) for job in jobs)
 
 
 def wanted_elsewhere(store: Store, asked: Asked) -> Mapping[str, tuple[Evaluation, ...]]:
