@@ -3,17 +3,18 @@
     python benchmarks/wide_gdn.py [--seconds 245] [--rounds 5] [--steps 10] [--only all ..]
     python benchmarks/wide_gdn.py --device cpu   whether the program runs, at a tiny size and without such kernels
 
-Each contender is a process of its own. All compile at once, one pair of layers each, into a cache that they share;
-then one after the other builds its twelve layers from there and is measured alone: medians with their range, and where
-its time goes by kernels. Beside them others compare gradients of GDN with 4 and 8 heads on the device with those of the
-uncompiled layer in float32 products, as norm of the difference over norm: what is compiled may be off by 1e-3 in
-float32, and in bfloat16 by half as much again as the uncompiled one in bfloat16.
+Each contender is a process of its own. All draw, compile and capture their twelve layers at once and wait; then one
+after the other, in the order of CONTENDERS, is measured while the rest stand still, printed and ended: medians with
+their range, and where its time goes by kernels. What time is left compares gradients of GDN with 4 and 8 heads on the
+device with those of the uncompiled layer in float32 products, as norm of the difference over norm: what is compiled
+may be off by 1e-3 in float32, and in bfloat16 by half as much again as the uncompiled one in bfloat16. The rate of a
+contender whose gradient is WRONG there is none.
 """
 
 import argparse
-import gc
 import json
 import os
+import select
 import statistics
 import subprocess
 import sys
@@ -39,11 +40,11 @@ from plait.training.wide import WideEnsemble
 CONVOLUTION = OwnKernels(convolution=True)
 ALL = OwnKernels(convolution=True, states=True, joined=True)
 CONTENDERS = {
-    "uncompiled": (False, PLAIN),
-    "compiled": (True, PLAIN),
-    "convolution": (True, CONVOLUTION),
-    "convolution, joined": (True, replace(CONVOLUTION, joined=True)),
     "all": (True, ALL),
+    "convolution": (True, CONVOLUTION),
+    "compiled": (True, PLAIN),
+    "convolution, joined": (True, replace(CONVOLUTION, joined=True)),
+    "uncompiled": (False, PLAIN),
     "all, uncompiled": (False, ALL),
 }
 USUAL = [name for name in CONTENDERS if name != "convolution, joined"]
@@ -97,52 +98,43 @@ def direct(given: argparse.Namespace) -> None:
                 [*begun, option, name], env=own, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
 
-        contenders = {name: start("--contender", name) for name in given.only}
-        checks = {
-            n: start("--gradients", n) for n in (GRADIENTS if given.device == "cuda" else list(GRADIENTS)[:2])
-        }
+        contenders = {name: start("--contender", name) for name in CONTENDERS if name in given.only}
+        checks = dict[str, subprocess.Popen[str]]()
         try:
             for name, process in contenders.items():
-                print(f"{name}: {_line(process)}", flush=True)
-            for name, process in checks.items():
-                try:
-                    process.wait(timeout=max(1.0, ends - 0.45 * given.seconds - time.time()))
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                print(f"gradients, {name}: {_line(process)}", flush=True)
+                print(f"{name}: {_line(process, ends - 60)}", flush=True)
             for name, process in contenders.items():
-                if time.time() > ends - 15:
-                    print(f"{name}: no time", flush=True)
-                    continue
-                print(f"{name}: {_line(process, tell=True)}", flush=True)
-                print(f"    {_line(process)}", flush=True)
-                process.wait()
+                print(f"{name}: {_line(process, ends, tell=True)}", flush=True)
+                print(f"    {_line(process, ends)}", flush=True)
+                process.kill()
+            names = GRADIENTS if given.device == "cuda" else list(GRADIENTS)[:2]
+            checks |= {name: start("--gradients", name) for name in names}
+            for name, process in checks.items():
+                print(f"gradients, {name}: {_line(process, ends)}", flush=True)
         finally:
             for process in (*contenders.values(), *checks.values()):
                 process.kill()
                 process.communicate()
 
 
-def _line(process: "subprocess.Popen[str]", *, tell: bool = False) -> str:
+def _line(process: "subprocess.Popen[str]", ends: float, *, tell: bool = False) -> str:
     assert process.stdin is not None
     assert process.stdout is not None
     if tell and process.poll() is None:
         process.stdin.write("\n")
         process.stdin.flush()
+    seconds = max(0.0, ends - time.time())
+    if not select.select([process.stdout], [], [], seconds)[0]:
+        process.kill()
     return process.stdout.readline().strip() or "no answer (no time, or see above)"
 
 
 def contend(name: str, given: argparse.Namespace) -> None:
     began = time.time()
-    trainer(name, given.device, pairs=1)
-    gc.collect()
-    if given.device == "cuda":
-        torch.cuda.empty_cache()
-    print(f"compiled a pair of layers in {time.time() - began:.0f} s", flush=True)
+    one = trainer(name, given.device, pairs=6 if given.device == "cuda" else 1)
+    print(f"drawn, compiled and captured in {time.time() - began:.0f} s", flush=True)
     sys.stdin.readline()
-    began = time.time()
-    one = trainer(name, given.device, pairs=6 if given.device == "cuda" else 2)
-    made, times = time.time() - began, list[float]()
+    times = list[float]()
     for _ in range(given.rounds):
         _wait(given.device)
         start = time.perf_counter()
@@ -154,7 +146,7 @@ def contend(name: str, given: argparse.Namespace) -> None:
     middle, gigabytes = statistics.median(times), torch.cuda.max_memory_allocated() / 1e9
     print(
         f"{middle:.2f} ms [{min(times):.2f}, {max(times):.2f}], {batch * length / middle * 1e3:,.0f} tokens/s; "
-        f"loss {float(one.state.loss_sum.mean()):.4f}, made in {made:.0f} s, {gigabytes:.1f} GB",
+        f"loss {float(one.state.loss_sum.mean()):.4f}, {gigabytes:.1f} GB",
         flush=True,
     )
     print(json.dumps(list(_profile(one)) if given.device == "cuda" else []), flush=True)

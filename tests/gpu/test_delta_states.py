@@ -25,8 +25,12 @@ pytestmark = [
     ),
 ]
 
-TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3} | ({} if INTERPRETED else {torch.bfloat16: 1e-2})
-"""Norm of the difference over norm; the interpreter does not multiply in bfloat16."""
+TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3} | ({} if INTERPRETED else {torch.bfloat16: 5 * 2**-8})
+"""Norm of the difference over norm; the interpreter does not multiply in bfloat16.
+
+There one token's gradient by beta is rounded five times by up to 2^-8: the values, the output's gradient, their
+product, the query and the result; with more tokens roundings partly cancel.
+"""
 
 Given = tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor]
 
@@ -102,3 +106,30 @@ def test_the_operation_is_as_the_compiler_takes_it() -> None:
     vectors = (q, key * beta, key, v, log_a)
     own = [t.float().to(DEVICE).detach().requires_grad_() for t in vectors if t is not None]
     torch.library.opcheck(wide_gpu._read, (*own, 64, 64, [4, 4, 4, 4]))  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.skipif(INTERPRETED, reason="the interpreter compiles nothing")
+def test_products_wait_for_their_factors() -> None:
+    """Compiled for Hopper no product is asynchronous; without the word to Triton they are (needs no card)."""
+    import triton  # pyright: ignore[reportMissingImports]
+    from triton.backends.compiler import GPUTarget  # pyright: ignore[reportMissingImports]
+    from triton.compiler import ASTSource  # pyright: ignore[reportMissingImports]
+
+    from plait.kernels.matrix_state import wide_kernels
+    from plait.kernels.matrix_state.wide_gpu import synchronous_products
+
+    walk: Any = wide_kernels.walk
+    fixed = {"CHUNK": 64, "K_PAD": 16, "V_BLOCK": 16, "PRECISION": "ieee"}
+    tensors = walk.arg_names[: walk.arg_names.index("time")]
+    kinds = dict.fromkeys(tensors, "*fp16") | {"log_a": "*fp32"}
+    signature = {p: "constexpr" if p in fixed else kinds.get(p, "i32") for p in walk.arg_names}
+
+    def code() -> str:
+        source = ASTSource(fn=walk, signature=signature, constexprs=fixed)
+        return triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["ptx"]
+
+    with synchronous_products():
+        waiting = code()
+    assert "mma.sync" in waiting
+    assert "wgmma" not in waiting
+    assert "wgmma" in code()

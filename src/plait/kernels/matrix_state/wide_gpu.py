@@ -4,9 +4,16 @@ What `wide.products_together` reads where f is w, as an operation of its own, wh
 looking into it. Kept for the backward pass are the state before each chunk and the inverses, in the type of the
 inputs; nothing of pairs is. Sums have a fixed order, so every call gives the same bits. The kernels are in
 `wide_kernels.py`.
+
+Their products are compiled to `mma.sync`, for which warps wait. Hopper's asynchronous ones (`wgmma`) took factors from
+registers, and ptxas before CUDA 13.3 may use those anew while they are still read (NVIDIA's release notes of 13.3;
+Triton 3.6 brings 12.8): on an H200 some gradients in 16 bits came out wrong, and differently twice.
 """
 # pyright: standard, reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,16 +81,16 @@ def _read(
     d_v, chunks = v.shape[-1], -(-time // _CHUNK)
     y, u = v.new_empty(v.shape), v.new_empty(v.shape)
     states, inverses = v.new_empty(_states(v, d_k)), v.new_empty(batch, heads, chunks, _CHUNK, _CHUNK)
-    launch = _launch(v, d_k)
-    invert[chunks, heads, batch](
-        e, w, log_a, inverses, time, heads, d_k, e.stride(1), w.stride(1), LEVELS=_CHUNK.bit_length() - 1,
-        num_warps=warps[0], **launch,
-    )  # fmt: skip
-    block = _block(d_v, values)
-    walk[-(-d_v // block), heads, batch](
-        q, w, e, v, log_a, inverses, y, u, states, time, heads, d_k, d_v,
-        q.stride(1), w.stride(1), e.stride(1), v.stride(1), V_BLOCK=block, num_warps=warps[1], **launch,
-    )  # fmt: skip
+    launch, block = _launch(v, d_k), _block(d_v, values)
+    with synchronous_products():
+        invert[chunks, heads, batch](
+            e, w, log_a, inverses, time, heads, d_k, e.stride(1), w.stride(1), LEVELS=_CHUNK.bit_length() - 1,
+            num_warps=warps[0], **launch,
+        )  # fmt: skip
+        walk[-(-d_v // block), heads, batch](
+            q, w, e, v, log_a, inverses, y, u, states, time, heads, d_k, d_v,
+            q.stride(1), w.stride(1), e.stride(1), v.stride(1), V_BLOCK=block, num_warps=warps[1], **launch,
+        )  # fmt: skip
     return y, u, states, inverses
 
 
@@ -107,14 +114,29 @@ def _by_vectors(
     launch, block = _launch(u, d_k), _block(d_v, values)
     apart = q.stride(1), w.stride(1), e.stride(1), dy.stride(1)
     sizes = time, heads, d_k, d_v
-    walk_back[-(-d_v // block), heads, batch](
-        q, w, e, log_a, inverses, dy, dv, by_states, *sizes, *apart, V_BLOCK=block, num_warps=warps[2], **launch
-    )  # fmt: skip
-    differentiate[chunks, heads, batch](
-        q, w, e, log_a, u, states, by_states, dy, dv, dq, dw, de, d_log_a, *sizes, *apart,
-        V_BLOCK=block, K_BLOCK=_block(d_k, keys), num_warps=warps[3], **launch,
-    )  # fmt: skip
+    with synchronous_products():
+        walk_back[-(-d_v // block), heads, batch](
+            q, w, e, log_a, inverses, dy, dv, by_states, *sizes, *apart, V_BLOCK=block, num_warps=warps[2], **launch
+        )  # fmt: skip
+        differentiate[chunks, heads, batch](
+            q, w, e, log_a, u, states, by_states, dy, dv, dq, dw, de, d_log_a, *sizes, *apart,
+            V_BLOCK=block, K_BLOCK=_block(d_k, keys), num_warps=warps[3], **launch,
+        )  # fmt: skip
     return dq, dw, de, dv, d_log_a
+
+
+@contextmanager
+def synchronous_products() -> Iterator[None]:
+    """What Triton compiles in here multiplies by `mma.sync`; code that is kept on disk is told apart by it, too."""
+    name = "DISABLE_MMA_V3"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
 
 
 def _states(v: Tensor, d_k: int) -> tuple[int, ...]:
