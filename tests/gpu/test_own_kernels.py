@@ -103,7 +103,7 @@ def test_mixers(name: str, options: dict[str, object], fuse: bool, taken: dict[s
         assert error < max(allowed, 1e-3 if INTERPRETED else 1e-2), f"tensor {place}: {error:.1e}"
 
 
-def test_the_mamba_layer() -> None:
+def test_the_mamba_layer(taken: dict[str, int]) -> None:
     layer = layer_of("SSM", {}, 16)
     assert isinstance(layer, MambaLayer)
     layer = layer.to(DEVICE)
@@ -112,5 +112,7 @@ def test_the_mamba_layer() -> None:
     for own in (False, True):
         y = mamba.mamba_layer(hidden, layer.weights(), eps=1e-5, own_convolution=own)
         found.append([y.detach(), *torch.autograd.grad(y.sin().sum(), list(layer.parameters()))])
+    if INTERPRETED:
+        assert taken["convolution"] == 1
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
