@@ -77,7 +77,7 @@ tasks needle --param n_words=3 --param n_words=4  ->  --param n_words is given t
 tasks needle --param n_words=0  ->  n_words must be an integer in [1, 16777216], got 0
 tasks needle --seed 9223372036854775808  ->  seed must be an integer of at least 0, below 2^63, got 9223372036854775808
 tasks selective-copying --param numbers=[3,3]  ->  numbers must be distinct, got [3, 3]
-tasks mqar --param n_pairs=1000 --param n_keys=1000  ->  this task needs --seq-len: examples of 24 to 384 tokens were tried, of which the last says: seq_len must be at least 2001 (n_pairs = 1000 pairs and a token), got 384
+tasks mqar --param n_pairs=1000 --param n_keys=1000  ->  examples of 24 to 384 tokens were tried (--seq-len takes another length), of which the last says: seq_len must be at least 2001 (n_pairs = 1000 pairs and a token), got 384
 tasks selective-copying --param numbers=[30] --seq-len 24  ->  seq_len must exceed every number (the largest is 30), got 24
 tasks selective-copying --param p_number=1.5  ->  p_number must be a probability in [0, 1], got 1.5
 tasks selective-copying --param variant=last  ->  variant must be one of uniform, adversarial, repetitive, got 'last'

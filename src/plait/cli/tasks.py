@@ -150,8 +150,8 @@ def _shown(task: "Task", seq_len: int | None, *, seed: int, device: str) -> dict
     if said[0] == said[-1]:  # whatever the length
         raise ValueError(said[0])
     raise ValueError(
-        f"this task needs --seq-len: examples of {_EXAMPLE} to {_EXAMPLE << _DOUBLINGS} tokens were tried, of which "
-        f"the last says: {said[-1]}"
+        f"examples of {_EXAMPLE} to {_EXAMPLE << _DOUBLINGS} tokens were tried (--seq-len takes another length), of "
+        f"which the last says: {said[-1]}"
     )
 
 
