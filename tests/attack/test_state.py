@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from plait import HybridConfig, HybridLM, constructions
 from plait.attack import attack, attack_state, certified_contents, choose_family, known_contents, play
 from plait.attack.play import MOST_SCALARS, ask_model, draw_contents
+from plait.attack.state import found_contents
 from plait.tasks import MQAR, TASKS, Needle, SelectiveCopying
-from plait.theory import ssm_state_bits
+from plait.theory import search, ssm_state_bits
 from plait.theory.families import has_family
+from plait.theory.recurrent import table_state_bits
 from plait.training import Run, Train, train
 
 COPYING = SelectiveCopying(n_words=4, numbers=(1, 2, 3))
@@ -66,6 +70,18 @@ def test_contents_of_a_task_without_an_exact_count_are_those_of_its_table_if_a_s
     assert (found.content, found.needed_bits) == ("contents of a table", 64)
     assert found.carried_bits < 1
     assert 60 < found.content_bits < found.held_bits
+
+
+def test_where_the_better_bound_has_no_contents_those_of_the_other_are_played(monkeypatch):
+    """A table that is too long for a certificate, say."""
+    task = MQAR(n_keys=3, n_values=2, n_pairs=1)
+    table = table_state_bits(task, 20)
+    assert table is not None
+    longer = replace(table, value=table.value + 1, certificate=None, certified=None)
+    for both in ((longer, table), (table, longer), (longer, None)):
+        monkeypatch.setattr(search, "best_state_bits", lambda *_, both=both, **__: both)
+        found = found_contents(task, seq_len=20, seconds=1, seed=0)
+        assert (None if found is None else found.needed_bits) == (table.value if table in both else None)
 
 
 def test_contents_of_a_task_of_ones_own_are_searched():

@@ -69,23 +69,30 @@ def certified_contents(task: Task, certificate: Certificate) -> Contents:
 
 
 def found_contents(task: Task, *, seq_len: int, seconds: float, seed: int) -> Contents | None:
-    """The contents that a search finds in a task, or those written down for it if they are more; None where none can be
-    read back.
+    """The contents that a search finds in a task, or those written down for it: of what can be read back the more.
+
+    None where neither can be.
 
     Raises:
         ValueError: a budget that is not positive.
     """
     from plait.theory.search import best_state_bits
 
-    bound, _ = best_state_bits(task, seq_len=seq_len, seconds=seconds, seed=seed)
-    codec = None if bound.certificate is None else bound.certificate["codec"]
-    if not isinstance(codec, Mapping) or codec["kind"] == "random":
-        return None
-    assert bound.certificate is not None
-    game = open_game(bound.certificate, task=task)
-    answers = sorted(game.claim.answers or range(task.vocab_size))
-    what = "contents found by search" if bound.found else "contents of a table"
-    return Contents(game=game, what=what, answers=answers, needed_bits=bound.value)
+    for bound in best_state_bits(task, seq_len=seq_len, seconds=seconds, seed=seed):
+        certificate = None if bound is None else bound.certificate  # none where it would be too long
+        codec = None if certificate is None else certificate["codec"]
+        if (
+            bound is None
+            or certificate is None
+            or not isinstance(codec, Mapping)
+            or codec["kind"] == "random"
+        ):
+            continue
+        game = open_game(certificate, task=task)
+        answers = sorted(game.claim.answers or range(task.vocab_size))
+        what = "contents found by search" if bound.found else "contents of a table"
+        return Contents(game=game, what=what, answers=answers, needed_bits=bound.value)
+    return None
 
 
 def choose_family(task: Task, seq_len: int) -> StateFamily:
