@@ -1,5 +1,6 @@
 """Theorem 2.12: the tables are told apart by the task itself, the checker takes them, and the counts are those said."""
 
+import itertools
 import math
 from dataclasses import replace
 from fractions import Fraction
@@ -227,3 +228,18 @@ def test_tasks_without_a_table():
     assert table_state_bits(KHopInduction(n_words=3, hops=3), 100) is None
     assert table_state_bits(FlipCounting(), 10) is None
     assert table_state_bits(StringCopying(n_words=1), 20) is None
+
+
+def test_changes_are_told_as_they_are_written():
+    """Of short rows the last ones alone."""
+    for seq_len, told, changes in (
+        (4, "2", {2}),
+        (5, "1 to 2", {1, 2}),
+        (6, "up to 2", {0, 1, 2}),
+        (7, "up to 3", {0, 1, 2, 3}),
+        (9, "up to 3", {0, 1, 2, 3}),
+    ):
+        (family,) = field_families(FlipCounting(least=3), seq_len)
+        assert family.description == f"the last bit and {told} changes"
+        rows = family.codec["prefixes"]
+        assert {sum(one != other for one, other in itertools.pairwise(row)) for row in rows} == changes

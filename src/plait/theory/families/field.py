@@ -140,13 +140,18 @@ def _flips(task: FlipCounting, seq_len: int) -> Iterator[StateFamily]:
         rows.append([place % 2 for place in range(written)])
     asked = [[(first + place) % 2 for place in range(to_come)] for first in (0, 1)]
     yield StateFamily(
-        description=f"the last bit and up to {least} changes",
+        description=f"the last bit and {told_range(least - to_come, least - (written == least))} changes",
         size=len(rows),
         prefix_length=written,
         suffixes=asked,
         queries=[(suffix, position) for suffix in (0, 1) for position in range(to_come)],
         codec={"kind": "list", "prefixes": rows},
     )
+
+
+def told_range(fewest: int, most: int) -> str:
+    """`up to 3`, `2 to 3`, or `3`."""
+    return f"up to {most}" if not fewest else f"{fewest} to {most}" if fewest < most else f"{most}"
 
 
 def _noisy(task: NoisyRecall, seq_len: int) -> Iterator[StateFamily]:

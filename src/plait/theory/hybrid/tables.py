@@ -27,7 +27,7 @@ from plait.tasks import (
     known_of,
 )
 from plait.theory.families.family import MOST_LENGTH, StateFamily
-from plait.theory.families.field import MOST_FLIPS, field_families
+from plait.theory.families.field import MOST_FLIPS, field_families, told_range
 from plait.theory.families.field_lookups import back_families, hop_families
 from plait.theory.families.n_grams import gram_families, gram_filler
 
@@ -90,7 +90,7 @@ def _flips(task: FlipCounting, room: int) -> Iterator[StateFamily]:
     if least > MOST_FLIPS or to_come < 1:
         return
     yield StateFamily(
-        description=f"up to {least} changes",
+        description=f"{told_range(least - to_come, least)} changes",
         size=to_come + 1,
         prefix_length=least + 1,
         suffixes=[[place % 2 for place in range(to_come)]],
