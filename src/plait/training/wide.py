@@ -43,8 +43,8 @@ class WideEnsemble(Ensemble):
     """What mixers run in kernels of their own on a GPU; others may be put in its place before the first step."""
 
     _uncompiled = frozenset({"DeltaNet", "GDN", "Mamba2"})
-    """Mixers that are not compiled: Mamba2's gradient is 1.5% off so on a GPU and right as it stands, and those of the
-    others were only seen to be right, compiled, with one head."""
+    """Mixers that are not compiled: Mamba2's gradient is 1.5% off so and right as it stands, GDN's is right with four
+    heads and wrong with eight (docs/log.md), DeltaNet's was only seen to be right with up to four."""
 
     _mixers_on_gpu = frozenset({"KDA", "RWKV7"}) | _uncompiled
     """Mixers whose products of their own were seen to be right on a GPU (`tests/gpu/test_wide_mixers.py`)."""
