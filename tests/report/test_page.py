@@ -49,7 +49,7 @@ def test_the_first_screen_says_how_many_claims_hold_and_the_cells_are_short():
     assert "](images/headline-as-run-0-0.svg)" in first
     assert "**An earlier version of this page was wrong.**" in first
     counts, plot, wrong = (
-        text.index(w) for w in ("of 42 claims", "](images/headline", "**An earlier version")
+        text.index(w) for w in ("- As it was run: of ", "](images/headline", "**An earlier version")
     )
     assert max(counts, plot) < wrong, "on the first screen"
     made_of = text[text.index("[table: made-of]") : text.index("[summary: claims]")]
