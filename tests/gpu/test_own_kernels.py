@@ -3,11 +3,10 @@
 On a CUDA device as wide models are trained; without one, `TRITON_INTERPRET=1` runs them in Triton's interpreter.
 """
 
-import os
-
 import pytest
 import torch
 from torch import Tensor
+from triton_device import DEVICE, INTERPRETED, MARKS
 
 from plait.kernels.common import compiled
 from plait.kernels.graph import wide as graphs
@@ -18,21 +17,13 @@ from plait.kernels.matrix_state.reference import Vectors
 from plait.kernels.short_convolution import gpu as convolutions
 from plait.layers import DrawnLayer, MambaLayer, layer_class
 from plait.model import HybridConfig
-from plait.native import library
 from plait.random import Stream
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-DEVICE = "cpu" if INTERPRETED else "cuda"
 PRODUCTS = torch.float16 if INTERPRETED else torch.bfloat16
 """The interpreter does not multiply in bfloat16."""
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(
-        not library.has_triton() or not (INTERPRETED or torch.cuda.is_available()),
-        reason="needs Triton, and a CUDA device or TRITON_INTERPRET=1",
-    ),
-]
+
+pytestmark = MARKS
 
 ALL = graphs.OwnKernels(convolution=True, states=True, joined=True)
 

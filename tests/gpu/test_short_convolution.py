@@ -3,26 +3,16 @@
 On a CUDA device they run as they are; without one, `TRITON_INTERPRET=1` runs them in Triton's interpreter.
 """
 
-import os
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
+from triton_device import DEVICE, INTERPRETED, MARKS
 
 from plait.kernels.short_convolution import reference
-from plait.native import library
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-DEVICE = "cpu" if INTERPRETED else "cuda"
-
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(
-        not library.has_triton() or not (INTERPRETED or torch.cuda.is_available()),
-        reason="needs Triton, and a CUDA device or TRITON_INTERPRET=1",
-    ),
-]
+pytestmark = MARKS
 
 TOLERANCE = {torch.float32: 1e-6, torch.float16: 5e-4} | ({} if INTERPRETED else {torch.bfloat16: 4e-3})
 """Norm of the difference over norm; the interpreter does not round to bfloat16 as a GPU does."""

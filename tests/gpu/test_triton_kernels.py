@@ -5,7 +5,6 @@ them in Triton's interpreter, where Triton is installed.
 """
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from triton_device import DEVICE, INTERPRETED, MARKS
 
 from plait import HybridConfig, Stream
 from plait.kernels.adamw import AdamWRule, adamw
@@ -24,19 +24,9 @@ from plait.kernels.selective_scan import gpu as scan_on_gpu
 from plait.kernels.selective_scan import reference
 from plait.layers import MambaLayer, TransformerLayer
 from plait.layers.parts import dropout
-from plait.native import library
 from plait.random import DROPOUT
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-DEVICE = "cpu" if INTERPRETED else "cuda"
-
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(
-        not library.has_triton() or not (INTERPRETED or torch.cuda.is_available()),
-        reason="needs Triton, and a CUDA device or TRITON_INTERPRET=1",
-    ),
-]
+pytestmark = MARKS
 
 TOLERANCE = 1e-5
 """Norm of the difference over norm: float32 with products that keep at least 21 bits."""

@@ -5,35 +5,27 @@ them in Triton's interpreter, where Triton is installed.
 """
 
 import itertools
-import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from triton_device import DEVICE, INTERPRETED, MARKS
 
 from plait import HybridConfig
 from plait.kernels.graph import Graph, reference
 from plait.kernels.matrix_state.reference import Vectors, chunked
 from plait.layers import DrawnLayer, layer_class
 from plait.layers.registry import MIXERS
-from plait.native import library
 from plait.tasks import MQAR
 from plait.training import Run, Train
 from plait.training.trainer import Trainer
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-DEVICE = "cpu" if INTERPRETED else "cuda"
 LENGTHS = (9,) if INTERPRETED else (1, 65, 100)
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(
-        not library.has_triton() or not (INTERPRETED or torch.cuda.is_available()),
-        reason="needs Triton, and a CUDA device or TRITON_INTERPRET=1",
-    ),
-]
+
+pytestmark = MARKS
 
 on_a_card = pytest.mark.skipif(INTERPRETED, reason="needs the card: PyTorch's own operations, and speed")
 
