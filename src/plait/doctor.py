@@ -20,6 +20,7 @@ OPTIONAL = {
 """Package -> what it is for."""
 
 MEMBERS, _D_MODEL = 8, 8
+"""Of the ensemble that is timed: small enough for any machine, and the width of the next figure."""
 
 FLOPS_A_MODEL_STEP = 16e6
 """Arithmetic of one model-step of SSM-TF at d_model 8, batch 8, length 100 (docs/log.md, roofline)."""

@@ -272,6 +272,7 @@ def _sync_folder(folder: Path) -> None:
 
 _MARK = b"plait-sha256:"
 _DIGITS = 64
+"""Hexadecimal digits of a SHA-256."""
 
 UNSEALED = (_MARK + b"0" * _DIGITS).decode()
 """The text that the writer puts into the file."""

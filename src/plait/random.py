@@ -30,7 +30,9 @@ TRAIN, SELECT, TEST, INIT, DROPOUT = range(5)
 """What a stream is for: training tokens, learning-rate selection, final test, initial weights, dropout."""
 
 _MASK = 0xFFFFFFFF
+"""The low 32 bits."""
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+"""Of Philox4x32 (Salmon et al., SC 2011), as the next ones, which its key grows by in each round."""
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 

@@ -15,7 +15,7 @@ from plait.cli.memory import HEIGHT, PLOT_WIDTH
 from plait.cli.output import plain_json
 from plait.cli.values import parse_bytes, parse_lengths
 from plait.memory import Storage, count, crossing, read_config
-from plait.memory.configs import read_model
+from plait.memory.architecture import read_model
 
 FIXTURES = Path(__file__).parents[1] / "memory" / "fixtures"
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -34,7 +34,7 @@ from plait.paper.fig4 import PAPER_RATIO
 from plait.paper.lean import ratio_by_block
 from plait.paper.shapes import learned_from_random_weights
 from plait.report.comparisons import rates_table, seed_table, statistic_table
-from plait.report.questions import leaner_table
+from plait.report.page_tables import leaner_table
 from plait.report.verdict_table import claims_blocks, count_lines
 from plait.report.wide_measured import Lead
 

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure as Plot
 from matplotlib.text import Text
 
-from plait.compiler.interpreter import columns
+from plait.compiler.program import columns
 from plait.constructions import copying_plan, decoding_recall, recall_plan, selective_copying, smallest
 from plait.model import HybridConfig, HybridLM
 from plait.random import Stream

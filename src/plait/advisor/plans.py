@@ -18,6 +18,7 @@ from plait.theory import Bound, attention_reach, ssm_state_bits
 
 ARITHMETIC = "a count of bytes, not a theorem"
 LARGEST_FAMILY = 1024
+"""Items of which the bound is always told; of more only as many as half of the sequence has room for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from plait.advisor.plans import MemoryPlan
 
 GIB = 1 << 30
+"""Bytes."""
 
 SCALARS, BYTES, _TOKENS = "scalars", "bytes", "tokens"
 

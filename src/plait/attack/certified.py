@@ -28,6 +28,7 @@ from plait.theory.exact_numbers import Factor, least_success_rate, log2_floor
 from plait.theory.repaired import Retrieval, counting_states
 
 SCORE_GRID = 1 << 24
+"""Limits of scores are multiples of one part in so many, on the safe side, as those of rates are."""
 
 _ALLOWANCE = 1e-6
 """Relative, of a tail; float64 errs by less than 1e-8 up to a million trials."""

@@ -120,6 +120,7 @@ def _asked_bits(family: StateFamily) -> float:
 
 
 _CONFIDENCE = Fraction(99, 100)
+"""Of what an attack certifies from contents that were drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ _MOST_TOKENS = 2**17
 """Tokens that are labelled at once."""
 
 MOST_STATE_DIGITS = 400
+"""Decimal digits of a number of states that the page writes out; three bits make less than one."""
 
 MOST_REACHES = 400
 """Points of a frontier that are drawn at most."""

@@ -8,7 +8,7 @@ from typing import Any
 from plait.advisor import capacity, plan
 from plait.checks import check_integer, unknown
 from plait.memory import Architecture, MemoryReport, architecture_of, crossing
-from plait.memory.configs import model_of
+from plait.memory.architecture import model_of
 
 WEIGHT_BITS: Mapping[str, int] = {
     "float32": 32,
@@ -27,12 +27,16 @@ CARDS = (24, 32, 48, 80, 96, 141, 192)
 """Memories of cards, in GB of 10^9 bytes."""
 
 _COUNTS = (1, 2, 4, 8)
+"""Cards of one kind together, as machines have them."""
 
 GIGA = 10**9
+"""Bytes in the GB that cards are sold by."""
 
 _MOST_LENGTH = 2**40
+"""Tokens of a sequence, beyond any model."""
 
 MOST_BATCH = 2**20
+"""Sequences held at once."""
 
 
 def size(

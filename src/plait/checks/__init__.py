@@ -1,5 +1,4 @@
-from plait.checks.added import added_field, neutral_fields
-from plait.checks.code import code_digest
+from plait.checks.code import added_field, code_digest, neutral_fields
 from plait.checks.own_names import is_own_name, one_line, present_name, resolve, stored_name
 from plait.checks.values import (
     are,

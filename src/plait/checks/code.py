@@ -1,21 +1,29 @@
-"""A digest of the source behind a user's class or function, so that an edited one is told from what it was.
+"""What of the code enters the identity of a member: the source of a user's own, and which fields came later.
 
-Read are the file of its module and those of the modules that it imports from the same package (for a module outside of
-any package: from the same folder), and theirs in turn. What lies elsewhere is a library, and counts as fixed.
+A digest of the source behind a user's class or function tells an edited one from what it was. Read are the file of its
+module and those of the modules that it imports from the same package (for a module outside of any package: from the
+same folder), and theirs in turn. What lies elsewhere is a library, and counts as fixed.
 """
 
 import ast
+import dataclasses
 import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from plait.checks.own_names import imported
 
 _DIGITS = 20
+"""Hexadecimal: 80 bits."""
 _found: dict[str, tuple[Any, str | None]] = {}
+
+_ADDED = "plait.added"
+"""Marks a field that came after members were stored."""
+
+_Value = TypeVar("_Value")
 
 
 def code_digest(name: str) -> str | None:
@@ -114,3 +122,29 @@ def _absolute(package: str, node: ast.ImportFrom) -> str:
 def _parents(name: str) -> list[str]:
     parts = name.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def added_field(neutral: _Value) -> _Value:
+    """A dataclass field whose default is what every member stored before had, and which the identity leaves out there.
+
+        rotary_odd: str = added_field("paired")      # members stored before had pairs, and keep their ids
+
+    A value other than `neutral` enters the identity like any field. The neutral value can never change.
+    """
+    return dataclasses.field(default=neutral, metadata={_ADDED: True})
+
+
+def neutral_fields(part: object) -> frozenset[str]:
+    """The added fields of a dataclass instance that hold their neutral value; none for anything else."""
+    if not dataclasses.is_dataclass(part) or isinstance(part, type):
+        return frozenset()
+    return frozenset(
+        field.name
+        for field in dataclasses.fields(part)
+        if field.metadata.get(_ADDED) and _same(getattr(part, field.name), field.default)
+    )
+
+
+def _same(value: Any, neutral: Any) -> bool:
+    """Equal and of one type but for 1 and 1.0, so that False is no 0."""
+    return isinstance(value, bool) == isinstance(neutral, bool) and value == neutral

@@ -9,6 +9,7 @@ LONGEST_SHOWN = 60
 """Characters of a value in a message."""
 
 _POWER = 16
+"""Bits from which on a limit reads better as a power of two."""
 
 
 def shortened(value: object, *, most: int = LONGEST_SHOWN) -> str:

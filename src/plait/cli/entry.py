@@ -128,6 +128,7 @@ def _stop(stop: KeyboardInterrupt, frame: FrameType | None) -> None:
 
 
 SECONDS_PUT_OFF = 0.02
+"""Before it is tried again whether a module is still being imported."""
 
 _put_off: list[KeyboardInterrupt] = []
 """What is to stop the program as soon as nothing is imported."""

@@ -80,7 +80,7 @@ def memory(
     """
     from plait.advisor.sizing import SizingRequest, size_models
     from plait.memory import Storage
-    from plait.memory.configs import read_model
+    from plait.memory.architecture import read_model
     from plait.memory.formats import PAGE
 
     check_device(device)
@@ -234,6 +234,7 @@ def _print_notes(found: "Sequence[Sized]") -> None:
 
 
 PLOT_WIDTH, HEIGHT = 64, 16
+"""In characters: with the numbers at its side it fits into a terminal of 80 columns."""
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

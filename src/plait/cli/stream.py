@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from plait.tasks.rows import StreamedScores
 
 CHUNK_BYTES = 2**16
+"""Read from standard input at once, or what is there."""
 LONGEST_WORD = 128
+"""Letters, so that input without a space in it is refused before it fills the memory."""
 _MOST_LISTED = 64
+"""Names among which those like an unknown word are looked for."""
 MOST_TOGETHER = 4096
+"""Tokens that one call of the model reads."""
 
 _PIECE = re.compile(r"\n|\S+(?=\s)|\S+$")
 _NUMBER = re.compile(r"[0-9]{1,18}")

@@ -133,6 +133,7 @@ def _parameter(value: Any) -> Any:
 _EXAMPLE = 24
 """Tokens of an example, where a task takes so few."""
 _DOUBLINGS = 4
+"""Of the example, for tasks whose rows begin longer."""
 
 
 def _shown(task: "Task", seq_len: int | None, *, seed: int, device: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 _MOST_SEEDS = 100_000
+"""Beyond what any machine trains; a slip such as 0-1000000000 would fill the memory."""
 
 _WORD = re.compile(r"[A-Za-z(][\w.:*()|-]*")
 

@@ -28,6 +28,7 @@ _DTYPES = ("float64", "float32", "bfloat16")
 _COUNTS = ("inputs", "checked", "right", "wrong", "undefined", "beyond")
 _SAMPLES, _SEQ_LEN = 100_000, 100
 SECONDS_A_LINE = 30.0
+"""Between lines of progress, where standard error is no terminal."""
 
 _Told = Callable[[str, int, int], None]
 """Hears the kind of check, and how many of how many inputs or positions are done."""

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from plait.compiler.bounds import Bounds
 from plait.compiler.demands import root_of
-from plait.compiler.interpreter import places
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import AtDistance, Earliest, Latest, Mean, Previous
 from plait.compiler.one_kind_alone import Keyed
 from plait.compiler.pointwise import Product, Table, Token
+from plait.compiler.program import places
 from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
 from plait.compiler.schedule import SSM, TF
 from plait.compiler.statement import Statement, looked_up

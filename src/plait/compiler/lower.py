@@ -10,11 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from plait.compiler.demands import check_met, demands, needs_code
-from plait.compiler.interpreter import columns
 from plait.compiler.lookups import Fetch
 from plait.compiler.one_kind_alone import Keyed, without_attention, without_states
 from plait.compiler.pointwise import Product, Table, Token
-from plait.compiler.program import Program
+from plait.compiler.program import Program, columns
 from plait.compiler.recurrent import Count, Hold, Lag, Since
 from plait.compiler.signals import ANSWER, Label
 from plait.compiler.statement import Statement, ancestors

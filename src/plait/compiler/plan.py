@@ -14,11 +14,10 @@ from plait.compiler.book import Book
 from plait.compiler.bounds import Bounds, bounds
 from plait.compiler.heads import Turns
 from plait.compiler.holdings import LEMMAS, answer_stretch, held
-from plait.compiler.interpreter import places
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import AtDistance, Fetch, Match, Previous
 from plait.compiler.lower import lower
-from plait.compiler.program import Program
+from plait.compiler.program import Program, places
 from plait.compiler.program_json import program_to_json
 from plait.compiler.schedule import SSM, TF, ScheduledLayer, Scheduler
 from plait.compiler.statement import Statement

@@ -9,7 +9,7 @@ A program is a task: it has a vocabulary, a sampler, and targets, the answer at 
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -17,10 +17,11 @@ from jaxtyping import Int
 from torch import Tensor
 
 from plait.checks import shortened
-from plait.compiler.interpreter import columns, places
 from plait.compiler.language import Language
 from plait.compiler.lookups import Fetch
+from plait.compiler.pointwise import Token
 from plait.compiler.signals import ANSWER, module_of_caller
+from plait.compiler.statement import Column, Statement, ancestors
 from plait.compiler.values import MOST_LETTERS, Value, index_in
 from plait.random import Stream
 from plait.tasks.base import MOST_WORDS, SPECIALS, BuiltInTask, Targets, letters_or_numbers
@@ -175,4 +176,28 @@ def _checked_rates(names: tuple[str, ...], rates: Mapping[str, float]) -> tuple[
     found = tuple(float(rates.get(name, 1.0)) for name in names)
     if not any(found):
         raise ValueError("some token must have a rate above 0")
+    return found
+
+
+def columns(tokens: Sequence[Value | None], *last: Statement) -> dict[Statement, Column]:
+    """The values of these statements and all that they read, over one sequence of token names."""
+    found: dict[Statement, Column] = {}
+    for statement in ancestors(*last):
+        if isinstance(statement, Token):
+            found[statement] = list(tokens)
+        else:
+            found[statement] = statement.meaning(*(found[signal] for signal in statement.inputs))
+    return found
+
+
+def places(
+    tokens: Int[Tensor, "*batch time"], *last: Statement
+) -> dict[Statement, Int[Tensor, "*batch time"]]:
+    """The same as places in the statements' domains, -1 for nothing, of tokens that the program knows."""
+    found: dict[Statement, Tensor] = {}
+    for statement in ancestors(*last):
+        if isinstance(statement, Token):
+            found[statement] = tokens.long()
+        else:
+            found[statement] = statement.evaluate(*(found[signal] for signal in statement.inputs))
     return found

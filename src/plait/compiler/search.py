@@ -15,8 +15,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from plait.checks import check_integer
-from plait.compiler.interpreter import places
-from plait.compiler.program import Program
+from plait.compiler.program import Program, places
 from plait.compiler.terms import Term, classes, embedded, of, token, written
 from plait.random import Stream
 from plait.tasks.base import SPECIALS, Task

@@ -237,13 +237,13 @@ def two_decays(decay: float, zero: float, n_bits: int) -> Register:
     return scaled(Register(n_bits=n_bits, decays=(slow, fast), maps=((1.0, -ratio),)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # one a number of bits, of which there are no more than 12
 def largest_lead(n_bits: int) -> Register | None:
     """The one of the largest lead on the grid; None beyond `_MOST_BITS`."""
     return _best(n_bits, lambda register: register.lead)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # one a number of bits, of which there are no more than 12
 def largest_gap(n_bits: int) -> Register | None:
     """The one of the widest gap between two words' numbers on the grid; None beyond `_MOST_BITS`."""
     return _best(n_bits, lambda register: register.gap)

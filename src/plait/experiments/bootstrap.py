@@ -51,6 +51,7 @@ BOOTSTRAP = 100
 
 SAMPLES = 10_000
 CONFIDENCE = 0.95
+"""Bootstrap samples of the seeds, and the share of them that an interval holds."""
 
 FEW_SEEDS = 6
 """With fewer seeds an interval is narrower than it says."""
@@ -76,7 +77,7 @@ def mean_interval(cell: Cell, *, samples: int = SAMPLES, seed: int = 0) -> Inter
     return interval_of(bootstrap_means(cell, resampled(n_seeds, samples=samples, seed=seed)), n_seeds)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=8)  # a figure has few numbers of seeds; each is samples x seeds
 def resampled(n_seeds: int, *, samples: int = SAMPLES, seed: int = 0) -> Samples:
     """Bootstrap samples of the seeds: the same for every cell of as many."""
     return samples_of(resamples(n_seeds, samples=samples, seed=seed))

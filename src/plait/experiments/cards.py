@@ -220,6 +220,7 @@ _ASKED = "get_server_list\n"
 """What a service that runs answers."""
 
 SECONDS_TO_START, SECONDS_TO_END = 20.0, 20.0
+"""What the service is given before it counts as one that does not answer."""
 
 
 @contextmanager

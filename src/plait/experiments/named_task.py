@@ -32,7 +32,7 @@ def named_task(document: Mapping[str, Any], vocab_size: int | None) -> Task:
     return cast(Task, made)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=256)  # classes of foreign tasks in the folders of one process
 def _class(name: str, fields: tuple[str, ...]) -> type:
     """Equal for tasks of one class, so that they are of one kind."""
     wrong = [

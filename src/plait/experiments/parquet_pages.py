@@ -9,6 +9,7 @@ from typing import Any
 
 _MAGIC = b"PAR1"
 _DEEPEST = 16
+"""Structs within structs; Parquet's own metadata has fewer, and damaged bytes may say any number."""
 
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
 _INTEGERS = (4, 5, 6)

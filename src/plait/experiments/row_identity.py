@@ -92,7 +92,7 @@ def _text_of(row: dict[str, Any], rest: list[str]) -> _Text | None:
     return _Text(before, between, after, foreign)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=4096)  # tasks of a folder; many rows have the same
 def _task(text: str) -> tuple[dict[str, Any], bool]:
     """A task's document as identities have it, and whether it or a task within it is of another package."""
     document: dict[str, Any] = json.loads(text)

@@ -210,7 +210,7 @@ def _train_of(row: Mapping[str, Any]) -> Train:
     return Train.from_json(given)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=4096)  # cells of a folder; each has many rows
 def _parts(task: str, model: str, start: str | None, trust_code: bool) -> Run:
     """Members of one cell share all but `train`; what was written is read once."""
     given = {"task": json.loads(task), "model": json.loads(model)}

@@ -31,6 +31,7 @@ SEALED_SINCE = 4
 """The version of a file from which on it carries a checksum."""
 
 _MOST_BYTES = 2**30
+"""Of one file; it is read whole."""
 
 MOST_UNPACKED = 2**31
 """Bytes of all pages of a file."""
@@ -180,6 +181,7 @@ POINTS = 20
 """Points of a kept curve, at most."""
 
 DIGITS = 4
+"""Significant ones of a kept loss."""
 
 
 def thinned(rows: pl.DataFrame, *, points: int = POINTS) -> pl.DataFrame:

@@ -281,7 +281,7 @@ def paths_of(key: Key) -> tuple[str, ...]:
     return key if isinstance(key, tuple) else (key,)
 
 
-@lru_cache(maxsize=8192, typed=True)
+@lru_cache(maxsize=8192, typed=True)  # rates times seeds of an experiment
 def _swept(train: Train, **own: Any) -> Train:
     """`train` at a learning rate and seed: one value for all cells, which is checked and written out once."""
     return replace(train, **own)

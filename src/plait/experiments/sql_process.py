@@ -28,6 +28,7 @@ _MOST_BYTES = 4 * 2**30
 """Of memory for a query, beside the rows."""
 
 _MOST_SQL = 10**6
+"""Characters of a statement."""
 _FAILED, _ANSWERED = b"E", b"A"
 
 

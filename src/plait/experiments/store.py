@@ -38,6 +38,7 @@ _NUMBERS = ("accuracy", "correct", "scored", "select_correct", "select_scored", 
 """What a member, or an evaluation, can have but once."""
 
 _LISTINGS = 20
+"""Times that files are listed anew because one of them vanished meanwhile."""
 
 _Version = tuple[Path, int, int]
 """A file as it was read: its bytes and the time of its last change."""

@@ -31,6 +31,7 @@ GATED_QUIET = 2.0**-32
 """What an output of 1 measures before the mixer's own norm."""
 
 EPS = 1e-5
+"""`rms_norm_eps` of the exported model."""
 
 _CHUNK = 16
 """Positions that Mamba-2's parallel pass treats at once: sequences are padded to a multiple of it."""

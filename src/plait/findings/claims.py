@@ -117,6 +117,7 @@ def shown_by(outcomes: Sequence[Outcome]) -> Outcome:
 OPEN_TEXT = Outcome.OPEN.value
 
 MOST_LABELS = 6
+"""Models that are named where their rates differ; of more it would fill the line."""
 
 
 def protocol_lines(cells: Sequence[Cell]) -> tuple[str, ...]:

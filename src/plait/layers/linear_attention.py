@@ -162,6 +162,7 @@ class Mamba2(Mixer):
 
 
 CAP, _EPS = 15.0, 1e-6
+"""Of the gates; under what states are divided by, and in the norm. Both as `transformers.models.xlstm` has them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from plait.layers.spec import LayerSpec
 from plait.random import Stream
 
 _DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 1e-1, 1e-4
+"""Steps at the start, as released Mamba draws them: between the first two, none below the third."""
 
 
 class MambaMixer(nn.Module):

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 
 LARGEST = 2**31 - 1
+"""Of a size: what a signed number of 32 bits holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ def read_options(kind: type[_Mixer], name: str, values: Mapping[str, Any]) -> _M
         raise ValueError(f"layer {name}: {error}") from error
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)  # mixers by dimensions, of all models of one process
 def graph_of(mixer: Mixer, spec: LayerSpec) -> Graph:
     """The graph of a layer; the same object for equal arguments.
 

@@ -63,7 +63,7 @@ def distances(
     return _distances(max(64, 1 << (count - 1).bit_length()), d_rotary, base, dtype)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)  # lengths are powers of two, for few widths and types
 def _distances(count: int, d_rotary: int, base: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     turn = angles(torch.arange(count, dtype=torch.float64), d_rotary=d_rotary, base=base).T
     return turn.cos().to(dtype).contiguous(), turn.sin().to(dtype).contiguous()

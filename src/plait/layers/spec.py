@@ -121,6 +121,7 @@ class LayerSpec:
 
 
 MOST_SIDES = 16
+"""Layers side by side in one; a pattern that says more is taken for a slip."""
 
 APART = 4097
 """Added to a layer's index, and to the step of its initial weights, for every further side: more than a model has."""

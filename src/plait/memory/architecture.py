@@ -1,12 +1,20 @@
-"""A model as numbers: its layers, how its weights are packed, and what they hold after a number of tokens."""
+"""A model as numbers: its layers, how its weights are packed, and what they hold after a number of tokens.
+
+`read_model` reads one from a config file of either kind: plait's own, or Hugging Face's.
+"""
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
+from plait.checks.own_names import refuse_foreign
+from plait.files import read_json
 from plait.memory.block import TRANSFORMERS, AnyLayer, Block, Cached
 from plait.memory.formats import OWN, SOURCES, Number, Storage, bits_of, scales_of, whole_bytes
 from plait.memory.report import MemoryReport, check_count, dtype_bytes, dtype_name
+from plait.model import HybridConfig
 
 OUTSIDE = -1
 """In place of a layer's index, for what stands outside the layers."""
@@ -198,3 +206,47 @@ class Architecture:
         if name == "float64" and self.convention == TRANSFORMERS:
             raise ValueError("dtype must be float32, bfloat16 or float16 for a config.json, got float64")
         return name
+
+
+def read_model(
+    path: str | Path, *, generic: bool = False, trust_code: bool = False
+) -> HybridConfig | Architecture:
+    """The model that a config.json describes, or the one of the folder that holds it.
+
+    It is plait's where it has a `pattern` and no `model_type` or `architectures`.
+
+    Args:
+        generic: read an unknown Hugging Face model type by the usual field names.
+        trust_code: whether plait's kind may name layers of other packages, which are imported to be counted.
+
+    Raises:
+        ValueError: no JSON object, or a config that its reader refuses.
+        OSError: it cannot be read.
+    """
+    file = Path(path) / "config.json" if Path(path).is_dir() else Path(path)
+    values = read_json(file)
+    try:
+        return model_of(values, generic=generic, trust_code=trust_code)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def model_of(
+    values: object, *, generic: bool = False, trust_code: bool = False
+) -> HybridConfig | Architecture:
+    """The model that the JSON of a config describes, as `read_model`.
+
+    Raises:
+        ValueError: no JSON object, or a config that its reader refuses.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"a config must be a JSON object, got {type(values).__name__}")
+    values = cast("dict[str, Any]", values)
+    own = "pattern" in values and not {"model_type", "architectures"} & values.keys()
+    if own:
+        config = HybridConfig.from_json(values)
+        refuse_foreign(config.parts, trust_code=trust_code)
+        return config
+    from plait.memory.huggingface import read_config
+
+    return read_config(values, generic=generic)

@@ -33,11 +33,13 @@ from plait.tensor_files import tensor_file
 CONFIG, _WEIGHTS = "config.json", "model.safetensors"
 
 MOST_CONFIG_BYTES = 2**20
+"""Of config.json: another file of that name is refused before it fills the memory."""
 
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 """As safetensors names them."""
 _CONFIG_OF = "config"
 _MOST_HEADER = 2**20
+"""Bytes of the header of a file of weights, beside 1,024 for each of them."""
 
 
 def save(model: HybridLM, folder: str | Path, *, beside: Mapping[str, bytes] | None = None) -> None:

@@ -16,6 +16,7 @@ from plait.layers.spec import NONE, Options, is_side_by_side, sides
 from plait.model.pattern import expand_pattern, parts
 
 _LARGEST = 2**31 - 1
+"""Of a size: what a signed number of 32 bits holds."""
 
 DROPOUT_AT = ("all", "embedding")
 """Where dropout acts: on embedding, attention weights, outputs of attention and MLP; or on the embedding alone."""

@@ -16,6 +16,7 @@ from plait.layers.registry import HF
 from plait.layers.spec import MOST_SIDES, joined, sides
 
 MAX_LAYERS = 4096
+"""Beyond any model; `(A-B)*1000000` would fill the memory before anything refused it."""
 
 _ALONE = "a side of layers side by side is one layer by its name, as in (SSM|TF)"
 

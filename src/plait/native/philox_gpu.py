@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 _BLOCK = 128
+"""Counters of a program."""
 
 
 @triton.jit

@@ -61,6 +61,7 @@ _RECALLER = sharp_recall(_RECALL, PROTOCOL.seq_len).config
 _PARTS = {"embedding": ("embedding",), "Mamba block": ("layers.0",), "attention": ("layers.1",)}
 
 FOUND_BACK = 0.99
+"""Accuracy from which training counts as having found back."""
 
 
 def finds_back(found: Evidence) -> Finding | None:

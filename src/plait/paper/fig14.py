@@ -13,6 +13,7 @@ from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
 _NARROW = 20
+"""The window that larger ones are held against: that of the other figures."""
 
 
 def worse_with_larger_windows(does: str, *, widths: tuple[int, ...]) -> tuple[Claim, ...]:

@@ -164,6 +164,7 @@ def _kept_of_mamba() -> bool:
 
 
 _QUERY = 7
+"""Of 12 positions: some before it and some behind it."""
 
 
 def read_at_a_query() -> tuple[int, int]:

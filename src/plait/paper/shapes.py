@@ -47,6 +47,7 @@ SET_BACK = (
 _FIELDS = ("d_model", "d_inner", "window", "rotary_base", "rotary_fraction", "d_mlp", "d_state", "d_conv")
 
 LEARNED = 0.99
+"""Accuracy from which a model counts as one that has learned."""
 
 
 def _shape(model: HybridConfig) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from plait.report.document import (
 )
 from plait.report.origin import LEFT_OUT, ORIGIN
 from plait.report.page import update_pages, updated_text
+from plait.report.page_tables import rate_table, window_table
 from plait.report.plots import accuracy_panel, accuracy_plot, panel_alt, panel_plot
 from plait.report.printed import (
     html_text,
@@ -26,7 +27,6 @@ from plait.report.printed import (
     terminal_table,
     write_html,
 )
-from plait.report.questions import rate_table, window_table
 from plait.report.ratio_plot import ratio_alt, ratio_plot
 from plait.report.reports import RESULTS, experiment_report, folder_report
 from plait.report.svg_file import svg_text

@@ -153,6 +153,7 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
 """The learning rate is chosen by the same statistic, on the separate sequences."""
 
 _SHARES = (0.6, 0.9, 0.99)
+"""Accuracies of which it is told how many seeds reach them."""
 
 
 def seed_table(summaries: Sequence[Summary], *, patterns: Sequence[str] = ()) -> Table | None:

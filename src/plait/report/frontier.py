@@ -11,7 +11,7 @@ from plait.constructions import copying_plan, smallest_plan
 from plait.experiments import Experiment, cell_label, cells, summarise
 from plait.findings.words import decimals
 from plait.memory import Architecture
-from plait.memory.configs import read_model
+from plait.memory.architecture import read_model
 from plait.model import HybridConfig
 from plait.report.document import Column, Entry, Picture, Section, Table
 from plait.report.frontier_plot import Mark, frontier_alt, frontier_plot

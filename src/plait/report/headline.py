@@ -22,6 +22,7 @@ BESIDE = "Learned and built"
 """Title of the section."""
 
 _SUCCESS = 0.99
+"""Accuracy from which a learned model stands beside the built one."""
 
 _BESIDE_COLUMNS = (
     Column(name="model", title="model", numeric=False),

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from plait.compiler import ProgramPlan
-from plait.compiler.interpreter import places
+from plait.compiler.program import places
 from plait.constructions import Plan, attention, plan_of, trace
 from plait.constructions.plan import Holding
 from plait.model import HybridLM

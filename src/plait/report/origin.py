@@ -25,6 +25,7 @@ _UNRECORDED = {"not installed": "run from a source tree, its version not recorde
 """What early rows say of plait's version."""
 
 MOST_NAMED = 8
+"""Models that are named one by one where they were not run."""
 NOT_TRAINED = ": not run"
 
 _COUNTED = re.compile(r" and (\d+) more models?$")

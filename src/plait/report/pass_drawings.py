@@ -148,6 +148,7 @@ COLOURS = "RdBu_r"
 """Blue below 0, red above, white at 0: hues that colour-blind readers tell apart."""
 
 ROW_INCHES, GAP_INCHES = 0.13, 0.55
+"""Height of a signal, and room between blocks for the name of a layer."""
 
 
 def heat_map(seen: Inside) -> "Figure":

@@ -174,6 +174,7 @@ _FLAT = r"(?:(?!</?g\b).)*"
 """What holds no group, in SVG."""
 
 LONGEST_DRAWN = 60
+"""Characters of a text in a drawing."""
 
 
 def drawn_text(text: str) -> str:

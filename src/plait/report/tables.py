@@ -18,6 +18,7 @@ from plait.findings.words import decimals, ratio_text, signed
 from plait.report.document import Column, Entry, Table
 
 RATIO_ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Accuracies at which the ratio is told."""
 
 NEAR = 0.02
 """A learning rate whose mean is no further below the chosen one's is as good for most purposes."""

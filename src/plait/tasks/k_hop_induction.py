@@ -29,6 +29,7 @@ else:
 
 
 _MOST_HOPS = 1000
+"""Each is a step at every place of a row."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -131,7 +131,7 @@ GRID_BITS = 24
 """Limits are multiples of 2^-24, on the safe side."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # counts of one run, which ask for the same again
 def least_success_rate(successes: int, trials: int, alpha: Fraction) -> Fraction:
     """A p such that, were the true rate below it, `successes` or more would have a probability of at most `alpha`.
 

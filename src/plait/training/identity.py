@@ -24,6 +24,7 @@ NUMERICS = 1
 members stored before are recomputed instead of being mixed with new ones."""
 
 _DIGITS = 20
+"""Hexadecimal: 80 bits."""
 _WITH_JSON = (HybridConfig, Start, Train)
 
 
@@ -135,7 +136,7 @@ def _part_json(part: Any) -> str:
         return _remembered_json.__wrapped__(part)
 
 
-@functools.lru_cache(maxsize=8192)
+@functools.lru_cache(maxsize=8192)  # parts of the runs of one experiment
 def _remembered_json(part: Any) -> str:
     return "null" if part is None else canonical_json(identifying(part))
 

@@ -17,6 +17,7 @@ from plait.tasks.registry import is_ours
 from plait.training.run import Run
 
 TRIED_TOKENS = 4
+"""Tokens on which layers of the user's own are run once before a training."""
 
 _checked: set[object] = set()
 """What kept its promises already: layer classes with their dimensions, tasks with their lengths."""

@@ -14,6 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 _UNCAPTURED = 3
+"""Steps before one is captured: what a first step compiles and allocates is there by then."""
 
 
 class Replay:

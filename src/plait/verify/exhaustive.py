@@ -69,6 +69,7 @@ JOB_LEVELS = 3
 """Levels below a block that one job reads."""
 
 _LARGEST_NUMBER = 1e300
+"""Inputs beyond which the estimate of the time is no longer a float64."""
 
 _Job = Callable[[], Tally]
 

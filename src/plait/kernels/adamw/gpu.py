@@ -22,6 +22,7 @@ _WHOLE = 2**18
 _PART = 2**14
 """Weights of a program's part of a larger one, at least."""
 _MOST_PARTS = 8192
+"""Of one member."""
 
 
 @triton.jit

@@ -111,6 +111,7 @@ def split_gradients(packed: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
 
 
 LANES = 16
+"""Sequences of a tile, as `stream_tiles.hpp` has them."""
 
 
 def tiles(batch: int) -> int:

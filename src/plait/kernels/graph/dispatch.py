@@ -66,7 +66,7 @@ def run_compiled(
     return _Graph.apply(graph, hidden, *weights)  # type: ignore[no-any-return]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=256)  # graphs of the models of one process
 def _nodes(graph: Graph) -> tuple[ctypes.Array[ctypes.c_int64], ctypes.Array[ctypes.c_double]]:
     laid = layout(graph)
     return call.integers(laid.nodes), (ctypes.c_double * max(len(laid.reals), 1))(*laid.reals)
@@ -136,7 +136,7 @@ class ScratchLayout:
     output: int
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=256)  # graphs of the models of one process
 def layout(graph: Graph) -> ScratchLayout:
     """The layout of a graph."""
     place, rows = _places(graph)

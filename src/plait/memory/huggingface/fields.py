@@ -11,6 +11,7 @@ from plait.checks import shortened as shown
 from plait.memory.huggingface.vocabulary import LAYER_TYPES, is_neutral, renamed_layer_types
 
 MOST_LAYERS = 10_000
+"""Beyond any model; each layer is counted by itself."""
 
 _LARGEST = 1 << 40
 """No size of a model is larger, and products of a few such numbers are still quickly computed."""

@@ -18,6 +18,7 @@ from plait.memory.huggingface.fields import Fields, fields_by_layer
 
 SHARED = "the last {n} layers read the cache of an earlier layer of their type and hold none"
 GLOBAL_HEAD_DIM = 512
+"""What the class takes where a config names none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ _POSITIONS = "24 bytes a token of position numbers, which the first indexed laye
 
 _MOST_TABLES = 1024
 _LARGEST_TABLE = 10**9
+"""Of n-grams, and rows of one: each has a prime number of rows, which is looked for."""
 
 
 def qwen4_exp(f: Fields) -> Body:

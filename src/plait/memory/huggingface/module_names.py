@@ -14,6 +14,7 @@ MOST_PATTERNS = 20_000
 MOST_WILDCARDS = 200
 MOST_COMPARISONS = 200_000
 _MOST_STARS = 6
+"""What is read of a file's list: patterns, those with stars, comparisons of a name with one, and stars of one."""
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "attention": (

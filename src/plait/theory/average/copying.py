@@ -55,7 +55,7 @@ def undecided_right(task: SelectiveCopying, seq_len: int, states: np.ndarray) ->
     return total
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=16)  # a task each
 def before_number_shares(numbers: tuple[int, ...], p_number: float) -> np.ndarray:
     """`shares[i, d, k - 1]`: of an answer with the i-th number, read d tokens before it, the share of the cut k places
     behind its target; so divided that guesses at all places are worth about the same."""

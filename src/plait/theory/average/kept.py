@@ -76,7 +76,7 @@ def _unnumbered(task: SelectiveCopying, seq_len: int, states: np.ndarray) -> np.
     return best
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # slots times words of a few tasks
 def unnumbered_right(task: SelectiveCopying, seq_len: int, slots: int, words: int) -> float:
     """What is right if so many of every `m` tokens are kept in full, spread evenly, and the one of so many words that
     was read last, and the latest number is not: answered is with a kept token that is in reach, with that word, or
@@ -99,7 +99,7 @@ class _Answers:
     at_word: np.ndarray
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256)  # slots, or words, of a few tasks
 def _without_number(task: SelectiveCopying, seq_len: int, slots: int) -> _Answers:
     period = max(task.numbers)
     kept_at = {place * period // slots for place in range(slots)} if slots else set()
@@ -134,7 +134,7 @@ def _same_at_word(task: SelectiveCopying, age: int, t: int) -> float:
     return total
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256)  # slots, or words, of a few tasks
 def _latest_of(task: SelectiveCopying, seq_len: int, words: int) -> np.ndarray:
     """`[place, number]`, last a word: the chance of that token there and of a target that equals the one of the first
     `words` words that was read last. It does if it is that word, or by chance if such a word came since."""

@@ -211,7 +211,7 @@ def _climb(rows: SampledRows, states: int, draws: np.random.Generator) -> float:
     best = -1.0
     for _ in range(_ROUNDS):
         flows, guesses, right = _forward(rows, updates)
-        if right <= best + 1e-12:
+        if right <= best + 1e-12:  # no better but for rounding
             break
         best = right
         _better(rows, updates, flows, guesses)

@@ -37,7 +37,7 @@ class Schedule:
     right: float
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=16)  # a task at a length each
 def schedules(task: SelectiveCopying, seq_len: int) -> tuple[Schedule, ...]:
     """Models from one token kept up to all but one; none where there is one number, or a row is shorter than one."""
     if len(task.numbers) < 2 or max(task.numbers) > min(MOST_AGES, seq_len - 1):

@@ -49,7 +49,7 @@ def pattern_sums(weights: Sequence[float]) -> np.ndarray:
     return sums
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=512)  # places of a row, of which many have equal weights
 def guessed(
     weights: tuple[float, ...],
     chances: tuple[float, float],

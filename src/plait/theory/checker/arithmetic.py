@@ -14,6 +14,7 @@ def floor_log2_thousandths(number: int) -> Fraction:
     """`log2(number)` in bits, rounded down to thousandths; of a number of more than 2,000 bits, its first 2,000."""
     # The 1,000th power of what is kept has two million bits at most, and a thousandth of its bits is the answer.
     dropped = max(0, number.bit_length() - 2000)
+    # The 1000th power has 1000 log2 bits.
     return dropped + Fraction(((number >> dropped) ** 1000).bit_length() - 1, 1000)
 
 

@@ -204,6 +204,7 @@ class _Decimals:
         if self.read > MOST_DECIMALS:
             raise Refused(f"a certificate has at most {MOST_DECIMALS} decimals, this one has more")
         exponent = re.search(r"[eE]([+-]?\d+)$", text)
+        # 1e999 has a thousand digits already.
         if len(text) > MOST_NUMBER_LENGTH or (exponent and len(exponent[1]) > 3):
             raise Refused(f"a number of {len(text)} characters, beyond all limits")
         return Fraction(text)

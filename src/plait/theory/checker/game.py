@@ -74,9 +74,12 @@ class Board:
             suffixes = {self.queries[read][0] for read in reads}
             lengths, asked = [len(self.suffixes[suffix]) for suffix in suffixes], len(reads)
         if isinstance(self.rule, OwnTask):
+            # An answer is put into its row.
             return self.rule.work(prefixes, length, lengths) + 3 * prefixes * asked
         again = length if isinstance(self.rule, RowRule) else 0
+        # 40 to begin one, beside what the rule does.
         walks = sum(40 + self.rule.work(again + tokens) for tokens in lengths)
+        # 60 to begin a prefix, 6 an answer.
         return prefixes * (60 + self.rule.work(length) + walks + 6 * asked)
 
     @cached_property
@@ -86,6 +89,7 @@ class Board:
 
     def cost_of(self, codec: Codec) -> int:
         """Steps that one content takes: written, asked about, read."""
+        # 150 for a content drawn and compared.
         return 150 + codec.work + -(-self.cost(CHUNK, codec.length) // CHUNK)
 
 

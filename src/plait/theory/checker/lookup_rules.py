@@ -119,7 +119,7 @@ class KHopInduction(RowRule):
     def __init__(self, params: dict[str, Any]) -> None:
         self.n_tokens = positive(params, "n_words")
         self.hops = positive(params, "hops", most=1000)
-        self.steps = 3 + self.hops
+        self.steps = 3 + self.hops  # a token: its own, and one a hop
 
     def targets(self, row: Sequence[int]) -> list[int | None]:
         reached: list[int | None] = list(row)  # by no hop

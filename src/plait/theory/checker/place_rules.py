@@ -20,7 +20,7 @@ class FollowBack(RowRule):
         self.n_tokens = self.n_words + len(self.numbers)
         check_probability(params, "p_number")
         self.hops = positive(params, "hops", most=1000)
-        self.steps = 3 + 2 * self.hops
+        self.steps = 3 + 2 * self.hops  # a token: its own, and two a hop
 
     def targets(self, row: Sequence[int]) -> list[int | None]:
         reached: list[int | None] = list(row)  # by no hop
@@ -62,7 +62,7 @@ class NGramRetrieval(RowRule):
         if self.mark**self.n > 2**32:
             raise Refused(f"n_words^n must be at most 2^32, got {self.mark}^{self.n}")
         self.n_tokens = self.mark + 1
-        self.steps = 4 + 2 * self.n
+        self.steps = 4 + 2 * self.n  # a token: its own, and two for each of n words
 
     def targets(self, row: Sequence[int]) -> list[int | None]:
         n, targets = self.n, list[int | None]([None] * len(row))

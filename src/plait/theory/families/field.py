@@ -22,10 +22,9 @@ from plait.tasks import (
     StringCopying,
     known_of,
 )
-from plait.theory.families.family import StateFamily
+from plait.theory.families.family import StateFamily, asked_family, table_family
 from plait.theory.families.field_lookups import LOOKUPS
 from plait.theory.families.followers import associative_families
-from plait.theory.families.slots import asked_family, table_family
 
 MOST_FLIPS = 200
 """Counts beyond which no list of rows is written out."""

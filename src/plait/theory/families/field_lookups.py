@@ -14,10 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from plait.tasks import FollowBack, KHopInduction, NGramRetrieval, PositionRetrieval, SegmentedRecall
-from plait.theory.families.family import MOST_KEYS, StateFamily
+from plait.theory.families.family import MOST_KEYS, StateFamily, asked_family
 from plait.theory.families.followers import distinct_behind, distinct_words, last_followers, rooted_trees
 from plait.theory.families.n_grams import gram_families
-from plait.theory.families.slots import asked_family
 
 _MOST_IN_ORDER = 7
 """Words all orders of which are listed."""

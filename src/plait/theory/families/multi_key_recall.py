@@ -5,14 +5,16 @@ too few fillers to read the root's follower by itself, but few enough trees to l
 spanning in-tree. Source: docs/theory.md, Theorems 2.7, 4.4 and 4.5.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 from plait.random import plain_bits
 from plait.tasks import MultiKeyRecall
 from plait.theory.families.family import MOST_KEYS, MOST_LENGTH, StateFamily, Suffixes
 from plait.theory.families.followers import key_paths, letters_that_fit, spanning_trees
-from plait.theory.families.readers import key_readers
+
+_MOST_FILLERS = 5_000
+"""Fillers of one length beyond which longer ones are not tried."""
 
 
 def multi_key_families(task: MultiKeyRecall, seq_len: int | None) -> Iterator[StateFamily]:
@@ -96,3 +98,58 @@ def _last_followers(text: list[int], k: int) -> tuple[int, ...]:
     last = dict(zip(windows[1:-1], text[k + 1 :], strict=False))
     last[windows[-1]] = 0
     return (windows[-1], *(last.get(key, -1) for key in range(2**k)))
+
+
+def key_readers(
+    n: int, k: int, *, n_words: int, fillers: int, unread: int | None = None
+) -> tuple[Suffixes, list[list[int]]] | None:
+    """The suffixes that read what followed each key, whatever stands before the cut.
+
+    A key of k letters is read behind a filler, so that no occurrence of it that began before the cut comes in between.
+    The root of a tree of last followers was itself last, so its follower is the filler's first word: two fillers that
+    begin differently give it away.
+
+    Returns the suffixes for all keys on n of the words, and for each key (a number in base n) the queries that read
+    it; None where some key has too few fillers.
+
+    Args:
+        n: letters that keys are made of.
+        k: letters of a key.
+        n_words: words that fillers are made of.
+        fillers: fillers for each key, with different first words.
+        unread: a key that needs no query.
+    """
+    asked, reads = Suffixes(), []
+    for number in range(n**k):
+        key = [number // n**place % n for place in reversed(range(k))]
+        found = fillers_of(key, n_words, most=fillers) if number != unread else []
+        if number != unread and len(found) < fillers:
+            return None
+        reads.append([asked.ask([*filler, *key]) for filler in found])
+    return asked, reads
+
+
+def fillers_of(key: Sequence[int], n_words: int, *, most: int) -> list[list[int]]:
+    """Up to `most` short texts with different first words, behind which the key stands for the first time since the
+    cut, whatever stands before the cut."""
+    found: list[list[int]] = []
+    n_words = min(n_words, max(key) + 1 + most)  # words that are not in the key all do
+    for length in range(1, len(key) + 1):
+        for filler in product(range(n_words), repeat=length):
+            if len(found) == most:
+                return found
+            if all(filler[0] != other[0] for other in found) and _is_first(key, filler):
+                found.append(list(filler))
+        if n_words**length > _MOST_FILLERS:
+            break
+    return found
+
+
+def _is_first(key: Sequence[int], filler: Sequence[int]) -> bool:
+    """Whether no earlier place over the cut can hold the key: t tokens before the cut, then filler and key."""
+    k, text = len(key), [*filler, *key]
+    for begin in range(1 - k, len(filler)):
+        seen = text[max(0, begin) : begin + k]
+        if seen == list(key[k - len(seen) :]):
+            return False
+    return True

@@ -100,6 +100,7 @@ def typical_walk(n: int, k: int) -> int:
 
 
 def _samples(keys: int) -> int:
+    # Of long trees fewer: a tree takes a step a key.
     return max(60, min(MOST_SAMPLES, 50_000 // max(1, keys)))
 
 
@@ -114,7 +115,7 @@ def share_that_fits(n: int, k: int, *, most: int, root: int | None) -> tuple[Fra
     return least_success_rate(fits, sum(counts), ALPHA), 1 - ALPHA
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # keys of few letters by root; each samples trees
 def counted_lengths(n: int, k: int, root: int | None) -> tuple[int, tuple[int, ...]]:
     """Tokens that uniform spanning in-trees of B(n, k) take: the least, and the trees that take each from it on."""
     trees = (random_tree(n, k, root, sample) for sample in range(_samples(n**k)))
@@ -151,7 +152,7 @@ def walk_length(followers: list[int], root: int, *, n: int, k: int) -> int:
     return k + keys - 1 + extra
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=512)  # lengths that one search of a path tries
 def path_factors(n: int, k: int, steps: int) -> tuple[list[int], Fraction, Fraction]:
     """How many contents paths of `steps` steps without a repeated key can number, as factors below 2^31.
 

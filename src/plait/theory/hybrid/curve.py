@@ -167,7 +167,9 @@ def _spread_reaches(families: Iterable[StateFamily], seq_len: int) -> list[int]:
     """
     inside = range(1, seq_len - 1)
     apiece = sum(
-        sum(map(len, [*family.suffixes, *family.tables])) + 4 * len(family.queries) for family in families
+        # A query is a list of two numbers, and is read once.
+        sum(map(len, [*family.suffixes, *family.tables])) + 4 * len(family.queries)
+        for family in families
     )
     most = max(_FEWEST, MOST_VALUES // max(1, apiece))
     if len(inside) <= most:

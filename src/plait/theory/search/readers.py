@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from plait.theory.families.readers import fillers_of
+from plait.theory.families.multi_key_recall import fillers_of
 from plait.theory.search.oracle import UNDEFINED, Oracle
 
 MOST_KEY_LENGTH = 4

@@ -55,6 +55,7 @@ def _thinned(rows: list[Sequence[int]]) -> list[Sequence[int]]:
 
 
 PAIRS_OF_WORDS = 8
+"""That are put at a distance from each other, for every number and distance."""
 
 
 def copying_cases(task: SelectiveCopying, *, seq_len: int, seed: int) -> Iterator[Case]:

@@ -45,6 +45,7 @@ MOST_KINDS = 8
 
 _MOST_PLACES = 48
 _RUN = 24
+"""Places of a row at which something is tried, and tokens of a run of bits."""
 
 
 def program_cases(program: Program, *, seq_len: int, seed: int) -> Iterator[Case]:

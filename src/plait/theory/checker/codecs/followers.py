@@ -29,7 +29,7 @@ class _Keyed(Codec):
         self.n = len(self.letters)
         if not self.n or len(self.number) < self.n:
             raise Refused("letters must be one or more distinct tokens")
-        self.k = reader.integer("key_length", least=1, most=12)
+        self.k = reader.integer("key_length", least=1, most=12)  # keys of 13 letters would be too many
         self.n_keys = self.n**self.k
         if self.n_keys > _MOST_KEYS:
             raise Refused(f"at most {_MOST_KEYS} keys, got {self.n} letters to the power {self.k}")
@@ -44,7 +44,7 @@ class _Keyed(Codec):
     @property
     def reading(self) -> int:
         """Steps that asking for every follower takes, beside the answers."""
-        return sum(8 + 4 * len(queries) for queries in self.reads)
+        return sum(8 + 4 * len(queries) for queries in self.reads)  # a key, and each of its queries
 
     def next_key(self, key: int, letter: int) -> int:
         return (key * self.n + letter) % self.n_keys
@@ -73,6 +73,7 @@ class Trees(_Keyed):
 
     @property
     def work(self) -> int:
+        # A key: its place in the tree, its letters, and a long division each way.
         return self.reading + self.length + self.n_keys * (100 + 30 * self.k + 2 * long_steps(self.size))
 
     def encode(self, index: int) -> list[int] | None:
@@ -153,7 +154,9 @@ class Paths(_Keyed):
 
     @property
     def work(self) -> int:
+        # A way is taken: what the loop does, a mask of n bits, a long division.
         step = 40 + self.n // 64 + long_steps(self.size)
+        # Written and read, so twice.
         return self.reading + self.length + 2 * self.steps * step + self.n_keys // 4
 
     def encode(self, index: int) -> list[int] | None:

@@ -213,8 +213,9 @@ class Forests(Codec):
 
     @property
     def work(self) -> int:
-        reading = sum(8 + 4 * len(reads) for reads in self.reads)
+        reading = sum(8 + 4 * len(reads) for reads in self.reads)  # a word, and each of its queries
         registers = sum(8 + 4 * len(value.reads) for value in self.registers)
+        # A node: its place in the forest, and a long division each way.
         return reading + registers + self.length + len(self.nodes) * (120 + 2 * long_steps(self.size))
 
     def encode(self, index: int) -> list[int] | None:

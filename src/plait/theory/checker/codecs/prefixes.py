@@ -61,7 +61,7 @@ class Listed(Codec):
 
     @property
     def work(self) -> int:
-        return self.length + 4 * self.size * (1 + len(self.reads))
+        return self.length + 4 * self.size * (1 + len(self.reads))  # every row is compared, answer by answer
 
     @property
     def rows(self) -> list[list[int | None]]:
@@ -103,6 +103,7 @@ class Random:
     @property
     def work(self) -> int:
         """Steps that drawing all of them takes."""
+        # A draw, its free letters, and the rest, which is copied.
         return self.draws * (20 + 10 * self.free + self.length // 4)
 
 
@@ -180,6 +181,7 @@ class _Slot:
     @property
     def tried(self) -> int:
         """Steps that comparing the answers with each row takes; a row may ask each query once more."""
+        # One look-up, or row by row.
         return 10 if self.choices is not None else len(self.values) * (20 + 8 * len(self.reads))
 
     def read(self, rows: Sequence[Row], ask: AskQuery) -> int | None:
@@ -210,13 +212,14 @@ class Slots(Codec):
 
     @property
     def work(self) -> int:
-        steps = 4 + self.length // 4
+        steps = 4 + self.length // 4  # a prefix is copied
         for slot in self.slots:
+            # Its places, and a long division.
             steps += slot.tried + 3 * (len(slot.at) + long_steps(self.size))
             if slot.simulated:
                 values = len(slot.values)
                 steps += self.asked.cost(values, self.length, slot.reads)
-                steps += values * (self.length // 4 + 2 * len(slot.at))
+                steps += values * (self.length // 4 + 2 * len(slot.at))  # a copy for each value
         return steps
 
     def encode(self, index: int) -> list[int]:

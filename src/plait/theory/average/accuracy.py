@@ -1,7 +1,11 @@
-"""Accuracy on sampled rows by bits of state: ceilings, and the same read backwards.
+"""Accuracy on sampled rows by bits of state: ceilings, the same read backwards, and floors.
 
 A ceiling holds for every causal model that carries one of `2^bits` states from token to token, whatever its weights,
 and for its average over the task's own distribution. Source: docs/theory.md, section 13.
+
+A floor is what some such model reaches: it keeps a part exactly and guesses the rest. Recall: what followed some of the
+words. Needle: some of the words, and one more as long as it lasts. Selective copying: `kept` and `schedule`. Source:
+13.7 there.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +24,10 @@ from plait.tasks import (
     known_of,
 )
 from plait.theory.average.copying import copying_ceiling, copying_scored
-from plait.theory.average.needle import needle_ceiling, needle_scored
-from plait.theory.average.recall import recall_ceiling, recall_scored
+from plait.theory.average.kept import copying_kept
+from plait.theory.average.needle import check_rows, needle_ceiling, needle_reached, needle_scored
+from plait.theory.average.recall import recall_ceiling, recall_scored, word_answers
+from plait.theory.states import state_count
 
 ALLOWANCE = 1e-9
 """Added to every ceiling, relatively; far above what rounding in float64 takes away in some hundred thousand steps."""
@@ -87,7 +93,7 @@ def bits_proved(task: object, seq_len: int, accuracy: float) -> float:
     return max((b for b, ceiling in zip(bits, ceilings, strict=True) if ceiling < accuracy), default=0.0)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # a task at a length each
 def ceiling_curve(task: object, seq_len: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Bits from 0 on, and the ceiling at each, up to where everything can be right.
 
@@ -101,3 +107,51 @@ def ceiling_curve(task: object, seq_len: int) -> tuple[tuple[float, ...], tuple[
     ceilings = accuracy_ceiling(task, seq_len, bits.tolist())
     whole = next((place for place, ceiling in enumerate(ceilings) if ceiling >= 1), len(ceilings) - 1)
     return tuple(bits[: whole + 1].tolist()), tuple(ceilings[: whole + 1])
+
+
+def accuracy_floor(task: object, seq_len: int, bits: Sequence[float]) -> list[float]:
+    """An accuracy, on average over sampled rows, that a model with so many bits of state reaches.
+
+    Raises:
+        ValueError: a task or variant for which no such models are known, or bits below 0.
+    """
+    floor = known_of(task, _FLOORS)
+    if floor is None or (isinstance(task, MultiKeyRecall) and task.key_length > 1):
+        raise ValueError(f"no models with a known accuracy at any number of bits for {task}")
+    numbers = np.asarray(list(bits), dtype=float)
+    if not (numbers >= 0).all():
+        raise ValueError(f"bits must be at least 0, got {min(numbers.tolist())}")
+    # 2^bits may round to below the integer that it is; beyond 1,000 bits a float64 would overflow. What is reached is
+    # told a billionth lower, far more than rounding adds.
+    states = np.floor(2.0 ** np.minimum(numbers, 1000.0) * (1 + 1e-12))
+    enough = state_count(task)
+    right_always = enough is not None and (states >= float(min(enough, 2**1000)))
+    reached = np.where(right_always, 1.0, floor(task, seq_len, states))
+    return np.minimum(1.0, reached * (1 - 1e-9)).tolist()
+
+
+def _recall(task: AssociativeRecall | MultiKeyRecall, seq_len: int, states: np.ndarray) -> np.ndarray:
+    """What followed the last occurrence of each of j words, and which of them was last, if one was."""
+    words = task.n_words
+    (guessed,) = word_answers(task, seq_len, np.ones(1))
+    kept = np.array(
+        [
+            max((j for j in range(words) if float(words) ** j * (j + 1) <= count), default=0)
+            for count in states
+        ]
+    )
+    return (kept + (words - kept) * guessed) / words
+
+
+def _needle(task: Needle, seq_len: int, states: np.ndarray) -> np.ndarray:
+    """The model of Theorem 13.2, which is the best one on rows that are not too long."""
+    check_rows(task, seq_len)
+    return needle_reached(task, seq_len, states)
+
+
+_FLOORS: dict[type, Callable[[Any, int, np.ndarray], np.ndarray]] = {
+    SelectiveCopying: copying_kept,
+    AssociativeRecall: _recall,
+    MultiKeyRecall: _recall,
+    Needle: _needle,
+}
