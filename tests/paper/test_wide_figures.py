@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 import torch
 from made_up_rows import made_up_rows
@@ -15,6 +16,8 @@ from plait.paper.fig8 import FIG8
 from plait.paper.tab1 import TAB1
 from plait.paper.wide_models import BegunRecall
 from plait.random import Stream
+from plait.report.document import Lines
+from plait.report.length_answer import length_answer
 from plait.tasks import DecodingRecall
 from plait.tasks.packed import Packed
 
@@ -95,6 +98,33 @@ def test_the_claims_are_decided_by_rows_and_open_without(figure: Figure, lengths
         assert finding.outcome is not Outcome.OPEN
         assert "not trained" not in finding.ours
         assert claim.judge(nothing) is None
+
+
+def test_the_program_as_it_was_run_is_shown_at_its_own_rate() -> None:
+    """Another rate that was tried of it, and is better, is for the claim that says so alone."""
+    tests = [e for e in FIG8.experiment.evaluations if e.seq_len in (100, wide.LONG)]
+    experiment = replace(FIG8.experiment, evaluations=tuple(tests)).where(
+        {"model.d_model": (wide.WIDE,), "train.lr": wide.TRIED, "train.seed": range(2)}
+    )
+    rows, measured = made_up_rows(experiment)
+    other = rows.filter(pl.col("lr") != wide.BASE_LR)["member"].to_list()
+    of_other = pl.when(pl.col("member").is_in(other)).then(0.9).otherwise(0.5)
+    stored = StoredRows(
+        rows=rows.with_columns(accuracy=of_other, select_accuracy=of_other),
+        evaluations=measured.with_columns(accuracy=of_other),
+    )
+    found = Evidence(experiment=experiment, cells=stored.cells(experiment), stored=stored)
+    as_run, repaired = (
+        [point.summary for panel in found.panels(view) for line in panel.lines for point in line.points]
+        for view in (0, 1)
+    )
+    assert {(summary.lr, summary.mean) for summary in as_run} == {(wide.BASE_LR, 0.5)}
+    assert 0.9 in {summary.mean for summary in repaired}
+    lists = [
+        block.lines for block in length_answer(found, found) if isinstance(block, Lines) and block.listed
+    ]
+    (said,) = (line for lines in lists for line in lines if line.startswith("Products in bfloat16"))
+    assert said.count("0.000 [0.000, 0.000] (0.500 against 0.500)") == 3
 
 
 def test_a_row_behind_bos_has_the_examples_targets() -> None:

@@ -18,7 +18,7 @@ class View:
         y: a second field, for a matrix instead of lines.
         lines: the fields that tell lines apart.
         panels: the fields with a plot for each of their values.
-        where: the only values of some fields.
+        where: the only values of some fields; of `train.lr`, the rates that one is chosen from.
         log: whether the axis is logarithmic.
         ratio: whether the parameters of pure models over those of hybrids are shown, by accuracy.
         drawn: whether there is a plot; else its tables stand alone.

@@ -1,5 +1,6 @@
 """Evidence: what a folder of results holds, and what of it belongs to one experiment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -84,4 +85,19 @@ class Evidence:
         if not 0 <= view < len(self.experiment.views):
             n_views = len(self.experiment.views)
             raise ValueError(f"experiment {self.experiment.name!r} has {n_views} views, got number {view}")
-        return telling(panels(self.experiment.views[view], self.cells, summary=self.summary))
+        shown = self.experiment.views[view]
+        cells = self.at_rates(tuple(shown.where.get("train.lr", ())))
+        return telling(panels(shown, cells, summary=self.summary))
+
+    def at_rates(self, lrs: tuple[float, ...]) -> Sequence[Cell]:
+        """The cells of these rates alone, as they are where none is given: seeds that lack another rate have theirs."""
+        if not lrs:
+            return self.cells
+        name = f"cells at {lrs}"
+        if name not in self.remembered:
+            try:
+                held = self.stored.cells(self.experiment.where({"train.lr": lrs}))
+            except ValueError:  # the slice leaves nothing
+                held = ()
+            self.remembered[name] = held if self.cells else ()
+        return self.remembered[name]

@@ -37,7 +37,7 @@ class ModelPair:
 
     def cells(self, found: Evidence) -> tuple[Cell, Cell] | None:
         """None where one is not measured, or no seed is shared."""
-        cells = self._at_rates(found)
+        cells = found.at_rates(tuple(self.lrs))
         one, other = (self._only(having(cells, where)) for where in (self.first, self.second))
         if one is None or other is None or not set(one.seeds) & set(other.seeds):
             return None
@@ -52,19 +52,6 @@ class ModelPair:
                 return None
             cell = replace(cell, accuracy=cell.by_sequence)
         return held_to(cell, self.lrs) if self.lrs else cell
-
-    def _at_rates(self, found: Evidence) -> Sequence[Cell]:
-        """The cells of these rates alone: seeds that lack another rate have theirs."""
-        if not self.lrs:
-            return found.cells
-        name = f"cells at {tuple(self.lrs)}"
-        if name not in found.remembered:
-            try:
-                held = found.stored.cells(found.experiment.where({"train.lr": tuple(self.lrs)}))
-            except ValueError:  # the slice leaves nothing
-                held = ()
-            found.remembered[name] = held if found.cells else ()
-        return found.remembered[name]
 
 
 def lead(pair: ModelPair, *, size: float) -> Judge:

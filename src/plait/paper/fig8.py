@@ -150,7 +150,11 @@ _TITLE = "Width {width}, {rows}separators, bit proportion 0.2"
 def _view(
     width: int, *, separator: bool, lines: tuple[str, ...] = _SIZES, what: str = "", **where: Any
 ) -> View:
-    """Accuracy by tokens of a test; `where` are the only values of fields of the model."""
+    """Accuracy by tokens of a test; `where` are the only values of fields of the model.
+
+    Rows without separators are the program's as it was run, which had one rate; others were tried for one claim alone.
+    """
+    given = {"train.lr": (wide.BASE_LR,)} if width == WIDE and not separator else {}
     title = _TITLE.format(width=width, rows="" if separator else "no ")
     return View(
         x="test.seq_len",
@@ -160,6 +164,7 @@ def _view(
             "train.products": (wide.WIDE_PRODUCTS[width],),
             "model.d_model": (width,),
             "test.p_bit": (0.2,),
+            **given,
             **{f"model.{name}": values for name, values in where.items()},
         },
         title=f"{title}: {what}" if what else title,

@@ -10,6 +10,7 @@ from plait.model import HybridConfig
 from plait.paper.fig8 import FIG8_LENGTHS
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import (
+    BASE_LR,
     LONG,
     MIDDLE,
     WIDE,
@@ -256,6 +257,7 @@ def _products(found: Evidence) -> str:
         name: ModelPair(
             first=at(model, separator=False, p_bit=0.2, length=LONG),
             second=at(model, separator=False, p_bit=0.2, length=LONG, products="float32"),
+            lrs=(BASE_LR,),
         )
         for name, model in zip(LOGGED, _RUN, strict=True)
     }

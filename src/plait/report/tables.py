@@ -123,10 +123,12 @@ def _outvoted(summary: Summary) -> str:
     here, there = (decimals(float(cell.select[row, by].mean())) for row in (chosen, best))
     at_it, at_best = (int(cell.was_trained[row].sum()) for row in (chosen, best))
     choose, have = ("chooses", "it has") if len(by) == 1 else ("choose", "they have")
+    # A model at its best has every rate twice, without dropout and with it (see `BEST`).
+    other = f"{cell.lrs[best]:g}{' with the other dropout' if cell.lrs[best] == summary.lr else ''}"
     return (
         f"{_trained_label(cell)}: the {counted(len(by), 'seed')} with every rate {choose} {summary.lr:g}, "
-        f"where {have} {here} on separate sequences for {there} at {cell.lrs[best]:g}; here are all {at_it} seeds at "
-        f"{summary.lr:g}, and the {at_best} at {cell.lrs[best]:g} have {decimals(float(cell.means[best]))}"
+        f"where {have} {here} on separate sequences for {there} at {other}; here are all {at_it} seeds at "
+        f"{summary.lr:g}, and the {at_best} at {other} have {decimals(float(cell.means[best]))}"
     )
 
 
