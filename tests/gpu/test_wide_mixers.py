@@ -2,14 +2,18 @@
 
 `WideEnsemble` takes on a GPU those that have passed here, and compiles those that passed compiled with several heads.
 Mamba2's gradient is 1.5% off where its layers are compiled, and right where they are not. By default Mamba2 alone has
-several heads at this width, so GDN and DeltaNet are also given four.
+several heads at this width, so GDN and DeltaNet are also given four, and GDN, which is compiled where its states run in
+kernels of their own, also eight.
 """
 
 import os
+from typing import Any
 
 import pytest
 import torch
 
+from plait.kernels.graph.wide import FASTEST, PLAIN
+from plait.kernels.matrix_state import wide_gpu as states
 from plait.layers.registry import MIXERS
 from plait.model import HybridConfig
 from plait.random import TEST, Stream
@@ -87,6 +91,34 @@ def test_losses_and_gradients(
     assert float(apart.norm() / exact.gradients.norm()) < tolerance, sorted(
         off.items(), key=lambda one: -one[1]
     )[:5]
+
+
+@pytest.mark.parametrize("heads", [4, 8])
+def test_gdn_as_it_is_trained(heads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled, its states in kernels of their own, in bfloat16 products: gradients as far off as uncompiled ones."""
+    taken = 0
+    plain = states.delta_states
+
+    def counted(*args: Any, **how: Any) -> torch.Tensor:
+        nonlocal taken
+        taken += 1
+        return plain(*args, **how)
+
+    monkeypatch.setattr(states, "delta_states", counted)
+    model = config("GDN", heads)
+    tokens, targets = sample_labelled(TASK, Stream(torch.tensor([3]), 0, TEST), batch=4, seq_len=LENGTH)
+    there = targets.tokens.to(DEVICE), targets.scored.to(DEVICE)
+    exact = WideEnsemble(model, [3], dtype=torch.float64)
+    exact.learn(tokens, targets)
+    off: list[float] = []
+    for own in (FASTEST, PLAIN):
+        found = WideEnsemble(model, [3], device=DEVICE, products=torch.bfloat16)
+        assert found.own == FASTEST
+        found.own = own
+        found.learn(tokens.to(DEVICE), there)
+        off.append(float((found.gradients.cpu().double() - exact.gradients).norm() / exact.gradients.norm()))
+    assert (taken > 0) == (DEVICE == "cuda")
+    assert off[0] < max(1.5 * off[1], 0.01)
 
 
 @pytest.mark.parametrize("mixer", ["GDN", "Mamba2"])

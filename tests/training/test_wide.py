@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from plait.kernels.common import compiled
+from plait.kernels.graph import wide as graphs
+from plait.kernels.graph.wide import FASTEST, PLAIN, OwnKernels
 from plait.layers.registry import MIXERS
 from plait.model import HybridConfig
 from plait.random import TEST, Stream
@@ -183,6 +185,7 @@ def test_compiled_layers_are_the_layers_to_rounding(
     products: torch.dtype | None, pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
+    monkeypatch.setattr(WideEnsemble, "_compiled_if_own", frozenset[str]())
     config = replace(MODEL, pattern=pattern, vocab_size=PACKED.vocab_size, d_mlp=48)
     tokens, targets = sample_labelled(PACKED, Stream(torch.tensor([3]), 0, TEST), batch=2, seq_len=12)
     found: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -195,6 +198,28 @@ def test_compiled_layers_are_the_layers_to_rounding(
     torch.testing.assert_close(found[1][0], found[0][0], rtol=near, atol=0)
     gap = (found[1][1] - found[0][1]).norm() / found[0][1].norm()
     assert gap < near
+
+
+@pytest.mark.parametrize(
+    ("products", "own", "d_k", "is_compiled"),
+    [
+        (torch.bfloat16, FASTEST, 8, True),
+        (torch.bfloat16, PLAIN, 8, False),
+        (torch.bfloat16, FASTEST, 512, False),
+        (torch.float32, FASTEST, 8, False),
+    ],
+    ids=("own states", "none of its own", "keys too large", "float32"),
+)
+def test_gdnis_compiled_where_its_states_have_kernels_of_their_own(
+    products: torch.dtype, own: OwnKernels, d_k: int, is_compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is compiled of it else has a wrong gradient with eight heads on a GPU."""
+    monkeypatch.setattr(graphs, "has_triton", lambda: True)
+    config = replace(MODEL, pattern="GDN-TF", vocab_size=PACKED.vocab_size, options={"GDN": {"d_k": d_k}})
+    ensemble = WideEnsemble(config, [3], products=products)
+    ensemble.own = own
+    assert ensemble.is_compiled("GDN", ensemble.models[0].layers[0]) == is_compiled
+    assert ensemble.is_compiled("TF", ensemble.models[0].layers[1])
 
 
 def test_what_cannot_be_compiled_runs_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,14 +39,18 @@ class WideEnsemble(Ensemble):
     scan: Scan = staticmethod(selective_scan)
     """What SSM layers scan by; another may be put in its place before the first step."""
 
-    own: OwnKernels = graphs.PLAIN
+    own: OwnKernels = graphs.FASTEST
     """What mixers run in kernels of their own on a GPU; others may be put in its place before the first step."""
 
-    _uncompiled = frozenset({"DeltaNet", "GDN", "Mamba2"})
-    """Mixers that are not compiled: Mamba2's gradient is 1.5% off so and right as it stands, GDN's is right with four
-    heads and wrong with eight (docs/log.md), DeltaNet's was only seen to be right with up to four."""
+    _uncompiled = frozenset({"DeltaNet", "Mamba2"})
+    """Mixers that are not compiled: Mamba2's gradient is 1.5% off so and right as it stands, DeltaNet's was only seen
+    to be right with up to four heads."""
 
-    _mixers_on_gpu = frozenset({"KDA", "RWKV7"}) | _uncompiled
+    _compiled_if_own = frozenset({"GDN"})
+    """Mixers that are compiled where their states run in kernels of their own: what is made of PyTorch's operations is
+    right with four heads and wrong with eight (docs/log.md)."""
+
+    _mixers_on_gpu = frozenset({"KDA", "RWKV7"}) | _uncompiled | _compiled_if_own
     """Mixers whose products of their own were seen to be right on a GPU (`tests/gpu/test_wide_mixers.py`)."""
 
     def __init__(
@@ -192,12 +196,19 @@ class WideEnsemble(Ensemble):
                 hidden,
                 stream,
                 products=self.products,
-                fuse=self._fuse and kind not in self._uncompiled,
+                fuse=self._fuse and self.is_compiled(kind, layer),
                 rounded=rounded,
                 scan=self.scan,
                 own=self.own,
             )
         return linear(model.final_norm(hidden), model.embedding.weight)
+
+    def is_compiled(self, kind: str, layer: nn.Module) -> bool:
+        """Whether this layer is right when it is compiled."""
+        if kind not in self._compiled_if_own or kind in self._uncompiled:
+            return kind not in self._uncompiled
+        assert isinstance(layer, DrawnLayer)
+        return graphs.has_own_states(layer.graph, self.products, self.own)
 
     @property
     def _fuse(self) -> bool:
@@ -224,13 +235,13 @@ def wide_layer(
         fuse: whether it is compiled.
         rounded: what stands for weights of products, by field or place.
         scan: what SSM layers scan by.
-        own: what mixers run in kernels of their own, and whether SSM layers convolve so.
+        own: what mixers, and SSM layers, run in kernels of their own.
     """
     if type(layer) is MambaLayer:
         weights = layer.weights()._replace(**rounded)
         return mamba.mamba_layer(
             hidden, weights, eps=layer.spec.norm_eps, products=products, fuse=fuse, scan=scan,
-            own_convolution=own.convolution,
+            own_convolution=own.mamba,
         )  # fmt: skip
     if type(layer) is TransformerLayer:
         spec = layer.spec

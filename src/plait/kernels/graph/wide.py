@@ -28,18 +28,35 @@ class OwnKernels:
     """What runs in kernels of its own where these can take it, and else as PyTorch's operations.
 
     Attributes:
-        convolution: the short convolution, and SiLU behind it; its signals are of the products' type.
+        convolution: the short convolution of mixers, and SiLU behind it; its signals are of the products' type.
+        mamba: the same in layers of the name SSM.
         states: matrix states that overwrite, their decay a number a head or none, in bfloat16 products.
         joined: projections of one signal that are put side by side, as one product.
     """
 
     convolution: bool = False
+    mamba: bool = False
     states: bool = False
     joined: bool = False
 
 
 PLAIN = OwnKernels()
 """All by PyTorch's operations."""
+
+FASTEST = OwnKernels(convolution=True, states=True, joined=True)
+"""What a wide GDN is fastest with on a GPU (`benchmarks/wide_gdn.py`)."""
+
+
+def has_own_states(graph: Graph, products: torch.dtype | None, own: OwnKernels) -> bool:
+    """Whether every matrix state of the graph is one that its own kernels take, on a GPU."""
+    if not own.states or products is None or not has_triton():
+        return False
+    found = [node for node in graph.nodes if node.op == Op.MATRIX_STATE]
+    return all(
+        node.inputs[1] != ABSENT and node.inputs[2] == node.inputs[3] and not node.ints[3]
+        and states.takes(node.ints[1], products)
+        for node in found
+    )  # fmt: skip
 
 
 def forward(

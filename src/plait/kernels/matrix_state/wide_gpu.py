@@ -47,9 +47,14 @@ class Cut:
 def usable(vectors: Vectors, products: torch.dtype | None) -> bool:
     """Whether `delta_states` can take these where Triton is: f that is w, a decay a head or none, bfloat16, a GPU."""
     w = vectors.w
-    fits = vectors.e is not None and vectors.f is w and w.ndim == 4 and w.shape[-1] <= _MOST_KEYS
+    fits = vectors.e is not None and vectors.f is w and w.ndim == 4
     by_head = vectors.log_a is None or vectors.log_a.ndim == 3
-    return fits and by_head and products == torch.bfloat16 and w.is_cuda
+    return fits and by_head and w.is_cuda and takes(w.shape[-1], products)
+
+
+def takes(d_k: int, products: torch.dtype | None) -> bool:
+    """Whether keys of this size and products in this type are for `delta_states`."""
+    return d_k <= _MOST_KEYS and products == torch.bfloat16
 
 
 def delta_states(
