@@ -29,7 +29,7 @@ from torch import Tensor
 
 from plait import HybridConfig
 from plait.kernels.common import compiled
-from plait.kernels.graph.wide import PLAIN, OwnKernels
+from plait.kernels.graph.wide import PYTORCH_ALONE, OwnKernels
 from plait.paper import wide_models as wide
 from plait.random import TEST, Stream
 from plait.tasks.base import sample_labelled
@@ -42,9 +42,9 @@ ALL = OwnKernels(convolution=True, states=True, joined=True)
 CONTENDERS = {
     "all": (True, ALL),
     "convolution": (True, CONVOLUTION),
-    "compiled": (True, PLAIN),
+    "compiled": (True, PYTORCH_ALONE),
     "convolution, joined": (True, replace(CONVOLUTION, joined=True)),
-    "uncompiled": (False, PLAIN),
+    "uncompiled": (False, PYTORCH_ALONE),
     "all, uncompiled": (False, ALL),
 }
 USUAL = [name for name in CONTENDERS if name != "convolution, joined"]
@@ -52,8 +52,8 @@ GRADIENTS = {
     f"{heads} heads, {name}": (heads, products, own)
     for heads in (4, 8)
     for name, products, own in (
-        ("float32", torch.float32, PLAIN),
-        ("bfloat16", torch.bfloat16, PLAIN),
+        ("float32", torch.float32, PYTORCH_ALONE),
+        ("bfloat16", torch.bfloat16, PYTORCH_ALONE),
         ("bfloat16, own kernels", torch.bfloat16, ALL),
     )
 }
@@ -200,8 +200,8 @@ def compare(heads: int, products: torch.dtype, own: OwnKernels, device: str) -> 
         ensemble.learn(tokens.to(device), there)
         return ensemble.gradients.double()
 
-    exact = gradients(torch.float32, PLAIN, False)
-    cases = ((products, PLAIN, False), (products, own, False), (products, own, True))
+    exact = gradients(torch.float32, PYTORCH_ALONE, False)
+    cases = ((products, PYTORCH_ALONE, False), (products, own, False), (products, own, True))
     plain, as_written, fused = (float((gradients(*case) - exact).norm() / exact.norm()) for case in cases)
     allowed = 1e-3 if products == torch.float32 else 1.5 * plain
     word = "right" if max(as_written, fused) <= allowed else "WRONG"

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from plait import HybridConfig, HybridLM, load
-from plait.files import UNSEALED, sealed, write_whole
+from plait.files import UNSEALED, sealed_bytes, write_whole
 
 CONFIG = HybridConfig(13, pattern="SSM-TF", d_model=8, window=5)
 
@@ -76,7 +76,7 @@ def test_models_of_any_order_of_metadata_are_loaded(tmp_path: Path):
     with safe_open(path, "pt") as file:
         metadata = dict(file.metadata())
     for _ in range(12):
-        path.write_bytes(sealed(save(model.state_dict(), metadata={**metadata, "seal": UNSEALED})))
+        path.write_bytes(sealed_bytes(save(model.state_dict(), metadata={**metadata, "seal": UNSEALED})))
         assert torch.equal(load(tmp_path).embedding.weight, model.embedding.weight)
         orders.add(path.read_bytes()[:40])
     assert len(orders) > 1, "the library sorts metadata itself now"

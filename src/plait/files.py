@@ -1,8 +1,8 @@
 """Files that appear whole or not at all, and reading that is bounded while it reads.
 
 A file may hold a checksum of itself, so that no bit of it changes unseen. Its format must have a place for a text of
-its own (metadata). There the writer puts `UNSEALED`, `sealed` sets the checksum of the whole file in its place, and
-`broken` looks whether it is still that of the file.
+its own (metadata). There the writer puts `UNSEALED`, `sealed_bytes` sets the checksum of the whole file in its place,
+and `broken` looks whether it is still that of the file.
 """
 
 import contextlib
@@ -278,7 +278,7 @@ UNSEALED = (_MARK + b"0" * _DIGITS).decode()
 """The text that the writer puts into the file."""
 
 
-def sealed(data: bytes) -> bytes:
+def sealed_bytes(data: bytes) -> bytes:
     """The file with its checksum in the place of `UNSEALED`, which must be in it."""
     start = data.rfind(UNSEALED.encode())
     assert start >= 0, "a file to be sealed has a place for its checksum"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from plait.files import UNSEALED, sealed
+from plait.files import UNSEALED, sealed_bytes
 
 _SIZE = 8
 """Bytes in which a safetensors file begins with the length of its header, the least byte first."""
@@ -19,7 +19,7 @@ def tensor_file(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> b
 
     `plait.files.broken` looks whether it is still whole.
     """
-    return sealed(in_fixed_order(serialise(dict(tensors), metadata={**metadata, "seal": UNSEALED})))
+    return sealed_bytes(in_fixed_order(serialise(dict(tensors), metadata={**metadata, "seal": UNSEALED})))
 
 
 def in_fixed_order(data: bytes) -> bytes:

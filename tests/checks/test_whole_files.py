@@ -16,7 +16,7 @@ from plait.files import (
     broken,
     read_bounded,
     read_json,
-    sealed,
+    sealed_bytes,
     sweep_parts,
     write_together,
     write_whole,
@@ -166,7 +166,7 @@ def test_json_that_is_refused(tmp_path: Path):
 
 
 def test_a_seal_sees_every_bit():
-    data = sealed(b"numbers " + UNSEALED.encode() + b" and more numbers")
+    data = sealed_bytes(b"numbers " + UNSEALED.encode() + b" and more numbers")
     assert broken(data) is False
     assert broken(b"no seal here") is None
     start = data.index(b"plait-sha256")

@@ -234,7 +234,7 @@ def test_a_certificate_that_was_raised_is_refused_with_exit_1(plait, plait_json)
 
 
 def test_a_pipe_into_which_nobody_writes_is_no_certificate(refused, monkeypatch):
-    monkeypatch.setattr("plait.theory.checker.document.PIPE_SECONDS", 0)
+    monkeypatch.setattr("plait.theory.checker.document._PIPE_SECONDS", 0)
     os.mkfifo("pipe")
     writer = threading.Timer(
         10, Path("pipe").write_text, ("late",)

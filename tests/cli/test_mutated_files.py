@@ -17,7 +17,7 @@ from plait import HybridConfig, HybridLM
 from plait.cli import app
 from plait.constructions import decoding_recall, save, selective_copying
 from plait.experiments import run_experiment
-from plait.files import UNSEALED, sealed
+from plait.files import UNSEALED, sealed_bytes
 from plait.tasks import DecodingRecall, Needle, SelectiveCopying
 from plait.theory import ssm_state_bits
 
@@ -84,7 +84,7 @@ def changed(data: bytes, draw: random.Random) -> bytes:
         return mutated_bytes(data, draw)
     unsealed = data[:place] + UNSEALED.encode() + data[place + len(UNSEALED) :]
     made = mutated_bytes(unsealed, draw)
-    return sealed(made) if UNSEALED.encode() in made else made
+    return sealed_bytes(made) if UNSEALED.encode() in made else made
 
 
 def try_one(kind: Kind, draw: random.Random) -> int:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from plait.compiler import Program, plan_program
-from plait.compiler.pointwise import Table
+from plait.compiler.pointwise import ValueTable
 from plait.compiler.statement import Statement
 from plait.constructions import check_lemmas
 from plait.verify import Checks, verify
@@ -69,7 +69,7 @@ def test_a_table_that_is_nothing_at_zeros_is_lagged_in_its_own_layer() -> None:
         p.said = p.table(
             lambda n, first=first: (first, "b", "a")[n], p.count(p.embed({"a": 1, "b": 0}), most=2)
         )
-        assert isinstance(p.said, Table)
+        assert isinstance(p.said, ValueTable)
         assert p.said.begins_as_nothing is (first is None)
         p.answer = p.latest(p.token, key=p.lag(p.said), query=p.token)
         plan = plan_program(p, LENGTH)

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from plait.compiler import Program, plan_program
 from plait.compiler.bounds import bounds
 from plait.compiler.encoding import Code, digits, narrowed, number, spanned
-from plait.compiler.pointwise import Table
+from plait.compiler.pointwise import ValueTable
 from plait.compiler.ssm_op import SsmOp
-from plait.compiler.staircase import SETTLED, Scalar, Staircase, staircase
+from plait.compiler.staircase import BEND_DISTANCE, Scalar, Staircase, staircase
 from plait.compiler.statement import Statement
 from plait.compiler.tf_ops import Steps
 from plait.constructions.rounding import Rounding
@@ -21,7 +21,9 @@ def evaluated(stairs: Staircase, number: float) -> torch.Tensor:
     """What units of one hidden layer give for a number."""
     total = stairs.lowest.clone()
     for bias, height in stairs.units():
-        total += F.silu(torch.tensor(stairs.slope * number + bias, dtype=torch.float64)) * height / SETTLED
+        total += (
+            F.silu(torch.tensor(stairs.slope * number + bias, dtype=torch.float64)) * height / BEND_DISTANCE
+        )
     return total
 
 
@@ -34,7 +36,7 @@ def test_a_staircase_gives_its_entries() -> None:
     p = Program("abcde")
     number = p.embed({name: place for place, name in enumerate("abcde")})
     table = p.table(lambda n: "aabbe"[n], number)
-    assert isinstance(table, Table)
+    assert isinstance(table, ValueTable)
     points = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 2.0]], dtype=torch.float64)
     stairs = staircase(table, [numbers(number)], points, clean=True)
     assert stairs.n_units == 4
@@ -48,19 +50,21 @@ def test_two_biases_of_a_step_lie_on_a_grid_that_float32_carries() -> None:
     p = Program("abcdefghij")
     number = p.embed({name: place for place, name in enumerate("abcdefghij")})
     table = p.table(lambda n: "ab"[n % 2], number)
-    assert isinstance(table, Table)
+    assert isinstance(table, ValueTable)
     stairs = staircase(table, [numbers(number)], torch.eye(2, dtype=torch.float64), clean=True)
     biases = [bias for bias, _ in stairs.units()]
     assert len(biases) == 18
     assert all(float(torch.tensor(bias).float()) == bias for bias in biases)
-    assert all(first - second == SETTLED for first, second in zip(biases[::2], biases[1::2], strict=True))
+    assert all(
+        first - second == BEND_DISTANCE for first, second in zip(biases[::2], biases[1::2], strict=True)
+    )
 
 
 def test_a_mix_of_two_inputs_takes_the_fewest_steps() -> None:
     p = Program("ab")
     bit, before = p.embed({"a": 0, "b": 1}), p.lag(p.embed({"a": 0, "b": 1}))
     table = p.table(lambda one, other: one != other, bit, before)
-    assert isinstance(table, Table)
+    assert isinstance(table, ValueTable)
     signs = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
     scalars = [Scalar(statement=one, column=signs, spacing=2.0) for one in (bit, before)]
     points = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
@@ -119,7 +123,7 @@ def test_what_levels_and_bends_are_rounded_by_is_counted_in_exact_arithmetic() -
     assert off > 1e-10
     assert stairs.rounded == pytest.approx(off, abs=1e-15)
     middles = (stairs.levels[stairs.changes] + stairs.levels[stairs.changes - 1]) / 2.0
-    shifted = ((SETTLED / 2.0 - stairs.biases) / stairs.slope - middles).abs().max()
+    shifted = ((BEND_DISTANCE / 2.0 - stairs.biases) / stairs.slope - middles).abs().max()
     assert off + float(shifted) <= stairs.slack
     exact = bounds(layout, Rounding(unit=0.0, d_model=layout.stream.residual.d_model), 20)
     (read,) = [one for one in exact.allowances if one.what.startswith("the number that")]

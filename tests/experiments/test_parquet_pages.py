@@ -12,7 +12,7 @@ from fake_training import FakeTrainer, small_experiment
 
 from plait.experiments import run_experiment
 from plait.experiments.parquet_pages import _struct, check_pages
-from plait.files import UNSEALED, sealed
+from plait.files import UNSEALED, sealed_bytes
 
 MOST = 2**20
 
@@ -80,7 +80,7 @@ def test_every_cut_and_flipped_header_is_followed_or_refused() -> None:
 def test_a_sealed_file_that_would_end_the_process_is_one_line(tmp_path: Path) -> None:
     data = bytearray(plain())
     data[values_at(data)] = 0x61
-    (tmp_path / "shard.parquet").write_bytes(sealed(bytes(data)))
+    (tmp_path / "shard.parquet").write_bytes(sealed_bytes(bytes(data)))
     asked = [sys.executable, "-m", "plait.cli", "results", str(tmp_path)]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr

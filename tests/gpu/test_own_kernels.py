@@ -82,8 +82,8 @@ def test_mixers(name: str, options: dict[str, object], fuse: bool, taken: dict[s
         pytest.skip("compiled on a GPU its gradient is off by itself")
     layer = layer_of(name, options, 16)
     assert isinstance(layer, DrawnLayer)
-    wanted = both_ways(layer, graphs.PLAIN, products=torch.float32)
-    plain = both_ways(layer, graphs.PLAIN)
+    wanted = both_ways(layer, graphs.PYTORCH_ALONE, products=torch.float32)
+    plain = both_ways(layer, graphs.PYTORCH_ALONE)
     got = both_ways(layer, ALL, fuse=fuse)
     if INTERPRETED:
         assert taken["convolution"] > 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from plait.kernels.graph.wide import FASTEST, PLAIN
+from plait.kernels.graph.wide import FASTEST, PYTORCH_ALONE
 from plait.kernels.matrix_state import wide_gpu as states
 from plait.layers.registry import MIXERS
 from plait.model import HybridConfig
@@ -111,7 +111,7 @@ def test_gdn_as_it_is_trained(heads: int, monkeypatch: pytest.MonkeyPatch) -> No
     exact = WideEnsemble(model, [3], dtype=torch.float64)
     exact.learn(tokens, targets)
     off: list[float] = []
-    for own in (FASTEST, PLAIN):
+    for own in (FASTEST, PYTORCH_ALONE):
         found = WideEnsemble(model, [3], device=DEVICE, products=torch.bfloat16)
         assert found.own == FASTEST
         found.own = own

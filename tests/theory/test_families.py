@@ -12,7 +12,7 @@ from plait.theory import check, open_game, ssm_state_bits, state_count
 from plait.theory.exact_numbers import log2_floor
 from plait.theory.families import families
 from plait.theory.families.trees import (
-    KEPT,
+    KEPT_LENGTHS,
     counted_lengths,
     random_tree,
     share_that_fits,
@@ -152,9 +152,9 @@ def test_every_tree_fits_into_the_worst_walk():
     assert share_that_fits(8, 2, most=60, root=None)[0] == 0
 
 
-@pytest.mark.parametrize("case", KEPT, ids=str)
+@pytest.mark.parametrize("case", KEPT_LENGTHS, ids=str)
 def test_kept_lengths_are_those_of_the_trees(case):
-    assert KEPT[case] == counted_lengths(*case)
+    assert KEPT_LENGTHS[case] == counted_lengths(*case)
 
 
 def whole_text(n, k, root, sample):

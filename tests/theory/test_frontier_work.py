@@ -19,7 +19,7 @@ from plait.theory.hybrid.families import filled_families
 from plait.theory.hybrid.tables import filled_tables
 
 HUGE = 10**6
-MOST = 2 * curve.MOST_VALUES
+MOST = 2 * curve.MOST_WRITTEN
 """With the few reaches that are always asked at."""
 
 TASKS = [

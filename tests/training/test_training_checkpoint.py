@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 
 from plait.checks import counted
-from plait.files import UNSEALED, sealed
+from plait.files import UNSEALED, sealed_bytes
 from plait.layers import TransformerLayer
 from plait.model import HybridConfig
 from plait.tasks import MultiKeyRecall
@@ -108,7 +108,7 @@ def test_a_forged_one_is_refused_in_one_line(tmp_path: Path, change, said):
     header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
     about = json.loads(header["__metadata__"]["plait"]) | change
     data = serialise(load_file(path), metadata={"plait": json.dumps(about), "seal": UNSEALED})
-    path.write_bytes(sealed(data))
+    path.write_bytes(sealed_bytes(data))
     with pytest.raises(ValueError, match=said) as told:
         resumed(path, run())
     assert "\n" not in str(told.value)
@@ -121,7 +121,7 @@ def test_tensors_of_another_shape_are_refused(tmp_path: Path):
     tensors = load_file(path)
     for change in ({"active": torch.ones(2, dtype=torch.bool)}, {"losses": torch.zeros(3, 2).double()}):
         metadata = {"plait": header["__metadata__"]["plait"], "seal": UNSEALED}
-        path.write_bytes(sealed(serialise(tensors | change, metadata=metadata)))
+        path.write_bytes(sealed_bytes(serialise(tensors | change, metadata=metadata)))
         with pytest.raises(ValueError, match=f"tensor {next(iter(change))} does not fit this run"):
             resumed(path, run())
 

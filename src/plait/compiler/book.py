@@ -10,8 +10,8 @@ from plait.compiler.demands import root_of
 from plait.compiler.encoding import Code, Points, digits, flag, narrowed, number
 from plait.compiler.lookups import Match
 from plait.compiler.lower import Lowered, token_places
-from plait.compiler.pointwise import Table
-from plait.compiler.recurrent import Count, Hold, Register, Since
+from plait.compiler.pointwise import ValueTable
+from plait.compiler.recurrent import BitRegister, Count, Hold, Since
 from plait.compiler.schedule import is_free, read_through
 from plait.compiler.staircase import Scalar
 from plait.compiler.statement import Statement, Summing, ancestors
@@ -96,7 +96,7 @@ class Book:
     def numbers(self, statement: Statement) -> Points:
         """What a number stands for in the stream, before it is scaled."""
         root = root_of(statement)
-        if isinstance(root, Register):
+        if isinstance(root, BitRegister):
             bits = self.register(root.n_bits)
             return bits.levels + bits.middle
         return number(statement.domain)
@@ -104,7 +104,7 @@ class Book:
     def scale(self, statement: Statement) -> float:
         """What a number 1 measures in the stream."""
         root = root_of(statement)
-        if isinstance(root, Register):
+        if isinstance(root, BitRegister):
             return LOUD
         most = max(1.0, float(number(root.domain).abs().max()))
         if isinstance(root, Count | Since):
@@ -116,7 +116,7 @@ class Book:
     def _number(self, statement: Statement) -> Scalar:
         root = root_of(statement)
         column = self.numbers(statement)
-        if isinstance(root, Register):
+        if isinstance(root, BitRegister):
             bits = self.register(root.n_bits)
             spread = float(bits.tail.abs().sum()) / 2.0
             return Scalar(statement=statement, column=column, spacing=bits.gap + 2.0 * spread, spread=spread)
@@ -129,7 +129,11 @@ class Book:
         """All tokens; those that a table of a number gives come first, in the order of its levels."""
         first: list[Value] = []
         for statement in ancestors(self.lowered.answer):
-            if isinstance(statement, Table) and len(statement.inputs) == 1 and statement.inputs[0].numeric:
+            if (
+                isinstance(statement, ValueTable)
+                and len(statement.inputs) == 1
+                and statement.inputs[0].numeric
+            ):
                 levels = self.numbers(statement.inputs[0])[:, 0].argsort().tolist()
                 first += [value for level in levels if (value := statement.entries[level]) is not None]
         names = self.lowered.token.domain
@@ -143,7 +147,7 @@ class Book:
             if isinstance(statement, Match):
                 for signal in (*statement.keys, *statement.queries):
                     found |= set(signal.domain) & names
-            elif isinstance(statement, Table) and not is_free(statement):
+            elif isinstance(statement, ValueTable) and not is_free(statement):
                 for signal in statement.inputs:
                     found |= set(signal.domain) & names
         return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from plait.compiler.error_rules import RULES, given
+from plait.compiler.error_rules import ERROR_RULES, given
 from plait.compiler.flow import DIP, Flow
 from plait.compiler.given import Given
 from plait.compiler.layout import Layout
@@ -79,7 +79,7 @@ def _constant(layout: Layout, size: float) -> float:
 def _given(layout: Layout, flow: Flow, statement: Statement) -> Given:
     op = layout.planned[0][statement]
     if isinstance(op, SsmOp):
-        return RULES[type(op)](flow, op)
+        return ERROR_RULES[type(op)](flow, op)
     assert isinstance(op, TfOp)
     return given(flow, op)
 

@@ -7,7 +7,7 @@ import torch
 
 from plait.compiler.lower import lower
 from plait.compiler.plan import ProgramPlan
-from plait.compiler.pointwise import Table
+from plait.compiler.pointwise import ValueTable
 from plait.compiler.program import Program
 from plait.compiler.schedule import SSM, TF
 from plait.compiler.statement import Statement
@@ -86,7 +86,9 @@ def _candidates(
         else (2,)
     )
     orders = ((TF, SSM), (SSM, TF)) if only is None else ((only,),)
-    nested = any(isinstance(one, Table) and any(map(_is_inner, one.inputs)) for one in lower(program).labels)
+    nested = any(
+        isinstance(one, ValueTable) and any(map(_is_inner, one.inputs)) for one in lower(program).labels
+    )
     gains = (1.0,) if only == SSM else MORE_GAINS if more else KEY_GAINS  # attention alone compares keys
     flats, reuses = (False, True) if nested else (False,), (False, True) if smallest else (False,)
     for flat, reuse, base, kinds, key_gain in itertools.product(flats, reuses, bases, orders, gains):
@@ -97,4 +99,4 @@ def _candidates(
 
 
 def _is_inner(statement: Statement) -> bool:
-    return isinstance(statement, Table) and not statement.of_token
+    return isinstance(statement, ValueTable) and not statement.of_token

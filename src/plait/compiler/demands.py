@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from plait.compiler.lookups import AtDistance, Fetch, Latest, Match, Previous
 from plait.compiler.one_kind_alone import Keyed, is_mixed_at_the_start
-from plait.compiler.pointwise import Product, Table
-from plait.compiler.recurrent import Count, Hold, Lag, Register
+from plait.compiler.pointwise import Product, ValueTable
+from plait.compiler.recurrent import BitRegister, Count, Hold, Lag
 from plait.compiler.signals import Label
 from plait.compiler.statement import Statement, Summing
 
@@ -58,11 +58,11 @@ def demands(statement: Statement) -> tuple[Demand, ...]:
         return CARRIED, ASKED, *[AMOUNT] * len(statement.gates)
     if isinstance(statement, Product):
         return NUMBER, NUMBER
-    if isinstance(statement, Table):
+    if isinstance(statement, ValueTable):
         alone = _not_mixed(inputs, sees_nothing=statement.sees_nothing) if len(inputs) > 1 else ()
         known = statement.sees_nothing
         return tuple(Demand(code=n in alone, exact=n in alone, known=known) for n in range(len(inputs)))
-    if isinstance(statement, Hold | Register):
+    if isinstance(statement, Hold | BitRegister):
         return (DECIDING,)
     if (
         isinstance(statement, Count) and len(inputs) == 2
@@ -100,7 +100,7 @@ def is_its_number(signal: Statement) -> bool:
 
     A count goes on beyond its range, and older bits stand behind a register's.
     """
-    return not signal.numeric or not isinstance(root_of(signal), Summing | Register)
+    return not signal.numeric or not isinstance(root_of(signal), Summing | BitRegister)
 
 
 def _not_mixed(inputs: Sequence[Statement], *, sees_nothing: bool) -> list[int]:
@@ -112,7 +112,7 @@ def _not_mixed(inputs: Sequence[Statement], *, sees_nothing: bool) -> list[int]:
     roots = [root_of(signal) if signal.numeric else None for signal in inputs]
     edged = [place for place, signal in enumerate(inputs) if signal.edged]
     stays = [place for place, root in enumerate(roots) if isinstance(root, Summing) and root.stay]
-    registers = [place for place, root in enumerate(roots) if isinstance(root, Register)]
+    registers = [place for place, root in enumerate(roots) if isinstance(root, BitRegister)]
     found = {
         *(edged if len(edged) > 1 or sees_nothing else ()),
         *stays,

@@ -9,10 +9,10 @@ import torch
 from plait.compiler.book import condition
 from plait.compiler.flow import IDENTITY, Flow
 from plait.compiler.given import Given
-from plait.compiler.heads import RESERVE, SHARE
+from plait.compiler.heads import HEAD_RESERVE, SHARE
 from plait.compiler.lookups import AtDistance, Previous
-from plait.compiler.pointwise import Table
-from plait.compiler.recurrent import Register
+from plait.compiler.pointwise import ValueTable
+from plait.compiler.recurrent import BitRegister
 from plait.compiler.ssm_op import SsmOp
 from plait.compiler.ssm_ops import (
     DRIFT,
@@ -132,7 +132,7 @@ def _summed(flow: Flow, op: SsmOp, amounts: Given, resets: list[Given]) -> Given
 
 def shifts(flow: Flow, op: SsmOp) -> Given:
     """Lemma 12.7: the number is off as in Lemma 7.8, and by what a bit's channel is."""
-    assert isinstance(op.statement, Register)
+    assert isinstance(op.statement, BitRegister)
     bits, known = (flow.feed(feed, op.book.lowered.called(op.statement)) for feed in op.fed)
     register = op.book.register(op.statement.n_bits)
     number = register.rounded(flow.rounding, _opened(flow, op, known))
@@ -168,7 +168,7 @@ def multiplies(flow: Flow, op: SsmOp) -> Given:
     )
 
 
-RULES: dict[type[SsmOp], Callable[[Flow, SsmOp], Given]] = {
+ERROR_RULES: dict[type[SsmOp], Callable[[Flow, SsmOp], Given]] = {
     Copies: copies, Holds: holds, Counts: counts, Passes: passes, Shifts: shifts, Multiplies: multiplies,
     Recalls: recalls,
 }  # fmt: skip
@@ -201,7 +201,7 @@ def by_distance(flow: Flow, op: ByDistance) -> None:
     error = 2.0 * (math.sqrt(2.0) * query + flow.units(8.0) + flow.wides(flow.rounding.d_model))
     flow.allow(
         f"the score of a distance in {op.book.lowered.called(op.statement)}",
-        error=error, room=look.margin * (1.0 - 1.0 / RESERVE),
+        error=error, room=look.margin * (1.0 - 1.0 / HEAD_RESERVE),
     )  # fmt: skip
 
 
@@ -212,7 +212,7 @@ def by_step(flow: Flow, op: ByStep) -> None:
     error = 2.0 * (flow.units(8.0) + flow.wides(flow.rounding.d_model))
     flow.allow(
         f"the score of a distance in {op.book.lowered.called(op.statement)}",
-        error=error, room=look.margin * (1.0 - 1.0 / RESERVE),
+        error=error, room=look.margin * (1.0 - 1.0 / HEAD_RESERVE),
     )  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def by_match(flow: Flow, op: ByMatch) -> None:
 
 def sees_nothing(statement: Statement) -> bool:
     """Whether it may be something where an input is nothing."""
-    return isinstance(statement, Table) and statement.sees_nothing
+    return isinstance(statement, ValueTable) and statement.sees_nothing
 
 
 def fetched(flow: Flow, op: Fetches) -> Given:

@@ -14,7 +14,7 @@ import torch
 
 from plait.compiler.encoding import Points
 from plait.compiler.given import Given
-from plait.compiler.staircase import SETTLED, Staircase
+from plait.compiler.staircase import BEND_DISTANCE, Staircase
 from plait.compiler.statement import Statement
 from plait.compiler.stream import ProgramStream, base_of
 from plait.compiler.wires import Feed
@@ -263,7 +263,7 @@ class Flow:
         top = float(stairs.points.norm(dim=-1).max())
         silu = self.units(1.0 + (0.0 if self.unit > IDENTITY else FUNCTION))
         steep = stairs.sizes.repeat(2) / stairs.third
-        bends = -torch.cat((stairs.biases, stairs.biases - SETTLED)) / stairs.slope
+        bends = -torch.cat((stairs.biases, stairs.biases - BEND_DISTANCE)) / stairs.slope
         # SiLU is at most its argument, which may be misread by a quarter, and no further below 0 than its dip.
         sizes = steep * ((reach + stairs.third / 4.0 - bends).clamp(min=0.0) + DIP / stairs.slope)
         apart = summed * steep * (long + bends.abs())

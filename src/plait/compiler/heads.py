@@ -14,7 +14,7 @@ from plait.compiler.lookups import AtDistance, Match, Mean, Previous
 from plait.compiler.statement import Statement
 from plait.constructions.rotary import Frequencies, frequencies
 
-RESERVE = 3.0
+HEAD_RESERVE = 3.0
 """Heads are three times as sharp as exact arithmetic needs: two thirds of a score's margin are for rounding."""
 
 MATCH_RESERVE = 8.0
@@ -139,7 +139,7 @@ class Turns:
         else:
             numbers = [int(number) for number in statement.inputs[1].domain]  # type: ignore[arg-type]
             margin = self.frequencies.margin(range(-max(numbers), window - min(numbers)))
-        sharpness = RESERVE * math.log(max(window - 1, 1) / miss) / margin
+        sharpness = HEAD_RESERVE * math.log(max(window - 1, 1) / miss) / margin
         return Look(sharpness=sharpness, margin=margin, miss=miss)
 
     def look_for_match(self, statement: Match, lead: float) -> MatchLook:

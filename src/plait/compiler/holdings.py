@@ -11,9 +11,9 @@ from plait.compiler.demands import root_of
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import AtDistance, Earliest, Latest, Mean, Previous
 from plait.compiler.one_kind_alone import Keyed
-from plait.compiler.pointwise import Product, Table, Token
+from plait.compiler.pointwise import Product, Token, ValueTable
 from plait.compiler.program import places
-from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
+from plait.compiler.recurrent import BitRegister, Count, Hold, Lag, Since
 from plait.compiler.schedule import SSM, TF
 from plait.compiler.statement import Statement, looked_up
 from plait.compiler.values import amounts_of
@@ -23,14 +23,14 @@ Places = Mapping[Statement, Int[Tensor, "*batch time"]]
 
 LEMMAS: dict[tuple[type[Statement], str], str] = {
     (Lag, SSM): "12.4",
-    (Table, SSM): "12.4",
+    (ValueTable, SSM): "12.4",
     (Hold, SSM): "12.5",
     (Count, SSM): "12.6",
     (Since, SSM): "12.6",
-    (Register, SSM): "12.7",
+    (BitRegister, SSM): "12.7",
     (Product, SSM): "12.8",
     (Keyed, SSM): "12.13",
-    (Table, TF): "12.3",
+    (ValueTable, TF): "12.3",
     (AtDistance, TF): "12.9",
     (Previous, TF): "12.9",
     (Latest, TF): "12.10",
@@ -91,11 +91,11 @@ def _expected(
     """What a base's vector is, and where it is known."""
     place = values[statement]
     everywhere = torch.ones_like(place, dtype=torch.bool)
-    if isinstance(statement, Count | Since | Register):
+    if isinstance(statement, Count | Since | BitRegister):
         read = places(values[layout.lowered.token], *statement.inputs)
         columns = [read[signal] for signal in statement.inputs]
         scale = layout.book.scale(statement)
-        if isinstance(statement, Register):
+        if isinstance(statement, BitRegister):
             bits = looked_up(amounts_of(statement.inputs[0].domain, statement.kind), columns[0])
             return scale * layout.book.register(statement.n_bits).numbers(bits, bits >= 0), everywhere
         return scale * statement.totals(*columns).double().unsqueeze(-1), everywhere
@@ -105,7 +105,7 @@ def _expected(
     if statement.numeric and not isinstance(statement, Mean | Product):
         # Carried numbers: neither a register's older bits are known here, nor how far a count has left its range.
         inner = (place > 0) & (place < len(points) - 1)
-        known = known & inner if not isinstance(root_of(statement), Register) else ~everywhere
+        known = known & inner if not isinstance(root_of(statement), BitRegister) else ~everywhere
     return torch.cat((points, torch.zeros_like(points[:1])))[place], known
 
 

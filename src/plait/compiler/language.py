@@ -6,8 +6,8 @@ from typing import Any
 
 from plait.compiler.automata import Maker, automaton, turning
 from plait.compiler.lookups import AtDistance, Earliest, Latest, Match, Mean, Previous, mean_ends
-from plait.compiler.pointwise import Product, Table, Token
-from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
+from plait.compiler.pointwise import Product, Token, ValueTable
+from plait.compiler.recurrent import BitRegister, Count, Hold, Lag, Since
 from plait.compiler.signals import (
     MISSING,
     Function,
@@ -71,7 +71,7 @@ class Language(Signals):
         # Of values that are equal, 1 and true, the domain's own.
         own = {value: value for value in domain}
         entries = tuple(None if entry is None else own[entry] for entry in entries)
-        return self._made(Table(inputs=signals, domain=domain, entries=entries, sees_nothing=sees))
+        return self._made(ValueTable(inputs=signals, domain=domain, entries=entries, sees_nothing=sees))
 
     def lag(self, signal: Statement, distance: int = 1) -> Statement:
         """What the signal was `distance` positions ago, by the convolution of an SSM layer."""
@@ -123,7 +123,7 @@ class Language(Signals):
         if not set(bit.domain) <= {0, 1}:
             raise refusal("register", f"bits are needed, got the values {listed(bit.domain)}")
         _positive("register", "the number of bits", n_bits, most=MOST_BITS)
-        return self._made(Register(inputs=(bit,), domain=tuple(range(2**n_bits)), n_bits=n_bits))
+        return self._made(BitRegister(inputs=(bit,), domain=tuple(range(2**n_bits)), n_bits=n_bits))
 
     def automaton(
         self,

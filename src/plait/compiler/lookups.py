@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from plait.compiler.recurrent import truth
-from plait.compiler.statement import NOTHING, Column, Numeric, Searching, Statement, looked_up
+from plait.compiler.statement import NOTHING, Numeric, Searching, SignalValues, Statement, looked_up
 from plait.compiler.values import Value, amounts_of, index_in
 
 
@@ -24,14 +24,14 @@ class Fetch(Searching):
         return (type(self), *self.inputs[1:], *self.parameters().items())
 
     @abstractmethod
-    def places(self, *columns: Column) -> list[int | None]:
+    def places(self, *columns: SignalValues) -> list[int | None]:
         """The position looked at, from each position; None for none. Columns are of all inputs but the first."""
 
     @abstractmethod
     def distances(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
         """How far back that is, by tensors; -1 for none."""
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         return [None if place is None else columns[0][place] for place in self.places(*columns[1:])]
 
     def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
@@ -52,7 +52,7 @@ class AtDistance(Fetch):
     def reach(self) -> int:
         return max(amounts_of(self.inputs[1].domain, self.kind))
 
-    def places(self, *columns: Column) -> list[int | None]:
+    def places(self, *columns: SignalValues) -> list[int | None]:
         (numbers,) = columns
         return [
             None if number is None or int(number) > here else here - int(number)  # type: ignore[arg-type]
@@ -73,11 +73,11 @@ class Previous(Fetch):
 
     distance: int
 
-    def meaning(self, *columns: Column) -> Column:
-        before: Column = [None] * min(self.distance, len(columns[0]))
+    def meaning(self, *columns: SignalValues) -> SignalValues:
+        before: SignalValues = [None] * min(self.distance, len(columns[0]))
         return before + columns[0][: len(columns[0]) - len(before)]
 
-    def places(self, *columns: Column) -> list[int | None]:
+    def places(self, *columns: SignalValues) -> list[int | None]:
         raise AssertionError("a fixed distance needs no columns")
 
     def distances(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
@@ -116,7 +116,7 @@ class Match(Fetch):
     def condition(self) -> Statement | None:
         return self.inputs[-1] if len(self.inputs) == 2 + 2 * self.n_keys else None
 
-    def places(self, *columns: Column) -> list[int | None]:
+    def places(self, *columns: SignalValues) -> list[int | None]:
         time = len(columns[0])
         keys = list(zip(*columns[: self.n_keys], strict=True))
         queries = list(zip(*columns[self.n_keys : 2 * self.n_keys], strict=True))
@@ -186,7 +186,7 @@ class Mean(Numeric):
 
     last: int
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         amounts = [0 if value is None else int(value) for value in columns[0]]  # type: ignore[arg-type]
         parts = (amounts[max(0, here - self.last + 1) : here + 1] for here in range(len(amounts)))
         return [Fraction(sum(part), len(part)) for part in parts]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from plait.compiler.demands import check_met, demands, needs_code
 from plait.compiler.lookups import Fetch
 from plait.compiler.one_kind_alone import Keyed, without_attention, without_states
-from plait.compiler.pointwise import Product, Table, Token
+from plait.compiler.pointwise import Product, Token, ValueTable
 from plait.compiler.program import Program, columns
 from plait.compiler.recurrent import Count, Hold, Lag, Since
 from plait.compiler.signals import ANSWER, Label
@@ -31,7 +31,7 @@ def _reachable(statement: Statement, inputs: tuple[Statement, ...], seq_len: int
         return replace(statement, inputs=inputs, domain=domain)
     if all(one.domain == other.domain for one, other in zip(inputs, statement.inputs, strict=True)):
         return replace(statement, inputs=inputs)
-    if isinstance(statement, Table):
+    if isinstance(statement, ValueTable):
         return _narrowed(statement, inputs)
     if isinstance(statement, Product):
         first, second = (amounts_of(one.domain, statement.kind) for one in inputs)
@@ -51,7 +51,7 @@ def _summed(statement: Count | Since, amounts: Statement, seq_len: int) -> tuple
     return found if len(found) > 1 else statement.domain
 
 
-def _narrowed(table: Table, inputs: tuple[Statement, ...]) -> Table:
+def _narrowed(table: ValueTable, inputs: tuple[Statement, ...]) -> ValueTable:
     """The entries for the values that are left."""
     before = [table.seen(signal) for signal in table.inputs]
     entry_of = dict(zip(itertools.product(*before), table.entries, strict=True))
@@ -126,7 +126,7 @@ class _Lowering:
             inputs = tuple(now[signal] for signal in statement.inputs)
             now[statement] = self.rewritten(_reachable(statement, inputs, self.seq_len), label)
         last = now[answer]
-        if isinstance(last, Token) or (isinstance(last, Table) and last.of_token):
+        if isinstance(last, Token) or (isinstance(last, ValueTable) and last.of_token):
             # No layer makes it: a convolution's present tap carries it to the answer.
             last = self.kept(Lag(inputs=(last,), domain=last.domain, distance=0), self.program.label(answer))
         token = next(one for one in ancestors(last) if isinstance(one, Token))
@@ -152,7 +152,7 @@ class _Lowering:
             return signal
         label = self.labels[signal]
         name = f"{label.name or signal.kind}'s code"
-        table = Table(inputs=(signal,), domain=signal.domain, entries=signal.domain)
+        table = ValueTable(inputs=(signal,), domain=signal.domain, entries=signal.domain)
         return self.kept(table, Label(name, label.where))
 
 
@@ -161,7 +161,7 @@ _Rule = Callable[[_Lowering, Statement, Label], Statement]
 
 def _one_table(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
     """Tables of tables of the token are one table of the token."""
-    if not isinstance(statement, Table) or not statement.of_token:
+    if not isinstance(statement, ValueTable) or not statement.of_token:
         return statement
     token = next(one for one in ancestors(statement) if isinstance(one, Token))
     if statement.inputs == (token,):
@@ -169,20 +169,20 @@ def _one_table(lowering: _Lowering, statement: Statement, label: Label) -> State
     entries = columns(token.domain, statement)[statement]
     if not any(entry is not None for entry in entries):
         raise ValueError(f"{label.name or statement.kind} ({label.where}): it could never hold a value")
-    return Table(inputs=(token,), domain=statement.domain, entries=tuple(entries))
+    return ValueTable(inputs=(token,), domain=statement.domain, entries=tuple(entries))
 
 
 def _flattened(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
     """A table of tables as one table of what those read."""
-    if not lowering.flat or not isinstance(statement, Table) or statement.of_token:
+    if not lowering.flat or not isinstance(statement, ValueTable) or statement.of_token:
         return statement
-    inner = {one for one in statement.inputs if isinstance(one, Table) and not one.of_token}
+    inner = {one for one in statement.inputs if isinstance(one, ValueTable) and not one.of_token}
     if not inner:
         return statement
     leaves = tuple(
         dict.fromkeys(leaf for one in statement.inputs for leaf in (one.inputs if one in inner else (one,)))
     )
-    sees = statement.sees_nothing or any(isinstance(one, Table) and one.sees_nothing for one in inner)
+    sees = statement.sees_nothing or any(isinstance(one, ValueTable) and one.sees_nothing for one in inner)
     seen = [(*leaf.domain, None) if sees else leaf.domain for leaf in leaves]
     if math.prod(map(len, seen)) > MOST_FLAT or (
         sees and any(leaf.loose and not leaf.edged for leaf in leaves)
@@ -195,7 +195,7 @@ def _flattened(lowering: _Lowering, statement: Statement, label: Label) -> State
     for one in inner:
         columns_of[one] = one.meaning(*(columns_of[leaf] for leaf in one.inputs))
     entries = statement.meaning(*(columns_of[one] for one in statement.inputs))
-    return Table(inputs=leaves, domain=statement.domain, entries=tuple(entries), sees_nothing=sees)
+    return ValueTable(inputs=leaves, domain=statement.domain, entries=tuple(entries), sees_nothing=sees)
 
 
 def _lag_inwards(lowering: _Lowering, statement: Statement, label: Label) -> Statement:
@@ -260,7 +260,7 @@ def token_places(statement: Statement) -> list[int]:
     """
     if isinstance(statement, Token):
         return list(range(len(statement.domain)))
-    if not isinstance(statement, Table) or not statement.of_token:
+    if not isinstance(statement, ValueTable) or not statement.of_token:
         raise ValueError(f"{statement.kind} is no function of the token")
     token = next(one for one in ancestors(statement) if isinstance(one, Token))
     index = index_in(statement.domain)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from plait.compiler.layout import Layout
 from plait.compiler.lookups import AtDistance, Fetch, Match, Mean, Previous
 from plait.compiler.one_kind_alone import Keyed
-from plait.compiler.pointwise import Product, Table
-from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
+from plait.compiler.pointwise import Product, ValueTable
+from plait.compiler.recurrent import BitRegister, Count, Hold, Lag, Since
 from plait.compiler.schedule import SSM, TF
 from plait.compiler.ssm_op import SsmOp
 from plait.compiler.statement import Statement
@@ -80,12 +80,12 @@ def _how(layout: Layout, statement: Statement, kind: str) -> str:
             return "a state that is overwritten where the gate is open"
         case Count() | Since():
             return "a state that adds up"
-        case Register():
+        case BitRegister():
             n_states = len(layout.book.register(statement.n_bits).decays)
             return "a decaying state" if n_states == 1 else f"{n_states} decaying states"
         case Product():
             return "the gate times a channel"
-        case Table():
+        case ValueTable():
             op = layout.planned[0][statement]
             stairs = (
                 op.stairs if isinstance(op, Steps) else op.fed[0].staircase if isinstance(op, SsmOp) else None

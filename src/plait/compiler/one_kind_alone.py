@@ -15,10 +15,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from plait.compiler.lookups import Latest, Match, Previous
-from plait.compiler.pointwise import Table, Token
+from plait.compiler.pointwise import Token, ValueTable
 from plait.compiler.recurrent import Count, Hold, Lag, latest_place, truth
 from plait.compiler.signals import Label
-from plait.compiler.statement import NOTHING, Column, Searching, Statement, ancestors, looked_up
+from plait.compiler.statement import NOTHING, Searching, SignalValues, Statement, ancestors, looked_up
 from plait.compiler.values import Value
 
 
@@ -37,11 +37,11 @@ def without_states(statement: Statement, label: Label) -> Statement:
     signal, *gates = statement.inputs
     token = next(one for one in ancestors(statement) if isinstance(one, Token))
     if not gates:
-        if not (isinstance(signal, Table) and signal.inputs == (token,)):
+        if not (isinstance(signal, ValueTable) and signal.inputs == (token,)):
             raise ValueError(f"{_called(statement, label)}: without SSM layers a hold needs a gate")
         known = tuple(value is not None for value in signal.entries)
-        gates = [Table(inputs=(token,), domain=(True, False), entries=known)]
-    always = Table(inputs=(token,), domain=(True,), entries=(True,) * len(token.domain))
+        gates = [ValueTable(inputs=(token,), domain=(True, False), entries=known)]
+    always = ValueTable(inputs=(token,), domain=(True,), entries=(True,) * len(token.domain))
     return Latest(inputs=(signal, gates[0], always), domain=statement.domain, n_keys=1)
 
 
@@ -92,10 +92,10 @@ class Keyed(Searching):
     def gates(self) -> tuple[Statement, ...]:
         return self.inputs[2:]
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         value, query, *gates = columns
         held: dict[Value, Value | None] = {}
-        found: Column = []
+        found: SignalValues = []
         for here, asked in enumerate(query):
             for key, gate in zip(self.keys, gates, strict=True):
                 if gate[here] is True:
@@ -176,10 +176,10 @@ def _query(
     place = {key: number for number, key in enumerate(keys)}
     entries = tuple(place.get(key) for key in itertools.product(*(one.domain for one in statement.queries)))
     numbers = tuple(range(len(keys)))
-    table = Table(inputs=statement.queries, domain=numbers, entries=entries)
+    table = ValueTable(inputs=statement.queries, domain=numbers, entries=entries)
     return rewritten(table, Label(f"{label.name or statement.kind}'s query", label.where)), numbers
 
 
-def _is(signals: tuple[Statement, ...], wanted: tuple[Value, ...]) -> Table:
+def _is(signals: tuple[Statement, ...], wanted: tuple[Value, ...]) -> ValueTable:
     entries = tuple(one == wanted for one in itertools.product(*(signal.domain for signal in signals)))
-    return Table(inputs=signals, domain=_FLAG, entries=entries)
+    return ValueTable(inputs=signals, domain=_FLAG, entries=entries)

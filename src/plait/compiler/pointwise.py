@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from plait.compiler.statement import NOTHING, Column, Statement, looked_up
+from plait.compiler.statement import NOTHING, SignalValues, Statement, looked_up
 from plait.compiler.values import Value, index_in, value_to_json
 
 
@@ -18,7 +18,7 @@ class Token(Statement):
 
     kind: ClassVar[str] = "token"
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         raise AssertionError("tokens are given")
 
     def evaluate(self, *columns: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ class Token(Statement):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Table(Statement):
+class ValueTable(Statement):
     """A function of the inputs' present values; of the token alone it is an embedding.
 
     Args:
@@ -52,7 +52,7 @@ class Table(Statement):
     def of_token(self) -> bool:
         """Whether it is a function of the token alone."""
         return all(
-            isinstance(signal, Token) or (isinstance(signal, Table) and signal.of_token)
+            isinstance(signal, Token) or (isinstance(signal, ValueTable) and signal.of_token)
             for signal in self.inputs
         )
 
@@ -62,7 +62,7 @@ class Table(Statement):
 
         A number of 0 then looks as it does anywhere else; all else is nothing.
         """
-        row: Column = [0 if one.numeric and 0 in one.domain else None for one in self.inputs]
+        row: SignalValues = [0 if one.numeric and 0 in one.domain else None for one in self.inputs]
         if None in row and not self.sees_nothing:
             return True
         return self.meaning(*([value] for value in row)) == [None]
@@ -71,7 +71,7 @@ class Table(Statement):
         """The values of an input that the entries cover."""
         return (*signal.domain, None) if self.sees_nothing else signal.domain
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         combinations = itertools.product(*(self.seen(signal) for signal in self.inputs))
         table = dict(zip(combinations, self.entries, strict=True))
         return [table.get(row) for row in zip(*columns, strict=True)]
@@ -111,7 +111,7 @@ class Product(Statement):
     def loose(self) -> bool:
         return self.maybe
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         return [
             None if one is None or other is None else int(one) * int(other)  # type: ignore[arg-type]
             for one, other in zip(*columns, strict=True)

@@ -21,7 +21,7 @@ from plait.compiler.language import Language
 from plait.compiler.lookups import Fetch
 from plait.compiler.pointwise import Token
 from plait.compiler.signals import ANSWER, module_of_caller
-from plait.compiler.statement import Column, Statement, ancestors
+from plait.compiler.statement import SignalValues, Statement, ancestors
 from plait.compiler.values import MOST_LETTERS, Value, index_in
 from plait.random import Stream
 from plait.tasks.base import MOST_WORDS, SPECIALS, BuiltInTask, Targets, letters_or_numbers
@@ -179,9 +179,9 @@ def _checked_rates(names: tuple[str, ...], rates: Mapping[str, float]) -> tuple[
     return found
 
 
-def columns(tokens: Sequence[Value | None], *last: Statement) -> dict[Statement, Column]:
+def columns(tokens: Sequence[Value | None], *last: Statement) -> dict[Statement, SignalValues]:
     """The values of these statements and all that they read, over one sequence of token names."""
-    found: dict[Statement, Column] = {}
+    found: dict[Statement, SignalValues] = {}
     for statement in ancestors(*last):
         if isinstance(statement, Token):
             found[statement] = list(tokens)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from plait.compiler.statement import NOTHING, Column, Numeric, Statement, Summing, looked_up
+from plait.compiler.statement import NOTHING, Numeric, SignalValues, Statement, Summing, looked_up
 from plait.compiler.values import Value, amounts_of
 
 
@@ -32,9 +32,9 @@ class Lag(Statement):
     def numeric(self) -> bool:
         return self.inputs[0].numeric
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         (column,) = columns
-        before: Column = [None] * min(self.distance, len(column))
+        before: SignalValues = [None] * min(self.distance, len(column))
         return before + column[: len(column) - len(before)]
 
     def evaluate(self, *columns: Int[Tensor, "*batch time"]) -> Int[Tensor, "*batch time"]:
@@ -65,11 +65,11 @@ class Hold(Statement):
     def numeric(self) -> bool:
         return self.inputs[0].numeric
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         values = columns[0]
         gates = columns[1] if len(columns) == 2 else [None if value is None else True for value in values]
         held: Value | None = None
-        found: Column = []
+        found: SignalValues = []
         for value, gate in zip(values, gates, strict=True):
             held = value if gate is True else held
             found.append(held)
@@ -94,7 +94,7 @@ class Count(Summing):
     def ends(self) -> tuple[int, int]:
         return int(self.domain[0]), int(self.domain[-1])  # type: ignore[arg-type]
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         low, high = self.ends
         resets = columns[1] if len(columns) == 2 else [None] * len(columns[0])
         total, found = 0, []
@@ -127,7 +127,7 @@ class Since(Summing):
     def most(self) -> int:
         return int(self.domain[-1])  # type: ignore[arg-type]
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         passed, found = 0, []
         for reset in columns[0]:
             passed = 0 if reset is True else passed + 1
@@ -146,7 +146,7 @@ class Since(Summing):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Register(Numeric):
+class BitRegister(Numeric):
     """The last `n_bits` bits, those before the start being 0, as a number whose lowest bit is the latest.
 
     A position where the input is nothing brings no bit.
@@ -156,7 +156,7 @@ class Register(Numeric):
 
     n_bits: int
 
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         value, found = 0, []
         for bit in columns[0]:
             value = value if bit is None else (2 * value + int(bit)) % 2**self.n_bits  # type: ignore[arg-type]

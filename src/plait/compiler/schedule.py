@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from plait.compiler.lookups import Fetch, Mean
 from plait.compiler.lower import Lowered
 from plait.compiler.one_kind_alone import Keyed
-from plait.compiler.pointwise import Product, Table, Token
-from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
+from plait.compiler.pointwise import Product, Token, ValueTable
+from plait.compiler.recurrent import BitRegister, Count, Hold, Lag, Since
 from plait.compiler.statement import Statement, ancestors
 
 SSM, TF = "SSM", "TF"
@@ -36,7 +36,7 @@ class ScheduledLayer:
 
 def is_free(statement: Statement) -> bool:
     """Whether the embedding holds it: a function of the token."""
-    return isinstance(statement, Token) or (isinstance(statement, Table) and statement.of_token)
+    return isinstance(statement, Token) or (isinstance(statement, ValueTable) and statement.of_token)
 
 
 def read_through(statement: Statement) -> tuple[Statement, int]:
@@ -114,9 +114,9 @@ class Scheduler:
         base, distance = read_through(signal)
         if distance or isinstance(signal, Lag):
             return is_free(base) or base in there
-        return isinstance(signal, Table) and self.in_channels(signal, there)
+        return isinstance(signal, ValueTable) and self.in_channels(signal, there)
 
-    def in_channels(self, table: Table, there: frozenset[Statement]) -> bool:
+    def in_channels(self, table: ValueTable, there: frozenset[Statement]) -> bool:
         """Whether units of one channel each compute the table: one row, at any mix of lags, must carry its inputs."""
         return read_together(table.inputs, there) is not None
 
@@ -129,7 +129,7 @@ class Scheduler:
                 yield there | set(made)
             return
         ready = [one for one in new if all(is_free(signal) or signal in there for signal in one.inputs)]
-        tables = [one for one in ready if isinstance(one, Table)]
+        tables = [one for one in ready if isinstance(one, ValueTable)]
         heads: dict[object, list[Statement]] = {}
         for one in ready:
             if isinstance(one, Fetch):
@@ -142,7 +142,7 @@ class Scheduler:
             yield there | set(tables)
 
     def _by_ssm(self, one: Statement, there: frozenset[Statement]) -> bool:
-        if isinstance(one, Table):
+        if isinstance(one, ValueTable):
             return self.in_channels(one, there)
         if isinstance(one, Product):
             return all(is_free(signal) or signal in there for signal in one.inputs)
@@ -150,15 +150,20 @@ class Scheduler:
             (signal,) = one.inputs
             stands = is_free(signal) or signal in there
             # Through a table the convolution's zeros before the start must come out as nothing (Lemma 12.4).
-            early = one.distance and isinstance(signal, Table) and not stands and not signal.begins_as_nothing
+            early = (
+                one.distance
+                and isinstance(signal, ValueTable)
+                and not stands
+                and not signal.begins_as_nothing
+            )
             return not early and self.sources(signal, there)
         if isinstance(one, Keyed):  # the output's gate reads the query from the stream itself
             asked = is_free(one.query) or one.query in there
             return asked and all(self.sources(signal, there) for signal in one.inputs)
-        gates = one.inputs if isinstance(one, Since | Register) else one.inputs[1:] or one.inputs[:1]
+        gates = one.inputs if isinstance(one, Since | BitRegister) else one.inputs[1:] or one.inputs[:1]
         if self.plain_gates and not all(is_free(gate) or gate in there for gate in gates):
             return isinstance(one, Count) and len(one.inputs) == 1 and self.sources(one.inputs[0], there)
-        if isinstance(one, Since | Register) or (isinstance(one, Count) and len(one.inputs) == 2):
+        if isinstance(one, Since | BitRegister) or (isinstance(one, Count) and len(one.inputs) == 2):
             return read_together(one.inputs, there, one_base=False) is not None
         return isinstance(one, Hold | Count) and all(self.sources(signal, there) for signal in one.inputs)
 

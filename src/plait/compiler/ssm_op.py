@@ -11,7 +11,7 @@ from torch import Tensor
 
 from plait.compiler.book import Book, condition
 from plait.compiler.encoding import Points, flag
-from plait.compiler.pointwise import Table
+from plait.compiler.pointwise import ValueTable
 from plait.compiler.schedule import is_free
 from plait.compiler.ssm_writer import SsmWriter
 from plait.compiler.staircase import staircase
@@ -76,7 +76,7 @@ class SsmOp(ABC):
         base, _ = there_or_behind(signal, set(self.there))
         if is_free(base) or base in self.there:
             return column_feed(signal, columns, set(self.there), lag=lag)
-        assert isinstance(signal, Table)
+        assert isinstance(signal, ValueTable)
         scalars = [self.book.scalar(one) for one in signal.inputs]
         stairs = staircase(signal, scalars, columns, clean=True, from_start=lag > 0)
         return staircase_feed(stairs, set(self.there), lag=lag)
@@ -103,7 +103,7 @@ class SsmOp(ABC):
             one = torch.ones(1, dtype=torch.float64)
             wire = Wire(reads=((base, columns),), taps={distance: 1.0}, scale=OPEN, bias=0.0, out=one)
             return Feed(wires=(wire,), constant=0.0 * one, needs=((base, columns),))
-        assert isinstance(signal, Table)
+        assert isinstance(signal, ValueTable)
         scalars = [self.book.scalar(one) for one in signal.inputs]
         stairs = staircase(signal, scalars, OPEN * flag(signal.domain, false=0.0), clean=True)
         return staircase_feed(stairs, set(self.there))

@@ -12,8 +12,8 @@ import torch
 
 from plait.compiler.encoding import Points, flag
 from plait.compiler.one_kind_alone import Keyed
-from plait.compiler.pointwise import Product, Table
-from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
+from plait.compiler.pointwise import Product, ValueTable
+from plait.compiler.recurrent import BitRegister, Count, Hold, Lag, Since
 from plait.compiler.schedule import is_free, read_together
 from plait.compiler.ssm_op import Directions, SsmOp
 from plait.compiler.ssm_writer import SsmWriter
@@ -128,7 +128,7 @@ class Shifts(SsmOp):
         return [feed(ones), feed(known)]
 
     def write(self, writer: SsmWriter, stream: ProgramStream, into: Directions) -> None:
-        assert isinstance(self.statement, Register)
+        assert isinstance(self.statement, BitRegister)
         bits, known = self.fed
         writer.carries()
         quantity = self.quantity(writer, stream, known)
@@ -158,7 +158,7 @@ class Copies(SsmOp):
     def feeds(self) -> list[Feed]:
         if isinstance(self.statement, Lag):
             return [self.source(self.statement.inputs[0], self.columns, lag=self.statement.distance)]
-        assert isinstance(self.statement, Table)
+        assert isinstance(self.statement, ValueTable)
         scalars = [self.book.scalar(one) for one in self.statement.inputs]
         stairs = staircase(self.statement, scalars, self.columns, clean=self.clean)
         return [staircase_feed(stairs, set(self.there))]
@@ -187,7 +187,7 @@ class Holds(SsmOp):
         if is_free(base) or base in self.there:
             wire = Wire(reads=((base, (known,)),), taps={distance: 1.0}, scale=OPEN, bias=0.0, out=one)
             return Feed(wires=(wire,), constant=0.0 * one, needs=((base, (known,)),))
-        assert isinstance(value, Table)
+        assert isinstance(value, ValueTable)
         scalars = [self.book.scalar(one) for one in value.inputs]
         return staircase_feed(staircase(value, scalars, OPEN * known, clean=True), set(self.there))
 
@@ -262,6 +262,6 @@ class Multiplies(SsmOp):
 
 
 OPS: dict[type[Statement], type[SsmOp]] = {
-    Lag: Copies, Table: Copies, Hold: Holds, Count: Counts, Since: Passes, Register: Shifts, Product: Multiplies,
-    Keyed: Recalls,
+    Lag: Copies, ValueTable: Copies, Hold: Holds, Count: Counts, Since: Passes, BitRegister: Shifts,
+    Product: Multiplies, Keyed: Recalls,
 }  # fmt: skip

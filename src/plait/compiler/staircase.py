@@ -16,10 +16,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from plait.compiler.encoding import Points
-from plait.compiler.pointwise import Table
+from plait.compiler.pointwise import ValueTable
 from plait.compiler.statement import Statement
 
-SETTLED = 32.0
+BEND_DISTANCE = 32.0
 """How far a level lies from the bends of the steps beside it, in units of what silu sees."""
 
 
@@ -93,7 +93,7 @@ class Staircase:
 
     @property
     def slope(self) -> float:
-        return SETTLED / self.third
+        return BEND_DISTANCE / self.third
 
     @property
     def lowest(self) -> Float[Tensor, " width"]:
@@ -102,17 +102,17 @@ class Staircase:
 
     @cached_property
     def biases(self) -> Float[Tensor, " steps"]:
-        """Of the first unit of every step; that of the second is lower by SETTLED.
+        """Of the first unit of every step; that of the second is lower by BEND_DISTANCE.
 
         All lie on one grid that float32 carries, so that those of the two units differ by 32 exactly (Lemma 12.3).
         """
         grid = self._grid
         middles = (self.levels[self.changes] + self.levels[self.changes - 1]) / 2.0
-        return ((SETTLED / 2.0 - self.slope * middles) / grid).round() * grid
+        return ((BEND_DISTANCE / 2.0 - self.slope * middles) / grid).round() * grid
 
     @cached_property
     def _grid(self) -> float:
-        largest = self.slope * (self.reach + self.third) + 2.0 * SETTLED
+        largest = self.slope * (self.reach + self.third) + 2.0 * BEND_DISTANCE
         # float32 carries 24 bits: below the least power of 2 that bounds them, biases are multiples of its 2^-23.
         return 2.0 ** (math.ceil(math.log2(largest)) - 23)
 
@@ -122,10 +122,10 @@ class Staircase:
         return self.rounded + self._grid / 2.0 / self.slope
 
     def units(self) -> Iterator[tuple[float, Float[Tensor, " width"]]]:
-        """Bias, and what is given for 1/SETTLED of the unit's value."""
+        """Bias, and what is given for 1/BEND_DISTANCE of the unit's value."""
         for bias, height in zip(self.biases.tolist(), self.heights, strict=True):
             yield bias, height
-            yield bias - SETTLED, -height
+            yield bias - BEND_DISTANCE, -height
 
     @property
     def n_units(self) -> int:
@@ -159,7 +159,7 @@ MOST_COMBINATIONS = 2**18
 
 
 def staircase(
-    table: Table, scalars: Sequence[Scalar], points: Points, *, clean: bool, from_start: bool = False
+    table: ValueTable, scalars: Sequence[Scalar], points: Points, *, clean: bool, from_start: bool = False
 ) -> Staircase:
     """The staircase of a table with the fewest steps among a few ways of mixing its inputs.
 
@@ -220,7 +220,7 @@ def _is_slowest(scalars: Sequence[Scalar], weights: Sequence[float], one: Scalar
 
 
 def _mixed(
-    table: Table,
+    table: ValueTable,
     scalars: Sequence[Scalar],
     weights: Sequence[float],
     points: Points,

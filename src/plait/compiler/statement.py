@@ -16,7 +16,7 @@ from torch import Tensor
 
 from plait.compiler.values import Value
 
-Column = list[Value | None]
+SignalValues = list[Value | None]
 """A signal over one sequence: a value a position, None for nothing."""
 
 NOTHING = -1
@@ -57,7 +57,7 @@ class Statement(ABC):
         return False
 
     @abstractmethod
-    def meaning(self, *columns: Column) -> Column:
+    def meaning(self, *columns: SignalValues) -> SignalValues:
         """The values over one sequence."""
 
     @abstractmethod

@@ -16,8 +16,8 @@ from plait.compiler.book import Book, condition
 from plait.compiler.encoding import Code, Points, code_angles
 from plait.compiler.heads import Turns
 from plait.compiler.lookups import AtDistance, Match, Mean, Previous
-from plait.compiler.pointwise import Table
-from plait.compiler.staircase import SETTLED, Staircase, staircase
+from plait.compiler.pointwise import ValueTable
+from plait.compiler.staircase import BEND_DISTANCE, Staircase, staircase
 from plait.compiler.statement import Statement
 from plait.compiler.stream import Need, ProgramStream
 from plait.constructions.rotary import Frequencies
@@ -89,12 +89,12 @@ class Steps(TfOp):
 
     @cached_property
     def stairs(self) -> Staircase:
-        assert isinstance(self.statement, Table)
+        assert isinstance(self.statement, ValueTable)
         scalars = [self.book.scalar(one) for one in self.statement.inputs]
         return staircase(self.statement, scalars, self.columns, clean=self.clean)
 
     def needs(self) -> Iterator[Need]:
-        assert isinstance(self.statement, Table)
+        assert isinstance(self.statement, ValueTable)
         clean = self.clean or self.statement.sees_nothing
         for scalar in self.stairs.scalars:
             yield self.need(scalar.statement, scalar.column, clean=clean)
@@ -106,7 +106,7 @@ class Steps(TfOp):
             row = row + weight * stream.rows(scalar.statement, scalar.column)[0]
         writer.think(stairs.lowest @ into)
         for bias, height in stairs.units():
-            writer.unit(stairs.slope * row, bias, height @ into / SETTLED)
+            writer.unit(stairs.slope * row, bias, height @ into / BEND_DISTANCE)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -231,7 +231,7 @@ class Averages(TfOp):
 def tf_op(statement: Statement) -> type[TfOp]:
     """How a TF layer makes a statement."""
     for kind, op in (
-        (Table, Steps),
+        (ValueTable, Steps),
         (AtDistance, ByDistance),
         (Previous, ByStep),
         (Match, ByMatch),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from plait.compiler.encoding import Points
 from plait.compiler.schedule import is_free, read_through, read_together
-from plait.compiler.staircase import SETTLED, Staircase
+from plait.compiler.staircase import BEND_DISTANCE, Staircase
 from plait.compiler.statement import Statement
 from plait.compiler.stream import ProgramStream
 
@@ -103,7 +103,7 @@ def staircase_feed(stairs: Staircase, there: set[Statement], *, lag: int = 0) ->
             taps[distance + lag] = taps.get(distance + lag, 0.0) + weight
     one_row = tuple(reads)
     wires = [
-        Wire(reads=one_row, taps=taps, scale=stairs.slope, bias=bias, out=height / SETTLED)
+        Wire(reads=one_row, taps=taps, scale=stairs.slope, bias=bias, out=height / BEND_DISTANCE)
         for bias, height in stairs.units()
     ]
     needs = tuple((base, (scalar.column,)) for (base, _), scalar in zip(read, stairs.scalars, strict=True))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from plait.constructions.codes import DigitCode
 from plait.constructions.copying_rounding import digits_allowances, digits_noise
-from plait.constructions.looking_back import RESERVE, LookBackPlan
+from plait.constructions.looking_back import LOOKBACK_RESERVE, LookBackPlan
 from plait.constructions.mamba_writer import HOLD, STEP, MambaWriter
 from plait.constructions.plan import Holding, Margins, NormFactor, everywhere
 from plait.constructions.residual import Residual
@@ -205,7 +205,7 @@ class CopyingPlan(LookBackPlan):
         signal -= (chord + 2.0 * self.layout.n_frequencies) / gain + chord**2 / 8.0
         last = self.residual.layer_factor(self.squares()[2], eps=self.config().norm_eps)
         return Margins(
-            attention=self.sharpness * self.margin / RESERVE,
+            attention=self.sharpness * self.margin / LOOKBACK_RESERVE,
             target_mass=1.0 / (1.0 + miss),
             logit_gap=self.final_gain * self.layout.amplitude * last * gain * signal,
         )

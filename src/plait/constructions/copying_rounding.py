@@ -6,7 +6,7 @@ Source: docs/theory-constructions.md, section 6.6.
 import math
 from typing import TYPE_CHECKING
 
-from plait.constructions.looking_back import RESERVE
+from plait.constructions.looking_back import LOOKBACK_RESERVE
 from plait.constructions.mamba_writer import HOLD, LIFT, SILU_ONE, STEP
 from plait.constructions.rounding import USUAL_OF_COPIES, USUAL_OF_SCORES, Allowance, Rounding, grown
 
@@ -45,7 +45,7 @@ def digits_allowances(plan: "CopyingPlan", rounding: Rounding) -> tuple[Allowanc
             what="the score of a distance",
             error=2.0 * grown(1.0, query, turned),
             usual=USUAL_OF_SCORES,
-            room=plan.margin * (1.0 - 1.0 / RESERVE),
+            room=plan.margin * (1.0 - 1.0 / LOOKBACK_RESERVE),
         ),
         Allowance(
             what="the copied code",
@@ -112,7 +112,7 @@ def line_allowances(plan: "LinePlan", rounding: Rounding) -> tuple[Allowance, ..
             what="the score of a distance",
             error=2.0 * score,
             usual=USUAL_OF_SCORES,
-            room=plan.margin * (1.0 - 1.0 / RESERVE),
+            room=plan.margin * (1.0 - 1.0 / LOOKBACK_RESERVE),
             certain=2.0 * slope * softer * plan.span,
         ),
         Allowance(

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from plait.constructions.codes import DigitCode
 from plait.constructions.copying_rounding import line_allowances, line_noise
-from plait.constructions.looking_back import RESERVE, LookBackPlan
+from plait.constructions.looking_back import LOOKBACK_RESERVE, LookBackPlan
 from plait.constructions.mamba_writer import HOLD, LIFT, STEP, MambaWriter
 from plait.constructions.plan import Holding, Margins, NormFactor, everywhere
 from plait.constructions.residual import QUIET, Residual
@@ -197,7 +197,7 @@ class LinePlan(LookBackPlan):
         signal -= chord**2 / 8.0
         last = self.residual.layer_factor(self.squares()[2], eps=self.config().norm_eps)
         return Margins(
-            attention=self.sharpness * self.margin / RESERVE,
+            attention=self.sharpness * self.margin / LOOKBACK_RESERVE,
             target_mass=1.0 / (1.0 + miss),
             logit_gap=self.final_gain * self.amplitude * last * gain * signal,
         )

@@ -74,7 +74,7 @@ class GatheredPlan(Plan):
         return self.noise(rounding).get((layer, subspace), 0.0) + shown
 
 
-RESERVE = 3.0
+LOOKBACK_RESERVE = 3.0
 """Three times as sharp as exact arithmetic needs: two thirds of the score's margin are for rounding (Lemma 6.4)."""
 
 
@@ -106,7 +106,7 @@ class LookBackPlan(GatheredPlan):
     @property
     def sharpness(self) -> float:
         """(window - 1) exp(-sharpness * margin) = miss, and the reserve."""
-        return RESERVE * math.log((self.window - 1) / self.miss) / self.margin
+        return LOOKBACK_RESERVE * math.log((self.window - 1) / self.miss) / self.margin
 
     @property
     @abstractmethod

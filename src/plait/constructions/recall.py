@@ -14,7 +14,7 @@ from plait.checks import check_integer
 from plait.constructions.codes import least_base
 from plait.constructions.plan import Plan
 from plait.constructions.recall_long import LongRecallPlan
-from plait.constructions.recall_long_stream import LOUD_REGISTER, RESERVE
+from plait.constructions.recall_long_stream import CODE_RESERVE, LOUD_REGISTER
 from plait.constructions.recall_short import ShortRecallPlan
 from plait.constructions.register import (
     Register,
@@ -142,7 +142,7 @@ def recall_plans(
             window=window,
             register=register,
             base=base,
-            reserve=0.5 if dtype == torch.bfloat16 else RESERVE,  # coarse scores need more room (7.8)
+            reserve=0.5 if dtype == torch.bfloat16 else CODE_RESERVE,  # coarse scores need more room (7.8)
         )
         for base in bases
         for register in gaps

@@ -30,7 +30,7 @@ UNSETTLED = 4.0 * SETTLED * math.exp(-SETTLED)
 PEEK = 256.0
 """Sharpness of attention at distance 1: exp(-256 (1 - cos 1)) = 10^-51 is beside it (Lemma 7.1)."""
 
-RESERVE = 3.0 / 16.0
+CODE_RESERVE = 3.0 / 16.0
 """Share of the wanted code's lead e^2/2 that is kept for rounding (7.8): the rest pays for a sharpness by 16/13."""
 
 
@@ -48,7 +48,7 @@ class LongRecallStream(RecallPlan):
 
     base: int
     register_gain: float = QUIET_REGISTER
-    reserve: float = RESERVE
+    reserve: float = CODE_RESERVE
     previous_gain: float | None = None
     steps_from: int | None = None
 

@@ -14,7 +14,7 @@ from plait.constructions.mamba_writer import SILU_ONE
 from plait.constructions.plan import Gaze, Holding, NormFactor, everywhere
 from plait.constructions.register import Register
 from plait.constructions.residual import QUIET
-from plait.constructions.rotary import RESERVE, Recency
+from plait.constructions.rotary import RECENCY_RESERVE, Recency
 from plait.constructions.rounding import Rounding, grown
 from plait.tasks import DecodingRecall
 
@@ -59,7 +59,7 @@ class RecallPlan(GatheredPlan):
     window: int
     amplitude: float = QUIET
     norm_eps: float = 1e-5  # that of torch.nn.LayerNorm; a quiet stream is nothing beside it (Lemma 6.1)
-    recency_reserve: float = RESERVE
+    recency_reserve: float = RECENCY_RESERVE
 
     register: Register
 

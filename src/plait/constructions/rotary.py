@@ -67,7 +67,7 @@ def frequencies(n: int, *, period: float) -> Frequencies:
     return Frequencies(base=base, n_pairs=n_pairs, used=(1,) if n == 1 else tuple(range(n)))
 
 
-RESERVE = 4.0
+RECENCY_RESERVE = 4.0
 """Recency is four times as sharp as exact arithmetic needs: three quarters are for rounding (Lemma 7.5)."""
 
 
@@ -83,7 +83,7 @@ class Recency:
 
     window: int
     miss: float
-    reserve: float = RESERVE
+    reserve: float = RECENCY_RESERVE
 
     @property
     def kept(self) -> float:

@@ -26,7 +26,7 @@ import torch
 
 from plait.checks import check_integer, one_line
 from plait.experiments.folder import StoreError
-from plait.experiments.jobs import Asked, Job, jobs_of
+from plait.experiments.jobs import ExperimentFolders, Job, jobs_of
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, saved, shards_said, stopped
 from plait.experiments.runner import (
     POLL_SECONDS,
@@ -45,7 +45,7 @@ MOST_PER_CARD = 48
 
 
 def run_on_cards(
-    asked: Asked,
+    asked: ExperimentFolders,
     *,
     cards: int,
     per_card: int = 1,
@@ -127,7 +127,7 @@ def card_environments(cards: int, device: str, *, per_card: int = 1) -> tuple[Ma
 
 
 def work(
-    asked: Asked,
+    asked: ExperimentFolders,
     how: Mapping[str, Any],
     environment: Mapping[str, str],
     said: "SimpleQueue[str]",

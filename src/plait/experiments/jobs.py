@@ -50,11 +50,13 @@ class Job:
         return sum(1 for shard in self.shards if missing(self.store, shard, self.experiment.evaluations))
 
 
-Asked: TypeAlias = Sequence[tuple[Experiment, str | os.PathLike[str]]]
+ExperimentFolders: TypeAlias = Sequence[tuple[Experiment, str | os.PathLike[str]]]
 """Experiments, each with the folder of its results; several may have one folder."""
 
 
-def jobs_of(asked: Asked, *, device: str, max_members: int | None, beside: Asked = ()) -> tuple[Job, ...]:
+def jobs_of(
+    asked: ExperimentFolders, *, device: str, max_members: int | None, beside: ExperimentFolders = ()
+) -> tuple[Job, ...]:
     """What makes the experiments that are asked for.
 
     Args:
@@ -74,7 +76,7 @@ def jobs_of(asked: Asked, *, device: str, max_members: int | None, beside: Asked
     return tuple(replace(job, elsewhere=wanted[job.store.folder]) for job in jobs)
 
 
-def wanted_elsewhere(store: Store, asked: Asked) -> Mapping[str, tuple[Evaluation, ...]]:
+def wanted_elsewhere(store: Store, asked: ExperimentFolders) -> Mapping[str, tuple[Evaluation, ...]]:
     """By member, what the experiments of that store want measured."""
     found: dict[str, tuple[Evaluation, ...]] = {}
     for experiment, folder in asked:

@@ -14,7 +14,7 @@ from typing import Protocol
 import polars as pl
 
 from plait.experiments.folder import StoreError, writing
-from plait.experiments.jobs import Asked, Job, jobs_of, missing
+from plait.experiments.jobs import ExperimentFolders, Job, jobs_of, missing
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, shards_said, stopped
 from plait.experiments.schema import MeasurableShard, evaluation_rows, rows_of
 from plait.experiments.shards import Onlooker, Shard, Unwatched
@@ -98,7 +98,7 @@ def run_experiment(
     max_members: int | None = None,
     watch: Onlooker | None = None,
     wait: float | None = None,
-    beside: Asked = (),
+    beside: ExperimentFolders = (),
 ) -> pl.DataFrame:
     """The experiment's rows, sorted by identity, after training those that `folder` does not hold.
 

@@ -22,7 +22,7 @@ from plait.experiments.folder import StoreError
 from plait.experiments.parquet_pages import check_pages
 from plait.experiments.row_identity import wrong_identities
 from plait.experiments.schema import COLUMNS, OLDEST_VERSION, SCHEMA_VERSION, SINCE
-from plait.files import UNSEALED, broken, read_bounded, sealed
+from plait.files import UNSEALED, broken, read_bounded, sealed_bytes
 
 Columns = dict[str, pl.DataType]
 TableNames = tuple[str, ...]
@@ -46,7 +46,7 @@ def shard_bytes(rows: pl.DataFrame) -> bytes:
     """The rows as the bytes of a Parquet file with its checksum in its metadata."""
     content = io.BytesIO()
     rows.write_parquet(content, compression="zstd", compression_level=12, metadata={"plait": UNSEALED})
-    return sealed(content.getvalue())
+    return sealed_bytes(content.getvalue())
 
 
 def read_shard(path: Path, columns: Columns = COLUMNS, *, only: TableNames | None = None) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from plait.experiments.folder import StoreError
-from plait.experiments.jobs import Asked, Job, missing, plan_for, wanted_elsewhere
+from plait.experiments.jobs import ExperimentFolders, Job, missing, plan_for, wanted_elsewhere
 from plait.experiments.notes import code_notes, stopped
 from plait.experiments.runner import (
     Trained,
@@ -47,7 +47,7 @@ def run_on_ray(
     device: str = "auto",
     max_members: int | None = None,
     watch: Onlooker | None = None,
-    beside: Asked = (),
+    beside: ExperimentFolders = (),
 ) -> pl.DataFrame:
     """`run_experiment` with every shard trained by some worker of the cluster, as many at once as it has room for.
 

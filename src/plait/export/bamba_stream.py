@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from plait.compiler.heads import RESERVE, Look, Turns
+from plait.compiler.heads import HEAD_RESERVE, Look, Turns
 from plait.compiler.lookups import AtDistance, Match, Mean, Previous
 from plait.compiler.statement import Statement
 from plait.constructions.residual import Residual
@@ -100,4 +100,4 @@ class BambaTurns(Turns):
     def look_at(self, statement: AtDistance | Previous) -> Look:
         margin = self.frequencies.margin(range(-self._reach, self.seq_len + 1))
         miss = self.miss(statement)
-        return Look(sharpness=RESERVE * math.log(self.seq_len / miss) / margin, margin=margin, miss=miss)
+        return Look(sharpness=HEAD_RESERVE * math.log(self.seq_len / miss) / margin, margin=margin, miss=miss)

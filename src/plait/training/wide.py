@@ -225,7 +225,7 @@ def wide_layer(
     fuse: bool,
     rounded: Mapping[str, Tensor] = MappingProxyType({}),
     scan: Scan = selective_scan,
-    own: OwnKernels = graphs.PLAIN,
+    own: OwnKernels = graphs.PYTORCH_ALONE,
 ) -> Float[Tensor, "batch time d_model"]:
     """One layer of one member.
 

@@ -16,13 +16,13 @@ from plait.kernels.graph import gpu_operations as operations
 from plait.kernels.graph import reference_states as states
 from plait.kernels.graph.reference import GraphRun
 from plait.kernels.graph.signals import Graph, Node, Op
-from plait.kernels.matrix_state.gpu import MOST_KEYS, matrix_state
+from plait.kernels.matrix_state.gpu import WIDEST_KEYS, matrix_state
 
 
 def takes(graph: Graph, width: int) -> bool:
     """Whether the kernels have room for a graph in a stream of this width."""
     keys = [node.ints[1] for node in graph.nodes if node.op == Op.MATRIX_STATE]
-    return width <= call.WIDEST_ON_GPU and all(size <= MOST_KEYS for size in keys)
+    return width <= call.WIDEST_ON_GPU and all(size <= WIDEST_KEYS for size in keys)
 
 
 def run(

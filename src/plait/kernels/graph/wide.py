@@ -40,7 +40,7 @@ class OwnKernels:
     joined: bool = False
 
 
-PLAIN = OwnKernels()
+PYTORCH_ALONE = OwnKernels()
 """All by PyTorch's operations."""
 
 FASTEST = OwnKernels(convolution=True, states=True, joined=True)
@@ -66,7 +66,7 @@ def forward(
     *,
     products: torch.dtype | None = None,
     fuse: bool = False,
-    own: OwnKernels = PLAIN,
+    own: OwnKernels = PYTORCH_ALONE,
 ) -> Float[Tensor, "batch time d_model"]:
     """What the graph gives from the start of sequences, in the type of `hidden`.
 
@@ -75,7 +75,7 @@ def forward(
         own: what runs in kernels of its own.
     """
     run = fused(_run) if fuse else _run
-    return run(graph, list(weights), hidden, products, _plan(graph, own if has_triton() else PLAIN))
+    return run(graph, list(weights), hidden, products, _plan(graph, own if has_triton() else PYTORCH_ALONE))
 
 
 def product_weights(graph: Graph) -> list[int]:

@@ -130,7 +130,7 @@ def state_backward(
             by_state = before
 
 
-MOST_KEYS = 128
+WIDEST_KEYS = 128
 """Past this a row of the state does not fit a program's registers."""
 
 _CHUNK = 2

@@ -13,9 +13,9 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-State = Hashable
+MachineState = Hashable
 Symbol = Hashable
-Step = Callable[[State, Symbol], tuple[State, Symbol] | None]
+Step = Callable[[MachineState, Symbol], tuple[MachineState, Symbol] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Machine:
         symbols: the input symbols.
     """
 
-    start: State
+    start: MachineState
     step: Step
     symbols: tuple[Symbol, ...]
 
@@ -58,7 +58,7 @@ def compose(layers: Sequence[Machine]) -> Machine:
     if not layers:
         raise ValueError("a stack needs at least one layer, got none")
 
-    def step(state: State, symbol: Symbol) -> tuple[State, Symbol] | None:
+    def step(state: MachineState, symbol: Symbol) -> tuple[MachineState, Symbol] | None:
         assert isinstance(state, tuple)
         states = []
         for layer, own in zip(layers, state, strict=True):
@@ -72,7 +72,7 @@ def compose(layers: Sequence[Machine]) -> Machine:
     return Machine(start=tuple(layer.start for layer in layers), step=step, symbols=layers[0].symbols)
 
 
-def reachable(machine: Machine, *, start: State = None, limit: int = 1_000_000) -> list[State]:
+def reachable(machine: Machine, *, start: MachineState = None, limit: int = 1_000_000) -> list[MachineState]:
     """Every state that some input leads to from `start` (default: the machine's own), in breadth-first order.
 
     Raises:
@@ -94,7 +94,7 @@ def reachable(machine: Machine, *, start: State = None, limit: int = 1_000_000) 
 _MOST_PAIRS = 2_000_000
 """Pairs of states that are compared at a time, for memory."""
 
-Moves = dict[State, list[Any]]
+Moves = dict[MachineState, list[Any]]
 """Of every state, (next state, answer) on each symbol; None where it cannot come."""
 
 
@@ -134,9 +134,9 @@ def minimise(machine: Machine, *, limit: int = 1_000_000) -> Minimal:
     raise ValueError("no complete state stands in for the start; the least automaton is not known")
 
 
-def _complete(states: list[State], moves: Moves) -> list[State]:
+def _complete(states: list[MachineState], moves: Moves) -> list[MachineState]:
     """The states from which every answer, now and later, is defined: remove the others until none is left."""
-    before: dict[State, list[State]] = {state: [] for state in states}
+    before: dict[MachineState, list[MachineState]] = {state: [] for state in states}
     for state in states:
         for move in moves[state]:
             if move is not None:
@@ -151,9 +151,9 @@ def _complete(states: list[State], moves: Moves) -> list[State]:
     return [state for state in states if state not in removed]
 
 
-def _refined(states: list[State], moves: Moves) -> dict[State, int]:
+def _refined(states: list[MachineState], moves: Moves) -> dict[MachineState, int]:
     """Moore's refinement: the class of each state under equality of all later answers."""
-    classes: dict[State, int] = dict.fromkeys(states, 0)
+    classes: dict[MachineState, int] = dict.fromkeys(states, 0)
     n_classes = 0
     while True:
         numbers: dict[tuple[Any, ...], int] = {}
@@ -194,7 +194,7 @@ def _all_distinguishable(table: list[Any]) -> bool:
 
 
 def _stood_in(
-    start: int, table: list[Any], first: State, classes: dict[State, int], moves: Moves
+    start: int, table: list[Any], first: MachineState, classes: dict[MachineState, int], moves: Moves
 ) -> list[Any] | None:
     """The table, completed where a symbol could not come, if the automaton begun at class `start` is right at every
     defined answer of every input; else None."""

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying, known_of
-from plait.theory.automata.machine import Machine, State, Symbol
+from plait.theory.automata.machine import Machine, MachineState, Symbol
 
-Move = tuple[State, Symbol] | None
+Move = tuple[MachineState, Symbol] | None
 
 
 def task_machine(task: object) -> Machine:

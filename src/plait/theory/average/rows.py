@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plait.tasks import AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
-from plait.theory.automata.machine import State
+from plait.theory.automata.machine import MachineState
 from plait.theory.automata.tasks import task_machine
 
 MOST_CLASSES = 5_000
@@ -52,11 +52,11 @@ def sampled_rows(task: object, seq_len: int) -> SampledRows:
         ValueError: a task or variant whose sampler is none of those known here, or with too many classes.
     """
     machine, chance = task_machine(task), _sampler(task, seq_len)
-    layers: list[list[State]] = [[machine.start]]
+    layers: list[list[MachineState]] = [[machine.start]]
     moves, answers, chances = [], [], []
     n = len(machine.symbols)
     for t in range(seq_len):
-        index: dict[State, int] = {}
+        index: dict[MachineState, int] = {}
         move, answer = (np.full((len(layers[-1]), n), value) for value in (0, -1))
         odds = np.array([chance(state, t) for state in layers[-1]])
         for c, state in enumerate(layers[-1]):
@@ -96,7 +96,7 @@ def _merged(moves: list[np.ndarray], answers: list[np.ndarray], chances: list[np
     )
 
 
-def _sampler(task: object, seq_len: int) -> Callable[[State, int], np.ndarray]:
+def _sampler(task: object, seq_len: int) -> Callable[[MachineState, int], np.ndarray]:
     """The chance of each token, by the machine's state and the place."""
     if isinstance(task, Needle):
         return _needle(task, seq_len)
@@ -112,14 +112,14 @@ def _sampler(task: object, seq_len: int) -> Callable[[State, int], np.ndarray]:
     return lambda state, place: odds
 
 
-def _needle(task: Needle, seq_len: int) -> Callable[[State, int], np.ndarray]:
+def _needle(task: Needle, seq_len: int) -> Callable[[MachineState, int], np.ndarray]:
     """Marker A at a uniform place of the first half, marker B at the end, words elsewhere."""
     if seq_len < 3 or task.score_marker:
         raise ValueError(
             f"needle needs rows of 3 tokens or more and no score_marker, got {task} on {seq_len}"
         )
 
-    def chance(state: State, place: int) -> np.ndarray:
+    def chance(state: MachineState, place: int) -> np.ndarray:
         odds = np.zeros(task.n_words + 2)
         marker = 1 / (seq_len // 2 - place) if state == "before" and place < seq_len // 2 else 0.0
         odds[: task.n_words] = (1 - marker) / task.n_words

@@ -21,7 +21,7 @@ MOST_DECIMALS = 1_000
 MOST_QUOTES = 1_000_000
 """What a certificate may hold, so that any is read in bounded time and memory; none that is made comes near."""
 
-PIPE_SECONDS = 5
+_PIPE_SECONDS = 5
 """How long a pipe without a writer is waited for."""
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # nothing is ever tried a second way
@@ -67,7 +67,7 @@ def _begun(pipe: int) -> bytes:
     Raises:
         NotACertificate: nobody writes into it.
     """
-    if select.select([pipe], [], [], PIPE_SECONDS)[0]:
+    if select.select([pipe], [], [], _PIPE_SECONDS)[0]:
         return b""
     try:
         begun = os.read(pipe, 1)
@@ -75,7 +75,7 @@ def _begun(pipe: int) -> bytes:
         select.select([pipe], [], [])
         return b""
     if not begun:
-        raise NotACertificate(f"a pipe into which nobody wrote for {PIPE_SECONDS} seconds")
+        raise NotACertificate(f"a pipe into which nobody wrote for {_PIPE_SECONDS} seconds")
     return begun
 
 

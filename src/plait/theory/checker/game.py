@@ -20,7 +20,7 @@ MOST_EXHAUSTIVE = 10_000
 MOST_WORK = 150_000_000
 """Steps that one certificate may take, as `cost` and each codec's and rule's `work` count what loops of Python do."""
 
-CHUNK = 100
+CONTENTS_TOGETHER = 100
 """Contents that are written and asked about together."""
 
 _Lookup = Callable[[int], "int | None"]
@@ -90,7 +90,7 @@ class Board:
     def cost_of(self, codec: Codec) -> int:
         """Steps that one content takes: written, asked about, read."""
         # 150 for a content drawn and compared.
-        return 150 + codec.work + -(-self.cost(CHUNK, codec.length) // CHUNK)
+        return 150 + codec.work + -(-self.cost(CONTENTS_TOGETHER, codec.length) // CONTENTS_TOGETHER)
 
 
 def check_work(steps: int, what: str) -> None:
@@ -101,7 +101,9 @@ def check_work(steps: int, what: str) -> None:
         raise Refused(f"{what} is more work than the limit: {steps:.2g} steps of {MOST_WORK:.2g}")
 
 
-def play(board: Board, codec: Codec, indices: Iterable[int], *, answers: frozenset[int] | None = None) -> int:
+def contents_right(
+    board: Board, codec: Codec, indices: Iterable[int], *, answers: frozenset[int] | None = None
+) -> int:
     """How many of the contents come back right.
 
     Args:
@@ -109,7 +111,7 @@ def play(board: Board, codec: Codec, indices: Iterable[int], *, answers: frozens
         answers: if given, a content counts only if every query has a defined answer, and one of these.
     """
     right, drawn = 0, iter(indices)
-    while some := list(islice(drawn, CHUNK)):
+    while some := list(islice(drawn, CONTENTS_TOGETHER)):
         written = [(index, codec.encode(index)) for index in some]
         fit = [(index, prefix) for index, prefix in written if prefix and len(prefix) == codec.length]
         lookups = board.opened([prefix for _, prefix in fit])

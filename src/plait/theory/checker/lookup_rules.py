@@ -8,7 +8,7 @@ from plait.theory.checker.document import Refused
 from plait.theory.checker.row_rule import RowRule, Tokens, Walk, check_probability, one_of, positive
 
 
-class FuzzyRecall(RowRule):
+class FuzzyRecallRule(RowRule):
     """The capital that stood last behind two tokens like the present one and the one before it."""
 
     task = "plait.tasks.fuzzy_recall:FuzzyRecall"
@@ -32,7 +32,7 @@ class FuzzyRecall(RowRule):
         return targets
 
 
-class NoisyRecall(RowRule):
+class NoisyRecallRule(RowRule):
     """The associative recall of the row without its noise."""
 
     task = "plait.tasks.noisy_recall:NoisyRecall"
@@ -54,7 +54,7 @@ class NoisyRecall(RowRule):
         return targets
 
 
-class SegmentedRecall(RowRule):
+class SegmentedRecallRule(RowRule):
     """What followed a token first, of the pairs whose second token is in the present segment."""
 
     task = "plait.tasks.segmented_recall:SegmentedRecall"
@@ -79,7 +79,7 @@ class SegmentedRecall(RowRule):
         return targets
 
 
-class MatrixLookup(RowRule):
+class MatrixLookupRule(RowRule):
     """The latest word in the row and column that were named last."""
 
     task = "plait.tasks.matrix_lookup:MatrixLookup"
@@ -110,7 +110,7 @@ class MatrixLookup(RowRule):
         return targets
 
 
-class KHopInduction(RowRule):
+class KHopInductionRule(RowRule):
     """The word behind the latest earlier occurrence of the word behind .. of the word at the position."""
 
     task = "plait.tasks.k_hop_induction:KHopInduction"
@@ -134,7 +134,7 @@ class KHopInduction(RowRule):
         return reached
 
 
-class PositionRetrieval(RowRule):
+class PositionRetrievalRule(RowRule):
     """Where a word stood first before the first question mark, by the name of that position."""
 
     task = "plait.tasks.position_retrieval:PositionRetrieval"
@@ -158,7 +158,7 @@ MOST_KEY_CELLS = 1_000_000
 """Letters of all the keys of a row, written out one by one."""
 
 
-class MultiKeyRecall:
+class MultiKeyRecallRule:
     """The token after the latest earlier occurrence of the last k words, those that end before position k left out."""
 
     task = "plait.tasks.multi_key_recall:MultiKeyRecall"
@@ -196,7 +196,7 @@ class MultiKeyRecall:
         return walk
 
 
-class AssociativeRecall(MultiKeyRecall):
+class AssociativeRecallRule(MultiKeyRecallRule):
     """The token after the latest earlier occurrence of the same word."""
 
     task = "plait.tasks.associative_recall:AssociativeRecall"
@@ -207,7 +207,7 @@ class AssociativeRecall(MultiKeyRecall):
         self.first = 0
 
 
-class MQAR:
+class MQARRule:
     """The value that stood right behind the key at the position, the latest time before it or the first."""
 
     task = "plait.tasks.mqar:MQAR"

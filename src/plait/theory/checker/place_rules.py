@@ -8,7 +8,7 @@ from plait.theory.checker.document import Refused
 from plait.theory.checker.row_rule import RowRule, check_probability, is_positive, positive, positive_list
 
 
-class FollowBack(RowRule):
+class FollowBackRule(RowRule):
     """Going back by the latest number, `hops` times, each by the number that was the latest where it begins."""
 
     task = "plait.tasks.follow_back:FollowBack"
@@ -34,7 +34,7 @@ class FollowBack(RowRule):
         return reached
 
 
-class StringCopying(RowRule):
+class StringCopyingRule(RowRule):
     """The row up to the first separator once more, from the separator on."""
 
     task = "plait.tasks.string_copying:StringCopying"
@@ -50,7 +50,7 @@ class StringCopying(RowRule):
         return targets[: len(row)]
 
 
-class NGramRetrieval(RowRule):
+class NGramRetrievalRule(RowRule):
     """The n words behind the latest occurrence of a query before the first question mark, those that have n there."""
 
     task = "plait.tasks.n_gram_retrieval:NGramRetrieval"
@@ -78,7 +78,7 @@ class NGramRetrieval(RowRule):
         return targets
 
 
-class Dyck(RowRule):
+class DyckRule(RowRule):
     """The bracket that closes the latest opening one that led to the present depth."""
 
     task = "plait.tasks.dyck:Dyck"
@@ -100,7 +100,7 @@ class Dyck(RowRule):
         return targets
 
 
-class FlipCounting(RowRule):
+class FlipCountingRule(RowRule):
     """Whether at least so many neighbours differ so far."""
 
     task = "plait.tasks.flip_counting:FlipCounting"
@@ -118,7 +118,7 @@ class FlipCounting(RowRule):
         return [int(n >= self.least) for n, _ in zip(flips, row, strict=False)]
 
 
-class ModularCounting(RowRule):
+class ModularCountingRule(RowRule):
     """The sum so far modulo a number."""
 
     task = "plait.tasks.modular_counting:ModularCounting"

@@ -10,23 +10,23 @@ from typing import Any
 
 from plait.theory.checker.document import Refused
 from plait.theory.checker.lookup_rules import (
-    MQAR,
-    AssociativeRecall,
-    FuzzyRecall,
-    KHopInduction,
-    MatrixLookup,
-    MultiKeyRecall,
-    NoisyRecall,
-    PositionRetrieval,
-    SegmentedRecall,
+    AssociativeRecallRule,
+    FuzzyRecallRule,
+    KHopInductionRule,
+    MatrixLookupRule,
+    MQARRule,
+    MultiKeyRecallRule,
+    NoisyRecallRule,
+    PositionRetrievalRule,
+    SegmentedRecallRule,
 )
 from plait.theory.checker.place_rules import (
-    Dyck,
-    FlipCounting,
-    FollowBack,
-    ModularCounting,
-    NGramRetrieval,
-    StringCopying,
+    DyckRule,
+    FlipCountingRule,
+    FollowBackRule,
+    ModularCountingRule,
+    NGramRetrievalRule,
+    StringCopyingRule,
 )
 from plait.theory.checker.row_rule import (
     Rule,
@@ -39,7 +39,7 @@ from plait.theory.checker.row_rule import (
 )
 
 
-class SelectiveCopying:
+class SelectiveCopyingRule:
     """The token n places back, n being the value of the latest number token."""
 
     task = "plait.tasks.selective_copying:SelectiveCopying"
@@ -75,7 +75,7 @@ class SelectiveCopying:
         return walk
 
 
-class DecodingRecall:
+class DecodingRecallRule:
     """The token after the latest earlier occurrence of the word that the last n_bits bits spell.
 
     Of the variant `last`, rows are words and then n_bits bits, and the last position alone is scored.
@@ -123,7 +123,7 @@ class DecodingRecall:
         return walk
 
 
-class Needle:
+class NeedleRule:
     """The word after marker A, in rows with one marker A, a word after it, and marker B nowhere before that."""
 
     task = "plait.tasks.needle:Needle"
@@ -166,24 +166,24 @@ class Needle:
 
 
 RULES = {
-    "selective-copying": SelectiveCopying,
-    "associative-recall": AssociativeRecall,
-    "multi-key-recall": MultiKeyRecall,
-    "decoding-recall": DecodingRecall,
-    "needle": Needle,
-    "mqar": MQAR,
-    "fuzzy-recall": FuzzyRecall,
-    "noisy-recall": NoisyRecall,
-    "segmented-recall": SegmentedRecall,
-    "matrix-lookup": MatrixLookup,
-    "k-hop-induction": KHopInduction,
-    "follow-back": FollowBack,
-    "n-gram-retrieval": NGramRetrieval,
-    "position-retrieval": PositionRetrieval,
-    "string-copying": StringCopying,
-    "dyck": Dyck,
-    "flip-counting": FlipCounting,
-    "modular-counting": ModularCounting,
+    "selective-copying": SelectiveCopyingRule,
+    "associative-recall": AssociativeRecallRule,
+    "multi-key-recall": MultiKeyRecallRule,
+    "decoding-recall": DecodingRecallRule,
+    "needle": NeedleRule,
+    "mqar": MQARRule,
+    "fuzzy-recall": FuzzyRecallRule,
+    "noisy-recall": NoisyRecallRule,
+    "segmented-recall": SegmentedRecallRule,
+    "matrix-lookup": MatrixLookupRule,
+    "k-hop-induction": KHopInductionRule,
+    "follow-back": FollowBackRule,
+    "n-gram-retrieval": NGramRetrievalRule,
+    "position-retrieval": PositionRetrievalRule,
+    "string-copying": StringCopyingRule,
+    "dyck": DyckRule,
+    "flip-counting": FlipCountingRule,
+    "modular-counting": ModularCountingRule,
 }
 
 

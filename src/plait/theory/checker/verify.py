@@ -18,7 +18,14 @@ from plait.theory.checker.claim import ERROR_OVER, ReachClaim, StateClaim, read_
 from plait.theory.checker.codecs.base import Codec, UndefinedAnswer
 from plait.theory.checker.codecs.prefixes import Listed, Random, first_alike
 from plait.theory.checker.document import Refused
-from plait.theory.checker.game import CHUNK, MOST_EXHAUSTIVE, MOST_WORK, Board, check_work, play
+from plait.theory.checker.game import (
+    CONTENTS_TOGETHER,
+    MOST_EXHAUSTIVE,
+    MOST_WORK,
+    Board,
+    check_work,
+    contents_right,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,12 +209,12 @@ def _codec_states(claim: StateClaim, codec: Codec, choose: random.Random) -> tup
     """States certified, and whether every content was tried."""
     cost, answers = claim.board.cost_of(codec), claim.answers if claim.error else None
     if codec.size <= MOST_EXHAUSTIVE and codec.size * cost <= MOST_WORK:
-        right = play(claim.board, codec, range(codec.size), answers=answers)
+        right = contents_right(claim.board, codec, range(codec.size), answers=answers)
         return _at_error(claim, codec.size, Fraction(right, codec.size)), True
     _check_sampled(claim)
     check_work(claim.trials * cost, f"checking {claim.trials} contents")
     drawn = (choose.randrange(codec.size) for _ in range(claim.trials))
-    right = play(claim.board, codec, drawn, answers=answers)
+    right = contents_right(claim.board, codec, drawn, answers=answers)
     share = arithmetic.certain_share(right, claim.trials, 1 - claim.confidence)
     return _at_error(claim, codec.size, share), False
 
@@ -228,8 +235,8 @@ def _random_states(claim: StateClaim, codec: Random, choose: random.Random) -> t
     steps = codec.work + claim.board.cost(codec.draws, codec.length)
     check_work(steps, f"telling {codec.draws} prefixes apart")
     rows: list[list[int | None]] = []
-    for begin in range(0, codec.draws, CHUNK):
-        prefixes = [codec.draw(choose) for _ in range(begin, min(begin + CHUNK, codec.draws))]
+    for begin in range(0, codec.draws, CONTENTS_TOGETHER):
+        prefixes = [codec.draw(choose) for _ in range(begin, min(begin + CONTENTS_TOGETHER, codec.draws))]
         rows += claim.board.tables(prefixes, range(len(claim.board.queries)))
     _check_distinct(rows)
     return arithmetic.birthday_states(codec.draws, 1 - claim.confidence), False

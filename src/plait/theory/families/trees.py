@@ -110,7 +110,7 @@ def share_that_fits(n: int, k: int, *, most: int, root: int | None) -> tuple[Fra
         return Fraction(1), Fraction(1)
     if most < n**k + k - 1:
         return Fraction(0), Fraction(1)
-    first, counts = KEPT.get((n, k, root)) or counted_lengths(n, k, root)
+    first, counts = KEPT_LENGTHS.get((n, k, root)) or counted_lengths(n, k, root)
     fits = sum(counts[: max(0, most - first + 1)])
     return least_success_rate(fits, sum(counts), ALPHA), 1 - ALPHA
 
@@ -256,7 +256,7 @@ def _followers_inside(n: int, k: int, sample: int) -> tuple[list[int], list[int]
             draw, start = draw + 1, whole
 
 
-KEPT: Mapping[tuple[int, int, int | None], tuple[int, tuple[int, ...]]] = {
+KEPT_LENGTHS: Mapping[tuple[int, int, int | None], tuple[int, tuple[int, ...]]] = {
     (2, 2, None): (5, (185, 215)),
     (2, 2, 0): (5, (187, 213)),
     (3, 2, None): (10, (11, 50, 146, 103, 65, 17, 6, 2)),

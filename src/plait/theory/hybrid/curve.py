@@ -14,7 +14,7 @@ from plait.theory.certificate import state_certificate
 from plait.theory.exact_numbers import log2_floor
 from plait.theory.families.family import LONGEST, StateFamily
 from plait.theory.hybrid.closed_forms import frontier_factors, frontier_states
-from plait.theory.hybrid.families import FAMILIES, filled_families
+from plait.theory.hybrid.families import FILLED_FAMILIES, filled_families
 from plait.theory.hybrid.tables import filled_tables, table_levels
 from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits, table_state_bits
 from plait.theory.states import state_factors
@@ -23,7 +23,7 @@ _PARTS = 1000
 """Bits are told in thousandths."""
 _FEWEST = 8
 """Reaches that are computed however many numbers they take."""
-MOST_VALUES = 400_000
+MOST_WRITTEN = 400_000
 """Numbers of all families of a frontier together, as many as the checker reads of a few certificates."""
 
 QUANTITY = "recurrent state bits"
@@ -58,7 +58,7 @@ def frontier(
     Args:
         task: a task of plait, or anything with `targets` and `vocab_size`.
         seq_len: tokens of an input.
-        reaches: at which to bound; default: all up to `seq_len - 1`, or as many as are written out in `MOST_VALUES`;
+        reaches: at which to bound; default: all up to `seq_len - 1`, or as many as are written out in `MOST_WRITTEN`;
             where is searched a few, and those at which a level of the task's tables ends.
         seconds: the budget of a search, all reaches together.
         seed: of a search's random choices.
@@ -136,7 +136,7 @@ def breakpoints(points: Sequence[FrontierPoint]) -> list[FrontierPoint]:
 
 def has_frontier(task: object) -> bool:
     """Whether a closed form is known: of the tasks of plait, and of no class that derives from them."""
-    return known_of(task, FAMILIES) is not None
+    return known_of(task, FILLED_FAMILIES) is not None
 
 
 _MOST_DRAWN = 32
@@ -171,7 +171,7 @@ def _spread_reaches(families: Iterable[StateFamily], seq_len: int) -> list[int]:
         sum(map(len, [*family.suffixes, *family.tables])) + 4 * len(family.queries)
         for family in families
     )
-    most = max(_FEWEST, MOST_VALUES // max(1, apiece))
+    most = max(_FEWEST, MOST_WRITTEN // max(1, apiece))
     if len(inside) <= most:
         return list(range(seq_len))
     spread = {inside[place * (len(inside) - 1) // (most - 1)] for place in range(most)}

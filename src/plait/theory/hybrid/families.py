@@ -34,7 +34,7 @@ def filled_families(task: object, seq_len: int, reach: int) -> Iterator[StateFam
     Raises:
         ValueError: a task without a family.
     """
-    known = known_of(task, FAMILIES)
+    known = known_of(task, FILLED_FAMILIES)
     if known is None:
         raise ValueError(f"{type(task).__name__} has no family of its own; frontier searches for one")
     if 1 <= reach <= MOST_LENGTH and seq_len <= MOST_LENGTH:
@@ -187,7 +187,7 @@ def _forests(task: DecodingRecall, room: int, filler: list[int], *, registers: b
     )
 
 
-FAMILIES: dict[type, Callable[[Any, int, int], Iterator[StateFamily]]] = {
+FILLED_FAMILIES: dict[type, Callable[[Any, int, int], Iterator[StateFamily]]] = {
     SelectiveCopying: copying_families,
     AssociativeRecall: _associative_recall,
     MultiKeyRecall: _multi_key_recall,

@@ -21,7 +21,7 @@ from safetensors.torch import load as parse_tensors
 from torch import Tensor
 
 from plait.checks import check_integer, one_line
-from plait.files import UNSEALED, broken, read_bounded, sealed, write_whole
+from plait.files import UNSEALED, broken, read_bounded, sealed_bytes, write_whole
 from plait.tensor_files import tensor_file
 from plait.training.fsdp.processes import Processes
 
@@ -76,7 +76,7 @@ def save_parts(folder: Path, parts: SavedRows, told: Told, processes: Processes)
     processes.wait()
     if processes.rank == 0:
         document = {"format": _FORMAT, "processes": processes.count, **vars(told), "seal": UNSEALED}
-        write_whole(here / _COMPLETE, sealed(json.dumps(document).encode()))
+        write_whole(here / _COMPLETE, sealed_bytes(json.dumps(document).encode()))
         for old in _steps(folder):
             if old != here:
                 shutil.rmtree(old, ignore_errors=True)

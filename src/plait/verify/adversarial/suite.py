@@ -6,7 +6,7 @@ from plait.compiler import Program
 from plait.compiler.lookups import AtDistance, Match, Mean
 from plait.compiler.lower import token_places
 from plait.compiler.pointwise import Token
-from plait.compiler.recurrent import Count, Hold, Lag, Register, Since
+from plait.compiler.recurrent import BitRegister, Count, Hold, Lag, Since
 from plait.compiler.schedule import is_free
 from plait.compiler.statement import Statement, ancestors
 from plait.tasks import DecodingRecall, SelectiveCopying, Task
@@ -102,7 +102,7 @@ def _rows(
             yield from _long_holds(statement, program, seq_len, seed)
         case Count():
             yield from _over_edges(statement, program, seq_len)
-        case Register():
+        case BitRegister():
             yield from _after_runs(statement, seq_len)
         case AtDistance():
             yield from _marked_at(statement.reach, some, seq_len)
@@ -150,7 +150,7 @@ def _over_edges(statement: Count, program: Program, seq_len: int) -> Iterator[li
                 yield ([up] * (length + 1) + [other]) * (-(-seq_len // (length + 2)))
 
 
-def _after_runs(statement: Register, seq_len: int) -> Iterator[list[int]]:
+def _after_runs(statement: BitRegister, seq_len: int) -> Iterator[list[int]]:
     """Every word behind long runs of one bit, and of both by turns."""
     values = dict(enumerate(token_places(statement.inputs[0]))) if is_free(statement.inputs[0]) else {}
     domain = statement.inputs[0].domain
