@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from plait.layers import MambaLayer, TransformerLayer, layer_class
-from plait.layers.initial import INITS
+from plait.layers.starts import INITS
 from plait.model import HybridConfig, HybridLM
 from plait.random import INIT, Stream
 

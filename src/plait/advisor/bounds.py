@@ -65,7 +65,7 @@ def bounds_of(
     seq_len: int,
     error: float | Fraction | str = 0,
     size: int | None = None,
-    seconds: float = 20,
+    seconds: float = 20,  # as `find_reach` takes where nobody says
 ) -> SizedBounds:
     """The closed forms of a task of plait; what a search finds for a task of a user's own.
 
@@ -177,7 +177,7 @@ def bounds_over(
     sizes: Sequence[int],
     seq_len: int,
     error: float | Fraction | str = 0,
-    seconds: float = 20,
+    seconds: float = 20,  # as `find_reach` takes where nobody says
 ) -> tuple[SizedBounds, ...]:
     """The bounds of the task at every size of one of its parameters.
 

@@ -33,10 +33,10 @@ def attack(
     task: Task,
     *,
     seq_len: int = 100,
-    samples: int = 1000,
+    samples: int = 1000,  # as `play` draws where nobody says
     seed: int = 0,
     certificate: Certificate | None = None,
-    seconds: float = 20,
+    seconds: float = 20,  # as `find_reach` takes where nobody says
 ) -> Attack:
     """Attacks a model with the inputs on which the lower bounds of a task rest.
 

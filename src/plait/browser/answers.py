@@ -14,8 +14,8 @@ from plait.tasks.rows import label_rows
 from plait.theory import BoundRow, bounds_table
 from plait.theory.exact_numbers import exact_fraction, log2_floor
 from plait.theory.families import has_family
-from plait.theory.hybrid.closed_forms import frontier_factors
 from plait.theory.recurrent import table_state_bits
+from plait.theory.states import frontier_factors
 
 MOST_CHARACTERS = 4 * 2**20
 """Of a question; a config file has some thousands."""

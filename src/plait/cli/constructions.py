@@ -77,6 +77,7 @@ def build(
     from plait.cli.programs import build_program, search_program
     from plait.compiler import Program, plan_program
     from plait.constructions import describe, save, tradeoff
+    from plait.constructions.recall import SUCCESS
     from plait.constructions.smallest import chosen_plan
     from plait.tasks import parse_task
     from plait.training.machine import resolve_device
@@ -97,7 +98,7 @@ def build(
         raise ValueError("--only is a choice of programs, not of the constructions made by hand")
     plan = chosen_plan(wanted, seq_len, smallest=smallest, success=success, pattern=pattern, dtype=number)
     save(plan.build(), output)
-    rate = 0.99 if success is None else success
+    rate = SUCCESS if success is None else success
     compared = smallest and plan.task.vocab_size <= MOST_COMPARED
     rows = tradeoff(plan.task, seq_len, success=rate) if compared else None
     if json:

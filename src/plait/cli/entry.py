@@ -18,7 +18,7 @@ COLLECT_AFTER = 20_000
 Imports make many and free none: at Python's own 700, looking takes a fifteenth of a light command's time.
 """
 
-INTERRUPTED, TERMINATED, TIME_IS_UP, _REFUSED = 130, 143, 124, 2
+INTERRUPTED, TERMINATED, TIME_IS_UP, _REFUSED = 130, 143, 124, 2  # as shells and `timeout` have them
 
 
 class TerminatedError(KeyboardInterrupt):

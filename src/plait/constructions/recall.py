@@ -95,6 +95,10 @@ _MOST_BITS = 18
 """Registers of more bits are carried in no type (Lemma 7.4): they are refused before 2^bits levels are made."""
 
 
+SUCCESS = 0.99
+"""Least probability that a key lies in the window, where nobody asks for another."""
+
+
 def recall_window(task: DecodingRecall, seq_len: int, success: float) -> int:
     """The last window: as long as the success rate needs, and no longer than the sequence has keys.
 
@@ -154,7 +158,7 @@ def recall_plan(
     task: DecodingRecall,
     seq_len: int,
     *,
-    success: float = 0.99,
+    success: float = SUCCESS,
     pattern: str = "SSM-TF-TF",
     dtype: torch.dtype = torch.float32,
     base: int | None = None,
@@ -178,7 +182,7 @@ def recall_plan(
     return min(plans, key=lambda plan: plan.tightest(usual=True).usual_use)
 
 
-def loud_recall_plan(task: DecodingRecall, seq_len: int, *, success: float = 0.99) -> Plan:
+def loud_recall_plan(task: DecodingRecall, seq_len: int, *, success: float = SUCCESS) -> Plan:
     """Three layers in float64 at amplitude 1, each weight as the first version of plait set it.
 
     As a start for training: in a quiet stream an optimiser's first step is larger than every signal.
@@ -205,7 +209,7 @@ def decoding_recall(
     task: DecodingRecall,
     seq_len: int,
     *,
-    success: float = 0.99,
+    success: float = SUCCESS,
     pattern: str = "SSM-TF-TF",
     dtype: torch.dtype = torch.float32,
 ) -> HybridLM:

@@ -9,7 +9,7 @@ import torch
 
 from plait.constructions.cost import cost
 from plait.constructions.plan import Plan
-from plait.constructions.recall import RECALL_PATTERNS, recall_plan, recall_plans
+from plait.constructions.recall import RECALL_PATTERNS, SUCCESS, recall_plan, recall_plans
 from plait.constructions.rounding import UNITS, check_dtype, type_name
 from plait.constructions.selective import copying_plan, copying_plans
 from plait.model import HybridLM
@@ -20,7 +20,7 @@ def layouts(
     task: Task,
     seq_len: int,
     *,
-    success: float = 0.99,
+    success: float = SUCCESS,
     dtype: torch.dtype = torch.float32,
 ) -> list[Plan]:
     """Every layout of a task's constructions, the fewest parameters first.
@@ -47,7 +47,7 @@ def smallest_plan(
     task: Task,
     seq_len: int,
     *,
-    success: float = 0.99,
+    success: float = SUCCESS,
     dtype: torch.dtype = torch.float32,
 ) -> Plan:
     """The layout of fewest parameters that is proved in this type, rounding included.
@@ -72,7 +72,7 @@ def smallest(
     task: Task,
     seq_len: int,
     *,
-    success: float = 0.99,
+    success: float = SUCCESS,
     dtype: torch.dtype = torch.float32,
 ) -> HybridLM:
     """The model of `smallest_plan`.
@@ -83,7 +83,7 @@ def smallest(
     return smallest_plan(task, seq_len, success=success, dtype=dtype).build()
 
 
-def tradeoff(task: Task, seq_len: int, *, success: float = 0.99) -> list[Mapping[str, Any]]:
+def tradeoff(task: Task, seq_len: int, *, success: float = SUCCESS) -> list[Mapping[str, Any]]:
     """One row a layout: how wide it is, and how many significant bits its proof needs.
 
     Columns: layout, width, parameters, state (scalars of recurrent state), attention_margin (nats), logit_gap,
@@ -128,7 +128,7 @@ def chosen_plan(
 
     Args:
         smallest: the fewest parameters that the type carries, instead of the layout that is easiest to follow.
-        success: of decoding recall: the least probability that a key lies in the window (0.99 for None).
+        success: of decoding recall: the least probability that a key lies in the window (`SUCCESS` for None).
         pattern: of decoding recall: "SSM-TF-TF" (for None) or "SSM-TF"; the smallest layout chooses by itself.
         dtype: of the weights.
 
@@ -136,7 +136,7 @@ def chosen_plan(
         ValueError: a task without a construction, a choice that it does not have, or what the construction refuses.
     """
     if type(task) is DecodingRecall:
-        rate = 0.99 if success is None else success
+        rate = SUCCESS if success is None else success
         if smallest and pattern is not None:
             raise ValueError("the smallest layout chooses its pattern by itself: leave pattern out")
         if smallest:

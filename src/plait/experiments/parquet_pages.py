@@ -12,7 +12,7 @@ _DEEPEST = 16
 """Structs within structs; Parquet's own metadata has fewer, and damaged bytes may say any number."""
 
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
-_INTEGERS = (4, 5, 6)
+_INTEGERS = (4, 5, 6)  # of the compact protocol of Thrift, as the line above
 
 # Of FileMetaData, RowGroup, ColumnChunk and ColumnMetaData.
 _ROW_GROUPS, _COLUMNS, _META = 4, 1, 3

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from plait.kernels.common.call import Batch, steps_usable, with_members
 from plait.kernels.common.plain import wide
 from plait.kernels.mamba import MambaWeights, mamba_advance, mamba_layer, reference, usable
-from plait.layers.initial import fill_linear, fill_uniform
 from plait.layers.parts import CausalConvolution, Linear, RMSNorm
 from plait.layers.protocol import State
 from plait.layers.spec import LayerSpec
+from plait.layers.starts import fill_linear, fill_uniform
 from plait.random import Stream
 
 _DT_MIN, _DT_MAX, _DT_FLOOR = 1e-3, 1e-1, 1e-4
@@ -119,7 +119,7 @@ class MambaLayer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, stream: Stream) -> None:
-        """By `spec.init` (see `plait.layers.initial`)."""
+        """By `spec.init` (see `plait.layers.starts`)."""
         mixer, init = self.mixer, self.spec.init
         self.norm.reset()
         fill_linear(mixer.in_proj, stream, draw=0, init=init)

@@ -68,7 +68,7 @@ class LayerSpec:
         d_mlp: hidden units of the MLP; 0 for none.
         dropout: probability of a zero wherever the layer has dropout, in training.
         norm_eps: added to the variance in norms.
-        init: "released", "paper", "mamba" or "transformers" (see `plait.layers.initial`).
+        init: "released", "paper", "mamba" or "transformers" (see `plait.layers.starts`).
         index: the layer's place in the model, from 0.
         step_bias: initial bias of Mamba's step projection; None for what `init` says.
         rotary_odd: what an odd number of rotary dimensions does, one of `plait.layers.rope.ODD`.

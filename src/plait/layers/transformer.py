@@ -16,10 +16,10 @@ from plait.kernels.dropout import usable as droppable
 from plait.kernels.neox import Heads, NeoXWeights, neox_advance, neox_layer, reference, usable
 from plait.kernels.neox.reference import masked_scores
 from plait.layers import rope
-from plait.layers.initial import fill_linear
 from plait.layers.parts import LayerNorm, Linear, Perceptron, drops_of
 from plait.layers.protocol import State
 from plait.layers.spec import LayerSpec
+from plait.layers.starts import fill_linear
 from plait.random import Stream
 
 

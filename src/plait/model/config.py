@@ -9,10 +9,10 @@ from typing import Any
 
 from plait.checks import added_field, check_integer, shortened, unknown
 from plait.layers import LayerSpec
-from plait.layers.initial import INITS
 from plait.layers.registry import check_mixers, checked_options
 from plait.layers.rope import ODD, POSITIONS
 from plait.layers.spec import NONE, Options, is_side_by_side, sides
+from plait.layers.starts import INITS
 from plait.model.pattern import expand_pattern, parts
 
 _LARGEST = 2**31 - 1
@@ -50,7 +50,7 @@ class HybridConfig:
         d_mlp: MLP units (0: none); None for `mlp_factor * d_model`; or a tuple, one entry a layer.
         dropout: the rate of zeros in training, wherever `dropout_at` says.
         norm_eps: added to the variance in every norm.
-        init: "released", "paper", "mamba" or "transformers" (see `plait.layers.initial`).
+        init: "released", "paper", "mamba" or "transformers" (see `plait.layers.starts`).
         dropout_at: "all" (embedding, attention weights, outputs of attention and MLP) or "embedding".
         rotary_odd: what an odd number of rotary dimensions does: "paired" turns one more, "released" does what the
             paper's program does (see `plait.layers.rope`).

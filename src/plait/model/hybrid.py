@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from plait.layers import Layer, State, layer_class
-from plait.layers.initial import fill_normal, std_of
 from plait.layers.parts import LayerNorm, dropout, fill_with_nan, linear, unset_weights
+from plait.layers.starts import fill_normal, std_of
 from plait.model.config import HybridConfig
 from plait.random import INIT, Stream
 
@@ -129,7 +129,7 @@ class HybridLM(nn.Module):
             self.reset_parameters(seed)
 
     def reset_parameters(self, seed: int) -> None:
-        """The weights of `seed`, by `config.init` (see `plait.layers.initial`). Alike on all devices."""
+        """The weights of `seed`, by `config.init` (see `plait.layers.starts`). Alike on all devices."""
         self.draw_parameters([Stream(seed, step, INIT) for step in range(len(self.layers) + 1)])
 
     def draw_parameters(self, streams: Sequence[Stream]) -> None:

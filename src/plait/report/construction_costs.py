@@ -10,6 +10,7 @@ import torch
 
 from plait.attack.certified import count_limits
 from plait.constructions import growth, recall_plan, smallest_window, success_rate, tradeoff
+from plait.constructions.recall import SUCCESS
 from plait.model.compiled import can_compile
 from plait.random import TEST, Stream
 from plait.report.document import Block, Column, Entry, Picture, Table
@@ -40,7 +41,7 @@ _TRADEOFF_COLUMNS = (
 )
 
 
-def tradeoff_blocks(task: Task, seq_len: int, *, name: str, success: float = 0.99) -> tuple[Block, ...]:
+def tradeoff_blocks(task: Task, seq_len: int, *, name: str, success: float = SUCCESS) -> tuple[Block, ...]:
     """The table and the plot of all layouts; `name` keeps the plot's ids apart from others'.
 
     Raises:
@@ -137,7 +138,6 @@ def _entry(value: Any) -> Entry:
     return Entry(text=f"{value:,}" if isinstance(value, int) else value, value=value)
 
 
-_SUCCESS = 0.99
 WINDOWS = (10, 25, 50, 100)
 _SEQUENCES = 10_000
 _TOKENS = 2**18
@@ -157,9 +157,9 @@ def reach_table(
     task: DecodingRecall, *, windows: Sequence[int] = WINDOWS, sequences: int = _SEQUENCES, seed: int = 0
 ) -> Table:
     """Several windows and the smallest one that reaches 99%, each with a model built for it."""
-    least = smallest_window(task, _SUCCESS)
+    least = smallest_window(task, SUCCESS)
     return Table(
-        caption=f"Success by window of the last attention; {least} is the smallest that reaches {_SUCCESS:.0%}",
+        caption=f"Success by window of the last attention; {least} is the smallest that reaches {SUCCESS:.0%}",
         columns=_WINDOW_COLUMNS,
         rows=tuple(_row(task, keys, sequences, seed) for keys in dict.fromkeys((*windows, least))),
         notes=(

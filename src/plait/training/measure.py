@@ -178,7 +178,7 @@ def _streamed_correct(reader: StreamedAnswers, tokens: Tensor, targets: Tensor, 
 
 
 def wilson_interval(correct: int, trials: int, *, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Where a success rate lies at 95% confidence (E. B. Wilson, JASA 22 (1927) 209-212).
+    """Where a success rate lies at 95% confidence, `z` deviations wide (E. B. Wilson, JASA 22 (1927) 209-212).
 
     Raises:
         ValueError: counts that are not 0 <= correct <= trials with a trial.

@@ -13,8 +13,8 @@ class AdamWRule:
 
     beta1: float = 0.9
     beta2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 0.1
+    eps: float = 1e-8  # these three are PyTorch's
+    weight_decay: float = 0.1  # this, and the clip, are those of `Train`
     clip: float = 1.0
 
     def corrections(self, step: int | Tensor) -> tuple[float | Tensor, float | Tensor]:

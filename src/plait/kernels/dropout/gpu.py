@@ -17,6 +17,7 @@ from plait.kernels.dropout.reference import Drops
 from plait.native.philox_gpu import philox
 
 _BLOCK = 128
+"""Blocks of four numbers that a program draws."""
 
 
 @triton.jit(do_not_specialize=["draw", "step", "purpose"])

@@ -125,7 +125,7 @@ def _rates(A, c, n, inside, N: tl.constexpr, LOG: tl.constexpr):
     return rate
 
 
-_LN2 = tl.constexpr(0.6931471805599453)
+_LN2 = tl.constexpr(0.6931471805599453)  # log 2
 
 
 @sized_kernel("batch", "time", "B_row", "C_row")

@@ -13,11 +13,10 @@ from plait.theory.bound import Bound, filled_statement
 from plait.theory.certificate import state_certificate
 from plait.theory.exact_numbers import log2_floor
 from plait.theory.families.family import LONGEST, StateFamily
-from plait.theory.hybrid.closed_forms import frontier_factors, frontier_states
 from plait.theory.hybrid.families import FILLED_FAMILIES, filled_families
 from plait.theory.hybrid.tables import filled_tables, table_levels
 from plait.theory.recurrent import LEAST_SHARE, ssm_state_bits, table_state_bits
-from plait.theory.states import state_factors
+from plait.theory.states import frontier_factors, frontier_states, state_factors
 
 _PARTS = 1000
 """Bits are told in thousandths."""
