@@ -8,7 +8,7 @@ import torch
 
 from plait.kernels.common import compiled
 from plait.kernels.graph import wide as graphs
-from plait.kernels.graph.wide import FASTEST, PLAIN, OwnKernels
+from plait.kernels.graph.wide import FASTEST, PYTORCH_ALONE, OwnKernels
 from plait.layers.registry import MIXERS
 from plait.model import HybridConfig
 from plait.random import TEST, Stream
@@ -204,7 +204,7 @@ def test_compiled_layers_are_the_layers_to_rounding(
     ("products", "own", "d_k", "is_compiled"),
     [
         (torch.bfloat16, FASTEST, 8, True),
-        (torch.bfloat16, PLAIN, 8, False),
+        (torch.bfloat16, PYTORCH_ALONE, 8, False),
         (torch.bfloat16, FASTEST, 512, False),
         (torch.float32, FASTEST, 8, False),
     ],
