@@ -15,6 +15,7 @@ from plait.theory.search.found import best_bound, candidate_families, find_state
 from plait.theory.search.oracle import Oracle
 
 _TRIED = 4
+"""Fillers of a reach, at most."""
 _TRIAL = 0.5
 """Share of the time of a reach that goes to trials."""
 _APIECE = 0.5

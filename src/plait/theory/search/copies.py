@@ -77,7 +77,7 @@ def copied_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
             continue
         copied = _without_spoilers(oracle, _grown(oracle, copied))
         family = _family(oracle, copied)
-        bits = math.log2(family.size * max(float(family.share), 2**-20))
+        bits = math.log2(family.size * max(float(family.share), 2**-20))  # a share of 0 has no logarithm
         if bits > most:
             best, most = copied, bits
         yield family
@@ -85,7 +85,7 @@ def copied_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
 
 def _near(oracle: Oracle, best: _Copied) -> tuple[int, np.ndarray]:
     """A cut that is a few tokens from the best family's, and its values."""
-    cut = len(best.base) + int(oracle.integers(5, (1,))[0]) - 2
+    cut = len(best.base) + int(oracle.integers(5, (1,))[0]) - 2  # two fewer to two more
     return min(max(1, cut), oracle.seq_len - 1), best.values
 
 
@@ -98,9 +98,10 @@ def _cuts(length: int) -> list[int]:
 
 def _all_at_once(oracle: Oracle, cut: int, letters: np.ndarray) -> _Copied | None:
     """The query that copies each place best, among prefixes of which each place is random or as in the base."""
-    width = min(oracle.seq_len - cut, cut + 4)
+    width = min(oracle.seq_len - cut, cut + 4)  # the prefix again, and a few tokens that ask for it
     suffixes = asking_suffixes(oracle, min(_MOST_SUFFIXES, max(24, _CELLS // (_TRIED[0] * width))), width)
     base = letters[oracle.integers(len(letters), (cut,))]
+    # 2 of 5 a random base, 3 of one token, the last of them led by another.
     kind = oracle.integers(5, (1,))[0]
     base = base if kind < 2 else np.full(cut, base[0])
     free = np.arange(cut) >= (kind == 4)
@@ -153,6 +154,7 @@ def _copy_rates(
     """How often each column is the token at each place, `(place, column)`, where that is as in the base and where not:
     the lesser of both, so that a constant answer counts for nothing."""
     fresh = letters[oracle.integers(len(letters), (n_rows, len(base)))]
+    # None to three quarters of a row.
     kept = oracle.integers(4, fresh.shape) < oracle.integers(4, (n_rows, 1))
     rows = np.where(kept | ~free, base, fresh)
     answers = oracle.answers(rows, suffixes).reshape(n_rows, -1)
@@ -217,8 +219,9 @@ def _worth_keeping(right: np.ndarray, n_values: int) -> tuple[np.ndarray, float]
     """The places, surest first, up to where one more would cost more contents than it adds; and their bits."""
     order = np.argsort(-right.mean(0), kind="stable")
     together = np.logical_and.accumulate(right[:, order], axis=1).sum(0)
+    # None together has no logarithm.
     bits = np.arange(1, len(order) + 1) * math.log2(n_values) + np.log2((together + 0.1) / len(right))
-    bits[together < len(right) // 20] = -1
+    bits[together < len(right) // 20] = -1  # seen too rarely for a share
     return np.sort(order[: int(bits.argmax()) + 1]), float(bits.max())
 
 
@@ -227,8 +230,9 @@ def _harm(tokens: np.ndarray, right: np.ndarray, values: np.ndarray) -> np.ndarr
     score, harm = right.mean(1), np.zeros(len(values))
     for number, value in enumerate(values.tolist()):
         held = (tokens == value).any(1)
-        if 3 <= held.sum() <= len(held) - 3:
+        if 3 <= held.sum() <= len(held) - 3:  # a few on either side, for a spread
             spread = score.std() * math.sqrt(1 / held.sum() + 1 / (~held).sum())
+            # What chance does not explain.
             harm[number] = score[~held].mean() - score[held].mean() - 3 * spread
         elif held.sum() > len(held) - 3:
             harm[number] = ((tokens == value).sum(1) * (score.mean() - score)).mean()

@@ -77,10 +77,12 @@ def spelled_values(oracle: Oracle, reading: KeyReading, *, room: int) -> tuple[S
 
 
 _CHECKED = 200
+"""Random texts that a family is measured on."""
 _ROUNDS = 4
 """Sets of random texts that keys are looked for in."""
 
 _MOST_KEYS = 2_000
+"""Keys of a family that is written out."""
 
 
 def follower_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
@@ -270,6 +272,6 @@ def _read_rightly(
         for suffix in reading.readers[key]:
             got = oracle.answers(texts, np.array([suffix]))[:, 0, -1]
             good &= np.where(last, got == suffix[0], (got == want) | (want == UNDEFINED))
-    if 4 * seen.mean() < len(keys):
+    if 4 * seen.mean() < len(keys):  # a text must hold a quarter of the keys, else it shows too little
         return Fraction(0)
     return least_success_rate(int(good.sum()), _CHECKED, ALPHA)

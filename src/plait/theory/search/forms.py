@@ -107,6 +107,7 @@ def _reads(oracle: Oracle, letters: np.ndarray, key: list[int], suffix: list[int
     if length < 3 * k + 1:
         return False
     texts = letters[oracle.integers(len(letters), (n_texts + _LAST, length))]
+    # K tokens before the key at least, and k behind it.
     starts = k + oracle.integers(length - 3 * k, (n_texts, 1))
     np.put_along_axis(texts[:n_texts], starts + np.arange(k), np.array(key), axis=1)
     texts[n_texts:, -k:] = key

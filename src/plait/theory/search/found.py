@@ -77,6 +77,7 @@ def find_reach(task: object, seq_len: int, *, seconds: float = 20, seed: int = 0
 
 def _pair(oracle: Oracle, differing: int) -> np.ndarray | None:
     """Two rows of the full length that differ in their first `differing` tokens at most."""
+    # Short rows are asked fastest.
     lengths = sorted({*range(differing + 1, min(oracle.seq_len, differing + 14)), oracle.seq_len})
     for length in lengths:
         if length < differing + (length < oracle.seq_len):

@@ -20,6 +20,7 @@ _MOST_COLUMNS, _LEADING, _ORDERED = 400, 2, 128
 def listed_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     """For one length after the other, as many prefixes as differ in some answer; where all do, random ones too."""
     longest = min(_LONGEST, oracle.seq_len - 1)
+    # Each about 1.6 times the last.
     lengths = [length for length in (1, 2, 3, 5, 8, 13, 21, 34, 55) if length <= longest]
     for number in count():
         if oracle.left() <= 0:
@@ -34,6 +35,7 @@ def _of_length(oracle: Oracle, length: int, letters: np.ndarray) -> Iterator[Sta
     prefixes = _all_rows(letters, length) if len(letters) ** length <= _MOST_DRAWN else None
     if prefixes is None:
         rows = oracle.uneven_rows(_DRAWS, length)
+        # A third of the chosen letters, evenly.
         rows[::3] = letters[oracle.integers(len(letters), rows[::3].shape)]
         prefixes = np.unique(rows, axis=0)
     width = min(oracle.seq_len - length, max(12, length + 2))
@@ -81,7 +83,7 @@ def _of_rows(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     if counted.sum() < 2:
         return None
-    columns = np.flatnonzero(defined[counted].mean(0) >= 0.9)
+    columns = np.flatnonzero(defined[counted].mean(0) >= 0.9)  # rows without an answer there are left out
     kept = np.flatnonzero(defined[:, columns].all(1))
     if len(kept) < 2:
         return None

@@ -68,7 +68,7 @@ class Oracle:
     def uneven_rows(self, count: int, length: int) -> np.ndarray:
         """Fresh rows, every other one uniform, the others of two tokens in any proportion."""
         rows, two = self.rows(count, length), self.rows(count, 2)
-        share = self.integers(65_537, (count, 1))
+        share = self.integers(65_537, (count, 1))  # of 65,536: from none to all
         second = (self.integers(65_536, (count, length)) < share).astype(np.int64)
         rows[::2] = np.take_along_axis(two, second, axis=1)[::2]
         return rows
@@ -141,7 +141,7 @@ def asking_suffixes(oracle: Oracle, count: int, width: int) -> np.ndarray:
     if n * n <= most:
         first, second = np.repeat(tokens, n), np.tile(tokens, n)
     else:
-        order = np.argsort(oracle.integers(2**20, (n,)), kind="stable")
+        order = np.argsort(oracle.integers(2**20, (n,)), kind="stable")  # a random order
         first = np.resize(tokens[order], most)
         second = tokens[oracle.integers(n, (most,))]
     runs = np.repeat(second[:, None], width, axis=1)

@@ -97,7 +97,7 @@ def followers(texts: np.ndarray, key: Sequence[int]) -> np.ndarray:
 def _direct(oracle: Oracle, texts: np.ndarray, key_length: int) -> KeyReading | None:
     """Suffixes that end in the key, behind one or two different tokens."""
     n = len(oracle.tokens)
-    keys = oracle.tokens[oracle.integers(n, (24, key_length))]
+    keys = oracle.tokens[oracle.integers(n, (24, key_length))]  # a sample shows whether keys are read at all
     if _agreement(oracle, texts, [(key, [*_other(oracle, key), *key]) for key in keys.tolist()]) < 0.7:
         return None
     letters = oracle.tokens
@@ -132,7 +132,7 @@ def _agreement(oracle: Oracle, texts: np.ndarray, cases: list[tuple[list[int], l
         if len(some):
             got = oracle.answers(texts[some], np.array([suffix]))[:, 0, -1]
             right, seen = right + int((got == want[some]).sum()), seen + len(some)
-    return right / seen if seen >= 20 else 0.0
+    return right / seen if seen >= 20 else 0.0  # of fewer a rate says nothing
 
 
 def _spelled(oracle: Oracle, texts: np.ndarray) -> KeyReading | None:
@@ -197,7 +197,7 @@ class _Followed:
             known = (self.table != UNDEFINED) & (column != UNDEFINED)[:, None]
             seen = known.sum(0)
             rate = ((self.table == column[:, None]) & known).sum(0) / np.maximum(seen, 1)
-            rate[seen < 20] = 0
+            rate[seen < 20] = 0  # as above
             best = int(rate.argmax())
             read.append(int(self.oracle.tokens[best]) if rate[best] >= _SURE else None)
         return read

@@ -37,6 +37,7 @@ class FoundSlot:
 
 def slot_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     """Families of slots from prefix lengths, bases, alphabets and directions in turn; None while one is looked for."""
+    # A third, a half, a sixth.
     lengths = [max(1, min(oracle.seq_len // part, oracle.seq_len - 1)) for part in (3, 2, 6)]
     for number in count():
         if oracle.left() <= 0:
@@ -65,6 +66,7 @@ def _search(
     trial = _Trial(
         base=letters[oracle.integers(len(letters), (length,))],
         letters=letters,
+        # As many as a round has rows for.
         suffixes=asking_suffixes(oracle, max(24, min(128, _ROWS // asked)), width),
     )
     slots: list[FoundSlot] = []
@@ -81,7 +83,7 @@ def _search(
 
 def _contexts(oracle: Oracle) -> int:
     """How many fillings of the earlier slots each place is tried with."""
-    return max(5, min(24, 100 // len(oracle.tokens)))
+    return max(5, min(24, 100 // len(oracle.tokens)))  # of many tokens fewer: rows are their product
 
 
 def _slot_at(
@@ -159,7 +161,7 @@ def _measured(
     """The family of the slots, without those that fail often, and its share of contents that come back."""
     while slots:
         blame = _blame(oracle, base, slots, suffixes, _PRUNED_BY)
-        if blame.sum() <= _PRUNED_BY // 4 or oracle.left() <= 0:
+        if blame.sum() <= _PRUNED_BY // 4 or oracle.left() <= 0:  # three quarters come back
             break
         limit = max(blame.max() // 2, _PRUNED_BY // 10)
         slots = [slot for slot, blamed in zip(slots, blame, strict=True) if blamed <= limit]
