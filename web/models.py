@@ -11,7 +11,7 @@ import torch
 from plait.compiler import Program, ProgramPlan, program_to_json
 from plait.constructions import Plan, plan_of, smallest
 from plait.model import HybridLM
-from plait.report.inside import control_points
+from plait.report.pass_contents import control_points
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, task_to_json
 
 sys.path.append(str(Path(__file__).parents[1]))

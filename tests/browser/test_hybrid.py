@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from plait import HybridConfig, HybridLM
-from plait.report.inside import inside
+from plait.report.pass_contents import inside
 from plait.tasks import task_from_json
 
 WEB = Path(__file__).parents[2] / "web"

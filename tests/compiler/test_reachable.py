@@ -3,8 +3,8 @@
 import pytest
 
 from plait.compiler import Program, plan_program
-from plait.compiler.choose import parameters
 from plait.compiler.lower import lower
+from plait.compiler.plan_choice import parameters
 from plait.verify import Checks, verify
 
 

@@ -11,7 +11,7 @@ from fake_training import FakeResult, FakeTrainer, small_experiment
 from made_up_rows import made_up_rows
 
 from plait.experiments import Store, StoreError, cells, evaluated_cells, run_experiment, summarise
-from plait.experiments.cells import evaluation_settings
+from plait.experiments.cells_of_rows import evaluation_settings
 from plait.experiments.jobs import jobs_of
 from plait.experiments.runner import train_all
 from plait.experiments.schema import EVALUATION_COLUMNS, evaluation_id

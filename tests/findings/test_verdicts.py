@@ -28,7 +28,7 @@ from plait.findings.judges import (
     gap,
     trained_values,
 )
-from plait.findings.words import above_zero, ratio_text
+from plait.findings.number_text import above_zero, ratio_text
 from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.paper.fig4 import PAPER_RATIO
 from plait.paper.lean import ratio_by_block

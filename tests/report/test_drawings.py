@@ -15,7 +15,7 @@ from plait.model import HybridConfig, HybridLM
 from plait.random import Stream
 from plait.report.constructed import DRAWINGS, construction_report, drawings_section
 from plait.report.document import Picture, Table
-from plait.report.inside import inside
+from plait.report.pass_contents import inside
 from plait.report.pass_drawings import heat_map, heat_map_alt, pass_diagram, pass_diagram_alt
 from plait.tasks import DecodingRecall, SelectiveCopying
 

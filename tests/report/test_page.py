@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from plait.experiments import Store, StoreError, cells, summarise
-from plait.findings.words import decimals
+from plait.findings.number_text import decimals
 from plait.paper import CATALOGUE, FIGURES, find_experiment
 from plait.report import markdown_table, update_pages, updated_text
 from plait.report.document import Column, Entry, Table

@@ -246,7 +246,7 @@ def explain_command(
     if output is not None:
         from plait.files import write_whole
         from plait.report import svg_text
-        from plait.report.inside import inside
+        from plait.report.pass_contents import inside
         from plait.report.pass_drawings import pass_diagram
 
         write_whole(output, svg_text(pass_diagram(inside(model, row)), name="pass").encode())

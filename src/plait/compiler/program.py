@@ -127,7 +127,7 @@ class Program(Language, BuiltInTask):
         Raises:
             ValueError: a length that the type cannot carry (says which would do), or statements that no layers make.
         """
-        from plait.compiler.choose import plan_program
+        from plait.compiler.plan_choice import plan_program
 
         return plan_program(self, seq_len, dtype=dtype, smallest=smallest, only=only).build()
 

@@ -1,6 +1,7 @@
 """Hybrids whose weights are set by hand, each with its proof (docs/theory-constructions.md, section 6 and 7)."""
 
 from plait.constructions.copying import CopyingLayout
+from plait.constructions.copying_plans import copying_plan, selective_copying
 from plait.constructions.cost import cost
 from plait.constructions.explain import Explanation, explain
 from plait.constructions.files import describe, load, load_plan, plan_from_json, save
@@ -14,7 +15,6 @@ from plait.constructions.recall import (
     smallest_window,
     success_rate,
 )
-from plait.constructions.selective import copying_plan, selective_copying
 from plait.constructions.smallest import growth, layouts, smallest, smallest_plan, tradeoff
 from plait.constructions.trace import Trace, attention, logit_gaps, trace
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from plait.constructions.copying_plans import copying_plan, copying_plans
 from plait.constructions.cost import cost
 from plait.constructions.plan import Plan
 from plait.constructions.recall import RECALL_PATTERNS, SUCCESS, recall_plan, recall_plans
 from plait.constructions.rounding import UNITS, check_dtype, type_name
-from plait.constructions.selective import copying_plan, copying_plans
 from plait.model import HybridLM
 from plait.tasks import DecodingRecall, SelectiveCopying, Task, task_name
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from plait.deferred import on_first_use
 from plait.experiments.cell import Cell, by_learning_rate
-from plait.experiments.cells import cells, evaluated_cells
+from plait.experiments.cells_of_rows import cells, evaluated_cells
 from plait.experiments.notes import left_out
 from plait.experiments.query import aggregated, filtered, query
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from plait.checks import check_integer
 from plait.experiments.cell import Cell
-from plait.experiments.cells import placed_cells
+from plait.experiments.cells_of_rows import placed_cells
 from plait.experiments.runner import run_experiment
 from plait.experiments.selection import once
 from plait.experiments.spec import Experiment

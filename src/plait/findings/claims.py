@@ -26,7 +26,7 @@ from plait.checks import counted
 from plait.experiments import Cell, cell_label
 from plait.experiments.bootstrap import CONFIDENCE
 from plait.findings.evidence import Evidence
-from plait.findings.words import above_zero
+from plait.findings.number_text import above_zero
 
 
 class Outcome(StrEnum):

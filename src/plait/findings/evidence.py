@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from plait.experiments import Cell, Experiment, Summary, summarise
-from plait.experiments.cells import placed_cells
+from plait.experiments.cells_of_rows import placed_cells
 from plait.experiments.schema import evaluation_id
 from plait.findings.series import Panel, panels, telling
 

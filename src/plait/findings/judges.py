@@ -14,8 +14,8 @@ from plait.experiments.statistics import paired_means
 from plait.findings.claims import Finding, Judge, Outcome, of_size, ordered
 from plait.findings.evidence import Evidence
 from plait.findings.members import held_to, is_pure
+from plait.findings.number_text import above_zero, bracketed, decimals, ratio_text, signed
 from plait.findings.series import value_of
-from plait.findings.words import above_zero, bracketed, decimals, ratio_text, signed
 
 Having = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from plait.findings.claims import Finding, Judge, Outcome, of_size
 from plait.findings.evidence import Evidence
 from plait.findings.judges import READING, Having, difference_text, having, means_text, training
 from plait.findings.members import held_to
-from plait.findings.words import above_zero, bracketed, signed
+from plait.findings.number_text import above_zero, bracketed, signed
 
 Score = Literal["pooled", "sequences"]
 """The share of all tokens, or the mean over sequences of each one's, empty ones as right (as the program ran)."""

@@ -9,8 +9,8 @@ from plait.experiments import Cell, paired_difference
 from plait.findings.claims import NEGLIGIBLE, Finding, Judge, Outcome, of_size, ordered, shown_by
 from plait.findings.evidence import Evidence
 from plait.findings.judges import PATTERN, WIDTH, Having, difference_text, having, training
+from plait.findings.number_text import above_zero, bracketed, decimals, signed
 from plait.findings.series import value_of
-from plait.findings.words import above_zero, bracketed, decimals, signed
 from plait.tasks import is_built_in, task_name
 
 _LENGTH, _ROTARY = "test.seq_len", "model.rotary_fraction"

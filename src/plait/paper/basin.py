@@ -18,8 +18,8 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import AS_TRAINED, Figure
 from plait.findings.judges import trained_values
+from plait.findings.number_text import bracketed, decimals
 from plait.findings.trends import of_task
-from plait.findings.words import bracketed, decimals
 from plait.model import HybridConfig, HybridLM
 from plait.paper.grids import PROTOCOL, SWEEP
 from plait.tasks import DecodingRecall, SelectiveCopying, Task

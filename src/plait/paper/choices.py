@@ -12,7 +12,7 @@ from plait.findings.evidence import Evidence
 from plait.findings.figure import AS_TRAINED, Figure
 from plait.findings.judges import trained_values
 from plait.findings.members import setting_ratios
-from plait.findings.words import ratio_text, span_text
+from plait.findings.number_text import ratio_text, span_text
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall, SelectiveCopying, Task
 from plait.training.run import Run

@@ -11,7 +11,7 @@ from plait.findings.evidence import Evidence
 from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import training
 from plait.findings.members import leaner_ratios
-from plait.findings.words import ratio_text, span_text
+from plait.findings.number_text import ratio_text, span_text
 from plait.paper.grids import PROTOCOL, RECALL_WINDOW, SWEEP, two_layers
 from plait.tasks import MultiKeyRecall
 from plait.training.run import Run

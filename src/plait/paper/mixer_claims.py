@@ -6,8 +6,8 @@ from plait.experiments import Cell, Difference, paired_difference
 from plait.findings.claims import NEGLIGIBLE, Finding, Judge, Outcome, ordered
 from plait.findings.evidence import Evidence
 from plait.findings.judges import PATTERN, WIDTH, difference_text, having, training
+from plait.findings.number_text import bracketed
 from plait.findings.series import value_of
-from plait.findings.words import bracketed
 from plait.tasks import Task, task_name
 
 ENOUGH = 0.9

@@ -15,8 +15,8 @@ from plait.findings.claims import Claim, Finding, Judge, Outcome, ordered
 from plait.findings.evidence import Evidence
 from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import difference_text, having, training
+from plait.findings.number_text import bracketed, decimals
 from plait.findings.series import value_of
-from plait.findings.words import bracketed, decimals
 from plait.model import HybridConfig
 from plait.paper.fig5 import THREE_LAYERS
 from plait.paper.grids import PROTOCOL, SWEEP

@@ -16,7 +16,7 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import training
-from plait.findings.words import bracketed
+from plait.findings.number_text import bracketed
 from plait.model import HybridConfig
 from plait.paper.grids import COPYING_WINDOW, PROTOCOL, SWEEP
 from plait.tasks import SelectiveCopying

@@ -12,8 +12,8 @@ from plait.findings.claims import Claim, Finding, Outcome
 from plait.findings.evidence import Evidence
 from plait.findings.figure import READINGS, Figure
 from plait.findings.judges import PATTERN, WIDTH, having, training
+from plait.findings.number_text import bracketed, decimals
 from plait.findings.series import value_of
-from plait.findings.words import bracketed, decimals
 from plait.paper.grids import COPYING_WINDOW, PATTERNS, PROTOCOL, SWEEP, two_layers
 from plait.random import Stream
 from plait.tasks import SelectiveCopying

@@ -9,7 +9,7 @@ import polars as pl
 from plait.advisor.capacities import CAPACITY_ALPHA, ProvedBits, proved_by
 from plait.checks import counted
 from plait.experiments import Experiment, cell_label, cells, evaluated_cells, summarise
-from plait.findings.words import decimals
+from plait.findings.number_text import decimals
 from plait.memory import count
 from plait.report.document import Block, Column, Entry, Picture, Section, Table
 from plait.report.styles import pattern_style

@@ -25,8 +25,8 @@ from plait.experiments import (
 from plait.experiments.bootstrap import Statistic
 from plait.experiments.fields import counted_text
 from plait.findings.members import held_to, is_pure
+from plait.findings.number_text import decimals, ratio_text
 from plait.findings.series import Panel
-from plait.findings.words import decimals, ratio_text
 from plait.report.document import Column, Entry, Table
 from plait.report.tables import difference_entries
 

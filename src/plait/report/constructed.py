@@ -11,7 +11,7 @@ from plait.checks.values import unknown
 from plait.constructions import Plan, check_lemmas, copying_plan, cost, recall_plan
 from plait.report.construction_costs import growth_table, reach_table, tradeoff_blocks
 from plait.report.document import Block, Column, Entry, Lines, Picture, Report, Section, Table
-from plait.report.inside import inside
+from plait.report.pass_contents import inside
 from plait.report.pass_drawings import heat_map, heat_map_alt, pass_diagram, pass_diagram_alt
 from plait.tasks import DecodingRecall, SelectiveCopying
 

@@ -9,7 +9,7 @@ import polars as pl
 from plait.advisor.frontier import held_by, placed
 from plait.constructions import copying_plan, smallest_plan
 from plait.experiments import Experiment, cell_label, cells, summarise
-from plait.findings.words import decimals
+from plait.findings.number_text import decimals
 from plait.memory import Architecture
 from plait.memory.architecture import read_model
 from plait.model import HybridConfig

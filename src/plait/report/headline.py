@@ -9,7 +9,7 @@ from plait.attack import receptive_field
 from plait.constructions import Plan, copying_plan, cost, smallest_plan
 from plait.experiments import Experiment, cell_label, cells, summarise
 from plait.findings.figure import Reference
-from plait.findings.words import decimals
+from plait.findings.number_text import decimals
 from plait.memory import count
 from plait.model import HybridConfig, HybridLM
 from plait.report.constructed import drawings_section

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from plait.findings.evidence import Evidence
 from plait.findings.judges import difference_text
 from plait.findings.leads import ModelPair
-from plait.findings.words import decimals, signed
+from plait.findings.number_text import decimals, signed
 from plait.model import HybridConfig
 from plait.paper.fig8 import FIG8_LENGTHS
 from plait.paper.tab1 import PROPORTIONS

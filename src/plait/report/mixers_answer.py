@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from plait.experiments import Cell, Difference, Summary, paired_difference
 from plait.findings.claims import Outcome, all_right, few_false, judged
 from plait.findings.evidence import Evidence
-from plait.findings.words import above_zero, bracketed, signed
+from plait.findings.number_text import above_zero, bracketed, signed
 from plait.memory import count
 from plait.paper.grids import ATTENTION, LR_GRID
 from plait.paper.mixer_claims import ENOUGH, by_size, chance_of_both

@@ -18,7 +18,7 @@ from plait.experiments import (
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure
 from plait.findings.members import held_to, leaner_ratios, pure_and_hybrid
-from plait.findings.words import decimals, ratio_text
+from plait.findings.number_text import decimals, ratio_text
 from plait.report.comparisons import matrix_table, paired_table, rates_table, seed_table, statistic_table
 from plait.report.document import Column, Entry, Table
 from plait.report.paper_tables import apart_table, beside_table

@@ -7,7 +7,7 @@ from plait.findings.beside_paper import CLOSE, Span, beside, taken_apart
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure, Reference
 from plait.findings.members import ratios_by_pattern
-from plait.findings.words import decimals, ratio_text, signed, times_text
+from plait.findings.number_text import decimals, ratio_text, signed, times_text
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import packed
 from plait.report.document import Column, Entry, Table

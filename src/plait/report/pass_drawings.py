@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from plait.checks import counted
-from plait.report.inside import Inside, LayerStage, Read
+from plait.report.pass_contents import Inside, LayerStage, Read
 from plait.report.svg_file import drawn_text
 
 if TYPE_CHECKING:

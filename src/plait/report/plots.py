@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from plait.experiments import Summary, View, field_name, value_text
 from plait.experiments.fields import counted_text
 from plait.findings.figure import Reference
+from plait.findings.number_text import decimals, point_text
 from plait.findings.series import Line, Panel, panels
-from plait.findings.words import decimals, point_text
 from plait.report.styles import Style, line_styles, pattern_style
 from plait.report.svg_file import hover
 

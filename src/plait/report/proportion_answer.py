@@ -7,7 +7,7 @@ from plait.checks import counted
 from plait.experiments import Summary
 from plait.findings.beside_paper import CLOSE
 from plait.findings.evidence import Evidence
-from plait.findings.words import decimals, signed
+from plait.findings.number_text import decimals, signed
 from plait.model import HybridConfig
 from plait.paper.tab1 import COLUMN, IN_TABLE, PRINTED, PROPORTIONS
 from plait.paper.wide_models import MIDDLE, WIDE, as_run, equal_size, pair

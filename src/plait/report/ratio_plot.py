@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from plait.experiments import Interval, Ratio
 from plait.findings.members import Ratios
-from plait.findings.words import ratio_text
+from plait.findings.number_text import ratio_text
 from plait.report.plots import legend_below
 from plait.report.styles import SMALLEST_PURE, Style, pattern_style
 from plait.report.svg_file import hover

@@ -14,7 +14,7 @@ from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS
 from plait.findings.claims import NEGLIGIBLE
 from plait.findings.figure import Reference, ReferenceRatio, nearest
 from plait.findings.members import ratios_by_pattern
-from plait.findings.words import decimals, ratio_text, signed
+from plait.findings.number_text import decimals, ratio_text, signed
 from plait.report.document import Column, Entry, Table
 
 RATIO_ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)

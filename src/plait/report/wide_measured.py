@@ -11,7 +11,7 @@ from plait.experiments.statistics import Difference
 from plait.findings.evidence import Evidence
 from plait.findings.judges import difference_text, means_text
 from plait.findings.leads import ModelPair, Score
-from plait.findings.words import above_zero, bracketed, decimals
+from plait.findings.number_text import above_zero, bracketed, decimals
 from plait.layers.rope import POSITIONS
 from plait.model import HybridConfig
 from plait.paper import wide_models as wide
