@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plait.native import library
 from plait.tasks import MQAR, AssociativeRecall, DecodingRecall, MultiKeyRecall, Needle, SelectiveCopying
 
 INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -141,14 +140,6 @@ def check(task, tokens):
         shown = [answer if defined else None for answer, defined in zip(answers, scored, strict=True)]
         assert shown == LOOPS[type(task)](task, row), row
         assert shown == list(task.answers(row)), row
-
-
-@pytest.fixture(params=["compiled", "tensor operations"])
-def path(request, monkeypatch):
-    if request.param == "compiled" and not library.available():
-        pytest.skip("no compiled library here")
-    if request.param == "tensor operations":
-        monkeypatch.setattr(library, "load_library", lambda: None)
 
 
 @pytest.mark.usefixtures("path")
