@@ -5,6 +5,7 @@ definition in arXiv 2603.08859 as restated in docs/theory.md, section 1.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -51,25 +52,20 @@ def _multi_key(task: MultiKeyRecall) -> Machine:
 def _follower_machine(n_words: int, key_length: int, *, first_recorded: int) -> Machine:
     """State: the last key's tokens, how many tokens were read (up to those that matter), follower of each key."""
     most = max(first_recorded, key_length) + 1
+    numbers = {key: place for place, key in enumerate(product(range(n_words), repeat=key_length))}
 
     def step(state: Any, token: Any) -> Move:
         recent, read, followers = state
         if read >= key_length and read - 1 >= first_recorded:
-            key = _number(recent, n_words)
-            followers = (*followers[:key], token, *followers[key + 1 :])
+            key = numbers[recent]
+            if followers[key] != token:
+                followers = (*followers[:key], token, *followers[key + 1 :])
         recent = (*recent, token)[-key_length:]
-        answer = followers[_number(recent, n_words)] if len(recent) == key_length else None
-        return (recent, min(read + 1, most), followers), answer
+        answer = followers[numbers[recent]] if len(recent) == key_length else None
+        return (recent, read + 1 if read < most else most, followers), answer
 
     empty = (None,) * n_words**key_length
     return Machine(start=((), 0, empty), step=step, symbols=tuple(range(n_words)))
-
-
-def _number(digits: tuple[int, ...], base: int) -> int:
-    value = 0
-    for digit in digits:
-        value = value * base + digit
-    return value
 
 
 def _decoding(task: DecodingRecall) -> Machine:
