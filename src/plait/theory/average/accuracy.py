@@ -35,6 +35,9 @@ ALLOWANCE = 1e-9
 _STEP = 0.25
 """Bits between the points of a curve."""
 
+_SHORT = 64.0
+"""Bits at which most curves have ended; the longest end at 16 times as many, as far as a float64 holds states."""
+
 _KNOWN: dict[type, tuple[Callable[[Any, int, np.ndarray], np.ndarray], Callable[[Any, int], float]]] = {
     SelectiveCopying: (copying_ceiling, copying_scored),
     AssociativeRecall: (recall_ceiling, recall_scored),
@@ -100,11 +103,16 @@ def ceiling_curve(task: object, seq_len: int) -> tuple[tuple[float, ...], tuple[
     Raises:
         ValueError: as `accuracy_ceiling`.
     """
-    doublings = [2.0**power for power in range(4, 11)]  # 16 to 1,024 bits: as far as a float64 holds states
-    ends = accuracy_ceiling(task, seq_len, doublings)
-    last = next((end for end, ceiling in zip(doublings, ends, strict=True) if ceiling >= 1), doublings[-1])
-    bits = np.arange(0, last + _STEP, _STEP)
-    ceilings = accuracy_ceiling(task, seq_len, bits.tolist())
+    # The points share most of the work: a short curve takes one call, a longer one a second that knows its end.
+    bits, doublings = np.arange(0, _SHORT + _STEP, _STEP), [_SHORT * 2.0**power for power in range(1, 5)]
+    ceilings = accuracy_ceiling(task, seq_len, [*bits.tolist(), *doublings])
+    ceilings, ends = ceilings[: len(bits)], ceilings[len(bits) :]
+    if ceilings[-1] < 1:
+        last = next(
+            (end for end, ceiling in zip(doublings, ends, strict=True) if ceiling >= 1), doublings[-1]
+        )
+        bits = np.arange(0, last + _STEP, _STEP)
+        ceilings = accuracy_ceiling(task, seq_len, bits.tolist())
     whole = next((place for place, ceiling in enumerate(ceilings) if ceiling >= 1), len(ceilings) - 1)
     return tuple(bits[: whole + 1].tolist()), tuple(ceilings[: whole + 1])
 
