@@ -25,7 +25,10 @@ class _Deferred(ModuleType):
     """A stand-in for a module; its first attribute imports it."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), name)
+        imported = self.__dict__.get("_imported")
+        if imported is None:  # import_module itself takes longer than most of what is asked for
+            imported = self.__dict__["_imported"] = importlib.import_module(self.__name__)
+        return getattr(imported, name)
 
 
 def deferred(module: str) -> ModuleType:

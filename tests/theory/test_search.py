@@ -237,9 +237,9 @@ def test_targets_that_are_no_function_of_the_tokens_are_said_so(search):
 
 @pytest.mark.parametrize("search", [find_state_bits, find_reach])
 def test_a_task_of_plait_without_a_rule_in_the_checker_is_bound_as_a_user_s_own(monkeypatch, search):
-    own = search(Parity(), seq_len=9)
+    own = search(Parity(), seq_len=9, seconds=2)
     monkeypatch.setattr("plait.tasks.registry.TASKS", {**TASKS, "parity": Parity})
-    promoted = search(Parity(), seq_len=9)
+    promoted = search(Parity(), seq_len=9, seconds=2)
     assert promoted == own
     assert check(promoted.certificate, task=Parity()).accepted
     assert "name it" in check(promoted.certificate).reason
