@@ -1,6 +1,7 @@
 """Heat maps and diagrams of the constructions, from real tensors."""
 
 import importlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,15 @@ def test_a_wrong_model_is_drawn_as_one():
     heat_map(seen)
 
 
+@cache
+def blocks_of(name: str) -> list[Any]:
+    """Of a drawn figure's report, verified once for all tests."""
+    return [block for section in construction_report(name).sections for block in section.blocks]
+
+
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_the_page_of_each_figure(name: str):
-    report = construction_report(name)
-    blocks = [block for section in report.sections for block in section.blocks]
+    blocks = blocks_of(name)
     figures = [block for block in blocks if isinstance(block, Picture)]
     lemmas, *costs = [block for block in blocks if isinstance(block, Table)]
     assert len(figures) == 3
@@ -129,8 +135,7 @@ PAGE = 686
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_every_word_of_a_diagram_can_be_read_on_a_page(name: str):
-    blocks = [block for section in construction_report(name).sections for block in section.blocks]
-    pictures = [block for block in blocks if isinstance(block, Picture)]
+    pictures = [block for block in blocks_of(name) if isinstance(block, Picture)]
     assert len(pictures) >= 3
     for picture in pictures:
         plot = picture.draw()

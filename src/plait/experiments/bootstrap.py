@@ -21,6 +21,7 @@ from plait.experiments.selection import Samples, choose_mean, samples_of
 from plait.random import Stream
 
 
+@functools.lru_cache(maxsize=128)
 def student_quantile(p: float, degrees: int) -> float:
     """Student's t at probability `p` in [0.5, 1) for whole degrees of freedom, by bisection."""
     low, high = 0.0, 1.0
@@ -77,7 +78,7 @@ def mean_interval(cell: Cell, *, samples: int = SAMPLES, seed: int = 0) -> Inter
     return interval_of(bootstrap_means(cell, resampled(n_seeds, samples=samples, seed=seed)), n_seeds)
 
 
-@functools.lru_cache(maxsize=8)  # a figure has few numbers of seeds; each is samples x seeds
+@functools.lru_cache(maxsize=16)  # a figure has few numbers of seeds; each is samples x seeds
 def resampled(n_seeds: int, *, samples: int = SAMPLES, seed: int = 0) -> Samples:
     """Bootstrap samples of the seeds: the same for every cell of as many."""
     return samples_of(resamples(n_seeds, samples=samples, seed=seed))
@@ -88,15 +89,21 @@ def resamples(n_seeds: int, *, samples: int = SAMPLES, seed: int = 0) -> NDArray
     return Stream(seed, n_seeds, BOOTSTRAP).integers(n_seeds, (samples, n_seeds)).numpy()
 
 
+@functools.lru_cache(maxsize=512)
 def bootstrap_means(cell: Cell, samples: Samples) -> NDArray[np.float64]:
-    """The mean accuracy of each sample, at the learning rate which that sample chooses."""
+    """The mean accuracy of each sample, at the learning rate which that sample chooses.
+
+    Kept for the cells asked last, 80 kB each: tables, verdicts and ratios of one figure ask for the same ones.
+    """
     accuracy = np.nan_to_num(cell.accuracy, nan=0.0)
     if cell.trained is None:
         means = samples.weights @ accuracy.T  # (samples, n_seeds) by (n_seeds, n_lrs)
     else:
         weights = samples.weights @ cell.trained.T.astype(np.float64)
         means = samples.weights @ (accuracy * cell.trained).T / np.where(weights > 0, weights, 1.0)
-    return np.take_along_axis(means, cell.rule.chosen(samples)[:, np.newaxis], axis=-1)[:, 0]
+    found = np.take_along_axis(means, cell.rule.chosen(samples)[:, np.newaxis], axis=-1)[:, 0]
+    found.flags.writeable = False
+    return found
 
 
 def bootstrap_statistic(

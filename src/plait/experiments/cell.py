@@ -105,6 +105,8 @@ class Cell:
 
         Rates that not all of them have fall away if none has all, or if one of those rates would be chosen.
         """
+        if self.trained is None and tuple(seeds) == self.seeds:
+            return self
         columns = [self.seeds.index(seed) for seed in seeds]
         cut = self._cut(lambda table: table[:, columns], seeds=tuple(seeds))
         if cut.trained is None or cut._at_chosen().all():
@@ -114,6 +116,8 @@ class Cell:
     def of_rates(self, rows: Sequence[int]) -> Cell:
         """The same with some of its learning rates."""
         kept = list(rows)
+        if self.trained is None and kept == list(range(len(self.lrs))):
+            return self
         return self._cut(lambda table: table[kept], lrs=tuple(self.lrs[row] for row in kept)).settled()
 
     def settled(self) -> Cell:

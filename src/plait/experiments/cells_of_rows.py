@@ -52,19 +52,20 @@ def _evaluated(
 ) -> Iterator[Cell | None]:
     measured: dict[str, dict[str, dict[str, float | None]]] = {}
     scores = [name for name in ("accuracy", "sequence_accuracy") if name in evaluations.columns]
-    for member, name, *found in evaluations.select("member", "evaluation", *scores).iter_rows():
+    own = evaluations.filter(pl.col("member").is_in(list(stored)))
+    for member, name, *found in own.select("member", "evaluation", *scores).iter_rows():
         measured.setdefault(name, {})[member] = dict(zip(scores, found, strict=True))
+    names: dict[str, list[str]] = {}
+    settings_of = evaluation_settings(experiment.evaluations)
     for runs, members in zip(experiment.expand_cells(), experiment.members(), strict=True):
-        for evaluation, settings in zip(
-            experiment.evaluations, evaluation_settings(experiment.evaluations), strict=True
-        ):
-            there = measured.get(evaluation_id(evaluation.of(runs[0].task)), {})
-            both = {
-                m: {**stored[m], "sequence_accuracy": None, **there[m]}
-                for m in members
-                if m in there and m in stored
-            }
-            cell = _cell(experiment, runs, members, both)
+        rows = {m: {**stored[m], "sequence_accuracy": None} for m in members if m in stored}
+        task = runs[0].task
+        if repr(task) not in names:
+            names[repr(task)] = [evaluation_id(evaluation.of(task)) for evaluation in experiment.evaluations]
+        for name, settings in zip(names[repr(task)], settings_of, strict=True):
+            there = measured.get(name)
+            both = {m: rows[m] | there[m] for m in rows.keys() & there.keys()} if there and rows else {}
+            cell = _cell(experiment, runs, members, both) if both else None
             yield None if cell is None else replace(cell, settings={**cell.settings, **settings})
 
 

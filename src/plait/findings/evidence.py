@@ -1,6 +1,8 @@
 """Evidence: what a folder of results holds, and what of it belongs to one experiment."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -19,6 +21,14 @@ class StoredRows:
 
     rows: pl.DataFrame
     evaluations: pl.DataFrame | None = None
+    placed_before: dict[int, tuple[Experiment, dict[int, Cell]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Experiments by `id`, and their cells."""
+    read_before: dict[tuple[int, Hashable], tuple[Experiment, Evidence]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """The same by reading (`plait.findings.figure.read`)."""
 
     def cells(self, experiment: Experiment) -> tuple[Cell, ...]:
         """The experiment's cells; measured elsewhere, where that is what the experiment asks."""
@@ -28,7 +38,11 @@ class StoredRows:
         """The same by their places (see `placed_cells`)."""
         if self.rows.is_empty() or (experiment.evaluations and self.evaluations is None):
             return {}
-        return placed_cells(experiment, self.rows, self.evaluations if experiment.evaluations else None)
+        if id(experiment) not in self.placed_before:
+            evaluations = self.evaluations if experiment.evaluations else None
+            found = placed_cells(experiment, self.rows, evaluations)
+            self.placed_before[id(experiment)] = experiment, found
+        return self.placed_before[id(experiment)][1]
 
     def own(self, experiment: Experiment) -> pl.DataFrame:
         """The rows of the experiment's members; only of those measured elsewhere where that is what it asks."""

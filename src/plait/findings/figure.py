@@ -119,7 +119,14 @@ def find_reading(name: str) -> Reading:
 
 
 def read(experiment: Experiment, stored: StoredRows, reading: Reading = AS_TRAINED) -> Evidence:
-    """What is stored of the experiment in this reading."""
+    """What is stored of the experiment in this reading, made once."""
+    key = id(experiment), reading
+    if key not in stored.read_before:
+        stored.read_before[key] = experiment, _read(experiment, stored, reading)
+    return stored.read_before[key][1]
+
+
+def _read(experiment: Experiment, stored: StoredRows, reading: Reading) -> Evidence:
     each = reading.experiments(experiment)
     placed = [stored.placed(one) for one in each]
     places = sorted(set().union(*placed))

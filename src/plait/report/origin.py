@@ -7,7 +7,7 @@ from itertools import chain
 import polars as pl
 
 from plait.checks import counted, in_line
-from plait.experiments import NUMERICS, SCHEMA_VERSION, Experiment, left_out
+from plait.experiments import NUMERICS, SCHEMA_VERSION, Experiment, left_out, summarise
 from plait.findings.claims import protocol_lines
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.figure import Figure
@@ -63,7 +63,8 @@ def page_lines(evidence: Evidence) -> list[str]:
     missing = missing_lines(evidence)
     untrained = [_shortened(line) for line in missing if line.endswith(NOT_TRAINED)]
     elsewhere = bool(evidence.experiment.evaluations)
-    notes = sweep_notes([evidence.summary(cell) for cell in evidence.cells]) if elsewhere else []
+    # Rates and seeds are told, no interval: one sample is enough of them.
+    notes = sweep_notes([summarise(cell, samples=1) for cell in evidence.cells]) if elsewhere else []
     return [
         *protocol_lines(evidence.cells), *notes, *missing[:1], *untrained, *made_lines(evidence), VERSIONS,
     ]  # fmt: skip

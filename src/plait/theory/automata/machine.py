@@ -85,7 +85,7 @@ def reachable(machine: Machine, *, start: MachineState = None, limit: int = 1_00
     """Every state that some input leads to from `start` (default: the machine's own), in breadth-first order.
 
     Raises:
-        ValueError: more than `limit` of them.
+        ValueError: more than `limit` of them, which are held in memory.
     """
     first = machine.start if start is None else start
     seen, order = {first}, [first]
