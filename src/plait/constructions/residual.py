@@ -10,6 +10,7 @@ Source: docs/theory-constructions.md, section 6.1. `assemble` makes a model's pa
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -49,12 +50,7 @@ class Residual:
 
         The reflection swaps the first unit vector and the ones direction, so its other rows are what is left.
         """
-        d = self.d_model
-        normal = torch.full((d,), d**-0.5, dtype=torch.float64)
-        normal[0] -= 1.0
-        square = float(normal @ normal)
-        identity = torch.eye(d, dtype=torch.float64)
-        return (identity - 2.0 * torch.outer(normal, normal) / square if square else identity)[1:]
+        return _reflected(self.d_model)
 
     def rows(self, name: str) -> Float[Tensor, "width d_model"]:
         """The basis of one subspace."""
@@ -115,6 +111,16 @@ class Residual:
         # (1 + x)^(-1/2) >= 1 - x/2; a difference of two factors would be all rounding where the stream is quiet.
         grown = scale * (most - least) / self.d_model / (scale * (own + least / self.d_model) + eps)
         return min(1.0, grown / 2.0)
+
+
+@lru_cache(maxsize=4)
+def _reflected(d: int) -> Float[Tensor, "signals d_model"]:
+    """The basis of a stream of `d` channels; the proof of one layout asks for it hundreds of times."""
+    normal = torch.full((d,), d**-0.5, dtype=torch.float64)
+    normal[0] -= 1.0
+    square = float(normal @ normal)
+    identity = torch.eye(d, dtype=torch.float64)
+    return (identity - 2.0 * torch.outer(normal, normal) / square if square else identity)[1:]
 
 
 def assemble(
