@@ -6,6 +6,9 @@ BIN = $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
+
+# Tests start hundreds of processes: what each would compile again is kept, whatever the machine's own setting is.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install demo test lint package sanitize page site check fix bench docs clean
 
 help:            ## list the targets
