@@ -21,7 +21,7 @@ from plait.findings.members import held_to, leaner_ratios, pure_and_hybrid
 from plait.findings.number_text import decimals, ratio_text
 from plait.report.comparisons import matrix_table, paired_table, rates_table, seed_table, statistic_table
 from plait.report.document import Column, Entry, Table
-from plait.report.paper_tables import apart_table, beside_table
+from plait.report.paper_tables import apart_table, beside_table, odd_table
 from plait.report.tables import difference_entries, ratio_table, results_table
 
 
@@ -89,6 +89,10 @@ def _apart(figure: Figure, found: Evidence, arguments: Sequence[str]) -> Table |
     return apart_table(found, float(accuracy), pure=patterns)
 
 
+def _odd(figure: Figure, found: Evidence, _: Sequence[str]) -> Table | None:
+    return odd_table(found)
+
+
 _Maker = Callable[[Figure, Evidence, Sequence[str]], Table | None]
 
 TABLES: Mapping[str, _Maker] = MappingProxyType(
@@ -106,13 +110,15 @@ TABLES: Mapping[str, _Maker] = MappingProxyType(
         "by-rate": _by_rate,
         "beside": _beside,
         "apart": _apart,
+        "odd": _odd,
     }
 )
 """Kinds of tables: `results` has the brief columns and `all` every column; `ratio P` belongs to panel P, `grid V P` is
 panel P of view V as means, `rates A` belongs to an accuracy, `statistics PATTERN A LR..` to one pure pattern at an
 accuracy and held to each of these rates, `seeds PATTERN..` and `by-rate PATTERN` to patterns, `windows` and `leaner` to
 the experiments that vary windows, and states and initial weights; `beside` has every accuracy of the paper's and ours,
-`apart A PATTERN..` takes the ratio of these pure patterns at an accuracy apart. Numbers begin at 0."""
+`apart A PATTERN..` takes the ratio of these pure patterns at an accuracy apart, `odd` has the models
+with an odd number of rotary dimensions. Numbers begin at 0."""
 
 OPEN_TABLES = ("ratio", "grid", "rates", "statistics", "by-rate")
 """Kinds whose columns are those patterns, rates or values that are stored."""

@@ -3,14 +3,18 @@
 import math
 from collections.abc import Callable, Sequence
 
+from plait.experiments import cell_label
+from plait.experiments.statistics import paired_means
 from plait.findings.beside_paper import CLOSE, Span, beside, taken_apart
 from plait.findings.evidence import Evidence
 from plait.findings.figure import Figure, Reference
 from plait.findings.members import ratios_by_pattern
 from plait.findings.number_text import decimals, ratio_text, signed, times_text
+from plait.findings.odd_rotary import odd_rotary
 from plait.paper.tab1 import PROPORTIONS
 from plait.paper.wide_models import packed
 from plait.report.document import Column, Entry, Table
+from plait.report.tables import difference_entries
 from plait.tasks import task_name
 
 _BESIDE = (
@@ -28,6 +32,15 @@ _APART = (
     Column(name="change", title="changed", numeric=False),
     Column(name="ratio", title="ratio [95% interval]"),
     Column(name="factor", title="factor [95% interval]"),
+)
+_ODD = (
+    Column(name="model", title="model", numeric=False),
+    Column(name="parameters", title="params"),
+    Column(name="turning", title="dimensions"),
+    Column(name="released", title="as the program"),
+    Column(name="paired", title="in pairs"),
+    Column(name="difference", title="difference"),
+    Column(name="interval", title="95% interval"),
 )
 _PROTOCOL = (
     Column(name="what", title="choice", numeric=False),
@@ -114,6 +127,37 @@ def apart_table(
         ),
         notes=(
             f"{stages[0].seeds} seeds; a factor is what the choice that was given up had made of the ratio",
+        ),
+    )
+
+
+def odd_table(evidence: Evidence) -> Table | None:
+    """Every model with an odd number of rotary dimensions, as the program turns them and in pairs; None without."""
+    found = odd_rotary(evidence.experiment, evidence.stored)
+    if not found:
+        return None
+    rows = []
+    for one in found:
+        means = paired_means(one.released, one.paired)
+        label = cell_label(one.released.settings)
+        rows.append(
+            (
+                _text(label),
+                Entry(text=f"{one.released.parameters:,}", value=one.released.parameters),
+                Entry(text=str(one.turning), value=one.turning),
+                *(Entry(text=decimals(mean), value=mean) for mean in means),
+                *difference_entries(one.difference.mean, one.difference.interval),
+            )
+        )
+    seeds = sorted({one.difference.seeds for one in found})
+    task = task_name(evidence.experiment.base.task)
+    return Table(
+        caption=f"Odd rotary dimensions on {task}: mean accuracy as the program turns them, and in pairs",
+        columns=_ODD,
+        rows=tuple(rows),
+        notes=(
+            f"dropout 0.1 on the embedding, released initial weights, {'-'.join(map(str, seeds))} seeds; each at the "
+            "rate with the best accuracy on separate sequences",
         ),
     )
 
