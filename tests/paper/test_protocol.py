@@ -8,7 +8,9 @@ from plait.experiments.settings import KEPT
 from plait.paper import protocol, protocol_small
 from plait.paper.grids import LR_GRID
 from plait.paper.protocol import FACTS, protocol_rows
+from plait.tasks import Needle, SelectiveCopying
 from plait.tasks.base import Targets
+from plait.tasks.framed import Framed
 
 OTHERWISE = {
     "what a row holds",
@@ -86,3 +88,16 @@ def test_another_schedule_is_noticed(monkeypatch):
         monkeypatch.setattr(place, "PROTOCOL", replace(place.PROTOCOL, warmup=200))
     (fact,) = (fact for fact in FACTS if fact.what == "schedule")
     assert not fact.agrees()
+
+
+def test_rows_and_needles_that_are_the_program_s_are_noticed(monkeypatch):
+    def taken(figure, task):
+        base = replace(
+            figure.experiment.base, task=task, model=replace(figure.experiment.base.model, vocab_size=None)
+        )
+        return replace(figure, experiment=replace(figure.experiment, base=base))
+
+    assert (protocol.framed(), protocol.scores_the_marker()) == (False, False)
+    monkeypatch.setattr(protocol, "FIG7", taken(protocol.FIG7, Needle(score_marker=True)))
+    monkeypatch.setattr(protocol, "FIG4", taken(protocol.FIG4, Framed(task=SelectiveCopying())))
+    assert (protocol.framed(), protocol.scores_the_marker()) == (True, True)

@@ -32,8 +32,21 @@ from plait.paper.protocol_small import (
     rate_factor,
 )
 from plait.paper.protocol_wide import WIDE_FACTS
-from plait.tasks import SelectiveCopying
+from plait.tasks import Needle, SelectiveCopying
+from plait.tasks.framed import Framed
 from plait.training.evaluate import EIGHT
+
+
+def framed() -> bool:
+    """Whether the figures' rows are the program's: one example in a frame."""
+    return any(isinstance(figure.experiment.base.task, Framed) for figure in (FIG4, FIG6, FIG7))
+
+
+def scores_the_marker() -> bool:
+    """Whether Figure 7 scores a needle's marker, as the program does."""
+    task = FIG7.experiment.base.task
+    return isinstance(task, Needle) and task.score_marker
+
 
 TRAINING_FACTS = (
     Fact(
@@ -120,8 +133,8 @@ TRAINING_FACTS = (
         what="what a row holds",
         program="one example of 97 or 98 tokens, marked or bare, filled up with <null>",
         source=PROGRAM,
-        ours=lambda: "100 tokens of the task",
-        agrees=lambda: False,
+        ours=lambda: "one example in a frame" if framed() else "100 tokens of the task",
+        agrees=framed,
         note="`Framed` makes the program's rows; experiment `rows` measures what they change",
     ),
     Fact(
@@ -190,7 +203,7 @@ TRAINING_FACTS = (
         program="from its marker on, whose answer is one token in the future",
         source=PROGRAM,
         ours=lambda: "from its word on" if needle_scored_from_its_word() else "elsewhere",
-        agrees=lambda: False,
+        agrees=scores_the_marker,
         note="no causal model can answer at the marker; about 1 in 75 of the scored tokens",
     ),
     Fact(
