@@ -27,7 +27,7 @@ from plait.theory.families.trees import (
 )
 from plait.theory.search.forms import find_formed
 from plait.theory.search.oracle import UNDEFINED, Oracle
-from plait.theory.search.readers import KeyReading, find_readings, followers, keys_on
+from plait.theory.search.readers import KeyReading, find_among_spoilers, find_readings, followers, keys_on
 
 _TEXTS = 12
 _MOST_VALUES = 64
@@ -88,18 +88,25 @@ _MOST_KEYS = 2_000
 def follower_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     """The families of every reading that is found, measured on random texts, as far as they fit into the length."""
     for number in range(_ROUNDS):
-        readings = find_readings(oracle) or find_formed(oracle, number=number)
+        readings = find_readings(oracle)
+        for reading in find_among_spoilers(oracle) if not readings and not number else ():
+            yield from _families(oracle, reading)  # and a form may read more
+        readings = readings or find_formed(oracle, number=number)
         for reading in readings:
-            inside = reading.without(int(oracle.filler[0])) if len(oracle.filler) else reading
-            made = [_forests if reading.key_length == 1 else _trees, _paths]
-            if reading.key_length > 1 and len(reading.letters) ** reading.key_length > oracle.seq_len:
-                made.reverse()  # trees on all keys do not fit: paths are more
-            for make in made:
-                given = inside if make is _paths else reading
-                yield make(oracle, given) if len(given.letters) else None
+            yield from _families(oracle, reading)
         if readings:
             return
         yield None
+
+
+def _families(oracle: Oracle, reading: KeyReading) -> Iterator[StateFamily | None]:
+    inside = reading.without(int(oracle.filler[0])) if len(oracle.filler) else reading
+    made = [_forests if reading.key_length == 1 else _trees, _paths]
+    if reading.key_length > 1 and len(reading.letters) ** reading.key_length > oracle.seq_len:
+        made.reverse()  # trees on all keys do not fit: paths are more
+    for make in made:
+        given = inside if make is _paths else reading
+        yield make(oracle, given) if len(given.letters) else None
 
 
 def _room(oracle: Oracle, reading: KeyReading) -> int:
@@ -116,7 +123,7 @@ def _forests(oracle: Oracle, reading: KeyReading) -> StateFamily | None:
         reading = reading.without(int(oracle.filler[0]))
     words = reading.letters
     sinks = np.setdiff1d(oracle.tokens, words)
-    sinks = sinks[sinks != (UNDEFINED if reading.mark is None else reading.mark)]
+    sinks = sinks[~np.isin(sinks, [*reading.spoilers, *([] if reading.mark is None else [reading.mark])])]
     n_sinks = len(sinks)
 
     def value(m: int) -> tuple[int, Fraction]:

@@ -24,6 +24,7 @@ from plait.theory.search.copies import copied_candidates
 from plait.theory.search.followers import follower_candidates
 from plait.theory.search.lists import listed_candidates
 from plait.theory.search.oracle import UNDEFINED, Oracle
+from plait.theory.search.records import record_candidates
 from plait.theory.search.slots import slot_candidates
 
 _ROWS = 6_000
@@ -139,8 +140,9 @@ def _agreement(pair: np.ndarray) -> int:
 
 _LEAST_SHARE = Fraction(1, 50)
 _KEPT = 8
-_COPIES = 3
-"""Shares of the time for copied places, of which each round is short and ends in a family, to one for every other."""
+_COPIES, _RECORDS = 3, 2
+"""Shares of the time for copied places, of which each round is short and ends in a family, and for records, of which
+only a whole table is worth something, to one for every other."""
 
 _SURELY_READ = Fraction(93, 100)
 """What all of a few hundred trials prove: nothing was seen to fail."""
@@ -189,9 +191,15 @@ def candidate_families(oracle: Oracle) -> list[StateFamily]:
     """The families of most contents that the stages find while time is left, best first; each stage has its share."""
     stages = [
         stage(oracle)
-        for stage in (follower_candidates, listed_candidates, copied_candidates, slot_candidates)
+        for stage in (
+            follower_candidates,
+            listed_candidates,
+            copied_candidates,
+            slot_candidates,
+            record_candidates,
+        )
     ]
-    used, shares = dict.fromkeys(range(len(stages)), 0.0), (1, 1, _COPIES, 1)
+    used, shares = dict.fromkeys(range(len(stages)), 0.0), (1, 1, _COPIES, 1, _RECORDS)
     best: list[StateFamily] = []
     while used and oracle.left() > 0:
         number = min(used, key=lambda stage: used[stage])

@@ -3,6 +3,9 @@
 Two ways in which a suffix can name a key: it ends in the key itself (direct), or it is a code for it (spelled in
 tokens that steer, such as the bits of decoding recall). For the second, runs of one token show which tokens steer:
 their answer follows one and the same key in every text. Strings of steering tokens are then tried against every key.
+
+Where tokens are passed over (noise), no text that holds them has last followers. Texts on a few tokens each show which
+tokens these are: those in whose texts fewest answers are right are left out.
 """
 
 from collections.abc import Sequence
@@ -20,6 +23,7 @@ _TEXTS = 400
 _RUN = 8
 _MOST_STRINGS = 600
 _SURE = 0.98
+_LONGEST_AMONG_SPOILERS, _FEW_TOKENS, _UNEVEN_TEXTS, _SOME = 2, 4, 2_000, 0.1
 """Letters, keys, texts, runs, strings, and the share of texts where a reader is right (effort)."""
 
 
@@ -29,7 +33,7 @@ class KeyReading:
 
     `readers[i]` are suffixes with different first tokens for key number i (in base `len(letters)`, first letter
     highest). `codes[i]`, where keys are spelled, is what spells key i and nothing more.
-    `mark`, where the suffixes hold one, is a token that no prefix may hold.
+    `mark`, where the suffixes hold one, is a token that no prefix may hold; `spoilers` are others that none may.
     """
 
     letters: np.ndarray
@@ -37,6 +41,7 @@ class KeyReading:
     readers: list[list[list[int]]]
     codes: list[list[int]] | None = None
     mark: int | None = None
+    spoilers: frozenset[int] = frozenset()
 
     def without(self, token: int) -> "KeyReading":
         """The reading of the keys that do not hold this token."""
@@ -72,11 +77,62 @@ def find_readings(oracle: Oracle) -> list[KeyReading]:
         found.append(spelled)
     for key_length in range(1, MOST_KEY_LENGTH + 1):
         if oracle.left() > 0 and key_length + 2 < oracle.seq_len:
-            direct = _direct(oracle, texts, key_length)
+            direct = _direct(oracle, texts, key_length, oracle.tokens)
             if direct is not None:
                 found.append(direct)
                 break
     return found
+
+
+def find_among_spoilers(oracle: Oracle) -> list[KeyReading]:
+    """What can be read directly in texts without some tokens, if it cannot be with them."""
+    length = max(1, min(64, oracle.seq_len - _RUN - 2))
+    for key_length in range(1, _LONGEST_AMONG_SPOILERS + 1):
+        if key_length + 2 >= oracle.seq_len:
+            break
+        tokens = _harmless(oracle, key_length, length) if oracle.left() > 0 else oracle.tokens
+        if 2 <= len(tokens) < len(oracle.tokens):
+            texts = tokens[oracle.integers(len(tokens), (_TEXTS, length))]
+            direct = _direct(oracle, texts, key_length, tokens)
+            if direct is not None:
+                spoilers = frozenset(np.setdiff1d(oracle.tokens, tokens).tolist())
+                return [replace(direct, spoilers=spoilers)]
+    return []
+
+
+def _harmless(oracle: Oracle, key_length: int, length: int) -> np.ndarray:
+    """As many tokens as have what followed a key last as the answer to it, in texts on them alone."""
+    tokens, length = oracle.tokens, min(length, _FEW_TOKENS * 2 ** (key_length + 2))
+    order = np.argsort(oracle.integers(2**20, (_UNEVEN_TEXTS, len(tokens))), axis=1)[:, :_FEW_TOKENS]
+    right = _answered_rightly(oracle, tokens[order], key_length, length)
+    known = right >= 0
+    held = [known & (order == place).any(1) for place in range(len(tokens))]
+    scores = np.array([(right[some] == 1).sum() / max(1, some.sum()) for some in held])
+    if scores.max() <= _SOME:
+        return tokens[:0]
+    best = tokens[np.argsort(-scores, kind="stable")]
+    few, many = 1, len(tokens)
+    while many - few > 1:
+        middle = (few + many) // 2
+        right = _answered_rightly(oracle, np.tile(best[:middle], (_TEXTS, 1)), key_length, length)
+        surely = (right >= 0).sum() >= 20 and (right[right >= 0] == 1).mean() >= _SURE
+        few, many = (middle, many) if surely else (few, middle)
+    return np.sort(best[:few])
+
+
+def _answered_rightly(oracle: Oracle, alphabets: np.ndarray, key_length: int, length: int) -> np.ndarray:
+    """For a text on each alphabet whether the answer to a key is what followed it last: 1, 0, or -1 where it does not
+    occur. Another token stands before the key."""
+    n = len(alphabets)
+    texts = np.take_along_axis(alphabets, oracle.integers(alphabets.shape[1], (n, length)), axis=1)
+    keys = np.take_along_axis(alphabets, oracle.integers(alphabets.shape[1], (n, key_length)), axis=1)
+    others = np.array(
+        [next((t for t in row if t not in key), row[0]) for row, key in zip(alphabets, keys, strict=True)]
+    )
+    filler = np.tile(oracle.filler, (n, 1))
+    got = oracle.targets(np.concatenate([texts, filler, others[:, None], keys], axis=1))[:, -1]
+    want = np.concatenate([followers(texts[i : i + 1], key.tolist()) for i, key in enumerate(keys)])
+    return np.where(want == UNDEFINED, -1, (got == want).astype(np.int64))
 
 
 def followers(texts: np.ndarray, key: Sequence[int]) -> np.ndarray:
@@ -94,16 +150,16 @@ def followers(texts: np.ndarray, key: Sequence[int]) -> np.ndarray:
     return np.where(match[:, :-1].any(1) & ~match[:, -1], result, UNDEFINED)
 
 
-def _direct(oracle: Oracle, texts: np.ndarray, key_length: int) -> KeyReading | None:
-    """Suffixes that end in the key, behind one or two different tokens."""
-    n = len(oracle.tokens)
-    keys = oracle.tokens[oracle.integers(n, (24, key_length))]  # a sample shows whether keys are read at all
-    if _agreement(oracle, texts, [(key, [*_other(oracle, key), *key]) for key in keys.tolist()]) < 0.7:
+def _direct(oracle: Oracle, texts: np.ndarray, key_length: int, tokens: np.ndarray) -> KeyReading | None:
+    """Suffixes that end in the key, behind one or two different tokens, all of them among the given ones."""
+    n = len(tokens)
+    keys = tokens[oracle.integers(n, (24, key_length))]  # a sample shows whether keys are read at all
+    if _agreement(oracle, texts, [(key, [*_other(tokens, key), *key]) for key in keys.tolist()]) < 0.7:
         return None
-    letters = oracle.tokens
+    letters = tokens
     if key_length == 1:
         rates = [
-            _agreement(oracle, texts, [([token], [*_other(oracle, [token]), token])])
+            _agreement(oracle, texts, [([token], [*_other(tokens, [token]), token])])
             for token in letters.tolist()
         ]
         letters = letters[np.array(rates) >= _SURE]
@@ -118,9 +174,9 @@ def _direct(oracle: Oracle, texts: np.ndarray, key_length: int) -> KeyReading | 
     return KeyReading(letters=letters, key_length=key_length, readers=readers)
 
 
-def _other(oracle: Oracle, key: Sequence[int]) -> list[int]:
+def _other(tokens: np.ndarray, key: Sequence[int]) -> list[int]:
     """A token that the key does not hold, if there is one."""
-    return [token for token in oracle.tokens.tolist() if token not in key][:1]
+    return [token for token in tokens.tolist() if token not in key][:1]
 
 
 def _agreement(oracle: Oracle, texts: np.ndarray, cases: list[tuple[list[int], list[int]]]) -> float:
