@@ -91,6 +91,19 @@ class TestTables:
         for without in (both, elsewhere, level):
             assert not any("with every rate" in note for note in results_table([summarise(without)]).notes)
 
+    def test_a_model_at_its_best_has_every_rate_twice(self):
+        """Without dropout and with it: near rates are listed once, and a rate of both says which is meant."""
+        twice = cell("TF-TF", 10, 2_180, [[0.9, 0.9, 0.2], [0.1] * 3, [0.8, 0.8, 0.7], [0.1] * 3])
+        twice = replace(twice, lrs=(0.001, 0.01, 0.001, 0.01))
+        some = np.ones((4, 3), dtype=bool)
+        some[3, 2] = False
+        table = results_table([summarise(replace(twice, trained=some))])
+        (row,) = table.rows
+        near = row[[column.name for column in table.columns].index("near")]
+        assert (near.text, near.value) == ("0.001", [0.001])
+        (note,) = [note for note in table.notes if "with every rate" in note]
+        assert "for 0.800 at 0.001 with the other dropout; here are all 3 seeds at 0.001, and the 3" in note
+
     def test_values_are_plain_json(self):
         data = results_table(SUMMARIES, paper=HEADLINE.paper).to_json()
         again = json.loads(json.dumps(data, allow_nan=False))

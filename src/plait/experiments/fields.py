@@ -161,6 +161,10 @@ def counted_text(value: Any) -> str:
     return f"{value:,}" if is_integer else value_text(value)
 
 
+_STEP_BIAS = "model.step_bias"
+"""Without one the initial weights have steps of their own, where None elsewhere is the window of all tokens."""
+
+
 def cell_label(settings: Mapping[str, Any], *, told: Callable[[Any], str] = value_text) -> str:
     """`SSM-TF d8`, `SSM-TF d8 window 20`: other fields than pattern and width carry their names.
 
@@ -171,5 +175,5 @@ def cell_label(settings: Mapping[str, Any], *, told: Callable[[Any], str] = valu
         prefix = "" if path in _UNNAMED else "d" if path == "model.d_model" else f"{path.split('.')[-1]} "
         if prefix and path.startswith("test."):
             prefix = f"test {prefix}"
-        words.append(f"{prefix}{told(value)}")
+        words.append(f"{prefix}{'own' if value is None and path == _STEP_BIAS else told(value)}")
     return " ".join(words) or "the base run"

@@ -198,12 +198,16 @@ def _results_row(summary: Summary) -> tuple[Entry, ...]:
 
 
 def _near(summary: Summary) -> Entry:
-    """The learning rates whose means are within `NEAR` of the chosen one's, or above it: `0.001-0.01, 0.1`."""
+    """The learning rates whose means are within `NEAR` of the chosen one's, or above it: `0.001-0.01, 0.1`.
+
+    Of a model at its best, which has every rate without dropout and with it, in either.
+    """
     cell = summary.cell
-    good = [mean >= summary.mean - NEAR for mean in cell.means]
-    runs = [list(group) for near, group in itertools.groupby(range(len(good)), key=good.__getitem__) if near]
-    spans = [f"{cell.lrs[run[0]]:g}" + (f"-{cell.lrs[run[-1]]:g}" if len(run) > 1 else "") for run in runs]
-    return Entry(text=", ".join(spans), value=[cell.lrs[place] for run in runs for place in run])
+    good = {lr for lr, mean in zip(cell.lrs, cell.means, strict=True) if mean >= summary.mean - NEAR}
+    tried = sorted(set(cell.lrs))
+    runs = [list(group) for near, group in itertools.groupby(tried, key=good.__contains__) if near]
+    spans = [f"{run[0]:g}" + (f"-{run[-1]:g}" if len(run) > 1 else "") for run in runs]
+    return Entry(text=", ".join(spans), value=[lr for run in runs for lr in run])
 
 
 def _references(
