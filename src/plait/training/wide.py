@@ -42,6 +42,9 @@ class WideEnsemble(Ensemble):
     own: OwnKernels = graphs.FASTEST
     """What mixers run in kernels of their own on a GPU; others may be put in its place before the first step."""
 
+    _with_own = frozenset({"GDN"})
+    """Mixers that `own` is for: those that were timed, and right, with it (`benchmarks/wide_gdn.py`)."""
+
     _uncompiled = frozenset({"DeltaNet", "Mamba2"})
     """Mixers that are not compiled: Mamba2's gradient is 1.5% off so and right as it stands, DeltaNet's was only seen
     to be right with up to four heads."""
@@ -199,7 +202,7 @@ class WideEnsemble(Ensemble):
                 fuse=self._fuse and self.is_compiled(kind, layer),
                 rounded=rounded,
                 scan=self.scan,
-                own=self.own,
+                own=self.own if kind in self._with_own else graphs.PYTORCH_ALONE,
             )
         return linear(model.final_norm(hidden), model.embedding.weight)
 
