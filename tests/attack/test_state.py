@@ -84,6 +84,7 @@ def test_where_the_better_bound_has_no_contents_those_of_the_other_are_played(mo
         assert (None if found is None else found.needed_bits) == (table.value if table in both else None)
 
 
+@pytest.mark.usefixtures("counted_seconds")
 def test_contents_of_a_task_of_ones_own_are_searched():
     """How many bits a search finds depends on the time that it gets, so only what it must be is asked."""
     task = _Own()

@@ -38,19 +38,24 @@ def plait_json(plait: Plait) -> Callable[..., Any]:
     return run
 
 
+def written(folder: Path) -> list[Path]:
+    """All that stands there, but for what Python keeps of modules that it has imported."""
+    return sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+
+
 @pytest.fixture
 def refused(plait: Plait, tmp_path: Path) -> Callable[..., str]:
     """The one line with which `plait ..` refuses; nothing may be written."""
 
     def run(*args: object, stdin: str | bytes | None = None) -> str:
-        before = sorted(tmp_path.rglob("*"))
+        before = written(tmp_path)
         result = plait(*args, stdin=stdin)
         assert result.exit_code == 2, result.output
         assert result.stdout == ""
         assert result.stderr.startswith("plait: ")
         assert result.stderr.endswith("\n")
         assert result.stderr.count("\n") == 1, result.stderr
-        assert sorted(tmp_path.rglob("*")) == before
+        assert written(tmp_path) == before
         return result.stderr
 
     return run

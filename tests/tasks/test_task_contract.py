@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from plait.tasks import Targets
-from plait.tasks.contract import check_answers, check_scored, check_task
+from plait.tasks.contract import check_scored, check_task
 
 
 class Right:
@@ -130,33 +130,3 @@ def test_a_task_that_scores_nothing():
     check_scored(Rare(), seq_len=20)
     with pytest.raises(ValueError, match=r"^Silent: nothing is scored in 256 rows of 20 tokens$"):
         check_scored(Silent(), seq_len=20)
-
-
-class AnswersOutside(Right):
-    """Twice the token: of 8 tokens half have an answer that is none."""
-
-    def targets(self, tokens):
-        return Targets(2 * tokens, tokens >= 0)
-
-
-class AnswersOutsideUnscored(AnswersOutside):
-    def targets(self, tokens):
-        return Targets(2 * tokens, tokens < 4)
-
-
-class SamplesNothing(AnswersOutside):
-    def sample(self, stream, batch=8, seq_len=100):
-        raise ValueError("never long enough")
-
-
-@pytest.mark.parametrize("task", [AnswersOutside, SamplesNothing])
-def test_targets_outside_the_vocabulary_are_refused(task):
-    with pytest.raises(
-        ValueError, match=rf"^{task.__name__}: targets must be tokens in \[0, 8\), got \d+ at position \d+$"
-    ):
-        check_answers(task(), seq_len=9)
-
-
-@pytest.mark.parametrize("task", [Right, AnswersOutsideUnscored])
-def test_targets_inside_the_vocabulary_pass(task):
-    check_answers(task(), seq_len=9)

@@ -40,14 +40,14 @@ def test_a_pipe_is_waited_for_and_not_without_end(tmp_path, monkeypatch):
     writer.start()
     assert check_file(pipe, seed=1).accepted
     writer.join()
-    monkeypatch.setattr("plait.theory.checker.document.PIPE_SECONDS", 0)
+    monkeypatch.setattr("plait.theory.checker.document._PIPE_SECONDS", 0)
     verdict = check_file(pipe)
     assert verdict.reason == "a pipe into which nobody wrote for 0 seconds"
     assert not verdict.readable
 
 
 def test_a_pipe_whose_writer_is_slow_is_waited_for(monkeypatch):
-    monkeypatch.setattr("plait.theory.checker.document.PIPE_SECONDS", 0)
+    monkeypatch.setattr("plait.theory.checker.document._PIPE_SECONDS", 0)
     reading, writing = os.pipe()
 
     def write() -> None:

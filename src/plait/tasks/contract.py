@@ -1,7 +1,5 @@
 """What a task of the user's own promises, tried on a few of its sequences before anything is trained."""
 
-from contextlib import suppress
-
 import torch
 from torch import Tensor
 
@@ -84,26 +82,3 @@ def _targets(task: Task, tokens: Tensor) -> Targets | None:
     except (Exception, SystemExit):
         return None
     return Targets(*found) if found[0].shape == tokens.shape == found[1].shape else None
-
-
-def check_answers(task: Task, *, seq_len: int) -> None:
-    """Refuse a task whose targets are no tokens of its own, on a few rows of its sampler and of any tokens.
-
-    Raises:
-        ValueError: in one line, which target.
-    """
-    stream, size = Stream(0, 0, TRAIN), int(task.vocab_size)
-    tried = [stream.integers(size, (_MANY, seq_len), draw=0)]
-    with suppress(Exception, SystemExit):  # a sampler may refuse this length; the rows of any tokens remain
-        tried.append(task.sample(stream, batch=_ROWS, seq_len=seq_len))
-    for tokens in tried:
-        found = _targets(task, tokens)
-        if found is None:
-            continue
-        wrong = found.scored & ((found.tokens < 0) | (found.tokens >= size))
-        if bool(wrong.any()):
-            row, place = wrong.nonzero()[0].tolist()
-            raise ValueError(
-                f"{type(task).__name__}: targets must be tokens in [0, {size}), got {int(found.tokens[row, place])} "
-                f"at position {place}"
-            )
