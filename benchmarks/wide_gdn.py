@@ -168,8 +168,7 @@ def trainer(name: str, device: str, *, pairs: int) -> Trainer:
 
 def _switch(ensemble: WideEnsemble, *, fuse: bool, own: OwnKernels) -> None:
     ensemble.own = own
-    ensemble._compiled_if_own = frozenset()  # pyright: ignore[reportPrivateUsage]
-    ensemble._uncompiled = frozenset() if fuse else frozenset({"GDN"})  # pyright: ignore[reportPrivateUsage]
+    ensemble.is_compiled = lambda kind, _: fuse or kind != "GDN"
 
 
 def _profile(one: Trainer) -> Iterator[tuple[float, int, str]]:

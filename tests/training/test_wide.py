@@ -185,7 +185,7 @@ def test_compiled_layers_are_the_layers_to_rounding(
     products: torch.dtype | None, pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
-    monkeypatch.setattr(WideEnsemble, "_compiled_if_own", frozenset[str]())
+    monkeypatch.setattr(WideEnsemble, "is_compiled", lambda *_: True)
     config = replace(MODEL, pattern=pattern, vocab_size=PACKED.vocab_size, d_mlp=48)
     tokens, targets = sample_labelled(PACKED, Stream(torch.tensor([3]), 0, TEST), batch=2, seq_len=12)
     found: list[tuple[torch.Tensor, torch.Tensor]] = []

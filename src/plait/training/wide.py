@@ -43,17 +43,14 @@ class WideEnsemble(Ensemble):
     """What mixers run in kernels of their own on a GPU; others may be put in its place before the first step."""
 
     _with_own = frozenset({"GDN"})
-    """Mixers that `own` is for: those that were timed, and right, with it (`benchmarks/wide_gdn.py`)."""
+    """Mixers that `own` is for, timed and right with it (`benchmarks/wide_gdn.py`), and compiled where it takes their
+    states: what is made of PyTorch's operations is right with four heads and wrong with eight (docs/log.md)."""
 
     _uncompiled = frozenset({"DeltaNet", "Mamba2"})
     """Mixers that are not compiled: Mamba2's gradient is 1.5% off so and right as it stands, DeltaNet's was only seen
     to be right with up to four heads."""
 
-    _compiled_if_own = frozenset({"GDN"})
-    """Mixers that are compiled where their states run in kernels of their own: what is made of PyTorch's operations is
-    right with four heads and wrong with eight (docs/log.md)."""
-
-    _mixers_on_gpu = frozenset({"KDA", "RWKV7"}) | _uncompiled | _compiled_if_own
+    _mixers_on_gpu = frozenset({"KDA", "RWKV7"}) | _uncompiled | _with_own
     """Mixers whose products of their own were seen to be right on a GPU (`tests/gpu/test_wide_mixers.py`)."""
 
     def __init__(
@@ -208,7 +205,7 @@ class WideEnsemble(Ensemble):
 
     def is_compiled(self, kind: str, layer: nn.Module) -> bool:
         """Whether this layer is right when it is compiled."""
-        if kind not in self._compiled_if_own or kind in self._uncompiled:
+        if kind not in self._with_own or kind in self._uncompiled:
             return kind not in self._uncompiled
         assert isinstance(layer, DrawnLayer)
         return graphs.has_own_states(layer.graph, self.products, self.own)

@@ -20,9 +20,12 @@ from plait.theory.search.oracle import UNDEFINED, Oracle
 SURE = 0.98
 """The share of contents that come back from which a table is taken as it was measured."""
 
-_CHECKED, _SAMPLES, _PER_VALUE, _TOKENS = 300, 400, 6, 2_000_000
+TOKENS = 2_000_000
+"""Of a step, in all its rows: effort."""
+
+_CHECKED, _SAMPLES, _PER_VALUE = 300, 400, 6
 _LEAST_SHARE = 0.1
-"""Contents of a family, and of a step and each value, tokens of a step, and the share that must come back: effort
+"""Contents of a family, and of a step and each value, and the share that must come back: effort
 (`plait.theory.search`)."""
 
 VALUE = -1
@@ -129,7 +132,7 @@ def with_record(oracle: Oracle, table: RecordTable, record: Record) -> RecordTab
     """The table with the record, without the values that cost more than they tell."""
     n_suffixes = len(record.suffixes()) + sum(len(one.record.suffixes()) for one in table.placed)
     length = len(table.base) + len(record.before) + 3
-    n_rows = min(max(_SAMPLES, _PER_VALUE * len(record.values)), max(100, _TOKENS // (n_suffixes * length)))
+    n_rows = min(max(_SAMPLES, _PER_VALUE * len(record.values)), max(100, TOKENS // (n_suffixes * length)))
     rows, chosen = table.contents(oracle, n_rows)
     new = np.arange(n_rows) % len(record.values)
     fixed = np.tile(np.array(record.before, dtype=np.int64), (n_rows, 1))

@@ -17,6 +17,7 @@ import numpy as np
 from plait.theory.families.family import StateFamily
 from plait.theory.search.oracle import UNDEFINED, Oracle
 from plait.theory.search.record_tables import (
+    TOKENS,
     VALUE,
     Form,
     Record,
@@ -35,7 +36,6 @@ _PRUNED_BY = 1_000
 _MOST_VALUES, _FEW_VALUES, _MOST_FORMED, _MOST_FIXED = 64, 8, 400, 96
 _LONGEST_FIXED, _TRIED, _CONTEXTS, _POLISHED, _QUIET = 3, 5, 2, 6, 8
 _LEAST_GAIN, _WHOLE, _MOSTLY = 0.4, 0.75, 0.4
-_TOKENS = 2_000_000
 """Samples, values, fixed tokens, records looked at twice, contexts, and what a record must add in bits and of its own:
 effort (`plait.theory.search`)."""
 
@@ -110,7 +110,7 @@ class _Growth:
         candidates = some_products(oracle, tokens, fixed, _MOST_FIXED)
         values = some_tokens(oracle, tokens, _FEW_VALUES if fixed else _MOST_VALUES)
         table, length = self.table, len(self.table.base) + fixed + 3
-        most = _TOKENS // (len(candidates) * len(values) * _CONTEXTS * length)
+        most = TOKENS // (len(candidates) * len(values) * _CONTEXTS * length)
         contexts, chosen = table.contents(oracle, _CONTEXTS)
         in_use = {one.record.form for one in table.placed}
         seen: list[tuple[int, int, Form, Form]] = []
@@ -238,7 +238,7 @@ class _Growth:
         if any(one.record.names_value for one in table.placed) or oracle.left() <= 0:
             return table
         n_suffixes, length = len(table.placed), len(table.base) + table.longest
-        values = some_tokens(oracle, oracle.tokens, _TOKENS // (_POLISHED * n_suffixes**2 * length))
+        values = some_tokens(oracle, oracle.tokens, TOKENS // (_POLISHED * n_suffixes**2 * length))
         if len(values) < 2:
             return table
         grown = []
