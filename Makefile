@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 install: $(VENV)/.installed ## everything into .venv
 
-demo: install    ## the headline comparison, end to end, in about 6 minutes
+demo: install    ## the headline comparison, end to end, in 6 to 10 minutes
 	$(BIN)/plait reproduce headline -o runs/headline
 
 test: install    ## the test suite
