@@ -100,6 +100,8 @@ class Training:
             raise ValueError(
                 "--wait is for one process that meets another at the same members: leave it out with --gpus and --ray"
             )
+        if self.ray is not None and self.gpus is not None:
+            raise ValueError("--gpus spreads over this machine and --ray over a cluster: take one of them")
         if self.ray is not None:
             from plait.experiments.spread import check_ray
 
@@ -107,10 +109,6 @@ class Training:
         if self.gpus is not None:
             from plait.experiments.cards import card_environments
 
-            if self.ray is not None:
-                raise ValueError(
-                    "--gpus spreads over this machine and --ray over a cluster: take one of them"
-                )
             card_environments(self.gpus, self.device, per_card=1 if self.per_gpu is None else self.per_gpu)
         elif self.per_gpu is not None:
             raise ValueError("--per-gpu says how many processes each GPU has: give --gpus, how many GPUs")
