@@ -34,7 +34,7 @@ lint: install    ## ruff, pyright, import-linter
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
 
-package: install ## sdist and wheel, complete, and the wheel at full speed in a new environment
+package: install ## sdist and wheel, complete, and the wheel with its kernels in a new environment
 	$(BIN)/python tests/package/check_installed.py
 
 sanitize: install ## the kernels' tests on C++ compiled with sanitizers
