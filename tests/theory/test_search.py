@@ -92,6 +92,7 @@ def test_nine_tenths_of_the_exact_bits_are_found_in_a_minute_at_the_paper_s_size
         (Parity(modulus=7, n_tokens=3), 7),
         (LastTokens(back=3, n_tokens=4), 64),
         (Majority(last=5), 14),
+        (Majority(last=11), 672),
     ],
     ids=repr,
 )
