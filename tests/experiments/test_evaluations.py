@@ -1,6 +1,5 @@
 """Members measured elsewhere: their rows, what is trained again for them, kills, packing, and cells."""
 
-import multiprocessing
 import os
 import signal
 from dataclasses import replace
@@ -9,6 +8,7 @@ import polars as pl
 import pytest
 from fake_training import FakeResult, FakeTrainer, small_experiment
 from made_up_rows import made_up_rows
+from processes import CONTEXT
 
 from plait.experiments import Store, StoreError, cells, evaluated_cells, run_experiment, summarise
 from plait.experiments.cells_of_rows import evaluation_settings
@@ -113,8 +113,7 @@ def _die_between(folder: str) -> None:
 
 
 def test_a_kill_between_evaluations_and_members(tmp_path):
-    context = multiprocessing.get_context("forkserver")
-    process = context.Process(target=_die_between, args=(str(tmp_path / "killed"),))
+    process = CONTEXT.Process(target=_die_between, args=(str(tmp_path / "killed"),))
     process.start()
     process.join(600)
     assert process.exitcode == -signal.SIGKILL

@@ -2,20 +2,20 @@
 
 import contextlib
 import itertools
-import multiprocessing
 import os
 import random
 import signal
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 from fake_training import FakeTrainer, small_experiment
+from processes import CONTEXT
 
 from plait.experiments import Experiment, Store, run_experiment
 
-CONTEXT = multiprocessing.get_context("forkserver")
 EXPERIMENT = small_experiment(steps=16, seeds=range(24))
 N_KILLS = 12
 """30 were tried once."""
@@ -23,11 +23,10 @@ PATIENCE = 600.0
 """Seconds after which a test that waits for another process gives up."""
 
 
-def start(target, *arguments) -> multiprocessing.Process:
-    CONTEXT.set_forkserver_preload(["plait.experiments", __name__])  # or each child would import them
+def start(target, *arguments) -> BaseProcess:
     process = CONTEXT.Process(target=target, args=arguments)
     process.start()
-    return process  # pyright: ignore
+    return process
 
 
 def work(folder: str, seconds: float) -> None:
@@ -35,7 +34,7 @@ def work(folder: str, seconds: float) -> None:
     run_experiment(EXPERIMENT, folder, train=trainer, max_members=4)
 
 
-def wait_for_training(log: Path, process: multiprocessing.Process) -> None:
+def wait_for_training(log: Path, process: BaseProcess) -> None:
     """Until the process has begun to train a shard, so that kills do not all fall into its start."""
     before = log.stat().st_size if log.exists() else 0
     while process.exitcode is None and (log.stat().st_size if log.exists() else 0) == before:

@@ -1,19 +1,18 @@
 """SIGKILL in the middle of real training: the restarted run's rows are bitwise those of an undisturbed one."""
 
 import contextlib
-import multiprocessing
 import random
 import time
 from pathlib import Path
 
 import pytest
+from processes import CONTEXT
 
 from plait.experiments import Experiment, Store, run_experiment
 from plait.model import HybridConfig
 from plait.tasks import MultiKeyRecall
 from plait.training.run import Run, Train
 
-CONTEXT = multiprocessing.get_context("forkserver")
 EXPERIMENT = Experiment(
     name="tiny",
     question="Is a killed run the same run?",

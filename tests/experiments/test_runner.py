@@ -2,13 +2,13 @@
 
 import io
 import json
-import multiprocessing
 import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 from fake_training import FakeTrainer, small_experiment
+from processes import CONTEXT
 from rich.console import Console
 
 from plait.experiments import LiveProgress, Stopped, Store, plan_shards, run_experiment
@@ -119,10 +119,8 @@ def _work(folder: str, max_members: int, start) -> None:
 
 @pytest.mark.parametrize("cuts", [(4, 4), (4, 6)])
 def test_two_processes_share_the_work_of_one_folder(tmp_path, cuts):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["plait.experiments"])
-    start = context.Barrier(len(cuts))
-    workers = [context.Process(target=_work, args=(str(tmp_path), cut, start)) for cut in cuts]
+    start = CONTEXT.Barrier(len(cuts))
+    workers = [CONTEXT.Process(target=_work, args=(str(tmp_path), cut, start)) for cut in cuts]
     for worker in workers:
         worker.start()
     for worker in workers:
