@@ -7,6 +7,7 @@ from own_tasks import Hidden
 
 from plait.tasks import (
     MQAR,
+    Dyck,
     FuzzyRecall,
     MatrixLookup,
     NoisyRecall,
@@ -43,6 +44,8 @@ SMALL = [
     (PositionRetrieval(n_words=7, n_positions=4), 16, 0.6),
     (NoisyRecall(n_words=5, n_noise=3), 30, 0.6),
     (SegmentedRecall(n_words=5), 24, 0.6),
+    (Dyck(), 100, 1),
+    (Dyck(n_kinds=3, depth=5), 20, 0.6),
 ]
 
 

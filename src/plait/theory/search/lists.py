@@ -18,7 +18,7 @@ _MOST_CELLS = 2_000_000
 """Prefixes of a list, and answers about them in all: the checker's own limits."""
 
 _DRAWS = 4_000
-_MOST_DRAWN = 16_384
+_MOST_DRAWN, _FEW_ROWS = 16_384, 512
 _LONGEST = 64
 _TOKENS = 6_000_000
 _MOST_COLUMNS, _LEADING, _ORDERED = 400, 2, 128
@@ -52,14 +52,25 @@ def listed_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
     longest = min(_LONGEST, oracle.seq_len - 1)
     # Each about 1.6 times the last.
     lengths = [length for length in (1, 2, 3, 5, 8, 13, 21, 34, 55) if length <= longest]
+    # Of one role where few rows are all that there are, and more than those of all tokens show.
+    first = [
+        (length, letters)
+        for length in lengths
+        for letters in (*oracle.roles, oracle.tokens)
+        if letters is oracle.tokens or (length > 2 and len(letters) ** length <= _FEW_ROWS)
+    ]
     best, most = longest, 0
     for number in count():
         if oracle.left() <= 0:
             return
-        length, letters = lengths[number] if number < len(lengths) else 0, oracle.tokens
-        if not length and number % 2:
-            length = min(longest, max(1, best + int(oracle.integers(_NEAR, (1,))[0]) - 1))
-        elif not length:
+        if number < len(first):
+            length, letters = first[number]
+        elif number % 2:
+            length, letters = (
+                min(longest, max(1, best + int(oracle.integers(_NEAR, (1,))[0]) - 1)),
+                oracle.tokens,
+            )
+        else:
             length, letters = 1 + int(oracle.integers(longest, (1,))[0]), oracle.some_tokens()
         for family in _of_length(oracle, length, letters):
             if family is not None and family.size > most:

@@ -1,6 +1,7 @@
 """A task of which only the targets are known: asked in batches, within a budget of time."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from time import monotonic
 
 import numpy as np
@@ -14,7 +15,9 @@ UNDEFINED = -1
 _TOKENS_PER_CALL = 4_000_000
 _PURPOSE = 0x5EA7C4
 _ROWS_ASKED_TWICE = 8
-"""Tokens that one call of a task is given, the purpose of its stream, and rows that show whether it is a function."""
+_ROLE_ROWS, _ROLE_LENGTH, _OF_ONE_ROLE, _MOST_ROLES = 24, 12, 0.8, 4
+"""Tokens that one call of a task is given, the purpose of its stream, rows that show whether it is a function, and
+rows that show a token's role, their length, the share in which it is that of another, and roles (effort)."""
 
 
 class Oracle:
@@ -42,7 +45,7 @@ class Oracle:
         self.task, self.seq_len = task, seq_len
         self.filler = np.array(filler, dtype=np.int64)
         self._end = monotonic() + seconds
-        self._stream = Stream(seed, 0, _PURPOSE)
+        self._stream, self._for_roles = Stream(seed, 0, _PURPOSE), Stream(seed, 1, _PURPOSE)
         self._draws = 0
         self.tokens = self._usable_tokens()
         rows = np.resize(self.tokens, (_ROWS_ASKED_TWICE, seq_len))
@@ -81,6 +84,29 @@ class Oracle:
             return self.tokens
         size = round(2 * (n / 2) ** (draws[-2] / 2**20))
         return np.sort(self.tokens[np.argsort(draws[:n], kind="stable")[:size]])
+
+    @cached_property
+    def roles(self) -> list[np.ndarray]:
+        """Two or more tokens, but not all, that leave what is scored as it is where one stands for another: words
+        beside numbers, opening brackets beside closing ones. The largest come first."""
+        n, length = len(self.tokens), min(self.seq_len, _ROLE_LENGTH)
+        if n * _ROLE_ROWS * length > _TOKENS_PER_CALL:
+            return []
+        shape, stream = (_ROLE_ROWS, length), self._for_roles
+        rows = stream.integers(n, shape, draw=0).numpy()
+        two = np.take_along_axis(rows[:, :2], stream.integers(2, shape, draw=1).numpy(), axis=1)
+        rows[::2] = two[::2]
+        every = np.tile(self.tokens[rows], (n, 1, 1))
+        every[:, np.arange(_ROLE_ROWS), stream.integers(length, shape[:1], draw=2).numpy()] = self.tokens[
+            :, None
+        ]
+        scored = (self.targets(every.reshape(-1, length)) != UNDEFINED).reshape(every.shape)
+        roles, left = list[np.ndarray](), np.arange(n)
+        while len(left):
+            alike = (scored[left] == scored[left[0]]).all(2).mean(1) >= _OF_ONE_ROLE
+            roles.append(self.tokens[left[alike]])
+            left = left[~alike]
+        return sorted((role for role in roles if 1 < len(role) < n), key=len, reverse=True)[:_MOST_ROLES]
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """The target at every position, UNDEFINED where it is not scored."""
