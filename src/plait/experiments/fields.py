@@ -111,6 +111,16 @@ def is_among(given: Mapping[str, Any], allowed: Admitted) -> bool:
     return allowed is not None and all(given[path] in values for path, values in allowed.items())
 
 
+def left_open(path: str, values: Sequence[Any], levels: Sequence[Sequence[Admitted]]) -> list[Any]:
+    """The values of a swept field that no level of slices refuses whatever the others are."""
+    left = list(values)
+    for level in levels:
+        possible = [allowed for allowed in level if allowed is not None]
+        if all(path in allowed for allowed in possible):
+            left = [value for value in left if any(value in allowed[path] for allowed in possible)]
+    return left
+
+
 _LONGEST = 200
 """Characters of a value that are shown; an own task's fields hold what its author likes."""
 

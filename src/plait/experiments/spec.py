@@ -18,6 +18,7 @@ from plait.experiments.fields import (
     get_field,
     is_among,
     known_paths,
+    left_open,
     same,
     value_text,
     with_fields,
@@ -232,15 +233,14 @@ class Experiment:
             known = changes | {path: get_field(base, path) for path in others if path in known_paths(base)}
         swept = [path for path in _SWEPT if path in self.sweep]
         levels = [[admitted(where, known, self.sweep) for where in level] for level in self.slices]
-        for values in itertools.product(*(self.sweep[path] for path in swept)):
+        for values in itertools.product(*(left_open(path, self.sweep[path], levels) for path in swept)):
             given = dict(zip(swept, values, strict=True))
             if all(any(is_among(given, allowed) for allowed in level) for level in levels):
                 base = base or self._run(changes)
                 own = {path.split(".")[1]: value for path, value in given.items()}
                 # What is no number, a list say, may have no hash, and is for `Train` to refuse.
                 changed = _swept if all(isinstance(value, int | float) for value in own.values()) else replace
-                run = replace(base, train=changed(base.train, **own))
-                if self.setting.admits(run):
+                if self.setting.admits(run := replace(base, train=changed(base.train, **own))):
                     yield run
 
     def _changes(self, cell: tuple[Any, ...]) -> dict[str, Any]:
