@@ -93,16 +93,27 @@ class TestTables:
 
     def test_a_model_at_its_best_has_every_rate_twice(self):
         """Without dropout and with it: near rates are listed once, and a rate of both says which is meant."""
-        twice = cell("TF-TF", 10, 2_180, [[0.9, 0.9, 0.2], [0.1] * 3, [0.8, 0.8, 0.7], [0.1] * 3])
-        twice = replace(twice, lrs=(0.001, 0.01, 0.001, 0.01))
-        some = np.ones((4, 3), dtype=bool)
-        some[3, 2] = False
+        twice = cell("TF-TF", 10, 2_180, [[0.7] * 4, [0.1] * 4, [0.6, 0.6, 0.99, 0.99], [0.65] * 4])
+        twice = replace(twice, lrs=(0.001, 0.01) * 2, setting=np.array([0, 0, 1, 1]))
+        some = np.ones((4, 4), dtype=bool)
+        some[3, 2:] = False
         table = results_table([summarise(replace(twice, trained=some))])
         (row,) = table.rows
         near = row[[column.name for column in table.columns].index("near")]
         assert (near.text, near.value) == ("0.001", [0.001])
         (note,) = [note for note in table.notes if "with every rate" in note]
-        assert "for 0.800 at 0.001 with the other dropout; here are all 3 seeds at 0.001, and the 3" in note
+        assert note.endswith(
+            "choose 0.01 with the other dropout, where they have 0.650 on separate sequences for 0.600 at 0.001 with "
+            "the other dropout; here are all 4 seeds at 0.001, and the 4 at 0.001 with the other dropout have 0.795"
+        )
+        some[2:, 2:] = False
+        accuracy, select = (
+            np.outer(means, [1.0] * 4) for means in ((0.7, 0.1, 0.9, 0.1), (0.7, 0.1, 0.6, 0.1))
+        )
+        twice = replace(twice, trained=some, accuracy=accuracy, select=select)
+        (note,) = [note for note in results_table([summarise(twice)]).notes if "with both rates" in note]
+        assert "the 2 seeds with both rates choose 0.001, where they have 0.700 on separate sequences" in note
+        assert note.endswith("and the 2 at 0.001 with the other dropout have 0.900")
 
     def test_values_are_plain_json(self):
         data = results_table(SUMMARIES, paper=HEADLINE.paper).to_json()

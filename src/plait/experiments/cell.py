@@ -1,7 +1,8 @@
 """One cell: a model's members as a table of learning rates x seeds, and the rate that its rule chooses.
 
 A rate is chosen among the seeds that were trained at every one of them. What is told of a cell is of every seed that
-was trained at the chosen rate: runs that exist are not left away for rates at which nobody ran them.
+was trained at the chosen rate: runs that exist are not left away for rates at which nobody ran them. Of a model in
+several settings each setting's rate is chosen so, and between these rates all seeds that have both (`BestSetting`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from plait.deferred import deferred
-from plait.experiments.selection import EARLY_STEPS, BestMean, LeastEarlyLoss, RuleName, SelectionRule, once
+from plait.experiments.selection import (
+    BestMean,
+    BestSetting,
+    LeastEarlyLoss,
+    RuleName,
+    SelectionRule,
+    once,
+)
 from plait.training.run import Run
 
 if TYPE_CHECKING:
@@ -20,8 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 else:
     np = deferred("numpy")
-
-StoredRow = Mapping[str, Any]
 
 _TABLES = ("select", "accuracy", "diverged", "early", "eight", "by_sequence", "trained", "members")
 """Of a cell, `(n_lrs, n_seeds)`; the last five may be missing."""
@@ -37,7 +43,7 @@ class Cell:
     like any other. `by` names the rule that chooses the rate; `early` is the mean training loss over the first steps,
     `eight` the accuracy on eight sequences as the released program scores them, and `by_sequence` that of all sequences
     scored so (NaN where a row does not say, or is not there). `members` are the identities of the rows, empty where
-    none is.
+    none is. `setting` `(n_lrs,)` says to which of several settings each rate belongs (None: there is one).
     """
 
     run: Run
@@ -55,6 +61,7 @@ class Cell:
     by_sequence: NDArray[np.float64] | None = None
     trained: NDArray[np.bool_] | None = None
     members: NDArray[np.str_] | None = None
+    setting: NDArray[np.int64] | None = None
 
     @property
     def pattern(self) -> str:
@@ -67,6 +74,10 @@ class Cell:
         Raises:
             ValueError: the rule of early losses, of members that are stored without a loss curve.
         """
+        if self.setting is not None:
+            rules = tuple(part.rule for _, part in self.by_setting)
+            rows = tuple(rows for rows, _ in self.by_setting)
+            return BestSetting(rules, rows, self.select, self.was_trained)
         complete = self._complete()
         if self.by == "select":
             return BestMean(self.select, complete)
@@ -76,6 +87,16 @@ class Cell:
                 "is stored without"
             )
         return LeastEarlyLoss(self.early, complete)
+
+    @property
+    def by_setting(self) -> tuple[tuple[NDArray[np.int64], Cell], ...]:
+        """Of each setting the places of its rates, and these alone as a cell, with all seeds."""
+        if self.setting is None:
+            return ((np.arange(len(self.lrs)), self),)
+        return tuple(
+            (rows, self._with_rows(rows.tolist(), setting=None))
+            for rows in (np.flatnonzero(self.setting == one) for one in np.unique(self.setting))
+        )
 
     @property
     def was_trained(self) -> NDArray[np.bool_]:
@@ -118,29 +139,42 @@ class Cell:
         kept = list(rows)
         if self.trained is None and kept == list(range(len(self.lrs))):
             return self
-        return self._cut(lambda table: table[kept], lrs=tuple(self.lrs[row] for row in kept)).settled()
+        setting = None if self.setting is None else self.setting[kept]
+        return self._with_rows(kept, setting=setting).settled()
 
     def settled(self) -> Cell:
-        """The same without the seeds that were not trained at the rate that is chosen."""
+        """The same without the seeds that were not trained at the rate that is chosen.
+
+        Those that are left choose for themselves: a setting that is not chosen may have lost some that chose its rate.
+        """
         if self.trained is None or self.trained.all():
             return replace(self, trained=None)
+        cut = self._settled_once()
+        return cut if len(cut.seeds) == len(self.seeds) else cut.settled()
+
+    def _settled_once(self) -> Cell:
         columns = np.flatnonzero(self._at_chosen()).tolist()
         seeds = tuple(self.seeds[column] for column in columns)
         cut = self._cut(lambda table: table[:, columns], seeds=seeds)
-        assert cut.trained is not None
-        lost = int(self.trained.sum()) - int(cut.trained.sum())
-        return replace(cut, unused=self.unused + lost, trained=None if cut.trained.all() else cut.trained)
+        lost = int(self.was_trained.sum()) - int(cut.was_trained.sum())
+        return replace(cut, unused=self.unused + lost, trained=None if cut.was_trained.all() else cut.trained)
 
     def _at_chosen(self) -> NDArray[np.bool_]:
         """Of every seed, whether it was trained at the rate that is chosen.
 
-        Only those that have every rate where nothing chooses: where that is none, or none with the losses of its rule.
+        Only those that have every rate where nothing chooses: where that is none, or none with the losses of its rule,
+        in one of its settings.
         """
-        complete = np.asarray(self.was_trained.all(axis=0), dtype=np.bool_)
-        unchosen = self.by == "early" and (self.early is None or np.isnan(self.early[:, complete]).all())
-        if unchosen or not complete.any():
-            return complete
+        if not all(part._can_choose for _, part in self.by_setting):
+            return np.asarray(self.was_trained.all(axis=0), dtype=np.bool_)
         return self.was_trained[int(self.rule.chosen(once(len(self.seeds)))[0])]
+
+    @property
+    def _can_choose(self) -> bool:
+        complete = np.asarray(self.was_trained.all(axis=0), dtype=np.bool_)
+        if self.by == "select":
+            return bool(complete.any())
+        return self.early is not None and not np.isnan(self.early[:, complete]).all()
 
     def _complete(self) -> NDArray[np.bool_] | None:
         """Of every seed, whether it has every rate; None where all have."""
@@ -152,63 +186,23 @@ class Cell:
             return table.mean(axis=1)
         return (table * self.trained).sum(axis=1) / self.trained.sum(axis=1)
 
+    def _with_rows(self, rows: Sequence[int], *, setting: NDArray[np.int64] | None) -> Cell:
+        cut = self._cut(lambda table: table[rows], lrs=tuple(self.lrs[row] for row in rows))
+        return replace(cut, setting=setting)
+
     def _cut(self, cut: Callable[[Any], Any], **fields: Any) -> Cell:
         tables = {name: getattr(self, name) for name in _TABLES}
         cuts = {name: None if table is None else cut(table) for name, table in tables.items()}
         return replace(self, **fields, **cuts)
 
 
-def cell_of(
-    run: Run,
-    settings: Mapping[str, Any],
-    found: Mapping[tuple[float, int], StoredRow],
-    *,
-    by: RuleName = "select",
-) -> Cell | None:
-    """The cell of these rows, by learning rate and seed; None where no seed has every rate.
-
-    Args:
-        by: the rule that chooses its rate.
-    """
-    lrs = tuple(sorted({lr for lr, _ in found}))
-    seeds = tuple(sorted({seed for _, seed in found}))
-    trained = np.array([[(lr, seed) in found for seed in seeds] for lr in lrs])
-    if not found or not trained.all(axis=0).any():
-        return None
-
-    def tabled(value: Callable[[StoredRow], float], absent: float = math.nan) -> NDArray[np.float64]:
-        return np.array(
-            [[value(found[lr, seed]) if (lr, seed) in found else absent for seed in seeds] for lr in lrs]
-        )
-
-    return Cell(
-        run=run,
-        settings=settings,
-        parameters=next(iter(found.values()))["parameters"],
-        lrs=lrs,
-        seeds=seeds,
-        select=tabled(lambda row: row["select_accuracy"]),
-        accuracy=tabled(lambda row: row["accuracy"]),
-        diverged=tabled(lambda row: row["diverged_at"] is not None, False).astype(bool),
-        by=by,
-        early=tabled(_early_loss) if by == "early" else None,
-        eight=tabled(lambda row: _number(row, "eight_accuracy")),
-        by_sequence=tabled(lambda row: _number(row, "sequence_accuracy")),
-        trained=trained,
-        members=np.array(
-            [
-                [found[lr, seed].get("member", "") if (lr, seed) in found else "" for seed in seeds]
-                for lr in lrs
-            ]
-        ),
-    ).settled()
-
-
 def at_its_best(cells: Sequence[Cell]) -> Cell:
     """The same model in several settings as one cell, whose choice of a rate is one of setting and rate.
 
-    Each rate stands once for every setting that has it. The choice is made among the seeds that have every rate of
-    every setting; so an interval also carries the luck of choosing the setting.
+    Each rate stands once for every setting that has it. In each setting the seeds that have every one of its rates
+    choose among them, then all seeds that have the chosen rate of every setting choose the setting; never by the
+    accuracy that is told. So an interval also carries the luck of both choices. Where no seed has every rate of every
+    setting, it is the cell with the most seeds.
 
     Raises:
         ValueError: no cell.
@@ -240,6 +234,7 @@ def at_its_best(cells: Sequence[Cell]) -> Cell:
         seeds=seeds,
         **{name: stacked(name) for name in _TABLES},
         unused=sum(cell.unused for cell in cells),
+        setting=np.array([place for _, place, _ in order]),
     ).settled()
 
 
@@ -257,24 +252,3 @@ def _widened(table: NDArray[Any], own: Sequence[int], seeds: Sequence[int]) -> N
     wide = np.full((len(table), len(seeds)), absent, dtype=table.dtype)
     wide[:, [seeds.index(seed) for seed in own]] = table
     return wide
-
-
-def _early_loss(row: StoredRow) -> float:
-    """Mean training loss over the first `EARLY_STEPS` steps (nats); a curve has means since the step before.
-
-    Not a number where one of these is not, or is missing.
-    """
-    steps, losses = row.get("loss_steps") or (), row.get("losses") or ()
-    before = (0, *steps)
-    parts = [
-        (math.nan if loss is None else loss, step - last)
-        for loss, step, last in zip(losses, steps, before, strict=False)
-        if step <= EARLY_STEPS
-    ]
-    total = sum(weight for _, weight in parts)
-    return sum(loss * weight for loss, weight in parts) / total if total else math.nan
-
-
-def _number(row: StoredRow, name: str) -> float:
-    value = row.get(name)
-    return math.nan if value is None else float(value)

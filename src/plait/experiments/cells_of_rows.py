@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from plait.experiments.cell import Cell, StoredRow, cell_of
+from plait.deferred import deferred
+from plait.experiments.cell import Cell
 from plait.experiments.fields import get_field
 from plait.experiments.schema import evaluation_id
+from plait.experiments.selection import EARLY_STEPS, RuleName
 from plait.experiments.spec import Experiment
 from plait.tasks import task_to_json
 from plait.training.run import Evaluation, Run
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = deferred("numpy")
+
+StoredRow = Mapping[str, Any]
 
 
 def cells(experiment: Experiment, rows: pl.DataFrame) -> tuple[Cell, ...]:
@@ -103,3 +114,70 @@ def _cell(
     found = {(r.train.lr, r.train.seed): stored[member] for r, member in pairs if member in stored}
     settings = {path: get_field(runs[0], path) for path in experiment.varied}
     return cell_of(runs[0], settings, found, by=experiment.setting.rule)
+
+
+def cell_of(
+    run: Run,
+    settings: Mapping[str, Any],
+    found: Mapping[tuple[float, int], StoredRow],
+    *,
+    by: RuleName = "select",
+) -> Cell | None:
+    """The cell of these rows, by learning rate and seed; None where no seed has every rate.
+
+    Args:
+        by: the rule that chooses its rate.
+    """
+    lrs = tuple(sorted({lr for lr, _ in found}))
+    seeds = tuple(sorted({seed for _, seed in found}))
+    trained = np.array([[(lr, seed) in found for seed in seeds] for lr in lrs])
+    if not found or not trained.all(axis=0).any():
+        return None
+
+    def tabled(value: Callable[[StoredRow], float], absent: float = math.nan) -> NDArray[np.float64]:
+        return np.array(
+            [[value(found[lr, seed]) if (lr, seed) in found else absent for seed in seeds] for lr in lrs]
+        )
+
+    return Cell(
+        run=run,
+        settings=settings,
+        parameters=next(iter(found.values()))["parameters"],
+        lrs=lrs,
+        seeds=seeds,
+        select=tabled(lambda row: row["select_accuracy"]),
+        accuracy=tabled(lambda row: row["accuracy"]),
+        diverged=tabled(lambda row: row["diverged_at"] is not None, False).astype(bool),
+        by=by,
+        early=tabled(_early_loss) if by == "early" else None,
+        eight=tabled(lambda row: _number(row, "eight_accuracy")),
+        by_sequence=tabled(lambda row: _number(row, "sequence_accuracy")),
+        trained=trained,
+        members=np.array(
+            [
+                [found[lr, seed].get("member", "") if (lr, seed) in found else "" for seed in seeds]
+                for lr in lrs
+            ]
+        ),
+    ).settled()
+
+
+def _early_loss(row: StoredRow) -> float:
+    """Mean training loss over the first `EARLY_STEPS` steps (nats); a curve has means since the step before.
+
+    Not a number where one of these is not, or is missing.
+    """
+    steps, losses = row.get("loss_steps") or (), row.get("losses") or ()
+    before = (0, *steps)
+    parts = [
+        (math.nan if loss is None else loss, step - last)
+        for loss, step, last in zip(losses, steps, before, strict=False)
+        if step <= EARLY_STEPS
+    ]
+    total = sum(weight for _, weight in parts)
+    return sum(loss * weight for loss, weight in parts) / total if total else math.nan
+
+
+def _number(row: StoredRow, name: str) -> float:
+    value = row.get(name)
+    return math.nan if value is None else float(value)

@@ -14,7 +14,8 @@ import polars as pl
 
 from plait.checks import counted
 from plait.experiments import Ratio, cell_label, headline_ratio, ratio_curve, value_text
-from plait.experiments.cell import Cell, cell_of
+from plait.experiments.cell import Cell
+from plait.experiments.cells_of_rows import cell_of
 from plait.experiments.fields import get_field, known_paths
 from plait.experiments.schema import named_run
 from plait.experiments.shards import told_key

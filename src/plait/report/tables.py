@@ -10,7 +10,7 @@ import numpy as np
 from plait.checks import are, counted
 from plait.experiments import Cell, Interval, Ratio, Summary, cell_label, value_text
 from plait.experiments.bootstrap import FEW_SEEDS
-from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS
+from plait.experiments.selection import EARLY_RUNS, EARLY_STEPS, once
 from plait.findings.claims import NEGLIGIBLE
 from plait.findings.figure import Reference, ReferenceRatio, nearest
 from plait.findings.members import ratios_by_pattern
@@ -110,25 +110,38 @@ def sweep_notes(summaries: Sequence[Summary]) -> list[str]:
 def _outvoted(summary: Summary) -> str:
     """Where the seeds that choose a rate are some of those that are told, and these have more at another one.
 
-    Not of what is measured elsewhere than it was trained: there more at another rate says nothing of the choice.
+    A rate of another setting than the chosen one was given up where that setting chose its own rate, or, if it chose
+    this one, where the settings were chosen between. Not of what is measured elsewhere than it was trained: there
+    more at another rate says nothing of the choice.
     """
     cell, chosen = summary.cell, summary.chosen
-    by = [cell.seeds.index(seed) for seed in cell.complete_seeds]
     best = int(np.argmax(cell.means))
     elsewhere = any(path.startswith("test.") for path in cell.settings)
-    if elsewhere or cell.by != "select" or len(by) == len(cell.seeds):
+    if elsewhere or cell.by != "select" or cell.means[best] - cell.means[chosen] < NEGLIGIBLE:
         return ""
-    if cell.means[best] - cell.means[chosen] < NEGLIGIBLE:
+    rows, own = next((rows, part) for rows, part in cell.by_setting if best in rows)
+    preferred = int(rows[int(own.rule.chosen(once(len(own.seeds)))[0])])
+    if preferred == best:
+        preferred = chosen
+        choosing = cell.was_trained[[chosen, best]].all(axis=0)
+    else:
+        choosing = own.was_trained.all(axis=0)
+    n_choosing = int(choosing.sum())
+    if n_choosing == len(cell.seeds):
         return ""
-    here, there = (decimals(float(cell.select[row, by].mean())) for row in (chosen, best))
+    here, there = (decimals(float(cell.select[row, choosing].mean())) for row in (preferred, best))
     at_it, at_best = (int(cell.was_trained[row].sum()) for row in (chosen, best))
-    choose, have = ("chooses", "it has") if len(by) == 1 else ("choose", "they have")
-    # A model at its best has every rate twice, without dropout and with it (see `BEST`).
-    other = f"{cell.lrs[best]:g}{' with the other dropout' if cell.lrs[best] == summary.lr else ''}"
+    choose, have = ("chooses", "it has") if n_choosing == 1 else ("choose", "they have")
+    which = "both rates" if preferred == chosen and chosen not in rows else "every rate"
+
+    def named(row: int) -> str:
+        # A model at its best has every rate twice, without dropout and with it (see `BEST`).
+        return f"{cell.lrs[row]:g}{' with the other dropout' if (row in rows) != (chosen in rows) else ''}"
+
     return (
-        f"{_trained_label(cell)}: the {counted(len(by), 'seed')} with every rate {choose} {summary.lr:g}, "
-        f"where {have} {here} on separate sequences for {there} at {other}; here are all {at_it} seeds at "
-        f"{summary.lr:g}, and the {at_best} at {other} have {decimals(float(cell.means[best]))}"
+        f"{_trained_label(cell)}: the {counted(n_choosing, 'seed')} with {which} {choose} {named(preferred)}, "
+        f"where {have} {here} on separate sequences for {there} at {named(best)}; here are all {at_it} seeds at "
+        f"{summary.lr:g}, and the {at_best} at {named(best)} have {decimals(float(cell.means[best]))}"
     )
 
 
