@@ -35,6 +35,7 @@ FIG = Figure(
         Claim(
             statement=f"Forgetting attention recalls better than {other.removesuffix('-TF')} at both widths",
             judge=ahead({PATTERN: MINE}, ({PATTERN: other},)),
+            only=(f"model.pattern={MINE},{other}",),
         )
         for other in OTHERS
     ),

@@ -237,15 +237,15 @@ class TestDifferences:
             assert finding.outcome is outcome
         assert best_trained_at("SSM-TF", (0.05,))(found(hybrid[0])) is None
 
-    def test_a_threshold_is_undecided_until_the_widest_is_trained(self):
+    def test_a_threshold_that_one_model_passes_alone(self):
         judge = alone_past("SSM-TF", ("TF-TF",), over=0.5, below=0.4, widest=16)
         low, pure = cell("SSM-TF", 9, 0.3), cell("TF-TF", 9, 0.2)
         wide = {mean: cell("SSM-TF", 18, mean, d_model=16) for mean in (0.45, 0.6)}
         rival = {mean: cell("TF-TF", 18, mean, d_model=16) for mean in (0.2, 0.45)}
         beyond = cell("TF-TF", 30, 0.9, d_model=24)
         for cells, outcome in (
-            ((low, pure), Outcome.OPEN),
-            ((low, pure, wide[0.6]), Outcome.OPEN),
+            ((low, pure), Outcome.DIRECTION),
+            ((low, pure, wide[0.6]), Outcome.REPRODUCED),
             ((low, pure, wide[0.6], cell("TF-TF", 12, 0.48, d_model=12)), Outcome.DIRECTION),
             ((low, pure, wide[0.6], rival[0.2], beyond), Outcome.REPRODUCED),
             ((low, pure, wide[0.6], rival[0.45]), Outcome.DIRECTION),

@@ -7,7 +7,7 @@ import pytest
 from made_up_evidence import LUCK, PATTERN, cell, found
 from made_up_rows import made_up_rows
 
-from plait.cli.values import parse_choices
+from plait.checks import parse_choices
 from plait.experiments import Cell, Difference, Interval, Ratio
 from plait.experiments.cell import at_its_best
 from plait.findings.claims import (
@@ -135,7 +135,9 @@ def test_claims_that_no_rule_judges_are_counted_as_such():
 
 def test_a_table_a_reading_and_a_claim_that_waits_stands_in_the_first():
     claim = replace(
-        FIGURES["fig4"].claims[0], judge=lambda _: Finding(outcome=Outcome.NOT, ours="0.1", short="0.1")
+        FIGURES["fig4"].claims[0],
+        judge=lambda _: Finding(outcome=Outcome.NOT, ours="0.1", short="0.1"),
+        of_trained=True,
     )
     run, waiting = replace(FIGURES["fig4"], claims=(claim,)), FIGURES["fig6"]
     evidence = found(cell("SSM-TF", 2_192, 0.8))

@@ -13,6 +13,7 @@ from plait.checks.values import (
     shortened,
     unknown,
 )
+from plait.checks.written import parse_choices, parse_seeds, written_value
 
 __all__ = [
     "added_field",
@@ -28,10 +29,13 @@ __all__ = [
     "is_own_name",
     "neutral_fields",
     "one_line",
+    "parse_choices",
+    "parse_seeds",
     "present_name",
     "printable",
     "resolve",
     "shortened",
     "stored_name",
     "unknown",
+    "written_value",
 ]

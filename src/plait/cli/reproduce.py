@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from plait.checks import parse_choices
 from plait.cli.options import Device, JsonFlag, Unchecked, Wait
-from plait.cli.values import parse_choices
 
 
 def reproduce(

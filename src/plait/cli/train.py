@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plait.checks import check_choice, counted
+from plait.checks import check_choice, counted, parse_seeds
 from plait.cli.options import (
     SWEPT,
     Device,
@@ -23,7 +23,7 @@ from plait.cli.options import (
     refuse_twice,
 )
 from plait.cli.output import messages, print_json, print_line, print_table
-from plait.cli.values import parse_fields, parse_numbers, parse_seeds
+from plait.cli.values import parse_fields, parse_numbers
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,20 +1,14 @@
 """How values are written on the command line."""
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from plait.checks.values import shortened, unknown
+from plait.checks import shortened, unknown, written_value
 
 if TYPE_CHECKING:
     import torch
-
-_MOST_SEEDS = 100_000
-"""Beyond what any machine trains; a slip such as 0-1000000000 would fill the memory."""
-
-_WORD = re.compile(r"[A-Za-z(][\w.:*()|-]*")
 
 
 def parse_fields(option: str, entries: Iterable[str] | None) -> dict[str, Any]:
@@ -30,44 +24,8 @@ def parse_fields(option: str, entries: Iterable[str] | None) -> dict[str, Any]:
             raise ValueError(f"{option} must read NAME=JSON, got {entry!r}")
         if name in fields:
             raise ValueError(f"{option} {name} is given twice")
-        fields[name] = _value(f"{option} {name}", text)
+        fields[name] = written_value(f"{option} {name}", text)
     return fields
-
-
-def parse_choices(option: str, entries: Iterable[str] | None) -> dict[str, tuple[Any, ...]]:
-    """`NAME=A,B,..` entries as a dict of values: each JSON or a bare word, `0..3` the integers with both ends.
-
-    Raises:
-        ValueError: no name, a name given twice, or a value that is none of these.
-    """
-    fields: dict[str, tuple[Any, ...]] = {}
-    for entry in entries or ():
-        name, equals, text = entry.partition("=")
-        if not equals or not name:
-            raise ValueError(f"{option} must read NAME=VALUE,.. , got {entry!r}")
-        if name in fields:
-            raise ValueError(f"{option} {name} is given twice")
-        fields[name] = _choices(f"{option} {name}", text)
-    return fields
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """`0..7`, `3`, or `0..3,8,10..12`: both ends are included.
-
-    Raises:
-        ValueError: anything else, or more than `_MOST_SEEDS`.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, dots, last = part.partition("..")
-        ends = (first, last) if dots else (first, first)
-        if not all(re.fullmatch(r"\s*\d{1,19}\s*", end) for end in ends) or int(ends[0]) > int(ends[1]):
-            raise ValueError(f"seeds must read like 0..7 or 0,3,5 (integers of at least 0), got {text!r}")
-        low, high = map(int, ends)
-        if high - low + len(seeds) >= _MOST_SEEDS:
-            raise ValueError(f"at most {_MOST_SEEDS} seeds can be asked for at once, got {text!r}")
-        seeds += range(low, high + 1)
-    return tuple(seeds)
 
 
 def parse_numbers(option: str, text: str) -> tuple[float, ...]:
@@ -156,22 +114,3 @@ def parse_dtype(name: str, known: Sequence[str]) -> "torch.dtype":
 def parse_names(text: str | None, otherwise: Sequence[str]) -> tuple[str, ...]:
     """Names with commas between them; `otherwise` where none are given."""
     return tuple(otherwise) if text is None else tuple(name.strip() for name in text.split(","))
-
-
-def _choices(what: str, text: str) -> tuple[Any, ...]:
-    if text.startswith("["):
-        values = _value(what, text)
-        return tuple(values) if isinstance(values, list) else (values,)
-    found: list[Any] = []
-    for part in text.split(","):
-        found += parse_seeds(part) if re.fullmatch(r"\d+\.\.\d+", part) else [_value(what, part)]
-    return tuple(found)
-
-
-def _value(what: str, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        if _WORD.fullmatch(text):
-            return text
-        raise ValueError(f"{what} must be JSON (a text in quotes) or one word, got {text[:60]!r}") from None

@@ -7,7 +7,8 @@
 
 A claim without a number (an order) is reproduced where every interval excludes the opposite and 0 itself, and in
 direction only where the means alone do; what is shown as 0.000 counts as 0. A claim about several patterns is in
-direction only where some of them show it. It is open where what decides it is not trained.
+direction only where some of them show it. It is open where what decides it is not trained: where one of the models that
+it speaks of lacks every cell in the reading, whatever the others say (`grid.py`).
 
 Each verdict is judged at 95% by itself, so that of many claims without anything to them some would pass: `all_right`
 and `few_false` say which stay if all are to be right together, or few of them false. Sources: S. Holm, Scandinavian
@@ -17,7 +18,7 @@ Journal of Statistics 6 (1979) 65-70; Y. Benjamini and Y. Hochberg, Journal of t
 
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
@@ -26,6 +27,7 @@ from plait.checks import counted
 from plait.experiments import Cell, cell_label
 from plait.experiments.bootstrap import CONFIDENCE
 from plait.findings.evidence import Evidence
+from plait.findings.grid import untrained, untrained_text
 from plait.findings.number_text import above_zero
 
 
@@ -69,7 +71,9 @@ class Claim:
         statement: the claim in our words, a sentence without its full stop.
         paper: the paper's number, as it reads in a table.
         rerun: the independent rerun's.
-        only: the slice that checks it, as `plait reproduce NAME --full` takes it.
+        only: the slice that checks it, as `plait reproduce NAME --full` takes it: all models that the claim speaks of.
+        of_trained: whether it speaks of the models of its slice that are trained, and says so; else it is open as long
+            as one of them is not.
     """
 
     statement: str
@@ -77,6 +81,7 @@ class Claim:
     paper: str = "-"
     rerun: str = "-"
     only: tuple[str, ...] = ()
+    of_trained: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -138,10 +143,20 @@ def protocol_lines(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def judged(claim: Claim, found: Evidence) -> Finding | None:
-    """The claim's finding, computed once for what is stored."""
+    """The claim's finding, computed once for what is stored; open where the grid of its models is not complete."""
     if claim.statement not in found.remembered:
-        found.remembered[claim.statement] = claim.judge(found)
+        finding = claim.judge(found)
+        found.remembered[claim.statement] = finding and _of_whole_grid(claim, finding, found)
     return found.remembered[claim.statement]
+
+
+def _of_whole_grid(claim: Claim, finding: Finding, found: Evidence) -> Finding:
+    missing = () if finding.outcome is Outcome.OWN else untrained(found, claim.only)
+    if not missing:
+        return finding
+    outcome = finding.outcome if claim.of_trained else Outcome.OPEN
+    why = "; ".join(filter(None, (finding.why, untrained_text(missing))))
+    return replace(finding, outcome=outcome, why=why)
 
 
 def _rates_text(lrs: Sequence[float]) -> str:

@@ -21,7 +21,6 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, w
     """Up to the width `widest`, `hybrid` passes `over` somewhere, and none of `pure` passes `below` anywhere.
 
     With their intervals at the best width of each; in direction only where the hybrid is above the others by its mean.
-    Open as long as one of them is not trained at `widest`, unless a pure model's interval is past `below` before.
     """
 
     def judge(found: Evidence) -> Finding | None:
@@ -36,9 +35,6 @@ def alone_past(hybrid: str, pure: Sequence[str], *, over: float, below: float, w
         outcome = Outcome.DIRECTION if means[hybrid] > highest else Outcome.NOT
         if _low(found, best[hybrid]) > over and all(_high(found, best[name]) <= below for name in pure):
             outcome = Outcome.REPRODUCED
-        complete = all(having(found.cells, {PATTERN: pattern, WIDTH: widest}) for pattern in (hybrid, *pure))
-        if not complete and not any(_low(found, best[pattern]) > below for pattern in pure):
-            outcome = Outcome.OPEN
         ours = "; ".join(
             f"{pattern} {bracketed(found.summary(cell))} at {cell.parameters:,} parameters"
             for pattern, cell in best.items()

@@ -48,7 +48,11 @@ FIG11 = Figure(
         Claim(
             statement=f"With {n_words:,} words the hybrid is ahead as with 26 (from width 8 on)",
             paper="yes",
-            only=(f"task.n_words={n_words}",),
+            only=(
+                f"task.n_words={n_words}",
+                "model.pattern=TF-TF,SSM-SSM,SSM-TF",
+                "model.d_model=8,12,16,20,24",
+            ),
             judge=ahead(
                 {PATTERN: HYBRID, "task.n_words": n_words},
                 tuple({PATTERN: pure, "task.n_words": n_words} for pure in (ATTENTION, RECURRENT)),

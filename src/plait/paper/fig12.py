@@ -64,13 +64,13 @@ FIG12 = Figure(
         Claim(
             statement="More than one head hurts tiny models that copy",
             paper="yes, at width 12",
-            only=("model.d_state=16",),
+            only=("model.pattern=TF-TF,TF-SSM,SSM-TF", "model.d_state=16"),
             judge=fewer_is_better("model.n_heads", (ATTENTION, OTHER, HYBRID), {"model.d_state": 16}),
         ),
         Claim(
             statement="The state size has no clear trend",
             paper="yes, 1 to 12 at width 12",
-            only=("model.n_heads=1", "model.d_state=1,2,4,8,12"),
+            only=("model.pattern=SSM-SSM,TF-SSM,SSM-TF", "model.n_heads=1", "model.d_state=1,2,4,8,12"),
             judge=no_trend("model.d_state", (RECURRENT, OTHER, HYBRID), {"model.n_heads": 1}, most=12),
         ),
     ),

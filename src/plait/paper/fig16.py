@@ -30,13 +30,13 @@ FIG16 = Figure(
         Claim(
             statement="On multi-key recall more heads make a dip, then a recovery",
             paper="yes, at width 12",
-            only=("model.d_state=16",),
+            only=("model.pattern=TF-TF,TF-SSM,SSM-TF", "model.d_state=16"),
             judge=dips("model.n_heads", (ATTENTION, OTHER, HYBRID), {"model.d_state": 16}),
         ),
         Claim(
             statement="On multi-key recall more states make a dip, then a recovery",
             paper="yes, 1 to 12 at width 12",
-            only=("model.n_heads=1", "model.d_state=1,2,4,8,12"),
+            only=("model.pattern=SSM-SSM,TF-SSM,SSM-TF", "model.n_heads=1", "model.d_state=1,2,4,8,12"),
             judge=dips("model.d_state", (RECURRENT, OTHER, HYBRID), {"model.n_heads": 1}, most=12),
         ),
     ),

@@ -90,7 +90,7 @@ FIG4 = Figure(
         Claim(
             statement="The order matters: SSM-TF is above TF-SSM (from width 8 on)",
             paper="+0.566 at 2,000 parameters, +0.092 at 12,000",
-            only=("model.pattern=SSM-TF,TF-SSM",),
+            only=("model.pattern=SSM-TF,TF-SSM", "model.d_model=8,12,16,20,24"),
             judge=ahead({PATTERN: HYBRID}, ({PATTERN: OTHER},), values=(8, 12, 16, 20, 24)),
         ),
     ),

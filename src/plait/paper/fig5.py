@@ -38,7 +38,10 @@ FIG5 = Figure(
                 statement="On recall with decoding no pure model of three layers passes 0.4, the hybrid passes 0.5 "
                 f"({places})",
                 paper=paper,
-                only=(f"model.d_model={','.join(map(str, widths))}",) if widths != WIDTHS else (),
+                only=(
+                    f"model.pattern={','.join(THREE_LAYERS)}",
+                    f"model.d_model={','.join(map(str, widths))}",
+                ),
                 judge=alone_past(THREE_LAYERS[2], THREE_LAYERS[:2], over=0.5, below=0.4, widest=max(widths)),
             )
             for places, paper, widths in (

@@ -85,7 +85,7 @@ FIG6 = Figure(
         Claim(
             statement="On multi-key recall the order matters: SSM-TF is above TF-SSM (from width 16 on)",
             paper="0.990 against 0.286 at 6,000 parameters, 0.989 against 0.524 at 12,000",
-            only=("model.pattern=SSM-TF,TF-SSM",),
+            only=("model.pattern=SSM-TF,TF-SSM", "model.d_model=16,20,24"),
             judge=ahead({PATTERN: HYBRID}, ({PATTERN: OTHER},), values=(16, 20, 24)),
         ),
     ),

@@ -129,7 +129,9 @@ MIXERS_FIGURE = Figure(
     ),
     claims=tuple(
         Claim(
-            statement=f"{_hybrid(mixer)} is above {mixer}-{mixer} and TF-TF at equal parameters ({task.name})",
+            statement=f"{_hybrid(mixer)} is above {mixer}-{mixer} and TF-TF at equal parameters, at every size that is "
+            f"trained ({task.name})",
+            of_trained=True,
             only=(
                 f"task={task.name}",
                 f"model.pattern={ATTENTION},{mixer}-{mixer},{_hybrid(mixer)}",

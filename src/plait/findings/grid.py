@@ -1,0 +1,63 @@
+"""The models that a claim speaks of and of which nothing is trained in a reading; with one missing it is open."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from plait.checks import parse_choices
+from plait.experiments import Experiment, cell_label
+from plait.experiments.fields import get_field, known_paths, same
+from plait.findings.evidence import Evidence, StoredRows
+from plait.training.run import Run
+
+MOST_NAMED = 6
+"""Models that are named; of more it would fill the line."""
+
+
+def untrained(found: Evidence, only: Sequence[str]) -> tuple[str, ...]:
+    """The models of a slice that lack a cell, in any of the settings or at any place where they are to be measured.
+
+    A model that lacks it in some of several settings is told with these: `TF-TF d8 (dropout 0.1)`.
+
+    Args:
+        only: the slice, as `plait reproduce NAME --only` takes it; empty for the whole experiment.
+    """
+    fields = parse_choices("the slice of a claim", only)
+    lacking: dict[str, list[str]] = {}
+    for form in found.in_forms:
+        for name in _lacking(form, found.stored, fields):
+            lacking.setdefault(name, []).append(form.setting.title)
+    every = len(found.in_forms)
+    return tuple(
+        name if len(titles) == every else f"{name} ({', '.join(titles)})" for name, titles in lacking.items()
+    )
+
+
+def untrained_text(names: Sequence[str]) -> str:
+    """`not trained: TF-TF d8, SSM-TF d8 and 3 more`; empty where there are none."""
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"not trained: {', '.join(names[:MOST_NAMED])}{more}"
+
+
+def _lacking(form: Experiment, stored: StoredRows, fields: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    placed = stored.placed(form)
+    n_places = max(1, len(form.evaluations))
+    for number, (varied, runs) in enumerate(zip(form.places(), form.expand_cells(), strict=True)):
+        there = range(number * n_places, (number + 1) * n_places)
+        if not all(place in placed for place in there) and _admits(fields, varied, runs[0]):
+            yield cell_label(varied)
+
+
+def _admits(fields: Mapping[str, Sequence[Any]], varied: Mapping[str, Any], run: Run) -> bool:
+    """Whether a slice has the cell; a learning rate or seed leaves no cell out."""
+    known = known_paths(run)
+    for path, wanted in fields.items():
+        if path in ("train.lr", "train.seed"):
+            continue
+        if path not in varied and path not in known:
+            return False
+        value = varied[path] if path in varied else get_field(run, path)
+        if not any(same(wish, value) for wish in wanted):
+            return False
+    return True
