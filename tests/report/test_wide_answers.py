@@ -182,9 +182,10 @@ def test_printed_numbers_that_no_seed_comes_near_are_open() -> None:
     """The hybrid has about .6 everywhere, which 0.05 and 0.1 (.47) and 0.3 and more (.74 to .83) do not have."""
     said = text(proportion_answer(evidence("tab1", seeds=2))).split("\n")[0]
     assert (
-        "Further than 0.05 off what seeds span and unexplained, so open: hybrid trained at 0.05 (0.47 for our 0.60"
+        "are further than 0.05 from our mean and outside of what our seeds span, so open: hybrid trained"
         in said
     )
+    assert "open: hybrid trained at 0.05 (0.47 for our 0.60" in said
     assert "2 seeds); " in said
     assert "Transformer trained at 0.3 (0.64 for our 0.40" in said
     assert "Transformer trained at 0.1 (" not in said, "0.40 is printed there"

@@ -1,8 +1,10 @@
 """Every accuracy that somebody reports beside ours as it was run; a difference that nothing explains is open.
 
 What is reported belongs to a size that is read off an axis. A width of ours within a seventh of it is taken for the one
-meant; else ours is interpolated between the two widths around it. A difference counts as explained where it lies within
-what the intervals of those widths span, or `CLOSE` beyond.
+meant; else ours is interpolated between the two widths around it, its interval too. A difference above `CLOSE` counts
+as explained by one thing alone, our seeds: where the reported number lies within our 95% interval at that size, or no
+further out than it may be read wrong. That it lies between what two neighbouring widths have explains nothing, nor does
+the luck of the seeds behind the reported number, of which nothing is known.
 
 A ratio of sizes taken apart: one protocol turned into another, one choice at a time, each with its factor.
 
@@ -25,12 +27,13 @@ from plait.experiments.ratio import ratio_samples
 from plait.experiments.settings import AS_RUN, BARE, DROPPED, KEPT, Setting
 from plait.findings.evidence import Evidence, StoredRows
 from plait.findings.figure import Reference
+from plait.findings.judges import READING
 
 MEANT = 1.15
 """Sizes that differ by no larger factor are taken for the same."""
 
 CLOSE = 0.05
-"""A larger difference is first of all a question to our protocol."""
+"""A larger difference is first of all a question to our protocol, whatever our interval."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class Beside:
     Args:
         reference: what is reported.
         ours: our mean at that many parameters, interpolated in their logarithm between measured widths.
-        low, high: what the intervals of the widths around it span.
+        low, high: our 95% interval there, interpolated as the mean is.
         widths: those widths.
         eight: the same means by the score on eight sequences; None where rows do not have it.
     """
@@ -59,12 +62,19 @@ class Beside:
 
     @property
     def unexplained(self) -> float:
-        """How far the reported number lies outside of what size and seeds explain."""
-        return max(0.0, self.low - self.reference.accuracy, self.reference.accuracy - self.high)
+        """How far the reported number lies outside of our interval, and of how far it may be read wrong."""
+        outside = max(self.low - self.reference.accuracy, self.reference.accuracy - self.high)
+        return max(0.0, outside - READING)
+
+    @property
+    def far(self) -> bool:
+        """Whether the difference asks for an explanation."""
+        return abs(self.difference) > CLOSE
 
     @property
     def open(self) -> bool:
-        return self.unexplained > CLOSE
+        """Whether nothing explains it."""
+        return self.far and self.unexplained > 0.0
 
 
 def beside(references: Sequence[Reference], evidence: Evidence) -> tuple[Beside, ...]:
@@ -87,11 +97,12 @@ def _beside(reference: Reference, summaries: Sequence[Summary]) -> Beside | None
         share = math.log(reference.parameters / first.cell.parameters) / whole
     eights = [_eight(summary) for summary in around]
     ends = [(s.mean, s.mean) if s.interval is None else (s.interval.low, s.interval.high) for s in around]
+    (first_low, first_high), (last_low, last_high) = ends[0], ends[-1]
     return Beside(
         reference=reference,
         ours=first.mean + share * (last.mean - first.mean),
-        low=min(low for low, _ in ends),
-        high=max(high for _, high in ends),
+        low=first_low + share * (last_low - first_low),
+        high=first_high + share * (last_high - first_high),
         widths=tuple(summary.cell.run.model.d_model for summary in around),
         eight=None if None in eights else eights[0] + share * (eights[-1] - eights[0]),  # pyright: ignore
     )

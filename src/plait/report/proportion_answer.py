@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from plait.checks import counted
+from plait.checks import are, counted
 from plait.experiments import Summary
 from plait.findings.beside_paper import CLOSE
 from plait.findings.evidence import Evidence
+from plait.findings.judges import READING
 from plait.findings.number_text import decimals, signed
 from plait.model import HybridConfig
 from plait.paper.tab1 import COLUMN, IN_TABLE, PRINTED, PROPORTIONS
@@ -55,7 +56,10 @@ def _headline(found: Evidence) -> str:
 
 
 def _open(found: Evidence) -> str:
-    """The printed numbers that are further than `CLOSE` from what the seeds span where the model was trained."""
+    """The printed numbers that are further than `CLOSE` from our mean, and not between our seeds, where it was trained.
+
+    Of three seeds what they span stands for an interval; a printed number is rounded to `READING`.
+    """
     far: list[str] = []
     numbers = 0
     for name, model in _RUN.items():
@@ -64,18 +68,22 @@ def _open(found: Evidence) -> str:
             if near is None:
                 continue
             numbers += 1
-            if not near.accuracies.min() - CLOSE <= value <= near.accuracies.max() + CLOSE:
+            low, high = float(near.accuracies.min()) - READING, float(near.accuracies.max()) + READING
+            if abs(value - near.mean) > CLOSE and not low <= value <= high:
                 seeds = _spread({near.seeds})
                 far.append(
                     f"{name} trained at {p_bit:g} ({value:.2f} for our {decimals(near.mean)}, {seeds})"
                 )
     if far:
-        return f" Further than {decimals(CLOSE, 2)} off what seeds span and unexplained, so open: {'; '.join(far)}."
+        return (
+            f" Of the {numbers} numbers that are measured where the model was trained {len(far)} {are(len(far))} "
+            f"further than {decimals(CLOSE, 2)} from our mean and outside of what our seeds span, so open: {'; '.join(far)}."
+        )
     if numbers < len(_RUN) * len(IN_TABLE):
         return ""
     return (
         f" Each of its {numbers} numbers, the SSM's too, lies between our lowest and highest seed, or within "
-        f"{decimals(CLOSE, 2)} of them, where the model was trained."
+        f"{decimals(CLOSE, 2)} of our mean, where the model was trained."
     )
 
 
