@@ -77,7 +77,8 @@ def _open(found: Evidence) -> str:
     if far:
         return (
             f" Of the {numbers} numbers that are measured where the model was trained {len(far)} {are(len(far))} "
-            f"further than {decimals(CLOSE, 2)} from our mean and outside of what our seeds span, so open: {'; '.join(far)}."
+            f"further than {decimals(CLOSE, 2)} from our mean and outside of what our seeds span, so open: "
+            f"{'; '.join(far)}."
         )
     if numbers < len(_RUN) * len(IN_TABLE):
         return ""

@@ -148,6 +148,7 @@ def _together(stored: StoredFigure, linked: Linked | None) -> tuple[Entry, ...]:
     yes, direction, no = (outcomes.count(outcome) for outcome in COUNTED)
     unsaid = len(found) - yes - direction - no
     words = f"of {len(found)}: yes {yes}, in part {direction}, no {no}, open {unsaid}"
+    words += ", at the sizes that are trained" if any(one.of_trained for one in stored.figure.claims) else ""
     question = stored.figure.experiment.question
     return _entry(linked(stored.figure.name, question) if linked else question), _entry(words)
 
