@@ -16,7 +16,7 @@ MOST_NAMED = 6
 def untrained(found: Evidence, only: Sequence[str]) -> tuple[str, ...]:
     """The models of a slice that lack a cell, in any of the settings or at any place where they are to be measured.
 
-    A model that lacks it in some of several settings is told with these: `TF-TF d8 (dropout 0.1)`.
+    Told by what differs in the slice; one that lacks it in some of several settings with these: `d8 (dropout 0.1)`.
 
     Args:
         only: the slice, as `plait reproduce NAME --only` takes it; empty for the whole experiment.
@@ -43,10 +43,13 @@ def untrained_text(names: Sequence[str]) -> str:
 def _lacking(form: Experiment, stored: StoredRows, fields: Mapping[str, Sequence[Any]]) -> Iterator[str]:
     placed = stored.placed(form)
     n_places = max(1, len(form.evaluations))
-    for number, (varied, runs) in enumerate(zip(form.places(), form.expand_cells(), strict=True)):
+    cells = zip(form.places(), form.expand_cells(), strict=True)
+    asked = {n: varied for n, (varied, runs) in enumerate(cells) if _admits(fields, varied, runs[0])}
+    values = {path: {repr(varied[path]) for varied in asked.values()} for path in form.varied}
+    for number, varied in asked.items():
         there = range(number * n_places, (number + 1) * n_places)
-        if not all(place in placed for place in there) and _admits(fields, varied, runs[0]):
-            yield cell_label(varied)
+        if not all(place in placed for place in there):
+            yield cell_label({p: v for p, v in varied.items() if len(values[p]) > 1} or varied)
 
 
 def _admits(fields: Mapping[str, Sequence[Any]], varied: Mapping[str, Any], run: Run) -> bool:
