@@ -134,11 +134,8 @@ def test_claims_that_no_rule_judges_are_counted_as_such():
 
 
 def test_a_table_a_reading_and_a_claim_that_waits_stands_in_the_first():
-    claim = replace(
-        FIGURES["fig4"].claims[0],
-        judge=lambda _: Finding(outcome=Outcome.NOT, ours="0.1", short="0.1"),
-        of_trained=True,
-    )
+    told = Finding(outcome=Outcome.NOT, ours="0.1", short="0.1")
+    claim = replace(FIGURES["fig4"].claims[0], judge=lambda _: told, of_trained=True)
     run, waiting = replace(FIGURES["fig4"], claims=(claim,)), FIGURES["fig6"]
     evidence = found(cell("SSM-TF", 2_192, 0.8))
     readings = tuple((reading, evidence) for reading in run.readings[:2])
