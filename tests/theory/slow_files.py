@@ -45,7 +45,7 @@ class Slow:
             "queries": self.queries,
             "answers": None,
             "codec": rng.choice((self._slots, self._union, self._trees, self._paths, self._forests, self._list,
-                                 self._random))(),
+                                 self._random, self._functions, self._placings))(),
         }  # fmt: skip
         if rng.random() < 0.4:
             self.document |= {
@@ -136,6 +136,20 @@ class Slow:
         ]
         return {"kind": "forests", "words": list(range(words)), "sinks": [words], "length": 20_000,
                 "waiting": self.rng.random() < 0.7, "reads": reads, "registers": registers}  # fmt: skip
+
+    def _words(self) -> dict:
+        words = self._size(min(5_000, self.n_tokens, self.values // 8))
+        return {
+            "words": list(range(words)),
+            "reads": [self.rng.randrange(len(self.queries)) for _ in range(words)],
+        }
+
+    def _functions(self) -> dict:
+        return {"kind": "functions", **self._words(), "length": self._size(20_000)}
+
+    def _placings(self) -> dict:
+        places = self._size(min(200, self.n_tokens, self.values // 8))
+        return {"kind": "placings", **self._words(), "blank": None, "answers": list(range(places))}
 
     def _list(self) -> dict:
         count = self._size(min(8_192, self.values // 4))

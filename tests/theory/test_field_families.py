@@ -71,11 +71,11 @@ COUNTS = (
     (KHopInduction(n_words=6), 6, 5 * 4),
     (NGramRetrieval(n_words=2, n=2), 20, 2**3),
     (NGramRetrieval(n_words=2, n=3), 40, 2**7),
-    (PositionRetrieval(n_words=4, n_positions=3), 5, 6),
-    (PositionRetrieval(n_words=4, n_positions=3), 4, 2),
-    (SegmentedRecall(n_words=4), 9, 24),
+    (PositionRetrieval(n_words=4, n_positions=3), 5, 1 + 2 * 4 + 4 * 3),
+    (PositionRetrieval(n_words=4, n_positions=3), 4, 1 + 4),
+    (SegmentedRecall(n_words=4), 9, 4**4),
     (SegmentedRecall(n_words=4), 5, 6),
-    (SegmentedRecall(n_words=5), 7, 24),
+    (SegmentedRecall(n_words=5), 7, 3**3),
 )
 
 
@@ -132,7 +132,8 @@ FILLED = (
     (NGramRetrieval(n_words=3, n=2), 40, 4, 3**6),
     (NGramRetrieval(n_words=4, n=1), 12, 3, 4**2),
     (PositionRetrieval(n_words=4, n_positions=3), 9, 4, 6),
-    (SegmentedRecall(n_words=4), 12, 3, 24),
+    (PositionRetrieval(n_words=7, n_positions=4), 9, 1, 1 + 2 * 7 + 7 * 6),
+    (SegmentedRecall(n_words=4), 12, 3, 4**4),
 )
 
 
@@ -191,8 +192,8 @@ def told_apart(task, family, seq_len, count):
         (FollowBack(), 85.59),
         (KHopInduction(), 21),
         (NGramRetrieval(), 347.45),
-        (PositionRetrieval(), 12.3),
-        (SegmentedRecall(), 15.3),
+        (PositionRetrieval(), 26.72),
+        (SegmentedRecall(), 24),
     ],
     ids=repr,
 )
@@ -219,7 +220,7 @@ def test_of_n_grams_no_more_letters_are_tried_than_keys_fit(monkeypatch):
 
 
 def test_the_orders_of_words_are_listed_once_for_all_reaches():
-    near, far = (filled_tables(PositionRetrieval(), 100, reach)[0] for reach in (1, 50))
+    near, far = (filled_tables(PositionRetrieval(), 100, reach)[-1] for reach in (1, 50))
     assert near.codec["prefixes"] is far.codec["prefixes"]
 
 

@@ -15,6 +15,7 @@ from fractions import Fraction
 from plait.theory.checker.codecs.base import MOST_LENGTH, Choices, Codec, Reader
 from plait.theory.checker.codecs.followers import Paths, Trees
 from plait.theory.checker.codecs.forests import Forests
+from plait.theory.checker.codecs.lookups import Functions, Placings
 from plait.theory.checker.codecs.prefixes import Listed, Random, Slots, Union
 from plait.theory.checker.document import Refused, plain
 from plait.theory.checker.game import Board
@@ -134,7 +135,14 @@ def _codec(inner: Reader, board: Board) -> Codec | Random:
         return Union([Slots(inner.inner(part, "a part"), board, choices) for part in parts])
     if kind == "list":
         return Listed(inner, board)
-    codecs = {"trees": Trees, "paths": Paths, "forests": Forests, "random": Random}
+    codecs = {
+        "trees": Trees,
+        "paths": Paths,
+        "forests": Forests,
+        "functions": Functions,
+        "placings": Placings,
+        "random": Random,
+    }
     if not isinstance(kind, str) or kind not in codecs:
         raise Refused(f"unknown codec {kind!r:.40}; known: slots, union, list, {', '.join(codecs)}")
     return codecs[kind](inner)

@@ -9,7 +9,7 @@ Source: docs/theory.md, Theorem 2.12.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, permutations
-from math import prod
+from math import comb, perm
 from types import MappingProxyType
 from typing import Any
 
@@ -18,8 +18,8 @@ from plait.theory.families.family import MOST_KEYS, StateFamily, asked_family
 from plait.theory.families.followers import distinct_behind, distinct_words, last_followers, rooted_trees
 from plait.theory.families.n_grams import gram_families
 
-_MOST_IN_ORDER = 7
-"""Words all orders of which are listed."""
+_MOST_IN_ORDER, _MOST_PLACES, _MOST_PLACED = 7, 200, 1_000
+"""Words all orders of which are listed, places that are filled (the checker's own limit), and words for them."""
 
 
 def _back(task: FollowBack, seq_len: int) -> Iterator[StateFamily]:
@@ -119,13 +119,40 @@ def hop_reader(task: KHopInduction, word: int, turn: int = 0) -> list[int]:
 
 
 def _positions(task: PositionRetrieval, seq_len: int) -> Iterator[StateFamily]:
+    yield from position_families(task, seq_len, behind=0)
+
+
+def position_families(task: PositionRetrieval, seq_len: int, *, behind: int) -> Iterator[StateFamily]:
+    """Distinct words, or the name of a position for none, at all positions but the last: each word asks for itself
+    behind the cut (`w ? w`), and one that the list lacks is found to stand there. Or all orders of some words.
+
+    `behind` so many words of filler, `seq_len` being what prefix and suffix may take.
+    """
+    places = min(task.n_positions - 1 - behind, seq_len - 3, _MOST_PLACES)
+    mark, words = task.n_words, min(task.n_words, _MOST_PLACED)
+    if places > 0:
+        yield StateFamily(
+            description=f"which of {words} words, if any, stand at {places} positions",
+            size=sum(comb(places, n) * perm(words, n) for n in range(places + 1)),
+            prefix_length=places,
+            suffixes=[[word, mark, word] for word in range(words)],
+            queries=[(word, 2) for word in range(words)],
+            codec={
+                "kind": "placings",
+                "words": list(range(words)),
+                "blank": mark + 1,
+                "reads": list(range(words)),
+                "answers": [mark + 1 + place for place in range(places)],
+            },
+            answers=[mark + 1 + place for place in sorted({*range(places + 1), places + behind})],
+        )
     words = min(task.n_positions, _MOST_IN_ORDER, seq_len - 2)
     if words > 1:
         yield StateFamily(
             description=f"the order of {words} words",
             size=len(orders := _orders(words)),
             prefix_length=words,
-            suffixes=[[task.n_words, word] for word in range(words)],
+            suffixes=[[mark, word] for word in range(words)],
             queries=[(word, 1) for word in range(words)],
             codec={"kind": "list", "prefixes": orders},
         )
@@ -138,22 +165,23 @@ def _orders(words: int) -> Sequence[Sequence[int]]:
 
 
 def _segments(task: SegmentedRecall, seq_len: int) -> Iterator[StateFamily]:
-    """Behind each new word any of those said so far, which follow nothing first any more; or distinct words."""
-    words = min(task.n_words, (seq_len - 1) // 2)  # each with what follows it, and one that is asked for
-    yield StateFamily(
-        description=f"what followed each of {words} words first",
-        size=prod(range(1, words + 1)),
-        prefix_length=2 * words,
-        suffixes=[[word] for word in range(words)],
-        queries=[(word, 0) for word in range(words)],
-        codec={
-            "kind": "slots",
-            "base": [token for word in range(words) for token in (word, 0)],
-            "slots": [{"at": [2 * word + 1], "values": word, "reads": [word]} for word in range(words)],
-        },
-        tables=[range(word + 1) for word in range(words)],
-        answers=range(words),
-    )
+    """Any word behind any word: a word that was followed may be followed by any. Or distinct words."""
+    words = min(task.n_words, (seq_len - 1) // 2, MOST_KEYS)
+    if words:
+        yield StateFamily(
+            description=f"which of {words} words followed each of them first",
+            size=words**words,
+            prefix_length=2 * words,
+            suffixes=[[word] for word in range(words)],
+            queries=[(word, 0) for word in range(words)],
+            codec={
+                "kind": "functions",
+                "words": list(range(words)),
+                "reads": list(range(words)),
+                "length": 2 * words,
+            },
+            answers=range(words),
+        )
     if words < task.n_words:
         all_words = min(task.n_words, MOST_KEYS)
         yield from distinct_words(all_words, [[word] for word in range(all_words)], room=seq_len - 1)

@@ -28,7 +28,7 @@ from plait.tasks import (
 )
 from plait.theory.families.family import MOST_LENGTH, StateFamily
 from plait.theory.families.field import MOST_FLIPS, field_families, told_range
-from plait.theory.families.field_lookups import back_families, hop_families
+from plait.theory.families.field_lookups import back_families, hop_families, position_families
 from plait.theory.families.n_grams import gram_families, gram_filler
 
 _FILLERS: Mapping[type, Callable[[Any], tuple[int, ...]]] = MappingProxyType(
@@ -64,6 +64,8 @@ def filled_tables(task: object, seq_len: int, reach: int) -> tuple[StateFamily, 
         made = back_families(task, room, behind=len(filler))
     elif isinstance(task, KHopInduction):
         made = hop_families(task, room, behind=len(filler))
+    elif isinstance(task, PositionRetrieval):
+        made = position_families(task, room, behind=len(filler))
     elif isinstance(task, NGramRetrieval):
         made = gram_families(task, room, behind=len(filler))
     else:

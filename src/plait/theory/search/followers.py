@@ -1,15 +1,8 @@
-"""Families of last followers for whatever keys a search can read: forests, spanning in-trees, and paths.
-
-Values that stand spelled at the cut, and the queries that read them (Theorem 4.6): the register of decoding recall.
-
-    text .. 1 0 | x y     the register names the word x  ->  the answer at y is y, which has just followed x
-                          it names another word          ->  the answer does not depend on y
-
-So two suffixes `x y` and `x y'` that are answered `y` and `y'` prove the value.
+"""Families of followers for whatever keys a search can read: forests, spanning in-trees, and paths of last ones, any
+function of first ones.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -27,54 +20,8 @@ from plait.theory.families.trees import (
 )
 from plait.theory.search.forms import find_formed
 from plait.theory.search.oracle import UNDEFINED, Oracle
-from plait.theory.search.readers import KeyReading, find_among_spoilers, find_readings, followers, keys_on
-
-_TEXTS = 12
-_MOST_VALUES = 64
-_LENGTH = 24
-"""Texts that a value is tried in, values of a register, tokens of a text: effort alone (`plait.theory.search`)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpelledValue:
-    """What is written before the cut, and the suffixes whose last answer is then their last token, and only then."""
-
-    spell: list[int]
-    suffixes: list[list[int]]
-
-    def document(self, asked: Suffixes) -> dict[str, object]:
-        """As the codec of forests has it."""
-        reads = [asked.ask(suffix) for suffix in self.suffixes]
-        return {"spell": self.spell, "reads": reads, "answers": [suffix[-1] for suffix in self.suffixes]}
-
-
-_NOTHING = (SpelledValue(spell=[], suffixes=[]),)
-"""The one value where nothing is spelled."""
-
-
-def spelled_values(oracle: Oracle, reading: KeyReading, *, room: int) -> tuple[SpelledValue, ...]:
-    """The values that the reading's codes can leave at the cut, if each is read by what follows its key.
-
-    Args:
-        room: tokens that a prefix may have.
-    """
-    codes, keys = reading.codes, reading.letters.tolist()
-    if codes is None or not 2 <= len(codes) <= _MOST_VALUES or room < 4 * len(codes[0]) + 2:
-        return _NOTHING
-    if any(token in keys for code in codes for token in code):
-        return _NOTHING
-    texts = oracle.rows(_TEXTS, min(_LENGTH, room - len(codes[0])))
-    spelled = np.concatenate([np.concatenate([texts, np.tile(code, (_TEXTS, 1))], axis=1) for code in codes])
-    suffixes = [[key, value] for key in keys for value in keys[:2]]
-    answers = oracle.answers(spelled, np.array(suffixes))[:, :, -1]
-    told = (answers == np.array(suffixes)[:, 1]).reshape(len(codes), _TEXTS, len(keys), 2).all(3)
-    if not (told == np.eye(len(keys), dtype=bool)[:, None]).all():
-        return _NOTHING
-    return tuple(
-        SpelledValue(spell=code, suffixes=[[key, value] for value in keys[:2]])
-        for key, code in zip(keys, codes, strict=True)
-    )
-
+from plait.theory.search.readers import KeyReading, find_among_spoilers, find_readings, followed, keys_on
+from plait.theory.search.spelled import spelled_values
 
 _CHECKED = 200
 """Random texts that a family is measured on."""
@@ -100,6 +47,9 @@ def follower_candidates(oracle: Oracle) -> Iterator[StateFamily | None]:
 
 
 def _families(oracle: Oracle, reading: KeyReading) -> Iterator[StateFamily | None]:
+    if reading.first:
+        yield _functions(oracle, reading)
+        return
     inside = reading.without(int(oracle.filler[0])) if len(oracle.filler) else reading
     made = [_forests if reading.key_length == 1 else _trees, _paths]
     if reading.key_length > 1 and len(reading.letters) ** reading.key_length > oracle.seq_len:
@@ -253,6 +203,26 @@ def _paths(oracle: Oracle, reading: KeyReading) -> StateFamily | None:
     )
 
 
+def _functions(oracle: Oracle, reading: KeyReading) -> StateFamily | None:
+    """Any word behind any word the first time, on as many words as fit; all are followed before the cut."""
+    n = min(len(reading.letters), _room(oracle, reading) // 2)
+    if n < 2:
+        return None
+    right = _read_rightly(oracle, reading, reading.letters[:n], range(n), 2 * n)
+    asked = Suffixes()
+    reads = [asked.ask(suffixes[0]) for suffixes in reading.readers[:n]]
+    words = reading.letters[:n].tolist()
+    return StateFamily(
+        description=f"what followed each of {n} tokens first: all functions",
+        size=n**n,
+        share=right,
+        prefix_length=2 * n,
+        suffixes=asked.suffixes,
+        queries=asked.queries,
+        codec={"kind": "functions", "words": words, "reads": reads, "length": 2 * n},
+    )
+
+
 def _numbered(readers: list[list[list[int]]]) -> tuple[list[list[int]], list[list[int]]]:
     """The suffixes without repetition, and for each key their numbers."""
     number: dict[tuple[int, ...], int] = {}
@@ -273,8 +243,8 @@ def _read_rightly(
     n, k = len(reading.letters), reading.key_length
     for key in keys:
         tokens = [int(reading.letters[key // n**place % n]) for place in reversed(range(k))]
-        want = followers(texts, tokens)
-        last = (texts[:, -k:] == tokens).all(1) & (not len(oracle.filler))
+        want = followed(texts, tokens, first=reading.first)
+        last = (texts[:, -k:] == tokens).all(1) & (not len(oracle.filler)) & (not reading.first)
         seen += want != UNDEFINED
         for suffix in reading.readers[key]:
             got = oracle.answers(texts, np.array([suffix]))[:, 0, -1]

@@ -34,6 +34,7 @@ class KeyReading:
     `readers[i]` are suffixes with different first tokens for key number i (in base `len(letters)`, first letter
     highest). `codes[i]`, where keys are spelled, is what spells key i and nothing more.
     `mark`, where the suffixes hold one, is a token that no prefix may hold; `spoilers` are others that none may.
+    With `first`, what is read is what followed the key the first time, not the last.
     """
 
     letters: np.ndarray
@@ -42,6 +43,7 @@ class KeyReading:
     codes: list[list[int]] | None = None
     mark: int | None = None
     spoilers: frozenset[int] = frozenset()
+    first: bool = False
 
     def without(self, token: int) -> "KeyReading":
         """The reading of the keys that do not hold this token."""
@@ -87,24 +89,24 @@ def find_readings(oracle: Oracle) -> list[KeyReading]:
 def find_among_spoilers(oracle: Oracle) -> list[KeyReading]:
     """What can be read directly in texts without some tokens, if it cannot be with them."""
     length = max(1, min(64, oracle.seq_len - _RUN - 2))
-    for key_length in range(1, _LONGEST_AMONG_SPOILERS + 1):
+    for key_length, first in [*((k, False) for k in range(1, _LONGEST_AMONG_SPOILERS + 1)), (1, True)]:
         if key_length + 2 >= oracle.seq_len:
-            break
-        tokens = _harmless(oracle, key_length, length) if oracle.left() > 0 else oracle.tokens
-        if 2 <= len(tokens) < len(oracle.tokens):
+            continue
+        tokens = _harmless(oracle, key_length, length, first) if oracle.left() > 0 else oracle.tokens
+        if 2 <= len(tokens) < len(oracle.tokens) + first:
             texts = tokens[oracle.integers(len(tokens), (_TEXTS, length))]
-            direct = _direct(oracle, texts, key_length, tokens)
+            direct = _direct(oracle, texts, key_length, tokens, first=first)
             if direct is not None:
                 spoilers = frozenset(np.setdiff1d(oracle.tokens, tokens).tolist())
                 return [replace(direct, spoilers=spoilers)]
     return []
 
 
-def _harmless(oracle: Oracle, key_length: int, length: int) -> np.ndarray:
-    """As many tokens as have what followed a key last as the answer to it, in texts on them alone."""
+def _harmless(oracle: Oracle, key_length: int, length: int, first: bool) -> np.ndarray:
+    """As many tokens as have what followed a key last, or first, as the answer to it, in texts on them alone."""
     tokens, length = oracle.tokens, min(length, _FEW_TOKENS * 2 ** (key_length + 2))
     order = np.argsort(oracle.integers(2**20, (_UNEVEN_TEXTS, len(tokens))), axis=1)[:, :_FEW_TOKENS]
-    right = _answered_rightly(oracle, tokens[order], key_length, length)
+    right = _answered_rightly(oracle, tokens[order], key_length, length, first)
     known = right >= 0
     held = [known & (order == place).any(1) for place in range(len(tokens))]
     scores = np.array([(right[some] == 1).sum() / max(1, some.sum()) for some in held])
@@ -114,15 +116,17 @@ def _harmless(oracle: Oracle, key_length: int, length: int) -> np.ndarray:
     few, many = 1, len(tokens)
     while many - few > 1:
         middle = (few + many) // 2
-        right = _answered_rightly(oracle, np.tile(best[:middle], (_TEXTS, 1)), key_length, length)
+        right = _answered_rightly(oracle, np.tile(best[:middle], (_TEXTS, 1)), key_length, length, first)
         surely = (right >= 0).sum() >= 20 and (right[right >= 0] == 1).mean() >= _SURE
         few, many = (middle, many) if surely else (few, middle)
     return np.sort(best[:few])
 
 
-def _answered_rightly(oracle: Oracle, alphabets: np.ndarray, key_length: int, length: int) -> np.ndarray:
-    """For a text on each alphabet whether the answer to a key is what followed it last: 1, 0, or -1 where it does not
-    occur. Another token stands before the key."""
+def _answered_rightly(
+    oracle: Oracle, alphabets: np.ndarray, key_length: int, length: int, first: bool
+) -> np.ndarray:
+    """For a text on each alphabet whether the answer to a key is what followed it last, or first: 1, 0, or -1 where it
+    does not occur. Another token stands before the key."""
     n = len(alphabets)
     texts = np.take_along_axis(alphabets, oracle.integers(alphabets.shape[1], (n, length)), axis=1)
     keys = np.take_along_axis(alphabets, oracle.integers(alphabets.shape[1], (n, key_length)), axis=1)
@@ -131,7 +135,9 @@ def _answered_rightly(oracle: Oracle, alphabets: np.ndarray, key_length: int, le
     )
     filler = np.tile(oracle.filler, (n, 1))
     got = oracle.targets(np.concatenate([texts, filler, others[:, None], keys], axis=1))[:, -1]
-    want = np.concatenate([followers(texts[i : i + 1], key.tolist()) for i, key in enumerate(keys)])
+    want = np.concatenate(
+        [followed(texts[i : i + 1], key.tolist(), first=first) for i, key in enumerate(keys)]
+    )
     return np.where(want == UNDEFINED, -1, (got == want).astype(np.int64))
 
 
@@ -150,16 +156,28 @@ def followers(texts: np.ndarray, key: Sequence[int]) -> np.ndarray:
     return np.where(match[:, :-1].any(1) & ~match[:, -1], result, UNDEFINED)
 
 
-def _direct(oracle: Oracle, texts: np.ndarray, key_length: int, tokens: np.ndarray) -> KeyReading | None:
+def followed(texts: np.ndarray, key: Sequence[int], *, first: bool) -> np.ndarray:
+    """As `followers`; or for each text what followed the key first, which is of one token then."""
+    if not first:
+        return followers(texts, key)
+    if texts.shape[1] < 2:
+        return np.full(len(texts), UNDEFINED)
+    match = texts[:, :-1] == key[0]
+    return np.where(match.any(1), texts[np.arange(len(texts)), match.argmax(1) + 1], UNDEFINED)
+
+
+def _direct(
+    oracle: Oracle, texts: np.ndarray, key_length: int, tokens: np.ndarray, *, first: bool = False
+) -> KeyReading | None:
     """Suffixes that end in the key, behind one or two different tokens, all of them among the given ones."""
     n = len(tokens)
     keys = tokens[oracle.integers(n, (24, key_length))]  # a sample shows whether keys are read at all
-    if _agreement(oracle, texts, [(key, [*_other(tokens, key), *key]) for key in keys.tolist()]) < 0.7:
+    if _agreement(oracle, texts, [(key, [*_other(tokens, key), *key]) for key in keys.tolist()], first) < 0.7:
         return None
     letters = tokens
     if key_length == 1:
         rates = [
-            _agreement(oracle, texts, [([token], [*_other(tokens, [token]), token])])
+            _agreement(oracle, texts, [([token], [*_other(tokens, [token]), token])], first)
             for token in letters.tolist()
         ]
         letters = letters[np.array(rates) >= _SURE]
@@ -171,7 +189,7 @@ def _direct(oracle: Oracle, texts: np.ndarray, key_length: int, tokens: np.ndarr
         if len(fillers) < 2:
             return None
         readers.append([letters[[*filler, *key]].tolist() for filler in fillers])
-    return KeyReading(letters=letters, key_length=key_length, readers=readers)
+    return KeyReading(letters=letters, key_length=key_length, readers=readers, first=first)
 
 
 def _other(tokens: np.ndarray, key: Sequence[int]) -> list[int]:
@@ -179,11 +197,13 @@ def _other(tokens: np.ndarray, key: Sequence[int]) -> list[int]:
     return [token for token in tokens.tolist() if token not in key][:1]
 
 
-def _agreement(oracle: Oracle, texts: np.ndarray, cases: list[tuple[list[int], list[int]]]) -> float:
+def _agreement(
+    oracle: Oracle, texts: np.ndarray, cases: list[tuple[list[int], list[int]]], first: bool
+) -> float:
     """How often the last answer to a suffix is what followed its key, over the texts in which the key occurs."""
     right = seen = 0
     for key, suffix in cases:
-        want = followers(texts, key)
+        want = followed(texts, key, first=first)
         some = np.flatnonzero(want != UNDEFINED)[:60]
         if len(some):
             got = oracle.answers(texts[some], np.array([suffix]))[:, 0, -1]
