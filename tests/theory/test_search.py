@@ -109,7 +109,7 @@ def test_prefixes_that_stay_alike_are_asked_until_they_differ():
     [
         (Echo(), 41, 1, 26**20),
         (Echo(letters=4), 13, 1, 4**6),
-        (WordsAmongBlanks(), 64, 1, 14**16),
+        (WordsAmongBlanks(), 64, 2, 14**16),
         (WordsAmongBlanks(words=4, due=3), 12, 1, 4**3),
     ],
     ids=repr,
