@@ -1,16 +1,10 @@
 // What must be carried: bounds by sliders, up to their ends, and labels.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inBrowser, open, python, settled, silent, slide } from "./browser.mjs";
-
-let page;
-
-inBrowser(async () => {
-  page = await open("#carried");
-  await python(page);
-});
+import { answered, settled, shared, silent, slide } from "./browser.mjs";
 
 test("bounds follow their sliders, and a row is labelled", async () => {
+  const page = await shared();
   await page.getByRole("link", { name: "What must be carried" }).click();
   await settled(page, "What pure models need at least");
   const bits = () => page.locator("#carried tbody td").first().innerText();
@@ -40,6 +34,7 @@ test("bounds follow their sliders, and a row is labelled", async () => {
 });
 
 test("every slider of the bounds at its ends gives a table or one line", async () => {
+  const page = await shared();
   await page.getByRole("link", { name: "What must be carried" }).click();
   for (const task of await page.locator("#carried-task option").allInnerTexts()) {
     await page.locator("#carried-task").selectOption(task);
@@ -47,7 +42,7 @@ test("every slider of the bounds at its ends gives a table or one line", async (
       await page.locator("#carried-error").selectOption(error);
       for (const end of [0, 999]) {
         for (const id of await page.locator("#carried input[type=range]").evaluateAll((all) => all.map((input) => input.id))) await slide(page, id, end);
-        await page.evaluate(() => Python.ask("after the bounds", { ask: "tasks" }));
+        await answered(page);
         const shown = await page.locator("#carried [role=status]").last().innerText();
         assert.match(shown, /^What pure models need at least|^[^\n]{10,300}$/);
         assert.doesNotMatch(shown, /undefined|NaN|computed with/);

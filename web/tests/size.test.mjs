@@ -3,17 +3,16 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { inBrowser, open, python, settled, silent, slide } from "./browser.mjs";
+import { fresh, settled, silent, slide, withoutPython } from "./browser.mjs";
 
-let page;
-
-inBrowser(async () => {
-  page = await open("#size");
-  await python(page);
-});
+const example = async (name) => {
+  const page = await fresh();
+  await page.getByRole("button", { name: `Example: ${name}` }).click();
+  return page;
+};
 
 test("an example is sized, and sliders change what is shown", async () => {
-  await page.getByRole("button", { name: "Example: jamba" }).click();
+  const page = await example("jamba");
   await settled(page, "51.57 B");
   const total = () => page.locator("#size tbody tr", { hasText: "weights and" }).locator("td").first().innerText();
   const first = await total();
@@ -31,6 +30,7 @@ test("an example is sized, and sliders change what is shown", async () => {
 });
 
 test("a second config stands beside the first and can be removed", async () => {
+  const page = await example("jamba");
   await page.locator("#size-paste").fill(JSON.stringify({ pattern: "SSM-TF", d_model: 64, vocab_size: 100, window: 16 }));
   await page.getByRole("button", { name: "Add what is pasted" }).click();
   await settled(page, "pasted: SSM-TF");
@@ -39,20 +39,19 @@ test("a second config stands beside the first and can be removed", async () => {
 });
 
 test("what theory rules out has a heading where there is a config, and leaves with the last", async () => {
-  const own = await open("#size");
-  const heading = own.getByRole("heading", { name: "What theory rules out" });
+  const page = await fresh();
+  const heading = page.getByRole("heading", { name: "What theory rules out" });
   assert.equal(await heading.count(), 0);
-  await python(own);
-  await own.getByRole("button", { name: "Example: jamba" }).click();
-  await settled(own, "jamba: to recall");
+  await page.getByRole("button", { name: "Example: jamba" }).click();
+  await settled(page, "jamba: to recall");
   assert.equal(await heading.count(), 1);
-  await own.getByRole("button", { name: "Remove jamba" }).click();
-  await own.waitForFunction(() => !document.body.innerText.includes("jamba: to recall"));
+  await page.getByRole("button", { name: "Remove jamba" }).click();
+  await page.waitForFunction(() => !document.body.innerText.includes("jamba: to recall"));
   assert.equal(await heading.count(), 0);
-  await own.close();
 });
 
 test("wrong files are one line, and nothing in them is executed or freezes", async () => {
+  const page = await fresh();
   const files = page.locator("#size-files");
   const status = page.locator("#size .status");
   const give = (name, text) => files.setInputFiles({ name, mimeType: "application/json", buffer: Buffer.from(text) });
@@ -80,59 +79,63 @@ test("wrong files are one line, and nothing in them is executed or freezes", asy
 });
 
 test("where all of it grows with the text, nothing bounds what can be recalled", async () => {
-  const own = await open("#size");
-  await python(own);
-  await own.locator("#size-paste").fill(JSON.stringify({ pattern: "TF-TF", d_model: 64, vocab_size: 100, window: null }));
-  await own.getByRole("button", { name: "Add what is pasted" }).click();
-  await settled(own, "pasted: TF-TF");
-  const told = await own.locator("#size tbody tr", { hasText: "recalls at most" }).locator("td").allInnerTexts();
+  const page = await fresh();
+  await page.locator("#size-paste").fill(JSON.stringify({ pattern: "TF-TF", d_model: 64, vocab_size: 100, window: null }));
+  await page.getByRole("button", { name: "Add what is pasted" }).click();
+  await settled(page, "pasted: TF-TF");
+  const told = await page.locator("#size tbody tr", { hasText: "recalls at most" }).locator("td").allInnerTexts();
   assert.deepEqual(told, ["no bound: all of it grows"]);
-  await own.close();
 });
 
 test("a link holds the whole view", async () => {
+  const page = await example("jamba");
+  await page.locator("#size-weights").selectOption("int4");
   await page.getByRole("button", { name: "Link to this view" }).first().click();
   await page.waitForFunction(() => location.hash.startsWith("#size/"));
   const hash = new URL(page.url()).hash;
-  const other = await open(hash);
-  await python(other);
-  await settled(other, "51.57 B");
-  assert.equal(await other.locator("#size-weights").inputValue(), "int4");
+  await fresh();
+  assert.equal(await page.locator("#size .configs li").count(), 0);
+  const other = await withoutPython(hash);
+  for (const opened of [other, page]) {
+    if (opened === page) await page.evaluate((to) => { location.hash = to; }, hash);
+    await opened.getByRole("button", { name: "Remove jamba" }).waitFor();
+    assert.equal(await opened.locator("#size-weights").inputValue(), "int4");
+  }
+  await settled(page, "51.57 B");
   await other.close();
-  const broken = await open("#size/AAAA!");
+  const broken = await withoutPython("#size/AAAA!");
   await settled(broken, "This link cannot be read");
   await broken.close();
 });
 
 test("an engineer pastes a config.json and reads what fits, by keyboard and within a minute", async () => {
   const begun = Date.now();
-  const own = await open("#size", { viewport: { width: 1280, height: 900 } });
+  const page = await fresh();
   const config = {
     architectures: ["BambaForCausalLM"], attn_layer_indices: [9, 18, 27], hidden_size: 4096, intermediate_size: 14336, mamba_conv_bias: true,
     mamba_d_conv: 4, mamba_d_head: 64, mamba_d_state: 128, mamba_expand: 2, mamba_n_groups: 1, mamba_n_heads: 128, mamba_proj_bias: false,
     model_type: "bamba", num_attention_heads: 32, num_hidden_layers: 32, num_key_value_heads: 8, tie_word_embeddings: false, torch_dtype: "bfloat16", vocab_size: 128256,
   };
-  const paste = own.getByLabel("or paste one");
+  const paste = page.getByLabel("or paste one");
   await paste.focus();
-  await own.keyboard.insertText(JSON.stringify(config, null, 2));
-  for (const key of ["Control+A", "Control+X"]) await own.keyboard.press(key);
+  await page.keyboard.insertText(JSON.stringify(config, null, 2));
+  for (const key of ["Control+A", "Control+X"]) await page.keyboard.press(key);
   assert.equal(await paste.inputValue(), "");
-  for (const key of ["Control+V", "Tab", "Enter"]) await own.keyboard.press(key);
-  await settled(own, "9.780 B");
-  await own.getByLabel("Tokens of a sequence").focus();
-  await own.keyboard.press("End");
-  await settled(own, "keys and values of 1,048,576 tokens");
-  const row = (text) => own.locator("#size tbody tr", { hasText: text }).locator("td").allInnerTexts();
+  for (const key of ["Control+V", "Tab", "Enter"]) await page.keyboard.press(key);
+  await settled(page, "9.780 B");
+  await page.getByLabel("Tokens of a sequence").focus();
+  await page.keyboard.press("End");
+  await settled(page, "keys and values of 1,048,576 tokens");
+  const row = (text) => page.locator("#size tbody tr", { hasText: text }).locator("td").allInnerTexts();
   assert.deepEqual([...await row("weights, bfloat16"), ...await row("keys and values of")], ["18.22 GiB", "12.00 GiB"]);
   const each = 3 * 2 * 8 * 128 * 2 * 2 ** 20 + 123_594_752;
   const fits = [1, 2, 4, 8].map((cards) => String(Math.max(0, Math.floor((cards * 80e9 - 19_560_470_784) / each))));
   assert.deepEqual(await row("80\u00a0GB"), fits);
   assert.ok(Date.now() - begun < 60_000);
-  await own.close();
 });
 
 test("files dropped anywhere and names with HTML in them are one line", async () => {
-  await page.getByRole("link", { name: "Size a hybrid" }).click();
+  const page = await fresh();
   const drop = (where, name, text) => page.evaluate(([selector, called, content]) => {
     const data = new DataTransfer();
     data.items.add(new File([content ?? new Uint8Array(100 * 2 ** 20)], called));

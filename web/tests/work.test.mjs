@@ -1,15 +1,10 @@
 // See one work: built models that are typed to, dragged, damaged and mended.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inBrowser, open, settled, shot, silent, slide } from "./browser.mjs";
-
-let page;
-
-inBrowser(async () => {
-  page = await open("#work");
-});
+import { settled, shot, silent, slide, withoutPython } from "./browser.mjs";
 
 test("a built model answers what is typed, and a damaged one is seen to err", async () => {
+  const page = await withoutPython("#work");
   await page.getByRole("link", { name: "See one work" }).click();
   await page.locator("#work-text").fill("a b c d e 5' f g h");
   const row = (name) => page.locator("#work table.pass tr", { has: page.locator("th", { hasText: name }) }).locator("td").allInnerTexts();
@@ -50,10 +45,11 @@ test("a built model answers what is typed, and a damaged one is seen to err", as
   await slide(page, "work-factor", 0);
   await settled(page, "rong");
   await page.getByRole("button", { name: "Repair" }).click();
+  await page.close();
 });
 
 test("a student drags the number, breaks a weight with the mouse, and mends it", async () => {
-  const own = await open("#work", { viewport: { width: 1280, height: 900 } });
+  const own = await withoutPython("#work", { viewport: { width: 1280, height: 900 } });
   const text = () => own.locator("#work").innerText();
   const drag = async (id, from, to) => {
     const { x, y, width, height } = await own.locator(`#${id}`).boundingBox();
@@ -95,7 +91,7 @@ test("a student drags the number, breaks a weight with the mouse, and mends it",
 });
 
 test("the weight that stands ready breaks what is typed, and every weight begins at an entry that is not 0 if it has one", async () => {
-  const own = await open("#work");
+  const own = await withoutPython("#work");
   const text = () => own.locator("#work").innerText();
   for (const model of ["0", "1", "2"]) {
     await own.locator("#work-model").selectOption(model);
@@ -117,7 +113,7 @@ test("the weight that stands ready breaks what is typed, and every weight begins
 });
 
 test("on a phone the pass scrolls in its own box to the chosen token and to where it looks", async () => {
-  const small = await open("#work", { viewport: { width: 390, height: 844 } });
+  const small = await withoutPython("#work", { viewport: { width: 390, height: 844 } });
   const box = small.getByRole("region", { name: "The pass, position by position" });
   const seen = (position) => box.evaluate((element, at) => {
     const cell = element.querySelectorAll("button")[at].getBoundingClientRect();
