@@ -42,11 +42,9 @@ def test_every_stored_member_is_read_back_as_the_run_that_it_is(store: Store) ->
     drifted: list[str] = []
     for cell in rows.partition_by([name for name in NEEDED if name not in ("member", "lr", "seed")]):
         first = run_of(cell.row(0, named=True))
-        runs = [
-            replace(first, train=replace(first.train, lr=lr, seed=seed))
-            for lr, seed in cell.select("lr", "seed").iter_rows()
-        ]
-        drifted += [name for name, now in zip(cell["member"], member_ids(runs), strict=True) if name != now]
+        rates = cell.select("lr", "seed").iter_rows()
+        ids = member_ids(first, [replace(first.train, lr=lr, seed=seed) for lr, seed in rates])
+        drifted += [name for name, now in zip(cell["member"], ids, strict=True) if name != now]
         assert member_id(run_of(cell.row(-1, named=True))) == cell["member"][-1]
     assert drifted == []
 

@@ -4,8 +4,9 @@ A slice of an experiment is the runs that have some values of some fields.
 """
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from plait.checks import in_line
@@ -87,38 +88,53 @@ def same(value: Any, other: Any) -> bool:
     return value == other
 
 
-Admitted = Mapping[str, frozenset[Any]] | None
-"""The values of each swept field; None for no run at all."""
+def swept_choices(
+    sweep: Mapping[str, Sequence[Any]], known: Mapping[str, Any], slices: Sequence[Sequence[Where]]
+) -> Iterator[dict[str, Any]]:
+    """The choices of swept values that slices leave to a cell with these fields.
 
-
-def admitted(where: Where, known: Mapping[str, Any], sweep: Mapping[str, Sequence[Any]]) -> Admitted:
-    """What a slice leaves of the swept values of a cell with these fields; a field that it does not have has no value.
-
-    Every swept field that the slice does not name keeps all of its values.
+    At least one alternative of each slice must admit the choice; a field that the cell does not have has no value.
     """
-    for path, wanted in where.items():
-        if path not in sweep and not (path in known and any(same(value, known[path]) for value in wanted)):
-            return None
-    return {
-        path: frozenset(value for value in values if any(same(wish, value) for wish in where[path]))
-        for path, values in sweep.items()
-        if path in where
-    }
+    levels = [_possible(level, known, sweep) for level in slices]
+    for values in itertools.product(*(_left_open(path, sweep[path], levels) for path in sweep)):
+        given = dict(zip(sweep, values, strict=True))
+        if all(any(_is_among(given, allowed) for allowed in level) for level in levels):
+            yield given
 
 
-def is_among(given: Mapping[str, Any], allowed: Admitted) -> bool:
-    """Whether every field that is asked about has an allowed value; None allows nothing."""
-    return allowed is not None and all(given[path] in values for path, values in allowed.items())
+_Admitted = Mapping[str, frozenset[Any]]
+"""Swept field -> its values that an alternative admits; a field that it does not name keeps all."""
 
 
-def left_open(path: str, values: Sequence[Any], levels: Sequence[Sequence[Admitted]]) -> list[Any]:
-    """The values of a swept field that no level of slices refuses whatever the others are."""
+def _possible(
+    level: Sequence[Where], known: Mapping[str, Any], sweep: Mapping[str, Sequence[Any]]
+) -> list[_Admitted]:
+    """The alternatives that admit a cell with these fields, by what they leave of the sweep."""
+    return [
+        {
+            path: frozenset(value for value in values if any(same(wish, value) for wish in where[path]))
+            for path, values in sweep.items()
+            if path in where
+        }
+        for where in level
+        if all(
+            path in sweep or (path in known and any(same(value, known[path]) for value in wanted))
+            for path, wanted in where.items()
+        )
+    ]
+
+
+def _left_open(path: str, values: Sequence[Any], levels: Sequence[Sequence[_Admitted]]) -> list[Any]:
+    """The values of a swept field that no slice refuses whatever the others are."""
     left = list(values)
     for level in levels:
-        possible = [allowed for allowed in level if allowed is not None]
-        if all(path in allowed for allowed in possible):
-            left = [value for value in left if any(value in allowed[path] for allowed in possible)]
+        if all(path in allowed for allowed in level):
+            left = [value for value in left if any(value in allowed[path] for allowed in level)]
     return left
+
+
+def _is_among(given: Mapping[str, Any], allowed: _Admitted) -> bool:
+    return all(given[path] in values for path, values in allowed.items())
 
 
 _LONGEST = 200

@@ -12,7 +12,7 @@ from typing import Literal
 from plait.checks import unknown
 from plait.layers.spec import sides
 from plait.model import HybridConfig
-from plait.training.run import Run
+from plait.training.run import Run, Train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class Setting:
             changes["rotary_odd"] = self.rotary_odd
         return replace(run, model=replace(model, **changes)) if changes else run  # pyright: ignore[reportArgumentType]
 
-    def admits(self, run: Run) -> bool:
-        return self.seeds is None or run.train.seed < self.seeds
+    def admits(self, train: Train) -> bool:
+        return self.seeds is None or train.seed < self.seeds
 
 
 def has_odd_rotary(model: HybridConfig) -> bool:

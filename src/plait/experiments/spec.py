@@ -13,13 +13,11 @@ from typing import Any
 from plait.checks import shortened, unknown
 from plait.experiments.fields import (
     Where,
-    admitted,
     check_path,
     get_field,
-    is_among,
     known_paths,
-    left_open,
     same,
+    swept_choices,
     value_text,
     with_fields,
 )
@@ -95,12 +93,11 @@ class Experiment:
         if self.select != "train.lr":
             raise ValueError(f"select must be 'train.lr', got {self.select!r}")
         for evaluation in self.evaluations:
-            size = self.base.task.vocab_size
-            if evaluation.task is not None and evaluation.task.vocab_size != size:
-                raise ValueError(
-                    f"experiment {self.name!r} needs evaluations of vocab_size {size}, got {evaluation.task!r}"
-                )
-        for where in (*self.quick, *itertools.chain.from_iterable(self.slices)):
+            task, size = evaluation.task, self.base.task.vocab_size
+            if task is not None and task.vocab_size != size:
+                needed = f"experiment {self.name!r} needs evaluations of vocab_size {size}"
+                raise ValueError(f"{needed}, got {task!r}")
+        for where in itertools.chain(self.quick, *self.slices):
             self._check_where(where)
 
     @property
@@ -115,8 +112,7 @@ class Experiment:
                 column = paths_of(key).index(path)
                 return tuple(dict.fromkeys(v[column] if isinstance(key, tuple) else v for v in values))
         found: dict[str, Any] = {}
-        for cell in itertools.product(*self.vary.values()):
-            run = self._run(self._changes(cell))
+        for run in map(self._run, self._every_changes()):
             if path in known_paths(run):
                 value = get_field(run, path)
                 found.setdefault(repr(value), value)
@@ -136,23 +132,25 @@ class Experiment:
         Raises:
             ValueError: the slices leave nothing.
         """
-        if not self._asked:
-            raise ValueError(f"the slice leaves no run of experiment {self.name!r}")
-        return tuple(runs for _, runs in self._asked)
+        self._check_any()
+        return self._runs
 
     def places(self) -> tuple[Mapping[str, Any], ...]:
         """Of each of `expand_cells`, what is varied there by its path, as `where` takes it: before the setting."""
-        return tuple(changes for changes, _ in self._asked)
+        return tuple(changes for changes, _, _ in self._asked)
 
     def members(self) -> tuple[tuple[str, ...], ...]:
-        """The identities of `expand_cells`, computed once."""
-        self.expand_cells()
+        """The identities of `expand_cells`, computed once, and without a `Run` for each.
+
+        Raises:
+            ValueError: the slices leave nothing.
+        """
+        self._check_any()
         return self._members_of_cells
 
     @cached_property
     def outlines(self) -> frozenset[Outline]:
         """`OUTLINE` of all cells, with no member made: a row that agrees with none is not of this experiment."""
-        runs = (self._run(self._changes(cell)) for cell in itertools.product(*self.vary.values()))
         return frozenset(
             (
                 str(task_to_json(run.task)["task"]),
@@ -161,7 +159,7 @@ class Experiment:
                 run.train.steps,
                 run.train.seq_len,
             )
-            for run in runs
+            for run in map(self._run, self._every_changes())
         )
 
     def where(self, *alternatives: Where) -> "Experiment":
@@ -216,47 +214,49 @@ class Experiment:
         return {}
 
     @cached_property
-    def _asked(self) -> tuple[tuple[Mapping[str, Any], tuple[Run, ...]], ...]:
-        every = ((cell, tuple(self._members(cell))) for cell in itertools.product(*self.vary.values()))
-        return tuple((self._changes(cell), runs) for cell, runs in every if runs)
+    def _asked(self) -> tuple[tuple[Mapping[str, Any], Run, tuple[Train, ...]], ...]:
+        """Of each cell what is varied, its run, and the ways to train it."""
+        every = ((changes, *self._ways(changes)) for changes in self._every_changes())
+        return tuple((changes, run, trains) for changes, run, trains in every if run and trains)
+
+    @cached_property
+    def _runs(self) -> tuple[tuple[Run, ...], ...]:
+        return tuple(tuple(replace(run, train=train) for train in trains) for _, run, trains in self._asked)
 
     @cached_property
     def _members_of_cells(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(member_ids(runs) for _, runs in self._asked)
+        return tuple(member_ids(run, trains) for _, run, trains in self._asked)
 
-    def _members(self, cell: tuple[Any, ...]) -> Iterator[Run]:
-        """The runs of one choice of what is varied, if the slices admit them."""
-        changes, base = self._changes(cell), None
-        known: Mapping[str, Any] = changes
-        if others := self._asked_besides(changes):
-            base = self._run(changes)
-            known = changes | {path: get_field(base, path) for path in others if path in known_paths(base)}
-        swept = [path for path in _SWEPT if path in self.sweep]
-        levels = [[admitted(where, known, self.sweep) for where in level] for level in self.slices]
-        for values in itertools.product(*(left_open(path, self.sweep[path], levels) for path in swept)):
-            given = dict(zip(swept, values, strict=True))
-            if all(any(is_among(given, allowed) for allowed in level) for level in levels):
-                base = base or self._run(changes)
-                own = {path.split(".")[1]: value for path, value in given.items()}
-                # What is no number, a list say, may have no hash, and is for `Train` to refuse.
-                changed = _swept if all(isinstance(value, int | float) for value in own.values()) else replace
-                if self.setting.admits(run := replace(base, train=changed(base.train, **own))):
-                    yield run
+    def _check_any(self) -> None:
+        if not self._asked:
+            raise ValueError(f"the slice leaves no run of experiment {self.name!r}")
 
-    def _changes(self, cell: tuple[Any, ...]) -> dict[str, Any]:
-        """One choice of what is varied, field by field."""
-        changes: dict[str, Any] = {}
-        for key, value in zip(self.vary, cell, strict=True):
-            changes.update(zip(paths_of(key), value if isinstance(key, tuple) else (value,), strict=True))
-        return changes
+    def _ways(self, changes: Mapping[str, Any]) -> tuple[Run | None, tuple[Train, ...]]:
+        """The run of one choice of what is varied, and the ways to train it that the slices admit."""
+        run, trains, known = None, [], dict(changes)
+        asked = {path for level in self.slices for where in level for path in where}
+        if others := asked - changes.keys() - set(self.sweep):
+            run = self._run(changes)
+            known |= {path: get_field(run, path) for path in others if path in known_paths(run)}
+        sweep = {path: self.sweep[path] for path in _SWEPT if path in self.sweep}
+        for given in swept_choices(sweep, known, self.slices):
+            run = run or self._run(changes)
+            own = {path.split(".")[1]: value for path, value in given.items()}
+            # What is no number, a list say, may have no hash, and is for `Train` to refuse.
+            changed = _swept if all(isinstance(value, int | float) for value in own.values()) else replace
+            trains.append(changed(run.train, **own))
+        return run, tuple(filter(self.setting.admits, trains))
+
+    def _every_changes(self) -> Iterator[dict[str, Any]]:
+        """Each choice of what is varied, field by field."""
+        for cell in itertools.product(*self.vary.values()):
+            changes: dict[str, Any] = {}
+            for key, value in zip(self.vary, cell, strict=True):
+                changes.update(zip(paths_of(key), value if isinstance(key, tuple) else (value,), strict=True))
+            yield changes
 
     def _run(self, changes: Mapping[str, Any]) -> Run:
         return self.setting.of(with_fields(self.base, changes))
-
-    def _asked_besides(self, changes: Mapping[str, Any]) -> set[str]:
-        """The fields that slices ask for besides those that are varied and swept."""
-        asked = {path for level in self.slices for where in level for path in where}
-        return asked - changes.keys() - set(self.sweep)
 
     def _check_where(self, where: Where) -> None:
         for path, wanted in where.items():

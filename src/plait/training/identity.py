@@ -43,10 +43,10 @@ def _identity(parts: str, train: Train, numerics: int) -> str:
     return hashed(f'{{"numerics":{numerics},"run":{{{inside}}}}}')
 
 
-def member_ids(cell: Sequence[Run]) -> tuple[str, ...]:
-    """`member_id` of each of the runs, which differ in `train` alone."""
-    parts = parts_json(cell[0]) if cell else ""
-    return tuple(_identity(parts, run.train, NUMERICS) for run in cell)
+def member_ids(run: Run, trains: Sequence[Train]) -> tuple[str, ...]:
+    """`member_id` of the run trained in each of these ways, without a `Run` for each."""
+    parts = parts_json(run)
+    return tuple(_identity(parts, train, NUMERICS) for train in trains)
 
 
 def parts_json(run: Run) -> str:
