@@ -20,7 +20,7 @@ TINY = Experiment(
     base=Run(
         task=SelectiveCopying(),
         model=HybridConfig(pattern="SSM-TF", d_model=4, window=20),
-        train=Train(steps=2, test_sequences=4, select_sequences=2),
+        train=Train(steps=2, seq_len=24, test_sequences=4, select_sequences=2),
     ),
     vary={"model.pattern": ("SSM-TF", "TF-TF")},
     sweep={"train.lr": (0.01, 0.1), "train.seed": range(3)},
@@ -29,7 +29,7 @@ TINY = Experiment(
 
 
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch):
+def tiny(monkeypatch, untimed):
     monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"tiny": Figure(experiment=TINY)}))
 
 
@@ -47,6 +47,7 @@ def test_reproduce_trains_reports_and_says_what_it_leaves_out(plait, tmp_path):
     assert "figure-1.svg" in result.stdout
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_full_form_goes_on_from_the_quick_one(plait, plait_json, tmp_path):
     assert plait("reproduce", "tiny", "-o", "r").exit_code == 0
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "r").glob("*.parquet")}
@@ -56,12 +57,14 @@ def test_the_full_form_goes_on_from_the_quick_one(plait, plait_json, tmp_path):
     assert all(path.stat().st_mtime_ns == at for path, at in written.items())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_slice_can_be_asked_for(plait, tmp_path):
     args = ("--only", "model.pattern=SSM-TF", "--only", "train.seed=[0,1]", "--only", "train.lr=0.1")
     assert plait("reproduce", "tiny", "-o", "r", *args).exit_code == 0
     assert len(Store.for_reading(tmp_path / "r").read()) == 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_further_pattern_can_be_compared(plait, tmp_path):
     args = ("--add-pattern", "TF-SSM", "--only", "train.seed=0", "--only", "train.lr=0.1")
     result = plait("reproduce", "tiny", "-o", "r", *args)
@@ -141,6 +144,7 @@ class TestAFigureOfOnesOwn:
         assert "(a figure of your own: module:FIG)" in refused("reproduce", "fig44")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_dry_run_counts_and_writes_nothing(plait, plait_json, tmp_path):
     found = plait_json("reproduce", "tiny", "--dry-run")
     assert (found["members"], found["stored"]) == (8, 0)
@@ -226,6 +230,7 @@ def test_report_makes_a_page_of_a_folder(plait, plait_json, tmp_path):
     assert plait_json("report", "r")["title"] == "plait: results"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_slice_reads_lists_and_spans(plait, tmp_path):
     args = ("--only", "model.pattern=SSM-TF,TF-TF", "--only", "train.seed=0..1", "--only", "train.lr=0.1")
     assert plait("reproduce", "tiny", "-o", "r", *args).exit_code == 0

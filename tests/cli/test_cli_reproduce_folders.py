@@ -15,7 +15,7 @@ from plait.paper import catalogue
 
 
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch):
+def tiny(monkeypatch, undrawn, untimed):
     monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"tiny": Figure(experiment=TINY)}))
 
 

@@ -25,7 +25,7 @@ class Ahead(TransformerLayer):
 
 
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch):
+def tiny(monkeypatch, undrawn, untimed):
     monkeypatch.setattr(catalogue, "FIGURES", MappingProxyType({"tiny": Figure(experiment=TINY)}))
 
 

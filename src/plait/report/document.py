@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from plait.report.svg_file import svg_text
@@ -84,7 +85,12 @@ class Picture:
 
     def svg(self, *, told: bool = True) -> str:
         """SVG text; its marks say their values where they are `told`."""
-        return svg_text(self.draw(), name=self.name, told=told)
+        return self._told if told else svg_text(self.draw(), name=self.name, told=False)
+
+    @cached_property
+    def _told(self) -> str:
+        """Drawn once: for the page and for the file beside it."""
+        return svg_text(self.draw(), name=self.name)
 
     def to_json(self) -> dict[str, Any]:
         return {"caption": self.caption, "alt": self.alt}

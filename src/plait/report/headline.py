@@ -3,6 +3,8 @@
 Known without training are models built and verified, and bounds on pure ones.
 """
 
+import functools
+
 import polars as pl
 
 from plait.attack import receptive_field
@@ -154,6 +156,7 @@ def proved_points(experiment: Experiment) -> tuple[Reference, ...]:
     )
 
 
+@functools.cache
 def proved_section(*, seq_len: int = 100, samples: int = _SAMPLES) -> Section:
     """The smallest models that both constructions give, every input of a small domain read, and samples of the paper's.
 
