@@ -20,7 +20,15 @@ OPTIONS = (
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
 )
 
-TESTS = ("tests/kernels", "tests/tasks/test_task_targets.py", "tests/test_random.py")
+TESTS = (
+    *(
+        f"tests/kernels/test_{name}.py"
+        for name in ("adamw", "graph_nodes", "layers_compiled", "selective_scan", "streams")
+    ),
+    "tests/tasks/test_task_targets.py",
+    "tests/test_random.py",
+)
+"""Those that call the library; `test_matrix_state.py` compares PyTorch with PyTorch."""
 
 
 def main() -> None:
