@@ -33,7 +33,8 @@ from plait.tasks import (
     SelectiveCopying,
     known_of,
 )
-from plait.theory.automata.machine import Machine, minimise
+from plait.theory.automata.least import minimise
+from plait.theory.automata.machine import Machine
 from plait.theory.automata.monoid import GroupFacts, cycles, groups, transition_monoid
 
 if TYPE_CHECKING:

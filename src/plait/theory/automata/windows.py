@@ -11,7 +11,7 @@ classes behind each window is enough. Source: docs/theory.md, Theorem 11.2.
 
 from dataclasses import dataclass
 
-from plait.theory.automata.machine import Minimal
+from plait.theory.automata.least import Minimal
 
 Classes = frozenset[int]
 Window = tuple[int, ...]
