@@ -31,7 +31,9 @@ def model(pattern: str, d_model: int, **more: Any) -> Having:
 
 def having(cells: Iterable[Cell], where: Having) -> list[Cell]:
     """The cells with these values of these fields, by parameters."""
-    found = [cell for cell in cells if all(value_of(cell, path) == value for path, value in where.items())]
+    found = list(cells)
+    for path, value in where.items():
+        found = [cell for cell in found if value_of(cell, path) == value]
     return sorted(found, key=lambda cell: cell.parameters)
 
 
