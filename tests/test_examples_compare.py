@@ -12,6 +12,7 @@ from plait.cli import app
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.usefixtures("untimed")
 def test_it_is_one_mixer_beside_six_at_three_rates_and_four_seeds(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

@@ -19,6 +19,7 @@ def plait(monkeypatch):
     return lambda *words: CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
 
 
+@pytest.mark.usefixtures("untimed")
 def test_a_part_is_trained_and_judged(plait, tmp_path):
     part = ("--only", "model.d_model=8", "--only", "model.pattern=SSM", "--only", "train.lr=0.01,0.03")
     result = plait("reproduce", NAME, *part, "--only", "train.seed=0..1", "-o", tmp_path)

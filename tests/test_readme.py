@@ -41,6 +41,7 @@ def run(line):
     return CliRunner().invoke(app, words, input=stdin, catch_exceptions=False)
 
 
+@pytest.mark.usefixtures("untimed", "counted_seconds")
 def test_the_commands_work_in_the_order_of_the_readme(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)

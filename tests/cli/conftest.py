@@ -10,7 +10,6 @@ from typer.testing import CliRunner, Result
 
 from plait import HybridConfig, HybridLM
 from plait.cli import app
-from plait.experiments import forecast
 from plait.report.document import Picture
 from plait.tasks import SelectiveCopying
 
@@ -67,12 +66,6 @@ def refused(plait: Plait, tmp_path: Path) -> Callable[..., str]:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports without their drawings, which take longer than small models to train, where nobody looks at them."""
     monkeypatch.setattr(Picture, "svg", lambda picture, *, told=True: "<svg></svg>")
-
-
-@pytest.fixture
-def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--dry-run` says how long training would take from two steps of each model, not from half a second of it."""
-    monkeypatch.setattr(forecast, "TIMED_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -221,7 +221,7 @@ class Experiment:
 
     @cached_property
     def _runs(self) -> tuple[tuple[Run, ...], ...]:
-        return tuple(tuple(replace(run, train=train) for train in trains) for _, run, trains in self._asked)
+        return tuple(tuple(map(run.trained_as, trains)) for _, run, trains in self._asked)
 
     @cached_property
     def _members_of_cells(self) -> tuple[tuple[str, ...], ...]:
@@ -239,12 +239,12 @@ class Experiment:
             run = self._run(changes)
             known |= {path: get_field(run, path) for path in others if path in known_paths(run)}
         sweep = {path: self.sweep[path] for path in _SWEPT if path in self.sweep}
+        names = {path: path.split(".")[1] for path in sweep}
+        # What is no number, a list say, may have no hash, and is for `Train` to refuse.
+        changed = _swept if all(isinstance(v, int | float) for vs in sweep.values() for v in vs) else replace
         for given in swept_choices(sweep, known, self.slices):
             run = run or self._run(changes)
-            own = {path.split(".")[1]: value for path, value in given.items()}
-            # What is no number, a list say, may have no hash, and is for `Train` to refuse.
-            changed = _swept if all(isinstance(value, int | float) for value in own.values()) else replace
-            trains.append(changed(run.train, **own))
+            trains.append(changed(run.train, **{names[path]: value for path, value in given.items()}))
         return run, tuple(filter(self.setting.admits, trains))
 
     def _every_changes(self) -> Iterator[dict[str, Any]]:

@@ -118,6 +118,12 @@ class Run:
                 f"the model's vocab_size must be the task's, {size}, or None; got {self.model.vocab_size}"
             )
 
+    def trained_as(self, train: Train) -> "Run":
+        """The same run, trained in another way: what was checked when this one was made is not checked again."""
+        other = object.__new__(Run)
+        vars(other).update(vars(self), train=train)
+        return other
+
     def to_json(self) -> dict[str, Any]:
         """`{"task": {"task": name, "params": ..}, "model": .., "train": ..}`, plain JSON values.
 
