@@ -129,3 +129,20 @@ class Hidden(Bare):
 
     def targets(self, tokens):
         return self.inner.targets(tokens)
+
+
+@dataclass(frozen=True)
+class PairsFirst(Bare):
+    """Keys at even places and their values at odd ones, `pairs` of both; behind them a key asks for its value, the
+    largest where it stands more than once."""
+
+    pairs: int = 4
+    n_tokens: int = 64
+
+    def targets(self, tokens):
+        keys, values = tokens[..., 0 : 2 * self.pairs : 2], tokens[..., 1 : 2 * self.pairs : 2]
+        named = tokens.unsqueeze(-1) == keys.unsqueeze(-2)
+        named = named[..., : values.shape[-1]]
+        scored = named.any(-1) & (torch.arange(tokens.shape[-1]) >= 2 * self.pairs)
+        answers = torch.where(named, values.unsqueeze(-2), 0).amax(-1) if values.shape[-1] else tokens
+        return Targets(answers * scored, scored)

@@ -52,7 +52,7 @@ def found_bits(task, *, seq_len, seconds):
     [
         (NGramRetrieval(), 100, 1),
         (NGramRetrieval(n_words=6, n=3), 60, 3),
-        (FollowBack(), 100, 3),
+        (FollowBack(), 100, 5),
         (FollowBack(n_words=6, numbers=(2, 4)), 40, 1),
         (KHopInduction(), 100, 1),
         (KHopInduction(n_words=5, hops=3), 40, 1),

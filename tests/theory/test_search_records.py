@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from own_tasks import Hidden
+from own_tasks import Hidden, PairsFirst
 
 from plait.tasks import (
     MQAR,
@@ -17,6 +17,8 @@ from plait.tasks import (
 from plait.theory import check, find_state_bits
 from plait.theory.families.field import field_families
 from plait.theory.recurrent import table_state_bits
+from plait.theory.search.copies import copied_candidates
+from plait.theory.search.oracle import Oracle
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +61,10 @@ def test_a_class_of_another_name_has_no_table_and_is_found():
     task = Renamed(n_keys=4, n_values=4, n_pairs=3)
     assert table_state_bits(task, 20) is None
     assert found_bits(task, seq_len=20, seconds=2) >= 0.9 * 8
+
+
+def test_values_that_keys_at_places_of_their_own_name_are_found():
+    """What is copied hangs on other places of the prefix, so these must often stay as they are."""
+    oracle = Oracle(PairsFirst(), seq_len=24, seconds=2, seed=1)
+    most = max(family.contents for family in copied_candidates(oracle) if family is not None)
+    assert 0.9 * 24 <= math.log2(most) <= 24

@@ -154,8 +154,9 @@ def _copy_rates(
     """How often each column is the token at each place, `(place, column)`, where that is as in the base and where not:
     the lesser of both, so that a constant answer counts for nothing."""
     fresh = letters[oracle.integers(len(letters), (n_rows, len(base)))]
-    # None to three quarters of a row.
-    kept = oracle.integers(4, fresh.shape) < oracle.integers(4, (n_rows, 1))
+    # None to three quarters of a row; of a base of many tokens, which may name each other's places, a quarter at least.
+    least = int(len(np.unique(base)) > 2)
+    kept = oracle.integers(4, fresh.shape) < least + oracle.integers(4 - least, (n_rows, 1))
     rows = np.where(kept | ~free, base, fresh)
     answers = oracle.answers(rows, suffixes).reshape(n_rows, -1)
     rates = np.zeros((len(base), answers.shape[1]))
