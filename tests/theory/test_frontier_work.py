@@ -10,13 +10,13 @@ from plait.tasks import (
     DecodingRecall,
     KHopInduction,
     MultiKeyRecall,
-    SegmentedRecall,
+    PositionRetrieval,
     SelectiveCopying,
 )
 from plait.theory import Bound, frontier
 from plait.theory.hybrid import curve
 from plait.theory.hybrid.families import filled_families
-from plait.theory.hybrid.tables import filled_tables
+from plait.theory.hybrid.tables import filled_tables, table_levels
 
 HUGE = 10**6
 MOST = 2 * curve.MOST_WRITTEN
@@ -64,7 +64,9 @@ def test_many_keys_of_few_words_write_no_family_of_all():
     assert point.bits == 0
 
 
-def test_tables_of_tables_are_asked_at_fewer_reaches():
-    """Each word of segmented recall has a table of its own; and hops of many words need few of them to be read."""
-    assert len(frontier(SegmentedRecall(n_words=400), 1_200, seconds=0.01)) < 40
+def test_tables_of_many_suffixes_are_asked_at_fewer_reaches():
+    """Each word of position retrieval has a suffix of its own, and each reach a level; hops of many words need few
+    suffixes."""
+    task = PositionRetrieval(n_words=400, n_positions=300)
+    assert len(frontier(task, 1_200, seconds=0.01)) < 60 < len(table_levels(task, 1_200, range(1, 300)))
     assert len(filled_tables(KHopInduction(n_words=5_000), 100, 10)[0].queries) < 100
