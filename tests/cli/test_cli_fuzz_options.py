@@ -3,11 +3,13 @@
 An answer, or one line and exit 2. What writes is let loose in a folder of its own.
 """
 
+import functools
 import json
 import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -82,9 +84,15 @@ def fill(folder: Path) -> None:
     (folder / "certificate.json").write_text('{"format": "plait-certificate"}')
 
 
+@functools.cache
+def declared() -> dict[str, Any]:
+    """The commands by name, which take longer to make from their functions than a line to be tried."""
+    return typer.main.get_command(app).commands  # pyright: ignore
+
+
 def line(draw: random.Random) -> list[str]:
     """A command, most of its arguments, and up to five of its options."""
-    commands = typer.main.get_command(app).commands  # pyright: ignore
+    commands = declared()
     name = draw.choice(sorted(commands))
     arguments = [p for p in commands[name].params if p.param_type_name == "argument"]
     options = [p for p in commands[name].params if p.param_type_name == "option" and p.name != "help"]
@@ -105,7 +113,7 @@ def line(draw: random.Random) -> list[str]:
     elif name == "train":
         words += ["--dry-run"] if draw.random() < 0.8 else ["--steps", "1", "--train", "test_sequences=2"]
     elif name in ("bounds", "attack"):
-        words += ["--seconds", "0.1"]
+        words += ["--seconds", "0.01"]
     elif name in ("verify", "eval"):
         words += ["--sequences" if name == "eval" else "--samples", "2"]
     if draw.random() < 0.1:
