@@ -142,6 +142,7 @@ def test_waiting_for_another_process_is_said_and_given_up(tmp_path: Path):
     first = started(tmp_path, *SMALL.split())
     try:
         wait_for_a_checkpoint(tmp_path, first)
+        first.send_signal(signal.SIGSTOP)  # it still holds what it trains, and takes no core from the other
         command = [sys.executable, "-P", "-c", SAYING_EACH_TIME, *SMALL.split(), "--wait", "2"]
         second = subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE
