@@ -5,9 +5,12 @@
 const Hybrid = (() => {
   const silu = (x) => x / (1 + Math.exp(-x));
   const softplus = (x) => (x > 40 ? x : Math.log1p(Math.exp(x)));
-  const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  const dot = (a, b) => {
+    let sum = 0;
+    for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+    return sum;
+  };
   const affine = (matrix, x, bias) => matrix.map((row, i) => dot(row, x) + (bias ? bias[i] : 0));
-  const add = (...vectors) => vectors[0].map((_, i) => vectors.reduce((sum, vector) => sum + vector[i], 0));
 
   const rmsNorm = (x, weight, eps) => {
     const scale = 1 / Math.sqrt(dot(x, x) / x.length + eps);
@@ -27,12 +30,14 @@ const Hybrid = (() => {
     const state = Array.from({ length: n }, () => new Array(states).fill(0));
     const rates = w("mixer.A_log").map((row) => row.map((value) => -Math.exp(value)));
     const kernel = w("mixer.conv1d.weight").map((row) => row.flat());
+    const [norm, inProj, convBias, xProj, D, outProj] = ["norm.weight", "mixer.in_proj.weight", "mixer.conv1d.bias", "mixer.x_proj.weight", "mixer.D", "mixer.out_proj.weight"].map(w);
+    const [dtProj, dtBias] = ["mixer.dt_proj.weight", "mixer.dt_proj.bias"].map(w);
     const inputs = [];
     return hidden.map((x) => {
-      const both = affine(w("mixer.in_proj.weight"), rmsNorm(x, w("norm.weight"), eps));
+      const both = affine(inProj, rmsNorm(x, norm, eps));
       inputs.push(both.slice(0, n));
       const gate = both.slice(n);
-      const convolved = w("mixer.conv1d.bias").map((bias, i) => {
+      const convolved = convBias.map((bias, i) => {
         let sum = bias;
         for (let tap = 0; tap < taps; tap++) {
           const place = inputs.length - taps + tap;
@@ -40,19 +45,19 @@ const Hybrid = (() => {
         }
         return silu(sum);
       });
-      const projected = affine(w("mixer.x_proj.weight"), convolved);
-      const steps = affine(w("mixer.dt_proj.weight"), projected.slice(0, rank), w("mixer.dt_proj.bias")).map(softplus);
+      const projected = affine(xProj, convolved);
+      const steps = affine(dtProj, projected.slice(0, rank), dtBias).map(softplus);
       const B = projected.slice(rank, rank + states);
       const C = projected.slice(rank + states);
       const out = convolved.map((value, i) => {
-        let sum = w("mixer.D")[i] * value;
+        let sum = D[i] * value;
         for (let s = 0; s < states; s++) {
           state[i][s] = Math.exp(steps[i] * rates[i][s]) * state[i][s] + steps[i] * B[s] * value;
           sum += C[s] * state[i][s];
         }
         return sum * silu(gate[i]);
       });
-      return add(x, affine(w("mixer.out_proj.weight"), out));
+      return affine(outProj, out, x);
     });
   };
 
@@ -89,8 +94,12 @@ const Hybrid = (() => {
   const transformer = (hidden, w, layer, eps) => {
     const heads = layer.n_heads;
     const d = hidden[0].length / heads;
-    const normed = hidden.map((x) => layerNorm(x, w("input_layernorm.weight"), w("input_layernorm.bias"), eps));
-    const qkv = normed.map((x) => affine(w("attention.query_key_value.weight"), x, w("attention.query_key_value.bias")));
+    const [first, firstBias] = ["weight", "bias"].map((name) => w(`input_layernorm.${name}`));
+    const normed = hidden.map((x) => layerNorm(x, first, firstBias, eps));
+    const [mixing, mixingBias, dense, denseBias] = ["query_key_value.weight", "query_key_value.bias", "dense.weight", "dense.bias"].map((name) => w(`attention.${name}`));
+    const [norm, normBias] = ["weight", "bias"].map((name) => w(`post_attention_layernorm.${name}`));
+    const [up, upBias, down, downBias] = ["h_to_4h.weight", "h_to_4h.bias", "4h_to_h.weight", "4h_to_h.bias"].map((name) => w(`mlp.dense_${name}`));
+    const qkv = normed.map((x) => affine(mixing, x, mixingBias));
     const part = (t, head, which) => qkv[t].slice((3 * head + which) * d, (3 * head + which + 1) * d);
     const looks = [];
     const mixed = hidden.map(() => []);
@@ -107,10 +116,9 @@ const Hybrid = (() => {
       }));
     }
     const next = hidden.map((x, t) => {
-      const attended = affine(w("attention.dense.weight"), mixed[t], w("attention.dense.bias"));
-      const inner = layerNorm(x, w("post_attention_layernorm.weight"), w("post_attention_layernorm.bias"), eps);
-      const units = affine(w("mlp.dense_h_to_4h.weight"), inner, w("mlp.dense_h_to_4h.bias")).map(silu);
-      return add(affine(w("mlp.dense_4h_to_h.weight"), units, w("mlp.dense_4h_to_h.bias")), attended, x);
+      const attended = affine(dense, mixed[t], denseBias);
+      const units = affine(up, layerNorm(x, norm, normBias, eps), upBias).map(silu);
+      return affine(down, units, downBias).map((value, i) => value + attended[i] + x[i]);
     });
     return { hidden: next, looks };
   };
