@@ -35,7 +35,7 @@ def test_the_automaton_of_a_task_and_what_it_means(plait, plait_json, tmp_path):
     shutil.copy(OWN_TASKS, tmp_path)
     assert "aperiodic" in plait("bounds", "needle").stdout
     assert plait_json("bounds", "needle")["automaton"]["counting"]["aperiodic"]
-    own = ("bounds", "own_tasks:Parity", "--seq-len", 20, "--seconds", 1)
+    own = ("bounds", "own_tasks:Parity", "--seq-len", 20, "--seconds", 0.2)
     text = plait(*own, "--param", "modulus=4").stdout
     assert "4 states, 4 elements" in text
     assert "the word 1 is counted modulo 4" in text
@@ -43,7 +43,7 @@ def test_the_automaton_of_a_task_and_what_it_means(plait, plait_json, tmp_path):
     assert "beside windows of attention: no stack can" in text
     counted = plait_json(*own, "--param", "modulus=3")["automaton"]["counting"]["counted"]
     assert [(one["word"], one["length"], one["real_layers"]) for one in counted] == [([1], 3, None)]
-    found = plait_json("bounds", "own_tasks:Echo", "--param", "letters=70", "--seq-len", 20, "--seconds", 1)
+    found = plait_json("bounds", "own_tasks:Echo", "--param", "letters=70", "--seq-len", 20, "--seconds", 0.2)
     assert "71 tokens are more than the 64" in found["automaton"]["missing"]
 
 
@@ -51,7 +51,7 @@ def test_an_automaton_that_was_asked_for_and_is_not_there_is_a_mistake(plait, pl
     shutil.copy(OWN_TASKS, tmp_path)
     assert plait_json("bounds", "needle", "--automaton")["automaton"]["counting"]["aperiodic"]
     assert "aperiodic" in plait("bounds", "needle", "--automaton").stdout
-    echo = ("bounds", "own_tasks:Echo", "--seq-len", 20, "--seconds", 1)
+    echo = ("bounds", "own_tasks:Echo", "--seq-len", 20, "--seconds", 0.2)
     assert "71 tokens are more than the 64" in refused(*echo, "--param", "letters=70", "--automaton")
     counter = ("bounds", "own_tasks:Parity", "--param", "modulus=1500", "--seq-len", 20, "--automaton")
     assert "may not be finite-state" in refused(*counter, "--seconds", 0.3)
@@ -59,7 +59,7 @@ def test_an_automaton_that_was_asked_for_and_is_not_there_is_a_mistake(plait, pl
 
 
 def test_what_is_published_about_hops_speaks_at_no_size_in_use(plait, plait_json):
-    said = plait_json("bounds", "k-hop-induction", "--param", "n_words=2", "--seq-len", 8, "--seconds", 1)[
+    said = plait_json("bounds", "k-hop-induction", "--param", "n_words=2", "--seq-len", 8, "--seconds", 0.2)[
         "depth"
     ]
     assert "no stack with 1 layer of full attention" in said
@@ -76,7 +76,7 @@ def test_what_one_layer_of_attention_must_carry(plait, plait_json):
     assert "one layer of attention alone" in plait("bounds", "associative-recall").stdout
     assert plait_json("bounds", "associative-recall")["one_layer"]["bits"] == 243
     assert plait_json("bounds", "needle")["one_layer"] is None
-    one_hop = ("bounds", "k-hop-induction", "--param", "hops=1", "--param", "n_words=32", "--seconds", 1)
+    one_hop = ("bounds", "k-hop-induction", "--param", "hops=1", "--param", "n_words=32", "--seconds", 0.2)
     assert plait_json(*one_hop)["one_layer"]["bits"] == 243
 
 
@@ -139,12 +139,12 @@ def test_the_frontier_of_a_task_of_one_s_own_is_searched(plait, plait_json):
     first, second = found["frontier"]
     assert (first["bits"], second["bits"]) == (6, 0)  # two of three words are left behind one token
     assert first["certificate"]["filler"] == [first["certificate"]["filler"][0]]
-    assert "found by search" in plait(*args, "--reach", "1", "--seconds", 1).stdout
+    assert "found by search" in plait(*args, "--reach", "1", "--seconds", 0.2).stdout
 
 
 def test_a_frontier_of_which_nothing_was_found_does_not_say_that_nothing_is_needed(plait, plait_json):
     args = ("bounds", "examples.my_task:DelayedCopy", "--param", "lag=3", "--seq-len", 12, "--frontier")
-    args = (*args, "--reach", "8,10,11", "--seconds", 1)
+    args = (*args, "--reach", "8,10,11", "--seconds", 0.2)
     statements = [entry["statement"] for entry in plait_json(*args)["frontier"]]
     assert ["found no family" in text for text in statements] == [True, True, False]
     assert ["see every input" in text for text in statements] == [False, False, True]
@@ -183,7 +183,7 @@ def test_certificates_are_written_and_accepted(plait, plait_json, tmp_path):
 def test_bounds_of_a_task_of_one_s_own_are_searched_and_checked(plait, plait_json, refused, tmp_path):
     shutil.copy(EXAMPLES / "my_task.py", tmp_path)
     args = ("my_task:DelayedCopy", "--param", "n_words=2", "--param", "lag=1", "--seq-len", 6)
-    found = plait_json("bounds", *args, "--seconds", 1, "-o", "c")["bounds"]
+    found = plait_json("bounds", *args, "--seconds", 0.2, "-o", "c")["bounds"]
     state = found[0]
     assert 0 < state["value"] <= 1
     assert state["bound"]["found"]
@@ -202,7 +202,7 @@ def test_bounds_of_a_task_of_plait_without_a_closed_form_are_searched_and_checke
     # By hand: the values of the keys, with the key that waits for one; and how far back the deciding token stands,
     # which is the first value, or, where the first is kept, the key before it (whose later value is no news then).
     for keep, states, tokens in (("latest", 2**2 * 3, 7), ("first", 3 * 5, 8)):
-        found = plait_json("bounds", *args, "--param", f'keep="{keep}"', "--seconds", 1, "-o", keep)
+        found = plait_json("bounds", *args, "--param", f'keep="{keep}"', "--seconds", 0.2, "-o", keep)
         state, reach = found["bounds"][0], found["bounds"][-1]
         assert 1.5 <= state["value"] <= math.log2(states)
         assert reach["value"] == tokens
@@ -214,9 +214,9 @@ def test_bounds_of_a_task_of_plait_without_a_closed_form_are_searched_and_checke
 def test_a_task_of_plait_without_a_rule_in_the_checker_keeps_its_bounds(plait_json, tmp_path, monkeypatch):
     shutil.copy(EXAMPLES / "my_task.py", tmp_path)
     new = parse_task("my_task:DelayedCopy")
-    own = plait_json("bounds", "my_task:DelayedCopy", "--seq-len", 6, "--seconds", 1)
+    own = plait_json("bounds", "my_task:DelayedCopy", "--seq-len", 6, "--seconds", 0.2)
     monkeypatch.setattr("plait.tasks.registry.TASKS", {**TASKS, "delayed-copy": type(new)})
-    found = plait_json("bounds", "delayed-copy", "--seq-len", 6, "--seconds", 1, "-o", ".")
+    found = plait_json("bounds", "delayed-copy", "--seq-len", 6, "--seconds", 0.2, "-o", ".")
     assert [row["value"] for row in found["bounds"]] == [row["value"] for row in own["bounds"]]
     file = found["bounds"][0]["file"]
     assert plait_json("check", file, "--task", "my_task:DelayedCopy")["accepted"]
