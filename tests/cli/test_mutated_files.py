@@ -21,7 +21,7 @@ from plait.files import UNSEALED, sealed_bytes
 from plait.tasks import DecodingRecall, Needle, SelectiveCopying
 from plait.theory import ssm_state_bits
 
-FILES = 600
+FILES = 900
 SECONDS = 20.0
 """Of processor time: no reading may need more, as the limit of a checked certificate is."""
 
