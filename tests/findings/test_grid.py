@@ -93,3 +93,16 @@ def test_every_claim_asks_for_all_models_of_its_slice(name):
         )
         finding = judged(claim, read(figure.experiment, less))
         assert finding is None or finding.outcome is Outcome.OPEN
+
+
+@pytest.mark.parametrize("name", ["fig4", "fig6", "fig15"])
+def test_a_claim_s_slice_holds_every_model_that_decides_it(name):
+    """What checks a claim finds the number that is told of it."""
+    figure = FIGURES[name]
+    part = figure.experiment.where({"train.lr": (1e-2,), "train.seed": range(2)})
+    rows, _ = made_up_rows(part)
+    whole = read(figure.experiment, StoredRows(rows=rows))
+    for claim in figure.claims:
+        members = sum(part.where(parse_choices("--only", claim.only)).members(), ())
+        sliced = read(figure.experiment, StoredRows(rows=rows.filter(pl.col("member").is_in(members))))
+        assert judged(claim, sliced) == judged(claim, whole)

@@ -84,7 +84,7 @@ FIG4 = Figure(
             statement="For 90% a pure model needs several times the hybrid's parameters",
             paper=f"{PAPER_RATIO:.1f}",
             rerun=rerun_text(RERUN_RATIOS, 0.9),
-            only=("model.pattern=TF-TF,SSM-SSM,SSM-TF", "model.d_model=4,8,12,16,20"),
+            only=("model.pattern=TF-TF,SSM-SSM,SSM-TF",),
             judge=ratio(0.9, size=PAPER_RATIO),
         ),
         Claim(
