@@ -117,3 +117,17 @@ def test_seeds_that_only_the_other_setting_has_choose_no_more():
     best = at_its_best((first, second))
     assert (best.seeds, summarise(best).mean) == ((0, 1), pytest.approx(0.7))
     assert best.settled().seeds == best.seeds
+
+
+def test_a_sample_without_a_common_seed_has_the_setting_that_all_choose_whatever_its_place():
+    nan = math.nan
+    lower = cell([[0.4, nan, nan, nan], [0.3, nan, nan, nan]])
+    best = at_its_best((lower, cell([[0.2] * 4, [0.5, 0.6, 0.7, 0.8]])))
+    assert best.rule.chosen(once(4)).tolist() == [3]
+    assert bootstrap_means(best, samples_of(np.array([[3, 3, 3, 3]]))).tolist() == pytest.approx([0.8])
+
+
+def test_a_run_that_diverged_counts_as_0_in_the_choice_of_a_setting():
+    diverged = made_up_cell(np.array([[0.9, 0.9, math.nan]]))
+    best = at_its_best((diverged, made_up_cell(np.array([[0.7, 0.7, 0.7]]))))
+    assert summarise(best).mean == pytest.approx(0.7)

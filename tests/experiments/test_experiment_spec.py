@@ -147,6 +147,12 @@ class TestSlices:
         kept = tasks.where({"task.n_words": (50,)}, {"task.p_number": (0.2,), "train.seed": (0,)}).expand()
         assert {(run.task.n_words, run.train.seed) for run in kept} == {(26, 0), (50, 0), (50, 1)}
 
+    def test_each_choice_of_swept_values_needs_an_alternative_of_its_own(self):
+        kept = experiment().where(
+            {"train.lr": (1e-3,), "train.seed": (0,)}, {"train.lr": (1e-2,), "train.seed": (1,)}
+        )
+        assert {(run.train.lr, run.train.seed) for run in kept.expand()} == {(1e-3, 0), (1e-2, 1)}
+
     def test_a_field_that_some_runs_lack_keeps_those_that_have_it(self):
         both = experiment(vary={"task": (SelectiveCopying(), Needle(n_words=26))})
         assert {run.task for run in both.where({"task.p_number": (0.2,)}).expand()} == {SelectiveCopying()}

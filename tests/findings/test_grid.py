@@ -95,6 +95,19 @@ def test_every_claim_asks_for_all_models_of_its_slice(name):
         assert finding is None or finding.outcome is Outcome.OPEN
 
 
+def test_a_model_that_is_not_measured_at_one_place_is_missing():
+    figure = FIGURES["length"]
+    part = figure.experiment.where({"train.lr": (1e-2,), "train.seed": range(2)})
+    rows, evaluations = made_up_rows(part)
+    there = pl.col("member").is_in(part.members()[0]) & (pl.col("evaluation") == evaluations["evaluation"][0])
+    less = read(figure.experiment, StoredRows(rows=rows, evaluations=evaluations.filter(~there)))
+    assert (
+        len(less.cells)
+        == len(read(figure.experiment, StoredRows(rows=rows, evaluations=evaluations)).cells) - 1
+    )
+    assert len(untrained(less, ())) == 1
+
+
 @pytest.mark.parametrize("name", ["fig4", "fig6", "fig15"])
 def test_a_claim_s_slice_holds_every_model_that_decides_it(name):
     """What checks a claim finds the number that is told of it."""
