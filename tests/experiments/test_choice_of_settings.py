@@ -122,7 +122,7 @@ def test_seeds_that_only_the_other_setting_has_choose_no_more():
 def test_a_sample_without_a_common_seed_has_the_setting_that_all_choose_whatever_its_place():
     nan = math.nan
     lower = cell([[0.4, nan, nan, nan], [0.3, nan, nan, nan]])
-    best = at_its_best((lower, cell([[0.2] * 4, [0.5, 0.6, 0.7, 0.8]])))
+    best = at_its_best((lower, cell([[0.2, 0.2, 0.2, 0.9], [0.5, 0.6, 0.7, 0.8]])))
     assert best.rule.chosen(once(4)).tolist() == [3]
     assert bootstrap_means(best, samples_of(np.array([[3, 3, 3, 3]]))).tolist() == pytest.approx([0.8])
 
