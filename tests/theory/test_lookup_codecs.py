@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import random
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from own_tasks import Hidden
 
 from plait.tasks import PositionRetrieval, SegmentedRecall
 from plait.theory import check, find_state_bits, open_game, sealed
+from plait.theory.checker.claim import read_claim
+from plait.theory.checker.document import plain
 from plait.theory.families.field import field_families
 from plait.theory.recurrent import table_state_bits
 
@@ -114,3 +117,49 @@ def test_any_function_of_first_followers_is_found_behind_another_name():
 def test_a_placing_is_a_word_at_each_place_or_none(n_words):
     (placings, orders) = field_families(PositionRetrieval(n_words=n_words, n_positions=3), 20)
     assert placings.size == sum(math.comb(2, n) * math.perm(n_words, n) for n in range(3)) > orders.size
+
+
+def test_no_changed_codec_is_certified_for_more_than_all_prefixes_hold():
+    """Of prefixes told apart two by two none shares a group, in which no two are."""
+    rng, certified = random.Random(0), 0
+    for _ in range(150):
+        document = json.loads(json.dumps(rng.choice((SEGMENTED, POSITIONS)).certificate))
+        n_tokens = sum(document["params"].get(name, 0) for name in ("n_words", "n_positions")) + 1
+        change(document, rng, n_tokens)
+        verdict = check(sealed(document), seed=1)
+        if verdict.accepted and verdict.bits > 0:
+            certified += 1
+            board = read_claim(plain(sealed(document)), None).board
+            length = open_game(sealed(document)).prefix_length
+            prefixes = [list(prefix) for prefix in itertools.product(range(n_tokens), repeat=length)]
+            told = set(map(tuple, board.tables(prefixes, range(len(board.queries)))))
+            assert float(verdict.bits) <= math.log2(groups(told))
+    assert certified > 50
+
+
+def change(document, rng, n_tokens):
+    """One to three entries of its suffixes and its codec."""
+    codec, suffixes = document["codec"], document["suffixes"]
+    if "length" in codec:
+        codec["length"] -= rng.randrange(2)
+    if "blank" in codec and rng.random() < 0.3:
+        codec["blank"] = rng.choice((None, *range(n_tokens)))
+    lists = [*suffixes, *(codec[name] for name in ("words", "reads", "answers") if name in codec)]
+    for _ in range(rng.randint(1, 3)):
+        one = rng.choice(lists)
+        most = len(suffixes) if one is codec["reads"] else n_tokens
+        one[rng.randrange(len(one))] = rng.randrange(most)
+    document["bits"] = 0
+
+
+def groups(told):
+    """Rows of answers, greedily put together where no two differ in an answer that both have."""
+    found = []
+    for row in sorted(told, key=lambda row: row.count(None)):
+        for group in found:
+            if all(None in (a, b) or a == b for other in group for a, b in zip(row, other, strict=True)):
+                group.append(row)
+                break
+        else:
+            found.append([row])
+    return len(found)
