@@ -117,6 +117,10 @@ def test_seeds_that_only_the_other_setting_has_choose_no_more():
     best = at_its_best((first, second))
     assert (best.seeds, summarise(best).mean) == ((0, 1), pytest.approx(0.7))
     assert best.settled().seeds == best.seeds
+    twice = at_its_best((cell([[0.2, 0.8], [0.7, 0.3]], seeds=(0, 1)), cell([[0.3, 0.3]], seeds=(0, 3))))
+    assert (twice.seeds, summarise(twice).mean) == ((0,), pytest.approx(0.7)), (
+        "the second's two had been left"
+    )
 
 
 def test_a_sample_without_a_common_seed_has_the_setting_that_all_choose_whatever_its_place():
