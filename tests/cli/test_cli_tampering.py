@@ -83,3 +83,13 @@ def test_every_tampering_is_refused_or_claims_no_more(task, reach, plait, tmp_pa
             assert Fraction(repr(again["bits"])) <= Fraction(repr(certificate["bits"])), path
     assert tried > 60
     assert kept, "a lower claim with a fresh digest is true, so the test does look at accepted ones"
+
+
+def test_a_bound_whose_certificate_would_be_too_long_says_so(plait, tmp_path, monkeypatch):
+    written = plait("bounds", "needle", "-o", tmp_path).stdout
+    assert "no certificate" not in written
+    monkeypatch.setattr("plait.cli.theory._write_certificates", lambda *_: {})
+    assert (
+        "pure SSM: no certificate, it would be too long" in plait("bounds", "needle", "-o", tmp_path).stdout
+    )
+    assert "no certificate" not in plait("bounds", "needle").stdout

@@ -138,8 +138,11 @@ def _show_one_size(
         print_line(f"{layer.statement} (docs/theory.md, Theorem 15.1)")
     if depth is not None:
         print_line(f"{depth} (docs/theory.md, section 15)")
-    for path in written.values():
-        print_line(f"certificate {path}")
+    for index, row in enumerate(found.bounds):
+        if index in written:
+            print_line(f"certificate {written[index]}")
+        elif output is not None and row.bound is not None and row.bound.value:
+            print_line(f"{row.model}: no certificate, it would be too long; docs/theory.md proves the bound")
 
 
 def _show_automaton(name: str, params: dict[str, Any], *, seq_len: int, seconds: float, json: bool) -> None:

@@ -28,10 +28,11 @@ from plait.theory.search.records import record_candidates
 from plait.theory.search.slots import slot_candidates
 
 _ROWS = 6_000
+_MOST_AT_ONCE = 6_000_000
 _MOST_PAIRS = 40
 _MOST_TOKENS = 48
 _MOST_DIFFERING = 8
-"""Rows that are looked through, pairs that are widened, their tokens and differences (effort)."""
+"""Rows that are looked through, tokens of all, pairs that are widened, their tokens and differences (effort)."""
 
 
 def find_reach(task: object, seq_len: int, *, seconds: float = 20, seed: int = 0) -> Bound:
@@ -107,9 +108,10 @@ def _deepest(oracle: Oracle) -> np.ndarray | None:
 
 def _short_pairs(oracle: Oracle, length: int, differing: int) -> list[np.ndarray]:
     """Pairs of that length with different defined targets at the end, from rows of few tokens each."""
-    rows = oracle.uneven_rows(_ROWS, length)
+    count = max(1, min(_ROWS, _MOST_AT_ONCE // length))
+    rows = oracle.uneven_rows(count, length)
     others = rows.copy()
-    others[:, :differing] = oracle.rows(_ROWS, differing)
+    others[:, :differing] = oracle.rows(count, differing)
     ends, other_ends = oracle.targets(rows)[:, -1], oracle.targets(others)[:, -1]
     different = np.flatnonzero((ends != other_ends) & (ends != UNDEFINED) & (other_ends != UNDEFINED))
     return [np.stack([rows[i], others[i]]) for i in different[:_MOST_PAIRS]]
