@@ -76,7 +76,8 @@ def test_a_text_that_looks_like_a_table_function_is_allowed(folder):
         (
             "SELECT count(*) FROM members a CROSS JOIN members b CROSS JOIN members c CROSS JOIN members d "
             "CROSS JOIN members e CROSS JOIN members f",
-            "it takes longer than the 1 seconds that a query may take|it needs more than 4 GiB|too large",
+            "it takes longer than the 1 seconds that a query may take|it needs more than 4 GiB|too large|"
+            "it makes a table of more than 4,294,967,295 rows",
         ),
         (
             "SELECT seed + " + " + ".join(["1"] * 50_000) + " FROM members",
@@ -90,6 +91,14 @@ def test_a_query_that_does_not_end_is_ended(folder, sql, said):
     with pytest.raises(StoreError, match=said):
         run_sql(folder, sql, seconds=1)
     assert time.monotonic() - began < 600
+
+
+def test_a_table_of_too_many_rows_is_said_so(folder):
+    six_times = " CROSS JOIN ".join(f"members {name}" for name in "abcdef")
+    with pytest.raises(
+        StoreError, match=r"^the query failed: it makes a table of more than 4,294,967,295 rows$"
+    ):
+        run_sql(folder, f"SELECT count(*) FROM {six_times}")
 
 
 def test_a_folder_without_results_is_refused(tmp_path):

@@ -98,6 +98,8 @@ def _reason(error: BaseException) -> str:
     said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
     if f"os error {errno.EMFILE}" in said or "object-store error" in said:  # the bound on open files
         return f"it reads a file or an address, and a query may read the table {TABLE} alone"
+    if "maximum length" in said:  # of a table; Polars advises another build of itself
+        return f"it makes a table of more than {2**32 - 1:,} rows"
     return f"{said}; the table is {TABLE}: {', '.join(COLUMNS)}"
 
 
