@@ -38,7 +38,8 @@ def dies() -> None:
                 os._exit(DIES)
             those.wait()
     except LostProcessError as error:
-        print(error)
+        print(error, flush=True)
+        os._exit(0 if error.joined else 1)  # or PyTorch's threads end it, sometimes, by an abort
 
 
 def waits(folder: Path) -> None:

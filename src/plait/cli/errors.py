@@ -85,6 +85,9 @@ class Commands(TyperGroup):
             raise
         except (ValueError, OSError, MemoryError) as error:
             _say(error_line(error))
+            if getattr(error, "joined", False):  # of `LostProcessError`
+                sys.stdout.flush()
+                os._exit(_REFUSED)
             raise typer.Exit(_REFUSED) from None
         except Exception as error:
             if isinstance(error, RuntimeError) and _out_of_memory(error):

@@ -22,7 +22,17 @@ _LEFT_ALONE = re.compile(
 
 
 class LostProcessError(ConnectionError):
-    """Another of the processes has ended, or answers no more."""
+    """Another of the processes has ended, or answers no more.
+
+    Args:
+        message: one line.
+        joined: whether they had found each other. PyTorch's threads of a connection that broke can then abort an
+            interpreter that ends by itself: leave by `os._exit`.
+    """
+
+    def __init__(self, message: str, *, joined: bool = False) -> None:
+        super().__init__(message)
+        self.joined = joined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +109,8 @@ def processes(device: str = "auto") -> Generator[Processes, None, None]:
             raise
         raise LostProcessError(
             f"process {dist.get_rank()} of {count}: another one has ended, or answers no more; start all of them again "
-            f"({one_line(error)})"
+            f"({one_line(error)})",
+            joined=True,
         ) from None
     finally:
         if ended or count == 1:  # after an error torchrun ends the others: nobody is waited for
