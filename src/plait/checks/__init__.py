@@ -13,7 +13,7 @@ from plait.checks.values import (
     shortened,
     unknown,
 )
-from plait.checks.written import parse_choices, parse_seeds, written_value
+from plait.checks.written import named_texts, parse_choices, parse_seeds, written_value
 
 __all__ = [
     "added_field",
@@ -27,6 +27,7 @@ __all__ = [
     "cut",
     "in_line",
     "is_own_name",
+    "named_texts",
     "neutral_fields",
     "one_line",
     "parse_choices",

@@ -17,15 +17,25 @@ def parse_choices(option: str, entries: Iterable[str] | None) -> dict[str, tuple
     Raises:
         ValueError: no name, a name given twice, or a value that is none of these.
     """
-    fields: dict[str, tuple[Any, ...]] = {}
+    texts = named_texts(option, entries, form="NAME=VALUE,.. ")
+    return {name: _choices(f"{option} {name}", text) for name, text in texts.items()}
+
+
+def named_texts(option: str, entries: Iterable[str] | None, *, form: str) -> dict[str, str]:
+    """`NAME=TEXT` entries as a dict; `form` is how a message says that they read.
+
+    Raises:
+        ValueError: no name, or a name given twice.
+    """
+    texts: dict[str, str] = {}
     for entry in entries or ():
         name, equals, text = entry.partition("=")
         if not equals or not name:
-            raise ValueError(f"{option} must read NAME=VALUE,.. , got {entry!r}")
-        if name in fields:
+            raise ValueError(f"{option} must read {form}, got {entry!r}")
+        if name in texts:
             raise ValueError(f"{option} {name} is given twice")
-        fields[name] = _choices(f"{option} {name}", text)
-    return fields
+        texts[name] = text
+    return texts
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from plait.checks import shortened, unknown, written_value
+from plait.checks import named_texts, shortened, unknown, written_value
 
 if TYPE_CHECKING:
     import torch
@@ -17,15 +17,8 @@ def parse_fields(option: str, entries: Iterable[str] | None) -> dict[str, Any]:
     Raises:
         ValueError: no name, a name given twice, or a value that is neither JSON nor a word.
     """
-    fields: dict[str, Any] = {}
-    for entry in entries or ():
-        name, equals, text = entry.partition("=")
-        if not equals or not name:
-            raise ValueError(f"{option} must read NAME=JSON, got {entry!r}")
-        if name in fields:
-            raise ValueError(f"{option} {name} is given twice")
-        fields[name] = written_value(f"{option} {name}", text)
-    return fields
+    texts = named_texts(option, entries, form="NAME=JSON")
+    return {name: written_value(f"{option} {name}", text) for name, text in texts.items()}
 
 
 def parse_numbers(option: str, text: str) -> tuple[float, ...]:

@@ -5,9 +5,7 @@ from typing import Any
 
 from plait.checks import parse_choices
 from plait.experiments import Experiment, cell_label
-from plait.experiments.fields import get_field, known_paths, same
 from plait.findings.evidence import Evidence, StoredRows
-from plait.training.run import Run
 
 MOST_NAMED = 6
 """Models that are named; of more it would fill the line."""
@@ -43,24 +41,12 @@ def untrained_text(names: Sequence[str]) -> str:
 def _lacking(form: Experiment, stored: StoredRows, fields: Mapping[str, Sequence[Any]]) -> Iterator[str]:
     placed = stored.placed(form)
     n_places = max(1, len(form.evaluations))
-    cells = zip(form.places(), form.expand_cells(), strict=True)
-    asked = {n: varied for n, (varied, runs) in enumerate(cells) if _admits(fields, varied, runs[0])}
+    # A learning rate or seed leaves no cell out.
+    kept = {path: values for path, values in fields.items() if path not in ("train.lr", "train.seed")}
+    sliced = {repr(varied) for varied in form.where(kept).places()}
+    asked = {number: varied for number, varied in enumerate(form.places()) if repr(varied) in sliced}
     values = {path: {repr(varied[path]) for varied in asked.values()} for path in form.varied}
     for number, varied in asked.items():
         there = range(number * n_places, (number + 1) * n_places)
         if not all(place in placed for place in there):
             yield cell_label({p: v for p, v in varied.items() if len(values[p]) > 1} or varied)
-
-
-def _admits(fields: Mapping[str, Sequence[Any]], varied: Mapping[str, Any], run: Run) -> bool:
-    """Whether a slice has the cell; a learning rate or seed leaves no cell out."""
-    known = known_paths(run)
-    for path, wanted in fields.items():
-        if path in ("train.lr", "train.seed"):
-            continue
-        if path not in varied and path not in known:
-            return False
-        value = varied[path] if path in varied else get_field(run, path)
-        if not any(same(wish, value) for wish in wanted):
-            return False
-    return True

@@ -125,6 +125,13 @@ class Reader:
             return table
         return self.listed(value, name, below=self.n_tokens, most=most)
 
+    def distinct(self, name: str, *, most: int) -> list[int]:
+        """One token or more, none of them twice."""
+        tokens = self.tokens(name, most=most)
+        if not tokens or len(set(tokens)) < len(tokens):
+            raise Refused(f"{name} must be one or more distinct tokens")
+        return tokens
+
     def table(self, number: object, name: str) -> list[int]:
         """The shared list of tokens of this number."""
         if not isinstance(number, int) or not 0 <= number < len(self.tables):

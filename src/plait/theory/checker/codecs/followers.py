@@ -24,11 +24,9 @@ class _Keyed(Codec):
     """Letters, keys of `k` of them as numbers in base n, and the queries that read each key's follower."""
 
     def __init__(self, reader: Reader) -> None:
-        self.letters = reader.tokens("letters", most=_MOST_KEYS)
+        self.letters = reader.distinct("letters", most=_MOST_KEYS)
         self.number = {token: letter for letter, token in enumerate(self.letters)}
         self.n = len(self.letters)
-        if not self.n or len(self.number) < self.n:
-            raise Refused("letters must be one or more distinct tokens")
         self.k = reader.integer("key_length", least=1, most=12)  # keys of 13 letters would be too many
         self.n_keys = self.n**self.k
         if self.n_keys > _MOST_KEYS:

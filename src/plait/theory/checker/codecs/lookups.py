@@ -20,11 +20,9 @@ class _OfWords(Codec):
     """Distinct words, and a query for each."""
 
     def __init__(self, reader: Reader) -> None:
-        self.words = reader.tokens("words", most=_MOST_WORDS)
+        self.words = reader.distinct("words", most=_MOST_WORDS)
         self.number = {token: word for word, token in enumerate(self.words)}
         self.n = len(self.words)
-        if not self.n or len(self.number) < self.n:
-            raise Refused("words must be one or more distinct tokens")
         self.reads = reader.queries("reads")
         if len(self.reads) != self.n:
             raise Refused(f"reads must be a query for each of the {self.n} words")
