@@ -9,11 +9,20 @@ import pytest
 import torch
 from own_tasks import Bare, Hidden
 
-from plait.tasks import FollowBack, KHopInduction, NGramRetrieval, SelectiveCopying, Targets
+from plait.tasks import (
+    AssociativeRecall,
+    FollowBack,
+    KHopInduction,
+    NGramRetrieval,
+    SelectiveCopying,
+    Targets,
+)
 from plait.theory import check, find_state_bits
 from plait.theory.families.field_lookups import LOOKUPS
+from plait.theory.search.followers import follower_candidates
 from plait.theory.search.forms import find_formed
 from plait.theory.search.oracle import Oracle
+from plait.theory.search.readers import KeyReading
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +110,15 @@ def test_forms_read_what_followed_the_key(task, key_length, mark):
 def test_no_form_is_found_where_no_key_is_followed():
     oracle = Oracle(Hidden(inner=SelectiveCopying(n_words=6, numbers=(2, 4))), seq_len=40, seconds=9, seed=1)
     assert find_formed(oracle) == []
+
+
+def test_keys_behind_whose_last_only_what_spoils_can_stand_have_no_forest(monkeypatch):
+    """The filler's token is the one that would follow the last key, and no prefix may hold it."""
+    oracle = Oracle(AssociativeRecall(n_words=4), seq_len=16, seconds=5, seed=0, filler=[3, 3])
+    spoilers = frozenset(oracle.tokens.tolist()) - {0, 1}
+    readers = [[[2, key]] for key in (0, 1)]
+    reading = KeyReading(letters=np.array([0, 1]), key_length=1, readers=readers, spoilers=spoilers)
+    monkeypatch.setattr("plait.theory.search.followers.find_readings", lambda _: [reading])
+    forests, paths = follower_candidates(oracle)
+    assert forests is None
+    assert paths is None or paths.codec["kind"] == "paths"

@@ -84,7 +84,7 @@ def _forests(oracle: Oracle, reading: KeyReading) -> StateFamily | None:
         few += settled * share_with_few_leaves(m, n_sinks, most=most) if n_sinks else 0
         return settled + with_word, Fraction(few, settled + with_word)
 
-    if room < 2 or not len(words):
+    if room < 2 or not len(words) or not (waiting or n_sinks):  # then nothing can follow the last word
         return None
     spelled = spelled_values(oracle, reading, room=room)
     room -= len(spelled[0].spell)
