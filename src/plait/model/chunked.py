@@ -1,7 +1,8 @@
-"""A model of SSM and TF layers over many tokens a call, from state to state, by PyTorch's products on a CPU.
+"""A model of SSM and TF layers over many tokens a call, from state to state, by PyTorch's products.
 
-For few sequences of wide models: the compiled layers fill a tile with sequences, this fills products with tokens. A TF
-layer carries its last `window - 1` inputs and reads them again.
+For few sequences of wide models on a CPU, where the compiled layers fill a tile with sequences and this fills products with
+tokens, and for all on a GPU, where a call for each token leaves it idle. A TF layer carries its last `window - 1`
+inputs and reads them again.
 """
 
 from typing import TypeAlias
@@ -21,11 +22,10 @@ ChunkedState: TypeAlias = tuple[tuple[Tensor, ...], ...]
 
 
 def can_chunk(model: HybridLM) -> bool:
-    """Whether every layer is an SSM or a TF layer with a window, in float32 or float64 on a CPU."""
+    """Whether every layer is an SSM or a TF layer with a window, in float32 or float64."""
     weight = model.embedding.weight
     return (
-        weight.device.type == "cpu"
-        and weight.ndim == 2
+        weight.ndim == 2
         and weight.dtype in (torch.float32, torch.float64)
         and all(
             type(layer) is MambaLayer or (type(layer) is TransformerLayer and layer.spec.window is not None)

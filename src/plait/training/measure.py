@@ -20,6 +20,9 @@ from plait.training.evaluate import CHUNK
 SEQUENCES_TOGETHER = 1024
 """Tokens of a sequence that go through compiled layers in one call."""
 
+_TOGETHER_ON_GPU = 2**14
+"""Tokens of all sequences of such a call on a GPU: what fills it, in a gigabyte or two at a width of 1,024."""
+
 _WIDE_FROM, _FEW = 128, 4
 """From this width so few sequences, which leave most of a compiled tile idle, go through PyTorch's products."""
 
@@ -58,15 +61,18 @@ class StreamedAnswers:
 
     @torch.no_grad()
     def read(self, tokens: Int[Tensor, "batch time"]) -> Iterator[Int[Tensor, "batch some"]]:
-        """The answers in pieces, the first at the beginning; several tokens a piece for SSM and TF on a CPU."""
+        """The answers in pieces, the first at the beginning; several tokens a piece for SSM and TF."""
         wide = self._model.config.d_model >= _WIDE_FROM and len(tokens) <= _FEW
         if self._chunked is not None and (wide or self._compiled is None):
             return self._in_chunks(self._chunked, tokens)
         return self._by_step(tokens) if self._compiled is None else self._in_parts(self._compiled, tokens)
 
     def _in_chunks(self, model: ChunkedModel, tokens: Tensor) -> Iterator[Tensor]:
+        together = SEQUENCES_TOGETHER
+        if tokens.is_cuda:
+            together = max(1, min(together, _TOGETHER_ON_GPU // len(tokens)))
         state = model.start(len(tokens))
-        for part in tokens.split(SEQUENCES_TOGETHER, dim=1):
+        for part in tokens.split(together, dim=1):
             logits, state = model.advance(part, state)
             self._saw(tensor for held in state for tensor in held)
             yield logits.argmax(-1)
