@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from fake_training import FakeResult, FakeTrainer, small_experiment
 
+import plait.experiments.store as store_module
 from plait.experiments import (
     COLUMNS,
     SCHEMA_VERSION,
@@ -49,6 +50,26 @@ def test_rows_say_what_decided_what_came_out_and_where_from(tmp_path):
         assert (row["plait"], row["device"]) == ("0.1.0", "cpu")
         assert len(row["losses"]) == len(row["loss_steps"]) == 4
         assert row["diverged_at"] is None
+
+
+def test_rows_of_some_members_come_from_the_files_that_hold_them(tmp_path, monkeypatch):
+    store = filled(tmp_path)
+    rows = store.read()
+    store.stored()
+    read: list[str] = []
+    whole = store_module.read_shard
+    monkeypatch.setattr(
+        store_module,
+        "read_shard",
+        lambda path, *how, **only: read.append(path.stem) or whole(path, *how, **only),
+    )
+    some = SHARD.members[:2]
+    assert store.rows_of(some).equals(rows.filter(pl.col("member").is_in(some)))
+    assert read == [SHARD.id]
+    assert store.rows_of(["nobody"]).is_empty()
+    assert store.rows_of([*OTHER.members, *some]).equals(
+        rows.filter(pl.col("member").is_in([*OTHER.members, *some]))
+    )
 
 
 def test_any_reader_of_parquet_can_read_a_shard(tmp_path):

@@ -6,27 +6,36 @@ from made_up_rows import made_up_rows
 
 from plait.findings.evidence import Evidence, StoredRows
 from plait.paper.mixers import MIXERS_FIGURE, STUDIED_MIXERS, STUDIED_TASKS, widths
+from plait.report.delta_rules import NEED
 from plait.report.document import Lines, Table
-from plait.report.mixers_answer import CONCLUSION, NEED, mixers_answer
+from plait.report.mixers_answer import CONCLUSION, mixers_answer
 
 SEEDS = range(4)
 
 
-def evidence(wanted: dict[tuple[str, str], float]) -> Evidence:
-    """Of the middle size, by task and pattern the accuracy of every seed, a little apart from seed to seed."""
+Values = float | tuple[float, ...]
+"""At the middle size, or one by size."""
+
+
+def evidence(wanted: dict[tuple[str, str], Values]) -> Evidence:
+    """By task and pattern the accuracy of every seed, a little apart from seed to seed."""
     vocabularies = {task.name: vocabulary for task, _, vocabulary in STUDIED_TASKS}
+    values = [
+        (task, pattern, widths(pattern, vocabularies[task])[size], value)
+        for (task, pattern), given in wanted.items()
+        for size, value in (enumerate(given) if isinstance(given, tuple) else [(1, given)])
+    ]
     parts = [
         {
             "task": (task,), "model.pattern": (pattern,), "train.lr": (1e-2,), "train.seed": SEEDS,
-            "model.d_model": (widths(pattern, vocabularies[task])[1],),
+            "model.d_model": (width,),
         }
-        for task, pattern in wanted
+        for task, pattern, width, _ in values
     ]  # fmt: skip
     experiment = MIXERS_FIGURE.experiment.where(*parts)
     rows, _ = made_up_rows(experiment)
-    values = [(*key, value) for key, value in wanted.items()]
-    table = pl.DataFrame(values, orient="row", schema=["task", "pattern", "value"])
-    rows = rows.join(table, on=["task", "pattern"]).with_columns(
+    table = pl.DataFrame(values, orient="row", schema=["task", "pattern", "d_model", "value"])
+    rows = rows.join(table, on=["task", "pattern", "d_model"]).with_columns(
         value=pl.col("value") + pl.col("seed") * 2e-3
     )
     rows = rows.with_columns(accuracy=pl.col("value"), select_accuracy=pl.col("value")).drop("value")
@@ -34,13 +43,13 @@ def evidence(wanted: dict[tuple[str, str], float]) -> Evidence:
     return Evidence(experiment=experiment, cells=stored.cells(experiment), stored=stored)
 
 
-def told(wanted: dict[tuple[str, str], float]) -> tuple[list[str], list[Table]]:
+def told(wanted: dict[tuple[str, str], Values]) -> tuple[list[str], list[Table]]:
     blocks = mixers_answer(evidence(wanted))
     lines = [line for block in blocks if isinstance(block, Lines) for line in block.lines]
     return lines, [block for block in blocks if isinstance(block, Table)]
 
 
-def three(task: str, mixer: str, alone: float, before: float) -> dict[tuple[str, str], float]:
+def three(task: str, mixer: str, alone: Values, before: Values) -> dict[tuple[str, str], Values]:
     return {(task, f"{mixer}-{mixer}"): alone, (task, f"{mixer}-TF"): before}
 
 
@@ -110,3 +119,21 @@ def test_every_mixer_and_nothing():
     )
     nothing = Evidence(experiment=MIXERS_FIGURE.experiment, cells=(), stored=StoredRows(rows=pl.DataFrame()))
     assert mixers_answer(nothing) == ()
+
+
+def test_sizes_are_told_apart_where_they_differ():
+    (first, *_), (by_task, *_) = told(
+        {("selective-copying", "TF-TF"): (0.4, 0.5, 0.6)}
+        | three("selective-copying", "SSM", (0.5, 0.6, 0.7), (0.9, 0.9, 0.9))
+        | three("selective-copying", "GLA", (0.5, 0.6, 0.7), (0.3, 0.9, 0.9))
+        | three("selective-copying", "RGLRU", (0.5, 0.6, 0.9), (0.5, 0.5, 0.7))
+    )
+    where = "of the 3 of 11 that are trained"
+    assert f"on selective copying for SSM, {where}; on recall with decoding it is open." in first
+    assert first.endswith(
+        " That is at every size; at 12,800 parameters by themselves, on MQAR it is open; on multi-key recall it "
+        f"is open; on selective copying for SSM and GLA, {where}; on recall with decoding it is open."
+    )
+    cells = {row[0].text: row[3].text for row in by_task.rows}
+    assert (cells["SSM"], cells["GLA"]) == ("yes", "no, but at 6,200 and 12,800 yes")
+    assert (cells["RGLRU"], cells["GDN"]) == ("no", "open")

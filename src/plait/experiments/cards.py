@@ -163,10 +163,7 @@ def _look_on(
         left = [(place, shard) for place, shard in left if not stored[place].issuperset(shard.members)]
         for place, shard in done:
             new = not before[place].issuperset(shard.members)
-            rows = jobs[place].store.read() if new else None
-            watch.finished(
-                shard, None if rows is None else rows.filter(pl.col("member").is_in(shard.members))
-            )
+            watch.finished(shard, jobs[place].store.rows_of(shard.members) if new else None)
         if not alive:
             return lines
         wait([worker.sentinel for worker in workers if worker.is_alive()], timeout=POLL_SECONDS)

@@ -70,7 +70,7 @@ def run_over_processes(
             raise _stopped(folder, checkpoint) from None
         if save_models and not those.rank:
             check_models(folder, shard.runs)  # another training may have stored it, and kept none
-        return None if those.rank else Store(folder).read().filter(pl.col("member") == shard.members[0])
+        return None if those.rank else Store(folder).rows_of(shard.members)
 
 
 def _train(

@@ -162,7 +162,7 @@ def train_all(
 def rows_of_experiment(store: Store, experiment: Experiment) -> pl.DataFrame:
     """The experiment's members among those that are stored."""
     wanted = [member_id(run) for run in experiment.expand()]
-    return store.read().filter(pl.col("member").is_in(wanted))
+    return store.rows_of(wanted)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
+from plait.checks import are, counted
 from plait.experiments.folder import StoreError
 from plait.experiments.parquet_pages import check_pages
 from plait.experiments.row_identity import wrong_identities
@@ -35,6 +36,9 @@ _MOST_BYTES = 2**30
 
 MOST_UNPACKED = 2**31
 """Bytes of all pages of a file."""
+
+_NUMBERS = ("accuracy", "correct", "scored", "select_correct", "select_scored", "diverged_at")
+"""What a member, or an evaluation, can have but once."""
 
 _RATIOS = (("accuracy", "correct", "scored"), ("select_accuracy", "select_correct", "select_scored"))
 _ADVICE = "move it away, and the next run trains its members again"
@@ -216,3 +220,36 @@ def _thin(
         )
         kept.append(float(f"{total / sum(weights[first:last]):.{DIGITS}g}"))
     return [steps[last - 1] for last in edges[1:]], kept
+
+
+def each_once(frames: list[pl.DataFrame], columns: Columns, names: TableNames) -> pl.DataFrame:
+    """Rows that are stored twice, as after a packing that was stopped, count once: the one with more of its curve.
+
+    Raises:
+        StoreError: one that is stored with two numbers.
+    """
+    if not frames:
+        return pl.DataFrame(schema=columns)
+    rows = pl.concat(frames)
+    numbers = [name for name in _NUMBERS if name in columns]
+    twice = rows.filter(pl.struct(names).is_duplicated()) if len(frames) > 1 else rows.clear()
+    differing = twice.group_by(names).agg(pl.struct(numbers).n_unique().alias("n")).filter(pl.col("n") > 1)
+    if len(differing):
+        raise StoreError(_two_numbers(twice.join(differing, on=names), names[0]))
+    if "losses" in columns:
+        rows = rows.sort(pl.col("losses").list.len(), descending=True, nulls_last=True, maintain_order=True)
+    return rows.unique(names, keep="first", maintain_order=True).sort(names)
+
+
+def _two_numbers(rows: pl.DataFrame, name: str) -> str:
+    """The first of the members that are stored with two numbers, and where each came from."""
+    member, n_members = rows[name].min(), rows[name].n_unique()
+    each = rows.filter(pl.col(name) == member).unique("accuracy").sort("accuracy")
+    said = " and ".join(
+        f"{row['accuracy']:.6f} ({row['engine'] or 'an older plait'}, {row['device']})"
+        for row in each.iter_rows(named=True)
+    )
+    return (
+        f"{counted(n_members, 'member')} {are(n_members)} stored with two numbers, {member} with accuracies "
+        f"{said}: move one of the files away"
+    )

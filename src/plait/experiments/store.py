@@ -21,10 +21,9 @@ from typing import Any
 
 import polars as pl
 
-from plait.checks import are, counted
 from plait.experiments.folder import CHECKPOINTS, EVALUATIONS, StoreError, both_places, claim, in_use, writing
 from plait.experiments.schema import COLUMNS, EVALUATION_COLUMNS
-from plait.experiments.shard_files import Columns, TableNames, read_shard, shard_bytes, thinned
+from plait.experiments.shard_files import Columns, TableNames, each_once, read_shard, shard_bytes, thinned
 from plait.experiments.shards import Shard
 from plait.files import sweep_parts, write_whole
 from plait.training.identity import shard_id
@@ -33,9 +32,6 @@ LOCK = ".members.lock"
 
 _EVALUATION = ("member", "evaluation")
 """What tells evaluations apart."""
-
-_NUMBERS = ("accuracy", "correct", "scored", "select_correct", "select_scored", "diverged_at")
-"""What a member, or an evaluation, can have but once."""
 
 _LISTINGS = 20
 """Times that files are listed anew because one of them vanished meanwhile."""
@@ -99,6 +95,24 @@ class Store:
             StoreError: a file that is damaged, foreign, or of another version.
         """
         return _read(self.files, COLUMNS, ("member",))
+
+    def rows_of(self, members: Collection[str]) -> pl.DataFrame:
+        """The rows of these that are stored, sorted; other members' files are not read.
+
+        Raises:
+            StoreError: as `read`, of the files that hold them.
+        """
+        wanted = {(member,) for member in members}
+
+        def holding() -> list[Path]:
+            versions = map(_version, self.files())
+            return [
+                version[0]
+                for version in versions
+                if not wanted.isdisjoint(self._keys_of(version, COLUMNS, ("member",)))
+            ]
+
+        return _read(holding, COLUMNS, ("member",)).filter(pl.col("member").is_in(list(members)))
 
     def read_evaluations(self) -> pl.DataFrame:
         """Every stored evaluation of a member once, sorted.
@@ -257,38 +271,5 @@ def _read(list_files: Callable[[], list[Path]], columns: Columns, names: TableNa
             frames = [read_shard(path, columns) for path in list_files()]
         except FileNotFoundError:
             continue
-        return _each_once(frames, columns, names)
+        return each_once(frames, columns, names)
     raise StoreError("the files of this folder come and go too fast to be read: try again")
-
-
-def _each_once(frames: list[pl.DataFrame], columns: Columns, names: TableNames) -> pl.DataFrame:
-    """Rows that are stored twice, as after a packing that was stopped, count once: the one with more of its curve.
-
-    Raises:
-        StoreError: one that is stored with two numbers.
-    """
-    if not frames:
-        return pl.DataFrame(schema=columns)
-    rows = pl.concat(frames)
-    numbers = [name for name in _NUMBERS if name in columns]
-    twice = rows.filter(pl.struct(names).is_duplicated()) if len(frames) > 1 else rows.clear()
-    differing = twice.group_by(names).agg(pl.struct(numbers).n_unique().alias("n")).filter(pl.col("n") > 1)
-    if len(differing):
-        raise StoreError(_two_numbers(twice.join(differing, on=names), names[0]))
-    if "losses" in columns:
-        rows = rows.sort(pl.col("losses").list.len(), descending=True, nulls_last=True, maintain_order=True)
-    return rows.unique(names, keep="first", maintain_order=True).sort(names)
-
-
-def _two_numbers(rows: pl.DataFrame, name: str) -> str:
-    """The first of the members that are stored with two numbers, and where each came from."""
-    member, n_members = rows[name].min(), rows[name].n_unique()
-    each = rows.filter(pl.col(name) == member).unique("accuracy").sort("accuracy")
-    said = " and ".join(
-        f"{row['accuracy']:.6f} ({row['engine'] or 'an older plait'}, {row['device']})"
-        for row in each.iter_rows(named=True)
-    )
-    return (
-        f"{counted(n_members, 'member')} {are(n_members)} stored with two numbers, {member} with accuracies "
-        f"{said}: move one of the files away"
-    )

@@ -1,4 +1,4 @@
-"""Numbers and points in words."""
+"""Numbers, points and lists in words."""
 
 import math
 from collections.abc import Sequence
@@ -78,3 +78,14 @@ def span_text(ratios: Sequence[Ratio]) -> str:
 
 def _end(value: float, unbounded: str) -> str:
     return times_text(value) if math.isfinite(value) and value > 0 else unbounded
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def sentence(parts: Sequence[str]) -> str:
+    """The parts behind one another, the first with a capital."""
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."

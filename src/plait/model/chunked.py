@@ -1,8 +1,8 @@
 """A model of SSM and TF layers over many tokens a call, from state to state, by PyTorch's products.
 
-For few sequences of wide models on a CPU, where the compiled layers fill a tile with sequences and this fills products with
-tokens, and for all on a GPU, where a call for each token leaves it idle. A TF layer carries its last `window - 1`
-inputs and reads them again.
+For few sequences of wide models on a CPU, where the compiled layers fill a tile with sequences and this fills products
+with tokens, and for all on a GPU, where a call for each token leaves it idle. A TF layer carries its last
+`window - 1` inputs and reads them again.
 """
 
 from typing import TypeAlias

@@ -56,6 +56,20 @@ def chance_of_both(
     return max(chance for chance in chances if chance is not None)
 
 
+def above_by_size(
+    found: Evidence, task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...]]
+) -> dict[int, Outcome]:
+    """Of each size by itself whether the hybrid is above both parts there; sizes without an interval are left out."""
+    cells, sizes = _beside_both(found, task, mixer, widths)
+    outcomes: dict[int, Outcome] = {}
+    for size in sizes:
+        differences = [paired_difference(*pair) for pair in _pairs(cells, [size])]
+        lows = [one.interval.low for one in differences if one.interval is not None]
+        if len(lows) == len(cells) - 1:
+            outcomes[size] = ordered([one.mean for one in differences], lows)
+    return outcomes
+
+
 _BySize = dict[str, dict[int, Cell]]
 """By pattern, the hybrid first, and size."""
 

@@ -60,8 +60,11 @@ _SIZES: Mapping[str, tuple[Widths, Mapping[str, tuple[Widths, Widths]]]] = Mappi
 )
 """Widths of attention alone and of mixers, for tasks of 34 or 36 tokens and for those of 11 or 13."""
 
+SIZE_WORDS = ("2,600", "6,200", "12,800")
+"""Parameters of each size, about."""
+
 WITHIN = (0.07, 0.045, 0.03)
-"""How far a pattern's parameters lie at most from the middle of all, by size: about 2,600, 6,200 and 12,800."""
+"""How far a pattern's parameters lie at most from the middle of all, by size."""
 
 STUDIED_TASKS: tuple[tuple[Task, int, str], ...] = (
     (MQAR(), RECALL_WINDOW, "many"),
@@ -69,6 +72,14 @@ STUDIED_TASKS: tuple[tuple[Task, int, str], ...] = (
     (SelectiveCopying(), COPYING_WINDOW, "many"),
     (DecodingRecall(n_bits=3), RECALL_WINDOW, "few"),
 )
+
+TASK_WORDS: Mapping[str, str] = {
+    "mqar": "MQAR",
+    "multi-key-recall": "multi-key recall",
+    "selective-copying": "selective copying",
+    "decoding-recall": "recall with decoding",
+}
+"""What sentences call the studied tasks."""
 
 
 def widths(pattern: str, vocabulary: str) -> Widths:
