@@ -181,12 +181,16 @@ class TestPlot:
         assert len(ticks) > 8
         assert all(f"M{x} {y}v" in small or f"M{x} {y}h" in small for x, y in ticks)
         assert small.count("<use") == whole.count("<use") - len(ticks)
+        assert small.count("<defs>") == 1
+        assert not re.search(r'<g class="\w+"><use [^>]*/></g>', small)
 
     @pytest.mark.parametrize(
         ("path", "short"),
         [
             ("M 1 2 L 1 5 ", "M1 2V5"),
             ("M 1 2 L 7.5 2", "M1 2H7.5"),
+            ("M 47.5 2 L 9.8 2 L -4 2 ", "M47.5 2H-4"),
+            ("M 47.5 2 L 55.8 2 L 50 2", "M47.5 2 55.8 2 50 2"),
             ("M 0 0 L 3 4 L -5 6 z ", "M0 0 3 4-5 6z"),
             ("M 0 1 C 2 3 -4 5 6 7 L 1 2 z", "M0 1C2 3-4 5 6 7L1 2z"),
             ("M 58.2 9.9 L 65.7 9.8 L 65.2 12 L 5 12.1 z", "M58.2 9.9l7.5-.1-.5 2.2-60.2 .1z"),

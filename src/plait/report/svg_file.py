@@ -3,7 +3,7 @@
 import io
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,7 @@ def smallest_svg(svg: str) -> str:
     if sheet is not None:
         sheet.text = (sheet.text or "") + (f"text{{{family}}}" if family else "") + rules
     ids |= _defined_once(root, ids)
+    _gathered(root)
     text = ElementTree.tostring(root, encoding="unicode")
     for name, short in ids.items():
         text = text.replace(f"#{name})", f"#{short})").replace(f'#{name}"', f'#{short}"')
@@ -53,19 +54,24 @@ def smallest_svg(svg: str) -> str:
 
 
 def short_path(path: str) -> str:
-    """The same path: no blanks that say nothing, a line that only goes up or across by the place where it ends."""
-    straight = re.fullmatch(r"M (\S+) (\S+) L (\S+) (\S+) ?", path)
-    if straight:
-        x, y, to_x, to_y = straight.groups()
-        if x == to_x:
-            return f"M{x} {y}V{to_y}"
-        if y == to_y:
-            return f"M{x} {y}H{to_x}"
+    """The same path: no blanks that say nothing, a line that goes one way, up or across, by the place where it ends."""
+    if re.fullmatch(r"M \S+ \S+(?: L \S+ \S+)+ ?", path):
+        numbers = re.findall(r"[^\sML]+", path)
+        x, y = numbers[::2], numbers[1::2]
+        if len({*x}) == 1 and _one_way(y):
+            return f"M{x[0]} {y[0]}V{y[-1]}"
+        if len({*y}) == 1 and _one_way(x):
+            return f"M{x[0]} {y[0]}H{x[-1]}"
     if not re.search(
         r"[A-KN-Y]", path
     ):  # after M or L the next points are those of lines, after a curve they are not
         path = re.sub(r"(?<=[\d.]) L (?=[-\d])", " ", path)
     return re.sub(r" (?=-)", "", re.sub(r"\s*([A-Za-z])\s*", r"\1", _by_steps(path)))
+
+
+def _one_way(values: Sequence[str]) -> bool:
+    places = [*map(float, values)]
+    return places in (sorted(places), sorted(places, reverse=True))
 
 
 def _by_steps(path: str) -> str:
@@ -162,6 +168,30 @@ def _defined_once(root: ElementTree.Element, ids: Mapping[str, str]) -> dict[str
             if child.tag == f"{{{_SVG}}}defs" and not len(child):
                 parent.remove(child)
     return {name: renamed[short] for name, short in ids.items() if short in renamed}
+
+
+def _gathered(root: ElementTree.Element) -> None:
+    """All definitions in one place, and a mark that stands alone without a group."""
+    first: ElementTree.Element | None = None
+    for parent in list(root.iter()):
+        for child in list(parent):
+            alone = child[0] if len(child) == 1 and set(child.attrib) == {"class"} else None
+            if child.tag == f"{{{_SVG}}}defs" and first is None:
+                first = child
+            elif child.tag == f"{{{_SVG}}}defs":
+                assert first is not None
+                first.extend(child)
+                parent.remove(child)
+            elif alone is not None and _can_stand_alone(alone, child.attrib["class"]):
+                alone.set(
+                    "class", child.attrib["class"]
+                )  # one that is clipped would be clipped where it is drawn
+                parent[list(parent).index(child)] = alone
+
+
+def _can_stand_alone(mark: ElementTree.Element, group: str) -> bool:
+    """Whether it has no look of its own, and its group does not clip, which would then go by the mark's own place."""
+    return mark.tag == f"{{{_SVG}}}use" and "class" not in mark.attrib and " " not in group
 
 
 def _family(styles: Mapping[str, str]) -> str:
