@@ -37,7 +37,7 @@ def test_logits_are_those_of_the_whole(pieces, positions):
 
 
 def test_counts_are_those_of_whole_sequences(monkeypatch):
-    monkeypatch.setattr("plait.training.measure._TOGETHER_ON_GPU", 256)
+    monkeypatch.setattr("plait.training.measure._TOGETHER_ON_GPU", 4096)
     model = drawn("SSM-TF")
     whole = measure(model, TASK, sequences=70, seq_len=300)
     found = measure(model, TASK, sequences=70, seq_len=300, streamed=True)

@@ -5,10 +5,12 @@ import pytest
 from made_up_rows import made_up_rows
 
 from plait.findings.evidence import Evidence, StoredRows
+from plait.paper.mixer_claims import above_by_size
 from plait.paper.mixers import MIXERS_FIGURE, STUDIED_MIXERS, STUDIED_TASKS, widths
 from plait.report.delta_rules import NEED
 from plait.report.document import Lines, Table
 from plait.report.mixers_answer import CONCLUSION, mixers_answer
+from plait.tasks import MQAR
 
 SEEDS = range(4)
 
@@ -74,7 +76,8 @@ def test_partial_rows_are_said_to_be_partial():
         "Hochberg)."
     )
     assert third.startswith(
-        "Of the study's 8 models 8 are trained, at 1 of its 9 rates. TF-TF of width 18 on MQAR at 0.01, "
+        "Of the study's 8 models 8 are trained, at 1 of its 9 rates, 8 with 4 seeds at the chosen one; intervals from "
+        "fewer than 6 seeds are narrower than 95%. TF-TF of width 18 on MQAR at 0.01, "
     )
     assert third.endswith(
         "are ends of what was tried, so that a rate beyond may be better, and change what is said of them."
@@ -89,6 +92,7 @@ def test_partial_rows_are_said_to_be_partial():
     assert [row[1].text for row in recall.rows] == ["GDN", "DeltaNet"]
     assert recall.rows[0][3].text == f"{32 * 2 * 18 * 36:,}"
     assert recall.rows[0][6].text.startswith("+0.650 [+0.6")
+    assert recall.rows[0][7].text == "4"
 
 
 @pytest.mark.parametrize(
@@ -121,19 +125,49 @@ def test_every_mixer_and_nothing():
     assert mixers_answer(nothing) == ()
 
 
+SIZED = (
+    {("selective-copying", "TF-TF"): (0.4, 0.5, 0.6)}
+    | three("selective-copying", "SSM", (0.5, 0.6, 0.7), (0.9, 0.9, 0.9))
+    | three("selective-copying", "GLA", (0.5, 0.6, 0.7), (0.3, 0.9, 0.9))
+    | three("selective-copying", "RGLRU", (0.5, 0.6, 0.9), (0.5, 0.5, 0.7))
+)
+
+
 def test_sizes_are_told_apart_where_they_differ():
-    (first, *_), (by_task, *_) = told(
-        {("selective-copying", "TF-TF"): (0.4, 0.5, 0.6)}
-        | three("selective-copying", "SSM", (0.5, 0.6, 0.7), (0.9, 0.9, 0.9))
-        | three("selective-copying", "GLA", (0.5, 0.6, 0.7), (0.3, 0.9, 0.9))
-        | three("selective-copying", "RGLRU", (0.5, 0.6, 0.9), (0.5, 0.5, 0.7))
-    )
+    (first, together, _), (by_task, *_) = told(SIZED)
     where = "of the 3 of 11 that are trained"
     assert f"on selective copying for SSM, {where}; on recall with decoding it is open." in first
     assert first.endswith(
-        " That is at every size; at 12,800 parameters by themselves, on MQAR it is open; on multi-key recall it "
-        f"is open; on selective copying for SSM and GLA, {where}; on recall with decoding it is open."
+        " That is at every size that is trained; at 12,800 parameters by themselves, on MQAR it is open; on multi-key "
+        f"recall it is open; on selective copying for SSM and GLA, {where}; on recall with decoding it is open."
+    )
+    assert together.startswith("Each of these 3 verdicts is at 95% by itself, 1 of them yes.")
+    assert together.endswith(
+        " Of 9 verdicts size by size 5 are yes, 5 by Holm's correction and 5 by Benjamini and Hochberg's."
     )
     cells = {row[0].text: row[3].text for row in by_task.rows}
     assert (cells["SSM"], cells["GLA"]) == ("yes", "no, but at 6,200 and 12,800 yes")
     assert (cells["RGLRU"], cells["GDN"]) == ("no", "open")
+
+
+def test_two_sizes_of_three():
+    (first, *_), (by_task, *_) = told({key: value[:2] for key, value in SIZED.items()})
+    assert (
+        " That is at every size that is trained; at 6,200 parameters by themselves, on MQAR it is " in first
+    )
+    cells = {row[0].text: row[3].text for row in by_task.rows}
+    assert (cells["SSM"], cells["GLA"]) == (
+        "yes (at 2,600 and 6,200)",
+        "no (at 2,600 and 6,200), but at 6,200 yes",
+    )
+
+
+@pytest.mark.parametrize("from_seed", [1, 2])
+def test_a_part_with_at_most_one_shared_seed_leaves_the_size_open(from_seed: int):
+    found = evidence({("mqar", "TF-TF"): 0.2} | three("mqar", "SSM", 0.3, 0.9))
+    apart, seed = pl.col("pattern") == "TF-TF", pl.col("seed")
+    stored = StoredRows(rows=found.stored.rows.filter((apart & (seed < 2)) | (~apart & (seed >= from_seed))))
+    some = Evidence(experiment=found.experiment, cells=stored.cells(found.experiment), stored=stored)
+    tables = [block for block in mixers_answer(some) if isinstance(block, Table)]
+    assert {entry.text for row in tables[0].rows for entry in row[1:]} == {"open"}
+    assert above_by_size(some, MQAR(), "SSM", widths=lambda pattern: widths(pattern, "many")) == {}

@@ -23,7 +23,7 @@ from plait.report import (
     results_table,
     svg_text,
 )
-from plait.report.svg_file import short_path
+from plait.report.svg_file import short_path, smallest_svg
 from plait.tasks import SelectiveCopying
 from plait.training.run import Run
 
@@ -183,6 +183,24 @@ class TestPlot:
         assert small.count("<use") == whole.count("<use") - len(ticks)
         assert small.count("<defs>") == 1
         assert not re.search(r'<g class="\w+"><use [^>]*/></g>', small)
+
+    @pytest.mark.parametrize(
+        ("group", "mark", "kept"),
+        [
+            ('style="fill: red"', "", False),
+            ('style="fill: red" clip-path="url(#k)"', "", True),
+            ('style="fill: red"', 'style="stroke: blue"', True),
+        ],
+    )
+    def test_a_lone_mark_keeps_a_group_that_clips_or_has_another_look(self, group, mark, kept):
+        small = smallest_svg(
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+            '<defs><style>*{}</style><path id="m" d="M 0 0 L 1 2"/></defs>'
+            f'<g {group}><use xlink:href="#m" x="3" y="4" {mark}/></g></svg>'
+        )
+        assert ("<g " in small) == kept
+        assert small.count("<use ") == 1
+        assert "fill:red" in small
 
     @pytest.mark.parametrize(
         ("path", "short"),

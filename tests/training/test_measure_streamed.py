@@ -11,7 +11,7 @@ from plait.model.chunked import ChunkedModel
 from plait.random import Stream
 from plait.tasks import SelectiveCopying
 from plait.tasks.packed import Packed
-from plait.training.measure import measure
+from plait.training.measure import measure, tokens_together
 
 TASK = SelectiveCopying()
 
@@ -64,6 +64,25 @@ def test_a_model_in_chunks_gives_the_logits_of_the_whole(pieces, odd, compiled, 
         logits, state = chunked.advance(part, state)
         parts.append(logits)
     torch.testing.assert_close(torch.cat(parts, dim=1), model(tokens), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("window", "sequences", "together"),
+    [
+        (20, 1, 1024),
+        (20, 64, 256 - 19),
+        (20, 0, 1024),
+        (241, 64, 16),
+        (242, 64, 0),
+        (2048, 64, 0),
+        (2048, 1, 1024),
+    ],
+)
+def test_calls_on_a_gpu_count_what_is_read_again(window, sequences, together):
+    model = ChunkedModel(drawn("SSM-TF", window=window))
+    assert tokens_together(model, sequences, on_gpu=True) == together
+    assert tokens_together(model, sequences, on_gpu=False) == 1024
+    assert tokens_together(ChunkedModel(drawn("SSM", window=window)), 64, on_gpu=True) == 256
 
 
 @pytest.mark.parametrize(

@@ -97,10 +97,10 @@ class Store:
         return _read(self.files, COLUMNS, ("member",))
 
     def rows_of(self, members: Collection[str]) -> pl.DataFrame:
-        """The rows of these that are stored, sorted; other members' files are not read.
+        """The rows of these that are stored, sorted; of other files the names of their members alone are read.
 
         Raises:
-            StoreError: as `read`, of the files that hold them.
+            StoreError: as `read`, but for other members that are stored with two numbers.
         """
         wanted = {(member,) for member in members}
 

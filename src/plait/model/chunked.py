@@ -40,6 +40,12 @@ class ChunkedModel:
     def __init__(self, model: HybridLM) -> None:
         self._model = model
 
+    @property
+    def read_again(self) -> int:
+        """Tokens of a sequence that some layer reads again in a call, at most."""
+        windows = (layer.spec.window for layer in self._model.layers if isinstance(layer, TransformerLayer))
+        return max((window - 1 for window in windows if window is not None), default=0)
+
     def start(self, batch: int) -> ChunkedState:
         """The state before the first token of `batch` sequences."""
         d_model = self._model.config.d_model

@@ -1,6 +1,7 @@
 """Judges of the study of mixers: a hybrid beside its two parts at equal parameters, and over lengths."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from plait.experiments import Cell, Difference, paired_difference
 from plait.findings.claims import NEGLIGIBLE, Finding, Judge, Outcome, ordered
@@ -16,6 +17,8 @@ ENOUGH = 0.9
 
 def above_both(task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...]]) -> Judge:
     """At every size that is trained, the mixer before attention is above the mixer alone and above attention alone.
+
+    A size counts where the hybrid shares seeds with both.
 
     Args:
         widths: of a pattern, by size.
@@ -42,32 +45,33 @@ def above_both(task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...
     return judge
 
 
-def chance_of_both(
-    found: Evidence, task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...]]
-) -> float | None:
-    """Of means as far above if the hybrid were not above both at every size: the largest of the differences'.
+class AtSize(NamedTuple):
+    """Whether a hybrid is above both parts at one size."""
 
-    1 where a mean is not above, None where nothing is to be compared.
-    """
-    differences = [paired_difference(*pair) for pair in _pairs(*_beside_both(found, task, mixer, widths))]
-    chances = [one.p if one.mean > 0 else 1.0 for one in differences]
-    if not chances or None in chances:
-        return None
-    return max(chance for chance in chances if chance is not None)
+    outcome: Outcome
+    chance: float | None
+    """Of means as far above if it were not above both: the larger of the differences', 1 where one is not above."""
 
 
 def above_by_size(
     found: Evidence, task: Task, mixer: str, *, widths: Callable[[str], tuple[int, ...]]
-) -> dict[int, Outcome]:
-    """Of each size by itself whether the hybrid is above both parts there; sizes without an interval are left out."""
+) -> dict[int, AtSize]:
+    """Of each size by itself; those where a difference has no interval are left out."""
     cells, sizes = _beside_both(found, task, mixer, widths)
-    outcomes: dict[int, Outcome] = {}
+    at: dict[int, AtSize] = {}
     for size in sizes:
         differences = [paired_difference(*pair) for pair in _pairs(cells, [size])]
         lows = [one.interval.low for one in differences if one.interval is not None]
-        if len(lows) == len(cells) - 1:
-            outcomes[size] = ordered([one.mean for one in differences], lows)
-    return outcomes
+        if len(lows) == len(differences):
+            at[size] = AtSize(ordered([one.mean for one in differences], lows), _chance(differences))
+    return at
+
+
+def _chance(differences: Sequence[Difference]) -> float | None:
+    chances = [one.p if one.mean > 0 else 1.0 for one in differences]
+    if not chances or None in chances:
+        return None
+    return max(chance for chance in chances if chance is not None)
 
 
 _BySize = dict[str, dict[int, Cell]]
@@ -77,17 +81,22 @@ _BySize = dict[str, dict[int, Cell]]
 def _beside_both(
     found: Evidence, task: Task, mixer: str, widths: Callable[[str], tuple[int, ...]]
 ) -> tuple[_BySize, list[int]]:
-    """The cells of the hybrid, the mixer alone and attention alone, and the sizes at which all are trained."""
+    """The cells of the hybrid, the mixer alone and attention alone; the sizes at which it shares seeds with each."""
     patterns = (f"{mixer}-TF", f"{mixer}-{mixer}", "TF-TF")
     cells = {pattern: by_size(found, task, pattern, widths(pattern)) for pattern in patterns}
-    return cells, [size for size in cells[patterns[0]] if all(size in own for own in cells.values())]
+    hybrid, *parts = cells.values()
+    sizes = [
+        size
+        for size, cell in hybrid.items()
+        if all(size in part and {*cell.seeds} & {*part[size].seeds} for part in parts)
+    ]
+    return cells, sizes
 
 
 def _pairs(cells: _BySize, sizes: Sequence[int]) -> list[tuple[Cell, Cell]]:
-    """The hybrid and each part, size by size, where they share a seed."""
+    """The hybrid and each part, size by size."""
     hybrid, *parts = cells.values()
-    pairs = [(hybrid[size], part[size]) for size in sizes for part in parts]
-    return [pair for pair in pairs if set(pair[0].seeds) & set(pair[1].seeds)]
+    return [(hybrid[size], part[size]) for size in sizes for part in parts]
 
 
 def by_size(found: Evidence, task: Task, pattern: str, widths: tuple[int, ...]) -> dict[int, Cell]:

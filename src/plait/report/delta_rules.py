@@ -106,6 +106,7 @@ _ALONE_AND_BEFORE = (
     Column(name="alone", title="alone"),
     Column(name="before", title="before attention"),
     Column(name="more", title="attention adds"),
+    Column(name="seeds", title="seeds of both"),
 )
 
 
@@ -120,7 +121,7 @@ def alone_and_before(found: Evidence, pairs: Sequence[Pair]) -> Table:
         texts = (
             TASK_WORDS[task_name(pair.task)], pair.mixer, f"{pair.alone.parameters:,}", f"{bits:,}",
             bracketed(found.summary(pair.alone)), bracketed(found.summary(pair.before)),
-            f"{signed(pair.more.mean)}{between}",
+            f"{signed(pair.more.mean)}{between}", str(pair.more.seeds),
         )  # fmt: skip
         rows.append(tuple(Entry(text=text, value=text) for text in texts))
     return Table(

@@ -1,13 +1,15 @@
 """What the study of mixers answers, as far as its rows go: two paragraphs, and the tables that they are read from."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 
+from plait.experiments.bootstrap import FEW_SEEDS
 from plait.findings.claims import Outcome, all_right, few_false, judged
 from plait.findings.evidence import Evidence
 from plait.findings.number_text import listed, sentence
 from plait.paper.grids import LR_GRID
-from plait.paper.mixer_claims import above_by_size, chance_of_both
+from plait.paper.mixer_claims import AtSize, above_by_size
 from plait.paper.mixers import MIXERS_FIGURE, SIZE_WORDS, STUDIED_MIXERS, STUDIED_TASKS, TASK_WORDS, widths
 from plait.report.delta_rules import alone_and_before, need, pairs_of
 from plait.report.document import Block, Column, Entry, Lines, Table
@@ -38,7 +40,7 @@ def mixers_answer(found: Evidence) -> tuple[Block, ...]:
     return (
         Lines(lines=(_conclusion(outcomes, sizes),)),
         *((Lines(lines=(need(found, pairs),)),) if pairs else ()),
-        *((Lines(lines=(together,)),) if (together := _together(found, outcomes)) else ()),
+        *((Lines(lines=(together,)),) if (together := _together(outcomes, sizes)) else ()),
         Lines(lines=(_extent(found),)),
         _by_task(outcomes, sizes),
         *((alone_and_before(found, pairs),) if pairs else ()),
@@ -58,7 +60,7 @@ def _outcomes(found: Evidence) -> Outcomes:
     return outcomes
 
 
-_BySize = dict[str, dict[str, dict[int, Outcome]]]
+_BySize = dict[str, dict[str, dict[int, AtSize]]]
 """By task, mixer and size."""
 
 
@@ -80,11 +82,14 @@ def _conclusion(outcomes: Outcomes, by_size: _BySize) -> str:
     if len(sizes) < 2:
         return said
     last = max(sizes)
-    at = [
-        _of_task(TASK_WORDS[task], {mixer: own.get(last, Outcome.OPEN) for mixer, own in of_mixers.items()})
+    alone = {
+        task: {mixer: own[last].outcome if last in own else Outcome.OPEN for mixer, own in of_mixers.items()}
         for task, of_mixers in by_size.items()
-    ]
-    return f"{said} That is at every size; at {SIZE_WORDS[last]} parameters by themselves, {'; '.join(at)}."
+    }
+    at = "; ".join(_of_task(TASK_WORDS[task], of_mixers) for task, of_mixers in alone.items())
+    return (
+        f"{said} That is at every size that is trained; at {SIZE_WORDS[last]} parameters by themselves, {at}."
+    )
 
 
 def _of_task(words: str, outcomes: dict[str, Outcome]) -> str:
@@ -102,33 +107,50 @@ def _of_task(words: str, outcomes: dict[str, Outcome]) -> str:
     return f"on {words} {said}{mean}, of {of}"
 
 
-def _together(found: Evidence, outcomes: Outcomes) -> str:
-    """Which of the claims that hold by themselves stay where all claims are judged at once."""
-    vocabularies = {task_name(task): (task, vocabulary) for task, _, vocabulary in STUDIED_TASKS}
+def _together(outcomes: Outcomes, by_size: _BySize) -> str:
+    """Which of the claims that hold by themselves stay where all claims are judged at once; and of sizes alone."""
     chances: dict[str, float] = {}
+    each: dict[tuple[str, int], float] = {}
     yes: list[str] = []
-    for name, of_mixers in outcomes.items():
-        task, vocabulary = vocabularies[name]
-        for mixer, outcome in of_mixers.items():
-            chance = chance_of_both(found, task, mixer, widths=lambda p, of=vocabulary: widths(p, of))
-            if outcome is Outcome.OPEN or chance is None:
-                continue
-            chances[f"{mixer} on {TASK_WORDS[name]}"] = chance
-            yes += [f"{mixer} on {TASK_WORDS[name]}"] if outcome is Outcome.REPRODUCED else []
+    for task, mixer in ((task, mixer) for task, own in outcomes.items() for mixer in own):
+        at, name = by_size[task][mixer], f"{mixer} on {TASK_WORDS[task]}"
+        known = {size: own.chance for size, own in at.items() if own.chance is not None}
+        if outcomes[task][mixer] == Outcome.OPEN or not known or len(known) < len(at):
+            continue
+        chances[name] = max(known.values())
+        each |= {(name, size): chance for size, chance in known.items()}
+        yes += [name] if outcomes[task][mixer] == Outcome.REPRODUCED else []
     if len(chances) < 2 or not yes:
         return ""
     safe, likely = ([name for name in yes if name in passed(chances)] for passed in (all_right, few_false))
     start = f"Each of these {len(chances)} verdicts is at 95% by itself, {len(yes)} of them yes. Judged together, "
     if safe == likely:
-        return (
+        said = (
             f"{start}{_count(safe)}, where the chance that any yes is false is held below 5% (Holm) as where the "
             "expected share of false ones is (Benjamini and Hochberg)."
         )
-    return (
-        f"{start}"
-        f"{_count(safe)} where the chance that any yes is false is held below 5% (Holm), and {_count(likely)} where "
-        "the expected share of false ones is (Benjamini and Hochberg)."
-    )
+    else:
+        said = (
+            f"{start}{_count(safe)} where the chance that any yes is false is held below 5% (Holm), and "
+            f"{_count(likely)} where the expected share of false ones is (Benjamini and Hochberg)."
+        )
+    if len(each) == len(chances):
+        return said
+    return f"{said} Of {len(each)} verdicts size by size {_sizes_said(each, by_size)}."
+
+
+def _sizes_said(each: dict[tuple[str, int], float], by_size: _BySize) -> str:
+    """`25 are yes, 8 by Holm's correction and 12 by Benjamini and Hochberg's`."""
+    yes = {
+        (f"{mixer} on {TASK_WORDS[task]}", size)
+        for task, of_mixers in by_size.items()
+        for mixer, own in of_mixers.items()
+        for size, at in own.items()
+        if at.outcome == Outcome.REPRODUCED
+    }
+    safe, likely = (len(yes.intersection(passed(each))) for passed in (all_right, few_false))
+    start = f"{len(yes.intersection(each))} are yes, {safe} by Holm's correction"
+    return f"{start} and {likely} by Benjamini and Hochberg's"
 
 
 def _count(names: Sequence[str]) -> str:
@@ -148,7 +170,8 @@ def _extent(found: Evidence) -> str:
     tried = sorted({len(cell.lrs) for cell in found.cells})
     rates = f"{tried[0]}" if len(tried) == 1 else f"{tried[0]} to {tried[-1]}"
     models, asked = len(found.cells), len(found.experiment.expand_cells())
-    start = f"Of the study's {asked} models {models} are trained, at {rates} of its {len(LR_GRID)} rates."
+    start = f"Of the study's {asked} models {models} are trained, at {rates} of its {len(LR_GRID)} rates, "
+    start += f"{_seeds(found)}."
     if not edge:
         return f"{start} The best rate of each lies between others that were tried."
     shown = edge if len(edge) <= MOST_EDGES else [*edge[:MOST_EDGES], f"{len(edge) - MOST_EDGES} more"]
@@ -157,6 +180,19 @@ def _extent(found: Evidence) -> str:
         f"{start} {listed(shown)} {ends} of what was tried, so that a rate beyond may be better, and change what is "
         "said of them."
     )
+
+
+def _seeds(found: Evidence) -> str:
+    """`218 with 16 seeds at the chosen one, 30 with 8 and 160 with 4`, and what few seeds mean."""
+    counts = Counter(found.summary(cell).seeds for cell in found.cells)
+    (most, n), *others = sorted(counts.items(), reverse=True)
+    said = listed([f"{n} with {most} seeds at the chosen one", *(f"{k} with {seeds}" for seeds, k in others)])
+    few = (
+        f"; intervals from fewer than {FEW_SEEDS} seeds are narrower than 95%"
+        if min(counts) < FEW_SEEDS
+        else ""
+    )
+    return f"{said}{few}"
 
 
 def _by_task(outcomes: Outcomes, by_size: _BySize) -> Table:
@@ -179,13 +215,13 @@ def _by_task(outcomes: Outcomes, by_size: _BySize) -> Table:
     )
 
 
-def _with_sizes(outcome: Outcome, by_size: dict[int, Outcome]) -> str:
+def _with_sizes(outcome: Outcome, by_size: dict[int, AtSize]) -> str:
     """`yes`, `yes (at 6,200)` where nothing else is trained, `no, but at 12,800 yes`."""
     if outcome == Outcome.OPEN:
         return _OUTCOMES[outcome]
     where = (
         "" if len(by_size) == len(SIZE_WORDS) else f" (at {listed([SIZE_WORDS[size] for size in by_size])})"
     )
-    above = [SIZE_WORDS[size] for size, own in by_size.items() if own == Outcome.REPRODUCED]
+    above = [SIZE_WORDS[size] for size, own in by_size.items() if own.outcome == Outcome.REPRODUCED]
     but = f", but at {listed(above)} yes" if above and outcome != Outcome.REPRODUCED else ""
     return f"{_OUTCOMES[outcome]}{where}{but}"

@@ -18,10 +18,11 @@ from plait.tasks.base import Task, sample_labelled
 from plait.training.evaluate import CHUNK
 
 SEQUENCES_TOGETHER = 1024
-"""Tokens of a sequence that go through compiled layers in one call."""
+"""Tokens of a sequence that go through the layers in one call."""
 
-_TOGETHER_ON_GPU = 2**14
-"""Tokens of all sequences of such a call on a GPU: what fills it, in a gigabyte or two at a width of 1,024."""
+_TOGETHER_ON_GPU, _FEWEST_ON_GPU = 2**14, 16
+"""Tokens of all sequences that a layer reads in such a call on a GPU, those of its window again among them: what fills
+it, in a gigabyte or two at a width of 1,024. Where that leaves fewer than 16 new ones of each, they go one by one."""
 
 _WIDE_FROM, _FEW = 128, 4
 """From this width so few sequences, which leave most of a compiled tile idle, go through PyTorch's products."""
@@ -64,13 +65,11 @@ class StreamedAnswers:
         """The answers in pieces, the first at the beginning; several tokens a piece for SSM and TF."""
         wide = self._model.config.d_model >= _WIDE_FROM and len(tokens) <= _FEW
         if self._chunked is not None and (wide or self._compiled is None):
-            return self._in_chunks(self._chunked, tokens)
+            together = tokens_together(self._chunked, len(tokens), on_gpu=tokens.is_cuda)
+            return self._in_chunks(self._chunked, tokens, together) if together else self._by_step(tokens)
         return self._by_step(tokens) if self._compiled is None else self._in_parts(self._compiled, tokens)
 
-    def _in_chunks(self, model: ChunkedModel, tokens: Tensor) -> Iterator[Tensor]:
-        together = SEQUENCES_TOGETHER
-        if tokens.is_cuda:
-            together = max(1, min(together, _TOGETHER_ON_GPU // len(tokens)))
+    def _in_chunks(self, model: ChunkedModel, tokens: Tensor, together: int) -> Iterator[Tensor]:
         state = model.start(len(tokens))
         for part in tokens.split(together, dim=1):
             logits, state = model.advance(part, state)
@@ -97,6 +96,14 @@ class StreamedAnswers:
     def _saw(self, carried: Iterator[Tensor]) -> None:
         held = sum(tensor.untyped_storage().nbytes() for tensor in carried)
         self.state_bytes = max(self.state_bytes, held)
+
+
+def tokens_together(model: ChunkedModel, sequences: int, *, on_gpu: bool) -> int:
+    """Tokens of each sequence that a call takes; 0 where they had better go one by one."""
+    if not on_gpu:
+        return SEQUENCES_TOGETHER
+    fitting = _TOGETHER_ON_GPU // max(1, sequences) - model.read_again
+    return min(SEQUENCES_TOGETHER, fitting) if fitting >= _FEWEST_ON_GPU else 0
 
 
 _MOST_TOKENS = 2**16
