@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from pieces import logits_in_pieces
 from plait import HybridConfig
 from plait.model import HybridLM
-from plait.model.chunked import ChunkedModel
 from plait.random import Stream
 from plait.tasks import SelectiveCopying
 from plait.training.measure import StreamedAnswers, measure
@@ -28,12 +28,7 @@ def drawn(pattern: str, **fields) -> HybridLM:
 def test_logits_are_those_of_the_whole(pieces, positions):
     model = drawn("SSM-TF-SSM", positions=positions).double()
     tokens = TASK.sample(Stream(4), batch=3, seq_len=1100).cuda()
-    chunked = ChunkedModel(model)
-    state, parts = chunked.start(3), []
-    for part in tokens.split(pieces, dim=1):
-        logits, state = chunked.advance(part, state)
-        parts.append(logits)
-    torch.testing.assert_close(torch.cat(parts, dim=1), model(tokens), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(logits_in_pieces(model, tokens, pieces), model(tokens), rtol=1e-9, atol=1e-9)
 
 
 def test_counts_are_those_of_whole_sequences(monkeypatch):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pieces import logits_in_pieces
 from plait import HybridConfig
 from plait.constructions import selective_copying
 from plait.kernels.mamba import wide as chunk
@@ -58,12 +59,7 @@ def test_a_model_in_chunks_gives_the_logits_of_the_whole(pieces, odd, compiled, 
     tokens = TASK.sample(Stream(4), batch=3, seq_len=30)
     if not compiled:
         monkeypatch.setattr(chunk.call, "usable", lambda *tensors: False)
-    chunked = ChunkedModel(model)
-    state, parts = chunked.start(3), []
-    for part in tokens.split(pieces, dim=1):
-        logits, state = chunked.advance(part, state)
-        parts.append(logits)
-    torch.testing.assert_close(torch.cat(parts, dim=1), model(tokens), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(logits_in_pieces(model, tokens, pieces), model(tokens), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(

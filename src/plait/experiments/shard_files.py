@@ -3,7 +3,7 @@
 From version 4 on a file carries the checksum of all its bytes. In older ones what can be checked is: accuracies are
 ratios of counts, and identities the hashes of what stands beside them.
 
-Loss curves are thinned for keeping: fewer points, fewer digits.
+Loss curves are thinned for keeping: fewer points, fewer digits. Of several files each row counts once.
 """
 
 import contextlib

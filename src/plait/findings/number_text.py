@@ -80,7 +80,7 @@ def _end(value: float, unbounded: str) -> str:
     return times_text(value) if math.isfinite(value) and value > 0 else unbounded
 
 
-def listed(names: Sequence[str]) -> str:
+def with_and(names: Sequence[str]) -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 

@@ -6,25 +6,25 @@ from dataclasses import dataclass
 
 from plait.experiments import Cell, Difference, Summary, paired_difference
 from plait.findings.evidence import Evidence
-from plait.findings.number_text import above_zero, bracketed, listed, sentence, signed
+from plait.findings.number_text import above_zero, bracketed, sentence, signed, with_and
 from plait.memory import count
 from plait.paper.mixer_claims import ENOUGH, by_size
 from plait.paper.mixers import SIZE_WORDS, STUDIED_TASKS, TASK_WORDS, widths
 from plait.report.document import Column, Entry, Table
 from plait.tasks import Task, task_name
 
-DELTA = ("GDN", "KDA", "DeltaNet", "RWKV7")
+_DELTA = ("GDN", "KDA", "DeltaNet", "RWKV7")
 """Mixers that take out what stood under a key before they write."""
 
 NEED = "Does a delta rule need attention for recall at these state sizes?"
 
-RECALLS = ("mqar", "multi-key-recall", "decoding-recall")
+_RECALLS = ("mqar", "multi-key-recall", "decoding-recall")
 _BITS = 32
 """Of a scalar of state."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class DeltaPair:
     """A delta rule alone and before attention, at one size of one task of recall."""
 
     task: Task
@@ -40,9 +40,9 @@ class Pair:
         return self.more.interval is not None and above_zero(self.more.interval.low)
 
 
-def pairs_of(found: Evidence) -> Iterable[Pair]:
-    for (task, _, vocabulary), mixer in itertools.product(STUDIED_TASKS, DELTA):
-        if task_name(task) not in RECALLS:
+def pairs_of(found: Evidence) -> Iterable[DeltaPair]:
+    for (task, _, vocabulary), mixer in itertools.product(STUDIED_TASKS, _DELTA):
+        if task_name(task) not in _RECALLS:
             continue
         alone, before = (
             by_size(found, task, pattern, widths(pattern, vocabulary))
@@ -51,7 +51,7 @@ def pairs_of(found: Evidence) -> Iterable[Pair]:
         for size in sorted(set(alone) & set(before)):
             one, other = alone[size], before[size]
             if set(one.seeds) & set(other.seeds):
-                yield Pair(
+                yield DeltaPair(
                     task=task,
                     mixer=mixer,
                     size=size,
@@ -61,7 +61,7 @@ def pairs_of(found: Evidence) -> Iterable[Pair]:
                 )
 
 
-def need(found: Evidence, pairs: Sequence[Pair]) -> str:
+def need(found: Evidence, pairs: Sequence[DeltaPair]) -> str:
     """Task by task, at the largest size that is trained: what is found alone, and what attention adds to it."""
     parts: list[str] = []
     for task, *_ in STUDIED_TASKS:
@@ -74,7 +74,7 @@ def need(found: Evidence, pairs: Sequence[Pair]) -> str:
     return f"{NEED} {sentence(parts)}"
 
 
-def _need_of(found: Evidence, words: str, pairs: Sequence[Pair], size: str) -> str:
+def _need_of(found: Evidence, words: str, pairs: Sequence[DeltaPair], size: str) -> str:
     alone = max(pairs, key=lambda pair: found.summary(pair.alone).mean)
     before = max(pairs, key=lambda pair: found.summary(pair.before).mean)
     left, right = found.summary(alone.alone), found.summary(before.before)
@@ -85,10 +85,10 @@ def _need_of(found: Evidence, words: str, pairs: Sequence[Pair], size: str) -> s
     else:
         need = "it has too little either way"
     adding = [pair.mixer for pair in pairs if pair.adds]
-    adds = f"attention adds to {listed(adding) if adding else 'none'}"
+    adds = f"attention adds to {with_and(adding) if adding else 'none'}"
     return (
         f"on {words} {need}: at {size} parameters the best alone is {alone.mixer} with {bracketed(left)}, before "
-        f"attention {before.mixer} with {bracketed(right)}, and of {listed([pair.mixer for pair in pairs])} {adds}"
+        f"attention {before.mixer} with {bracketed(right)}, and of {with_and([pair.mixer for pair in pairs])} {adds}"
     )
 
 
@@ -110,7 +110,7 @@ _ALONE_AND_BEFORE = (
 )
 
 
-def alone_and_before(found: Evidence, pairs: Sequence[Pair]) -> Table:
+def alone_and_before(found: Evidence, pairs: Sequence[DeltaPair]) -> Table:
     """Each delta rule at each trained size of each recall: what its states hold, and what attention adds."""
     rows: list[tuple[Entry, ...]] = []
     for pair in pairs:

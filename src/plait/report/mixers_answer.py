@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from plait.experiments.bootstrap import FEW_SEEDS
 from plait.findings.claims import Outcome, all_right, few_false, judged
 from plait.findings.evidence import Evidence
-from plait.findings.number_text import listed, sentence
+from plait.findings.number_text import sentence, with_and
 from plait.paper.grids import LR_GRID
 from plait.paper.mixer_claims import AtSize, above_by_size
 from plait.paper.mixers import MIXERS_FIGURE, SIZE_WORDS, STUDIED_MIXERS, STUDIED_TASKS, TASK_WORDS, widths
@@ -102,8 +102,8 @@ def _of_task(words: str, outcomes: dict[str, Outcome]) -> str:
     )
     n, every = len(decided), len(outcomes)
     of = f"{n}" if n == every else f"the {n} of {every} that {'is' if n == 1 else 'are'} trained"
-    said = f"for {listed(yes)}" if yes else "for none"
-    mean = f", in the mean alone for {listed(direction)}" if direction else ""
+    said = f"for {with_and(yes)}" if yes else "for none"
+    mean = f", in the mean alone for {with_and(direction)}" if direction else ""
     return f"on {words} {said}{mean}, of {of}"
 
 
@@ -156,7 +156,7 @@ def _sizes_said(each: dict[tuple[str, int], float], by_size: _BySize) -> str:
 def _count(names: Sequence[str]) -> str:
     """`2 stay (GDN on MQAR and SSM on MQAR)`."""
     stay = "stays" if len(names) == 1 else "stay"
-    return f"{len(names)} {stay} ({listed(names)})" if names else "none stays"
+    return f"{len(names)} {stay} ({with_and(names)})" if names else "none stays"
 
 
 def _extent(found: Evidence) -> str:
@@ -177,7 +177,7 @@ def _extent(found: Evidence) -> str:
     shown = edge if len(edge) <= MOST_EDGES else [*edge[:MOST_EDGES], f"{len(edge) - MOST_EDGES} more"]
     ends = "is an end" if len(edge) == 1 else "are ends"
     return (
-        f"{start} {listed(shown)} {ends} of what was tried, so that a rate beyond may be better, and change what is "
+        f"{start} {with_and(shown)} {ends} of what was tried, so that a rate beyond may be better, and change what is "
         "said of them."
     )
 
@@ -186,7 +186,9 @@ def _seeds(found: Evidence) -> str:
     """`218 with 16 seeds at the chosen one, 30 with 8 and 160 with 4`, and what few seeds mean."""
     counts = Counter(found.summary(cell).seeds for cell in found.cells)
     (most, n), *others = sorted(counts.items(), reverse=True)
-    said = listed([f"{n} with {most} seeds at the chosen one", *(f"{k} with {seeds}" for seeds, k in others)])
+    said = with_and(
+        [f"{n} with {most} seeds at the chosen one", *(f"{k} with {seeds}" for seeds, k in others)]
+    )
     few = (
         f"; intervals from fewer than {FEW_SEEDS} seeds are narrower than 95%"
         if min(counts) < FEW_SEEDS
@@ -209,7 +211,7 @@ def _by_task(outcomes: Outcomes, by_size: _BySize) -> Table:
             entries.append(Entry(text=_with_sizes(outcome, by_size[task][mixer]), value=outcome.value))
         rows.append(tuple(entries))
     return Table(
-        caption=f"Where a hybrid is above both its parts at {listed(SIZE_WORDS)} parameters",
+        caption=f"Where a hybrid is above both its parts at {with_and(SIZE_WORDS)} parameters",
         columns=tuple(columns),
         rows=tuple(rows),
     )
@@ -220,8 +222,8 @@ def _with_sizes(outcome: Outcome, by_size: dict[int, AtSize]) -> str:
     if outcome == Outcome.OPEN:
         return _OUTCOMES[outcome]
     where = (
-        "" if len(by_size) == len(SIZE_WORDS) else f" (at {listed([SIZE_WORDS[size] for size in by_size])})"
+        "" if len(by_size) == len(SIZE_WORDS) else f" (at {with_and([SIZE_WORDS[size] for size in by_size])})"
     )
     above = [SIZE_WORDS[size] for size, own in by_size.items() if own.outcome == Outcome.REPRODUCED]
-    but = f", but at {listed(above)} yes" if above and outcome != Outcome.REPRODUCED else ""
+    but = f", but at {with_and(above)} yes" if above and outcome != Outcome.REPRODUCED else ""
     return f"{_OUTCOMES[outcome]}{where}{but}"

@@ -8,7 +8,7 @@ from plait.experiments import Summary
 from plait.findings.beside_paper import CLOSE
 from plait.findings.evidence import Evidence
 from plait.findings.judges import READING
-from plait.findings.number_text import decimals, signed
+from plait.findings.number_text import decimals, signed, with_and
 from plait.model import HybridConfig
 from plait.paper.tab1 import COLUMN, IN_TABLE, PRINTED, PROPORTIONS
 from plait.paper.wide_models import MIDDLE, WIDE, as_run, equal_size, pair
@@ -253,6 +253,5 @@ def _counted(how: str, name: str, leads: Mapping[tuple[float, float], Lead]) -> 
 
 def _pairs_of(leads: Mapping[tuple[float, float], Lead]) -> str:
     """`12 pairs (trained at 0.2 and 0.9)`."""
-    trained = [f"{p:g}" for p in sorted({p for p, _ in leads})]
-    listed = trained[0] if len(trained) == 1 else f"{', '.join(trained[:-1])} and {trained[-1]}"
-    return f"{counted(len(leads), 'pair')} (trained at {listed})"
+    trained = with_and([f"{p:g}" for p in sorted({p for p, _ in leads})])
+    return f"{counted(len(leads), 'pair')} (trained at {trained})"
