@@ -45,3 +45,15 @@ def test_the_accuracy_so_far_is_measured_now_and_then(monkeypatch):
         watch.advanced(8, [1.0, 2.0])
     assert len(asked) == 2
     assert "accuracy 0.375" in said.getvalue()
+
+
+def test_what_is_stored_counts_first_so_that_the_time_left_is_of_what_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_SECONDS_A_LINE", 0.0)
+    whole = small_experiment(steps=3, widths=(4, 8), seeds=range(2))
+    last = whole.where({"model.pattern": (whole.vary["model.pattern"][-1],), "model.d_model": (8,)})
+    run_experiment(last, tmp_path, train=FakeTrainer())
+    said = io.StringIO()
+    with LiveProgress(whole, Console(file=said, width=200)) as watch:
+        run_experiment(whole, tmp_path, train=FakeTrainer(), watch=watch)
+    first = next(line for line in said.getvalue().splitlines() if "loss" in line)
+    assert first.startswith("SSM-TF d4, 4 members · 1 of 4 shards"), first

@@ -1,4 +1,4 @@
-"""The released program's rule for a learning rate, and its score on eight sequences."""
+"""Our rule for a learning rate where rates have different seeds; the released program's, and its score."""
 
 import math
 from dataclasses import replace
@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_up_rows import made_up_rows
 
 from plait.experiments import cells, paired_difference, summarise
-from plait.experiments.selection import LeastEarlyLoss, once, samples_of
+from plait.experiments.selection import BestMean, LeastEarlyLoss, choose_mean, once, samples_of
 from plait.experiments.settings import AS_RUN
 from plait.paper import CATALOGUE
 
@@ -73,6 +75,37 @@ def test_runs_at_the_chosen_rate_alone_are_told():
     assert found.mean == pytest.approx(whole)
     assert found.interval is not None
     assert found.interval.low < found.mean < found.interval.high
+
+
+def test_two_rates_are_compared_by_every_seed_that_both_have():
+    """One seed has the fourth rate and alone prefers the first; the three that the others share prefer the second."""
+    select = np.array([[0.9, 0.2, 0.2], [0.8, 0.7, 0.6], [0.7, 0.1, 0.1], [0.1, math.nan, math.nan]])
+    trained = ~np.isnan(select)
+    assert BestMean(select, trained).chosen(once(3)).tolist() == [1]
+    assert BestMean(select[:, :1], trained[:, :1]).chosen(once(1)).tolist() == [0]
+    better = np.array([[0.9, 0.2, 0.2], [0.8, 0.7, 0.6], [0.7, 0.1, 0.1], [0.81, math.nan, math.nan]])
+    samples = samples_of(np.array([[0, 1, 2], [0, 0, 0], [1, 2, 1]]))
+    chosen = BestMean(better, trained).chosen(samples)
+    assert chosen.tolist() == [3, 0, 3], "of a sample without the one seed it is the choice of that seed"
+    level = np.array([[0.5, math.nan], [0.5, 0.5], [0.5, 0.5]])
+    assert BestMean(level, ~np.isnan(level)).chosen(once(2)).tolist() == [0], "of equal rates the smallest"
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_seeds_of_nested_rates_choose_as_the_fewest_do(number, n_rates):
+    """Every rate with a few seeds, one with all of them: what the few choose is the best mean over them."""
+    rng = np.random.default_rng(number)
+    select = np.round(rng.random((n_rates, 6)), 1)
+    trained = np.zeros(select.shape, dtype=bool)
+    few = int(rng.integers(1, 7))
+    trained[:, :few] = True
+    trained[rng.integers(n_rates)] = True
+    samples = samples_of(rng.integers(6, size=(20, 6)))
+    few_of = samples.weights[:, :few]
+    none = few_of.sum(axis=1, keepdims=True) == 0
+    few_of = np.where(none, 1.0, few_of)
+    expected = choose_mean((few_of / few_of.sum(axis=1, keepdims=True)) @ select[:, :few].T)
+    assert (BestMean(select, trained).chosen(samples) == expected).all()
 
 
 RATES = tuple(CATALOGUE["fig4"].sweep["train.lr"])

@@ -75,21 +75,20 @@ class TestTables:
         assert edge.endswith(": TF-TF d10, TF-TF d26")
         assert len(results_table(SUMMARIES[:1]).notes) == 1
 
-    def test_a_rate_that_some_of_the_told_seeds_chose_is_noted_where_all_have_more_at_another(self):
-        chosen, other = [0.9, 0.9, 0.2, 0.2], [0.8, 0.8, 0.7, 0.9]
-        both = cell("TF-TF", 10, 2_180, [chosen, other, [0.1] * 4])
+    def test_a_rate_that_some_of_the_told_seeds_chose_is_noted_where_those_of_another_have_more(self):
+        both = cell("TF-TF", 10, 2_180, [[0.9, 0.9, 0.2, 0.2], [0.8] * 4, [0.1] * 4])
         some = np.ones((3, 4), dtype=bool)
-        some[2, 2:] = False
+        some[1, 2:] = False
         notes = results_table([summarise(replace(both, trained=some))]).notes
-        (note,) = [note for note in notes if "with every rate" in note]
+        (note,) = [note for note in notes if "with both rates" in note]
         assert note == (
-            "TF-TF d10: the 2 seeds with every rate choose 0.001, where they have 0.900 on separate sequences for "
-            "0.800 at 0.01; here are all 4 seeds at 0.001, and the 4 at 0.01 have 0.800"
+            "TF-TF d10: the 2 seeds with both rates have 0.900 on separate sequences at 0.001 for 0.800 at 0.01; here "
+            "are all 4 seeds at 0.001, and the 2 at 0.01 have 0.800"
         )
         elsewhere = replace(both, trained=some, settings={**both.settings, "test.seq_len": 400})
-        level = replace(both, trained=some, accuracy=both.select[[0, 0, 2]])
+        level = replace(both, trained=some, accuracy=np.array([[0.9, 0.9, 0.2, 0.2], [0.55] * 4, [0.1] * 4]))
         for without in (both, elsewhere, level):
-            assert not any("with every rate" in note for note in results_table([summarise(without)]).notes)
+            assert not any("with both rates" in note for note in results_table([summarise(without)]).notes)
 
     def test_a_model_at_its_best_has_every_rate_twice(self):
         """Without dropout and with it: near rates are listed once, and a rate of both says which is meant."""
@@ -101,10 +100,11 @@ class TestTables:
         (row,) = table.rows
         near = row[[column.name for column in table.columns].index("near")]
         assert (near.text, near.value) == ("0.001", [0.001])
-        (note,) = [note for note in table.notes if "with every rate" in note]
+        (note,) = [note for note in table.notes if "with both rates" in note]
         assert note.endswith(
-            "choose 0.01 with the other dropout, where they have 0.650 on separate sequences for 0.600 at 0.001 with "
-            "the other dropout; here are all 4 seeds at 0.001, and the 4 at 0.001 with the other dropout have 0.795"
+            "the 2 seeds with both rates have 0.650 on separate sequences at 0.01 with the other dropout for 0.600 at "
+            "0.001 with the other dropout; here are all 4 seeds at 0.001, and the 4 at 0.001 with the other dropout "
+            "have 0.795"
         )
         some[2:, 2:] = False
         accuracy, select = (
@@ -112,7 +112,7 @@ class TestTables:
         )
         twice = replace(twice, trained=some, accuracy=accuracy, select=select)
         (note,) = [note for note in results_table([summarise(twice)]).notes if "with both rates" in note]
-        assert "the 2 seeds with both rates choose 0.001, where they have 0.700 on separate sequences" in note
+        assert "the 2 seeds with both rates have 0.700 on separate sequences at 0.001" in note
         assert note.endswith("and the 2 at 0.001 with the other dropout have 0.900")
 
     def test_values_are_plain_json(self):

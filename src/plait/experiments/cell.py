@@ -1,8 +1,8 @@
 """One cell: a model's members as a table of learning rates x seeds, and the rate that its rule chooses.
 
-A rate is chosen among the seeds that were trained at every one of them. What is told of a cell is of every seed that
-was trained at the chosen rate: runs that exist are not left away for rates at which nobody ran them. Of a model in
-several settings each setting's rate is chosen so, and between these rates all seeds that have both (`BestSetting`).
+Two rates are compared by the seeds that both have (`BestMean`). What is told of a cell is of every seed that was
+trained at the chosen rate: runs that exist are not left away for rates at which nobody ran them. Of a model in several
+settings each setting's rate is chosen so, and between these rates all seeds that have both (`BestSetting`).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Cell:
 
     @property
     def rule(self) -> SelectionRule:
-        """What chooses its learning rate, among the seeds that have every one.
+        """What chooses its learning rate; by early losses, among the seeds that have every one.
 
         Raises:
             ValueError: the rule of early losses, of members that are stored without a loss curve.
@@ -78,9 +78,9 @@ class Cell:
             rules = tuple(part.rule for _, part in self.by_setting)
             rows = tuple(rows for rows, _ in self.by_setting)
             return BestSetting(rules, rows, self.select, self.was_trained)
-        complete = self._complete()
         if self.by == "select":
-            return BestMean(self.select, complete)
+            return BestMean(self.select, self.trained)
+        complete = self._complete()
         if self.early is None or np.isnan(self.early if complete is None else self.early[:, complete]).all():
             raise ValueError(
                 f"the rule of early losses needs loss curves, and {self.pattern} of width {self.run.model.d_model} "
@@ -199,10 +199,10 @@ class Cell:
 def at_its_best(cells: Sequence[Cell]) -> Cell:
     """The same model in several settings as one cell, whose choice of a rate is one of setting and rate.
 
-    Each rate stands once for every setting that has it. In each setting the seeds that have every one of its rates
-    choose among them, then all seeds that have the chosen rate of every setting choose the setting; never by the
-    accuracy that is told. So an interval also carries the luck of both choices. Where no seed has every rate of every
-    setting, it is the cell with the most seeds.
+    Each rate stands once for every setting that has it. In each setting two rates are compared by the seeds that have
+    both, then all seeds that have the chosen rate of every setting choose the setting; never by the accuracy that is
+    told. So an interval also carries the luck of both choices. Where no seed has every rate of every setting, it is
+    the cell with the most seeds.
 
     Raises:
         ValueError: no cell.

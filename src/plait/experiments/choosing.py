@@ -1,6 +1,6 @@
 """Sweeps that cost a fraction: every learning rate with a few seeds, the other seeds at the rate that these choose.
 
-What is told of a cell is of every seed at its chosen rate, and the rate is chosen among seeds that have every one (see
+What is told of a cell is of every seed at its chosen rate, and two rates are compared by the seeds that have both (see
 cell.py). So an accuracy has as many seeds as in the whole sweep; its rate is chosen by fewer.
 """
 

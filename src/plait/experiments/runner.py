@@ -139,6 +139,8 @@ def train_all(
 ) -> None:
     """See to it that these shards are stored, in this order but for those that other processes are at.
 
+    Those that are stored already come first: the time that is left is then that of what is to be trained.
+
     Args:
         wait: seconds for those, once all else is done; None for as long as it takes.
 
@@ -147,7 +149,8 @@ def train_all(
         StoreError: others are not done in time, or a folder cannot be read or written.
     """
     work = _Work(train=train, device=device, watch=watch)
-    left: list[tuple[Job, Shard]] = [pair for pair in todo if not work.do(*pair)]
+    stored_first = sorted(todo, key=lambda pair: work.is_missing(*pair))
+    left: list[tuple[Job, Shard]] = [pair for pair in stored_first if not work.do(*pair)]
     began = time.monotonic()
     while left:
         if wait is not None and time.monotonic() - began > wait:
@@ -170,6 +173,9 @@ class _Work:
     train: TrainRun
     device: str
     watch: Onlooker
+
+    def is_missing(self, job: Job, shard: Shard) -> bool:
+        return job.written and bool(missing(job.store, shard, job.experiment.evaluations))
 
     def do(self, job: Job, shard: Shard) -> bool:
         """Sees to it that `shard` is stored; False, at once, if another process is at one of its members."""

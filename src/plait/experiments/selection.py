@@ -59,22 +59,32 @@ class SelectionRule(Protocol):
 class BestMean:
     """The rate with the best mean of `select` `(n_lrs, n_seeds)`; what is not a number counts as 0.
 
+    Where rates have different seeds, two are compared by all that both have. The rate of the most seeds is held first;
+    of the others, those of more seeds first, each takes the place of the held one where it is better. So a rate that
+    was tried with one seed is compared by that seed, and the others still by all of theirs. Of equal rates it is the
+    smallest.
+
     Args:
-        complete: the seeds that have every rate, among which it is chosen (None: all). A sample with none of them has
-            the rate of all of them.
+        trained: where `select` is of a member that was trained, with a seed that every rate has (None: everywhere).
+            A sample without a seed that two rates share has the comparison of all seeds that they share.
     """
 
     select: NDArray[np.float64]
-    complete: NDArray[np.bool_] | None = None
+    trained: NDArray[np.bool_] | None = None
 
     def chosen(self, samples: Samples) -> NDArray[np.int64]:
         select = np.nan_to_num(self.select, nan=0.0)
-        if self.complete is None:
+        if self.trained is None:
             return choose_mean(samples.weights @ select.T)
-        weights, select = samples.weights[:, self.complete], select[:, self.complete]
-        total = weights.sum(axis=-1, keepdims=True)
-        weights = np.where(total > 0, weights / np.where(total > 0, total, 1.0), 1 / select.shape[1])
-        return choose_mean(weights @ select.T)
+        first, *others = np.argsort(-self.trained.sum(axis=1), kind="stable").tolist()
+        held = np.full(len(samples.weights), first, dtype=np.int64)
+        for row in others:
+            for other in np.unique(held).tolist():
+                shared = self.trained[row] & self.trained[other]
+                lead = _mean_over(select[row] - select[other], shared, samples.weights)
+                better = lead >= 0 if row < other else lead > 0
+                held[(held == other) & better] = row
+        return held
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +92,8 @@ class LeastEarlyLoss:
     """The rate of the single run with the least of `early` `(n_lrs, n_seeds)`, among a sample's first two seeds.
 
     Args:
-        complete: as of `BestMean`; a sample's first two are the first two of these.
+        complete: the seeds that have every rate, among which it is chosen (None: all); a sample's first two are the
+            first two of these. A sample with none of them has the rate of all of them.
     """
 
     early: NDArray[np.float64]
@@ -157,3 +168,14 @@ def choose_mean(means: NDArray[np.float64]) -> NDArray[np.int64]:
     """The same from means of shape `(*batch, n_lrs)`."""
     # Rounding keeps means that are equal but summed in another order from being told apart.
     return np.argmax(np.round(means, 12), axis=-1)
+
+
+def _mean_over(
+    values: NDArray[np.float64], seeds: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The mean `(samples,)` of `values` `(n_seeds,)` over some seeds; over all of them where a sample has none."""
+    total = weights @ seeds
+    mean = weights @ np.where(seeds, values, 0.0) / np.where(total > 0, total, 1.0)
+    mean[total == 0] = values[seeds].mean()
+    # Rounded as in `choose_mean`.
+    return np.round(mean, 12)

@@ -121,27 +121,23 @@ def _outvoted(summary: Summary) -> str:
         return ""
     rows, own = next((rows, part) for rows, part in cell.by_setting if best in rows)
     preferred = int(rows[int(own.rule.chosen(once(len(own.seeds)))[0])])
-    if preferred == best:
-        preferred = chosen
-        choosing = cell.was_trained[[chosen, best]].all(axis=0)
-    else:
-        choosing = own.was_trained.all(axis=0)
-    n_choosing = int(choosing.sum())
-    if n_choosing == len(cell.seeds):
+    preferred = chosen if preferred == best else preferred
+    both = cell.was_trained[[preferred, best]].all(axis=0)
+    n_both = int(both.sum())
+    if n_both == len(cell.seeds):
         return ""
-    here, there = (decimals(float(cell.select[row, choosing].mean())) for row in (preferred, best))
+    here, there = (decimals(float(cell.select[row, both].mean())) for row in (preferred, best))
     at_it, at_best = (int(cell.was_trained[row].sum()) for row in (chosen, best))
-    choose, have = ("chooses", "it has") if n_choosing == 1 else ("choose", "they have")
-    which = "both rates" if preferred == chosen and chosen not in rows else "every rate"
+    have = "has" if n_both == 1 else "have"
 
     def named(row: int) -> str:
         # A model at its best has every rate twice, without dropout and with it (see `BEST`).
         return f"{cell.lrs[row]:g}{' with the other dropout' if (row in rows) != (chosen in rows) else ''}"
 
     return (
-        f"{_trained_label(cell)}: the {counted(n_choosing, 'seed')} with {which} {choose} {named(preferred)}, "
-        f"where {have} {here} on separate sequences for {there} at {named(best)}; here are all {at_it} seeds at "
-        f"{summary.lr:g}, and the {at_best} at {named(best)} have {decimals(float(cell.means[best]))}"
+        f"{_trained_label(cell)}: the {counted(n_both, 'seed')} with both rates {have} {here} on separate sequences at "
+        f"{named(preferred)} for {there} at {named(best)}; here are all {at_it} seeds at {summary.lr:g}, and the "
+        f"{at_best} at {named(best)} have {decimals(float(cell.means[best]))}"
     )
 
 
