@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import made_up_cell
 from made_up_rows import made_up_rows
 
 from plait.experiments import cells, paired_difference, summarise
@@ -77,18 +78,74 @@ def test_runs_at_the_chosen_rate_alone_are_told():
     assert found.interval.low < found.mean < found.interval.high
 
 
+nan = math.nan
+
+
+def chosen(select, samples=None):
+    """By `BestMean`, where what is not a number was not trained."""
+    table = np.asarray(select)
+    taken = once(table.shape[1]) if samples is None else samples_of(np.array(samples))
+    return BestMean(table, ~np.isnan(table)).chosen(taken).tolist()
+
+
 def test_two_rates_are_compared_by_every_seed_that_both_have():
     """One seed has the fourth rate and alone prefers the first; the three that the others share prefer the second."""
-    select = np.array([[0.9, 0.2, 0.2], [0.8, 0.7, 0.6], [0.7, 0.1, 0.1], [0.1, math.nan, math.nan]])
+    others = [[0.9, 0.2, 0.2], [0.8, 0.7, 0.6], [0.7, 0.1, 0.1]]
+    assert chosen([*others, [0.1, nan, nan]]) == [1]
+    assert chosen([*others, [0.81, nan, nan]]) == [1], (
+        "the first rate is better than the fourth: a ring without it"
+    )
+    assert chosen([*others, [0.91, nan, nan]]) == [3], "better than each on the one seed that it has"
+
+
+def test_where_rates_beat_one_another_in_a_ring_those_of_the_fewest_seeds_are_left_out():
+    select = [[0.5, 0.1, 0.1, 0.1], [0.4, 0.3, nan, nan], [0.45, nan, nan, nan]]
+    assert chosen(select) == [1], (
+        "the second beats the first by two seeds, the third the second and the first it by one"
+    )
+    assert chosen([row[:1] for row in select]) == [0]
+    level = [[0.5, 0.5, 0.1, nan], [0.4, 0.5, nan, 0.9], [0.3, nan, 0.9, 0.1]]
+    assert chosen(level) == [0], "by the one seed that has all three"
+
+
+def test_of_equal_rates_it_is_that_of_the_most_seeds_and_of_these_the_smallest():
+    assert chosen([[0.5, nan], [0.5, 0.5], [0.5, 0.5]]) == [1]
+    assert chosen([[0.5, 0.5], [0.5, 0.5]]) == [0]
+
+
+def test_a_sample_without_a_seed_of_the_rate_that_its_pairs_choose_has_the_choice_of_all():
+    """The third rate is better than each, by its one seed; a sample without that seed cannot be told at it."""
+    select = [[0.5, 0.5, 0.5], [0.4, 0.4, nan], [0.9, nan, nan]]
+    assert chosen(select, [[0, 1, 2], [1, 2, 1]]) == [2, 2]
+    cell = replace(made_up_cell(select), trained=~np.isnan(np.array(select))).settled()
+    assert (cell.seeds, summarise(cell).mean) == ((0,), 0.9)
+    many = [[0.5] * 6, [0.6, 0.6, 0.6, 0.4, 0.4, 0.4], [0.8, nan, nan, nan, nan, nan]]
+    better = [[0.5] * 6, [0.6] * 6, [0.55, nan, nan, nan, nan, nan]]
+    for table, rate in ((many, 2), (better, 1)):
+        assert chosen(table, [[1, 2, 3, 4, 5, 1]]) == [rate]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_what_is_settled_keeps_its_rate_and_every_seed_at_it(number):
+    """But for rings, of which a cut may leave less."""
+    rng = np.random.default_rng(number)
+    select = np.round(rng.random((4, 6)), 2)
+    select[rng.random(select.shape) < 0.4] = nan
+    select[:, 0] = np.round(rng.random(4), 2)
     trained = ~np.isnan(select)
-    assert BestMean(select, trained).chosen(once(3)).tolist() == [1]
-    assert BestMean(select[:, :1], trained[:, :1]).chosen(once(1)).tolist() == [0]
-    better = np.array([[0.9, 0.2, 0.2], [0.8, 0.7, 0.6], [0.7, 0.1, 0.1], [0.81, math.nan, math.nan]])
-    samples = samples_of(np.array([[0, 1, 2], [0, 0, 0], [1, 2, 1]]))
-    chosen = BestMean(better, trained).chosen(samples)
-    assert chosen.tolist() == [3, 0, 3], "of a sample without the one seed it is the choice of that seed"
-    level = np.array([[0.5, math.nan], [0.5, 0.5], [0.5, 0.5]])
-    assert BestMean(level, ~np.isnan(level)).chosen(once(2)).tolist() == [0], "of equal rates the smallest"
+    beaten = [
+        all(
+            np.round((select[i] - select[j])[trained[i] & trained[j]].mean(), 12) > 0
+            for j in range(4)
+            if j != i
+        )
+        for i in range(4)
+    ]
+    if any(beaten):
+        best = beaten.index(True)
+        cell = replace(made_up_cell(np.nan_to_num(select), select=select), trained=trained).settled()
+        assert summarise(cell).chosen == best
+        assert cell.seeds == tuple(np.flatnonzero(trained[best]).tolist())
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
@@ -104,7 +161,9 @@ def test_seeds_of_nested_rates_choose_as_the_fewest_do(number, n_rates):
     few_of = samples.weights[:, :few]
     none = few_of.sum(axis=1, keepdims=True) == 0
     few_of = np.where(none, 1.0, few_of)
-    expected = choose_mean((few_of / few_of.sum(axis=1, keepdims=True)) @ select[:, :few].T)
+    means = (few_of / few_of.sum(axis=1, keepdims=True)) @ select[:, :few].T
+    order = np.argsort(-trained.sum(axis=1), kind="stable")
+    expected = order[choose_mean(means[:, order])]
     assert (BestMean(select, trained).chosen(samples) == expected).all()
 
 

@@ -103,8 +103,8 @@ class TestTables:
         (note,) = [note for note in table.notes if "with both rates" in note]
         assert note.endswith(
             "the 2 seeds with both rates have 0.650 on separate sequences at 0.01 with the other dropout for 0.600 at "
-            "0.001 with the other dropout; here are all 4 seeds at 0.001, and the 4 at 0.001 with the other dropout "
-            "have 0.795"
+            "0.001 with the other dropout, and 0.01 with the other dropout lost to 0.001 by all that have these two; "
+            "here are all 4 seeds at 0.001, and the 4 at 0.001 with the other dropout have 0.795"
         )
         some[2:, 2:] = False
         accuracy, select = (

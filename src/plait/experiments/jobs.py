@@ -110,10 +110,18 @@ def plan_for(experiment: Experiment, *, device: str, max_members: int | None) ->
 
 def missing(store: Store, shard: Shard, evaluations: Sequence[Evaluation]) -> tuple[Shard, ...]:
     """The parts of a shard whose members are not stored with every evaluation that is asked for."""
-    stored = store.stored()
+    return lacking(shard, evaluations, store.stored(), store.evaluated() if evaluations else frozenset())
+
+
+def lacking(
+    shard: Shard,
+    evaluations: Sequence[Evaluation],
+    stored: frozenset[str],
+    evaluated: frozenset[tuple[str, ...]],
+) -> tuple[Shard, ...]:
+    """`missing`, by what a store has been found to hold."""
     if not evaluations:
         return shard.without(stored)
-    evaluated = store.evaluated()
     pairs = zip(shard.members, shard.runs, strict=True)
     return shard.without(
         frozenset(

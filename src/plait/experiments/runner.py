@@ -14,7 +14,7 @@ from typing import Protocol
 import polars as pl
 
 from plait.experiments.folder import StoreError, writing
-from plait.experiments.jobs import ExperimentFolders, Job, jobs_of, missing
+from plait.experiments.jobs import ExperimentFolders, Job, jobs_of, lacking, missing
 from plait.experiments.notes import BEGINS_ANEW, GOES_ON, shards_said, stopped
 from plait.experiments.schema import MeasurableShard, evaluation_rows, rows_of
 from plait.experiments.shards import Onlooker, Shard, Unwatched
@@ -139,7 +139,7 @@ def train_all(
 ) -> None:
     """See to it that these shards are stored, in this order but for those that other processes are at.
 
-    Those that are stored already come first: the time that is left is then that of what is to be trained.
+    Those that are stored already come first, so that the time that is left does not count them.
 
     Args:
         wait: seconds for those, once all else is done; None for as long as it takes.
@@ -149,8 +149,7 @@ def train_all(
         StoreError: others are not done in time, or a folder cannot be read or written.
     """
     work = _Work(train=train, device=device, watch=watch)
-    stored_first = sorted(todo, key=lambda pair: work.is_missing(*pair))
-    left: list[tuple[Job, Shard]] = [pair for pair in stored_first if not work.do(*pair)]
+    left: list[tuple[Job, Shard]] = [pair for pair in _stored_first(todo) if not work.do(*pair)]
     began = time.monotonic()
     while left:
         if wait is not None and time.monotonic() - began > wait:
@@ -160,6 +159,17 @@ def train_all(
         watch.waiting(len(left))
         time.sleep(POLL_SECONDS)
         left = [pair for pair in left if not work.do(*pair)]
+
+
+def _stored_first(todo: Sequence[tuple[Job, Shard]]) -> list[tuple[Job, Shard]]:
+    written = {id(job): job for job, _ in todo if job.written}
+    found = {key: (job.store.stored(), job.store.evaluated()) for key, job in written.items()}
+
+    def is_lacking(pair: tuple[Job, Shard]) -> bool:
+        job, shard = pair
+        return job.written and bool(lacking(shard, job.experiment.evaluations, *found[id(job)]))
+
+    return sorted(todo, key=is_lacking)
 
 
 def rows_of_experiment(store: Store, experiment: Experiment) -> pl.DataFrame:
@@ -173,9 +183,6 @@ class _Work:
     train: TrainRun
     device: str
     watch: Onlooker
-
-    def is_missing(self, job: Job, shard: Shard) -> bool:
-        return job.written and bool(missing(job.store, shard, job.experiment.evaluations))
 
     def do(self, job: Job, shard: Shard) -> bool:
         """Sees to it that `shard` is stored; False, at once, if another process is at one of its members."""

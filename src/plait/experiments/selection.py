@@ -59,14 +59,16 @@ class SelectionRule(Protocol):
 class BestMean:
     """The rate with the best mean of `select` `(n_lrs, n_seeds)`; what is not a number counts as 0.
 
-    Where rates have different seeds, two are compared by all that both have. The rate of the most seeds is held first;
-    of the others, those of more seeds first, each takes the place of the held one where it is better. So a rate that
-    was tried with one seed is compared by that seed, and the others still by all of theirs. Of equal rates it is the
-    smallest.
+    Where rates have different seeds, it is the one that is better than each other one on the seeds that both have: one
+    more rate that a single seed has tried is compared by that seed, and the others still by all of theirs. Where no
+    rate is (three may beat one another in a ring, since their seeds differ), those of the fewest seeds are left out
+    until one is; of rates that are left and have as many, the seeds that have every rate choose. Of equal rates it is
+    that of the most seeds, of these the smallest.
 
     Args:
-        trained: where `select` is of a member that was trained, with a seed that every rate has (None: everywhere).
-            A sample without a seed that two rates share has the comparison of all seeds that they share.
+        trained: where `select` is of a member that was trained; at least one seed has every rate (None: all have).
+            A sample without a seed that two rates share has the comparison of all that they share, and one without a
+            seed of the rate that is so chosen the choice of all seeds.
     """
 
     select: NDArray[np.float64]
@@ -76,15 +78,10 @@ class BestMean:
         select = np.nan_to_num(self.select, nan=0.0)
         if self.trained is None:
             return choose_mean(samples.weights @ select.T)
-        first, *others = np.argsort(-self.trained.sum(axis=1), kind="stable").tolist()
-        held = np.full(len(samples.weights), first, dtype=np.int64)
-        for row in others:
-            for other in np.unique(held).tolist():
-                shared = self.trained[row] & self.trained[other]
-                lead = _mean_over(select[row] - select[other], shared, samples.weights)
-                better = lead >= 0 if row < other else lead > 0
-                held[(held == other) & better] = row
-        return held
+        found = _better_than_each(select, self.trained, samples.weights)
+        without = (samples.weights * self.trained[found]).sum(axis=-1) == 0
+        found[without] = _better_than_each(select, self.trained, once(select.shape[1]).weights)[0]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,12 +167,44 @@ def choose_mean(means: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.argmax(np.round(means, 12), axis=-1)
 
 
-def _mean_over(
+def _better_than_each(
+    select: NDArray[np.float64], trained: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """The rate `(samples,)` that `BestMean` describes, by how much each seed weighs `(samples, n_seeds)`."""
+    order = np.argsort(-trained.sum(axis=1), kind="stable")
+    select, trained = select[order], trained[order]
+    counts, every = trained.sum(axis=1), np.broadcast_to(trained.all(axis=0), select.shape)
+    if (
+        trained[1:] == every[1:]
+    ).all():  # all rates but one have the same seeds, so that every pair shares these
+        return order[choose_mean(_means_over(select, every, weights))]
+    first, second = np.triu_indices(len(order), 1)
+    ahead = _means_over(select[first] - select[second], trained[first] & trained[second], weights) >= 0
+    of_first, of_second = (np.eye(len(order), dtype=np.float32)[side] for side in (first, second))
+    best = np.zeros(len(weights), dtype=np.int64)
+    undecided = np.arange(len(weights))
+    for least in np.unique(counts):
+        kept = (counts >= least)[second, np.newaxis]
+        wins = ahead[undecided].astype(np.float32) @ ((of_first - of_second) * kept)
+        wins += (of_second * kept).sum(axis=0)
+        clear = wins.max(axis=-1) == (counts >= least).sum() - 1
+        best[undecided[clear]] = wins[clear].argmax(axis=-1)
+        undecided = undecided[~clear]
+    if len(undecided):
+        best[undecided] = choose_mean(_means_over(select, every, weights[undecided])[:, counts == counts[0]])
+    return order[best]
+
+
+def _means_over(
     values: NDArray[np.float64], seeds: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The mean `(samples,)` of `values` `(n_seeds,)` over some seeds; over all of them where a sample has none."""
-    total = weights @ seeds
-    mean = weights @ np.where(seeds, values, 0.0) / np.where(total > 0, total, 1.0)
-    mean[total == 0] = values[seeds].mean()
-    # Rounded as in `choose_mean`.
+    """The means `(samples, rows)` of each row of `values` over its `seeds`; over all of these where a sample has none.
+
+    Rounded as in `choose_mean`.
+    """
+    kept = np.where(seeds, values, 0.0)
+    total = weights @ seeds.T
+    mean = weights @ kept.T / np.where(total > 0, total, 1.0)
+    alone = np.broadcast_to(kept.sum(axis=1) / seeds.sum(axis=1), mean.shape)
+    mean[total == 0] = alone[total == 0]
     return np.round(mean, 12)

@@ -108,11 +108,11 @@ def sweep_notes(summaries: Sequence[Summary]) -> list[str]:
 
 
 def _outvoted(summary: Summary) -> str:
-    """Where the seeds that choose a rate are some of those that are told, and these have more at another one.
+    """Where the seeds at another rate have more than those that are told: what the seeds that have both say of the two.
 
-    A rate of another setting than the chosen one was given up where that setting chose its own rate, or, if it chose
-    this one, where the settings were chosen between. Not of what is measured elsewhere than it was trained: there
-    more at another rate says nothing of the choice.
+    A rate of another setting than the chosen one was given up where that setting chose its own rate, which then lost
+    to the chosen one, or, if it chose this one, where the settings were chosen between. Not of what is measured
+    elsewhere than it was trained: there more at another rate says nothing of the choice.
     """
     cell, chosen = summary.cell, summary.chosen
     best = int(np.argmax(cell.means))
@@ -122,23 +122,36 @@ def _outvoted(summary: Summary) -> str:
     rows, own = next((rows, part) for rows, part in cell.by_setting if best in rows)
     preferred = int(rows[int(own.rule.chosen(once(len(own.seeds)))[0])])
     preferred = chosen if preferred == best else preferred
-    both = cell.was_trained[[preferred, best]].all(axis=0)
-    n_both = int(both.sum())
-    if n_both == len(cell.seeds):
+    deciding, whose = cell.was_trained[[preferred, best]].all(axis=0), "both rates"
+    if cell.select[preferred, deciding].mean() < cell.select[best, deciding].mean():  # a ring: see `BestMean`
+        deciding, whose = own.was_trained.all(axis=0), "every rate"
+    n_deciding = int(deciding.sum())
+    if n_deciding == len(cell.seeds):
         return ""
-    here, there = (decimals(float(cell.select[row, both].mean())) for row in (preferred, best))
+    here, there = _apart(*(float(cell.select[row, deciding].mean()) for row in (preferred, best)))
     at_it, at_best = (int(cell.was_trained[row].sum()) for row in (chosen, best))
-    have = "has" if n_both == 1 else "have"
+    have = "has" if n_deciding == 1 else "have"
 
     def named(row: int) -> str:
         # A model at its best has every rate twice, without dropout and with it (see `BEST`).
         return f"{cell.lrs[row]:g}{' with the other dropout' if (row in rows) != (chosen in rows) else ''}"
 
-    return (
-        f"{_trained_label(cell)}: the {counted(n_both, 'seed')} with both rates {have} {here} on separate sequences at "
-        f"{named(preferred)} for {there} at {named(best)}; here are all {at_it} seeds at {summary.lr:g}, and the "
-        f"{at_best} at {named(best)} have {decimals(float(cell.means[best]))}"
+    then = (
+        ""
+        if preferred == chosen
+        else f", and {named(preferred)} lost to {summary.lr:g} by all that have these two"
     )
+    return (
+        f"{_trained_label(cell)}: the {counted(n_deciding, 'seed')} with {whose} {have} {here} on separate sequences "
+        f"at {named(preferred)} for {there} at {named(best)}{then}; here are all {at_it} seeds at {summary.lr:g}, and "
+        f"the {at_best} at {named(best)} have {decimals(float(cell.means[best]))}"
+    )
+
+
+def _apart(first: float, second: float) -> tuple[str, str]:
+    """Both in as many decimals, at least three, as tell them apart."""
+    places = next((n for n in range(3, 7) if decimals(first, n) != decimals(second, n)), 3)
+    return decimals(first, places), decimals(second, places)
 
 
 def ratio_table(
