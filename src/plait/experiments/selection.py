@@ -37,9 +37,10 @@ class Samples:
 
 def samples_of(taken: NDArray[np.int64]) -> Samples:
     """Samples from the seeds taken, `(samples, seeds)`, and the share of each seed in each."""
-    n_seeds = taken.shape[-1]
-    weights = np.stack([(taken == seed).sum(axis=-1) for seed in range(n_seeds)], axis=-1) / n_seeds
-    return Samples(taken, weights)
+    samples, n_seeds = taken.shape
+    places = taken + n_seeds * np.arange(samples)[:, np.newaxis]
+    counts = np.bincount(places.ravel(), minlength=samples * n_seeds).reshape(samples, n_seeds)
+    return Samples(taken, counts / n_seeds)
 
 
 def once(n_seeds: int) -> Samples:
