@@ -175,9 +175,8 @@ def _better_than_each(
     order = np.argsort(-trained.sum(axis=1), kind="stable")
     select, trained = select[order], trained[order]
     counts, every = trained.sum(axis=1), np.broadcast_to(trained.all(axis=0), select.shape)
-    if (
-        trained[1:] == every[1:]
-    ).all():  # all rates but one have the same seeds, so that every pair shares these
+    # Where all rates but one have the same seeds every pair shares these.
+    if (trained[1:] == every[1:]).all():
         return order[choose_mean(_means_over(select, every, weights))]
     first, second = np.triu_indices(len(order), 1)
     ahead = _means_over(select[first] - select[second], trained[first] & trained[second], weights) >= 0
