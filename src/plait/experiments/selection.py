@@ -68,8 +68,8 @@ class BestMean:
 
     Args:
         trained: where `select` is of a member that was trained; at least one seed has every rate (None: all have).
-            A sample without a seed that two rates share has the comparison of all that they share, and one without a
-            seed of the rate that is so chosen the choice of all seeds.
+            A sample without a seed that two rates share has the comparison of all that they share. So where the rate
+            that all seeds choose has all of them, a sample chooses none of which it has no seed: that one lost to it.
     """
 
     select: NDArray[np.float64]
@@ -79,10 +79,7 @@ class BestMean:
         select = np.nan_to_num(self.select, nan=0.0)
         if self.trained is None:
             return choose_mean(samples.weights @ select.T)
-        found = _better_than_each(select, self.trained, samples.weights)
-        without = (samples.weights * self.trained[found]).sum(axis=-1) == 0
-        found[without] = _better_than_each(select, self.trained, once(select.shape[1]).weights)[0]
-        return found
+        return _better_than_each(select, self.trained, samples.weights)
 
 
 @dataclass(frozen=True, eq=False)
